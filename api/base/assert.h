@@ -1,0 +1,24 @@
+/*
+ * assert.h: LODE_ASSERT stays on in release builds: for what can only be a bug of ours. What came
+ * from outside (messages, pin pages, files, libraries) is checked and refused, never asserted.
+ * LODE_DEBUG_ASSERT is for walks and for hot paths; builds without NDEBUG check it.
+ */
+#ifndef LODE_BASE_ASSERT_H
+#define LODE_BASE_ASSERT_H
+
+_Noreturn void lode_assert_failed(const char *what, const char *file, int line);
+
+#define LODE_ASSERT(condition)                                    \
+    do {                                                          \
+        if (__builtin_expect(!(condition), 0)) {                  \
+            lode_assert_failed(#condition, __FILE__, __LINE__);   \
+        }                                                         \
+    } while (0)
+
+#ifdef NDEBUG
+#define LODE_DEBUG_ASSERT(condition) ((void)sizeof((condition) ? 1 : 0))
+#else
+#define LODE_DEBUG_ASSERT(condition) LODE_ASSERT(condition)
+#endif
+
+#endif

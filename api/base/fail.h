@@ -1,0 +1,19 @@
+/*
+ * fail.h: how a function reports why it failed: sets the sentence that lode_last_error() gives and
+ * returns the error, for use as `return lode_fail_with(LODE_EINVAL, "…", …)`. Whoever decides the
+ * error writes the sentence, once; callers pass the error on. Any thread; never blocks.
+ */
+#ifndef LODE_BASE_FAIL_H
+#define LODE_BASE_FAIL_H
+
+#include <lode/error.h>
+
+/* The sentence is cut to LODE_FAIL_MAX bytes. */
+enum { LODE_FAIL_MAX = 1024 };
+
+lode_err lode_fail_with(lode_err err, const char *format, ...) LODE_PRINTF(2, 3);
+
+/* LODE_ESYS (or the error that fits errno better), with errno's text behind the sentence. */
+lode_err lode_fail_errno(const char *format, ...) LODE_PRINTF(1, 2);
+
+#endif

@@ -1,0 +1,46 @@
+/*
+ * socket.h: Unix SOCK_SEQPACKET sockets: listening, connecting, packets with descriptors. Every
+ * descriptor is CLOEXEC; nothing raises SIGPIPE; EINTR is retried.
+ */
+#ifndef LODE_BASE_SOCKET_H
+#define LODE_BASE_SOCKET_H
+
+#include <lode/error.h>
+#include <sys/types.h>
+
+enum { LODE_SOCKET_FDS_MAX = 4 };
+
+/*
+ * Listens at `path`, mode 0600, non-blocking. An old socket file there is removed: call it only
+ * under the lock that says that nobody else listens.
+ * Errors: LODE_EINVAL the path is too long for a socket; LODE_ESYS; LODE_EDENIED.
+ */
+LODE_MUST_CHECK lode_err lode_socket_listen(const char *path, int *fd_out);
+
+/* Connects, blocking socket. Errors: LODE_EDOWN nobody listens; LODE_EINVAL; LODE_EDENIED. */
+LODE_MUST_CHECK lode_err lode_socket_connect(const char *path, int *fd_out);
+
+/*
+ * Sends one packet of two parts, with descriptors (the caller keeps its copies).
+ * Errors: LODE_EAGAIN a non-blocking socket is full; LODE_EDOWN the peer is gone; LODE_ESYS.
+ */
+LODE_MUST_CHECK lode_err lode_socket_send(int fd, const void *head, size_t head_size,
+                                          const void *rest, size_t rest_size, const int *fds,
+                                          size_t fd_count);
+
+/*
+ * Receives one packet into `room` bytes. Descriptors beyond *fd_count_out's room are closed.
+ *
+ *   flags         MSG_DONTWAIT or 0
+ *   size_out      bytes of the packet
+ *   fds           room for LODE_SOCKET_FDS_MAX descriptors, the caller's; NULL: any are closed
+ *
+ * Errors  LODE_EAGAIN; LODE_EDOWN end of file or reset; LODE_ETOOBIG the packet was cut; LODE_ESYS
+ */
+LODE_MUST_CHECK lode_err lode_socket_receive(int fd, int flags, void *buffer, size_t room,
+                                             size_t *size_out, int *fds, size_t *fd_count_out);
+
+/* The peer's process and user, by SO_PEERCRED. Errors: LODE_ESYS. */
+LODE_MUST_CHECK lode_err lode_socket_peer(int fd, pid_t *pid_out, uid_t *uid_out);
+
+#endif

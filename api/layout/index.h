@@ -1,0 +1,222 @@
+/*
+ * index.h: the index file: which objects there are, where their bytes lie, who may be woken.
+ *
+ * The store maps it read-write and is the only writer; every client maps it READ ONLY. The file is
+ * sparse; what a client may touch was fallocated before its offset or number was published.
+ *
+ *   offset       part                                written by   order            read by
+ *   0            struct lode_index_header            store        see the fields   clients
+ *   4 KiB        struct lode_wake[LODE_WAKE_BUCKETS] store        [4]              clients
+ *   12 KiB       struct lode_session_row[…]          store        [5]              that client
+ *   sessions end struct lode_entry[LODE_ENTRY_MAX]   store        [1] [2]          clients
+ *   entries end  tables: for k = LODE_TABLE_LOG2_MIN .. MAX, two regions of 2^k uint32_t each:
+ *                entry number + 1; 0 empty; LODE_TABLE_TOMBSTONE
+ *
+ * [1] A get: find the entry (acquire loads), check id and word, store the pin, fence seq_cst,
+ *     load the word again: if it is the same and its state readable, the object stays until the
+ *     pin is cleared. Size, extent and the rest are read AFTER that check.
+ * [2] Entries are type-stable: never moved, never used for anything else. The generation in the
+ *     word grows each time that the entry is freed. Fields of an entry are written before its
+ *     state becomes SEALED (release) and never while it is readable; only `target` of a name
+ *     changes, by one atomic store.
+ * [3] The table word {epoch, log2 of size, region} is published (release) after its slots. An old
+ *     table may be rewritten while a slow reader is still in it: it may then miss what is there,
+ *     and never finds what is not, since the id is compared in the entry. A miss in the index is
+ *     no answer: the reader asks the store.
+ * [4] counter: FUTEX_WAIT on it; the store adds one and wakes when an id of the bucket was sealed,
+ *     or when a waiter should look again. waited: not 0 while somebody may wait in the bucket;
+ *     a putter reads it after publishing its ring's tail and a seq_cst fence.
+ * [5] Ring position and credit limits only grow. See session.h.
+ *
+ * Invariant: an entry whose number a table slot holds has had that id since the slot was written.
+ * Crash rule: every single store leaves an index that readers can use; the table can be built anew
+ * from the entries.
+ */
+#ifndef LODE_LAYOUT_INDEX_H
+#define LODE_LAYOUT_INDEX_H
+
+#include <assert.h>
+#include "api/layout/id.h"
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define LODE_INDEX_MAGIC UINT64_C(0x317865646e49444c) /* "LDIndex1" */
+enum { LODE_LAYOUT_MAJOR = 1, LODE_LAYOUT_MINOR = 0 };
+
+enum {
+    LODE_PAGE = 4096,
+    LODE_LINE = 64,
+    LODE_SEGMENT_MAX = 256,
+    LODE_WAKE_BUCKETS = 1024,
+    LODE_SESSION_ROWS = 4096,
+    LODE_ENTRY_MAX = 4 << 20,
+    LODE_TABLE_LOG2_MIN = 13,
+    LODE_TABLE_LOG2_MAX = 23,
+    LODE_INLINE_MAX = 64 /* a blob or scalar of up to so many bytes lies in its entry */
+};
+
+/* States of an entry; edges and their functions: store/README.md. */
+enum lode_entry_state {
+    LODE_ENTRY_FREE = 0,
+    LODE_ENTRY_EXPECTED = 1, /* not born; remembers references taken or dropped before birth */
+    LODE_ENTRY_CREATED = 2,  /* being written by its maker */
+    LODE_ENTRY_SEALED = 3,   /* readable */
+    LODE_ENTRY_WANTED = 4,   /* readable; who clears a pin on it tells the store */
+    LODE_ENTRY_DOOMED = 5,   /* the store looks whether it is pinned: a reader asks the store */
+    LODE_ENTRY_SPILLED = 6   /* number reserved */
+};
+
+static inline uint64_t
+lode_word_make(uint64_t generation, enum lode_entry_state state)
+{
+    return generation << 8 | (uint64_t)state;
+}
+
+static inline enum lode_entry_state
+lode_word_state(uint64_t word)
+{
+    return (enum lode_entry_state)(word & 0xff);
+}
+
+static inline uint64_t
+lode_word_generation(uint64_t word)
+{
+    return word >> 8;
+}
+
+static inline bool
+lode_word_readable(uint64_t word)
+{
+    return lode_word_state(word) == LODE_ENTRY_SEALED ||
+           lode_word_state(word) == LODE_ENTRY_WANTED;
+}
+
+enum { LODE_ENTRY_STRIDED = 1 }; /* flags: the extent begins with int64_t strides[8] */
+
+/* Where the bytes are: segment << 48 | offset / 64, or LODE_EXTENT_INLINE. */
+#define LODE_EXTENT_INLINE UINT64_MAX
+
+static inline uint64_t
+lode_extent_make(uint32_t segment, uint64_t offset_bytes)
+{
+    return (uint64_t)segment << 48 | offset_bytes / LODE_LINE;
+}
+
+static inline uint32_t
+lode_extent_segment(uint64_t extent)
+{
+    return (uint32_t)(extent >> 48);
+}
+
+static inline uint64_t
+lode_extent_offset(uint64_t extent)
+{
+    return (extent & ((UINT64_C(1) << 48) - 1)) * LODE_LINE;
+}
+
+struct lode_entry {
+    _Atomic uint64_t word; /* generation << 8 | state */
+    lode_id id;
+    uint64_t extent;
+    uint64_t size; /* of the data, without strides */
+    uint32_t dtype;
+    uint8_t kind;         /* enum lode_kind */
+    uint8_t object_class; /* enum lode_object_class */
+    uint8_t ndim;
+    uint8_t flags;
+    _Atomic uint32_t target; /* a name: its object's entry number + 1 */
+    uint32_t maker;          /* session row of the maker */
+    uint64_t created_ns;     /* CLOCK_MONOTONIC */
+    union {
+        uint8_t bytes[LODE_INLINE_MAX]; /* extent == LODE_EXTENT_INLINE */
+        int64_t shape[LODE_MAX_NDIM];   /* ndim > 0 */
+    } u;
+};
+static_assert(sizeof(struct lode_entry) == 128, "index.h");
+static_assert(offsetof(struct lode_entry, extent) == 24, "index.h");
+static_assert(offsetof(struct lode_entry, u) == LODE_LINE, "index.h");
+
+struct lode_wake {
+    _Atomic uint32_t counter;
+    _Atomic uint32_t waited;
+};
+
+/* One session, as its client and the store see it. */
+struct lode_session_row {
+    _Atomic uint64_t session;       /* 0: the row is free */
+    _Atomic uint64_t ring_head;     /* bytes of the ring that the store has applied */
+    _Atomic uint64_t credit_pages;  /* pages that its puts may have used, since the start */
+    _Atomic uint64_t credit_entries; /* entries that its records may have used, since the start */
+    _Atomic uint32_t credit_wake;   /* FUTEX_WAIT for ring room or credit; the store adds one */
+    uint32_t flags;
+    uint64_t pad[3];
+};
+static_assert(sizeof(struct lode_session_row) == LODE_LINE, "index.h");
+
+struct lode_index_header {
+    uint64_t magic;
+    uint16_t major, minor;
+    uint32_t page_size;
+    uint64_t generation; /* of the store: another one is another index */
+    uint8_t boot_id[16];
+    uint64_t hash_key[2];
+    int64_t store_pid;
+    _Atomic uint32_t entry_count; /* entries that may be touched: release */
+    _Atomic uint32_t down;        /* 1: the store has ended in good order */
+    _Atomic uint64_t table;       /* [3] epoch << 16 | log2 << 8 | region (0 or 1) */
+    _Atomic uint64_t next_session;
+    _Atomic uint32_t segment_count; /* release, after its size */
+    uint32_t pad;
+    uint64_t segment_bytes[LODE_SEGMENT_MAX];
+};
+static_assert(sizeof(struct lode_index_header) <= LODE_PAGE, "index.h");
+
+#define LODE_WAKE_OFFSET ((uint64_t)LODE_PAGE)
+#define LODE_ROWS_OFFSET (LODE_WAKE_OFFSET + LODE_WAKE_BUCKETS * sizeof(struct lode_wake))
+#define LODE_ENTRIES_OFFSET \
+    (LODE_ROWS_OFFSET + LODE_SESSION_ROWS * sizeof(struct lode_session_row))
+#define LODE_TABLES_OFFSET \
+    (LODE_ENTRIES_OFFSET + (uint64_t)LODE_ENTRY_MAX * sizeof(struct lode_entry))
+#define LODE_INDEX_BYTES (LODE_TABLES_OFFSET + 2 * sizeof(uint32_t) * (UINT64_C(2) << LODE_TABLE_LOG2_MAX))
+static_assert(LODE_ENTRIES_OFFSET % LODE_PAGE == 0, "index.h");
+
+#define LODE_TABLE_TOMBSTONE UINT32_MAX
+
+static inline uint64_t
+lode_table_make(uint64_t epoch, uint32_t log2, uint32_t region)
+{
+    return epoch << 16 | (uint64_t)log2 << 8 | region;
+}
+
+static inline uint32_t
+lode_table_log2(uint64_t table)
+{
+    return table >> 8 & 0xff;
+}
+
+/* Offset in the file of a table's slots: the sizes below it come first, each twice. */
+static inline uint64_t
+lode_table_offset(uint64_t table)
+{
+    uint64_t slots = UINT64_C(1) << lode_table_log2(table);
+    uint64_t before = 2 * (slots - (UINT64_C(1) << LODE_TABLE_LOG2_MIN));
+    return LODE_TABLES_OFFSET + sizeof(uint32_t) * (before + (table & 1) * slots);
+}
+
+/* Keyed hash (H21): one 64 × 64 → 128 bit multiply, folded, as in wyhash. */
+static inline uint64_t
+lode_id_hash(lode_id id, const uint64_t key[2])
+{
+    unsigned __int128 product = (unsigned __int128)(lode_id_high(id) ^ key[0]) *
+                                (lode_id_low(id) ^ key[1]);
+    return (uint64_t)product ^ (uint64_t)(product >> 64);
+}
+
+static inline uint32_t
+lode_wake_bucket(uint64_t hash)
+{
+    return (uint32_t)(hash >> 40) % LODE_WAKE_BUCKETS;
+}
+
+#endif

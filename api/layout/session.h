@@ -1,0 +1,80 @@
+/*
+ * session.h: a session's file: its pins, its ring and what it touched. The one file that a client
+ * maps writable.
+ *
+ * The store makes it (named by the session's number), fallocates it and maps it too; to the store
+ * everything in it is hostile input: each word is read once and bounds-checked.
+ *
+ *   offset        part                      written by   order          read by   order
+ *   0             magic .. ring_bytes       store        before attach  client
+ *   64            ring_tail                 client       release [1]    store     acquire
+ *   128           pin_high                  client       release [2]    store     acquire
+ *   192           touched_head              client       relaxed        store     relaxed
+ *   4 KiB         touched[1024]             client       relaxed [3]    store     relaxed
+ *   8 KiB         ring, ring_bytes          client       plain          store     plain
+ *   8 KiB + ring  pins[LODE_PIN_MAX]        client       [2]            store     acquire
+ *
+ * [1] Bytes below ring_tail (free-running, modulo ring_bytes) are whole records, see ring.h. The
+ *     store's position is ring_head in the session's row of the index. Several threads of the
+ *     client put records in under a lock of their own.
+ *     After publishing the tail: fence seq_cst, read the `waited` word of the bucket of each id
+ *     that the record makes; if it is set, ring the doorbell.
+ * [2] A pin is an entry's number + 1; 0: free. Slots below pin_high may be in use; pin_high is
+ *     published (seq_cst) before a slot above it is first used. Storing a pin is followed by a
+ *     seq_cst fence and the re-check of the entry's word (index.h [1]). Clearing it is a release
+ *     store, then a seq_cst fence, then a load of the entry's word: if its state is WANTED, send
+ *     RELEASED.
+ * [3] Lossy: entry numbers + 1 of what was pinned, newest at touched_head - 1 (modulo 1024).
+ *
+ * Invariant: ring_head <= ring_tail <= ring_head + ring_bytes.
+ * Crash rule: when the client dies, records below ring_tail are whole and are applied; then its
+ * unsealed objects, pins and references go.
+ */
+#ifndef LODE_LAYOUT_SESSION_H
+#define LODE_LAYOUT_SESSION_H
+
+#include "api/layout/index.h"
+
+#define LODE_SESSION_MAGIC UINT64_C(0x316e6f697373534c) /* "LSssion1" */
+
+enum {
+    LODE_TOUCHED_SLOTS = 1024,
+    LODE_RING_BYTES_MIN = 64 << 10,
+    LODE_RING_BYTES_DEFAULT = 256 << 10,
+    LODE_RING_BYTES_MAX = 4 << 20,
+    LODE_PIN_MAX = 1 << 20,
+    LODE_PIN_FIRST = 1024 /* slots that are fallocated at attach; more: GROW_PINS */
+};
+
+struct lode_session_header {
+    uint64_t magic;
+    uint16_t major, minor;
+    uint32_t ring_bytes; /* a power of two */
+    uint64_t session;
+    uint64_t pad0[5];
+    _Atomic uint64_t ring_tail;
+    uint64_t pad1[7];
+    _Atomic uint32_t pin_high;
+    uint32_t pad2[15];
+    _Atomic uint32_t touched_head;
+};
+static_assert(offsetof(struct lode_session_header, ring_tail) == 64, "session.h");
+static_assert(offsetof(struct lode_session_header, pin_high) == 128, "session.h");
+static_assert(offsetof(struct lode_session_header, touched_head) == 192, "session.h");
+
+#define LODE_TOUCHED_OFFSET ((uint64_t)LODE_PAGE)
+#define LODE_RING_OFFSET ((uint64_t)2 * LODE_PAGE)
+
+static inline uint64_t
+lode_pins_offset(uint32_t ring_bytes)
+{
+    return LODE_RING_OFFSET + ring_bytes;
+}
+
+static inline uint64_t
+lode_session_file_bytes(uint32_t ring_bytes)
+{
+    return lode_pins_offset(ring_bytes) + (uint64_t)LODE_PIN_MAX * sizeof(uint32_t);
+}
+
+#endif

@@ -1,0 +1,33 @@
+/*
+ * rendezvous_msg.h: the two packets on the scheduler's rendezvous socket (SOCK_SEQPACKET). The
+ * scheduler learns who the peer is from SO_PEERCRED; it answers with the session's private endpoint.
+ * The socket then stays open: its end is the session's end, for both sides.
+ */
+#ifndef LODE_WIRE_RENDEZVOUS_MSG_H
+#define LODE_WIRE_RENDEZVOUS_MSG_H
+
+#include <lode/error.h>
+
+#define LODE_RENDEZVOUS_MAGIC UINT32_C(0x317a6472)
+enum { LODE_RENDEZVOUS_MAJOR = 1, LODE_RENDEZVOUS_MINOR = 0, LODE_ENDPOINT_MAX = 104 };
+
+enum lode_role { LODE_ROLE_PROGRAM = 1, LODE_ROLE_WORKER = 2 };
+
+struct lode_rendezvous_hello {
+    uint32_t magic;
+    uint16_t major, minor;
+    uint32_t role;
+    uint32_t worker;        /* role worker: the number that it was started with */
+    uint64_t store_session; /* the peer's session at the store */
+};
+
+struct lode_rendezvous_welcome {
+    uint32_t magic;
+    uint16_t major, minor;
+    uint32_t err; /* LODE_OK, or why the session is refused */
+    uint32_t pad;
+    uint64_t session;
+    char endpoint[LODE_ENDPOINT_MAX]; /* a path, closed by a zero */
+};
+
+#endif

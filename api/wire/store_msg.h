@@ -1,0 +1,242 @@
+/*
+ * store_msg.h: every packet on the store's SOCK_SEQPACKET socket, in one table.
+ *
+ * One packet is one struct below, its variable part (if any) directly behind it. Both sides are on
+ * one machine: numbers are native. The store checks the size of what it gets against the table and
+ * every number against its range; a packet that breaks a rule ends that session, and no other.
+ *
+ * Requests carry a tag of the client's choice (not 0), which the reply repeats, so that several
+ * threads can wait for replies at once. Tag 0: no reply is wanted or expected.
+ * Before any packet is handled, the store applies the sender's ring.
+ */
+#ifndef LODE_WIRE_STORE_MSG_H
+#define LODE_WIRE_STORE_MSG_H
+
+#include <lode/object.h>
+
+#define LODE_STORE_MAGIC UINT32_C(0x534c5331) /* "1SLS" */
+enum { LODE_STORE_WIRE_MAJOR = 1, LODE_STORE_WIRE_MINOR = 0 };
+enum {
+    LODE_STORE_PACKET_MAX = 64 << 10,
+    LODE_STORE_IDS_MAX = 2048, /* ids in one packet */
+    LODE_STORE_HOLDS_MAX = 1024,
+    LODE_NAME_MAX = 255
+};
+
+/* clang-format off */
+/*    name           from    struct                       variable part                                  reply        */
+#define LODE_STORE_MSG_MAP(X)                                                                                          \
+    X(HELLO,       1, client, lode_msg_hello,       "")                                   /* WELCOME or ERROR       */ \
+    X(WELCOME,     2, store,  lode_msg_welcome,     "fds: index (read), session file (read-write)")                    \
+    X(ERROR,       3, store,  lode_msg_error,       "text")                               /* to any request         */ \
+    X(OK,          4, store,  lode_msg_head,        "")                                   /* to any request         */ \
+    X(SEGMENT,     5, client, lode_msg_segment,     "")                                   /* SEGMENT_FD             */ \
+    X(SEGMENT_FD,  6, store,  lode_msg_segment,     "fds: read, read-write")                                           \
+    X(CREATE,      7, client, lode_msg_create,      "lode_id holds[hold_count]")          /* CREATED or ERROR       */ \
+    X(CREATED,     8, store,  lode_msg_created,     "")                                                                \
+    X(SEAL,        9, client, lode_msg_draft,       "")                                   /* OK or ERROR            */ \
+    X(ABORT,      10, client, lode_msg_draft,       "")                                   /* none with tag 0        */ \
+    X(PUT,        11, client, lode_msg_create,      "lode_id holds[hold_count], bytes")   /* CREATED or ERROR       */ \
+    X(LOOKUP,     12, client, lode_msg_lookup,      "")                                   /* FOUND                  */ \
+    X(FOUND,      13, store,  lode_msg_found,       "")                                                                \
+    X(WAIT,       14, client, lode_msg_lookup,      "")                                   /* none                   */ \
+    X(UNWAIT,     15, client, lode_msg_lookup,      "")                                   /* none                   */ \
+    X(WATCH,      16, client, lode_msg_watch,       "lode_id ids[count]")                 /* NOTIFY, now and later  */ \
+    X(UNWATCH,    17, client, lode_msg_watch,       "")                                   /* OK: no NOTIFY follows  */ \
+    X(NOTIFY,     18, store,  lode_msg_watch,       "struct lode_msg_ready ready[count]")                              \
+    X(DELETE,     19, client, lode_msg_lookup,      "")                                   /* OK or ERROR            */ \
+    X(STAT,       20, client, lode_msg_lookup,      "")                                   /* INFO or ERROR          */ \
+    X(LIST,       21, client, lode_msg_list,        "")                                   /* INFO                   */ \
+    X(INFO,       22, store,  lode_msg_list,        "lode_object_info info[count]")                                    \
+    X(NAME_SET,   23, client, lode_msg_name,        "namespace, name")                    /* OK or ERROR            */ \
+    X(NAME_LOOKUP,24, client, lode_msg_name,        "namespace, name")                    /* FOUND; takes 1 ref     */ \
+    X(NAME_REMOVE,25, client, lode_msg_name,        "namespace, name")                    /* OK or ERROR            */ \
+    X(NAME_LIST,  26, client, lode_msg_name,        "namespace (1 byte 0xff: all)")       /* NAMES                  */ \
+    X(NAMES,      27, store,  lode_msg_list,        "count x {lode_msg_name, namespace, name}")                        \
+    X(STATS,      28, client, lode_msg_head,        "")                                   /* STATS_ARE              */ \
+    X(STATS_ARE,  29, store,  lode_msg_stats,       "")                                                                \
+    X(GROW_PINS,  30, client, lode_msg_pins,        "")                                   /* PINS or ERROR          */ \
+    X(PINS,       31, store,  lode_msg_pins,        "")                                                                \
+    X(DOORBELL,   32, client, lode_msg_type,        "")                                   /* none; 1 byte           */ \
+    X(RELEASED,   33, client, lode_msg_released,    "")                                   /* none                   */ \
+    X(DRAIN,      34, client, lode_msg_head,        "")                                   /* OK                     */ \
+    X(SETTLE,     35, client, lode_msg_settle,      "lode_id ids[count]")                 /* SETTLED                */ \
+    X(SETTLED,    36, store,  lode_msg_settle,      "uint8_t status[count]")                                           \
+    X(RESULTS,    37, client, lode_msg_settle,      "lode_id ids[count]")                 /* SETTLED                */
+/* clang-format on */
+
+enum lode_store_msg {
+#define LODE_STORE_MSG_ENUM(name, value, from, type, rest) LODE_MSG_##name = (value),
+    LODE_STORE_MSG_MAP(LODE_STORE_MSG_ENUM)
+#undef LODE_STORE_MSG_ENUM
+        LODE_MSG_END
+};
+
+/* Every packet but DOORBELL (one byte: its type) begins with this. */
+struct lode_msg_head {
+    uint8_t type;
+    uint8_t pad[3];
+    uint32_t tag;
+};
+
+struct lode_msg_type {
+    uint8_t type;
+};
+
+enum {
+    LODE_HELLO_MAKER = 1,    /* makes results: its ring is drained before a result is missed */
+    LODE_HELLO_SCHEDULER = 2 /* may SETTLE, ask for RESULTS, and PUT errors under result ids */
+};
+
+struct lode_msg_hello {
+    struct lode_msg_head head;
+    uint32_t magic;
+    uint16_t major, minor;
+    uint32_t flags;
+    uint32_t ring_bytes; /* 0: default; a power of two within session.h's bounds */
+};
+
+struct lode_msg_welcome {
+    struct lode_msg_head head;
+    uint16_t major, minor;
+    uint32_t row; /* of the session table */
+    uint64_t session;
+    uint64_t generation;
+    uint64_t capacity_bytes;
+};
+
+/* With LODE_EFULL, and in the other cases 0: the numbers behind the refusal, in bytes. */
+struct lode_msg_error {
+    struct lode_msg_head head;
+    uint32_t err;
+    uint32_t pad;
+    uint64_t wanted, free, pinned, spillable, largest_free, capacity;
+};
+
+struct lode_msg_segment {
+    struct lode_msg_head head;
+    uint32_t segment;
+    uint32_t pad;
+    uint64_t bytes;
+};
+
+/* CREATE: an unsealed object; PUT: a sealed one, whose bytes come along. */
+struct lode_msg_create {
+    struct lode_msg_head head;
+    lode_id id; /* zero (CREATE only): a nameless draft that a COMMIT will name */
+    uint64_t size;
+    uint32_t dtype;
+    uint8_t kind;
+    uint8_t object_class;
+    uint8_t ndim;
+    uint8_t flags;
+    int64_t shape[LODE_MAX_NDIM];
+    int64_t strides[LODE_MAX_NDIM]; /* with LODE_ENTRY_STRIDED */
+    int64_t timeout_ms;             /* how long the store may let it wait for room */
+    uint32_t hold_count;
+    uint32_t pad;
+};
+
+struct lode_msg_created {
+    struct lode_msg_head head;
+    uint32_t entry;
+    uint32_t pad;
+    uint64_t generation;
+    uint64_t extent; /* of the object; the data begin after the strides, if there are any */
+};
+
+struct lode_msg_draft {
+    struct lode_msg_head head;
+    uint32_t entry;
+    uint32_t pad;
+    uint64_t generation;
+};
+
+/*
+ * WAIT says that a thread (cookie, unique in the session's life) is about to sleep on the id's
+ * bucket; the store arms the bucket, and wakes it at once if the id is there, or will never be.
+ * LOOKUP with that cookie tells what became of it, and ends the wait unless it is PENDING. UNWAIT
+ * ends it without an answer. LOOKUP with cookie 0 is a plain question.
+ */
+struct lode_msg_lookup {
+    struct lode_msg_head head;
+    lode_id id;
+    uint64_t cookie;
+};
+
+enum lode_found {
+    LODE_FOUND_SEALED = 1, /* look into the index again */
+    LODE_FOUND_PENDING = 2, /* not there; it may come */
+    LODE_FOUND_ABORTED = 3, /* given up while this wait was armed */
+    LODE_FOUND_GONE = 4     /* not there, and it will not come */
+};
+
+struct lode_msg_found {
+    struct lode_msg_head head;
+    uint32_t status; /* enum lode_found */
+    uint32_t entry;
+    uint64_t word;
+    lode_id id; /* NAME_LOOKUP: the object's */
+};
+
+/* One-shot for each id: NOTIFY tells each once, at once where it is known already. */
+struct lode_msg_watch {
+    struct lode_msg_head head;
+    uint64_t cookie; /* of the client's choice, repeated in NOTIFY */
+    uint32_t count;
+    uint32_t pad;
+};
+
+struct lode_msg_ready {
+    lode_id id;
+    uint32_t status; /* enum lode_found, never PENDING */
+    uint32_t is_error; /* 1: sealed, and of kind error */
+};
+
+struct lode_msg_list {
+    struct lode_msg_head head;
+    uint64_t cursor; /* 0: from the start; in the reply 0: this was the last part */
+    uint32_t count;
+    uint32_t pad;
+};
+
+struct lode_msg_name {
+    struct lode_msg_head head;
+    lode_id id;
+    uint64_t cursor;
+    uint32_t flags; /* LODE_NAME_… */
+    uint16_t space_size, name_size; /* bytes; 0xffff as space_size in NAME_LIST: every namespace */
+};
+
+struct lode_msg_stats {
+    struct lode_msg_head head;
+    lode_store_stats stats;
+};
+
+struct lode_msg_pins {
+    struct lode_msg_head head;
+    uint32_t slots; /* wanted; in the reply: how many may be used now */
+    uint32_t pad;
+};
+
+struct lode_msg_released {
+    struct lode_msg_head head;
+    uint32_t entry;
+    uint32_t pad;
+    uint64_t generation;
+};
+
+/*
+ * SETTLE (scheduler): session `session` is over or its task is being settled: the store drains its
+ * ring and says for each id whether it is sealed (enum lode_found). RESULTS (scheduler): the
+ * session has ended and these of its results are still to come; the store says PENDING for those
+ * that somebody else refers to or waits for, GONE for the others, which will never be asked for.
+ */
+struct lode_msg_settle {
+    struct lode_msg_head head;
+    uint64_t session;
+    uint32_t count;
+    uint32_t pad;
+};
+
+#endif

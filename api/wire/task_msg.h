@@ -1,0 +1,178 @@
+/*
+ * task_msg.h: every message between the scheduler, programs and workers, in one table.
+ *
+ * They travel as records in the batches of a link (api/wire/link.h), which delivers each exactly
+ * once and in order while the session lives. One record is one struct below, then its variable
+ * part. Numbers are native (one machine); ids are lode_id. A receiver checks sizes and ranges; a
+ * record that breaks a rule ends the session that sent it.
+ */
+#ifndef LODE_WIRE_TASK_MSG_H
+#define LODE_WIRE_TASK_MSG_H
+
+#include <lode/object.h>
+
+#define LODE_TASK_MAGIC UINT32_C(0x534b5431)
+enum { LODE_TASK_WIRE_MAJOR = 1, LODE_TASK_WIRE_MINOR = 0 };
+enum {
+    LODE_TASK_RECORD_MAX = 2 << 20, /* bytes of one record */
+    LODE_TASK_INLINE_MAX = 1 << 20, /* bytes of the inline arguments of one call */
+    LODE_TASK_ARGS_MAX = 1024,
+    LODE_TASK_RESULTS_MAX = 1024,
+    LODE_TASK_NAME_MAX = 127,
+    LODE_CPU_UNIT = 10000 /* num_cpus is counted in these */
+};
+
+/* clang-format off */
+/*    name          no  to         struct                   variable part                       */
+#define LODE_TASK_MSG_MAP(X)                                                                      \
+    X(SUBMIT,        1, scheduler, lode_task_submit,   "name, then arguments")                     \
+    X(RESOLVE,       2, scheduler, lode_task_resolve,  "library.function")   /* RESOLVED      */   \
+    X(RESOLVED,      3, session,   lode_task_resolved, "text of an error")                         \
+    X(LOAD,          4, scheduler, lode_task_load,     "absolute path")      /* LOADED        */   \
+    X(LOADED,        5, session,   lode_task_loaded,   "text of an error")                         \
+    X(CANCEL,        6, scheduler, lode_task_cancel,   "")                                         \
+    X(ENDED,         7, session,   lode_task_ended,    "uint64_t submission[count]")               \
+    X(OUTPUT,        8, session,   lode_task_output,   "name, then the line")                      \
+    X(STATS,         9, scheduler, lode_task_stats,    "")                   /* STATS_ARE     */   \
+    X(STATS_ARE,    10, session,   lode_task_stats,    "JSON document for lode status")            \
+    X(READY,        16, scheduler, lode_task_worker,   "")                   /* worker is up  */   \
+    X(FUNCTION,     17, worker,    lode_task_function, "path, 0, symbol name, 0, full name, 0")    \
+    X(RUN,          18, worker,    lode_task_run,      "arguments")                                \
+    X(DONE,         19, scheduler, lode_task_done,     "")                                         \
+    X(RECALL,       20, worker,    lode_task_recall,   "uint64_t task[count]; 0: all unstarted")   \
+    X(RECALLED,     21, scheduler, lode_task_recall,   "uint64_t task[count]")                     \
+    X(STOP_TASK,    22, worker,    lode_task_cancel,   "")                                         \
+    X(BLOCKED,      23, scheduler, lode_task_worker,   "")                                         \
+    X(UNBLOCKED,    24, scheduler, lode_task_worker,   "")                                         \
+    X(DESCRIBE,     25, worker,    lode_task_load,     "path of the copy")   /* DESCRIBED     */   \
+    X(DESCRIBED,    26, scheduler, lode_task_loaded,   "library name, 0, then per function: "      \
+                                                       "name, 0, signature, 0, uint32_t results; or the error's text") \
+    X(QUIT,         27, worker,    lode_task_worker,   "")
+/* clang-format on */
+
+enum lode_task_msg {
+#define LODE_TASK_MSG_ENUM(name, value, to, type, rest) LODE_TASK_##name = (value),
+    LODE_TASK_MSG_MAP(LODE_TASK_MSG_ENUM)
+#undef LODE_TASK_MSG_ENUM
+        LODE_TASK_MSG_END
+};
+
+/*
+ * An argument in a SUBMIT or RUN: this header, then `size` bytes (a lode_id, an int64_t, a double,
+ * text with its closing zero, bytes), filled with zeros to a multiple of 8.
+ */
+struct lode_task_arg {
+    uint8_t kind;  /* enum lode_arg_kind */
+    uint8_t ready; /* SUBMIT: the submitter knows that the object is sealed */
+    uint16_t pad;
+    uint32_t size;
+};
+
+enum {
+    LODE_SUBMIT_UNATTENDED = 1 /* nobody waits: print a failure at the submitter */
+};
+
+/* submission: the session's own running number, from 1, without gaps. */
+struct lode_task_submit {
+    uint64_t submission;
+    uint64_t parent; /* the scheduler's number of the task that submits; 0: none */
+    lode_id results; /* the first of result_count consecutive ids */
+    uint32_t function;
+    uint32_t result_count;
+    uint32_t cpus; /* in 1 / LODE_CPU_UNIT */
+    uint32_t max_retries;
+    uint32_t flags;
+    uint16_t arg_count;
+    uint16_t name_size; /* of the display name, filled to a multiple of 8; 0: the function's */
+};
+
+struct lode_task_resolve {
+    uint32_t tag;
+    uint32_t pad;
+};
+
+struct lode_task_resolved {
+    uint32_t tag;
+    uint32_t err;
+    uint32_t function; /* number, valid for the scheduler's life */
+    uint32_t results;
+};
+
+struct lode_task_load {
+    uint32_t tag;
+    uint32_t pad;
+};
+
+struct lode_task_loaded {
+    uint32_t tag;
+    uint32_t err;
+};
+
+struct lode_task_cancel {
+    lode_id result; /* CANCEL: the first result of the task */
+    uint64_t task;  /* STOP_TASK */
+};
+
+/* End notices: what these submissions held may be dropped. */
+struct lode_task_ended {
+    uint32_t count;
+    uint32_t pad;
+};
+
+enum { LODE_OUTPUT_FAILURE = 1 /* the text of an unattended task's failure */ };
+
+struct lode_task_output {
+    int64_t pid;
+    uint32_t flags;
+    uint32_t name_size;
+    uint32_t line_size;
+    uint32_t dropped; /* lines that had to be left out before this one */
+};
+
+struct lode_task_stats {
+    uint32_t tag;
+    uint32_t err;
+    lode_scheduler_stats stats;
+};
+
+struct lode_task_worker {
+    uint64_t store_session; /* READY: the worker's session number at the store */
+    uint64_t task;          /* BLOCKED, UNBLOCKED */
+};
+
+struct lode_task_function {
+    uint32_t function;
+    uint32_t results;
+};
+
+struct lode_task_run {
+    uint64_t task; /* the scheduler's number; the same for each attempt */
+    uint64_t submitter_session; /* at the store */
+    lode_id results;
+    uint32_t function;
+    uint32_t result_count;
+    uint32_t cpus;
+    uint32_t attempt; /* from 1 */
+    uint32_t flags;
+    uint32_t arg_count;
+};
+
+enum lode_done {
+    LODE_DONE_OK = 1,     /* its results are committed */
+    LODE_DONE_FAILED = 2, /* error objects are committed as its results */
+    LODE_DONE_MISSING = 3 /* not run: an argument is not there; charged with nothing */
+};
+
+struct lode_task_done {
+    uint64_t task;
+    uint64_t run_ns;
+    uint32_t status; /* enum lode_done */
+    uint32_t err;
+};
+
+struct lode_task_recall {
+    uint32_t count;
+    uint32_t pad;
+};
+
+#endif
