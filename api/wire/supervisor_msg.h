@@ -1,7 +1,27 @@
 /*
  * supervisor_msg.h: the packets between the supervisor and the scheduler, on an inherited
- * SOCK_SEQPACKET pair (descriptor number in --supervisor-fd). The supervisor is the workers' only
- * parent.
+ * SOCK_SEQPACKET pair (descriptor number in --supervisor-fd), and the command lines of what the
+ * supervisor starts. The supervisor is the only parent of daemons and workers.
+ *
+ * Command lines (descriptor numbers are those that the child inherits; the environment, LODE_DIR,
+ * LODE_SHM_DIR and LODE_STATE_DIR included, is passed on unchanged):
+ *
+ *   lode-scheduler --dir DIR --num-cpus N --supervisor-fd F --lifeline-fd F --ready-fd F
+ *       N           decimal, to 1/10,000
+ *       lifeline    its end of file: the supervisor is dead; the scheduler ends
+ *       ready       one byte is written once sessions are served, then it is closed; an end of file
+ *                   without it: the start failed, and the reason is on stderr
+ *
+ *   lode-worker --dir DIR --worker N --page-fd F --lifeline-fd F
+ *       worker      the scheduler's number, from SPAWN
+ *       page        the descriptor that came with SPAWN: struct lode_worker_page, a memfd
+ *       lifeline    its end of file: the supervisor is dead; the worker ends
+ *       stdin is /dev/null; stdout and stderr are one pipe, whose other end goes to the scheduler
+ *       with SPAWNED (non-blocking on the reader's side only)
+ *
+ * Every SPAWN is answered by one SPAWNED; a SPAWNED without err is followed by one EXITED, once the
+ * worker was reaped. KILL of a worker that is gone is ignored. At the scheduler's end of file the
+ * supervisor kills the workers that it started for it.
  */
 #ifndef LODE_WIRE_SUPERVISOR_MSG_H
 #define LODE_WIRE_SUPERVISOR_MSG_H
@@ -10,7 +30,7 @@
 
 enum lode_supervisor_msg {
     LODE_SUPERVISOR_SPAWN = 1,   /* scheduler: start worker `worker`; fd: its shared page */
-    LODE_SUPERVISOR_SPAWNED = 2, /* supervisor: pid, or err; fds: pidfd, output pipe */
+    LODE_SUPERVISOR_SPAWNED = 2, /* supervisor: pid (fds: pidfd, output pipe), or err (no fds) */
     LODE_SUPERVISOR_KILL = 3,    /* scheduler: send `signal` to `worker` */
     LODE_SUPERVISOR_EXITED = 4   /* supervisor: it was reaped, with `status` as of waitpid() */
 };

@@ -1,0 +1,69 @@
+/*
+ * rendezvous.h: how a program or a worker becomes a session of the scheduler: connect to
+ * DIR/scheduler.sock, say who we are, be told a private endpoint, dial the link to it.
+ *
+ * The socket stays open as long as the session; nothing more is sent on it. Its end of file means
+ * that the scheduler ended the session or died: a thread of ours, asleep in a read until then (it
+ * wakes for nothing else, and takes no signals), calls `down` and the session is over. A link that
+ * loses its pipe meanwhile mends itself; nobody sees it.
+ */
+#ifndef LODE_CLIENT_RENDEZVOUS_H
+#define LODE_CLIENT_RENDEZVOUS_H
+
+#include "api/wire/link.h"
+#include "api/wire/rendezvous_msg.h"
+
+#define LODE_SCHEDULER_SOCKET "scheduler.sock" /* in the cluster's directory */
+
+struct lode_rendezvous; /* one session with the scheduler */
+
+struct lode_rendezvous_options {
+    const char *dir; /* the cluster's */
+    enum lode_role role;
+    uint32_t worker;        /* role worker: the number that it was started with */
+    uint64_t store_session; /* ours at the store */
+    int64_t timeout_ms;     /* for the welcome */
+    /*
+     * Called once, on the watching thread or on one of nng's, when the scheduler is gone or has
+     * ended the session: nothing more will come, nothing more is delivered. May be NULL. It may
+     * wake others and take locks that are not held around lode_rendezvous_close(); it must not
+     * call lode_rendezvous_close() itself.
+     */
+    void (*down)(void *arg);
+    /* The link's events: nng threads, see link.h. `broken` may be NULL: `down` says it too. */
+    struct lode_link_events events; /* its `arg` is also the argument of `down` */
+};
+
+/*
+ * Opens a session. Records may arrive (events.record is called) before this returns.
+ *
+ * Ownership  the caller ends it with lode_rendezvous_close()
+ * Blocking   up to timeout_ms
+ * Errors     LODE_EDOWN  no scheduler runs in `dir`; LODE_EDENIED another user's; LODE_EVERSION
+ *            LODE_ETIMEDOUT; LODE_ELIMIT too many sessions; LODE_EPROTO; LODE_ESYS
+ */
+LODE_MUST_CHECK lode_err lode_rendezvous_open(const struct lode_rendezvous_options *options,
+                                              struct lode_rendezvous **rendezvous_out);
+
+/* The session's link, valid until lode_rendezvous_close(). Send with lode_link_send(). */
+struct lode_link *lode_rendezvous_link(struct lode_rendezvous *rendezvous);
+
+/* The scheduler's number of this session (not the store's). */
+uint64_t lode_rendezvous_session(const struct lode_rendezvous *rendezvous);
+
+/* True once the session is over. Any thread; never blocks: waiters ask it once in each slice. */
+bool lode_rendezvous_is_down(const struct lode_rendezvous *rendezvous);
+
+/*
+ * Ends the session: no callback runs once this returns. Drain the link first (lode_link_drain())
+ * if what was sent last must arrive. Not from a callback. NULL does nothing.
+ */
+void lode_rendezvous_close(struct lode_rendezvous *rendezvous);
+
+/*
+ * In the child after fork(): closes the child's copy of the socket, so that the parent's end is
+ * seen, and touches nothing else (nng does not survive a fork; its memory is left alone).
+ */
+void lode_rendezvous_forked(struct lode_rendezvous *rendezvous);
+
+#endif
