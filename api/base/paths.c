@@ -135,7 +135,7 @@ lode_paths_resolve(const char *dir, struct lode_paths *paths_out)
 
 /* mkdir -p; only the last part gets mode 0700 by us, parents follow the umask. */
 static lode_err
-make_dir(const char *path)
+make_dir_once(const char *path)
 {
     char part[LODE_PATH_MAX];
     size_t length = strlen(path);
@@ -153,6 +153,18 @@ make_dir(const char *path)
         return lode_fail_errno("cannot make the directory '%s'", path);
     }
     return LODE_OK;
+}
+
+/* A cluster that ends may take an empty parent away between our two steps (sweep.c). */
+static lode_err
+make_dir(const char *path)
+{
+    enum { ATTEMPTS = 16 };
+    lode_err err = make_dir_once(path);
+    for (int i = 1; i < ATTEMPTS && err != LODE_OK && errno == ENOENT; i++) {
+        err = make_dir_once(path);
+    }
+    return err;
 }
 
 static lode_err

@@ -6,11 +6,20 @@
  * Command lines (descriptor numbers are those that the child inherits; the environment, LODE_DIR,
  * LODE_SHM_DIR and LODE_STATE_DIR included, is passed on unchanged):
  *
- *   lode-scheduler --dir DIR --num-cpus N --supervisor-fd F --lifeline-fd F --ready-fd F
+ *   lode-store --dir DIR [--capacity BYTES] [--private] --lifeline-fd F --ready-fd F
+ *       ready, lifeline: as below
+ *
+ *   lode-scheduler --dir DIR --num-cpus N [--private] --supervisor-fd F --lifeline-fd F --ready-fd F
  *       N           decimal, to 1/10,000
  *       lifeline    its end of file: the supervisor is dead; the scheduler ends
  *       ready       one byte is written once sessions are served, then it is closed; an end of file
  *                   without it: the start failed, and the reason is on stderr
+ *       private     the cluster ends for good when this daemon ends: the last thing that it does is
+ *                   lode_paths_sweep() (api/base/sweep.h), whatever made it end but a SIGKILL
+ *       SIGTERM ends a daemon in order, with exit status 0.
+ *
+ * Store and scheduler are started at the same moment. The scheduler does what needs no store, then
+ * receives STORE_READY (blocking: it is the first packet) and attaches.
  *
  *   lode-worker --dir DIR --worker N --page-fd F --lifeline-fd F
  *       worker      the scheduler's number, from SPAWN
@@ -32,7 +41,8 @@ enum lode_supervisor_msg {
     LODE_SUPERVISOR_SPAWN = 1,   /* scheduler: start worker `worker`; fd: its shared page */
     LODE_SUPERVISOR_SPAWNED = 2, /* supervisor: pid (fds: pidfd, output pipe), or err (no fds) */
     LODE_SUPERVISOR_KILL = 3,    /* scheduler: send `signal` to `worker` */
-    LODE_SUPERVISOR_EXITED = 4   /* supervisor: it was reaped, with `status` as of waitpid() */
+    LODE_SUPERVISOR_EXITED = 4,  /* supervisor: it was reaped, with `status` as of waitpid() */
+    LODE_SUPERVISOR_STORE_READY = 5 /* supervisor: the store serves; once, first of all */
 };
 
 struct lode_supervisor_packet {

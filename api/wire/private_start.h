@@ -1,0 +1,32 @@
+/*
+ * private_start.h: how liblode starts a private cluster, and how such a cluster is found.
+ *
+ *   lode start --private --dir DIR --lifeline-fd F --ready-fd F [--num-cpus N] [--capacity BYTES]
+ *
+ * The program that is started is ../bin/lode seen from liblode.so. It forks at once, and its first
+ * process exits with 0 before the cluster is up, so that whoever started it may wait for it, and no
+ * child of the cluster's ever turns up in the program's own wait(). The rest has a session of its
+ * own (setsid) and keeps no descriptor of the program but those two, and stderr.
+ *
+ *   DIR          a fresh directory (0700) that the program made, see LODE_PRIVATE_…; the cluster
+ *                removes it at its end
+ *   lifeline     the end of a socket or pipe whose other end only the program holds (CLOEXEC). Its
+ *                end of file ends the cluster, which then leaves no process, file or memory behind
+ *   ready        a pipe: LODE_START_READY, once store and scheduler serve; or LODE_START_FAILED and
+ *                a sentence up to the end of file; or the end of file alone: the start was killed
+ *
+ * In DIR the cluster writes `owner`, one line "PID START": the program's process number and its
+ * start time (field 22 of /proc/PID/stat), by which `lode status` finds the cluster of an ancestor.
+ */
+#ifndef LODE_WIRE_PRIVATE_START_H
+#define LODE_WIRE_PRIVATE_START_H
+
+/* Templates for mkdtemp(): in $XDG_RUNTIME_DIR if it is set and the path fits, else in /tmp. */
+#define LODE_PRIVATE_RUNTIME_TEMPLATE "%s/lode-XXXXXX"   /* XDG_RUNTIME_DIR */
+#define LODE_PRIVATE_TMP_TEMPLATE "/tmp/lode-%u-XXXXXX"  /* uid */
+
+#define LODE_FILE_OWNER "owner"
+
+enum { LODE_START_READY = '+', LODE_START_FAILED = '-' };
+
+#endif
