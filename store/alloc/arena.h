@@ -1,0 +1,114 @@
+/*
+ * arena.h: the room for objects' bytes: segments, the pages in them, small objects in runs, and
+ * memory committed on demand. The one header of store/alloc/ that the rest of the store uses (with
+ * helper.h for slow work of its own).
+ *
+ * Sizes are in bytes, as the object has them (with its strides: lode_made_stored()). An extent is
+ * what index.h says. A size of 0 takes the least there is.
+ *
+ *   ARENA_LARGE  page-aligned, whole pages: for what a client will write itself (drafts)
+ *   ARENA_SMALL  64-byte aligned, shares pages: for what the store copies (puts by ring or packet)
+ *
+ * Credit: arena_credit_reserve(n) sets n committed pages aside. An ARENA_SMALL allocation with
+ * `spend_credit` takes slab_pages_of(size) of them and neither fails nor needs a commit; what it
+ * really used may be less, the credit is gone all the same. No other allocation touches them.
+ *
+ * Commit: an extent that needs it (`needs_commit`) must not be touched, nor given to a client,
+ * before arena_commit() has called back with LODE_OK. The arena warms the next chunk by itself when
+ * little warm room is left, so small allocations seldom wait.
+ *
+ * Threads    the loop thread only. Blocking: never, but arena_open(), which commits the first chunk.
+ * Invariant  what is free, is free in exactly one place; nothing cold is ever given out as warm.
+ */
+#ifndef LODE_STORE_ALLOC_ARENA_H
+#define LODE_STORE_ALLOC_ARENA_H
+
+#include "api/layout/index.h"
+#include "store/alloc/helper.h"
+
+struct arena;
+
+struct arena_options {
+    const char *dir;         /* LODE_SHM_DIR; stays until arena_close() */
+    uint64_t capacity_bytes; /* 0: the default, see segment.h */
+    struct helper *helper;   /* outlives the arena */
+};
+
+/* Errors: those of segment_capacity() and segment_create(), LODE_ENOMEM; each with its sentence. */
+LODE_MUST_CHECK lode_err arena_open(const struct arena_options *options, struct arena **arena_out);
+
+/*
+ * Ends commits that still wait (called back with LODE_ECLOSED), waits for the one that runs, unmaps,
+ * and unlinks the segment files if `remove`. NULL is legal.
+ */
+void arena_close(struct arena *arena, bool remove);
+
+enum arena_kind { ARENA_LARGE, ARENA_SMALL };
+
+struct arena_room {
+    uint64_t extent;
+    bool needs_commit;
+};
+
+/*
+ * Errors  LODE_EFULL    no room now: the sentence has wanted, free and largest free bytes; the
+ *                       fields of lode_msg_error come from arena_stats()
+ *         LODE_ETOOBIG  larger than the store: will never fit
+ *         LODE_EINVAL   spend_credit with ARENA_LARGE, or with more bytes than a ring's put has, or
+ *                       with more credit than is reserved
+ *         LODE_ENOMEM
+ */
+LODE_MUST_CHECK lode_err arena_allocate(struct arena *arena, uint64_t size, enum arena_kind kind,
+                                        bool spend_credit, struct arena_room *room_out);
+
+/* Gives an extent back; `size` as it was asked for. A commit of it that waits goes on, harmless. */
+void arena_free(struct arena *arena, uint64_t extent, uint64_t size);
+
+/*
+ * Commits an extent on the helper thread and calls done(owner, token, err) on the loop thread, never
+ * from inside this call. The token is the caller's (an entry's number and generation, say), so that
+ * what was given up meanwhile can be recognised: there is no way to take a commit back.
+ *
+ * On LODE_EFULL the tmpfs has no memory left, and lode_last_error() says so during the callback; the
+ * extent is still the caller's, to be freed.
+ *
+ * Errors  LODE_ENOMEM (no callback follows)
+ */
+typedef void arena_committed_fn(void *owner, uint64_t token, lode_err err);
+LODE_MUST_CHECK lode_err arena_commit(struct arena *arena, uint64_t extent, uint64_t size,
+                                      arena_committed_fn *done, void *owner, uint64_t token);
+
+/*
+ * Sets pages aside as credit, or gives such back unspent. False: not so many are warm and free now;
+ * when that may have changed for the better, `on_room` is called.
+ */
+bool arena_credit_reserve(struct arena *arena, uint64_t page_count);
+void arena_credit_give_back(struct arena *arena, uint64_t page_count);
+
+/* Called on the loop thread, from helper_drain(), after more memory became warm. */
+typedef void arena_room_fn(void *owner);
+void arena_on_room(struct arena *arena, arena_room_fn *on_room, void *owner);
+
+/* Where the store sees an extent: writable. The extent must be one of arena_allocate()'s. */
+void *arena_address(const struct arena *arena, uint64_t extent);
+
+/* The segments, numbered from 0: how many, how long, and their descriptors (the arena's). */
+uint32_t arena_segment_count(const struct arena *arena);
+
+/* Errors: LODE_EINVAL there is no such segment (the number may come from a client). */
+LODE_MUST_CHECK lode_err arena_segment(const struct arena *arena, uint32_t number,
+                                       uint64_t *bytes_out, int *read_fd_out, int *write_fd_out);
+
+struct arena_stats {
+    uint64_t capacity_bytes, used_bytes, free_bytes, committed_bytes, largest_free_bytes;
+    uint64_t credit_bytes; /* set aside; part of free_bytes */
+    uint64_t small_objects, small_runs;
+};
+
+/* Gives kept empty runs back first, so that the numbers are what an allocation would find. */
+void arena_stats(struct arena *arena, struct arena_stats *stats_out);
+
+/* Walks everything: for tests and LODE_DEBUG_ASSERT. */
+bool arena_check(const struct arena *arena);
+
+#endif

@@ -1,0 +1,89 @@
+/*
+ * pages.h: which pages of a segment are free. Best fit over [0, page_count), neighbours coalesce,
+ * all state on the heap: nothing is kept in the pages themselves.
+ *
+ * Numbers are pages, not bytes. A page is warm when its granule (a fixed number of pages, the unit
+ * in which the segment is committed) has been committed, else cold; a free range lies in one free
+ * extent as long as it has one temperature. Warm extents are preferred: they cost neither time nor
+ * memory.
+ *
+ * The reserve is a number of warm pages that ordinary allocations leave alone, so that allocations
+ * which spend it cannot fail (a session's credit). A count alone would not do: the free pages could
+ * be scattered. So an extent of n pages counts as n - (PAGES_SPEND_MAX - 1), and small ones as 0:
+ *
+ *   servable = sum over warm free extents of max(0, length - (PAGES_SPEND_MAX - 1)) >= reserved
+ *
+ * While that is so and something is reserved, an extent of PAGES_SPEND_MAX pages exists; spending k
+ * pages takes at most k from both sides; freeing and coalescing only add. So the line above, kept
+ * by every ordinary allocation and by pages_reserve(), is the whole guarantee.
+ *
+ * Invariant  no two free extents of one temperature touch; by_address and the by_size trees hold
+ *            the same extents; free_pages and servable are their sums; servable >= reserved.
+ * Threads    one. Blocking: never; time O(log extents). Errors: as said; nothing changes on error.
+ */
+#ifndef LODE_STORE_ALLOC_PAGES_H
+#define LODE_STORE_ALLOC_PAGES_H
+
+#include <lode/error.h>
+
+/* Pages of the largest allocation that may spend the reserve: 32 KiB and 64 bytes of strides. */
+enum { PAGES_SPEND_MAX = 9 };
+
+enum pages_use {
+    PAGES_ANY,   /* leaves the reserve alone; may be cold */
+    PAGES_WARM,  /* leaves the reserve alone; warm only */
+    PAGES_SPEND, /* takes `count` <= PAGES_SPEND_MAX out of the reserve; warm; cannot fail */
+};
+
+struct pages;
+
+/* All pages are free and cold. granule_pages: a power of two. Errors: LODE_ENOMEM. */
+LODE_MUST_CHECK lode_err pages_create(uint64_t page_count, uint64_t granule_pages,
+                                      struct pages **pages_out);
+void pages_destroy(struct pages *pages);
+
+/*
+ * Takes `count` (>= 1) neighbouring pages.
+ *
+ * Errors  LODE_EFULL   no such extent that may be used; without a sentence, since the arena tries
+ *                      several ways
+ *         LODE_ENOMEM
+ */
+LODE_MUST_CHECK lode_err pages_allocate(struct pages *pages, uint64_t count, enum pages_use use,
+                                        uint64_t *page_out);
+
+/* Gives pages back. That they are taken is the caller's to know (asserted in part). Cannot fail. */
+void pages_free(struct pages *pages, uint64_t page, uint64_t count);
+
+/* The granules that cover [page, page + count) have been committed: they are warm from now on. */
+void pages_warm(struct pages *pages, uint64_t page, uint64_t count);
+
+/* Whether all of [page, page + count) is warm. */
+bool pages_are_warm(const struct pages *pages, uint64_t page, uint64_t count);
+
+/*
+ * The first stretch of cold granules at or after `page`: true, and its bounds, both multiples of the
+ * granule (or the end); false: there is none before `end`.
+ */
+bool pages_next_cold(const struct pages *pages, uint64_t page, uint64_t end, uint64_t *from_out,
+                     uint64_t *to_out);
+
+/* The lowest free cold page, rounded down to its granule; false: every free page is warm. */
+bool pages_first_cold_free(const struct pages *pages, uint64_t *page_out);
+
+/* Sets `count` warm pages aside. Errors: LODE_EFULL (without a sentence): not so many can be. */
+LODE_MUST_CHECK lode_err pages_reserve(struct pages *pages, uint64_t count);
+void pages_unreserve(struct pages *pages, uint64_t count);
+
+struct pages_stats {
+    uint64_t total, free, warm, reserved; /* pages */
+    uint64_t servable; /* warm pages that may be reserved, reserved ones included */
+    uint64_t largest;  /* longest stretch of free pages, warm or cold */
+    uint64_t extents;
+};
+void pages_stats(const struct pages *pages, struct pages_stats *stats_out);
+
+/* Walks everything and compares: for tests and LODE_DEBUG_ASSERT. */
+bool pages_check(const struct pages *pages);
+
+#endif

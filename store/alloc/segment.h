@@ -1,0 +1,58 @@
+/*
+ * segment.h: one file of shared memory in LODE_SHM_DIR, and how much of it may be touched.
+ *
+ * The file is sparse, has its full size from the start (so it is never truncated while somebody has
+ * it mapped), mode 0600. A page of it may be touched only after segment_commit() of its place has
+ * returned LODE_OK: fallocate gives the page its memory, so that no access can be SIGBUS, whatever
+ * else fills the tmpfs later. The store's own mapping is read-write and whole.
+ *
+ * Threads  segment_commit(): any one thread at a time; the rest: the loop thread.
+ */
+#ifndef LODE_STORE_ALLOC_SEGMENT_H
+#define LODE_STORE_ALLOC_SEGMENT_H
+
+#include <lode/error.h>
+
+#define SEGMENT_CAPACITY_MIN (UINT64_C(1) << 20)
+#define SEGMENT_CHUNK        (UINT64_C(16) << 20) /* committed at once, where the capacity is large */
+
+struct segment {
+    int fd;      /* read-write: for those who create objects */
+    int read_fd; /* read-only: for everybody */
+    uint32_t number;
+    uint64_t bytes;
+    uint64_t chunk_bytes; /* power-of-two number of pages */
+    uint8_t *base;
+};
+
+/*
+ * The capacity of a store in `dir`.
+ *
+ *   wanted_bytes  0: 30 % of the least of memory, cgroup limit and what is free in the tmpfs
+ *
+ * Errors  LODE_EINVAL   smaller than SEGMENT_CAPACITY_MIN, more than the tmpfs has free (both with
+ *                       what to do, --shm-size included), or more than an extent can say
+ *         LODE_ESYS
+ */
+LODE_MUST_CHECK lode_err segment_capacity(const char *dir, uint64_t wanted_bytes,
+                                          uint64_t *bytes_out);
+
+/*
+ * Makes "segment-N" of `bytes` (a multiple of a page) in `dir`, nothing committed; an old file of
+ * that name is unlinked first.
+ * Errors: LODE_EFULL, LODE_EDENIED, LODE_ESYS, LODE_ENOMEM (no address space).
+ */
+LODE_MUST_CHECK lode_err segment_create(const char *dir, uint32_t number, uint64_t bytes,
+                                        struct segment *segment_out);
+
+/* Unmaps and closes; `dir`: unlinks the file there too, NULL: leaves it. */
+void segment_destroy(struct segment *segment, const char *dir);
+
+/*
+ * Gives memory to [offset, offset + bytes). Blocks about 1 ms for 4 MiB. All or nothing.
+ * Errors: LODE_EFULL the tmpfs is full, with what to do; LODE_ENOMEM; LODE_ESYS.
+ */
+LODE_MUST_CHECK lode_err segment_commit(const struct segment *segment, uint64_t offset,
+                                        uint64_t bytes);
+
+#endif
