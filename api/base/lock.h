@@ -24,6 +24,7 @@
     X(SCHEDULER_QUEUE,     65)   /* scheduler: events that wait for the core                  */ \
     X(WORKER_QUEUE,        70)   /* worker: tasks that wait for the main thread               */ \
     X(LINK,                80)   /* wire: one link's queues                                   */ \
+    X(STORE_ASYNC,         83)   /* client: packets that wait for the store's socket          */ \
     X(STORE_HELPER,        85)   /* store: jobs of the helper thread                          */ \
     X(REAPER,              90)   /* wire: links that wait to be closed                        */
 /* clang-format on */

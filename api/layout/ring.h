@@ -16,7 +16,8 @@
  *            attached as makers. Spends credit for the parts that carry their bytes.
  *
  * In front of the bytes that a struct lode_made carries stand int64_t shape[ndim] and, with
- * LODE_ENTRY_STRIDED, int64_t strides[ndim]; the bytes begin at the next multiple of 16.
+ * LODE_ENTRY_STRIDED, int64_t strides[ndim]; the bytes begin at the next multiple of 16. A draft in
+ * a COMMIT carries nothing: its shape and the rest came with its CREATE.
  */
 #ifndef LODE_LAYOUT_RING_H
 #define LODE_LAYOUT_RING_H
@@ -33,7 +34,7 @@ enum lode_record_type {
 
 enum {
     LODE_RECORD_ALIGN = 16,
-    LODE_RECORD_MAX = 48 << 10,  /* bytes of one record */
+    LODE_RECORD_MAX = 50 << 10,  /* bytes of one record: a COMMIT of 1,024 drafts fits */
     LODE_RING_PUT_MAX = 32 << 10 /* bytes of an object that is put by ring */
 };
 
@@ -73,7 +74,11 @@ lode_ring_align(uint64_t size)
     return (uint32_t)((size + LODE_RECORD_ALIGN - 1) & ~(uint64_t)(LODE_RECORD_ALIGN - 1));
 }
 
-/* Where an object of so many bytes is put, and what credit its put spends. */
+/*
+ * Where an object of so many bytes is put, and what credit its put spends: one entry and
+ * lode_made_pages() for each struct lode_made that carries its bytes, in a PUT or a COMMIT, also
+ * if the record changes nothing. Drafts, takes and drops spend none. Both sides count alike.
+ */
 static inline bool
 lode_made_inline(uint64_t size, uint8_t ndim)
 {

@@ -62,7 +62,8 @@ enum {
     X(DRAIN,      34, client, lode_msg_head,        "")                                   /* OK                     */ \
     X(SETTLE,     35, client, lode_msg_settle,      "lode_id ids[count]")                 /* SETTLED                */ \
     X(SETTLED,    36, store,  lode_msg_settle,      "uint8_t status[count]")                                           \
-    X(RESULTS,    37, client, lode_msg_settle,      "lode_id ids[count]")                 /* SETTLED                */
+    X(RESULTS,    37, client, lode_msg_settle,      "lode_id ids[count]")                 /* SETTLED                */ \
+    X(LEAVE,      38, client, lode_msg_head,        "")                                   /* OK: see below          */
 /* clang-format on */
 
 enum lode_store_msg {
@@ -71,6 +72,12 @@ enum lode_store_msg {
 #undef LODE_STORE_MSG_ENUM
         LODE_MSG_END
 };
+
+/*
+ * LEAVE: lode_close() of a session that still has pins (views outlive it). The store does what it
+ * does at a session's end (drains the ring, aborts its drafts, drops its references, ends its
+ * waits), but keeps the pins and the row until the socket's end of file.
+ */
 
 /* Every packet but DOORBELL (one byte: its type) begins with this. */
 struct lode_msg_head {
