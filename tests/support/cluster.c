@@ -1,0 +1,233 @@
+#include "tests/support/cluster.h"
+
+#include "tests/support/story.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+extern char **environ;
+
+enum { READY_FD = 9, ARGUMENTS_MAX = 16, STATS_MS = 10000 };
+
+static pid_t
+spawn(const char *const *argv, posix_spawn_file_actions_t *actions)
+{
+    pid_t pid;
+    const char *path = argv[0][0] == '/' ? argv[0] : story_program(argv[0]);
+    int err = posix_spawn(&pid, path, actions, NULL, (char *const *)argv, environ);
+    if (err != 0) {
+        give_up("cannot start %s: %s", path, strerror(err));
+    }
+    return pid;
+}
+
+static int
+await_exit(pid_t pid)
+{
+    int status;
+    pid_t got;
+    do {
+        got = waitpid(pid, &status, 0);
+    } while (got < 0 && errno == EINTR);
+    if (got != pid) {
+        give_up("waitpid %d: %s", (int)pid, strerror(errno));
+    }
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+/* Starts a daemon and waits for its byte; an end of file without one is a failed start. */
+static pid_t
+start_ready(const char *const *argv)
+{
+    int ready[2];
+    char byte;
+    posix_spawn_file_actions_t actions;
+    if (pipe2(ready, O_CLOEXEC) != 0) {
+        give_up("pipe: %s", strerror(errno));
+    }
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_adddup2(&actions, ready[1], READY_FD);
+    pid_t pid = spawn(argv, &actions);
+    posix_spawn_file_actions_destroy(&actions);
+    close(ready[1]);
+    ssize_t n;
+    do {
+        n = read(ready[0], &byte, 1);
+    } while (n < 0 && errno == EINTR);
+    close(ready[0]);
+    if (n != 1) {
+        give_up("%s did not start: exit status %d", argv[0], await_exit(pid));
+    }
+    return pid;
+}
+
+pid_t
+store_start(uint64_t capacity_bytes)
+{
+    char capacity[32];
+    const char *argv[ARGUMENTS_MAX] = {"lode-store", "--ready-fd", "9"};
+    if (capacity_bytes > 0) {
+        snprintf(capacity, sizeof capacity, "%llu", (unsigned long long)capacity_bytes);
+        argv[3] = "--capacity";
+        argv[4] = capacity;
+    }
+    return start_ready(argv);
+}
+
+pid_t
+cluster_start(int cpus, uint64_t capacity_bytes)
+{
+    char capacity[32];
+    char count[32];
+    int at = 4;
+    const char *argv[ARGUMENTS_MAX] = {"lode", "start", "--ready-fd", "9"};
+    if (cpus > 0) {
+        snprintf(count, sizeof count, "%d", cpus);
+        argv[at++] = "--num-cpus";
+        argv[at++] = count;
+    }
+    if (capacity_bytes > 0) {
+        snprintf(capacity, sizeof capacity, "%llu", (unsigned long long)capacity_bytes);
+        argv[at++] = "--capacity";
+        argv[at++] = capacity;
+    }
+    return start_ready(argv);
+}
+
+void
+daemon_stop(pid_t pid)
+{
+    kill(pid, SIGTERM);
+    expect_eq(await_exit(pid), 0);
+}
+
+void
+daemon_kill(pid_t pid)
+{
+    kill(pid, SIGKILL);
+    await_exit(pid);
+}
+
+void
+cluster_stop(pid_t supervisor)
+{
+    const char *argv[] = {"lode", "stop", NULL};
+    expect_eq(program_run(argv, NULL, NULL, 0), 0);
+    expect_eq(await_exit(supervisor), 0);
+}
+
+/* Reads both pipes to their ends; what does not fit is read and dropped. */
+static void
+read_both(const int fds[2], char *const outs[2], size_t room)
+{
+    size_t used[2] = {0, 0};
+    struct pollfd polls[2] = {{.fd = fds[0], .events = POLLIN}, {.fd = fds[1], .events = POLLIN}};
+    while (polls[0].fd >= 0 || polls[1].fd >= 0) {
+        if (poll(polls, 2, -1) < 0) {
+            continue;
+        }
+        for (int i = 0; i < 2; i++) {
+            char chunk[4096];
+            if (polls[i].fd < 0 || polls[i].revents == 0) {
+                continue;
+            }
+            ssize_t n = read(polls[i].fd, chunk, sizeof chunk);
+            if (n <= 0) {
+                polls[i].fd = -1;
+                continue;
+            }
+            size_t fits = room - 1 - used[i] < (size_t)n ? room - 1 - used[i] : (size_t)n;
+            memcpy(outs[i] + used[i], chunk, fits);
+            used[i] += fits;
+            outs[i][used[i]] = '\0';
+        }
+    }
+}
+
+int
+program_run(const char *const *argv, char *stdout_out, char *stderr_out, size_t room)
+{
+    int out[2];
+    int err[2];
+    if (stdout_out == NULL || stderr_out == NULL || room == 0) {
+        return await_exit(spawn(argv, NULL));
+    }
+    stdout_out[0] = stderr_out[0] = '\0';
+    posix_spawn_file_actions_t actions;
+    if (pipe2(out, O_CLOEXEC) != 0 || pipe2(err, O_CLOEXEC) != 0) {
+        give_up("pipe: %s", strerror(errno));
+    }
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_adddup2(&actions, out[1], STDOUT_FILENO);
+    posix_spawn_file_actions_adddup2(&actions, err[1], STDERR_FILENO);
+    pid_t pid = spawn(argv, &actions);
+    posix_spawn_file_actions_destroy(&actions);
+    close(out[1]);
+    close(err[1]);
+    read_both((const int[2]){out[0], err[0]}, (char *const[2]){stdout_out, stderr_out}, room);
+    close(out[0]);
+    close(err[0]);
+    return await_exit(pid);
+}
+
+lode *
+cluster_open(void)
+{
+    lode *db = NULL;
+    lode_open_options options = {.struct_size = sizeof options, .flags = LODE_OPEN_ATTACH};
+    must(lode_open(NULL, &options, &db));
+    return db;
+}
+
+lode *
+store_open(void)
+{
+    lode *db = NULL;
+    lode_open_options options = {.struct_size = sizeof options,
+                                 .flags = LODE_OPEN_ATTACH | LODE_OPEN_STORE_ONLY};
+    must(lode_open(NULL, &options, &db));
+    return db;
+}
+
+static int64_t
+now_ms(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+void
+await_store_stat(lode *db, size_t field, uint64_t want)
+{
+    lode_store_stats stats;
+    uint64_t value;
+    int64_t end = now_ms() + bound_ms(STATS_MS);
+    do {
+        must(lode_get_store_stats(db, &stats));
+        memcpy(&value, (const char *)&stats + field, sizeof value);
+        if (value == want) {
+            return;
+        }
+    } while (now_ms() < end);
+    give_up("the store's counter at byte %zu is %llu, want %llu", field, (unsigned long long)value,
+            (unsigned long long)want);
+}
+
+void
+expect_empty_store(lode *db)
+{
+    await_stat(db, sessions, 1);
+    await_stat(db, objects, 0);
+    await_stat(db, unsealed_objects, 0);
+    await_stat(db, names, 0);
+}

@@ -1,0 +1,51 @@
+/*
+ * cluster.h: real daemons in the story's directories: a store alone, or a whole cluster by
+ * `lode start`. Starting returns once clients are served, and never sleeps: the daemon says so
+ * itself, with a byte on a descriptor. What is still up when the story ends is an error of the
+ * story (story.h).
+ */
+#ifndef TESTS_SUPPORT_CLUSTER_H
+#define TESTS_SUPPORT_CLUSTER_H
+
+#include "tests/support/check.h"
+
+#include <lode/lode.h>
+#include <sys/types.h>
+
+/* `lode-store` with a capacity in bytes (0: its default). The process is a child of ours. */
+pid_t store_start(uint64_t capacity_bytes);
+
+/* Asks a daemon to end (SIGTERM), reaps it, and asserts that it ended with status 0. */
+void daemon_stop(pid_t pid);
+
+/* kill -9, and reaps. */
+void daemon_kill(pid_t pid);
+
+/*
+ * Runs a program of the build until it ends, `argv` closed by NULL; argv[0] is its name. Returns
+ * its exit status, or 128 + the signal. Writes what it said on stdout and stderr, up to `room`
+ * bytes each, with closing zeros; NULL: not wanted (both go to ours).
+ */
+int program_run(const char *const *argv, char *stdout_out, char *stderr_out, size_t room);
+
+/* `lode start` with so many CPUs and bytes (0: default). Gives the supervisor's pid, our child. */
+pid_t cluster_start(int cpus, uint64_t capacity_bytes);
+
+/* `lode stop`, and asserts that the supervisor has ended with status 0. */
+void cluster_stop(pid_t supervisor);
+
+/* A session with what runs in the story's directory; store_open() never asks the scheduler. */
+lode *cluster_open(void);
+lode *store_open(void);
+
+/*
+ * Asks for the store's statistics until the field at `field` (offsetof) is `want`, each time as
+ * soon as the last answer is in. Fails the test after a bound.
+ */
+void await_store_stat(lode *db, size_t field, uint64_t want);
+#define await_stat(db, name, want) await_store_stat((db), offsetof(lode_store_stats, name), (want))
+
+/* Asserts that nothing is left in the store: objects, names, bytes in use, other sessions. */
+void expect_empty_store(lode *db);
+
+#endif
