@@ -162,7 +162,7 @@ lode_socket_receive(int fd, int flags, void *buffer, size_t room, size_t *size_o
         got = recvmsg(fd, &message, flags | MSG_CMSG_CLOEXEC);
     } while (got < 0 && errno == EINTR);
     if (got < 0) {
-        return errno == EAGAIN       ? lode_fail_with(LODE_EAGAIN, "nothing to receive")
+        return errno == EAGAIN       ? LODE_EAGAIN
                : errno == ECONNRESET ? lode_fail_with(LODE_EDOWN, "the other side is gone")
                                      : lode_fail_errno("cannot receive a packet");
     }

@@ -1,6 +1,7 @@
 /*
  * socket.h: Unix SOCK_SEQPACKET sockets: listening, connecting, packets with descriptors. Every
- * descriptor is CLOEXEC; nothing raises SIGPIPE; EINTR is retried.
+ * descriptor is CLOEXEC; nothing raises SIGPIPE; EINTR is retried. LODE_EAGAIN is no failure: it
+ * sets no sentence.
  */
 #ifndef LODE_BASE_SOCKET_H
 #define LODE_BASE_SOCKET_H

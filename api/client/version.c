@@ -1,0 +1,7 @@
+#include <lode/cluster.h>
+
+const char *
+lode_version(void)
+{
+    return LODE_VERSION;
+}
