@@ -1,0 +1,34 @@
+/*
+ * floor.h: what the machine can do at best at this moment: the same bytes or the same wake-ups with
+ * nothing of lode in between. A case is judged beside its floor from the same run.
+ */
+#ifndef LODE_TESTS_BENCH_FLOOR_H
+#define LODE_TESTS_BENCH_FLOOR_H
+
+#include <stddef.h>
+
+struct floor_latency {
+    double median_us, p99_us;
+};
+
+/* Pins this process and those that it starts to one CPU (cpus 1), or lets them use two. */
+void floor_pin(int cpus);
+
+/* memcpy of `size_bytes` between warm buffers, in GB/s (10⁹ bytes): the median of `rounds`. */
+double floor_memcpy_gb_s(size_t size_bytes, int rounds);
+
+/*
+ * One way there and back through a third process, each step a FUTEX_WAKE: a → s → b → s → a, at
+ * the affinity of this process.
+ */
+struct floor_latency floor_futex_chain(int rounds);
+
+/*
+ * A task without scheduler or store: client → (nng) dispatcher → (nng) worker's callback → futex →
+ * worker's main thread → one-byte packet → third process → futex → client, which has sent that
+ * process a packet before it slept; the worker tells the dispatcher that it is done. The same
+ * processes, wake-ups and system calls as a task's, at the affinity of this process.
+ */
+struct floor_latency floor_task_skeleton(int rounds);
+
+#endif
