@@ -60,6 +60,11 @@ struct lode_session_hooks {
     /* The session's references to `id` have changed: by +1 (put, seal, keep, name lookup) or -1
      * (drop). Not called for results that lode_session_draw() drew. */
     void (*referenced)(void *arg, lode_id id, int change);
+    /* The session's pins have changed: a view came out of a get, or is about to be released. */
+    void (*pinned)(void *arg, const lode_view *view, bool pinned);
+    /* The session's drafts have changed: one was created, or is about to be sealed or aborted. Not
+     * called for those of lode_result_draft(). */
+    void (*drafted)(void *arg, const lode_draft *draft, bool open);
     /* lode_close() has begun; everything of the session still works. */
     void (*close)(void *arg);
     /* In the child after fork: close descriptors; no locks, no memory of other threads. */
