@@ -1,0 +1,15 @@
+#!/usr/bin/env bash
+# Every public function, and every public macro that takes arguments, is used by at least one test.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+
+macros=$(grep -hoE '^#define LODE_[A-Z0-9_]+\(' api/include/lode/*.h | grep -oE 'LODE_[A-Z0-9_]+')
+missing=0
+for name in $(tools/ci/api_names.sh) $macros; do
+    case $name in LODE_PRINTF) continue ;; esac # a way to declare, used by the headers themselves
+    if ! grep -rqwF --include='*.c' --include='*.cpp' --include='*.h' -- "$name" tests tools/ci; then
+        echo "no test uses $name" >&2
+        missing=$((missing + 1))
+    fi
+done
+exit $((missing > 0))

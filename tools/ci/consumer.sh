@@ -1,0 +1,62 @@
+#!/usr/bin/env bash
+# consumer.sh CMAKE BUILD: installs the build into a prefix, moves the prefix elsewhere, and builds
+# and runs a program outside the tree against it: in C and in C++, by pkg-config and by find_package.
+set -euo pipefail
+cmake=$1
+build=$2
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+
+for program in g++ pkg-config; do
+    if ! command -v $program >/dev/null; then
+        echo "SKIPPED: no $program (tools/packages test installs it)"
+        exit 77
+    fi
+done
+
+work=$(mktemp -d)
+shm=$(mktemp -d /dev/shm/lt-consumer-XXXXXX)
+trap 'rm -rf "$work" "$shm"' EXIT
+mkdir "$work/run" "$work/state"
+export XDG_RUNTIME_DIR=$work/run LODE_SHM_DIR=$shm LODE_STATE_DIR=$work/state
+unset LODE_DIR
+
+"$cmake" --install "$build" --prefix "$work/first" >"$work/log" || { cat "$work/log" >&2; exit 1; }
+mv "$work/first" "$work/moved"
+prefix=$work/moved
+cp -r "$here/consumer" "$work/source"
+
+for wanted in include/lode/lode.h lib/liblode.so.0 lib/pkgconfig/lode.pc lib/liblode-blas.so \
+    lib/cmake/lode/lodeConfig.cmake bin/lode bin/lode-store bin/lode-scheduler bin/lode-worker \
+    bin/storectl; do
+    [ -e "$prefix/$wanted" ] || { echo "not installed: $wanted" >&2; exit 1; }
+done
+if [ -e "$prefix/include/lode/actor.h" ]; then
+    echo "actor.h is installed, and there are no actors yet" >&2
+    exit 1
+fi
+
+export PKG_CONFIG_PATH=$prefix/lib/pkgconfig
+flags=(-Wall -Wextra -Wpedantic -Werror)
+# shellcheck disable=SC2046
+gcc -std=c11 "${flags[@]}" "$work/source/consumer.c" -o "$work/by_pkg_config_c" \
+    $(pkg-config --cflags --libs lode)
+# shellcheck disable=SC2046
+g++ -std=c++17 "${flags[@]}" "$work/source/consumer.cpp" -o "$work/by_pkg_config_cpp" \
+    $(pkg-config --cflags --libs lode)
+for header in "$prefix"/include/lode/*.h; do
+    echo "#include <lode/$(basename "$header")>" |
+        g++ -std=c++17 "${flags[@]}" "-I$prefix/include" -x c++ -fsyntax-only -
+done
+
+"$cmake" -S "$work/source" -B "$work/build" -G Ninja "-DCMAKE_PREFIX_PATH=$prefix" >"$work/log" &&
+    "$cmake" --build "$work/build" >"$work/log" || { cat "$work/log" >&2; exit 1; }
+
+version=$(pkg-config --modversion lode)
+for program in "$work/by_pkg_config_c" "$work/by_pkg_config_cpp"; do
+    LD_LIBRARY_PATH=$prefix/lib "$program" >"$work/out"
+    [ "$(cat "$work/out")" = "$version 10" ] || { cat "$work/out" >&2; exit 1; }
+done
+for program in "$work/build/by_find_package_c" "$work/build/by_find_package_cpp"; do
+    "$program" >"$work/out"
+    [ "$(cat "$work/out")" = "$version 10" ] || { cat "$work/out" >&2; exit 1; }
+done

@@ -1,0 +1,80 @@
+#!/usr/bin/env bash
+# Includes go downward only. A quoted include names a path from the root of the tree; each part may
+# include itself and what stands behind it here, and nothing else. Public headers, <lode/…>, are for
+# everyone, and include each other only.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+
+api='api/client api/layout api/wire api/base'
+table="
+api/base:
+api/wire:       api/base
+api/layout:     api/wire api/base
+api/client:     api/layout api/wire api/base
+store scheduler worker: $api
+tools tests:    store scheduler worker $api
+"
+
+# The part that a path belongs to.
+part_of() {
+    case $1 in
+    api/include/*) echo public ;;
+    api/examples/*) echo example ;;
+    api/*/*) echo "${1%%/*}/$(cut -d/ -f2 <<<"$1")" ;;
+    *) echo "${1%%/*}" ;;
+    esac
+}
+
+# What a part may include, beside itself.
+allowed_for() {
+    local names below
+    while IFS=: read -r names below; do
+        case " $names " in *" $1 "*) echo "$below" && return 0 ;; esac
+    done <<<"$table"
+    return 1
+}
+
+bad=0
+complain() {
+    echo "$1:$2: $3" >&2
+    bad=1
+}
+
+check() { # file line include
+    local from to below
+    from=$(part_of "$1")
+    case $from in
+    public) [ -e "api/include/lode/$3" ] || complain "$1" "$2" "a public header includes \"$3\"" ;;
+    example) complain "$1" "$2" "an example includes \"$3\": it has the public headers only" ;;
+    *)
+        if ! [ -e "$3" ]; then
+            complain "$1" "$2" "\"$3\" is no path from the root of the tree"
+            return
+        fi
+        to=$(part_of "$3")
+        [ "$from" = "$to" ] && return
+        below=$(allowed_for "$from") || {
+            complain "$1" "$2" "$from has no line in the table of tools/ci/layers.sh"
+            return
+        }
+        case " $below " in
+        *" $to "*) ;;
+        *) complain "$1" "$2" "$from includes $to: arrows go downward only" ;;
+        esac
+        ;;
+    esac
+}
+
+found=0
+while IFS=: read -r file line include; do
+    found=$((found + 1))
+    check "$file" "$line" "$include"
+done < <(grep -rnE '^[[:space:]]*#[[:space:]]*include[[:space:]]*"' --include='*.[ch]' \
+    --include='*.cpp' --include='*.hpp' api store scheduler worker tools tests |
+    sed -E 's/^([^:]*:[0-9]*):[^"]*"([^"]*)".*/\1:\2/')
+
+if [ "$found" -lt 100 ]; then
+    echo "only $found includes were found: the check does not see the tree" >&2
+    exit 1
+fi
+exit $bad

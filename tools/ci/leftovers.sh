@@ -1,0 +1,29 @@
+#!/usr/bin/env bash
+# leftovers.sh before|after FILE BIN: `before` notes in FILE what there is of lode in shared memory,
+# as sockets, and as processes of the programs in BIN; `after` prints what has come since and fails
+# if there is anything.
+set -euo pipefail
+
+list() {
+    find /dev/shm -mindepth 1 -maxdepth 1 \( -name 'lode-*' -o -name 'lt-*' \) -printf 'shm %p\n'
+    awk '$8 ~ /^\/.*(lode|lt-)/ { print "socket " $8 }' /proc/net/unix
+    for exe in /proc/[0-9]*/exe; do
+        path=$(readlink "$exe" 2>/dev/null) || continue
+        case $path in "$1"/*) echo "process ${exe//[^0-9]/} $path" ;; esac
+    done
+}
+
+case ${1:-} in
+before) list "$3" | sort >"$2" ;;
+after)
+    new=$(list "$3" | sort | comm -13 "$2" -)
+    if [ -n "$new" ]; then
+        printf 'the tests left:\n%s\n' "$new" >&2
+        exit 1
+    fi
+    ;;
+*)
+    echo "usage: leftovers.sh before|after FILE BIN" >&2
+    exit 2
+    ;;
+esac
