@@ -47,7 +47,6 @@ void pages_destroy(struct pages *pages);
  *
  * Errors  LODE_EFULL   no such extent that may be used; without a sentence, since the arena tries
  *                      several ways
- *         LODE_ENOMEM
  */
 LODE_MUST_CHECK lode_err pages_allocate(struct pages *pages, uint64_t count, enum pages_use use,
                                         uint64_t *page_out);
@@ -82,6 +81,9 @@ struct pages_stats {
     uint64_t extents;
 };
 void pages_stats(const struct pages *pages, struct pages_stats *stats_out);
+
+/* The same without `largest`, which is left 0: O(1). */
+void pages_counts(const struct pages *pages, struct pages_stats *stats_out);
 
 /* Walks everything and compares: for tests and LODE_DEBUG_ASSERT. */
 bool pages_check(const struct pages *pages);

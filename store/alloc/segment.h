@@ -6,7 +6,7 @@
  * returned LODE_OK: fallocate gives the page its memory, so that no access can be SIGBUS, whatever
  * else fills the tmpfs later. The store's own mapping is read-write and whole.
  *
- * Threads  segment_commit(): any one thread at a time; the rest: the loop thread.
+ * Threads  segment_commit(): any thread; the rest: the loop thread.
  */
 #ifndef LODE_STORE_ALLOC_SEGMENT_H
 #define LODE_STORE_ALLOC_SEGMENT_H
@@ -14,14 +14,13 @@
 #include <lode/error.h>
 
 #define SEGMENT_CAPACITY_MIN (UINT64_C(1) << 20)
-#define SEGMENT_CHUNK        (UINT64_C(16) << 20) /* committed at once, where the capacity is large */
+#define SEGMENT_CAPACITY_MAX (UINT64_C(16) << 40)
 
 struct segment {
     int fd;      /* read-write: for those who create objects */
     int read_fd; /* read-only: for everybody */
     uint32_t number;
     uint64_t bytes;
-    uint64_t chunk_bytes; /* power-of-two number of pages */
     uint8_t *base;
 };
 

@@ -36,7 +36,7 @@ void slab_destroy(struct slab *slab);
  *
  *   spend     takes slab_pages_of(size) from the reserve, which must hold so many; cannot fail
  *
- * Errors  LODE_EFULL (without a sentence) or LODE_ENOMEM; never with `spend`, but for LODE_ENOMEM
+ * Errors  LODE_EFULL (without a sentence); never with `spend`
  */
 LODE_MUST_CHECK lode_err slab_allocate(struct slab *slab, uint64_t size, bool spend,
                                        uint64_t *offset_out);

@@ -1,0 +1,282 @@
+#include "store/alloc/arena.h"
+
+#include "api/base/assert.h"
+#include "api/base/fail.h"
+#include "store/alloc/commit.h"
+#include "store/alloc/pages.h"
+#include "store/alloc/segment.h"
+#include "store/alloc/slab.h"
+
+#include <stdlib.h>
+
+/* The unit of commitment: that of a huge page, less in small stores. */
+#define GRANULE_MAX (UINT64_C(2) << 20)
+
+/* Warm room that is kept ahead of need: 16 MiB, less in small stores. */
+#define AHEAD_MAX (UINT64_C(16) << 20)
+
+/* One segment today; numbers of others are refused, so that extents can name them one day. */
+struct arena {
+    const char *dir;
+    struct segment segment;
+    struct pages *pages;
+    struct slab *slab;
+    struct committer *committer;
+};
+
+static uint64_t
+granule_pages(uint64_t capacity_bytes)
+{
+    uint64_t pages = GRANULE_MAX / LODE_PAGE;
+    while (pages > 1 && pages * LODE_PAGE * 16 > capacity_bytes) {
+        pages /= 2;
+    }
+    return pages;
+}
+
+static uint64_t
+ahead_pages(uint64_t capacity_bytes)
+{
+    uint64_t bytes = capacity_bytes / 8 < AHEAD_MAX ? capacity_bytes / 8 : AHEAD_MAX;
+    return bytes / LODE_PAGE;
+}
+
+/* The first granule is there before anyone asks: a store that cannot have even that does not start. */
+static lode_err
+warm_first(struct arena *arena, uint64_t granule)
+{
+    uint64_t count = arena->segment.bytes / LODE_PAGE;
+    count = count < granule ? count : granule;
+    LODE_TRY(segment_commit(&arena->segment, 0, count * LODE_PAGE));
+    pages_warm(arena->pages, 0, count);
+    return LODE_OK;
+}
+
+lode_err
+arena_open(const struct arena_options *options, struct arena **arena_out)
+{
+    uint64_t bytes;
+    lode_err err;
+    LODE_TRY(segment_capacity(options->dir, options->capacity_bytes, &bytes));
+    struct arena *arena = calloc(1, sizeof *arena);
+    if (arena == NULL) {
+        return lode_fail_with(LODE_ENOMEM, "no memory for the arena");
+    }
+    arena->dir = options->dir;
+    err = segment_create(options->dir, 0, bytes, &arena->segment);
+    if (err != LODE_OK) {
+        goto free_arena;
+    }
+    err = pages_create(bytes / LODE_PAGE, granule_pages(bytes), &arena->pages);
+    if (err != LODE_OK) {
+        goto destroy_segment;
+    }
+    err = slab_create(arena->pages, bytes / LODE_PAGE, &arena->slab);
+    if (err != LODE_OK) {
+        goto destroy_pages;
+    }
+    err = committer_create(&arena->segment, arena->pages, options->helper, ahead_pages(bytes),
+                           &arena->committer);
+    if (err != LODE_OK) {
+        goto destroy_slab;
+    }
+    err = warm_first(arena, granule_pages(bytes));
+    if (err != LODE_OK) {
+        goto destroy_committer;
+    }
+    *arena_out = arena;
+    return LODE_OK;
+
+destroy_committer:
+    committer_destroy(arena->committer);
+destroy_slab:
+    slab_destroy(arena->slab);
+destroy_pages:
+    pages_destroy(arena->pages);
+destroy_segment:
+    segment_destroy(&arena->segment, options->dir);
+free_arena:
+    free(arena);
+    return err;
+}
+
+void
+arena_close(struct arena *arena, bool remove)
+{
+    if (arena == NULL) {
+        return;
+    }
+    committer_destroy(arena->committer);
+    slab_destroy(arena->slab);
+    pages_destroy(arena->pages);
+    segment_destroy(&arena->segment, remove ? arena->dir : NULL);
+    free(arena);
+}
+
+static lode_err
+say_full(const struct arena *arena, uint64_t size)
+{
+    struct pages_stats stats;
+    pages_stats(arena->pages, &stats);
+    return lode_fail_with(LODE_EFULL,
+                          "no room for %llu bytes: %llu of %llu are free (%llu of them set aside "
+                          "for small puts), the longest stretch is %llu",
+                          (unsigned long long)size, (unsigned long long)stats.free * LODE_PAGE,
+                          (unsigned long long)arena->segment.bytes,
+                          (unsigned long long)stats.reserved * LODE_PAGE,
+                          (unsigned long long)stats.largest * LODE_PAGE);
+}
+
+/* Whole pages, warm or cold; kept empty runs are given up for it. */
+static lode_err
+allocate_pages(struct arena *arena, uint64_t size, uint64_t *offset_out)
+{
+    uint64_t page, count = slab_pages_of(size);
+    lode_err err = pages_allocate(arena->pages, count, PAGES_ANY, &page);
+    if (err != LODE_OK && slab_trim(arena->slab) > 0) {
+        err = pages_allocate(arena->pages, count, PAGES_ANY, &page);
+    }
+    if (err != LODE_OK) {
+        return say_full(arena, size);
+    }
+    *offset_out = page * LODE_PAGE;
+    return LODE_OK;
+}
+
+static lode_err
+check_spend(const struct arena *arena, uint64_t size, enum arena_kind kind)
+{
+    struct pages_stats stats;
+    pages_counts(arena->pages, &stats);
+    if (kind != ARENA_SMALL || size > SLAB_SIZE_MAX || slab_pages_of(size) > stats.reserved) {
+        return lode_fail_with(
+            LODE_EINVAL,
+            "%llu bytes cannot be put on credit: at most %u bytes, and %llu pages "
+            "are set aside",
+            (unsigned long long)size, SLAB_SIZE_MAX, (unsigned long long)stats.reserved);
+    }
+    return LODE_OK;
+}
+
+lode_err
+arena_allocate(struct arena *arena, uint64_t size, enum arena_kind kind, bool spend_credit,
+               struct arena_room *room_out)
+{
+    uint64_t offset, need = size > 0 ? size : 1;
+    if (need > arena->segment.bytes) {
+        return lode_fail_with(LODE_ETOOBIG,
+                              "%llu bytes are more than the whole store has (%llu): split the "
+                              "object, or start the store with a larger capacity",
+                              (unsigned long long)size, (unsigned long long)arena->segment.bytes);
+    }
+    if (spend_credit) {
+        LODE_TRY(check_spend(arena, need, kind));
+    }
+    bool slab = kind == ARENA_SMALL && need <= SLAB_SIZE_MAX;
+    if (!slab || slab_allocate(arena->slab, need, spend_credit, &offset) != LODE_OK) {
+        LODE_ASSERT(!spend_credit);
+        LODE_TRY(allocate_pages(arena, need, &offset));
+    }
+    committer_look_ahead(arena->committer);
+    *room_out = (struct arena_room){
+        .extent = lode_extent_make(arena->segment.number, offset),
+        .needs_commit = !pages_are_warm(arena->pages, offset / LODE_PAGE, slab_pages_of(need))};
+    return LODE_OK;
+}
+
+static uint64_t
+offset_of(const struct arena *arena, uint64_t extent)
+{
+    LODE_ASSERT(lode_extent_segment(extent) == arena->segment.number);
+    LODE_ASSERT(lode_extent_offset(extent) < arena->segment.bytes);
+    return lode_extent_offset(extent);
+}
+
+void
+arena_free(struct arena *arena, uint64_t extent, uint64_t size)
+{
+    slab_free(arena->slab, offset_of(arena, extent), size > 0 ? size : 1);
+}
+
+lode_err
+arena_commit(struct arena *arena, uint64_t extent, uint64_t size, arena_committed_fn *done,
+             void *owner, uint64_t token)
+{
+    return committer_request(arena->committer, offset_of(arena, extent) / LODE_PAGE,
+                             slab_pages_of(size), done, owner, token);
+}
+
+bool
+arena_credit_reserve(struct arena *arena, uint64_t page_count)
+{
+    lode_err err = pages_reserve(arena->pages, page_count);
+    if (err != LODE_OK && slab_trim(arena->slab) > 0) {
+        err = pages_reserve(arena->pages, page_count);
+    }
+    committer_look_ahead(arena->committer);
+    return err == LODE_OK;
+}
+
+void
+arena_credit_give_back(struct arena *arena, uint64_t page_count)
+{
+    pages_unreserve(arena->pages, page_count);
+}
+
+void
+arena_on_room(struct arena *arena, arena_room_fn *on_room, void *owner)
+{
+    committer_on_room(arena->committer, on_room, owner);
+}
+
+void *
+arena_address(const struct arena *arena, uint64_t extent)
+{
+    return arena->segment.base + offset_of(arena, extent);
+}
+
+uint32_t
+arena_segment_count(const struct arena *arena)
+{
+    return arena->segment.number + 1;
+}
+
+lode_err
+arena_segment(const struct arena *arena, uint32_t number, uint64_t *bytes_out, int *read_fd_out,
+              int *write_fd_out)
+{
+    if (number != arena->segment.number) {
+        return lode_fail_with(LODE_EINVAL, "there is no segment %u", number);
+    }
+    *bytes_out = arena->segment.bytes;
+    *read_fd_out = arena->segment.read_fd;
+    *write_fd_out = arena->segment.fd;
+    return LODE_OK;
+}
+
+void
+arena_stats(struct arena *arena, struct arena_stats *stats_out)
+{
+    struct pages_stats pages;
+    struct slab_stats slab;
+    (void)slab_trim(arena->slab);
+    pages_stats(arena->pages, &pages);
+    slab_stats(arena->slab, &slab);
+    *stats_out = (struct arena_stats){.capacity_bytes = arena->segment.bytes,
+                                      .used_bytes = (pages.total - pages.free) * LODE_PAGE,
+                                      .free_bytes = pages.free * LODE_PAGE,
+                                      .committed_bytes = pages.warm * LODE_PAGE,
+                                      .largest_free_bytes = pages.largest * LODE_PAGE,
+                                      .credit_bytes = pages.reserved * LODE_PAGE,
+                                      .small_objects = slab.objects,
+                                      .small_runs = slab.runs};
+}
+
+bool
+arena_check(const struct arena *arena)
+{
+    struct pages_stats stats;
+    pages_counts(arena->pages, &stats);
+    return pages_check(arena->pages) && slab_check(arena->slab) &&
+           stats.total * LODE_PAGE == arena->segment.bytes;
+}
