@@ -115,10 +115,10 @@ lode_paths_sweep(const struct lode_paths *paths, enum lode_sweep what)
     sweep_files(AT_FDCWD, paths->shm, in_shm, sizeof in_shm / sizeof in_shm[0], what);
     if (what == LODE_SWEEP_PRIVATE) {
         sweep_state(paths->state);
-        remove_dir(paths->state);
         rmdir(paths->dir);
     }
     if ((what & LODE_SWEEP_ALL) == LODE_SWEEP_ALL) {
         remove_dir(paths->shm);
+        remove_dir(paths->state);
     }
 }

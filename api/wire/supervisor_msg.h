@@ -14,8 +14,8 @@
  *       lifeline    its end of file: the supervisor is dead; the scheduler ends
  *       ready       one byte is written once sessions are served, then it is closed; an end of file
  *                   without it: the start failed, and the reason is on stderr
- *       private     the cluster ends for good when this daemon ends: the last thing that it does is
- *                   lode_paths_sweep() (api/base/sweep.h), whatever made it end but a SIGKILL
+ *       private     the last thing that a daemon does after SIGTERM, or its lifeline's end, is
+ *                   lode_paths_sweep(LODE_SWEEP_PRIVATE) (api/base/sweep.h)
  *       SIGTERM ends a daemon in order, with exit status 0.
  *
  * Store and scheduler are started at the same moment. The scheduler does what needs no store, then

@@ -1,0 +1,132 @@
+#include "tools/lode/processes.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { STAT_MAX = 1024 };
+
+/* The name stands in parentheses and may itself hold any byte: what follows the last one counts. */
+static bool
+parse_stat(char *line, struct process *process)
+{
+    int parent;
+    char *open = strchr(line, '('), *close = strrchr(line, ')');
+    if (open == NULL || close == NULL || close < open) {
+        return false;
+    }
+    *close = '\0';
+    snprintf(process->name, sizeof process->name, "%.15s", open + 1);
+    if (sscanf(close + 1,
+               " %c %d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu",
+               &process->state, &parent, &process->start) != 3) {
+        return false;
+    }
+    process->parent = parent;
+    return true;
+}
+
+bool
+process_read(pid_t pid, struct process *process_out)
+{
+    char path[48], line[STAT_MAX];
+    struct process process = {.pid = pid};
+    snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
+    FILE *file = fopen(path, "re");
+    if (file == NULL) {
+        return false;
+    }
+    size_t got = fread(line, 1, sizeof line - 1, file);
+    fclose(file);
+    line[got] = '\0';
+    if (!parse_stat(line, &process)) {
+        return false;
+    }
+    *process_out = process;
+    return true;
+}
+
+void
+process_read_memory(struct process *process)
+{
+    char path[48], line[128];
+    snprintf(path, sizeof path, "/proc/%d/status", (int)process->pid);
+    FILE *file = fopen(path, "re");
+    if (file == NULL) {
+        return;
+    }
+    while (fgets(line, sizeof line, file) != NULL) {
+        unsigned long long kib;
+        if (sscanf(line, "RssAnon: %llu", &kib) == 1 || sscanf(line, "RssFile: %llu", &kib) == 1) {
+            process->private_bytes += kib << 10;
+        } else if (sscanf(line, "RssShmem: %llu", &kib) == 1) {
+            process->shared_bytes = kib << 10;
+        }
+    }
+    fclose(file);
+}
+
+typedef void (*each_child_fn)(struct process *child, void *arg);
+
+/* By a walk over /proc: the kernel's list of children is an option that not every kernel has. */
+static void
+each_child(pid_t parent, each_child_fn each, void *arg)
+{
+    DIR *proc = opendir("/proc");
+    if (proc == NULL) {
+        return;
+    }
+    for (struct dirent *entry; (entry = readdir(proc)) != NULL;) {
+        struct process process;
+        if (isdigit((unsigned char)entry->d_name[0]) &&
+            process_read((pid_t)atoi(entry->d_name), &process) && process.parent == parent &&
+            process.state != 'Z') {
+            each(&process, arg);
+        }
+    }
+    closedir(proc);
+}
+
+struct collected {
+    struct process *list;
+    size_t room, count;
+};
+
+static void
+collect(struct process *child, void *arg)
+{
+    struct collected *collected = arg;
+    if (collected->count < collected->room) {
+        process_read_memory(child);
+        collected->list[collected->count] = *child;
+    }
+    collected->count++;
+}
+
+size_t
+processes_of(pid_t parent, struct process *list, size_t room)
+{
+    struct collected collected = {list, room, 0};
+    each_child(parent, collect, &collected);
+    return collected.count;
+}
+
+static void
+kill_child(struct process *child, void *arg)
+{
+    size_t *count = arg;
+    kill(child->pid, SIGKILL);
+    (*count)++;
+}
+
+size_t
+processes_kill_children(void)
+{
+    size_t count = 0;
+    each_child(getpid(), kill_child, &count);
+    return count;
+}

@@ -1,0 +1,31 @@
+/* processes.h: what /proc says of processes. Nothing blocks; a process that is gone is no error. */
+#ifndef LODE_TOOLS_PROCESSES_H
+#define LODE_TOOLS_PROCESSES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct process {
+    pid_t pid, parent;
+    char state;               /* 'R', 'S', 'Z' … */
+    char name[16];            /* the program's, cut to 15 bytes */
+    unsigned long long start; /* clock ticks since the boot */
+    uint64_t private_bytes;   /* RssAnon + RssFile; filled by process_read_memory() */
+    uint64_t shared_bytes;    /* RssShmem */
+};
+
+/* False if there is no such process. */
+bool process_read(pid_t pid, struct process *process_out);
+
+/* Fills the memory figures in; zeros if they cannot be read. */
+void process_read_memory(struct process *process);
+
+/* The living children of a process, with their memory. Returns how many; writes at most `room`. */
+size_t processes_of(pid_t parent, struct process *list, size_t room);
+
+/* Sends SIGKILL to every child of this process. Returns how many there were. */
+size_t processes_kill_children(void);
+
+#endif

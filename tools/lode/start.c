@@ -1,0 +1,193 @@
+#include "tools/lode/command.h"
+
+#include "api/base/fail.h"
+#include "api/base/log.h"
+#include "api/base/paths.h"
+#include "tools/cli/size.h"
+#include "tools/lode/cpus.h"
+#include "tools/lode/spawn.h"
+#include "tools/lode/supervisor.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { OPTION_PRIVATE = 0x100, OPTION_LIFELINE, OPTION_READY };
+
+static const struct argp_option options[] = {
+    {"num-cpus", 'c', "N", 0, "CPUs that tasks may use together (default: those of this machine)",
+     0},
+    {"capacity", 'm', "SIZE", 0, "room for objects, as 4G (default: 30 % of what there is)", 0},
+    {"dir", 'd', "DIR", 0, "directory of the cluster (default: $LODE_DIR, or the user's own)", 0},
+    {"ready-fd", OPTION_READY, "FD", 0,
+     "write '+' to this descriptor once all is up, or '-' and the reason", 0},
+    {"private", OPTION_PRIVATE, 0, OPTION_HIDDEN, 0, 0},
+    {"lifeline-fd", OPTION_LIFELINE, "FD", OPTION_HIDDEN, 0, 0},
+    {0},
+};
+
+static error_t
+parse_descriptor(struct argp_state *state, const char *option, const char *text, int *fd_out)
+{
+    char *end;
+    errno = 0;
+    long fd = strtol(text, &end, 10);
+    if (errno != 0 || end == text || *end != '\0' || fd < 0 || fd > 1 << 20 ||
+        fcntl((int)fd, F_GETFD) < 0) {
+        argp_error(state, "--%s %s: that is not an open descriptor", option, text);
+        return EINVAL;
+    }
+    *fd_out = (int)fd;
+    return 0;
+}
+
+static error_t
+parse_option(int key, char *arg, struct argp_state *state)
+{
+    struct supervisor_options *wanted = state->input;
+    switch (key) {
+    case 'c':
+        if (command_parse_cpus(arg, &wanted->num_cpus) != LODE_OK) {
+            argp_error(state, "--num-cpus: %s", lode_last_error());
+        }
+        return 0;
+    case 'm':
+        if (size_parse(arg, &wanted->capacity_bytes) != LODE_OK) {
+            argp_error(state, "--capacity: %s", lode_last_error());
+        } else if (wanted->capacity_bytes == 0) {
+            argp_error(state, "--capacity: a store of 0 bytes holds nothing");
+        }
+        return 0;
+    case 'd':
+        wanted->dir = arg;
+        return 0;
+    case OPTION_PRIVATE:
+        wanted->is_private = true;
+        return 0;
+    case OPTION_LIFELINE:
+        return parse_descriptor(state, "lifeline-fd", arg, &wanted->lifeline_fd);
+    case OPTION_READY:
+        return parse_descriptor(state, "ready-fd", arg, &wanted->ready_fd);
+    case ARGP_KEY_ARG:
+        argp_error(state, "'%s' is one argument too many", arg);
+        return 0;
+    case ARGP_KEY_END:
+        if (wanted->is_private && (wanted->lifeline_fd < 0 || wanted->dir == NULL)) {
+            argp_error(state, "--private needs --lifeline-fd and --dir");
+        }
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static const struct argp argp = {
+    options,
+    parse_option,
+    0,
+    "Start a cluster and stay as its supervisor, in the foreground, until it is told to end "
+    "(SIGTERM, SIGINT, `lode stop`). For a service manager: it neither forks nor writes a pid file."
+    "\vExit status: 0 stopped in order, 1 the start failed or a cluster runs there already, "
+    "2 usage, 8 denied.",
+    0,
+    0,
+    0};
+
+/* Out of the way of 0, 1 and 2, which every process expects to be something else. */
+static int
+move_up(int fd)
+{
+    if (fd >= 0 && fd <= STDERR_FILENO) {
+        int moved = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+        close(fd);
+        return moved;
+    }
+    return fd;
+}
+
+static void
+fill_standard(void)
+{
+    for (int fd = 0; fd <= STDERR_FILENO; fd++) {
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) < 0) {
+            return;
+        }
+    }
+}
+
+/* Of the program that has started us we keep stderr, the lifeline and the ready pipe. */
+static void
+let_go(const struct supervisor_options *wanted)
+{
+    int low = wanted->lifeline_fd, high = wanted->ready_fd;
+    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    if (null >= 0) {
+        dup2(null, STDIN_FILENO);
+        dup2(STDERR_FILENO, STDOUT_FILENO);
+        close(null);
+    }
+    if (low > high) {
+        int swap = low;
+        low = high;
+        high = swap;
+    }
+    if (low < 0) {
+        low = STDERR_FILENO;
+    }
+    close_range(STDERR_FILENO + 1, (unsigned)low - 1, 0);
+    close_range((unsigned)low + 1, (unsigned)high - 1, 0);
+    close_range((unsigned)high + 1, ~0U, 0);
+}
+
+/*
+ * The first process ends here, so that the program's wait for it is short and its wait(-1) never
+ * sees a child of the cluster's. The second is in a session of its own: signals for the program's
+ * process group and terminal do not reach it.
+ */
+static void
+detach(struct supervisor_options *wanted)
+{
+    wanted->owner = getppid();
+    pid_t pid = fork();
+    if (pid < 0) {
+        fprintf(stderr, "lode start: cannot fork: %s\n", strerror(errno));
+        exit(EXIT_FAILED);
+    }
+    if (pid > 0) {
+        _exit(EXIT_OK);
+    }
+    setsid();
+    let_go(wanted);
+    if (chdir("/") != 0) {
+        return; /* it only keeps a directory from being unmounted */
+    }
+}
+
+int
+command_start(int argc, char **argv)
+{
+    char program_dir[LODE_PATH_MAX];
+    struct supervisor_options wanted = {
+        .program_dir = program_dir, .lifeline_fd = -1, .ready_fd = -1};
+    command_parse(&argp, argc, argv, &wanted);
+    wanted.lifeline_fd = move_up(wanted.lifeline_fd);
+    wanted.ready_fd = move_up(wanted.ready_fd);
+    fill_standard();
+    /* What whoever started us has left open is none of our children's business. */
+    close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC);
+    lode_log_init("lode");
+    lode_err err = spawn_own_dir(program_dir, sizeof program_dir);
+    if (err != LODE_OK) {
+        return command_failed("start", err);
+    }
+    if (wanted.num_cpus == 0) {
+        wanted.num_cpus = cpus_usable();
+    }
+    if (wanted.is_private) {
+        detach(&wanted);
+    }
+    return supervisor_run(&wanted);
+}

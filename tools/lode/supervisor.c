@@ -1,0 +1,283 @@
+#include "tools/lode/supervisor.h"
+
+#include "api/base/clock.h"
+#include "api/base/fail.h"
+#include "api/base/log.h"
+#include "api/base/sweep.h"
+#include "api/wire/private_start.h"
+#include "tools/cli/exit_code.h"
+#include "tools/lode/lockfile.h"
+#include "tools/lode/processes.h"
+#include "tools/lode/supervisor_private.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+enum { GRACE_MS = 5000, GRACE_PRIVATE_MS = 1000, STRAYS_MS = 2000 };
+
+/* ---- what whoever started us is told ------------------------------------------------------- */
+
+static void
+tell_starter(struct supervisor *s, char outcome, const char *text)
+{
+    char line[1 + LODE_FAIL_MAX];
+    if (s->ready_fd < 0) {
+        return;
+    }
+    int length = snprintf(line, sizeof line, "%c%s", outcome, text);
+    if (write(s->ready_fd, line, (size_t)length) < 0) {
+        errno = 0; /* it does not listen any more; its lifeline says whether it lives */
+    }
+    close(s->ready_fd);
+    s->ready_fd = -1;
+}
+
+static void
+say_up(struct supervisor *s)
+{
+    tell_starter(s, LODE_START_READY, "");
+    if (!s->options->is_private) {
+        fprintf(stderr, "lode: ready in %s (pid %d, %g CPUs)\n", s->paths.dir, (int)getpid(),
+                s->options->num_cpus);
+    }
+}
+
+void
+supervisor_stop(struct supervisor *s)
+{
+    s->stopping = true;
+}
+
+void
+supervisor_fail(struct supervisor *s, const char *format, ...)
+{
+    char text[LODE_FAIL_MAX];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    if (!s->options->is_private) {
+        fprintf(stderr, "lode: %s\n", text);
+    }
+    tell_starter(s, LODE_START_FAILED, text);
+    s->failed = true;
+    supervisor_stop(s);
+}
+
+/* ---- what has to happen next ---------------------------------------------------------------- */
+
+/* Ends the scheduler and its workers. True once they are gone. */
+static bool
+scheduler_is_cleared(struct supervisor *s, int64_t grace_ms)
+{
+    daemon_stop(&s->scheduler, grace_ms);
+    if (s->scheduler.pid == 0 || s->options->is_private) {
+        workers_kill_all(&s->workers);
+    }
+    return s->scheduler.pid == 0 && s->workers.running == 0;
+}
+
+static void
+advance_stop(struct supervisor *s)
+{
+    int64_t grace_ms = s->options->is_private ? GRACE_PRIVATE_MS : GRACE_MS;
+    if (s->options->is_private) {
+        /* Its only user is gone: no need to go one by one. */
+        daemon_stop(&s->store, grace_ms);
+    }
+    if (!scheduler_is_cleared(s, grace_ms)) {
+        return;
+    }
+    daemon_stop(&s->store, grace_ms);
+    if (s->store.pid != 0) {
+        return;
+    }
+    /* What tasks have left running, in sessions of their own: children of ours by now. */
+    if (s->strays_until == 0) {
+        s->strays_until = lode_now_ns() + STRAYS_MS * INT64_C(1000000);
+    }
+    s->done = processes_kill_children() == 0 || lode_now_ns() >= s->strays_until;
+    s->wake_at = s->strays_until;
+}
+
+/* A daemon that could not even be started again is tried later. */
+static void
+start_later(struct supervisor *s, struct daemon *daemon)
+{
+    if (!s->was_up) {
+        supervisor_fail(s, "%s", lode_last_error());
+        return;
+    }
+    lode_log("SUPERVISOR-NOT-STARTED", "%s", lode_last_error());
+    daemon_reaped(daemon, 0, lode_now_ns());
+    s->wake_at = daemon->start_at;
+}
+
+static void
+start_scheduler(struct supervisor *s)
+{
+    if (supervisor_start_scheduler(s) != LODE_OK) {
+        start_later(s, &s->scheduler);
+    }
+}
+
+static void
+start_generation(struct supervisor *s)
+{
+    lode_paths_sweep(&s->paths, LODE_SWEEP_STORE);
+    lode_paths_sweep(&s->paths, LODE_SWEEP_SCHEDULER);
+    s->scheduler.failures = 0; /* it ended because the store did */
+    if (supervisor_start_store(s) != LODE_OK) {
+        start_later(s, &s->store);
+        return;
+    }
+    start_scheduler(s);
+}
+
+static void
+advance_run(struct supervisor *s)
+{
+    int64_t now = lode_now_ns();
+    bool store_down = s->store.pid == 0;
+    if (!store_down && s->scheduler.pid != 0) {
+        return;
+    }
+    if (!scheduler_is_cleared(s, 500)) {
+        return;
+    }
+    if (store_down) {
+        if (now < s->store.start_at) {
+            s->wake_at = s->store.start_at;
+        } else {
+            start_generation(s);
+        }
+    } else if (now < s->scheduler.start_at) {
+        s->wake_at = s->scheduler.start_at;
+    } else {
+        lode_paths_sweep(&s->paths, LODE_SWEEP_SCHEDULER);
+        start_scheduler(s);
+    }
+}
+
+/* The first start gets one attempt, and a private cluster has one store. */
+static void
+judge_losses(struct supervisor *s)
+{
+    struct daemon *lost = s->store.pid == 0 && s->store.lost           ? &s->store
+                          : s->scheduler.pid == 0 && s->scheduler.lost ? &s->scheduler
+                                                                       : NULL;
+    char end[80];
+    if (lost == NULL || s->stopping) {
+        return;
+    }
+    if (!s->was_up) {
+        supervisor_fail(s, "%s %s while it was starting; its own message says why", lost->name,
+                        daemon_describe_end(lost->status, end, sizeof end));
+    } else if (lost == &s->store && s->options->is_private) {
+        s->failed = true;
+        supervisor_stop(s);
+    }
+}
+
+static void
+advance(struct supervisor *s)
+{
+    int64_t now = lode_now_ns();
+    s->wake_at = LODE_NEVER;
+    daemon_enforce(&s->store, now);
+    daemon_enforce(&s->scheduler, now);
+    judge_losses(s);
+    if (!s->stopping) {
+        if (!s->was_up && s->store.ready && s->scheduler.ready) {
+            s->was_up = true;
+            say_up(s);
+        }
+        advance_run(s);
+    }
+    if (s->stopping) {
+        advance_stop(s);
+    }
+}
+
+/* ---- the loop ------------------------------------------------------------------------------ */
+
+static int64_t
+earlier(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* One timer for everything that can fall due; disarmed when nothing can. */
+static void
+arm_timer(struct supervisor *s)
+{
+    int64_t at = earlier(s->wake_at, earlier(s->store.deadline, s->scheduler.deadline));
+    struct itimerspec when = {0};
+    if (at != LODE_NEVER) {
+        at = at > 0 ? at : 1;
+        when.it_value = (struct timespec){at / 1000000000, at % 1000000000};
+    }
+    timerfd_settime(s->timer, TFD_TIMER_ABSTIME, &when, NULL);
+}
+
+static void
+loop(struct supervisor *s)
+{
+    struct epoll_event events[16];
+    advance(s);
+    while (!s->done) {
+        supervisor_report(s);
+        arm_timer(s);
+        int count = epoll_wait(s->epoll, events, 16, -1);
+        for (int i = 0; i < count; i++) {
+            supervisor_take_event(s, (enum supervisor_event)events[i].data.u32);
+        }
+        advance(s);
+    }
+}
+
+/* Nobody else can start here before the lock's file is gone, and then it starts afresh. */
+static void
+leave_nothing(struct supervisor *s)
+{
+    if (s->options->is_private) {
+        lode_paths_sweep(&s->paths, LODE_SWEEP_PRIVATE);
+        return;
+    }
+    lode_paths_sweep(&s->paths, LODE_SWEEP_ALL);
+    lockfile_remove(s->paths.dir);
+    rmdir(s->paths.dir);
+}
+
+int
+supervisor_run(const struct supervisor_options *options)
+{
+    struct supervisor s = {.options = options,
+                           .epoll = -1,
+                           .signals = -1,
+                           .timer = -1,
+                           .lock = -1,
+                           .lifeline = {-1, -1},
+                           .scheduler_fd = -1,
+                           .program_fd = options->lifeline_fd,
+                           .ready_fd = options->ready_fd};
+    daemon_init(&s.store, "lode-store");
+    daemon_init(&s.scheduler, "lode-scheduler");
+    lode_err err = supervisor_open(&s);
+    if (err != LODE_OK) {
+        supervisor_fail(&s, "%s", lode_last_error());
+    } else {
+        loop(&s);
+    }
+    if (s.lock >= 0) {
+        leave_nothing(&s);
+    }
+    supervisor_close(&s);
+    return err != LODE_OK ? exit_code_of(err) : s.failed ? EXIT_FAILED : EXIT_OK;
+}

@@ -1,0 +1,248 @@
+#include "tools/lode/supervisor_private.h"
+
+#include "api/base/clock.h"
+#include "api/base/fail.h"
+#include "api/base/log.h"
+#include "api/base/socket.h"
+#include "api/wire/supervisor_msg.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { PACKETS_AT_ONCE = 256 };
+
+void
+supervisor_hang_up(struct supervisor *s)
+{
+    if (s->scheduler_fd >= 0) {
+        close(s->scheduler_fd);
+        s->scheduler_fd = -1;
+    }
+}
+
+/* A scheduler that cannot be talked to is of no use: its workers end, and it is replaced. */
+static void
+give_up_scheduler(struct supervisor *s, lode_err err)
+{
+    if (!s->scheduler.told && s->scheduler.pid != 0) {
+        if (err != LODE_EDOWN) {
+            lode_log("SUPERVISOR-SCHEDULER-CUT", "%s", lode_last_error());
+        }
+        kill(s->scheduler.pid, SIGKILL);
+    }
+    supervisor_hang_up(s);
+    workers_kill_all(&s->workers);
+}
+
+/* ---- packets ------------------------------------------------------------------------------ */
+
+static lode_err
+obey(struct supervisor *s, const struct lode_supervisor_packet *packet, const int *fds,
+     size_t fd_count)
+{
+    switch (packet->type) {
+    case LODE_SUPERVISOR_SPAWN:
+        if (fd_count != 1) {
+            return lode_fail_with(LODE_EPROTO, "SPAWN came with %zu descriptors, not 1", fd_count);
+        }
+        return workers_spawn(&s->workers, packet->worker, fds[0]);
+    case LODE_SUPERVISOR_KILL:
+        if (packet->signal < 1 || packet->signal > SIGRTMAX) {
+            return lode_fail_with(LODE_EPROTO, "KILL with signal %d", (int)packet->signal);
+        }
+        workers_signal(&s->workers, packet->worker, packet->signal);
+        return LODE_OK;
+    default:
+        return lode_fail_with(LODE_EPROTO, "a packet of type %u", packet->type);
+    }
+}
+
+static lode_err
+receive_one(struct supervisor *s)
+{
+    struct lode_supervisor_packet packet;
+    int fds[LODE_SOCKET_FDS_MAX];
+    size_t size = 0, fd_count = 0;
+    LODE_TRY(lode_socket_receive(s->scheduler_fd, MSG_DONTWAIT, &packet, sizeof packet, &size, fds,
+                                 &fd_count));
+    lode_err err =
+        size == sizeof packet
+            ? obey(s, &packet, fds, fd_count)
+            : lode_fail_with(LODE_EPROTO, "a packet of %zu bytes, not %zu", size, sizeof packet);
+    for (size_t i = 0; i < fd_count; i++) {
+        close(fds[i]);
+    }
+    return err;
+}
+
+static void
+receive_packets(struct supervisor *s)
+{
+    for (int i = 0; i < PACKETS_AT_ONCE && s->scheduler_fd >= 0; i++) {
+        lode_err err = receive_one(s);
+        if (err == LODE_EAGAIN) {
+            return;
+        }
+        if (err != LODE_OK) {
+            give_up_scheduler(s, err);
+        }
+    }
+}
+
+static void
+watch_for_room(struct supervisor *s, bool full)
+{
+    struct epoll_event wanted = {.events = full ? EPOLLIN | EPOLLOUT : EPOLLIN,
+                                 .data.u32 = SUPERVISOR_PACKETS};
+    epoll_ctl(s->epoll, EPOLL_CTL_MOD, s->scheduler_fd, &wanted);
+    s->scheduler_full = full;
+}
+
+void
+supervisor_report(struct supervisor *s)
+{
+    if (s->scheduler_fd < 0) {
+        workers_forget_ended(&s->workers);
+        return;
+    }
+    lode_err err = workers_report(&s->workers, s->scheduler_fd);
+    if (err != LODE_OK && err != LODE_EAGAIN) {
+        give_up_scheduler(s, err);
+        return;
+    }
+    if (s->scheduler_full != (err == LODE_EAGAIN)) {
+        watch_for_room(s, err == LODE_EAGAIN);
+    }
+}
+
+/* ---- signals and ends --------------------------------------------------------------------- */
+
+static void
+note_daemon_end(struct supervisor *s, struct daemon *daemon, int status)
+{
+    char end[80];
+    pid_t pid = daemon->pid;
+    daemon_reaped(daemon, status, lode_now_ns());
+    if (daemon->lost) {
+        lode_log(daemon == &s->store ? "SUPERVISOR-STORE-LOST" : "SUPERVISOR-SCHEDULER-LOST",
+                 "%s (pid %d) %s", daemon->name, (int)pid,
+                 daemon_describe_end(status, end, sizeof end));
+    }
+}
+
+/* Looks first and reaps after, so that a pid means the same process all the while. */
+static void
+reap_all(struct supervisor *s)
+{
+    for (;;) {
+        siginfo_t info = {0};
+        int status = 0;
+        if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) != 0 || info.si_pid == 0) {
+            return;
+        }
+        bool is_worker = workers_ending(&s->workers, info.si_pid);
+        waitpid(info.si_pid, &status, 0);
+        if (is_worker) {
+            workers_reaped(&s->workers, info.si_pid, status);
+        } else if (info.si_pid == s->store.pid) {
+            note_daemon_end(s, &s->store, status);
+        } else if (info.si_pid == s->scheduler.pid) {
+            note_daemon_end(s, &s->scheduler, status);
+            supervisor_hang_up(s);
+        }
+    }
+}
+
+static void
+kill_at_once(struct supervisor *s)
+{
+    workers_kill_all(&s->workers);
+    if (s->scheduler.pid != 0) {
+        kill(s->scheduler.pid, SIGKILL);
+    }
+    if (s->store.pid != 0) {
+        kill(s->store.pid, SIGKILL);
+    }
+}
+
+static void
+take_signals(struct supervisor *s)
+{
+    struct signalfd_siginfo info;
+    while (read(s->signals, &info, sizeof info) == (ssize_t)sizeof info) {
+        if (info.ssi_signo == SIGCHLD) {
+            continue;
+        }
+        if (s->stopping) {
+            kill_at_once(s);
+        }
+        supervisor_stop(s);
+    }
+    /* SIGCHLDs merge: whichever signal it was, look for all that have ended. */
+    reap_all(s);
+}
+
+static void
+take_program(struct supervisor *s)
+{
+    char nothing[64];
+    ssize_t got = read(s->program_fd, nothing, sizeof nothing);
+    if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR)) {
+        close(s->program_fd);
+        s->program_fd = -1;
+        supervisor_stop(s);
+    }
+}
+
+static void
+take_store_ready(struct supervisor *s)
+{
+    struct lode_supervisor_packet packet = {.type = LODE_SUPERVISOR_STORE_READY};
+    if (!daemon_read_ready(&s->store) || s->scheduler_fd < 0) {
+        return;
+    }
+    lode_err err = lode_socket_send(s->scheduler_fd, &packet, sizeof packet, NULL, 0, NULL, 0);
+    if (err != LODE_OK) {
+        give_up_scheduler(s, err);
+    }
+}
+
+void
+supervisor_take_event(struct supervisor *s, enum supervisor_event event)
+{
+    uint64_t expirations;
+    switch (event) {
+    case SUPERVISOR_SIGNALS:
+        take_signals(s);
+        break;
+    case SUPERVISOR_TIMER:
+        if (read(s->timer, &expirations, sizeof expirations) < 0) {
+            return; /* set anew meanwhile */
+        }
+        break;
+    case SUPERVISOR_PROGRAM:
+        if (s->program_fd >= 0) {
+            take_program(s);
+        }
+        break;
+    case SUPERVISOR_PACKETS:
+        receive_packets(s);
+        break;
+    case SUPERVISOR_STORE_READY:
+        if (s->store.ready_fd >= 0) {
+            take_store_ready(s);
+        }
+        break;
+    case SUPERVISOR_SCHEDULER_READY:
+        if (s->scheduler.ready_fd >= 0) {
+            daemon_read_ready(&s->scheduler);
+        }
+        break;
+    }
+}

@@ -1,0 +1,222 @@
+#include "tools/lode/supervisor_private.h"
+
+#include "api/base/clock.h"
+#include "api/base/fail.h"
+#include "api/base/socket.h"
+#include "api/wire/private_start.h"
+#include "api/wire/supervisor_msg.h"
+#include "tools/lode/lockfile.h"
+#include "tools/lode/owner.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+lode_err
+supervisor_watch(struct supervisor *s, int fd, enum supervisor_event event)
+{
+    struct epoll_event wanted = {.events = EPOLLIN, .data.u32 = event};
+    if (epoll_ctl(s->epoll, EPOLL_CTL_ADD, fd, &wanted) != 0) {
+        return lode_fail_errno("cannot watch a descriptor");
+    }
+    return LODE_OK;
+}
+
+/* A signal that whoever started us has ignored (nohup, a script's background) stays ignored. */
+static void
+add_unless_ignored(sigset_t *set, int signal)
+{
+    struct sigaction old;
+    if (sigaction(signal, NULL, &old) == 0 && old.sa_handler != SIG_IGN) {
+        sigaddset(set, signal);
+    }
+}
+
+static lode_err
+open_signals(struct supervisor *s)
+{
+    struct sigaction standard = {.sa_handler = SIG_DFL};
+    sigset_t all, wanted;
+    sigfillset(&all);
+    sigemptyset(&wanted);
+    sigaddset(&wanted, SIGTERM);
+    sigaddset(&wanted, SIGCHLD);
+    add_unless_ignored(&wanted, SIGINT);
+    add_unless_ignored(&wanted, SIGHUP);
+    /* An ignored SIGCHLD, which is inherited, would have the kernel reap our children. */
+    sigaction(SIGCHLD, &standard, NULL);
+    sigprocmask(SIG_SETMASK, &all, NULL);
+    s->signals = signalfd(-1, &wanted, SFD_CLOEXEC | SFD_NONBLOCK);
+    return s->signals < 0 ? lode_fail_errno("cannot make a signalfd") : LODE_OK;
+}
+
+static lode_err
+open_descriptors(struct supervisor *s)
+{
+    s->epoll = epoll_create1(EPOLL_CLOEXEC);
+    s->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+    if (s->epoll < 0 || s->timer < 0 || pipe2(s->lifeline, O_CLOEXEC) != 0) {
+        return lode_fail_errno("cannot make the supervisor's descriptors");
+    }
+    LODE_TRY(supervisor_watch(s, s->signals, SUPERVISOR_SIGNALS));
+    LODE_TRY(supervisor_watch(s, s->timer, SUPERVISOR_TIMER));
+    if (s->program_fd >= 0) {
+        LODE_TRY(supervisor_watch(s, s->program_fd, SUPERVISOR_PROGRAM));
+    }
+    return LODE_OK;
+}
+
+static lode_err
+find_programs(struct supervisor *s)
+{
+    const char *dir = s->options->program_dir;
+    LODE_TRY(lode_path_join(s->store_program, LODE_PATH_MAX, dir, "lode-store"));
+    LODE_TRY(lode_path_join(s->scheduler_program, LODE_PATH_MAX, dir, "lode-scheduler"));
+    return lode_path_join(s->worker_program, LODE_PATH_MAX, dir, "lode-worker");
+}
+
+lode_err
+supervisor_open(struct supervisor *s)
+{
+    LODE_TRY(open_signals(s));
+    LODE_TRY(find_programs(s));
+    LODE_TRY(lode_paths_resolve(s->options->dir, &s->paths));
+    LODE_TRY(lode_paths_prepare(&s->paths));
+    LODE_TRY(lockfile_take(s->paths.dir, &s->lock));
+    LODE_TRY(open_descriptors(s));
+    if (s->options->is_private) {
+        LODE_TRY(owner_write(s->paths.dir, s->options->owner));
+    }
+    /* Orphans of workers become our children, not init's, and are ended with the rest. */
+    if (prctl(PR_SET_CHILD_SUBREAPER, 1) != 0) {
+        return lode_fail_errno("cannot become a subreaper");
+    }
+    workers_init(&s->workers, s->worker_program, s->paths.dir, s->lifeline[0]);
+    return LODE_OK;
+}
+
+static void
+close_fd(int fd)
+{
+    if (fd >= 0) {
+        close(fd);
+    }
+}
+
+void
+supervisor_close(struct supervisor *s)
+{
+    supervisor_hang_up(s);
+    close_fd(s->lifeline[0]);
+    close_fd(s->lifeline[1]);
+    close_fd(s->signals);
+    close_fd(s->timer);
+    close_fd(s->epoll);
+    close_fd(s->program_fd);
+    close_fd(s->ready_fd);
+    close_fd(s->lock);
+}
+
+static lode_err
+start_daemon(struct supervisor *s, struct daemon *daemon, const char *program, char *const *argv,
+             char *ready_text, const int *pass, size_t pass_count, enum supervisor_event event)
+{
+    LODE_TRY(daemon_start(daemon, program, argv, ready_text, pass, pass_count));
+    lode_err err = supervisor_watch(s, daemon->ready_fd, event);
+    if (err != LODE_OK) {
+        kill(daemon->pid, SIGKILL);
+    }
+    return err;
+}
+
+lode_err
+supervisor_start_store(struct supervisor *s)
+{
+    char lifeline[16], ready[16], capacity[24];
+    char *argv[12] = {"lode-store", "--dir",      s->paths.dir, "--lifeline-fd",
+                      lifeline,     "--ready-fd", ready};
+    int count = 7;
+    snprintf(lifeline, sizeof lifeline, "%d", s->lifeline[0]);
+    if (s->options->capacity_bytes != 0) {
+        snprintf(capacity, sizeof capacity, "%llu", (unsigned long long)s->options->capacity_bytes);
+        argv[count++] = "--capacity";
+        argv[count++] = capacity;
+    }
+    if (s->options->is_private) {
+        argv[count++] = "--private";
+    }
+    return start_daemon(s, &s->store, s->store_program, argv, ready, &s->lifeline[0], 1,
+                        SUPERVISOR_STORE_READY);
+}
+
+/* Ours does not block, theirs may: the flag belongs to each end alone. */
+static lode_err
+make_packet_sockets(int ends[2])
+{
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) {
+        return lode_fail_errno("cannot make a socket pair");
+    }
+    if (fcntl(ends[0], F_SETFL, O_NONBLOCK) != 0) {
+        lode_err err = lode_fail_errno("cannot make a socket pair");
+        close(ends[0]);
+        close(ends[1]);
+        return err;
+    }
+    return LODE_OK;
+}
+
+static lode_err
+spawn_scheduler(struct supervisor *s, int scheduler_end)
+{
+    char lifeline[16], ready[16], packets[16], cpus[32];
+    char *argv[] = {"lode-scheduler",
+                    "--dir",
+                    s->paths.dir,
+                    "--num-cpus",
+                    cpus,
+                    "--supervisor-fd",
+                    packets,
+                    "--lifeline-fd",
+                    lifeline,
+                    "--ready-fd",
+                    ready,
+                    s->options->is_private ? "--private" : NULL,
+                    NULL};
+    int pass[] = {s->lifeline[0], scheduler_end};
+    snprintf(lifeline, sizeof lifeline, "%d", s->lifeline[0]);
+    snprintf(packets, sizeof packets, "%d", scheduler_end);
+    snprintf(cpus, sizeof cpus, "%.4f", s->options->num_cpus);
+    return start_daemon(s, &s->scheduler, s->scheduler_program, argv, ready, pass, 2,
+                        SUPERVISOR_SCHEDULER_READY);
+}
+
+lode_err
+supervisor_start_scheduler(struct supervisor *s)
+{
+    int ends[2];
+    LODE_TRY(make_packet_sockets(ends));
+    lode_err err = supervisor_watch(s, ends[0], SUPERVISOR_PACKETS);
+    if (err == LODE_OK) {
+        err = spawn_scheduler(s, ends[1]);
+    }
+    close(ends[1]);
+    if (err != LODE_OK) {
+        close(ends[0]);
+        return err;
+    }
+    s->scheduler_fd = ends[0];
+    s->scheduler_full = false;
+    if (s->store.ready) {
+        struct lode_supervisor_packet packet = {.type = LODE_SUPERVISOR_STORE_READY};
+        return lode_socket_send(s->scheduler_fd, &packet, sizeof packet, NULL, 0, NULL, 0);
+    }
+    return LODE_OK;
+}
