@@ -211,7 +211,7 @@ absolute_path(const char *path, char absolute_out[PATH_MAX])
 
 /* What names stood for may have changed: all are asked for again. */
 lode_err
-lode_load(lode *db, const char *path)
+lode_tasks_load(lode *db, const char *path, char **name_out)
 {
     char absolute[PATH_MAX];
     struct lode_tasks *tasks;
@@ -220,12 +220,25 @@ lode_load(lode *db, const char *path)
     LODE_TRY(absolute_path(path, absolute));
     lode_err err = lode_tasks_ask(tasks, LODE_TASK_LOAD, LODE_TASK_LOADED, absolute,
                                   (uint32_t)strlen(absolute), LOAD_TIMEOUT_MS, &request);
-    free(request.text);
-    LODE_TRY(err);
+    if (err != LODE_OK) {
+        free(request.text);
+        return err;
+    }
     lode_mutex_lock(&tasks->mu);
     lode_function_cache_clear(&tasks->functions);
     lode_mutex_unlock(&tasks->mu);
+    if (name_out != NULL) {
+        *name_out = request.text;
+    } else {
+        free(request.text);
+    }
     return LODE_OK;
+}
+
+lode_err
+lode_load(lode *db, const char *path)
+{
+    return lode_tasks_load(db, path, NULL);
 }
 
 /* ---- figures ------------------------------------------------------------------------------- */

@@ -136,4 +136,11 @@ LODE_MUST_CHECK lode_err lode_tasks_resolve(struct lode_tasks *tasks, const char
 LODE_MUST_CHECK lode_err lode_tasks_status(lode *db, lode_scheduler_stats *stats_out,
                                            char **json_out);
 
+/*
+ * lode_load(), and under which name the library's functions are called.
+ *
+ *   name_out  malloc'ed text, the caller's; NULL in it: the scheduler did not say; may be NULL
+ */
+LODE_MUST_CHECK lode_err lode_tasks_load(lode *db, const char *path, char **name_out);
+
 #endif

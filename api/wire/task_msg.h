@@ -29,7 +29,7 @@ enum {
     X(RESOLVE,       2, scheduler, lode_task_resolve,  "library.function")   /* RESOLVED      */   \
     X(RESOLVED,      3, session,   lode_task_resolved, "text of an error")                         \
     X(LOAD,          4, scheduler, lode_task_load,     "absolute path")      /* LOADED        */   \
-    X(LOADED,        5, session,   lode_task_loaded,   "text of an error")                         \
+    X(LOADED,        5, session,   lode_task_loaded,   "the library's name, or text of an error")  \
     X(CANCEL,        6, scheduler, lode_task_cancel,   "")                                         \
     X(ENDED,         7, session,   lode_task_ended,    "uint64_t submission[count]")               \
     X(OUTPUT,        8, session,   lode_task_output,   "name, then the line")                      \
