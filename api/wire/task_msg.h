@@ -129,6 +129,16 @@ struct lode_task_output {
     uint32_t dropped; /* lines that had to be left out before this one */
 };
 
+/*
+ * STATS_ARE is followed by one JSON object, for `lode status`. Every key may be missing; lists may
+ * be cut (the newest failures, the largest demands, are kept). CPUs in 1 / LODE_CPU_UNIT.
+ *
+ *   {"demands":  [{"function", "cpus", "waiting", "ready", "running"}]       tasks that are not done
+ *    "workers":  [{"worker", "pid", "state", "function", "finished"}]        state: "starting",
+ *                                        "idle", "busy", "blocked"; function: of the running task
+ *    "failures": [{"function", "code", "message", "pid", "signal", "age_ns"}]  code: "LODE_ECRASHED"
+ *    "libraries": [{"name", "path"}]}
+ */
 struct lode_task_stats {
     uint32_t tag;
     uint32_t err;
