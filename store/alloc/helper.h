@@ -15,7 +15,7 @@
 #ifndef LODE_STORE_ALLOC_HELPER_H
 #define LODE_STORE_ALLOC_HELPER_H
 
-#include <lode/error.h>
+#include <lode/cluster.h>
 
 struct helper;
 

@@ -1,0 +1,50 @@
+/*
+ * tmpfs.h: directories in memory for the allocator's tests: an ordinary one in /dev/shm, and a
+ * tmpfs of a size of one's own, in a mount namespace of this process (root only).
+ */
+#ifndef TESTS_UNIT_STORE_TMPFS_H
+#define TESTS_UNIT_STORE_TMPFS_H
+
+#include "tests/support/check.h"
+
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <unistd.h>
+
+static char tmpfs_dir[64];
+
+static inline void
+tmpfs_setup(void)
+{
+    snprintf(tmpfs_dir, sizeof tmpfs_dir, "/dev/shm/lode-alloc-XXXXXX");
+    expect(mkdtemp(tmpfs_dir) != NULL);
+}
+
+static inline void
+tmpfs_teardown(void)
+{
+    umount2(tmpfs_dir, MNT_DETACH);
+    expect_eq(rmdir(tmpfs_dir), 0);
+}
+
+/* Criterion has a process for each test, so the namespace ends with it. */
+static inline void
+tmpfs_of(const char *size)
+{
+    char options[64];
+    snprintf(options, sizeof options, "size=%s,mode=0700", size);
+    if (unshare(CLONE_NEWNS) != 0 || mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
+        mount("lode", tmpfs_dir, "tmpfs", 0, options) != 0) {
+        const char *why = strerror(errno);
+        tmpfs_teardown();
+        fprintf(stderr, "skipped: cannot mount a tmpfs here (%s)\n", why);
+        cr_skip_test("cannot mount a tmpfs here (%s)", why);
+    }
+}
+
+#endif
