@@ -14,6 +14,8 @@
 /* clang-format off */
 /*    name                 rank  protects                                                     */
 #define LODE_LOCK_MAP(X)                                                                       \
+    X(LINK_DELIVERY,        5)   /* wire: one record of a link at a time is handed over       */ \
+    X(PRIVATE_CLUSTERS,     5)   /* client: private clusters of this process                  */ \
     X(PROCESS_SESSIONS,    10)   /* client: the list of this process's sessions, fork         */ \
     X(TASK_CLIENT,         20)   /* client: submissions, resolved functions                   */ \
     X(SEGMENT_MAPS,        30)   /* client: which segments are mapped                         */ \

@@ -1,6 +1,6 @@
 /*
  * link.h: one session's private nng endpoint: a stream of records each way, exactly once and in
- * order, over a transport that loses and repeats.
+ * order, over pipes that may be lost at any moment.
  *
  * Each side numbers the records that it sends, keeps them until they are acknowledged, and hands
  * them in again when the pipe comes back; a repeat is dropped, a gap closes the pipe (and so is
@@ -11,6 +11,12 @@
  *
  * The scheduler listens (one endpoint a session), the other side dials. The session's rendezvous
  * socket decides its life: a link that loses its pipe waits for the next one.
+ *
+ * The pipes are nng's ipc byte streams (nng_stream_…), not a PAIR0 socket over them. In nng 1.5.2 a
+ * PAIR0 pipe that is closed here while a message comes in hangs nng's reaper thread, and with it
+ * every later nng_close() of the process, for ever (within three tries under traffic); and a visitor
+ * that leaves during negotiation makes the listener deaf. The streams have neither fault, and one
+ * thread less on the way of a message.
  */
 #ifndef LODE_WIRE_LINK_H
 #define LODE_WIRE_LINK_H
@@ -18,7 +24,7 @@
 #include <lode/error.h>
 
 enum {
-    LODE_LINK_BATCH_MAX = 4 << 20,   /* bytes of one nng message; NNG_OPT_RECVMAXSZ */
+    LODE_LINK_BATCH_MAX = 4 << 20,    /* bytes of the records of one batch */
     LODE_LINK_BACKLOG_MAX = 256 << 20 /* bytes that may wait for acknowledgement */
 };
 #define LODE_LINK_MAGIC UINT32_C(0x314b4e4c)
@@ -29,11 +35,11 @@ struct lode_link_batch {
     uint64_t first; /* number of the first record; numbers start at 1 */
     uint64_t acked; /* every record up to this one has arrived here */
     uint32_t flags; /* LODE_LINK_… */
-    uint32_t pad;
+    uint32_t bytes; /* of the records that follow */
 };
 
 enum {
-    LODE_LINK_HELLO = 1,  /* first on a new pipe: says `acked`, asks for what came after it */
+    LODE_LINK_HELLO = 1,  /* first on a new pipe, from both sides: asks for what follows `acked` */
     LODE_LINK_ASK_ACK = 2 /* answer at once with `acked` */
 };
 
@@ -55,13 +61,15 @@ typedef lode_err (*lode_link_record_fn)(void *arg, uint16_t type, const void *by
 
 struct lode_link_events {
     lode_link_record_fn record;
-    void (*batch_end)(void *arg);               /* after the last record of each batch; may be NULL */
-    void (*broken)(void *arg, lode_err why);    /* the link is of no more use; once */
+    void (*batch_end)(void *arg); /* after the last of the records that arrived together; or NULL */
+    void (*broken)(void *arg, lode_err why); /* the link is of no more use; once; or NULL */
     void *arg;
 };
 
 /*
- * Listens on, or dials, the ipc endpoint at `path`. Signals are blocked on nng's threads.
+ * Listens on, or dials, the ipc endpoint at `path`. Signals are blocked on nng's threads. The last
+ * visitor of the same user that said HELLO is the peer; the others get nothing, and at most a few
+ * are borne at a time.
  *
  * Errors  LODE_EINVAL  the path is too long; LODE_ESYS; LODE_ENOMEM
  */
@@ -94,6 +102,16 @@ LODE_MUST_CHECK lode_err lode_link_drain(struct lode_link *link, int64_t timeout
  */
 void lode_link_close(struct lode_link *link);
 void lode_link_reap(struct lode_link *link, void (*done)(void *arg), void *arg);
+
+/* What a link has seen; for statistics and tests. Any thread. */
+struct lode_link_counters {
+    uint64_t records_sent, records_acked, records_received;
+    uint64_t messages_sent, messages_received;
+    uint64_t pipes;    /* that a peer has said HELLO on */
+    uint64_t repeats;  /* records that came again, and were dropped */
+    uint64_t refused;  /* batches that broke a rule; each cost its pipe */
+};
+void lode_link_count(struct lode_link *link, struct lode_link_counters *counters_out);
 
 /* For tests: drops the pipe, as a fault would. */
 void lode_link_drop_pipe(struct lode_link *link);

@@ -1,0 +1,530 @@
+#include "api/wire/link_private.h"
+
+#include "api/base/assert.h"
+#include "api/base/fail.h"
+#include "api/base/log.h"
+
+#include <nng/transport/ipc/ipc.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static lode_err
+fail_nng(int code, const char *what, const char *url)
+{
+    lode_err err = code == NNG_ENOMEM    ? LODE_ENOMEM
+                   : code == NNG_ECLOSED ? LODE_ECLOSED
+                                         : LODE_ESYS;
+    return lode_fail_with(err, "cannot %s '%s': %s", what, url, nng_strerror(code));
+}
+
+/* ---- the end of a pipe -------------------------------------------------------------------- */
+
+/* True if it was alive until now: then lode_link_retired() must follow, after unlocking. */
+bool
+lode_link_retire_locked(struct lode_link *link, struct lode_link_pipe *pipe)
+{
+    lode_mutex_assert_held(&link->mu);
+    if (pipe->retired) {
+        return false;
+    }
+    pipe->retired = true;
+    TAILQ_REMOVE(&link->pipes, pipe, entry);
+    TAILQ_INSERT_TAIL(&link->retired, pipe, entry);
+    link->pipe_count--;
+    if (link->open == pipe) {
+        link->open = NULL;
+    }
+    return true;
+}
+
+void
+lode_link_retired(struct lode_link *link, bool redial)
+{
+    nng_duration wait;
+    lode_reaper_add(&link->bury_job);
+    if (!redial || link->listens) {
+        return;
+    }
+    lode_mutex_lock(&link->mu);
+    wait = link->closing || link->broken ? 0 : (nng_duration)link->redial_ms;
+    link->redial_ms = link->redial_ms * 2 < LODE_LINK_REDIAL_LAST_MS ? link->redial_ms * 2
+                                                                     : LODE_LINK_REDIAL_LAST_MS;
+    lode_mutex_unlock(&link->mu);
+    if (wait > 0) {
+        nng_sleep_aio(wait, link->pause_aio);
+    }
+}
+
+static void
+retire(struct lode_link_pipe *pipe)
+{
+    struct lode_link *link = pipe->link;
+    lode_mutex_lock(&link->mu);
+    bool was_alive = lode_link_retire_locked(link, pipe);
+    lode_mutex_unlock(&link->mu);
+    if (was_alive) {
+        lode_link_retired(link, true);
+    }
+}
+
+static void
+free_pipe(struct lode_link_pipe *pipe)
+{
+    nng_stream_free(pipe->stream); /* nng's reaper does the rest */
+    nng_aio_free(pipe->send_aio);
+    nng_aio_free(pipe->receive_aio);
+    free(pipe->out);
+    free(pipe->in);
+    free(pipe);
+}
+
+static void
+bury(struct lode_link_pipe *pipe)
+{
+    nng_stream_close(pipe->stream);
+    while (atomic_load_explicit(&pipe->users, memory_order_acquire) != 0) {
+        sched_yield(); /* somebody is inside nng_stream_send(), which does not block */
+    }
+    nng_aio_stop(pipe->receive_aio);
+    nng_aio_stop(pipe->send_aio);
+    free_pipe(pipe);
+}
+
+static void
+bury_all(struct lode_link *link)
+{
+    for (;;) {
+        lode_mutex_lock(&link->mu);
+        struct lode_link_pipe *pipe = TAILQ_FIRST(&link->retired);
+        if (pipe != NULL) {
+            TAILQ_REMOVE(&link->retired, pipe, entry);
+        }
+        lode_mutex_unlock(&link->mu);
+        if (pipe == NULL) {
+            return;
+        }
+        bury(pipe);
+    }
+}
+
+static void
+run_bury(struct lode_reaper_job *job)
+{
+    bury_all((struct lode_link *)((char *)job - offsetof(struct lode_link, bury_job)));
+}
+
+/* ---- sending ------------------------------------------------------------------------------ */
+
+/*
+ * Makes the next message of the pipe, if there is one and none is under way. True: the caller
+ * starts it with lode_link_start() after unlocking.
+ */
+bool
+lode_link_start_locked(struct lode_link *link, struct lode_link_pipe *pipe)
+{
+    struct lode_link_batch batch;
+    lode_mutex_assert_held(&link->mu);
+    if (pipe->busy || pipe->retired || !lode_link_plan_batch_locked(link, pipe, &batch)) {
+        return false;
+    }
+    size_t size = sizeof batch + batch.bytes;
+    if (size > pipe->out_room) {
+        char *out = malloc(size);
+        if (out == NULL) {
+            return false; /* the next record, or acknowledgement, tries again */
+        }
+        free(pipe->out);
+        pipe->out = out;
+        pipe->out_room = size;
+    }
+    memcpy(pipe->out, &batch, sizeof batch);
+    lode_link_queue_take(&link->queue, batch.bytes, pipe->out + sizeof batch);
+    pipe->told = true;
+    link->say_ack = false;
+    link->ack_said = batch.acked;
+    link->unacked_bytes = 0;
+    link->counters.messages_sent++;
+    link->counters.records_sent += batch.count;
+    pipe->out_size = size;
+    pipe->out_sent = 0;
+    pipe->busy = true;
+    atomic_fetch_add_explicit(&pipe->users, 1, memory_order_relaxed);
+    return true;
+}
+
+static void
+send_rest(struct lode_link_pipe *pipe)
+{
+    nng_iov rest = {pipe->out + pipe->out_sent, pipe->out_size - pipe->out_sent};
+    nng_aio_set_iov(pipe->send_aio, 1, &rest);
+    nng_stream_send(pipe->stream, pipe->send_aio);
+}
+
+void
+lode_link_start(struct lode_link_pipe *pipe)
+{
+    send_rest(pipe);
+    atomic_fetch_sub_explicit(&pipe->users, 1, memory_order_release);
+}
+
+static void
+send_done(void *arg)
+{
+    struct lode_link_pipe *pipe = arg;
+    struct lode_link *link = pipe->link;
+    bool more;
+    if (nng_aio_result(pipe->send_aio) != 0) {
+        retire(pipe);
+        return;
+    }
+    pipe->out_sent += nng_aio_count(pipe->send_aio);
+    if (pipe->out_sent < pipe->out_size) {
+        send_rest(pipe);
+        return;
+    }
+    lode_mutex_lock(&link->mu);
+    pipe->busy = false;
+    more = lode_link_start_locked(link, pipe);
+    if (!more && pipe->out_room > LODE_LINK_BUFFER) {
+        free(pipe->out);
+        pipe->out = NULL;
+        pipe->out_room = 0;
+    }
+    lode_mutex_unlock(&link->mu);
+    if (more) {
+        lode_link_start(pipe);
+    }
+}
+
+/* ---- receiving ---------------------------------------------------------------------------- */
+
+static lode_err
+resize_in(struct lode_link_pipe *pipe, size_t room)
+{
+    char *in = realloc(pipe->in, room);
+    if (in == NULL) {
+        return lode_fail_with(LODE_ENOMEM, "no memory for %zu bytes of messages", room);
+    }
+    pipe->in = in;
+    pipe->in_room = room;
+    return LODE_OK;
+}
+
+/* Makes room behind what is there: for the rest of the batch that it begins, or for much. */
+static lode_err
+make_room(struct lode_link_pipe *pipe, size_t wanted, bool was_full)
+{
+    size_t room = LODE_LINK_BUFFER;
+    if (was_full && pipe->in_room < LODE_LINK_BUFFER_BUSY) {
+        room = pipe->in_room * 2;
+    } else if (was_full || pipe->in_size > 0) {
+        room = pipe->in_room < LODE_LINK_BUFFER_BUSY ? pipe->in_room : LODE_LINK_BUFFER_BUSY;
+    }
+    room = room < wanted ? wanted : room;
+    return room == pipe->in_room ? LODE_OK : resize_in(pipe, room);
+}
+
+/*
+ * Handles every whole batch. Batches are multiples of 8, so that each begins aligned; what is left
+ * moves to the front. wanted_out: the bytes of the batch that has only begun, 0 if unknown.
+ */
+static lode_err
+take_batches(struct lode_link_pipe *pipe, size_t *wanted_out)
+{
+    struct lode_link_batch batch;
+    size_t at = 0;
+    *wanted_out = 0;
+    while (pipe->in_size - at >= sizeof batch) {
+        memcpy(&batch, pipe->in + at, sizeof batch);
+        if (batch.magic != LODE_LINK_MAGIC || batch.bytes > LODE_LINK_BATCH_MAX ||
+            batch.bytes % 8 != 0) {
+            return lode_fail_with(LODE_EPROTO, "what came is no batch");
+        }
+        if (pipe->in_size - at < sizeof batch + batch.bytes) {
+            *wanted_out = sizeof batch + batch.bytes;
+            break;
+        }
+        LODE_TRY(lode_link_take_batch(pipe->link, pipe, &batch, pipe->in + at + sizeof batch));
+        at += sizeof batch + batch.bytes;
+    }
+    memmove(pipe->in, pipe->in + at, pipe->in_size - at);
+    pipe->in_size -= at;
+    return LODE_OK;
+}
+
+static void
+receive_more(struct lode_link_pipe *pipe)
+{
+    nng_iov room = {pipe->in + pipe->in_size, pipe->in_room - pipe->in_size};
+    nng_aio_set_iov(pipe->receive_aio, 1, &room);
+    nng_stream_recv(pipe->stream, pipe->receive_aio);
+}
+
+static void
+receive_done(void *arg)
+{
+    struct lode_link_pipe *pipe = arg;
+    struct lode_link *link = pipe->link;
+    size_t wanted;
+    if (nng_aio_result(pipe->receive_aio) != 0) {
+        retire(pipe);
+        return;
+    }
+    pipe->in_size += nng_aio_count(pipe->receive_aio);
+    bool was_full = pipe->in_size == pipe->in_room;
+    lode_mutex_lock(&link->delivery);
+    lode_err err = take_batches(pipe, &wanted);
+    lode_link_batches_taken(link);
+    lode_mutex_unlock(&link->delivery);
+    if (err == LODE_OK) {
+        err = make_room(pipe, wanted, was_full);
+    }
+    if (err != LODE_OK) {
+        retire(pipe);
+        return;
+    }
+    receive_more(pipe);
+}
+
+/* ---- the beginning of a pipe -------------------------------------------------------------- */
+
+static struct lode_link_pipe *
+new_pipe(struct lode_link *link, nng_stream *stream)
+{
+    struct lode_link_pipe *pipe = calloc(1, sizeof *pipe);
+    if (pipe == NULL) {
+        nng_stream_free(stream);
+        return NULL;
+    }
+    pipe->link = link;
+    pipe->stream = stream;
+    if (nng_aio_alloc(&pipe->send_aio, send_done, pipe) != 0 ||
+        nng_aio_alloc(&pipe->receive_aio, receive_done, pipe) != 0 ||
+        resize_in(pipe, LODE_LINK_BUFFER) != LODE_OK) {
+        free_pipe(pipe);
+        return NULL;
+    }
+    nng_aio_set_timeout(pipe->send_aio, NNG_DURATION_INFINITE);
+    nng_aio_set_timeout(pipe->receive_aio, NNG_DURATION_INFINITE);
+    return pipe;
+}
+
+/* The directory is closed to others already; another user is refused all the same. */
+static bool
+is_our_user(nng_stream *stream)
+{
+    uint64_t uid;
+    if (nng_stream_get_uint64(stream, NNG_OPT_IPC_PEER_UID, &uid) == 0 && uid == geteuid()) {
+        return true;
+    }
+    lode_log("LINK-PEER-REFUSED", "a visitor of another user was turned away");
+    return false;
+}
+
+/* Takes the place of the visitor that has been here longest, if there are too many. */
+static bool
+admit_locked(struct lode_link *link, struct lode_link_pipe *pipe)
+{
+    bool crowded = link->pipe_count >= LODE_LINK_VISITORS_MAX;
+    if (crowded) {
+        struct lode_link_pipe *oldest = TAILQ_FIRST(&link->pipes);
+        lode_link_retire_locked(link, oldest != link->open ? oldest : TAILQ_NEXT(oldest, entry));
+    }
+    TAILQ_INSERT_TAIL(&link->pipes, pipe, entry);
+    link->pipe_count++;
+    return crowded;
+}
+
+static void
+begin_pipe(struct lode_link *link, nng_stream *stream)
+{
+    struct lode_link_pipe *pipe;
+    bool crowded, start;
+    if (!is_our_user(stream)) {
+        nng_stream_free(stream);
+        lode_link_retired(link, true);
+        return;
+    }
+    pipe = new_pipe(link, stream);
+    if (pipe == NULL) {
+        lode_link_retired(link, true);
+        return;
+    }
+    lode_mutex_lock(&link->mu);
+    crowded = admit_locked(link, pipe);
+    if (link->closing || link->broken) {
+        lode_link_retire_locked(link, pipe);
+    }
+    start = lode_link_start_locked(link, pipe);
+    atomic_fetch_add_explicit(&pipe->users, 1, memory_order_relaxed); /* until it receives */
+    lode_mutex_unlock(&link->mu);
+    if (crowded) {
+        lode_link_retired(link, false);
+    }
+    if (start) {
+        lode_link_start(pipe);
+    }
+    receive_more(pipe);
+    atomic_fetch_sub_explicit(&pipe->users, 1, memory_order_release);
+}
+
+static bool
+goes_on(struct lode_link *link)
+{
+    lode_mutex_lock(&link->mu);
+    bool on = !link->closing && !link->broken;
+    lode_mutex_unlock(&link->mu);
+    return on;
+}
+
+static void
+connect_next(struct lode_link *link)
+{
+    if (!goes_on(link)) {
+        return;
+    }
+    if (link->listens) {
+        nng_stream_listener_accept(link->listener, link->connect_aio);
+    } else {
+        nng_stream_dialer_dial(link->dialer, link->connect_aio);
+    }
+}
+
+static void
+connect_done(void *arg)
+{
+    struct lode_link *link = arg;
+    int code = nng_aio_result(link->connect_aio);
+    if (code == 0) {
+        begin_pipe(link, nng_aio_get_output(link->connect_aio, 0));
+        if (link->listens) {
+            connect_next(link);
+        }
+    } else if (code != NNG_ECLOSED && code != NNG_ECANCELED) {
+        if (!link->listens) {
+            lode_link_retired(link, true);
+        } else if (goes_on(link)) {
+            nng_sleep_aio(LODE_LINK_ACCEPT_AGAIN_MS, link->pause_aio);
+        }
+    }
+}
+
+static void
+pause_done(void *arg)
+{
+    struct lode_link *link = arg;
+    if (nng_aio_result(link->pause_aio) == 0) {
+        connect_next(link);
+    }
+}
+
+/* ---- the link's own ----------------------------------------------------------------------- */
+
+/* nng removes whatever lies at the path, were it somebody's file. */
+static lode_err
+check_path(const char *path)
+{
+    struct stat st;
+    if (lstat(path, &st) == 0 && !S_ISSOCK(st.st_mode)) {
+        return lode_fail_with(LODE_EINVAL, "'%s' is in the way: it is not a socket; remove it",
+                              path);
+    }
+    return LODE_OK;
+}
+
+static lode_err
+open_end(struct lode_link *link)
+{
+    int code;
+    if (!link->listens) {
+        code = nng_stream_dialer_alloc(&link->dialer, link->url);
+        return code != 0 ? fail_nng(code, "dial", link->url) : LODE_OK;
+    }
+    LODE_TRY(check_path(link->url + strlen("ipc://")));
+    if ((code = nng_stream_listener_alloc(&link->listener, link->url)) != 0 ||
+        (code = nng_stream_listener_set_int(link->listener, NNG_OPT_IPC_PERMISSIONS, 0600)) != 0 ||
+        (code = nng_stream_listener_listen(link->listener)) != 0) {
+        return fail_nng(code, "listen at", link->url);
+    }
+    return LODE_OK;
+}
+
+static lode_err
+open_aios(struct lode_link *link)
+{
+    int code;
+    if ((code = nng_aio_alloc(&link->connect_aio, connect_done, link)) != 0 ||
+        (code = nng_aio_alloc(&link->pause_aio, pause_done, link)) != 0) {
+        return fail_nng(code, "prepare for", link->url);
+    }
+    nng_aio_set_timeout(link->connect_aio, NNG_DURATION_INFINITE);
+    return LODE_OK;
+}
+
+lode_err
+lode_link_open_pipes(struct lode_link *link)
+{
+    sigset_t all, old;
+    lode_err err;
+    TAILQ_INIT(&link->pipes);
+    TAILQ_INIT(&link->retired);
+    link->bury_job.run = run_bury;
+    link->redial_ms = LODE_LINK_REDIAL_FIRST_MS;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &old); /* nng's threads, made now, inherit it */
+    err = open_aios(link);
+    if (err == LODE_OK) {
+        err = open_end(link);
+    }
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    if (err == LODE_OK) {
+        connect_next(link);
+    }
+    return err;
+}
+
+static void
+stop_connecting(struct lode_link *link)
+{
+    if (link->listener != NULL) {
+        nng_stream_listener_close(link->listener);
+    }
+    if (link->dialer != NULL) {
+        nng_stream_dialer_close(link->dialer);
+    }
+    if (link->connect_aio != NULL) {
+        nng_aio_stop(link->connect_aio); /* its callback may have begun a pause, */
+    }
+    if (link->pause_aio != NULL) {
+        nng_aio_stop(link->pause_aio); /* and a pause another try, which does nothing: closing */
+    }
+}
+
+void
+lode_link_close_pipes(struct lode_link *link)
+{
+    lode_mutex_lock(&link->mu);
+    link->closing = true;
+    lode_cond_broadcast(&link->changed);
+    lode_mutex_unlock(&link->mu);
+    stop_connecting(link); /* from here on no pipe begins */
+    lode_reaper_cancel(&link->bury_job);
+    lode_mutex_lock(&link->mu);
+    while (!TAILQ_EMPTY(&link->pipes)) {
+        lode_link_retire_locked(link, TAILQ_FIRST(&link->pipes));
+    }
+    lode_mutex_unlock(&link->mu);
+    bury_all(link); /* from here on no callback runs that could queue the job */
+    lode_reaper_cancel(&link->bury_job);
+    if (link->connect_aio != NULL) {
+        nng_aio_stop(link->connect_aio);
+    }
+    nng_stream_listener_free(link->listener);
+    nng_stream_dialer_free(link->dialer);
+    nng_aio_free(link->connect_aio);
+    nng_aio_free(link->pause_aio);
+}

@@ -1,0 +1,24 @@
+/*
+ * reaper.h: one thread that does what nng must not be asked for in its own callbacks: closing
+ * sockets and listeners. Started at the first job; it takes no signals, and sleeps when idle.
+ */
+#ifndef LODE_WIRE_REAPER_H
+#define LODE_WIRE_REAPER_H
+
+#include <stdbool.h>
+#include <sys/queue.h>
+
+/* A job is part of what it works on. Zeroed: not queued. */
+struct lode_reaper_job {
+    void (*run)(struct lode_reaper_job *job); /* may free what the job is part of */
+    TAILQ_ENTRY(lode_reaper_job) entry;
+    bool queued;
+};
+
+/* Queues a job; one that is queued already stays where it is. Any thread, callbacks included. */
+void lode_reaper_add(struct lode_reaper_job *job);
+
+/* After this the job is neither queued nor running, unless it is this very thread that runs it. */
+void lode_reaper_cancel(struct lode_reaper_job *job);
+
+#endif
