@@ -39,6 +39,9 @@ _Noreturn void skip(const char *format, ...) LODE_PRINTF(1, 2);
  */
 int64_t bound_ms(int64_t ms);
 
+/* Milliseconds of CLOCK_MONOTONIC. */
+int64_t now_ms(void);
+
 /* The test's own argument `index` (from 1) as a count; `usual` where none is given. */
 long count_argument(int argc, char **argv, int index, long usual);
 

@@ -11,7 +11,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 extern char **environ;
@@ -196,14 +195,6 @@ store_open(void)
                                  .flags = LODE_OPEN_ATTACH | LODE_OPEN_STORE_ONLY};
     must(lode_open(NULL, &options, &db));
     return db;
-}
-
-static int64_t
-now_ms(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
 void

@@ -28,14 +28,6 @@ static struct {
     pid_t guard;
 } here;
 
-static int64_t
-now_ms(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 static void
 make_dir(const char *path)
 {

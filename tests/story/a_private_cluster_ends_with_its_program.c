@@ -1,0 +1,152 @@
+/*
+ * Where nothing runs, lode_open() starts a cluster of the program's own; it ends with the program, be it
+ * by lode_close(), by exit, or by kill -9, and leaves no process and no file.
+ * ctest: ci 20
+ */
+#include "tests/support/child.h"
+#include "tests/support/cluster.h"
+#include "tests/support/story.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { PIDS_MAX = 32 };
+
+static lode *
+open_private(void)
+{
+    lode *db = NULL;
+    lode_open_options options = {
+        .struct_size = sizeof options, .num_cpus = 1, .capacity_bytes = 32 << 20};
+    must(lode_open(NULL, &options, &db));
+    return db;
+}
+
+static void
+work(lode *db)
+{
+    lode_id result;
+    int64_t value;
+    must(lode_load(db, story_tasks("play")));
+    must(lode_call(db, "play.increment", LODE_ARGS(lode_i64(1)), NULL, &result));
+    must(lode_get_i64(db, result, LODE_FOREVER, &value));
+    expect_eq(value, 2);
+}
+
+enum ending { CLOSES, EXITS, IS_KILLED, IS_KILLED_AT_ONCE, ENDINGS };
+
+static void
+program(struct child *parent, void *arg)
+{
+    enum ending ending = *(enum ending *)arg;
+    if (ending == IS_KILLED_AT_ONCE) {
+        child_signal(parent); /* while it starts */
+    }
+    lode *db = open_private();
+    expect(strcmp(lode_cluster_dir(db), story_dir()) != 0);
+    work(db);
+    expect_eq(waitpid(-1, NULL, WNOHANG), -1); /* the cluster is no child of the program's */
+    if (ending != IS_KILLED_AT_ONCE) {
+        child_signal(parent);
+    }
+    child_await(parent);
+    if (ending == CLOSES) {
+        lode_close(db);
+        child_signal(parent);
+        child_await(parent);
+    }
+    _exit(0);
+}
+
+static void
+expect_nothing_left(void)
+{
+    pid_t pids[PIDS_MAX];
+    int count = story_processes(NULL, pids, PIDS_MAX);
+    for (int i = 0; i < count && i < PIDS_MAX; i++) {
+        expect(story_wait_end(pids[i], bound_ms(5000)));
+    }
+    expect_eq(story_count_files(story_shm()), 0);
+    expect_eq(story_count_files(story_dir()), 0);
+    expect_eq(story_count_files(story_state()), 0);
+}
+
+static void
+run(enum ending ending)
+{
+    struct child child;
+    child_start(&child, program, &ending);
+    child_await(&child);
+    if (ending == IS_KILLED || ending == IS_KILLED_AT_ONCE) {
+        child_kill(&child);
+    } else {
+        child_signal(&child);
+        if (ending == CLOSES) {
+            child_await(&child);
+            child_signal(&child);
+        }
+        child_must_end(&child);
+    }
+    expect_nothing_left();
+}
+
+static const char *const names[2] = {"first", "second"};
+
+static void
+neighbour(struct child *parent, void *arg)
+{
+    int mine = *(int *)arg;
+    lode *db = open_private();
+    lode_id id;
+    lode_id other;
+    must(lode_put(db, "mine", 4, 0, &id));
+    must(lode_name_set(db, NULL, names[mine], id, 0));
+    child_signal(parent);
+    child_await(parent); /* both have a name now */
+    fails(lode_name_lookup(db, NULL, names[1 - mine], 0, &other), LODE_ENOTFOUND);
+    must(lode_name_lookup(db, NULL, names[mine], 0, &other));
+    lode_close(db);
+}
+
+/* Two programs, two clusters: neither finds the other's names. */
+static void
+two_programs_do_not_meet(void)
+{
+    int numbers[2] = {0, 1};
+    struct child children[2];
+    for (int i = 0; i < 2; i++) {
+        child_start(&children[i], neighbour, &numbers[i]);
+    }
+    for (int i = 0; i < 2; i++) {
+        child_await(&children[i]);
+    }
+    for (int i = 0; i < 2; i++) {
+        child_signal(&children[i]);
+        child_must_end(&children[i]);
+    }
+    expect_nothing_left();
+}
+
+static void
+story(int argc, char **argv)
+{
+    long rounds = count_argument(argc, argv, 1, 2);
+    lode *db = NULL;
+    lode_open_options attach = {.struct_size = sizeof attach, .flags = LODE_OPEN_ATTACH};
+    fails(lode_open(NULL, &attach, &db), LODE_EDOWN);
+    fails(lode_open(story_dir(), NULL, &db), LODE_EDOWN);
+    for (long i = 0; i < rounds; i++) {
+        for (enum ending ending = CLOSES; ending < ENDINGS; ending++) {
+            run(ending);
+        }
+    }
+    two_programs_do_not_meet();
+}
+
+int
+main(int argc, char **argv)
+{
+    return story_run(argc, argv, 20, story);
+}

@@ -1,0 +1,171 @@
+/*
+ * What object.h says of get, wait, contains, stat, list and delete, in one process and between two.
+ * ctest: ci 100000
+ */
+#include "tests/support/child.h"
+#include "tests/support/cluster.h"
+#include "tests/support/story.h"
+
+#include <string.h>
+
+static void
+a_zero_length_object_is_an_object(lode *db)
+{
+    lode_id id;
+    lode_view view;
+    lode_draft draft;
+    must(lode_put(db, NULL, 0, 0, &id));
+    must(lode_get(db, id, 0, &view));
+    expect_eq(view.size, 0);
+    lode_release(&view);
+    lode_drop(db, id);
+    lode_array empty = {.dtype = LODE_F64, .ndim = 2, .shape = {0, 7}};
+    must(lode_create_array(db, &empty, 0, &draft));
+    must(lode_seal(&draft, &id));
+    must(lode_get(db, id, 0, &view));
+    expect_eq(view.array.ndim, 2);
+    expect_eq(view.array.shape[0], 0);
+    expect_eq(view.array.shape[1], 7);
+    lode_release(&view);
+    lode_drop(db, id);
+}
+
+static void
+each_of_several_equal_ids_counts(lode *db)
+{
+    lode_id id;
+    lode_id missing;
+    bool ready[4] = {false};
+    size_t count = 99;
+    lode_view views[2];
+    must(lode_put(db, "abc", 3, 0, &id));
+    must(lode_id_random(&missing));
+    const lode_id ids[4] = {id, id, missing, id};
+    must(lode_wait(db, ids, 4, 3, 0, ready, &count));
+    expect_eq(count, 3);
+    expect(ready[0] && ready[1] && !ready[2] && ready[3]);
+    fails(lode_wait(db, ids, 4, 4, 1, ready, &count), LODE_ETIMEDOUT);
+    expect_eq(count, 3);
+    fails(lode_wait(db, ids, 2, 3, 0, NULL, NULL), LODE_EINVAL);
+    must(lode_get_many(db, ids, 2, 0, views));
+    expect(views[0].size == 3 && memcmp(views[1].data, "abc", 3) == 0);
+    lode_release(&views[0]);
+    lode_release(&views[1]);
+    fails(lode_get_many(db, ids + 1, 2, 1, views), LODE_ETIMEDOUT);
+    lode_drop(db, id);
+    await_stat(db, objects, 0);
+}
+
+static void
+timeouts_end_and_wrong_arguments_are_refused(lode *db)
+{
+    lode_id missing;
+    lode_id zero = {{0}};
+    lode_view view;
+    bool there = true;
+    must(lode_id_random(&missing));
+    fails(lode_get(db, missing, 0, &view), LODE_ETIMEDOUT);
+    fails(lode_get(db, missing, 20, &view), LODE_ETIMEDOUT);
+    fails(lode_get(db, zero, 0, &view), LODE_EINVAL);
+    fails(lode_wait(db, &zero, 1, 1, 0, NULL, NULL), LODE_EINVAL);
+    must(lode_contains(db, missing, &there));
+    expect(!there);
+    expect(lode_id_is_zero(zero) && !lode_id_is_zero(missing));
+    expect(lode_id_equal(missing, missing) && !lode_id_equal(missing, zero));
+}
+
+static bool
+count_objects(const lode_object_info *info, void *arg)
+{
+    size_t *bytes = arg;
+    *bytes += info->size_bytes;
+    return true;
+}
+
+static void
+stat_and_list_tell_what_there_is(lode *db)
+{
+    static const double data[6] = {1, 2, 3, 4, 5, 6};
+    lode_array array = {.dtype = LODE_F64, .ndim = 2, .shape = {2, 3}};
+    lode_object_info info;
+    lode_id id;
+    lode_view view;
+    size_t bytes = 0;
+    must(lode_put_array(db, &array, data, 0, &id));
+    must(lode_get(db, id, 0, &view));
+    must(lode_stat(db, id, &info));
+    expect_eq(info.state, LODE_STATE_SEALED);
+    expect_eq(info.size_bytes, sizeof data);
+    expect_eq(info.references, 1);
+    expect_eq(info.pins, 1);
+    expect_eq(info.array.shape[1], 3);
+    must(lode_list(db, count_objects, &bytes));
+    expect_eq(bytes, sizeof data);
+    must(lode_delete(db, id));
+    fails(lode_delete(db, id), LODE_EGONE);
+    lode_view again;
+    fails(lode_get(db, id, 0, &again), LODE_EGONE);
+    expect(memcmp(view.data, data, sizeof data) == 0); /* a pin outlives the deletion */
+    lode_release(&view);
+    lode_drop(db, id);
+    await_stat(db, objects, 0);
+}
+
+/* The other process hears ids by a pipe, and must find each at once. */
+static void
+finder(struct child *parent, void *arg)
+{
+    long count = *(long *)arg;
+    lode *db = store_open();
+    child_signal(parent);
+    for (long i = 0; i < count; i++) {
+        lode_id id;
+        lode_view view;
+        long word;
+        child_hear(parent, &id, sizeof id);
+        must(lode_get(db, id, 0, &view));
+        memcpy(&word, view.data, sizeof word);
+        expect_eq(word, i);
+        lode_release(&view);
+        child_signal(parent);
+    }
+    lode_close(db);
+}
+
+static void
+what_is_told_by_a_pipe_is_found_at_once(lode *db, struct child *other, long count)
+{
+    child_await(other);
+    for (long i = 0; i < count; i++) {
+        lode_id id;
+        must(lode_put(db, &i, sizeof i, LODE_FOREVER, &id));
+        child_say(other, &id, sizeof id);
+        child_await(other);
+        lode_drop(db, id);
+    }
+    child_must_end(other);
+}
+
+static void
+story(int argc, char **argv)
+{
+    long count = count_argument(argc, argv, 1, 3000);
+    struct child other;
+    pid_t store = store_start(16 << 20);
+    child_start(&other, finder, &count);
+    lode *db = store_open();
+    what_is_told_by_a_pipe_is_found_at_once(db, &other, count);
+    a_zero_length_object_is_an_object(db);
+    each_of_several_equal_ids_counts(db);
+    timeouts_end_and_wrong_arguments_are_refused(db);
+    stat_and_list_tell_what_there_is(db);
+    expect_empty_store(db);
+    lode_close(db);
+    daemon_stop(store);
+}
+
+int
+main(int argc, char **argv)
+{
+    return story_run(argc, argv, 10, story);
+}
