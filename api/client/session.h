@@ -52,7 +52,7 @@ lode_id lode_session_draw(lode *db, enum lode_id_kind kind, uint64_t count);
  */
 struct lode_session_hooks {
     void *arg;
-    /* This thread is about to sleep in a get, a wait or a create; later: it goes on. */
+    /* This thread is about to sleep in a get or a wait; later: it goes on. */
     void (*blocked)(void *arg, bool blocked);
     /* Once a second in a wait for `id`: another value than LODE_OK ends the wait with it (and with
      * the sentence that it set): the scheduler is gone, say. */
@@ -125,6 +125,9 @@ void lode_ring_doorbell(lode *db);
 
 /* Maps and populates the bytes of an object that this process will soon read, if it is there. */
 void lode_prefetch(lode *db, lode_id id);
+
+/* Bytes of an object that is in the index at this moment; 0: it is not. A hint, and no more. */
+uint64_t lode_session_size_hint(const lode *db, lode_id id);
 
 /*
  * True if the object is sealed and in the index at this moment. No message, no lock: false says

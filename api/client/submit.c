@@ -117,10 +117,17 @@ check_cpus(struct lode_tasks *tasks, uint32_t cpus)
 
 /* ---- arguments ----------------------------------------------------------------------------- */
 
+/* Results that nobody waits for are held like arguments: a failure is read from them. */
+static uint32_t
+unattended_results(const struct call *call)
+{
+    return call->head.flags & LODE_SUBMIT_UNATTENDED ? call->head.result_count : 0;
+}
+
 static lode_err
 take_refs(lode *db, struct call *call)
 {
-    uint32_t count = 0;
+    uint32_t count = unattended_results(call);
     for (size_t i = 0; i < call->args.count; i++) {
         count += call->args.arg[i].kind == LODE_ARG_REF;
     }
@@ -155,30 +162,37 @@ is_ready(void *arg, lode_id id)
 
 /* ---- results ------------------------------------------------------------------------------- */
 
-/* Results are the caller's; in a worker they are booked on the task that called. Those that nobody
- * waits for are dropped before they are born. */
+/* The session refers to them from birth. */
 static void
-hand_out_results(lode *db, lode_id first, uint32_t count, lode_id *results_out)
+draw_results(lode *db, struct call *call)
+{
+    call->head.results = lode_session_draw(db, LODE_ID_RESULT, call->head.result_count);
+    for (uint32_t i = 0; i < unattended_results(call); i++) {
+        call->refs[call->ref_count++] = lode_id_plus(call->head.results, i);
+    }
+}
+
+/* Results are the caller's now; in a worker they are booked on the task that called. */
+static void
+hand_out_results(lode *db, const struct call *call, lode_id *results_out)
 {
     const struct lode_session_hooks *worker = lode_session_hooks(db, LODE_HOOKS_WORKER);
-    for (uint32_t i = 0; i < count; i++) {
-        lode_id id = lode_id_plus(first, i);
-        if (results_out == NULL) {
-            lode_tasks_drop(db, &id, 1);
-            continue;
-        }
-        results_out[i] = id;
+    for (uint32_t i = 0; results_out != NULL && i < call->head.result_count; i++) {
+        results_out[i] = lode_id_plus(call->head.results, i);
         if (worker != NULL && worker->referenced != NULL) {
-            worker->referenced(worker->arg, id, 1);
+            worker->referenced(worker->arg, results_out[i], 1);
         }
     }
 }
 
 static void
-drop_results(lode *db, lode_id first, uint32_t count)
+drop_results(lode *db, const struct call *call)
 {
-    for (uint32_t i = 0; i < count; i++) {
-        lode_id id = lode_id_plus(first, i);
+    if (unattended_results(call) > 0) {
+        return; /* they are among the references */
+    }
+    for (uint32_t i = 0; i < call->head.result_count; i++) {
+        lode_id id = lode_id_plus(call->head.results, i);
         lode_tasks_drop(db, &id, 1);
     }
 }
@@ -247,15 +261,14 @@ append(struct lode_tasks *tasks, struct call *call)
 static lode_err
 submit(struct lode_tasks *tasks, struct call *call, lode_id *results_out)
 {
-    uint32_t count = call->head.result_count;
     LODE_TRY(take_refs(tasks->db, call));
-    call->head.results = lode_session_draw(tasks->db, LODE_ID_RESULT, count);
+    draw_results(tasks->db, call);
     lode_err err = append(tasks, call);
     if (err == LODE_OK) {
-        hand_out_results(tasks->db, call->head.results, count, results_out);
+        hand_out_results(tasks->db, call, results_out);
         return LODE_OK;
     }
-    drop_results(tasks->db, call->head.results, count);
+    drop_results(tasks->db, call);
     lode_tasks_drop(tasks->db, call->refs, call->ref_count);
     free(call->refs);
     return err;
