@@ -63,7 +63,7 @@ start_ready(const char *const *argv)
         n = read(ready[0], &byte, 1);
     } while (n < 0 && errno == EINTR);
     close(ready[0]);
-    if (n != 1) {
+    if (n != 1 || byte == '-') { /* it says why on stderr, too */
         give_up("%s did not start: exit status %d", argv[0], await_exit(pid));
     }
     return pid;
