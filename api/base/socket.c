@@ -87,7 +87,7 @@ err_of_send(void)
 {
     switch (errno) {
     case EAGAIN:
-        return lode_fail_with(LODE_EAGAIN, "the socket is full");
+        return LODE_EAGAIN;
     case EPIPE:
     case ECONNRESET:
     case ENOTCONN:

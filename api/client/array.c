@@ -140,7 +140,9 @@ lode_array_fill_strides(lode_array *array)
     }
     for (int32_t i = array->ndim - 1; i >= 0; i--) {
         array->strides[i] = stride;
-        stride *= array->shape[i];
+        if (__builtin_mul_overflow(stride, array->shape[i], &stride)) {
+            stride = 0; /* only where another axis is empty, and no stride is used */
+        }
     }
 }
 
@@ -156,7 +158,9 @@ lode_array_is_contiguous(const lode_array *array)
         if (array->shape[i] != 1 && array->strides[i] != stride) {
             return false;
         }
-        stride *= array->shape[i];
+        if (__builtin_mul_overflow(stride, array->shape[i], &stride)) {
+            return false; /* so many elements only repeat one another */
+        }
     }
     return true;
 }

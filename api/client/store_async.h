@@ -22,10 +22,9 @@ struct lode_store_async_events {
     /* The answer to settle() or results(): enum lode_found for each id, in the order asked. */
     void (*settled)(void *arg, uint32_t tag, uint64_t session, const uint8_t *status,
                     uint32_t count);
-    /* The answer to put_error(): LODE_OK, LODE_EEXIST (sealed already), LODE_EFULL … */
+    /* The answer to put_error(): LODE_OK, LODE_EEXIST (sealed already), LODE_EFULL … Also, with an
+     * error, to a settle() or results() that the store refuses, which only a bug makes it do. */
     void (*put)(void *arg, uint32_t tag, lode_err err, const char *why);
-    /* The store has refused a request; a bug. */
-    void (*refused)(void *arg, uint32_t tag, lode_err err, const char *why);
 };
 
 /*

@@ -1,0 +1,153 @@
+#include "api/client/await.h"
+
+#include "api/base/clock.h"
+#include "api/base/fail.h"
+#include "api/base/futex.h"
+
+#include <sched.h>
+
+enum { SLICE_NS = 1000000000, SEALED_TRIES = 1000 };
+
+struct await {
+    lode *db;
+    lode_id id;
+    const struct lode_wake *wake;
+    lode_try_fn try_it;
+    void *arg;
+    uint64_t cookie; /* 0: the store has not been told that this thread waits */
+};
+
+static lode_err
+fail_gone(lode_id id, bool aborted)
+{
+    char text[LODE_ID_TEXT_SIZE];
+    lode_id_format(id, text);
+    if (aborted) {
+        return lode_fail_with(LODE_EABORTED, "object %s was given up before it was sealed", text);
+    }
+    return lode_fail_with(LODE_EGONE,
+                          "object %s is gone: nobody referred to it, or its maker has ended", text);
+}
+
+static lode_err
+fail_late(lode_id id, int64_t timeout_ms)
+{
+    char text[LODE_ID_TEXT_SIZE];
+    lode_id_format(id, text);
+    return lode_fail_with(LODE_ETIMEDOUT, "object %s was not there within %lld ms", text,
+                          (long long)timeout_ms);
+}
+
+static lode_err
+tell(const struct await *a, enum lode_store_msg type)
+{
+    struct lode_msg_lookup msg = {.head.type = (uint8_t)type, .id = a->id, .cookie = a->cookie};
+    return lode_store_tell(&a->db->calls, &msg, sizeof msg);
+}
+
+/*
+ * Asks the store what became of the id, and tries again where it is there. LODE_EAGAIN: it may
+ * still come, and the wait is armed again (if there is one).
+ */
+static lode_err
+ask(struct await *a)
+{
+    for (int i = 0; i < SEALED_TRIES; i++) {
+        struct lode_msg_lookup msg = {
+            .head.type = LODE_MSG_LOOKUP, .id = a->id, .cookie = a->cookie};
+        struct lode_msg_found found;
+        LODE_TRY(
+            lode_ask_exactly(a->db, &msg.head, sizeof msg, LODE_MSG_FOUND, &found, sizeof found));
+        switch (found.status) {
+        case LODE_FOUND_SEALED:
+            break;
+        case LODE_FOUND_PENDING:
+            return LODE_EAGAIN;
+        case LODE_FOUND_ABORTED:
+            return fail_gone(a->id, true);
+        case LODE_FOUND_GONE:
+            return fail_gone(a->id, false);
+        default:
+            return lode_fail_with(LODE_EPROTO, "the store gives an object the status %u",
+                                  (unsigned)found.status);
+        }
+        a->cookie = 0; /* that answer ended the wait */
+        lode_err err = a->try_it(a->db, a->arg);
+        if (err != LODE_EAGAIN) {
+            return err;
+        }
+        sched_yield(); /* the store was just looking at it, or rewrites the table */
+    }
+    return lode_fail_with(LODE_EPROTO,
+                          "the store says %d times that an object is there, and it "
+                          "cannot be found",
+                          SEALED_TRIES);
+}
+
+/* Sleeps for a slice; LODE_EAGAIN: go on. */
+static lode_err
+sleep_once(struct await *a, uint32_t seen, int64_t deadline)
+{
+    int64_t left = deadline == LODE_NEVER ? SLICE_NS : deadline - lode_now_ns();
+    if (left > 0) {
+        lode_futex_wait(&a->wake->counter, seen, left < SLICE_NS ? left : SLICE_NS);
+    }
+    if (atomic_load_explicit(&a->wake->counter, memory_order_acquire) != seen) {
+        lode_err err = a->try_it(a->db, a->arg);
+        return err != LODE_EAGAIN ? err : ask(a);
+    }
+    if (lode_store_is_dead(&a->db->calls)) {
+        return lode_store_down();
+    }
+    lode_err err = lode_ask_pending(a->db, a->id);
+    return err == LODE_OK ? LODE_EAGAIN : err;
+}
+
+static lode_err
+wait_for_it(struct await *a, int64_t deadline)
+{
+    for (;;) {
+        /* Read before the try: a seal after it changes the counter, and the sleep ends at once. */
+        uint32_t seen = atomic_load_explicit(&a->wake->counter, memory_order_acquire);
+        lode_err err = a->try_it(a->db, a->arg);
+        if (err != LODE_EAGAIN) {
+            return err;
+        }
+        if (deadline != LODE_NEVER && lode_now_ns() >= deadline) {
+            return LODE_EAGAIN;
+        }
+        if (a->cookie == 0) {
+            a->cookie = lode_store_cookie(&a->db->calls);
+            LODE_TRY(tell(a, LODE_MSG_WAIT));
+        }
+        err = sleep_once(a, seen, deadline);
+        if (err != LODE_EAGAIN) {
+            return err;
+        }
+    }
+}
+
+lode_err
+lode_await(lode *db, lode_id id, uint64_t hash, int64_t timeout_ms, lode_try_fn try_it, void *arg)
+{
+    struct await a = {.db = db,
+                      .id = id,
+                      .wake = lode_index_wake(&db->index, hash),
+                      .try_it = try_it,
+                      .arg = arg};
+    if (timeout_ms == 0) {
+        lode_err err = ask(&a);
+        return err == LODE_EAGAIN ? fail_late(id, 0) : err;
+    }
+    lode_note_blocked(db, true);
+    lode_err err = wait_for_it(&a, lode_deadline(timeout_ms));
+    lode_note_blocked(db, false);
+    if (err == LODE_EAGAIN) {
+        err = fail_late(id, timeout_ms);
+    }
+    if (err != LODE_OK && err != LODE_EDOWN && a.cookie != 0 &&
+        tell(&a, LODE_MSG_UNWAIT) != LODE_OK) {
+        return lode_store_down();
+    }
+    return err;
+}

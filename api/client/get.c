@@ -1,0 +1,360 @@
+#include "api/base/clock.h"
+#include "api/base/fail.h"
+#include "api/client/await.h"
+#include "api/client/threads.h"
+#include "api/client/view.h"
+
+/* Larger objects are mapped in one go when they are first got: a fault a page costs ten times that. */
+enum { POPULATE_MIN = 1 << 20 };
+
+/* ---- pins --------------------------------------------------------------------------------- */
+
+static inline lode_err
+take_slot(lode *db, struct lode_thread *self, uint32_t *slot_out)
+{
+    struct lode_thread_cache *cache =
+        self != NULL ? &self->cache[db->serial % LODE_THREAD_CACHES] : NULL;
+    if (__builtin_expect(cache != NULL && cache->serial == db->serial && cache->count > 0, 1)) {
+        *slot_out = cache->slot[--cache->count];
+        return LODE_OK;
+    }
+    return lode_slot_take_slowly(db, self, slot_out);
+}
+
+static inline void
+give_slot(lode *db, struct lode_thread *self, uint32_t slot)
+{
+    struct lode_thread_cache *cache =
+        self != NULL ? &self->cache[db->serial % LODE_THREAD_CACHES] : NULL;
+    if (__builtin_expect(
+            cache != NULL && cache->serial == db->serial && cache->count < LODE_THREAD_SLOTS, 1)) {
+        cache->slot[cache->count++] = slot;
+        return;
+    }
+    lode_slot_give_slowly(db, self, slot);
+}
+
+/* session.h [3]: lossy, so threads may overwrite each other. */
+static inline void
+note_touched(lode *db, uint32_t number)
+{
+    _Atomic uint32_t *touched = (void *)((uint8_t *)db->file + LODE_TOUCHED_OFFSET);
+    uint32_t head = atomic_load_explicit(&db->file->touched_head, memory_order_relaxed);
+    atomic_store_explicit(&touched[head % LODE_TOUCHED_SLOTS], number + 1, memory_order_relaxed);
+    atomic_store_explicit(&db->file->touched_head, head + 1, memory_order_relaxed);
+}
+
+lode_err
+lode_pin(lode *db, lode_id id, uint64_t hash, struct lode_pinned *pinned_out)
+{
+    struct lode_thread *self = lode_thread_get();
+    uint32_t slot;
+    LODE_TRY(take_slot(db, self, &slot));
+    if (lode_index_look(&db->index, id, hash, &db->pins[slot], &pinned_out->entry,
+                        &pinned_out->word) != LODE_LOOK_PINNED) {
+        give_slot(db, self, slot);
+        return LODE_EAGAIN;
+    }
+    pinned_out->slot = slot;
+    note_touched(db, (uint32_t)(pinned_out->entry - db->index.entries));
+    return LODE_OK;
+}
+
+static void
+tell_released(lode *db, const struct lode_pinned *pinned)
+{
+    struct lode_msg_released msg = {.head.type = LODE_MSG_RELEASED,
+                                    .entry = (uint32_t)(pinned->entry - db->index.entries),
+                                    .generation = lode_word_generation(pinned->word)};
+    if (lode_store_tell(&db->calls, &msg, sizeof msg) != LODE_OK) {
+        return; /* the store is dead: nothing waits for this pin any more */
+    }
+}
+
+void
+lode_unpin(lode *db, const struct lode_pinned *pinned)
+{
+    struct lode_thread *self = lode_thread_get();
+    if (__builtin_expect(self != NULL, 1)) {
+        atomic_store_explicit(&self->busy, db, memory_order_relaxed);
+    }
+    bool wanted = lode_index_unpin(pinned->entry, lode_word_generation(pinned->word),
+                                   &db->pins[pinned->slot]);
+    give_slot(db, self, pinned->slot);
+    if (__builtin_expect(wanted, 0)) {
+        tell_released(db, pinned);
+    }
+    if (__builtin_expect(
+            atomic_load_explicit(&db->state, memory_order_relaxed) == LODE_SESSION_LIVE, 1)) {
+        if (self != NULL) {
+            atomic_store_explicit(&self->busy, NULL, memory_order_release);
+        }
+    } else {
+        lode_session_leave(db, self);
+    }
+}
+
+/* ---- views -------------------------------------------------------------------------------- */
+
+static inline const struct lode_session_hooks *
+pin_hooks(const lode *db)
+{
+    const struct lode_session_hooks *hooks =
+        atomic_load_explicit(&db->hooks[LODE_HOOKS_WORKER], memory_order_acquire);
+    return hooks != NULL && hooks->pinned != NULL ? hooks : NULL;
+}
+
+static lode_err
+fail_corrupt(const struct lode_entry *entry)
+{
+    char text[LODE_ID_TEXT_SIZE];
+    lode_id_format(entry->id, text);
+    return lode_fail_with(LODE_ECORRUPT,
+                          "object %s has %llu bytes, which its shape or strides do not fit", text,
+                          (unsigned long long)entry->size);
+}
+
+/* Strides lie where the maker could write them: they count only as far as they stay inside. */
+static lode_err
+read_strides(const struct lode_entry *entry, const void *strides, lode_view *view)
+{
+    size_t size;
+    memcpy(view->array.strides, strides, sizeof view->array.strides);
+    if (lode_array_size(&view->array, &size) != LODE_OK || size > entry->size) {
+        return fail_corrupt(entry);
+    }
+    return LODE_OK;
+}
+
+static inline lode_err
+fill_array(const struct lode_entry *entry, const void *strides, lode_view *view)
+{
+    lode_array *array = &view->array;
+    if (entry->kind != LODE_KIND_ARRAY) {
+        array->dtype = LODE_U8;
+        array->ndim = 1;
+        array->shape[0] = (int64_t)entry->size;
+        array->strides[0] = 1;
+        return LODE_OK;
+    }
+    array->dtype = entry->dtype;
+    array->ndim = entry->ndim;
+    if (entry->ndim > LODE_MAX_NDIM) {
+        return fail_corrupt(entry);
+    }
+    for (int32_t i = 0; i < array->ndim; i++) {
+        array->shape[i] = entry->u.shape[i];
+    }
+    if (strides != NULL) {
+        return read_strides(entry, strides, view);
+    }
+    lode_array_fill_strides(array);
+    return LODE_OK;
+}
+
+/* Where the bytes are, and where the strides are, if there are any. */
+static inline lode_err
+find_bytes(lode *db, const struct lode_entry *entry, const void **data_out,
+           const void **strides_out)
+{
+    uint64_t extent = entry->extent, size = entry->size;
+    bool strided = (entry->flags & LODE_ENTRY_STRIDED) != 0;
+    const void *bytes;
+    *strides_out = NULL;
+    if (extent == LODE_EXTENT_INLINE) {
+        *data_out = entry->u.bytes;
+        return size <= LODE_INLINE_MAX ? LODE_OK : fail_corrupt(entry);
+    }
+    LODE_TRY(
+        lode_segments_read(&db->segments, extent, lode_made_stored(size, entry->flags), &bytes));
+    if (size >= POPULATE_MIN) {
+        lode_segments_populate_read(&db->segments, extent, lode_made_stored(size, entry->flags));
+    }
+    *strides_out = strided ? bytes : NULL;
+    *data_out = (const uint8_t *)bytes + (strided ? LODE_LINE : 0);
+    return LODE_OK;
+}
+
+static lode_err
+fill(lode *db, const struct lode_entry *entry, lode_view *view)
+{
+    const void *strides;
+    memset(view, 0, sizeof *view);
+    LODE_TRY(find_bytes(db, entry, &view->data, &strides));
+    view->size = entry->size;
+    view->kind = (lode_kind)entry->kind;
+    view->id = entry->id;
+    if (__builtin_expect(view->kind == LODE_KIND_ERROR, 0)) {
+        return lode_error_object_fail(view->data, view->size);
+    }
+    return fill_array(entry, strides, view);
+}
+
+lode_err
+lode_view_fill(lode *db, const struct lode_pinned *pinned, lode_view *view_out)
+{
+    lode_view view;
+    lode_err err = fill(db, pinned->entry, &view);
+    if (__builtin_expect(err != LODE_OK, 0)) {
+        lode_unpin(db, pinned);
+        return err;
+    }
+    view.reserved_[0] = (uintptr_t)db;
+    view.reserved_[1] =
+        (uint64_t)pinned->slot << 32 | (uint32_t)(pinned->entry - db->index.entries);
+    view.reserved_[2] = lode_word_generation(pinned->word);
+    *view_out = view;
+    const struct lode_session_hooks *hooks = pin_hooks(db);
+    if (__builtin_expect(hooks != NULL, 0)) {
+        hooks->pinned(hooks->arg, view_out, true);
+    }
+    return LODE_OK;
+}
+
+void
+lode_release(lode_view *view)
+{
+    if (view == NULL || view->reserved_[0] == 0) {
+        return;
+    }
+    lode *db = (lode *)(uintptr_t)view->reserved_[0];
+    /* In a child after fork the pin is the parent's: the session's file is not mapped here. */
+    if (atomic_load_explicit(&db->state, memory_order_relaxed) != LODE_SESSION_FORKED) {
+        const struct lode_session_hooks *hooks = pin_hooks(db);
+        if (__builtin_expect(hooks != NULL, 0)) {
+            hooks->pinned(hooks->arg, view, false);
+        }
+        struct lode_pinned pinned = {.entry = &db->index.entries[(uint32_t)view->reserved_[1]],
+                                     .word = lode_word_make(view->reserved_[2], LODE_ENTRY_SEALED),
+                                     .slot = (uint32_t)(view->reserved_[1] >> 32)};
+        lode_unpin(db, &pinned);
+    }
+    memset(view, 0, sizeof *view);
+}
+
+/* ---- getting ------------------------------------------------------------------------------ */
+
+struct get {
+    lode_id id;
+    uint64_t hash;
+    lode_view *view;
+};
+
+static lode_err
+try_get(lode *db, void *arg)
+{
+    const struct get *get = arg;
+    struct lode_pinned pinned;
+    LODE_TRY(lode_pin(db, get->id, get->hash, &pinned));
+    return lode_view_fill(db, &pinned, get->view);
+}
+
+lode_err
+lode_get(lode *db, lode_id id, int64_t timeout_ms, lode_view *view_out)
+{
+    if (db == NULL || atomic_load_explicit(&db->state, memory_order_relaxed) != LODE_SESSION_LIVE) {
+        return lode_session_check(db);
+    }
+    struct get get = {id, lode_id_hash(id, db->index.hash_key), view_out};
+    lode_err err = try_get(db, &get);
+    if (__builtin_expect(err != LODE_EAGAIN, 1)) {
+        return err;
+    }
+    if (lode_id_is_zero(id)) {
+        return lode_fail_zero_id("lode_get");
+    }
+    return lode_await(db, id, get.hash, timeout_ms, try_get, &get);
+}
+
+/* Those that are missing are awaited together; then each is got, or says what is wrong with it. */
+lode_err
+lode_get_many(lode *db, const lode_id *ids, size_t count, int64_t timeout_ms, lode_view *views_out)
+{
+    int64_t deadline = lode_deadline(timeout_ms);
+    LODE_TRY(lode_session_check(db));
+    if (count > 1) {
+        lode_err err = lode_wait(db, ids, count, count, timeout_ms, NULL, NULL);
+        if (err != LODE_OK && err != LODE_ETIMEDOUT) {
+            return err;
+        }
+    }
+    for (size_t i = 0; i < count; i++) {
+        lode_err err = lode_get(db, ids[i], lode_remaining_ms(deadline), &views_out[i]);
+        if (err != LODE_OK) {
+            while (i > 0) {
+                lode_release(&views_out[--i]);
+            }
+            return err;
+        }
+    }
+    return LODE_OK;
+}
+
+static lode_err
+get_scalar(lode *db, lode_id id, int64_t timeout_ms, lode_dtype dtype, void *value_out)
+{
+    lode_view view;
+    LODE_TRY(lode_get(db, id, timeout_ms, &view));
+    bool fits = view.kind == LODE_KIND_ARRAY && view.array.ndim == 0 && view.array.dtype == dtype;
+    lode_err err = LODE_OK;
+    if (fits) {
+        memcpy(value_out, view.data, sizeof(uint64_t));
+    } else {
+        err = lode_fail_with(LODE_ETYPE, "the object is %s of %d axes of %s, not a scalar %s",
+                             view.kind == LODE_KIND_ARRAY ? "an array" : "bytes, as an array",
+                             (int)view.array.ndim, lode_dtype_name(view.array.dtype),
+                             lode_dtype_name(dtype));
+    }
+    lode_release(&view);
+    return err;
+}
+
+lode_err
+lode_get_i64(lode *db, lode_id id, int64_t timeout_ms, int64_t *value_out)
+{
+    return get_scalar(db, id, timeout_ms, LODE_I64, value_out);
+}
+
+lode_err
+lode_get_f64(lode *db, lode_id id, int64_t timeout_ms, double *value_out)
+{
+    return get_scalar(db, id, timeout_ms, LODE_F64, value_out);
+}
+
+/* ---- looking ------------------------------------------------------------------------------ */
+
+bool
+lode_session_sees(lode *db, lode_id id, bool *is_error_out)
+{
+    uint64_t word;
+    const struct lode_entry *entry =
+        lode_index_find(&db->index, id, lode_id_hash(id, db->index.hash_key), &word);
+    if (entry == NULL || !lode_word_readable(word)) {
+        return false;
+    }
+    if (is_error_out != NULL) {
+        struct lode_pinned pinned;
+        if (lode_pin(db, id, lode_id_hash(id, db->index.hash_key), &pinned) != LODE_OK) {
+            return false;
+        }
+        *is_error_out = pinned.entry->kind == LODE_KIND_ERROR;
+        lode_unpin(db, &pinned);
+    }
+    return true;
+}
+
+/* Finding the bytes populates them. */
+void
+lode_prefetch(lode *db, lode_id id)
+{
+    struct lode_pinned pinned;
+    const void *data, *strides;
+    if (lode_session_check(db) != LODE_OK ||
+        lode_pin(db, id, lode_id_hash(id, db->index.hash_key), &pinned) != LODE_OK) {
+        return;
+    }
+    if (find_bytes(db, pinned.entry, &data, &strides) == LODE_OK) {
+        __builtin_prefetch(data);
+    }
+    lode_unpin(db, &pinned);
+}

@@ -1,0 +1,160 @@
+/*
+ * index_reader.h: finding and pinning an entry of the index without a message, a lock or a system
+ * call, exactly as api/layout/index.h [1] says.
+ *
+ * Everything here is inline and takes no session, so that the race tests run the very code that a
+ * get runs. Pins are words of the caller's session file; who hands them out: pin_slots.h.
+ */
+#ifndef LODE_CLIENT_INDEX_READER_H
+#define LODE_CLIENT_INDEX_READER_H
+
+#include "api/layout/session.h"
+
+struct lode_index_view {
+    const uint8_t *base;
+    const struct lode_index_header *header;
+    const struct lode_entry *entries;
+    uint64_t hash_key[2];
+};
+
+static inline void
+lode_index_view_init(struct lode_index_view *index, const void *base)
+{
+    index->base = base;
+    index->header = base;
+    index->entries = (const void *)(index->base + LODE_ENTRIES_OFFSET);
+    index->hash_key[0] = index->header->hash_key[0];
+    index->hash_key[1] = index->header->hash_key[1];
+}
+
+static inline const struct lode_wake *
+lode_index_wake(const struct lode_index_view *index, uint64_t hash)
+{
+    return (const struct lode_wake *)(index->base + LODE_WAKE_OFFSET) + lode_wake_bucket(hash);
+}
+
+/* The store may be rewriting the id of a freed entry: read whole words, judged by the word later. */
+static inline bool
+lode_index_id_is(const struct lode_entry *entry, lode_id id)
+{
+    const uint64_t *have = (const void *)entry->id.byte;
+    uint64_t want[2];
+    memcpy(want, id.byte, sizeof want);
+    return __atomic_load_n(&have[0], __ATOMIC_RELAXED) == want[0] &&
+           __atomic_load_n(&have[1], __ATOMIC_RELAXED) == want[1];
+}
+
+/*
+ * The entry of an id, with its word from before the id was compared; NULL: none found, which is no
+ * answer (index.h [3]).
+ */
+static inline const struct lode_entry *
+lode_index_find(const struct lode_index_view *index, lode_id id, uint64_t hash, uint64_t *word_out)
+{
+    uint64_t table = atomic_load_explicit(&index->header->table, memory_order_acquire);
+    const _Atomic uint32_t *slots = (const void *)(index->base + lode_table_offset(table));
+    uint64_t size = UINT64_C(1) << lode_table_log2(table);
+    uint32_t count = atomic_load_explicit(&index->header->entry_count, memory_order_acquire);
+    for (uint64_t i = 0; i < size; i++) {
+        uint32_t slot =
+            atomic_load_explicit(&slots[lode_table_probe(table, hash, i)], memory_order_acquire);
+        if (slot == 0) {
+            return NULL;
+        }
+        if (slot > count) {
+            continue; /* a tombstone */
+        }
+        const struct lode_entry *entry = &index->entries[slot - 1];
+        uint64_t word = atomic_load_explicit(&entry->word, memory_order_acquire);
+        if (lode_index_id_is(entry, id) && lode_word_state(word) != LODE_ENTRY_FREE) {
+            *word_out = word;
+            return entry;
+        }
+    }
+    return NULL;
+}
+
+/* The fence between a pin and the check of the word; a mutant for the race test leaves it out. */
+static inline void
+lode_pin_fence(void)
+{
+#ifdef LODE_MUTANT_NO_FENCE
+    atomic_signal_fence(memory_order_seq_cst);
+#else
+    atomic_thread_fence(memory_order_seq_cst);
+#endif
+}
+
+/*
+ * Pins an entry whose readable word was `word`. True: until the pin is cleared, the entry's fields
+ * and bytes stay as they are. False: the entry has changed; the pin is cleared again.
+ */
+static inline bool
+lode_index_pin(const struct lode_index_view *index, const struct lode_entry *entry, uint64_t word,
+               _Atomic uint32_t *pin)
+{
+    atomic_store_explicit(pin, (uint32_t)(entry - index->entries) + 1, memory_order_relaxed);
+    lode_pin_fence();
+    if (atomic_load_explicit(&entry->word, memory_order_acquire) == word) {
+        return true;
+    }
+    atomic_store_explicit(pin, 0, memory_order_release);
+    return false;
+}
+
+/* Clears a pin. True: the store wants to hear of it (RELEASED). session.h [2] */
+static inline bool
+lode_index_unpin(const struct lode_entry *entry, uint64_t generation, _Atomic uint32_t *pin)
+{
+    atomic_store_explicit(pin, 0, memory_order_release);
+    atomic_thread_fence(memory_order_seq_cst);
+    uint64_t word = atomic_load_explicit(&entry->word, memory_order_relaxed);
+    return word == lode_word_make(generation, LODE_ENTRY_WANTED);
+}
+
+static inline void
+lode_cpu_relax(void)
+{
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#else
+    atomic_signal_fence(memory_order_seq_cst);
+#endif
+}
+
+enum lode_look {
+    LODE_LOOK_PINNED = 1,
+    LODE_LOOK_MISS = 2 /* not there, not sealed, or just being freed: ask the store */
+};
+
+enum { LODE_DOOMED_SPINS = 64 };
+
+/*
+ * Finds an id and pins it. An entry that the store is just looking at (DOOMED) is most often spared:
+ * it is looked at again, a bounded number of times (H4).
+ */
+static inline enum lode_look
+lode_index_look(const struct lode_index_view *index, lode_id id, uint64_t hash,
+                _Atomic uint32_t *pin, const struct lode_entry **entry_out, uint64_t *word_out)
+{
+    for (int spin = 0; spin < LODE_DOOMED_SPINS; spin++) {
+        uint64_t word;
+        const struct lode_entry *entry = lode_index_find(index, id, hash, &word);
+        if (entry == NULL) {
+            return LODE_LOOK_MISS;
+        }
+        if (lode_word_readable(word)) {
+            if (lode_index_pin(index, entry, word, pin)) {
+                *entry_out = entry;
+                *word_out = word;
+                return LODE_LOOK_PINNED;
+            }
+        } else if (lode_word_state(word) != LODE_ENTRY_DOOMED) {
+            return LODE_LOOK_MISS;
+        }
+        lode_cpu_relax();
+    }
+    return LODE_LOOK_MISS;
+}
+
+#endif

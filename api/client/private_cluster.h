@@ -1,0 +1,38 @@
+/*
+ * private_cluster.h: clusters that this process has started for itself (lode_open(NULL) where none
+ * runs). One serves all sessions of the process; it ends with the last of them, and with the
+ * process, however that ends: the cluster watches the end of a pipe that only this process holds.
+ */
+#ifndef LODE_CLIENT_PRIVATE_CLUSTER_H
+#define LODE_CLIENT_PRIVATE_CLUSTER_H
+
+#include "api/base/paths.h"
+
+#include <lode/cluster.h>
+
+struct lode_private_cluster;
+
+/*
+ * The private cluster of this process, started now if there is none (or with LODE_OPEN_PRIVATE in
+ * the options: one of its own in any case).
+ *
+ *   cluster_out  one use of it; end it with lode_private_cluster_drop()
+ *
+ * Blocking  until store and scheduler serve (5 s at most)
+ * Errors    LODE_EDOWN it does not start, with what it said; LODE_ESYS; LODE_EINVAL
+ */
+LODE_MUST_CHECK lode_err lode_private_cluster_use(const lode_open_options *options,
+                                                  struct lode_private_cluster **cluster_out);
+
+const struct lode_paths *lode_private_cluster_paths(const struct lode_private_cluster *cluster);
+
+/* The last use ends the cluster. NULL: nothing. */
+void lode_private_cluster_drop(struct lode_private_cluster *cluster);
+
+/* It was found dead: nobody else is given it. */
+void lode_private_cluster_forget(struct lode_private_cluster *cluster);
+
+/* In the child after fork: lets go of the parent's lifelines; the clusters stay the parent's. */
+void lode_private_clusters_forked(void);
+
+#endif

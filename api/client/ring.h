@@ -1,0 +1,78 @@
+/*
+ * ring.h: the writing end of a session's ring (api/layout/ring.h): records go in under a lock of
+ * this process and are published by one store of the tail. Nobody waits for the store, unless the
+ * ring is full or the session has no credit left for the bytes of a put.
+ */
+#ifndef LODE_CLIENT_RING_H
+#define LODE_CLIENT_RING_H
+
+#include "api/client/index_reader.h"
+#include "api/client/store_calls.h"
+#include "api/layout/ring.h"
+
+struct lode_ring {
+    struct lode_mutex mu;
+    uint8_t *bytes;
+    uint32_t size;
+    uint64_t tail;                 /* mu */
+    _Atomic uint64_t *shared_tail; /* in the session file */
+    const struct lode_session_row *row;
+    uint64_t spent_pages, spent_entries; /* mu; counted as the store counts them */
+    uint64_t rung_head;                  /* mu: the ring's half was reported at this head */
+    uint64_t rung_pages;                 /* mu: the same for this limit of credit */
+    uint64_t window_pages;               /* mu: credit that there was when the limit last grew */
+    uint64_t looked_ns;                  /* mu: when the store was last seen alive */
+    const struct lode_index_view *index;
+    struct lode_store_calls *calls;
+};
+
+void lode_ring_init(struct lode_ring *ring, struct lode_session_header *file,
+                    const struct lode_session_row *row, const struct lode_index_view *index,
+                    struct lode_store_calls *calls);
+void lode_ring_fini(struct lode_ring *ring);
+
+/* What a record needs. */
+struct lode_ring_need {
+    uint32_t size;           /* of the record, header included, a multiple of LODE_RECORD_ALIGN */
+    uint32_t pages, entries; /* of credit */
+};
+
+/*
+ * Waits for room and credit, and leaves with the ring locked: fill the body (behind the header,
+ * which is filled in), then lode_ring_publish().
+ *
+ *   body_out  size - sizeof(struct lode_record) bytes
+ *
+ * Blocking  up to the deadline; `blocked` of the hooks is the caller's business
+ * Errors    LODE_EFULL with the numbers; LODE_EDOWN; the ring is not locked then
+ */
+LODE_MUST_CHECK lode_err lode_ring_reserve(struct lode_ring *ring, enum lode_record_type type,
+                                           const struct lode_ring_need *need, int64_t deadline,
+                                           void **body_out);
+
+/*
+ * Publishes the record and unlocks; then rings the doorbell if somebody may wait for one of the
+ * `count` ids that the record makes (at a distance of `stride` bytes), if the ring is half full or
+ * the credit half used, or if `urgent`.
+ */
+void lode_ring_publish(struct lode_ring *ring, const struct lode_ring_need *need, const void *ids,
+                       uint32_t count, size_t stride, bool urgent);
+
+/* TAKE or DROP. Blocks only while the ring is full. Errors: LODE_EDOWN. */
+LODE_MUST_CHECK lode_err lode_ring_reference(struct lode_ring *ring, enum lode_record_type type,
+                                             lode_id id, bool urgent);
+
+void lode_ring_bell(struct lode_ring *ring);
+
+/* How a value lies behind its struct lode_made: sizes in bytes. */
+struct lode_made_layout {
+    uint32_t head;    /* shape and strides, filled to 16 */
+    uint32_t carried; /* head and bytes, filled to 16 */
+};
+struct lode_made_layout lode_made_layout(uint64_t size, uint8_t ndim, uint8_t flags);
+
+/* Writes struct lode_made, shape, strides and bytes; returns where the next one goes. */
+uint8_t *lode_made_write(uint8_t *at, const struct lode_made *made, const int64_t *shape,
+                         const int64_t *strides, const void *bytes);
+
+#endif

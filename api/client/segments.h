@@ -1,0 +1,47 @@
+/*
+ * segments.h: where the bytes of objects lie in this process: one read-only map of each segment,
+ * and, for creators only, one that is writable nowhere but in the extents of open drafts.
+ */
+#ifndef LODE_CLIENT_SEGMENTS_H
+#define LODE_CLIENT_SEGMENTS_H
+
+#include "api/client/store_calls.h"
+#include "api/layout/index.h"
+
+struct lode_segment_map {
+    _Atomic(const uint8_t *) read; /* published last of the three below */
+    uint64_t bytes;
+    _Atomic uint64_t *read_chunks; /* which chunks have been populated; a bit each */
+    _Atomic(uint8_t *) write;
+    _Atomic uint64_t *write_chunks;
+};
+
+struct lode_segments {
+    struct lode_mutex mu; /* mapping */
+    bool unprotected;     /* LODE_OPEN_UNPROTECTED */
+    struct lode_store_calls *calls;
+    struct lode_segment_map map[LODE_SEGMENT_MAX];
+};
+
+void lode_segments_init(struct lode_segments *segments, struct lode_store_calls *calls,
+                        bool unprotected);
+void lode_segments_fini(struct lode_segments *segments);
+
+/*
+ * Where `size` bytes at an extent can be read. The first use of a segment asks the store.
+ * Errors: LODE_EDOWN, LODE_ENOMEM; LODE_ECORRUPT the extent is not inside its segment.
+ */
+LODE_MUST_CHECK lode_err lode_segments_read(struct lode_segments *segments, uint64_t extent,
+                                            uint64_t size, const void **bytes_out);
+
+/* Maps the pages of bytes that will be read, once for each place. Never fails: faults do it else. */
+void lode_segments_populate_read(struct lode_segments *segments, uint64_t extent, uint64_t size);
+
+/* Opens the pages of an extent for writing, and populates them where they are fresh. */
+LODE_MUST_CHECK lode_err lode_segments_open(struct lode_segments *segments, uint64_t extent,
+                                            uint64_t size, void **bytes_out);
+
+/* Closes them again: from here on a write is SIGSEGV (unless unprotected). */
+void lode_segments_close(struct lode_segments *segments, uint64_t extent, uint64_t size);
+
+#endif

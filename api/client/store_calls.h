@@ -1,0 +1,101 @@
+/*
+ * store_calls.h: questions to the store and their answers, over the session's one socket, for any
+ * number of threads at once.
+ *
+ * Whoever waits for an answer while nobody reads the socket becomes the leader: it reads packets
+ * and hands each to the thread that waits for its tag, until its own has come. So no thread exists
+ * for this, and one question alone is one send and one receive. Every sleep ends after a second at
+ * the latest to look whether the store lives; when it dies, everyone gets LODE_EDOWN.
+ */
+#ifndef LODE_CLIENT_STORE_CALLS_H
+#define LODE_CLIENT_STORE_CALLS_H
+
+#include "api/base/lock.h"
+#include "api/base/socket.h"
+#include "api/wire/store_msg.h"
+
+struct lode_waiter;
+
+struct lode_store_calls {
+    int fd; /* blocking, with timeouts of a second; -1 in a child after fork */
+    _Atomic bool down;
+    struct lode_mutex mu;
+    struct lode_waiter *first; /* mu */
+    bool has_leader;           /* mu */
+    _Atomic uint32_t next_tag;
+    _Atomic uint64_t next_cookie;
+    uint8_t *buffer; /* the leader's */
+};
+
+/*
+ * init, then set fd to a connected socket, which the calls own from then on, then start. fini is
+ * right after any of these. Errors: LODE_ENOMEM; LODE_ESYS.
+ */
+LODE_MUST_CHECK lode_err lode_store_calls_init(struct lode_store_calls *calls);
+LODE_MUST_CHECK lode_err lode_store_calls_start(struct lode_store_calls *calls);
+void lode_store_calls_fini(struct lode_store_calls *calls);
+
+/* Where an answer goes: room for the packet, and for its descriptors, which are the caller's. */
+struct lode_reply {
+    enum lode_store_msg type; /* wanted; ERROR is turned into its error and sentence */
+    void *packet;             /* NULL: only the type counts */
+    size_t room;
+    size_t size; /* out */
+    int fds[LODE_SOCKET_FDS_MAX];
+    size_t fd_count; /* out */
+};
+
+/*
+ * Sends a packet of two parts with a fresh tag and waits for its answer.
+ *
+ * Blocking  until the store has answered or died
+ * Errors    what the store says; LODE_EDOWN; LODE_EPROTO the answer is none to this question
+ */
+LODE_MUST_CHECK lode_err lode_store_ask(struct lode_store_calls *calls,
+                                        struct lode_msg_head *request, size_t request_size,
+                                        const void *rest, size_t rest_size,
+                                        struct lode_reply *reply);
+
+/* Sends a packet without an answer (tag 0). Errors: LODE_EDOWN. */
+LODE_MUST_CHECK lode_err lode_store_tell(struct lode_store_calls *calls, const void *packet,
+                                         size_t size);
+
+/*
+ * A watch: NOTIFY packets with its cookie are handed to `notify` while some thread waits on the
+ * socket, under the calls' lock, until it is removed.
+ */
+struct lode_watch {
+    uint64_t cookie;
+    void (*notify)(struct lode_watch *watch, const struct lode_msg_ready *ready, uint32_t count);
+    bool done; /* set by notify: nothing more is waited for */
+};
+
+struct lode_waiter {
+    uint32_t tag; /* 0: a watch */
+    struct lode_reply *reply;
+    struct lode_watch *watch;
+    bool done;     /* of a question */
+    bool sleeping; /* on cond */
+    lode_err err;
+    struct lode_cond cond;
+    struct lode_waiter *next, *previous;
+};
+
+void lode_store_watch_add(struct lode_store_calls *calls, struct lode_waiter *waiter,
+                          struct lode_watch *watch);
+void lode_store_watch_remove(struct lode_store_calls *calls, struct lode_waiter *waiter);
+
+/* Waits until the watch is done. Errors: LODE_ETIMEDOUT (no sentence), LODE_EDOWN. */
+LODE_MUST_CHECK lode_err lode_store_watch_wait(struct lode_store_calls *calls,
+                                               struct lode_waiter *waiter, int64_t deadline);
+
+/* A number that no other wait or watch of this session has. */
+uint64_t lode_store_cookie(struct lode_store_calls *calls);
+
+/* True once the store has closed its end. One system call; never blocks. */
+bool lode_store_is_dead(struct lode_store_calls *calls);
+
+/* LODE_EDOWN with the sentence for it. */
+lode_err lode_store_down(void);
+
+#endif
