@@ -1,0 +1,133 @@
+/* check.c: what must hold between two steps. */
+#include "scheduler/core/state.h"
+
+static uint32_t
+check_queue(const struct core_worker *worker)
+{
+    uint32_t count = 0;
+    uint64_t queued_ns = 0;
+    const struct core_task *task;
+    TAILQ_FOREACH(task, &worker->queue, link)
+    {
+        LODE_ASSERT(task->worker == worker);
+        LODE_ASSERT(task->state == (worker->state == CORE_WORKER_DEAD ? CORE_TASK_SETTLING
+                                                                      : CORE_TASK_PLACED));
+        LODE_ASSERT(task->cpus == worker->lease);
+        LODE_ASSERT(task->attempts <= task->max_retries);
+        LODE_ASSERT(task->waiting == 0 && task->deps == NULL);
+        queued_ns += task->estimate_ns;
+        count++;
+    }
+    LODE_ASSERT(queued_ns == worker->queued_ns);
+    return count;
+}
+
+static void
+check_place(const struct core_worker *worker)
+{
+    bool gets_tasks = worker->state == CORE_WORKER_UP && !worker->blocked && !worker->stale &&
+                      worker->describing == NULL;
+    if (worker->place == CORE_PLACE_IDLE) {
+        LODE_ASSERT(gets_tasks && worker->count == 0 && worker->session != NULL);
+    } else if (worker->place == CORE_PLACE_OPEN) {
+        LODE_ASSERT(gets_tasks && worker->count > 0 && worker->session != NULL);
+    } else {
+        LODE_ASSERT(!gets_tasks || worker->count > 0);
+    }
+    LODE_ASSERT(!worker->blocked || worker->count > 0);
+    LODE_ASSERT(worker->session == NULL || worker->session->worker == worker);
+}
+
+static uint64_t
+check_workers(const struct core *core)
+{
+    uint64_t cpus = 0, placed = 0;
+    uint32_t processes = 0, starting = 0, stacked = 0;
+    const struct core_worker *worker;
+    TAILQ_FOREACH(worker, &core->all, all_link)
+    {
+        LODE_ASSERT(check_queue(worker) == worker->count);
+        check_place(worker);
+        placed += worker->count;
+        bool alive = worker->state != CORE_WORKER_DEAD;
+        processes += alive;
+        starting += worker->state == CORE_WORKER_STARTING;
+        stacked += alive && worker->count > 1;
+        cpus += alive && worker->count > 0 && !worker->blocked ? worker->lease : 0;
+    }
+    LODE_ASSERT(cpus == core->cpus_used);
+    LODE_ASSERT(processes == core->processes && processes <= core->options.worker_max);
+    LODE_ASSERT(starting == core->starting);
+    LODE_ASSERT(stacked == core->stacked);
+    return placed;
+}
+
+static uint32_t
+check_task(const struct core *core, const struct core_task *task)
+{
+    LODE_ASSERT(core_task_find(core, task->number) == task);
+    uint32_t deps = 0;
+    for (const struct core_dep *dep = task->deps; dep != NULL; dep = dep->next) {
+        LODE_ASSERT(dep->task == task && dep->result->task != task);
+        deps++;
+    }
+    LODE_ASSERT(deps == 0 || task->state == CORE_TASK_WAITING);
+    LODE_ASSERT(deps <= task->waiting);
+    LODE_ASSERT((task->worker != NULL) ==
+                (task->state == CORE_TASK_PLACED || task->state == CORE_TASK_SETTLING));
+    uint32_t results = 0;
+    for (const struct core_result *r = task->made; r != NULL; r = r->sibling) {
+        LODE_ASSERT(r->task == task);
+        results++;
+    }
+    LODE_ASSERT(results == task->result_count);
+    return results;
+}
+
+struct tally {
+    uint64_t tasks, ready, waiting, placed, results;
+};
+
+static void
+check_session(const struct core *core, const struct core_session *session, struct tally *tally)
+{
+    uint32_t tasks = 0, ready = 0;
+    const struct core_task *task;
+    TAILQ_FOREACH(task, &session->tasks, of_session)
+    {
+        tally->results += check_task(core, task);
+        tasks++;
+        ready += task->state == CORE_TASK_READY;
+        tally->waiting += task->state == CORE_TASK_WAITING;
+        tally->placed += task->worker != NULL;
+    }
+    LODE_ASSERT(tasks == session->task_count);
+    TAILQ_FOREACH(task, &session->ready, link)
+    {
+        LODE_ASSERT(task->state == CORE_TASK_READY);
+        ready--;
+        tally->ready++;
+    }
+    LODE_ASSERT(ready == 0 && session->active == !TAILQ_EMPTY(&session->ready));
+    LODE_ASSERT(!session->ended || session->ended_count == 0);
+    LODE_ASSERT(!session->ended || tasks > 0 || session->queries > 0);
+    tally->tasks += tasks;
+}
+
+void
+core_check(const struct core *core)
+{
+    uint64_t placed = check_workers(core);
+    struct tally tally = {0};
+    const struct core_session *session, *next;
+    HASH_ITER(by_number, core->sessions, session, next)
+    {
+        check_session(core, session, &tally);
+    }
+    LODE_ASSERT(tally.tasks == core->task_pool.count);
+    LODE_ASSERT(tally.ready == core->ready_count);
+    LODE_ASSERT(tally.waiting == core->waiting_count);
+    LODE_ASSERT(tally.placed == placed);
+    LODE_ASSERT(tally.results == core->results.count);
+    LODE_ASSERT(tally.results == core->results.pool.count);
+}

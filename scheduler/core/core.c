@@ -1,0 +1,307 @@
+/* core.c: the machine as a whole: its making and its step. */
+#include "scheduler/core/core.h"
+#include "scheduler/core/state.h"
+
+#include <stdlib.h>
+
+static char *
+copy_text(const char *text)
+{
+    char *copy = text != NULL ? strdup(text) : NULL;
+    LODE_ASSERT(copy != NULL || text == NULL);
+    return copy;
+}
+
+static void
+set_options(struct core *core, const struct core_options *options)
+{
+    core->options = *options;
+    LODE_ASSERT(options->cpus > 0);
+    if (core->options.prestart == 0) {
+        core->options.prestart = (options->cpus + LODE_CPU_UNIT - 1) / LODE_CPU_UNIT;
+    }
+    if (core->options.worker_max == 0) {
+        core->options.worker_max = 4 * core->options.prestart + 64;
+    }
+    if (core->options.worker_max > CORE_WORKER_MAX) {
+        core->options.worker_max = CORE_WORKER_MAX;
+    }
+    if (core->options.prestart > core->options.worker_max) {
+        core->options.prestart = core->options.worker_max;
+    }
+    core->builtin_name = copy_text(options->builtin_name);
+    core->builtin_path = copy_text(options->builtin_path);
+}
+
+struct core *
+core_create(const struct core_options *options, int64_t now_ns)
+{
+    struct core *core = core_alloc(sizeof *core);
+    memset(core, 0, sizeof *core);
+    set_options(core, options);
+    core->now = core->started_ns = now_ns;
+    core->next_cookie = 1; /* odd: SETTLE has the even ones */
+    core_pool_init(&core->task_pool, sizeof(struct core_task));
+    core_results_init(&core->results);
+    TAILQ_INIT(&core->active);
+    TAILQ_INIT(&core->notices);
+    TAILQ_INIT(&core->all);
+    TAILQ_INIT(&core->idle);
+    TAILQ_INIT(&core->open);
+    TAILQ_INIT(&core->loads);
+    core_workers_start(core);
+    core_workers_adjust(core);
+    core_timer_arm(core);
+    return core;
+}
+
+/* ---- destroying: nobody is told any more ---------------------------------------------------- */
+
+static void
+destroy_sessions(struct core *core)
+{
+    struct core_session *session, *next;
+    HASH_ITER(by_number, core->sessions, session, next)
+    {
+        struct core_task *task;
+        TAILQ_FOREACH(task, &session->tasks, of_session)
+        {
+            core_deps_remove(&core->results, task);
+        }
+    }
+    HASH_ITER(by_number, core->sessions, session, next)
+    {
+        struct core_task *task;
+        while ((task = TAILQ_FIRST(&session->tasks)) != NULL) {
+            TAILQ_REMOVE(&session->tasks, task, of_session);
+            core_results_remove(&core->results, task);
+            if (task->bytes != task->inline_bytes) {
+                free(task->bytes);
+            }
+            core_pool_give(&core->task_pool, task);
+        }
+        HASH_DELETE(by_number, core->sessions, session);
+        if (session->store_session != 0) {
+            HASH_DELETE(by_store, core->by_store, session);
+        }
+        free(session);
+    }
+}
+
+static void
+destroy_workers(struct core *core)
+{
+    struct core_worker *worker;
+    while ((worker = TAILQ_FIRST(&core->all)) != NULL) {
+        worker->count = 0;
+        worker->place = CORE_PLACE_NONE;
+        core_worker_free(core, worker);
+    }
+}
+
+void
+core_destroy(struct core *core)
+{
+    if (core == NULL) {
+        return;
+    }
+    struct core_query *query, *next;
+    HASH_ITER(hh, core->queries, query, next)
+    {
+        HASH_DELETE(hh, core->queries, query);
+        free(query);
+    }
+    destroy_workers(core);
+    TAILQ_INIT(&core->idle);
+    TAILQ_INIT(&core->open);
+    destroy_sessions(core);
+    core->last_seen = NULL;
+    struct core_load *load;
+    TAILQ_FOREACH(load, &core->loads, link)
+    {
+        load->worker = NULL;
+    }
+    core_functions_fini(core);
+    core_results_fini(&core->results);
+    core_pool_fini(&core->task_pool);
+    free(core->builtin_name);
+    free(core->builtin_path);
+    free(core->slot);
+    free(core->out);
+    free(core);
+}
+
+/* ---- records -------------------------------------------------------------------------------- */
+
+static void
+got_recalled(struct core *core, struct core_session *session, const void *bytes, uint32_t size)
+{
+    const struct lode_task_recall *recall = bytes;
+    if (size < sizeof *recall || (size - sizeof *recall) / 8 != recall->count) {
+        core_cut(core, session, LODE_EPROTO, "a RECALLED of %u bytes", size);
+        return;
+    }
+    core_recalled(core, session->worker, (const uint64_t *)(recall + 1), recall->count);
+}
+
+static void
+got_cancel(struct core *core, struct core_session *session, const void *bytes, uint32_t size)
+{
+    const struct lode_task_cancel *cancel = bytes;
+    if (size != sizeof *cancel) {
+        core_cut(core, session, LODE_EPROTO, "a CANCEL of %u bytes", size);
+        return;
+    }
+    struct core_result *result = core_result_find(&core->results, cancel->result);
+    if (result != NULL) {
+        core_task_cancel(core, result->task, false);
+    }
+}
+
+/* What only a worker may say. */
+static void
+worker_record(struct core *core, struct core_session *session, const struct core_event *event)
+{
+    const void *bytes = event->u.record.bytes;
+    uint32_t size = event->u.record.size;
+    struct core_worker *worker = session->worker;
+    const struct lode_task_worker *message = bytes;
+    bool short_one = event->u.record.type == LODE_TASK_DONE ? size != sizeof(struct lode_task_done)
+                                                            : size < sizeof *message;
+    bool bare = event->u.record.type == LODE_TASK_RECALLED ||
+                event->u.record.type == LODE_TASK_DESCRIBED;
+    if (short_one && !bare) {
+        core_cut(core, session, LODE_EPROTO, "record type %u of %u bytes", event->u.record.type,
+                 size);
+        return;
+    }
+    switch (event->u.record.type) {
+    case LODE_TASK_READY:
+        core_worker_ready(core, worker);
+        break;
+    case LODE_TASK_DONE:
+        core_task_done(core, worker, bytes);
+        break;
+    case LODE_TASK_RECALLED:
+        got_recalled(core, session, bytes, size);
+        break;
+    case LODE_TASK_BLOCKED:
+        core_worker_blocked(core, worker, message->task);
+        break;
+    case LODE_TASK_UNBLOCKED:
+        core_worker_unblocked(core, worker);
+        break;
+    default:
+        core_described(core, session, bytes, size);
+        break;
+    }
+}
+
+static void
+got_record(struct core *core, const struct core_event *event)
+{
+    struct core_session *session = core_session_find(core, event->u.record.session);
+    if (session == NULL || session->cut || session->ended) {
+        return;
+    }
+    const void *bytes = event->u.record.bytes;
+    uint32_t size = event->u.record.size;
+    switch (event->u.record.type) {
+    case LODE_TASK_SUBMIT:
+        core_submit(core, session, bytes, size);
+        break;
+    case LODE_TASK_RESOLVE:
+        core_resolve(core, session, bytes, size);
+        break;
+    case LODE_TASK_LOAD:
+        core_load_library(core, session, bytes, size);
+        break;
+    case LODE_TASK_CANCEL:
+        got_cancel(core, session, bytes, size);
+        break;
+    case LODE_TASK_STATS:
+        core_send_stats(core, session, bytes, size);
+        break;
+    case LODE_TASK_READY:
+    case LODE_TASK_DONE:
+    case LODE_TASK_RECALLED:
+    case LODE_TASK_BLOCKED:
+    case LODE_TASK_UNBLOCKED:
+    case LODE_TASK_DESCRIBED:
+        if (session->worker != NULL) {
+            worker_record(core, session, event);
+            break;
+        }
+        if (session->is_worker) {
+            break; /* reaped; what its link still holds is settled through the store */
+        }
+        /* fall through */
+    default:
+        core_cut(core, session, LODE_EPROTO, "a record of type %u, which is not its to send",
+                 event->u.record.type);
+        break;
+    }
+}
+
+/* ---- the step ------------------------------------------------------------------------------- */
+
+static void
+apply(struct core *core, const struct core_event *event)
+{
+    switch (event->type) {
+    case CORE_SESSION_OPEN:
+        core_session_open(core, event);
+        break;
+    case CORE_SESSION_END:
+        core_session_end(core, event->u.session);
+        break;
+    case CORE_RECORD:
+        got_record(core, event);
+        break;
+    case CORE_SPAWNED:
+        core_worker_spawned(core, event->u.spawned.worker, event->u.spawned.pid,
+                            event->u.spawned.err);
+        break;
+    case CORE_EXITED:
+        core_worker_exited(core, event);
+        break;
+    case CORE_NOTIFY:
+        core_notified(core, event->u.notify.cookie, event->u.notify.ready, event->u.notify.count);
+        break;
+    case CORE_SETTLED:
+        if (event->u.settled.cookie & 1) {
+            core_results_answered(core, event->u.settled.cookie, event->u.settled.status,
+                                  event->u.settled.count);
+        } else {
+            core_worker_settled(core, event->u.settled.cookie, event->u.settled.status,
+                                event->u.settled.count);
+        }
+        break;
+    case CORE_ERROR_DONE:
+        core_task_error_done(core, event->u.cookie);
+        break;
+    case CORE_LIBRARY_COPIED:
+        core_library_copied(core, event);
+        break;
+    case CORE_OUTPUT:
+        core_worker_output(core, event);
+        break;
+    case CORE_TIMER:
+        core_timer_fired(core);
+        break;
+    }
+}
+
+void
+core_step(struct core *core, const struct core_event *event)
+{
+    if (event->now_ns > core->now) {
+        core->now = event->now_ns;
+    }
+    apply(core, event);
+    core_dispatch(core);
+    core_describe_next(core);
+    core_rebalance(core);
+    core_workers_adjust(core);
+    core_timer_arm(core);
+}

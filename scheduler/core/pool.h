@@ -1,0 +1,33 @@
+/*
+ * pool.h: things of one size, taken and given back in a few nanoseconds. Memory comes in chunks, and
+ * a chunk that is wholly free goes back to the system, so that a burst leaves nothing behind.
+ */
+#ifndef LODE_SCHEDULER_CORE_POOL_H
+#define LODE_SCHEDULER_CORE_POOL_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+struct core_chunk;
+TAILQ_HEAD(core_chunk_list, core_chunk);
+
+struct core_pool {
+    size_t item_size;
+    size_t count;                /* items that are taken */
+    struct core_chunk_list open; /* chunks with a free item; wholly free ones come last */
+    size_t empty_chunks;
+};
+
+void core_pool_init(struct core_pool *pool, size_t item_size);
+void core_pool_fini(struct core_pool *pool); /* all items must be back */
+
+/* Not zeroed. Never NULL: out of memory ends the process. */
+void *core_pool_take(struct core_pool *pool);
+void core_pool_give(struct core_pool *pool, void *item);
+
+/* malloc() and realloc() that end the process when there is no memory. */
+void *core_alloc(size_t size_bytes);
+void *core_realloc(void *old, size_t size_bytes);
+
+#endif

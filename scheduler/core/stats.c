@@ -1,0 +1,208 @@
+/* stats.c: counters and gauges, and the document that `lode status` shows. */
+#include "scheduler/core/state.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+enum { DOCUMENT_BYTES = 32 << 10, WORKERS_SHOWN = 64, FUNCTIONS_SHOWN = 32 };
+
+static uint64_t
+count_running(const struct core *core)
+{
+    uint64_t running = 0;
+    const struct core_worker *worker;
+    TAILQ_FOREACH(worker, &core->all, all_link)
+    {
+        running += worker->count > 0;
+    }
+    return running;
+}
+
+void
+core_get_stats(const struct core *core, int64_t now_ns, lode_scheduler_stats *stats_out)
+{
+    *stats_out = core->stats;
+    stats_out->cpus_total = core->options.cpus;
+    stats_out->cpus_used = core->cpus_used;
+    stats_out->sessions = HASH_CNT(by_number, core->sessions);
+    stats_out->workers = core->processes;
+    stats_out->workers_idle = 0;
+    const struct core_worker *worker;
+    TAILQ_FOREACH(worker, &core->idle, link)
+    {
+        stats_out->workers_idle++;
+    }
+    uint64_t running = count_running(core);
+    uint64_t live = core->task_pool.count;
+    stats_out->tasks_waiting = core->waiting_count;
+    stats_out->tasks_running = running;
+    stats_out->tasks_ready = live - core->waiting_count - running;
+    stats_out->uptime_ns = (uint64_t)(now_ns - core->started_ns);
+    stats_out->scheduler_pid = core->options.pid;
+}
+
+/* ---- the document --------------------------------------------------------------------------- */
+
+struct document {
+    char *text;
+    size_t used, room;
+};
+
+static void add(struct document *d, const char *format, ...) LODE_PRINTF(2, 3);
+
+/* What does not fit is left out; parts are small, and room for the closing is kept. */
+static void
+add(struct document *d, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    int size = vsnprintf(d->text + d->used, d->room - d->used, format, args);
+    va_end(args);
+    if (size > 0 && (size_t)size < d->room - d->used) {
+        d->used += (size_t)size;
+    }
+    d->text[d->used] = '\0';
+}
+
+static void
+add_string(struct document *d, const char *text)
+{
+    char out[2048];
+    size_t used = 0;
+    for (const unsigned char *c = (const unsigned char *)text; *c && used < sizeof out - 8; c++) {
+        if (*c == '"' || *c == '\\') {
+            out[used++] = '\\';
+            out[used++] = (char)*c;
+        } else if (*c < 0x20) {
+            used += (size_t)sprintf(out + used, "\\u%04x", *c);
+        } else {
+            out[used++] = (char)*c;
+        }
+    }
+    out[used] = '\0';
+    add(d, "\"%s\"", out);
+}
+
+static const char *
+worker_state(const struct core_worker *worker)
+{
+    switch (worker->state) {
+    case CORE_WORKER_STARTING:
+        return "starting";
+    case CORE_WORKER_UP:
+        return worker->blocked ? "blocked" : worker->count > 0 ? "busy" : "idle";
+    case CORE_WORKER_QUITTING:
+        return "ending";
+    default:
+        return "dead";
+    }
+}
+
+static void
+add_workers(struct document *d, const struct core *core)
+{
+    const struct core_worker *worker;
+    int shown = 0;
+    add(d, ",\"workers\":[");
+    TAILQ_FOREACH(worker, &core->all, all_link)
+    {
+        if (shown == WORKERS_SHOWN) {
+            break;
+        }
+        add(d, "%s{\"worker\":%u,\"pid\":%lld,\"state\":\"%s\",\"tasks\":%u,\"cpus\":%u",
+            shown++ ? "," : "", worker->number, (long long)worker->pid, worker_state(worker),
+            worker->count, worker->count > 0 && !worker->blocked ? worker->lease : 0);
+        if (worker->count > 0) {
+            char room[LODE_TASK_NAME_MAX + 1];
+            add(d, ",\"task\":");
+            add_string(d, core_task_name(TAILQ_FIRST(&worker->queue), room));
+        }
+        add(d, "}");
+    }
+    add(d, "]");
+}
+
+/* What the first tasks of the sessions ask for and do not get. */
+static void
+add_demands(struct document *d, const struct core *core)
+{
+    const struct core_session *session;
+    int shown = 0;
+    add(d, ",\"demands\":[");
+    TAILQ_FOREACH(session, &core->active, active_link)
+    {
+        char room[LODE_TASK_NAME_MAX + 1];
+        const struct core_task *task = TAILQ_FIRST(&session->ready);
+        if (shown == FUNCTIONS_SHOWN) {
+            break;
+        }
+        add(d, "%s{\"session\":%llu,\"pid\":%lld,\"cpus\":%u,\"first\":", shown++ ? "," : "",
+            (unsigned long long)session->number, (long long)session->pid, task->cpus);
+        add_string(d, core_task_name(task, room));
+        add(d, "}");
+    }
+    add(d, "]");
+}
+
+static void
+add_failures(struct document *d, const struct core *core)
+{
+    uint64_t count = core->failure_count < CORE_FAILURES_KEPT ? core->failure_count
+                                                              : CORE_FAILURES_KEPT;
+    add(d, ",\"failures\":[");
+    for (uint64_t i = 0; i < count; i++) {
+        const struct core_failure *f =
+            &core->failure[(core->failure_count - 1 - i) % CORE_FAILURES_KEPT];
+        add(d, "%s{\"age_ns\":%lld,\"error\":\"%s\",\"function\":", i ? "," : "",
+            (long long)(core->now - f->when_ns), lode_err_name(f->code));
+        add_string(d, f->function);
+        add(d, ",\"message\":");
+        add_string(d, f->message);
+        add(d, "}");
+    }
+    add(d, "]");
+}
+
+static void
+add_libraries(struct document *d, const struct core *core)
+{
+    int shown = 0;
+    add(d, ",\"libraries\":[");
+    for (const struct core_library *l = core->libraries; l && shown < FUNCTIONS_SHOWN; l = l->next) {
+        if (l->current) {
+            add(d, "%s{\"functions\":%u,\"library\":", shown++ ? "," : "", l->count);
+            add_string(d, l->name);
+            add(d, "}");
+        }
+    }
+    add(d, "]");
+}
+
+void
+core_send_stats(struct core *core, struct core_session *session, const void *bytes, uint32_t size)
+{
+    const struct lode_task_stats *asked = bytes;
+    if (size < offsetof(struct lode_task_stats, stats)) {
+        core_cut(core, session, LODE_EPROTO, "a STATS of %u bytes", size);
+        return;
+    }
+    char text[DOCUMENT_BYTES];
+    struct document d = {text, 0, sizeof text - 2};
+    add(&d, "{\"schema\":\"lode.status/1\"");
+    add(&d, ",\"cpus_total\":%u,\"cpus_used\":%llu", core->options.cpus,
+        (unsigned long long)core->cpus_used);
+    add_workers(&d, core);
+    add_demands(&d, core);
+    add_libraries(&d, core);
+    add_failures(&d, core);
+    memcpy(d.text + d.used, "}", 2);
+    uint32_t text_size = (uint32_t)d.used + 1;
+    struct lode_task_stats *answer = core_send(core, session, LODE_TASK_STATS_ARE,
+                                               (uint32_t)sizeof *answer + text_size);
+    if (answer == NULL) {
+        return;
+    }
+    *answer = (struct lode_task_stats){.tag = asked->tag};
+    core_get_stats(core, core->now, &answer->stats);
+    memcpy(answer + 1, d.text, text_size);
+}

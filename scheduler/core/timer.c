@@ -1,0 +1,39 @@
+/* timer.c: one timer for all that time decides, armed only while something waits for it. */
+#include "scheduler/core/state.h"
+
+void
+core_timer_fired(struct core *core)
+{
+    core->timer = 0;
+    core->pool_changed = true;
+    struct core_session *session;
+    while ((session = TAILQ_FIRST(&core->notices)) != NULL &&
+           core->now - session->notice_since >= CORE_ENDED_NS) {
+        core_session_flush(core, session);
+    }
+}
+
+static void
+sooner(int64_t *deadline_io, int64_t when)
+{
+    if (when != 0 && (*deadline_io == 0 || when < *deadline_io)) {
+        *deadline_io = when;
+    }
+}
+
+/* A timer that fires too early does no harm: it is never set back, only forward. */
+void
+core_timer_arm(struct core *core)
+{
+    int64_t deadline = core->pool_deadline;
+    const struct core_session *session = TAILQ_FIRST(&core->notices);
+    if (session != NULL) {
+        sooner(&deadline, session->notice_since + CORE_ENDED_NS);
+    }
+    sooner(&deadline, core->recall_at);
+    if (deadline == 0 || (core->timer != 0 && core->timer <= deadline)) {
+        return;
+    }
+    core->timer = deadline;
+    core_emit(core, CORE_ARM_TIMER, 0, 0, deadline, 0);
+}
