@@ -1,22 +1,12 @@
-# What `cmake --install` gives: liblode and its headers, lode.pc, lodeConfig.cmake, the programs, and
-# liblode-blas beside liblode. Nothing in it holds the prefix: the tree may be moved.
+# What `cmake --install` gives a program that links lode: liblode and its headers, lode.pc and
+# lodeConfig.cmake. (The programs and lode-blas are installed by their folders.) Nothing in it holds
+# the prefix: the tree may be moved.
 include(CMakePackageConfigHelpers)
 
 install(TARGETS lode EXPORT lodeTargets
         LIBRARY DESTINATION "${CMAKE_INSTALL_LIBDIR}"
         FILE_SET HEADERS DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}"
         INCLUDES DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}")
-foreach(program lode-store lode-scheduler lode-worker storectl lode-cli lode-bench)
-  if(TARGET ${program})
-    install(TARGETS ${program} RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}")
-  endif()
-endforeach()
-foreach(library lode-blas lode_blas)
-  if(TARGET ${library})
-    install(TARGETS ${library} LIBRARY DESTINATION "${CMAKE_INSTALL_LIBDIR}")
-  endif()
-endforeach()
-
 set(LODE_CMAKE_DIR "${CMAKE_INSTALL_LIBDIR}/cmake/lode")
 install(EXPORT lodeTargets NAMESPACE lode:: DESTINATION "${LODE_CMAKE_DIR}")
 configure_package_config_file("${CMAKE_CURRENT_LIST_DIR}/lodeConfig.cmake.in"
