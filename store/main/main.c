@@ -1,0 +1,19 @@
+#include "store/main/daemon.h"
+
+#include "api/base/log.h"
+
+#include <stdio.h>
+
+int
+main(int argc, char **argv)
+{
+    struct options options;
+    lode_log_init("lode-store");
+    options_parse(argc, argv, &options);
+    lode_err err = daemon_run(&options);
+    if (err != LODE_OK) {
+        fprintf(stderr, "lode-store: %s\n", lode_last_error());
+        return 1;
+    }
+    return 0;
+}

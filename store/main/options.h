@@ -1,0 +1,21 @@
+/* options.h: the command line of lode-store. */
+#ifndef LODE_STORE_MAIN_OPTIONS_H
+#define LODE_STORE_MAIN_OPTIONS_H
+
+#include <lode/error.h>
+
+struct options {
+    const char *dir; /* NULL: $LODE_DIR, or the default */
+    uint64_t capacity_bytes;
+    int lifeline_fd; /* -1: none */
+    int ready_fd;    /* -1: none */
+    bool is_private;
+};
+
+/* Parses; a usage error exits with 2. */
+void options_parse(int argc, char **argv, struct options *options_out);
+
+/* "67108864", "64M", "1.5G" (powers of 1,024). Errors: LODE_EINVAL. */
+LODE_MUST_CHECK lode_err options_parse_bytes(const char *text, uint64_t *bytes_out);
+
+#endif

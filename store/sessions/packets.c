@@ -1,0 +1,161 @@
+#include "store/sessions/packets.h"
+
+#include "api/base/fail.h"
+#include "api/base/log.h"
+#include "store/sessions/credit.h"
+#include "store/sessions/ring.h"
+#include "store/sessions/session.h"
+#include "store/sessions/waits.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+
+/* clang-format off */
+static const struct {
+    packet_fn *handle; /* NULL: no client sends it */
+    uint32_t size;     /* of the fixed part */
+    bool may_be_longer;
+} table[LODE_MSG_END] = {
+    [LODE_MSG_SEGMENT]     = {handle_segment,     sizeof(struct lode_msg_segment),  false},
+    [LODE_MSG_CREATE]      = {handle_create,      sizeof(struct lode_msg_create),   true},
+    [LODE_MSG_SEAL]        = {handle_seal,        sizeof(struct lode_msg_draft),    false},
+    [LODE_MSG_ABORT]       = {handle_abort,       sizeof(struct lode_msg_draft),    false},
+    [LODE_MSG_PUT]         = {handle_create,      sizeof(struct lode_msg_create),   true},
+    [LODE_MSG_LOOKUP]      = {handle_lookup,      sizeof(struct lode_msg_lookup),   false},
+    [LODE_MSG_WAIT]        = {handle_wait,        sizeof(struct lode_msg_lookup),   false},
+    [LODE_MSG_UNWAIT]      = {handle_unwait,      sizeof(struct lode_msg_lookup),   false},
+    [LODE_MSG_WATCH]       = {handle_watch,       sizeof(struct lode_msg_watch),    true},
+    [LODE_MSG_UNWATCH]     = {handle_unwatch,     sizeof(struct lode_msg_watch),    false},
+    [LODE_MSG_DELETE]      = {handle_delete,      sizeof(struct lode_msg_lookup),   false},
+    [LODE_MSG_STAT]        = {handle_stat,        sizeof(struct lode_msg_lookup),   false},
+    [LODE_MSG_LIST]        = {handle_list,        sizeof(struct lode_msg_list),     false},
+    [LODE_MSG_NAME_SET]    = {handle_name_set,    sizeof(struct lode_msg_name),     true},
+    [LODE_MSG_NAME_LOOKUP] = {handle_name_lookup, sizeof(struct lode_msg_name),     true},
+    [LODE_MSG_NAME_REMOVE] = {handle_name_remove, sizeof(struct lode_msg_name),     true},
+    [LODE_MSG_NAME_LIST]   = {handle_name_list,   sizeof(struct lode_msg_name),     true},
+    [LODE_MSG_STATS]       = {handle_stats,       sizeof(struct lode_msg_head),     false},
+    [LODE_MSG_GROW_PINS]   = {handle_grow_pins,   sizeof(struct lode_msg_pins),     false},
+    [LODE_MSG_RELEASED]    = {handle_released,    sizeof(struct lode_msg_released), false},
+    [LODE_MSG_DRAIN]       = {handle_drain,       sizeof(struct lode_msg_head),     false},
+    [LODE_MSG_SETTLE]      = {handle_settle,      sizeof(struct lode_msg_settle),   true},
+    [LODE_MSG_RESULTS]     = {handle_results,     sizeof(struct lode_msg_settle),   true},
+};
+/* clang-format on */
+
+static void
+handle_doorbell(struct store *store, struct session *session)
+{
+    uint64_t head = session->ring_head;
+    store->counts.doorbells++;
+    session->rang = true;
+    ring_drain(store, session);
+    if (!session->cut) {
+        credit_rang(store, session, session->ring_head == head);
+    }
+}
+
+/* The first packet; a refusal is answered, then the connection is closed. */
+static lode_err
+handle_first(struct store *store, struct session *session, const void *bytes, size_t size)
+{
+    const struct lode_msg_hello *hello = bytes;
+    if (size != sizeof *hello || hello->head.type != LODE_MSG_HELLO) {
+        return lode_fail_with(LODE_EPROTO, "its first packet is no HELLO");
+    }
+    lode_err err = session_hello(store, session, hello);
+    if (err != LODE_OK) {
+        lode_log("STORE-SESSION-REFUSED", "process %lld: %s", (long long)session->pid,
+                 lode_last_error());
+        session_fail(store, session, hello->head.tag, err, 0);
+        session->cut = true;
+    }
+    return LODE_OK;
+}
+
+lode_err
+packets_handle(struct store *store, struct session *session, const void *bytes, size_t size)
+{
+    const struct lode_msg_head *head = bytes;
+    if (session->number == 0) {
+        return handle_first(store, session, bytes, size);
+    }
+    if (size == sizeof(struct lode_msg_type) && *(const uint8_t *)bytes == LODE_MSG_DOORBELL) {
+        handle_doorbell(store, session);
+        return LODE_OK;
+    }
+    if (size < sizeof *head || head->type >= LODE_MSG_END || table[head->type].handle == NULL) {
+        return lode_fail_with(LODE_EPROTO, "a packet of %zu bytes and type %u", size,
+                              size > 0 ? head->type : 0);
+    }
+    size_t fixed = table[head->type].size;
+    if (size < fixed || (size > fixed && !table[head->type].may_be_longer)) {
+        return lode_fail_with(LODE_EPROTO, "a packet of type %u has %zu bytes: %zu are needed",
+                              head->type, size, fixed);
+    }
+    ring_drain(store, session);
+    if (session->cut) {
+        return LODE_OK;
+    }
+    return table[head->type].handle(store, session, bytes, (const uint8_t *)bytes + fixed,
+                                    size - fixed);
+}
+
+/* One packet. False: there is none, or the session is over. */
+static bool
+receive_one(struct store *store, struct session *session)
+{
+    ssize_t got = recv(session->fd, store->packet, LODE_STORE_PACKET_MAX, MSG_DONTWAIT | MSG_TRUNC);
+    if (got < 0) {
+        if (errno != EAGAIN && errno != EINTR) {
+            session_end(store, session);
+        }
+        return false;
+    }
+    if (got == 0) {
+        session_end(store, session);
+        return false;
+    }
+    lode_err err = got > LODE_STORE_PACKET_MAX
+                       ? lode_fail_with(LODE_EPROTO, "a packet of %zd bytes", got)
+                       : packets_handle(store, session, store->packet, (size_t)got);
+    if (err == LODE_EPROTO) {
+        store->counts.bad_messages++;
+        session_cut(session, "%s", lode_last_error());
+    }
+    waits_wake(store);
+    return !session->cut && !session->ended;
+}
+
+static void
+want_output(struct store *store, struct session *session)
+{
+    bool wants = !outbox_is_empty(&session->out);
+    if (wants != session->wants_output && session->fd >= 0) {
+        struct epoll_event event = {.events = EPOLLIN | (wants ? EPOLLOUT : 0),
+                                    .data.ptr = &session->socket};
+        if (epoll_ctl(store->epoll_fd, EPOLL_CTL_MOD, session->fd, &event) == 0) {
+            session->wants_output = wants;
+        }
+    }
+}
+
+void
+packets_ready(struct store *store, struct session *session, uint32_t events)
+{
+    enum { PACKETS_AT_ONCE = 64 };
+    if (session->ended) {
+        return;
+    }
+    if ((events & EPOLLOUT) && outbox_flush(&session->out, session->fd) != LODE_OK) {
+        session->cut = true;
+    }
+    if (events & (EPOLLIN | EPOLLHUP | EPOLLERR)) {
+        for (int i = 0; i < PACKETS_AT_ONCE && receive_one(store, session); i++) {
+        }
+    }
+    if (session->cut) {
+        session_end(store, session);
+    } else {
+        want_output(store, session);
+    }
+}

@@ -1,0 +1,444 @@
+#include "store/sessions/session.h"
+
+#include "api/base/assert.h"
+#include "api/base/fail.h"
+#include "api/base/log.h"
+#include "api/base/socket.h"
+#include "store/sessions/creates.h"
+#include "store/sessions/credit.h"
+#include "store/sessions/file.h"
+#include "store/sessions/freeing.h"
+#include "store/sessions/own.h"
+#include "store/sessions/packets.h"
+#include "store/sessions/ring.h"
+#include "store/sessions/waits.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#ifndef SO_PEERPIDFD
+#define SO_PEERPIDFD 77 /* Linux 6.5 */
+#endif
+
+/* ---- sending ---- */
+
+void
+session_cut(struct session *session, const char *format, ...)
+{
+    char why[256];
+    va_list args;
+    if (session->cut || session->ended) {
+        return;
+    }
+    va_start(args, format);
+    vsnprintf(why, sizeof why, format, args);
+    va_end(args);
+    session->cut = true;
+    lode_log("STORE-SESSION-CUT", "session %llu of process %lld ends: %s",
+             (unsigned long long)session->number, (long long)session->pid, why);
+}
+
+static void
+send_or_cut(struct session *session, const void *head, size_t head_size, const void *rest,
+            size_t rest_size, const int *fds, size_t fd_count)
+{
+    if (session->ended || session->cut) {
+        return;
+    }
+    lode_err err =
+        outbox_send(&session->out, session->fd, head, head_size, rest, rest_size, fds, fd_count);
+    if (err == LODE_EDOWN) {
+        session->cut = true; /* the end of file comes anyway: nothing to log */
+    } else if (err != LODE_OK) {
+        session_cut(session, "%s", lode_last_error());
+    }
+}
+
+void
+session_send(struct session *session, const void *head, size_t head_size, const void *rest,
+             size_t rest_size)
+{
+    send_or_cut(session, head, head_size, rest, rest_size, NULL, 0);
+}
+
+void
+session_send_fds(struct session *session, const void *head, size_t head_size, const int *fds,
+                 size_t fd_count)
+{
+    send_or_cut(session, head, head_size, NULL, 0, fds, fd_count);
+}
+
+void
+session_ok(struct session *session, uint32_t tag)
+{
+    struct lode_msg_head ok = {.type = LODE_MSG_OK, .tag = tag};
+    if (tag != 0) {
+        session_send(session, &ok, sizeof ok, NULL, 0);
+    }
+}
+
+static void
+add_pinned(struct store *store, uint32_t entry, void *arg)
+{
+    struct truth_entry *truth = &store->table.truths[entry];
+    if (!(truth->flags & TRUTH_PINNED) && entry_is_sealed(&store->table, entry)) {
+        truth->flags |= TRUTH_PINNED;
+        *(uint64_t *)arg += truth->stored;
+    }
+}
+
+static void
+clear_pinned(struct store *store, uint32_t entry, void *arg)
+{
+    (void)arg;
+    store->table.truths[entry].flags &= ~(uint32_t)TRUTH_PINNED;
+}
+
+void
+session_fail(struct store *store, struct session *session, uint32_t tag, lode_err err,
+             uint64_t wanted)
+{
+    const char *text = lode_last_error();
+    struct lode_msg_error error = {.head = {.type = LODE_MSG_ERROR, .tag = tag}, .err = err};
+    if (tag == 0) {
+        return;
+    }
+    if (err == LODE_EFULL || err == LODE_ETOOBIG) {
+        struct arena_stats stats;
+        arena_stats(store->arena, &stats);
+        error.wanted = wanted;
+        error.free = stats.free_bytes;
+        error.largest_free = stats.largest_free_bytes;
+        error.capacity = stats.capacity_bytes;
+        freeing_each_pin(store, add_pinned, &error.pinned);
+        freeing_each_pin(store, clear_pinned, NULL);
+    }
+    session_send(session, &error, sizeof error, text, strlen(text));
+}
+
+/* ---- the beginning ---- */
+
+static int
+open_pidfd(int fd, pid_t pid)
+{
+    int pidfd = -1;
+    socklen_t size = sizeof pidfd;
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERPIDFD, &pidfd, &size) == 0) {
+        return pidfd;
+    }
+    return pid > 0 ? (int)syscall(SYS_pidfd_open, pid, 0) : -1;
+}
+
+static void
+on_socket(struct store *store, struct source *source, uint32_t events)
+{
+    packets_ready(store, (struct session *)source, events);
+}
+
+/* The process of an ended session is gone: what it may still have used is free. */
+static void
+on_exit_of_process(struct store *store, struct source *source, uint32_t events)
+{
+    struct session *session = (struct session *)((char *)source - offsetof(struct session, exit));
+    (void)events;
+    if (session->ended && !session->listed_dead) {
+        close(session->pidfd);
+        session->pidfd = -1;
+        session_reap_idle(store);
+    }
+}
+
+static void
+newcomer_add(struct store *store, struct session *session)
+{
+    session->older = store->newcomers;
+    if (session->older != NULL) {
+        session->older->newer = session;
+    }
+    store->newcomers = session;
+}
+
+static void
+newcomer_remove(struct store *store, struct session *session)
+{
+    if (session->newer != NULL) {
+        session->newer->older = session->older;
+    } else {
+        store->newcomers = session->older;
+    }
+    if (session->older != NULL) {
+        session->older->newer = session->newer;
+    }
+    session->newer = session->older = NULL;
+}
+
+lode_err
+session_accept(struct store *store, int fd)
+{
+    pid_t pid;
+    uid_t uid;
+    lode_err err = lode_socket_peer(fd, &pid, &uid);
+    if (err == LODE_OK && uid != geteuid() && uid != 0) {
+        err = lode_fail_with(LODE_EDENIED, "a process of user %u", (unsigned)uid);
+    }
+    struct session *session = err == LODE_OK ? calloc(1, sizeof *session) : NULL;
+    if (err == LODE_OK && session == NULL) {
+        err = lode_fail_with(LODE_ENOMEM, "no memory for a session");
+    }
+    if (err != LODE_OK) {
+        close(fd);
+        return err;
+    }
+    session->socket.ready = on_socket;
+    session->exit.ready = on_exit_of_process;
+    session->fd = fd;
+    session->pidfd = session->file_fd = -1;
+    session->pid = pid;
+    err = store_watch_fd(store, fd, EPOLLIN, &session->socket);
+    if (err != LODE_OK) {
+        close(fd);
+        free(session);
+        return err;
+    }
+    newcomer_add(store, session);
+    return LODE_OK;
+}
+
+/* Numbers rise; a number whose row is taken is left out, so that a row follows from its number. */
+static lode_err
+draw_number(struct store *store, struct session *session)
+{
+    _Atomic uint64_t *next = &store->table.header->next_session;
+    uint64_t number = atomic_load_explicit(next, memory_order_relaxed);
+    for (uint32_t i = 0; i < LODE_SESSION_ROWS; i++, number++) {
+        if (store->by_row[number % LODE_SESSION_ROWS] == NULL) {
+            atomic_store_explicit(next, number + 1, memory_order_relaxed);
+            session->number = number;
+            session->row = (uint32_t)(number % LODE_SESSION_ROWS);
+            return LODE_OK;
+        }
+    }
+    return lode_fail_with(LODE_ELIMIT, "there are %d sessions, and there can be no more",
+                          LODE_SESSION_ROWS);
+}
+
+static lode_err
+check_hello(const struct lode_msg_hello *hello, uint32_t *ring_bytes_out)
+{
+    uint32_t bytes = hello->ring_bytes == 0 ? LODE_RING_BYTES_DEFAULT : hello->ring_bytes;
+    if (hello->magic != LODE_STORE_MAGIC) {
+        return lode_fail_with(LODE_EPROTO, "this is the store's socket; what came is no HELLO");
+    }
+    if (hello->major != LODE_STORE_WIRE_MAJOR) {
+        return lode_fail_with(LODE_EVERSION,
+                              "the store speaks version %d.%d, the client %u.%u: use one version "
+                              "of lode on both sides",
+                              LODE_STORE_WIRE_MAJOR, LODE_STORE_WIRE_MINOR, hello->major,
+                              hello->minor);
+    }
+    if (bytes < LODE_RING_BYTES_MIN || bytes > LODE_RING_BYTES_MAX || (bytes & (bytes - 1)) != 0) {
+        return lode_fail_with(LODE_EINVAL, "a ring of %u bytes: a power of two from %u to %u",
+                              bytes, LODE_RING_BYTES_MIN, LODE_RING_BYTES_MAX);
+    }
+    *ring_bytes_out = bytes;
+    return LODE_OK;
+}
+
+static void
+enlist(struct store *store, struct session *session)
+{
+    struct lode_session_row *row = &store->table.rows[session->row];
+    struct truth_row *truth = &store->table.truth_rows[session->row];
+    newcomer_remove(store, session);
+    store->by_row[session->row] = session;
+    session->slot = store->session_count;
+    store->sessions[store->session_count++] = session;
+    store->scheduler_count += (session->flags & LODE_HELLO_SCHEDULER) != 0;
+    *truth = (struct truth_row){
+        .session = session->number, .flags = session->flags, .pid = session->pid};
+    atomic_store_explicit(&row->ring_head, 0, memory_order_relaxed);
+    row->flags = session->flags;
+    credit_start(store, session);
+    atomic_store_explicit(&row->session, session->number, memory_order_release);
+}
+
+lode_err
+session_hello(struct store *store, struct session *session, const struct lode_msg_hello *hello)
+{
+    int client_fd = -1;
+    LODE_TRY(check_hello(hello, &session->ring_bytes));
+    LODE_TRY(draw_number(store, session));
+    lode_err err = file_open(store, session, &client_fd);
+    if (err != LODE_OK) {
+        session->number = 0;
+        return err;
+    }
+    session->flags = hello->flags & (LODE_HELLO_MAKER | LODE_HELLO_SCHEDULER);
+    session->pidfd = open_pidfd(session->fd, (pid_t)session->pid);
+    enlist(store, session);
+    struct arena_stats stats;
+    arena_stats(store->arena, &stats);
+    struct lode_msg_welcome welcome = {
+        .head = {.type = LODE_MSG_WELCOME, .tag = hello->head.tag},
+        .major = LODE_STORE_WIRE_MAJOR,
+        .minor = LODE_STORE_WIRE_MINOR,
+        .row = session->row,
+        .session = session->number,
+        .generation = store->table.header->generation,
+        .capacity_bytes = stats.capacity_bytes,
+    };
+    int fds[2] = {store->table.index_read_fd, client_fd};
+    session_send_fds(session, &welcome, sizeof welcome, fds, 2);
+    if (!outbox_is_empty(&session->out)) {
+        session_cut(session, "it does not read its WELCOME");
+    }
+    close(client_fd);
+    return LODE_OK;
+}
+
+/* ---- the end ---- */
+
+static bool
+still_runs(struct session *session)
+{
+    struct pollfd exit = {.fd = session->pidfd, .events = POLLIN};
+    return session->pidfd >= 0 && poll(&exit, 1, 0) == 0;
+}
+
+static bool
+has_pins(const struct session *session)
+{
+    uint32_t high = file_pin_high(session);
+    for (uint32_t slot = 0; slot < high; slot++) {
+        if (file_pin(session, slot) != 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void
+bury(struct store *store, struct session *session)
+{
+    if (!session->listed_dead) {
+        session->listed_dead = true;
+        session->next_dead = store->dead;
+        store->dead = session;
+    }
+}
+
+/* Pins and drafts go, the row is free again. */
+static void
+finish(struct store *store, struct session *session)
+{
+    while (session->draft_first != 0) {
+        draft_abort(store, session->draft_first - 1);
+    }
+    freeing_unpinned(store, session);
+    file_close(store, session);
+    atomic_store_explicit(&store->table.rows[session->row].session, 0, memory_order_release);
+    store->table.truth_rows[session->row] = (struct truth_row){0};
+    store->by_row[session->row] = NULL;
+    struct session *last = store->sessions[--store->session_count];
+    store->sessions[session->slot] = last;
+    last->slot = session->slot;
+    if (session->pidfd >= 0) {
+        close(session->pidfd);
+        session->pidfd = -1;
+    }
+    bury(store, session);
+}
+
+/* Nobody can get what is being written any more, but its bytes stay where they are. */
+static void
+hide_drafts(struct store *store, struct session *session)
+{
+    for (uint32_t n = session->draft_first; n != 0; n = store->table.truths[n - 1].link_next) {
+        lode_id id = store->table.entries[n - 1].id;
+        table_remove(&store->table, n - 1);
+        if (lode_id_kind(id) != LODE_ID_RESULT) {
+            waits_tell(store, id, LODE_FOUND_ABORTED, false);
+        }
+    }
+}
+
+static void
+end_attached(struct store *store, struct session *session)
+{
+    bool was_cut = session->cut;
+    if (!was_cut) {
+        ring_drain(store, session);
+    }
+    session->ended = true;
+    waits_end_session(store, session);
+    creates_end_session(store, session);
+    credit_end(store, session);
+    refs_end_session(&store->table, session->row);
+    if (session->flags & LODE_HELLO_SCHEDULER && --store->scheduler_count == 0) {
+        own_settle_all(store);
+    }
+    own_end_session(store, session);
+    if (still_runs(session) && (session->draft_first != 0 || has_pins(session)) &&
+        store_watch_fd(store, session->pidfd, EPOLLIN, &session->exit) == LODE_OK) {
+        hide_drafts(store, session);
+        return;
+    }
+    finish(store, session);
+}
+
+void
+session_end(struct store *store, struct session *session)
+{
+    if (session->ended) {
+        return;
+    }
+    if (session->number != 0) {
+        end_attached(store, session);
+    } else {
+        newcomer_remove(store, session);
+        session->ended = true;
+        bury(store, session);
+    }
+    outbox_clear(&session->out);
+    close(session->fd); /* leaves the epoll by that */
+    session->fd = -1;
+}
+
+void
+session_abandon(struct store *store, struct session *session)
+{
+    session_end(store, session);
+    if (!session->listed_dead) {
+        finish(store, session);
+    }
+}
+
+void
+session_reap_idle(struct store *store)
+{
+    for (uint32_t i = store->session_count; i-- > 0;) {
+        struct session *session = store->sessions[i];
+        bool done = session->ended &&
+                    (session->pidfd < 0 || (session->draft_first == 0 && !has_pins(session)));
+        if (done) {
+            finish(store, session);
+        }
+    }
+}
+
+void
+session_free_dead(struct store *store)
+{
+    while (store->dead != NULL) {
+        struct session *session = store->dead;
+        store->dead = session->next_dead;
+        free(session);
+    }
+}

@@ -1,0 +1,166 @@
+#include "store/table/names.h"
+
+#include "api/base/assert.h"
+#include "api/base/clock.h"
+#include "api/base/fail.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+lode_err
+name_make_text(const struct table *table, const void *space, size_t space_size, const void *name,
+               size_t name_size, struct name_text *text_out)
+{
+    LODE_TRY(lode_name_check("namespace", space, space_size, true));
+    LODE_TRY(lode_name_check("name", name, name_size, false));
+    text_out->size = lode_name_text(space, space_size, name, name_size, text_out->text);
+    text_out->space_size = space_size;
+    text_out->id = lode_name_id(text_out->text, text_out->size, table->header->hash_key);
+    return LODE_OK;
+}
+
+const char *
+name_text_of(const struct table *table, uint32_t name, size_t *size_out)
+{
+    *size_out = table->entries[name].size;
+    return (const char *)object_data(table, name);
+}
+
+uint32_t
+name_object(const struct table *table, uint32_t name)
+{
+    return atomic_load_explicit(&table->entries[name].target, memory_order_relaxed) - 1;
+}
+
+lode_err
+name_find(const struct table *table, const struct name_text *text, uint32_t *name_out)
+{
+    uint32_t name;
+    size_t size;
+    if (!table_find(table, text->id, &name)) {
+        return lode_fail_with(LODE_ENOTFOUND, "there is no name '%.*s'",
+                              (int)(text->size - text->space_size - 1),
+                              text->text + text->space_size + 1);
+    }
+    const char *there = name_text_of(table, name, &size);
+    if (size != text->size || memcmp(there, text->text, size) != 0) {
+        return lode_fail_with(LODE_EEXIST, "another name has the same hash: choose another name");
+    }
+    *name_out = name;
+    return LODE_OK;
+}
+
+static lode_err
+list_add(struct table *table, uint32_t name)
+{
+    if (table->name_count == table->name_room) {
+        uint32_t room = table->name_room == 0 ? 64 : table->name_room * 2;
+        uint32_t *names = realloc(table->names, room * sizeof *names);
+        if (names == NULL) {
+            return lode_fail_with(LODE_ENOMEM, "no memory for %u names", room);
+        }
+        table->names = names;
+        table->name_room = room;
+    }
+    table->truths[name].names = table->name_count;
+    table->names[table->name_count++] = name;
+    return LODE_OK;
+}
+
+static void
+list_remove(struct table *table, uint32_t name)
+{
+    uint32_t place = table->truths[name].names, last = table->names[--table->name_count];
+    table->names[place] = last;
+    table->truths[last].names = place;
+    table->truths[name].names = 0;
+}
+
+static void
+write_entry(struct table *table, uint32_t name, const struct name_text *text, uint64_t extent,
+            uint32_t object)
+{
+    struct lode_entry *at = &table->entries[name];
+    at->extent = extent;
+    at->size = text->size;
+    at->dtype = 0;
+    at->kind = at->object_class = at->ndim = at->flags = 0;
+    at->maker = 0;
+    at->created_ns = (uint64_t)lode_now_ns();
+    table->truths[name].stored = extent == LODE_EXTENT_INLINE ? 0 : text->size;
+    memcpy(object_data(table, name), text->text, text->size);
+    atomic_store_explicit(&at->target, object + 1, memory_order_relaxed);
+}
+
+static lode_err
+make_name(struct table *table, const struct name_text *text, uint32_t object)
+{
+    uint64_t extent = LODE_EXTENT_INLINE;
+    uint32_t name;
+    if (text->size > LODE_INLINE_MAX) {
+        LODE_TRY(object_room_now(table, text->size, &extent));
+    }
+    lode_err err = table_take(table, text->id, false, &name);
+    if (err != LODE_OK) {
+        goto free_room;
+    }
+    err = list_add(table, name);
+    if (err != LODE_OK) {
+        goto give_back;
+    }
+    write_entry(table, name, text, extent, object);
+    ref_name(table, object);
+    object_become(table, name, LODE_ENTRY_FREE, LODE_ENTRY_SEALED);
+    return LODE_OK;
+
+give_back:
+    table_remove(table, name);
+    table_give_back(table, name);
+free_room:
+    if (extent != LODE_EXTENT_INLINE) {
+        arena_free(table->arena, extent, text->size);
+    }
+    return err;
+}
+
+lode_err
+name_bind(struct table *table, const struct name_text *text, uint32_t object, bool replace,
+          bool *new_out)
+{
+    uint32_t name;
+    lode_err err = name_find(table, text, &name);
+    *new_out = err == LODE_ENOTFOUND;
+    if (err == LODE_ENOTFOUND) {
+        return make_name(table, text, object);
+    }
+    LODE_TRY(err);
+    if (!replace) {
+        return lode_fail_with(LODE_EEXIST, "the name '%.*s' is taken",
+                              (int)(text->size - text->space_size - 1),
+                              text->text + text->space_size + 1);
+    }
+    uint32_t old = name_object(table, name);
+    ref_name(table, object);
+    atomic_store_explicit(&table->entries[name].target, object + 1, memory_order_release);
+    ref_unname(table, old);
+    return LODE_OK;
+}
+
+void
+name_unbind(struct table *table, uint32_t name)
+{
+    uint32_t object = name_object(table, name);
+    list_remove(table, name);
+    object_free(table, name, LODE_ENTRY_SEALED);
+    ref_unname(table, object);
+}
+
+void
+names_forget(struct table *table, uint32_t object)
+{
+    for (uint32_t i = table->name_count; i-- > 0 && table->truths[object].names > 0;) {
+        if (name_object(table, table->names[i]) == object) {
+            name_unbind(table, table->names[i]);
+        }
+    }
+}

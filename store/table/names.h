@@ -1,0 +1,49 @@
+/*
+ * names.h: names: entries of kind name (api/layout/name.h), each bound to one object, to which it
+ * holds a reference.
+ *
+ * A name's entry is SEALED while the name exists. Rebinding is one atomic store of `target`.
+ */
+#ifndef LODE_STORE_TABLE_NAMES_H
+#define LODE_STORE_TABLE_NAMES_H
+
+#include "api/layout/name.h"
+#include "store/table/object.h"
+
+struct name_text {
+    char text[LODE_NAME_TEXT_MAX]; /* namespace, 0, name */
+    size_t size, space_size;
+    lode_id id;
+};
+
+/* Checks both parts and computes text and id. Errors: LODE_EINVAL. */
+LODE_MUST_CHECK lode_err name_make_text(const struct table *table, const void *space,
+                                        size_t space_size, const void *name, size_t name_size,
+                                        struct name_text *text_out);
+
+/* The name's entry, or LODE_ENOTFOUND. LODE_EEXIST: another name has the same hash. */
+LODE_MUST_CHECK lode_err name_find(const struct table *table, const struct name_text *text,
+                                   uint32_t *name_out);
+
+/*
+ * Binds a name to a sealed object, rebinding one that exists only with `replace`. The old object
+ * loses the name's reference.
+ *
+ *   new_out  true: the name is new (who waits for it is to be told)
+ *
+ * Errors  LODE_EEXIST, LODE_EFULL, LODE_ELIMIT, LODE_ENOMEM
+ */
+LODE_MUST_CHECK lode_err name_bind(struct table *table, const struct name_text *text,
+                                   uint32_t object, bool replace, bool *new_out);
+
+/* Ends a name. */
+void name_unbind(struct table *table, uint32_t name);
+
+/* Ends every name of an object. */
+void names_forget(struct table *table, uint32_t object);
+
+/* The object of a name, and its text (`size` of the entry bytes). */
+uint32_t name_object(const struct table *table, uint32_t name);
+const char *name_text_of(const struct table *table, uint32_t name, size_t *size_out);
+
+#endif

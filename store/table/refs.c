@@ -1,0 +1,337 @@
+#include "store/table/refs.h"
+
+#include "api/base/assert.h"
+#include "api/base/fail.h"
+
+/* ---- candidates ---- */
+
+void
+candidate_add(struct table *table, uint32_t entry)
+{
+    struct truth_entry *truth = &table->truths[entry];
+    bool may_go = entry_is_sealed(table, entry) || entry_state(table, entry) == LODE_ENTRY_EXPECTED;
+    if (truth->refs != 0 || (truth->flags & TRUTH_CANDIDATE) || !may_go) {
+        return;
+    }
+    truth->flags |= TRUTH_CANDIDATE;
+    truth->candidate_next = table->candidate_first;
+    table->candidate_first = entry + 1;
+    table->candidate_count++;
+}
+
+bool
+candidate_pop(struct table *table, uint32_t *entry_out)
+{
+    if (table->candidate_first == 0) {
+        return false;
+    }
+    uint32_t entry = table->candidate_first - 1;
+    table->candidate_first = table->truths[entry].candidate_next;
+    table->candidate_count--;
+    table->truths[entry].flags &= ~(uint32_t)TRUTH_CANDIDATE;
+    *entry_out = entry;
+    return true;
+}
+
+static void
+subtract(struct table *table, uint32_t entry, uint32_t count)
+{
+    struct truth_entry *truth = &table->truths[entry];
+    LODE_ASSERT(truth->refs >= count);
+    truth->refs -= count;
+    if (truth->refs == 0) {
+        candidate_add(table, entry);
+    }
+}
+
+/* ---- records ---- */
+
+static lode_err
+grow_refs(struct table *table)
+{
+    uint32_t count = table->facts->ref_count;
+    if (count + TRUTH_STEP > TRUTH_REF_MAX) {
+        return lode_fail_with(LODE_ELIMIT, "%u references are held: there can be no more", count);
+    }
+    LODE_TRY(commit_file(table->truth_fd, TRUTH_REFS_OFFSET + count * sizeof(struct truth_ref),
+                         TRUTH_STEP * sizeof(struct truth_ref), "references"));
+    for (uint32_t i = count + TRUTH_STEP; i-- > count;) {
+        table->refs[i].entry_next = table->facts->ref_free;
+        table->facts->ref_free = i + 1;
+    }
+    table->facts->ref_count = count + TRUTH_STEP;
+    return LODE_OK;
+}
+
+static void
+link_to_entry(struct table *table, uint32_t number, uint32_t entry)
+{
+    struct truth_ref *ref = &table->refs[number - 1];
+    struct truth_entry *truth = &table->truths[entry];
+    ref->entry = entry + 1;
+    ref->entry_prev = 0;
+    ref->entry_next = truth->first_ref;
+    if (truth->first_ref != 0) {
+        table->refs[truth->first_ref - 1].entry_prev = number;
+    }
+    truth->first_ref = number;
+}
+
+static void
+unlink_from_entry(struct table *table, uint32_t number)
+{
+    struct truth_ref *ref = &table->refs[number - 1];
+    if (ref->entry_prev != 0) {
+        table->refs[ref->entry_prev - 1].entry_next = ref->entry_next;
+    } else {
+        table->truths[ref->entry - 1].first_ref = ref->entry_next;
+    }
+    if (ref->entry_next != 0) {
+        table->refs[ref->entry_next - 1].entry_prev = ref->entry_prev;
+    }
+}
+
+static lode_err
+make_record(struct table *table, uint32_t entry, uint32_t row, uint32_t *number_out)
+{
+    if (table->facts->ref_free == 0) {
+        LODE_TRY(grow_refs(table));
+    }
+    uint32_t number = table->facts->ref_free;
+    struct truth_ref *ref = &table->refs[number - 1];
+    struct truth_row *session = &table->truth_rows[row];
+    table->facts->ref_free = ref->entry_next;
+    ref->row = row;
+    ref->count = 0;
+    ref->session_prev = 0;
+    ref->session_next = session->first_ref;
+    if (session->first_ref != 0) {
+        table->refs[session->first_ref - 1].session_prev = number;
+    }
+    session->first_ref = number;
+    link_to_entry(table, number, entry);
+    *number_out = number;
+    return LODE_OK;
+}
+
+static void
+free_record(struct table *table, uint32_t number)
+{
+    struct truth_ref *ref = &table->refs[number - 1];
+    unlink_from_entry(table, number);
+    if (ref->session_prev != 0) {
+        table->refs[ref->session_prev - 1].session_next = ref->session_next;
+    } else {
+        table->truth_rows[ref->row].first_ref = ref->session_next;
+    }
+    if (ref->session_next != 0) {
+        table->refs[ref->session_next - 1].session_prev = ref->session_prev;
+    }
+    ref->entry = 0;
+    ref->entry_next = table->facts->ref_free;
+    table->facts->ref_free = number;
+}
+
+/* The session's record of the entry, moved to the front; 0: none. */
+static uint32_t
+find_record(struct table *table, uint32_t entry, uint32_t row)
+{
+    uint32_t number = table->truths[entry].first_ref;
+    while (number != 0 && table->refs[number - 1].row != row) {
+        number = table->refs[number - 1].entry_next;
+    }
+    if (number != 0 && table->truths[entry].first_ref != number) {
+        unlink_from_entry(table, number);
+        link_to_entry(table, number, entry);
+    }
+    return number;
+}
+
+/* ---- references ---- */
+
+lode_err
+ref_take(struct table *table, uint32_t entry, uint32_t row)
+{
+    uint32_t number = find_record(table, entry, row);
+    if (table->truths[entry].refs == UINT32_MAX) {
+        return lode_fail_with(LODE_ELIMIT, "an object has 4,294,967,295 references");
+    }
+    if (number == 0) {
+        LODE_TRY(make_record(table, entry, row, &number));
+    }
+    table->refs[number - 1].count++;
+    table->truths[entry].refs++;
+    return LODE_OK;
+}
+
+bool
+ref_drop(struct table *table, uint32_t entry, uint32_t row, bool is_birth_session)
+{
+    uint32_t number = find_record(table, entry, row);
+    if (number != 0) {
+        if (--table->refs[number - 1].count == 0) {
+            free_record(table, number);
+        }
+        subtract(table, entry, 1);
+        return true;
+    }
+    if (is_birth_session && (table->truths[entry].flags & TRUTH_BIRTH)) {
+        ref_end_birth(table, entry);
+        return true;
+    }
+    return false;
+}
+
+uint32_t
+ref_others(struct table *table, uint32_t entry, uint32_t row)
+{
+    uint32_t number = find_record(table, entry, row);
+    uint32_t own = number != 0 ? table->refs[number - 1].count : 0;
+    return table->truths[entry].refs - own - ((table->truths[entry].flags & TRUTH_BIRTH) != 0);
+}
+
+void
+ref_birth(struct table *table, uint32_t entry)
+{
+    LODE_ASSERT(!(table->truths[entry].flags & TRUTH_BIRTH));
+    table->truths[entry].flags |= TRUTH_BIRTH;
+    table->truths[entry].refs++;
+}
+
+void
+ref_end_birth(struct table *table, uint32_t entry)
+{
+    if (table->truths[entry].flags & TRUTH_BIRTH) {
+        table->truths[entry].flags &= ~(uint32_t)TRUTH_BIRTH;
+        subtract(table, entry, 1);
+    }
+}
+
+void
+ref_name(struct table *table, uint32_t entry)
+{
+    table->truths[entry].names++;
+    table->truths[entry].refs++;
+}
+
+void
+ref_unname(struct table *table, uint32_t entry)
+{
+    LODE_ASSERT(table->truths[entry].names > 0);
+    table->truths[entry].names--;
+    subtract(table, entry, 1);
+}
+
+void
+refs_forget(struct table *table, uint32_t entry)
+{
+    while (table->truths[entry].first_ref != 0) {
+        uint32_t number = table->truths[entry].first_ref;
+        uint32_t count = table->refs[number - 1].count;
+        free_record(table, number);
+        subtract(table, entry, count);
+    }
+    ref_end_birth(table, entry);
+}
+
+void
+refs_end_session(struct table *table, uint32_t row)
+{
+    while (table->truth_rows[row].first_ref != 0) {
+        uint32_t number = table->truth_rows[row].first_ref;
+        uint32_t count = table->refs[number - 1].count;
+        uint32_t entry = table->refs[number - 1].entry - 1;
+        free_record(table, number);
+        subtract(table, entry, count);
+    }
+}
+
+void
+refs_move(struct table *table, uint32_t from, uint32_t to)
+{
+    struct truth_entry *source = &table->truths[from], *target = &table->truths[to];
+    LODE_ASSERT(target->refs == 0 && target->first_ref == 0 && source->names == 0);
+    target->first_ref = source->first_ref;
+    for (uint32_t n = target->first_ref; n != 0; n = table->refs[n - 1].entry_next) {
+        table->refs[n - 1].entry = to + 1;
+    }
+    for (uint32_t i = 0; source->holders > 0 && i < table->facts->hold_count; i++) {
+        if (table->holds[i].entry == from + 1) {
+            table->holds[i].entry = to + 1;
+            source->holders--;
+            target->holders++;
+        }
+    }
+    target->refs = source->refs;
+    target->flags |= source->flags & (TRUTH_BIRTH | TRUTH_PROMISED);
+    source->refs = source->first_ref = 0;
+    source->flags &= ~(uint32_t)(TRUTH_BIRTH | TRUTH_PROMISED);
+}
+
+/* ---- containers ---- */
+
+static lode_err
+grow_holds(struct table *table)
+{
+    uint32_t count = table->facts->hold_count;
+    if (count + TRUTH_STEP > TRUTH_HOLD_MAX) {
+        return lode_fail_with(LODE_ELIMIT, "objects hold %u others: there can be no more", count);
+    }
+    LODE_TRY(commit_file(table->truth_fd, TRUTH_HOLDS_OFFSET + count * sizeof(struct truth_hold),
+                         TRUTH_STEP * sizeof(struct truth_hold), "references of objects"));
+    for (uint32_t i = count + TRUTH_STEP; i-- > count;) {
+        table->holds[i].entry = 0;
+        table->holds[i].next = table->facts->hold_free;
+        table->facts->hold_free = i + 1;
+    }
+    table->facts->hold_count = count + TRUTH_STEP;
+    return LODE_OK;
+}
+
+lode_err
+hold_add(struct table *table, uint32_t container, uint32_t held)
+{
+    if (table->facts->hold_free == 0) {
+        LODE_TRY(grow_holds(table));
+    }
+    uint32_t number = table->facts->hold_free;
+    struct truth_hold *hold = &table->holds[number - 1];
+    table->facts->hold_free = hold->next;
+    hold->entry = held + 1;
+    hold->next = table->truths[container].first_hold;
+    table->truths[container].first_hold = number;
+    table->truths[held].holders++;
+    table->truths[held].refs++;
+    return LODE_OK;
+}
+
+void
+holds_drop(struct table *table, uint32_t container)
+{
+    while (table->truths[container].first_hold != 0) {
+        uint32_t number = table->truths[container].first_hold;
+        struct truth_hold *hold = &table->holds[number - 1];
+        uint32_t held = hold->entry - 1;
+        table->truths[container].first_hold = hold->next;
+        bool forgotten = hold->entry == 0;
+        hold->entry = 0;
+        hold->next = table->facts->hold_free;
+        table->facts->hold_free = number;
+        if (!forgotten) {
+            table->truths[held].holders--;
+            subtract(table, held, 1);
+        }
+    }
+}
+
+void
+holds_forget(struct table *table, uint32_t held)
+{
+    for (uint32_t i = 0; table->truths[held].holders > 0 && i < table->facts->hold_count; i++) {
+        if (table->holds[i].entry == held + 1) {
+            table->holds[i].entry = 0; /* stays in its container's chain */
+            table->truths[held].holders--;
+            subtract(table, held, 1);
+        }
+    }
+}

@@ -1,0 +1,58 @@
+/*
+ * refs.h: who refers to an entry: sessions (counted per session and entry), the session in the id
+ * from birth, names, and containers. An entry whose last reference goes becomes a candidate: it is
+ * freed by store/sessions/freeing.h, unless it is pinned or referred to again by then.
+ *
+ * Threads: the loop thread. Blocking: never. Time: the number of sessions that refer to one entry;
+ * the one that came last is found first.
+ */
+#ifndef LODE_STORE_TABLE_REFS_H
+#define LODE_STORE_TABLE_REFS_H
+
+#include "store/table/table.h"
+
+/* One more reference of the session in `row`. Errors: LODE_ELIMIT, LODE_EFULL: no more records. */
+LODE_MUST_CHECK lode_err ref_take(struct table *table, uint32_t entry, uint32_t row);
+
+/*
+ * One reference less. `is_birth_session`: the session is the one in the id, so that the reference
+ * from birth is its last one. False: it had none, and nothing changed.
+ */
+bool ref_drop(struct table *table, uint32_t entry, uint32_t row, bool is_birth_session);
+
+/* How many references others have than the session in `row` and the one from birth. */
+uint32_t ref_others(struct table *table, uint32_t entry, uint32_t row);
+
+/* Sets, or ends, the reference that the session in the id has from birth. */
+void ref_birth(struct table *table, uint32_t entry);
+void ref_end_birth(struct table *table, uint32_t entry);
+
+/* A name is bound to the entry, or no longer. */
+void ref_name(struct table *table, uint32_t entry);
+void ref_unname(struct table *table, uint32_t entry);
+
+/* `container` holds `held` from now on. Errors: LODE_ELIMIT, LODE_EFULL. */
+LODE_MUST_CHECK lode_err hold_add(struct table *table, uint32_t container, uint32_t held);
+
+/* The container is gone, or was never sealed: it holds nothing any more. */
+void holds_drop(struct table *table, uint32_t container);
+
+/* Every container that holds the entry forgets it: it was deleted, or will never come. */
+void holds_forget(struct table *table, uint32_t held);
+
+/* Ends every session's reference to an entry, that of birth too; names and containers stay. */
+void refs_forget(struct table *table, uint32_t entry);
+
+/* Ends every reference that the session in `row` took. Those of birth: sessions/own.h. */
+void refs_end_session(struct table *table, uint32_t row);
+
+/* Hands all references of `from` on to `to`, which has none: one id, another entry. */
+void refs_move(struct table *table, uint32_t from, uint32_t to);
+
+/* Puts a sealed or expected entry without references among the candidates; leaves others alone. */
+void candidate_add(struct table *table, uint32_t entry);
+
+/* Takes one candidate out, whose state may be any by now. False: there is none. */
+bool candidate_pop(struct table *table, uint32_t *entry_out);
+
+#endif

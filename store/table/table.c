@@ -1,0 +1,456 @@
+#include "store/table/table.h"
+
+#include "api/base/assert.h"
+#include "api/base/fail.h"
+#include "api/base/paths.h"
+#include "api/layout/names.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+lode_err
+commit_file(int fd, uint64_t offset, uint64_t bytes, const char *what)
+{
+    int result;
+    do {
+        result = fallocate(fd, 0, (off_t)offset, (off_t)bytes);
+    } while (result != 0 && errno == EINTR);
+    if (result != 0) {
+        return errno == ENOSPC
+                   ? lode_fail_with(LODE_EFULL,
+                                    "no shared memory is left for %s (%llu bytes): enlarge the "
+                                    "tmpfs (containers: --shm-size), or lower --capacity",
+                                    what, (unsigned long long)bytes)
+                   : lode_fail_errno("cannot get shared memory for %s", what);
+    }
+    return LODE_OK;
+}
+
+/* ---- files ---- */
+
+static lode_err
+make_file(const char *dir, const char *name, uint64_t bytes, int *fd_out, uint8_t **base_out)
+{
+    char path[LODE_PATH_MAX];
+    LODE_TRY(lode_path_join(path, sizeof path, dir, "%s", name));
+    unlink(path);
+    int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0) {
+        return lode_fail_errno("cannot make '%s'", path);
+    }
+    void *base = MAP_FAILED;
+    if (ftruncate(fd, (off_t)bytes) == 0) {
+        base = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0);
+    }
+    if (base == MAP_FAILED) {
+        lode_err err = lode_fail_errno("cannot map '%s'", path);
+        close(fd);
+        unlink(path);
+        return err;
+    }
+    *fd_out = fd;
+    *base_out = base;
+    return LODE_OK;
+}
+
+static void
+drop_file(const char *dir, const char *name, uint64_t bytes, int fd, void *base, bool remove)
+{
+    char path[LODE_PATH_MAX];
+    munmap(base, bytes);
+    close(fd);
+    if (remove && lode_path_join(path, sizeof path, dir, "%s", name) == LODE_OK) {
+        unlink(path);
+    }
+}
+
+static void
+set_pointers(struct table *table)
+{
+    table->header = (struct lode_index_header *)table->index;
+    table->wakes = (struct lode_wake *)(table->index + LODE_WAKE_OFFSET);
+    table->rows = (struct lode_session_row *)(table->index + LODE_ROWS_OFFSET);
+    table->entries = (struct lode_entry *)(table->index + LODE_ENTRIES_OFFSET);
+    table->facts = (struct truth_header *)table->truth;
+    table->truth_rows = (struct truth_row *)(table->truth + TRUTH_ROWS_OFFSET);
+    table->truths = (struct truth_entry *)(table->truth + TRUTH_ENTRIES_OFFSET);
+    table->refs = (struct truth_ref *)(table->truth + TRUTH_REFS_OFFSET);
+    table->holds = (struct truth_hold *)(table->truth + TRUTH_HOLDS_OFFSET);
+}
+
+static void
+read_boot_id(uint8_t out[16])
+{
+    char text[64] = {0};
+    int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+    if (fd >= 0) {
+        ssize_t got = read(fd, text, sizeof text - 1);
+        close(fd);
+        for (ssize_t i = 0, digit = 0; i < got && digit < 32; i++) {
+            char c = text[i];
+            int value = c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+            if (value >= 0) {
+                out[digit / 2] = (uint8_t)(out[digit / 2] << 4 | value);
+                digit++;
+            }
+        }
+    }
+}
+
+static lode_err
+write_headers(struct table *table, uint64_t generation)
+{
+    struct lode_index_header *header = table->header;
+    uint64_t key[2];
+    if (getrandom(key, sizeof key, 0) != (ssize_t)sizeof key) {
+        return lode_fail_errno("cannot draw the key of the index");
+    }
+    header->major = LODE_LAYOUT_MAJOR;
+    header->minor = LODE_LAYOUT_MINOR;
+    header->page_size = LODE_PAGE;
+    header->generation = generation;
+    read_boot_id(header->boot_id);
+    memcpy(header->hash_key, key, sizeof key);
+    header->store_pid = getpid();
+    atomic_store_explicit(&header->next_session, 1, memory_order_relaxed);
+    table->facts->magic = TRUTH_MAGIC;
+    table->facts->major = LODE_LAYOUT_MAJOR;
+    table->facts->minor = LODE_LAYOUT_MINOR;
+    table->facts->generation = generation;
+    memcpy(table->facts->boot_id, header->boot_id, sizeof header->boot_id);
+    return LODE_OK;
+}
+
+/* ---- the hash table ---- */
+
+static _Atomic uint32_t *
+slots_of(const struct table *table, uint64_t word)
+{
+    return (_Atomic uint32_t *)(table->index + lode_table_offset(word));
+}
+
+/*
+ * Builds the table anew in the other region of its size, or in one of a greater size, and
+ * publishes it [index.h 3]. The memory of both regions is there already.
+ */
+static void
+rebuild(struct table *table, uint32_t log2)
+{
+    uint64_t old = atomic_load_explicit(&table->header->table, memory_order_relaxed);
+    uint32_t region = lode_table_log2(old) == log2 && table->slots != NULL ? !(old & 1) : 0;
+    uint64_t word = lode_table_make((old >> 16) + 1, log2, region);
+    _Atomic uint32_t *slots = slots_of(table, word);
+    uint64_t mask = (UINT64_C(1) << log2) - 1;
+    for (uint64_t i = 0; i <= mask; i++) {
+        atomic_store_explicit(&slots[i], 0, memory_order_relaxed);
+    }
+    table->slots_used = 0;
+    for (uint32_t entry = 0; entry < table->entry_count; entry++) {
+        if (!(table->truths[entry].flags & TRUTH_IN_TABLE)) {
+            continue;
+        }
+        uint64_t at = table_hash(table, table->entries[entry].id) & mask;
+        while (atomic_load_explicit(&slots[at], memory_order_relaxed) != 0) {
+            at = (at + 1) & mask;
+        }
+        atomic_store_explicit(&slots[at], entry + 1, memory_order_relaxed);
+        table->slots_used++;
+    }
+    table->slots = slots;
+    table->slot_mask = mask;
+    table->tombstones = 0;
+    atomic_store_explicit(&table->header->table, word, memory_order_release);
+}
+
+/* The slot that leads to the id; or, not found, the first one that a new id could use. */
+static bool
+probe(const struct table *table, lode_id id, uint64_t *slot_out)
+{
+    uint64_t at = table_hash(table, id) & table->slot_mask;
+    uint64_t usable = UINT64_MAX;
+    for (;; at = (at + 1) & table->slot_mask) {
+        uint32_t value = atomic_load_explicit(&table->slots[at], memory_order_relaxed);
+        if (value == 0) {
+            *slot_out = usable != UINT64_MAX ? usable : at;
+            return false;
+        }
+        if (value == LODE_TABLE_TOMBSTONE) {
+            usable = usable == UINT64_MAX ? at : usable;
+        } else if (lode_id_same(table->entries[value - 1].id, id)) {
+            *slot_out = at;
+            return true;
+        }
+    }
+}
+
+bool
+table_find(const struct table *table, lode_id id, uint32_t *entry_out)
+{
+    uint64_t at;
+    if (!probe(table, id, &at)) {
+        return false;
+    }
+    *entry_out = atomic_load_explicit(&table->slots[at], memory_order_relaxed) - 1;
+    return true;
+}
+
+static void
+write_id(struct lode_entry *entry, lode_id id)
+{
+    /* In two whole words: a reader that compares meanwhile sees no torn one, and re-checks. */
+    uint64_t words[2], *at = (uint64_t *)(void *)entry->id.byte;
+    memcpy(words, id.byte, sizeof words);
+    __atomic_store_n(&at[0], words[0], __ATOMIC_RELAXED);
+    __atomic_store_n(&at[1], words[1], __ATOMIC_RELAXED);
+}
+
+void
+table_enter(struct table *table, uint32_t entry, lode_id id)
+{
+    uint64_t at;
+    write_id(&table->entries[entry], id);
+    if (probe(table, id, &at)) {
+        uint32_t old = atomic_load_explicit(&table->slots[at], memory_order_relaxed) - 1;
+        table->truths[old].flags &= ~(uint32_t)TRUTH_IN_TABLE;
+    } else {
+        bool reused = atomic_load_explicit(&table->slots[at], memory_order_relaxed) != 0;
+        table->tombstones -= reused;
+        table->slots_used++;
+    }
+    table->truths[entry].flags |= TRUTH_IN_TABLE;
+    atomic_store_explicit(&table->slots[at], entry + 1, memory_order_release);
+    if (table->slots_used + table->tombstones > (table->slot_mask + 1) / 4 * 3) {
+        rebuild(table,
+                lode_table_log2(atomic_load_explicit(&table->header->table, memory_order_relaxed)));
+    }
+}
+
+/* A tombstone in front of an empty slot is of no use: those at the end of a chain are swept. */
+static void
+clear_slot(struct table *table, uint64_t at)
+{
+    uint64_t next = (at + 1) & table->slot_mask;
+    atomic_store_explicit(&table->slots[at], LODE_TABLE_TOMBSTONE, memory_order_relaxed);
+    table->tombstones++;
+    if (atomic_load_explicit(&table->slots[next], memory_order_relaxed) != 0) {
+        return;
+    }
+    while (atomic_load_explicit(&table->slots[at], memory_order_relaxed) == LODE_TABLE_TOMBSTONE) {
+        atomic_store_explicit(&table->slots[at], 0, memory_order_relaxed);
+        table->tombstones--;
+        at = (at - 1) & table->slot_mask;
+    }
+}
+
+void
+table_remove(struct table *table, uint32_t entry)
+{
+    uint64_t at;
+    if (!(table->truths[entry].flags & TRUTH_IN_TABLE)) {
+        return;
+    }
+    LODE_ASSERT(probe(table, table->entries[entry].id, &at));
+    LODE_ASSERT(atomic_load_explicit(&table->slots[at], memory_order_relaxed) == entry + 1);
+    table->truths[entry].flags &= ~(uint32_t)TRUTH_IN_TABLE;
+    table->slots_used--;
+    clear_slot(table, at);
+}
+
+/* ---- entries ---- */
+
+static lode_err
+commit_tables(struct table *table, uint32_t log2)
+{
+    if (log2 <= table->table_committed) {
+        return LODE_OK;
+    }
+    uint64_t bytes = 2 * sizeof(uint32_t) << log2;
+    LODE_TRY(commit_file(table->index_fd, lode_table_offset(lode_table_make(0, log2, 0)), bytes,
+                         "the index's table"));
+    table->table_committed = log2;
+    return LODE_OK;
+}
+
+static lode_err
+grow_entries(struct table *table)
+{
+    uint32_t count = table->entry_count, more = TABLE_STEP, log2 = LODE_TABLE_LOG2_MIN;
+    if (count + more > LODE_ENTRY_MAX) {
+        return lode_fail_with(LODE_ELIMIT,
+                              "there are %u objects, and there can be no more: drop some", count);
+    }
+    while (UINT64_C(1) << log2 < 2 * (uint64_t)(count + more)) {
+        log2++;
+    }
+    LODE_TRY(commit_tables(table, log2));
+    LODE_TRY(commit_file(table->truth_fd, TRUTH_ENTRIES_OFFSET + count * sizeof(struct truth_entry),
+                         more * sizeof(struct truth_entry), "what the store knows of objects"));
+    LODE_TRY(commit_file(table->index_fd, LODE_ENTRIES_OFFSET + count * sizeof(struct lode_entry),
+                         more * sizeof(struct lode_entry), "the index"));
+    for (uint32_t entry = count + more; entry-- > count;) {
+        table->truths[entry].link_next = table->free_first;
+        table->free_first = entry + 1;
+    }
+    table->entry_count = count + more;
+    table->free_count += more;
+    table->state_count[LODE_ENTRY_FREE] += more;
+    atomic_store_explicit(&table->header->entry_count, table->entry_count, memory_order_release);
+    if (table->slots == NULL || UINT64_C(1) << log2 > table->slot_mask + 1) {
+        rebuild(table, log2);
+    }
+    return LODE_OK;
+}
+
+lode_err
+table_reserve(struct table *table, uint32_t count)
+{
+    while (table->free_count - table->reserved < count) {
+        LODE_TRY(grow_entries(table));
+    }
+    table->reserved += count;
+    return LODE_OK;
+}
+
+void
+table_unreserve(struct table *table, uint32_t count)
+{
+    LODE_ASSERT(count <= table->reserved);
+    table->reserved -= count;
+}
+
+/* The list of candidates may still name the entry: that part stays. */
+static void
+clear_truth(struct truth_entry *truth)
+{
+    struct truth_entry clear = {.flags = truth->flags & TRUTH_CANDIDATE,
+                                .candidate_next = truth->candidate_next};
+    *truth = clear;
+}
+
+lode_err
+table_take(struct table *table, lode_id id, bool spend, uint32_t *entry_out)
+{
+    if (spend) {
+        LODE_ASSERT(table->reserved > 0);
+        table->reserved--;
+    } else if (table->free_count == table->reserved) {
+        LODE_TRY(grow_entries(table));
+    }
+    uint32_t entry = table->free_first - 1;
+    struct truth_entry *truth = &table->truths[entry];
+    table->free_first = truth->link_next;
+    table->free_count--;
+    clear_truth(truth);
+    static const lode_id zero;
+    if (lode_id_same(id, zero)) {
+        write_id(&table->entries[entry], id);
+    } else {
+        table_enter(table, entry, id);
+    }
+    *entry_out = entry;
+    return LODE_OK;
+}
+
+void
+table_give_back(struct table *table, uint32_t entry)
+{
+    struct truth_entry *truth = &table->truths[entry];
+    LODE_ASSERT(entry_state(table, entry) == LODE_ENTRY_FREE);
+    LODE_ASSERT(!(truth->flags & (TRUTH_IN_TABLE | TRUTH_OWNED | TRUTH_DRAFT)));
+    LODE_ASSERT(truth->first_ref == 0 && truth->first_hold == 0);
+    truth->flags &= TRUTH_CANDIDATE;
+    truth->link_next = table->free_first;
+    table->free_first = entry + 1;
+    table->free_count++;
+}
+
+/* ---- the gate ---- */
+
+/* clang-format off */
+#define TO(state) (1u << LODE_ENTRY_##state)
+static const unsigned edges[] = {
+    [LODE_ENTRY_FREE]     = TO(EXPECTED) | TO(CREATED) | TO(SEALED),
+    [LODE_ENTRY_EXPECTED] = TO(CREATED) | TO(SEALED) | TO(FREE),
+    [LODE_ENTRY_CREATED]  = TO(SEALED) | TO(FREE),
+    [LODE_ENTRY_SEALED]   = TO(WANTED) | TO(DOOMED) | TO(FREE), /* FREE: a name */
+    [LODE_ENTRY_WANTED]   = TO(SEALED) | TO(DOOMED),
+    [LODE_ENTRY_DOOMED]   = TO(SEALED) | TO(WANTED) | TO(FREE),
+    [LODE_ENTRY_SPILLED]  = 0,
+};
+#undef TO
+/* clang-format on */
+
+void
+object_become(struct table *table, uint32_t entry, enum lode_entry_state from,
+              enum lode_entry_state to)
+{
+    uint64_t word = entry_word(table, entry);
+    LODE_ASSERT(lode_word_state(word) == from);
+    LODE_ASSERT(edges[from] & 1u << to);
+    table->state_count[from]--;
+    table->state_count[to]++;
+    uint64_t generation = lode_word_generation(word) + (to == LODE_ENTRY_FREE);
+    atomic_store_explicit(&table->entries[entry].word, lode_word_make(generation, to),
+                          memory_order_release);
+}
+
+/* ---- opening and closing ---- */
+
+lode_err
+table_open(const char *dir, uint64_t generation, struct arena *arena, struct table *table_out)
+{
+    struct table table = {.dir = dir, .arena = arena};
+    lode_err err = make_file(dir, LODE_FILE_INDEX, LODE_INDEX_BYTES, &table.index_fd, &table.index);
+    if (err != LODE_OK) {
+        return err;
+    }
+    err = make_file(dir, "truth", TRUTH_BYTES, &table.truth_fd, &table.truth);
+    if (err != LODE_OK) {
+        goto drop_index;
+    }
+    set_pointers(&table);
+    err = commit_file(table.index_fd, 0, LODE_ENTRIES_OFFSET, "the index");
+    if (err == LODE_OK) {
+        err = commit_file(table.truth_fd, 0, TRUTH_ENTRIES_OFFSET, "the store's own records");
+    }
+    if (err == LODE_OK) {
+        err = write_headers(&table, generation);
+    }
+    if (err == LODE_OK) {
+        err = grow_entries(&table);
+    }
+    if (err != LODE_OK) {
+        goto drop_truth;
+    }
+    char path[LODE_PATH_MAX];
+    err = lode_path_join(path, sizeof path, dir, LODE_FILE_INDEX);
+    table.index_read_fd = err == LODE_OK ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+    if (table.index_read_fd < 0) {
+        err = err != LODE_OK ? err : lode_fail_errno("cannot open '%s'", path);
+        goto drop_truth;
+    }
+    table.header->magic = LODE_INDEX_MAGIC;
+    *table_out = table;
+    return LODE_OK;
+
+drop_truth:
+    drop_file(dir, "truth", TRUTH_BYTES, table.truth_fd, table.truth, true);
+drop_index:
+    drop_file(dir, LODE_FILE_INDEX, LODE_INDEX_BYTES, table.index_fd, table.index, true);
+    return err;
+}
+
+void
+table_close(struct table *table, bool remove)
+{
+    free(table->names);
+    close(table->index_read_fd);
+    drop_file(table->dir, "truth", TRUTH_BYTES, table->truth_fd, table->truth, remove);
+    drop_file(table->dir, LODE_FILE_INDEX, LODE_INDEX_BYTES, table->index_fd, table->index, remove);
+    memset(table, 0, sizeof *table);
+}

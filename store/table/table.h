@@ -1,0 +1,130 @@
+/*
+ * table.h: the index and the truth, as their one writer sees them: entries and the hash table that
+ * leads to them, and the gate through which every entry changes its state.
+ *
+ * Ownership  a struct table is the caller's; files, mappings and lists are the table's
+ * Threads    the loop thread only; clients read the index meanwhile (index.h)
+ * Blocking   never; growing commits memory (fallocate of under 1 MiB)
+ *
+ * A table slot is found for every entry that exists: slots are at least twice the entries, and both
+ * regions of a size are committed when entries grow, so that entering an id cannot fail.
+ */
+#ifndef LODE_STORE_TABLE_TABLE_H
+#define LODE_STORE_TABLE_TABLE_H
+
+#include <lode/error.h>
+#include "store/alloc/arena.h"
+#include "store/table/truth.h"
+
+enum { TABLE_STEP = 4096 }; /* entries that are committed at once */
+
+struct table {
+    int index_fd, index_read_fd, truth_fd;
+    uint8_t *index;
+    uint8_t *truth;
+    struct lode_index_header *header;
+    struct lode_wake *wakes;
+    struct lode_session_row *rows;
+    struct lode_entry *entries;
+    struct truth_header *facts;
+    struct truth_row *truth_rows;
+    struct truth_entry *truths;
+    struct truth_ref *refs;
+    struct truth_hold *holds;
+    _Atomic uint32_t *slots;
+    uint64_t slot_mask;
+    uint64_t slots_used, tombstones;
+    uint32_t table_committed; /* log2 of the greatest size whose regions have memory */
+    uint32_t entry_count;
+    uint32_t free_first; /* entry + 1 */
+    uint32_t free_count;
+    uint32_t reserved; /* of free_count: promised to sessions as credit */
+    uint32_t *names;   /* entries of kind name, dense */
+    uint32_t name_count, name_room;
+    uint64_t state_count[8];  /* entries in each state */
+    uint32_t candidate_first; /* entry + 1: who may be freed, by candidate_next */
+    uint32_t candidate_count;
+    struct arena *arena;  /* where extents come from; the caller's */
+    uint32_t spare_pages; /* credit that the store keeps for its own: names, errors */
+    const char *dir;      /* where the files are; the caller's, stays */
+};
+
+/*
+ * Makes a fresh index and truth in `dir` (files of that name are replaced).
+ *
+ *   generation  tells this store's index from others
+ *   arena       where extents come from; outlives the table
+ *
+ * Errors  LODE_EFULL the tmpfs is full, LODE_ESYS, LODE_ENOMEM, LODE_EDENIED
+ */
+LODE_MUST_CHECK lode_err table_open(const char *dir, uint64_t generation, struct arena *arena,
+                                    struct table *table_out);
+
+/* Unmaps and closes; with `remove` unlinks both files. */
+void table_close(struct table *table, bool remove);
+
+/* The entry of an id. False: none. */
+bool table_find(const struct table *table, lode_id id, uint32_t *entry_out);
+
+/*
+ * Takes a FREE entry for an id that is not in the table and enters it, still FREE; the zero id is
+ * not entered. With `spend`, one of the reserved entries is used, which cannot fail.
+ *
+ * Errors  LODE_ELIMIT as many objects as there can be; LODE_EFULL no memory for more entries
+ */
+LODE_MUST_CHECK lode_err table_take(struct table *table, lode_id id, bool spend,
+                                    uint32_t *entry_out);
+
+/* Gives an entry back that is not in the table, has no reference and is FREE. */
+void table_give_back(struct table *table, uint32_t entry);
+
+/* Enters an entry under its id, in the place of another entry of that id, if there is one. */
+void table_enter(struct table *table, uint32_t entry, lode_id id);
+
+/* Takes an entry out of the table; it keeps its id. */
+void table_remove(struct table *table, uint32_t entry);
+
+/* Sets entries aside as credit. Errors as table_take(). */
+LODE_MUST_CHECK lode_err table_reserve(struct table *table, uint32_t count);
+void table_unreserve(struct table *table, uint32_t count);
+
+/*
+ * The gate: every change of an entry's state. Asserts that the state is `from` and the edge exists.
+ * Becoming FREE grows the generation. Fields must have been written before.
+ */
+void object_become(struct table *table, uint32_t entry, enum lode_entry_state from,
+                   enum lode_entry_state to);
+
+/* Walks everything: references add up, lists are whole, the table leads to each entry. */
+bool table_check(const struct table *table);
+
+static inline uint64_t
+entry_word(const struct table *table, uint32_t entry)
+{
+    return atomic_load_explicit(&table->entries[entry].word, memory_order_relaxed);
+}
+
+static inline enum lode_entry_state
+entry_state(const struct table *table, uint32_t entry)
+{
+    return lode_word_state(entry_word(table, entry));
+}
+
+/* True while its bytes are there for good: SEALED, WANTED, or DOOMED for the moment. */
+static inline bool
+entry_is_sealed(const struct table *table, uint32_t entry)
+{
+    enum lode_entry_state state = entry_state(table, entry);
+    return state == LODE_ENTRY_SEALED || state == LODE_ENTRY_WANTED || state == LODE_ENTRY_DOOMED;
+}
+
+static inline uint64_t
+table_hash(const struct table *table, lode_id id)
+{
+    return lode_id_hash(id, table->header->hash_key);
+}
+
+/* Makes `bytes` of memory at `offset` of a tmpfs file, or fails without touching it. */
+LODE_MUST_CHECK lode_err commit_file(int fd, uint64_t offset, uint64_t bytes, const char *what);
+
+#endif
