@@ -1,0 +1,215 @@
+/* Where a cluster's files lie, and who may have made the directories. */
+#include "api/base/fail.h"
+#include "api/base/paths.h"
+#include "api/base/sweep.h"
+
+#include <criterion/criterion.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static char base[64];
+static char shm[64];
+
+static void
+setup(void)
+{
+    strcpy(base, "/tmp/lt-paths-XXXXXX");
+    strcpy(shm, "/dev/shm/lt-paths-XXXXXX");
+    cr_assert_not_null(mkdtemp(base));
+    cr_assert_not_null(mkdtemp(shm));
+    unsetenv("LODE_DIR");
+    unsetenv("LODE_SHM_DIR");
+    unsetenv("LODE_STATE_DIR");
+    setenv("XDG_RUNTIME_DIR", base, 1);
+    setenv("XDG_STATE_HOME", base, 1);
+}
+
+static void
+teardown(void)
+{
+    char command[256];
+    snprintf(command, sizeof command, "rm -rf '%s' '%s'", base, shm);
+    cr_assert(system(command) == 0);
+}
+
+TestSuite(paths, .init = setup, .fini = teardown);
+
+static struct lode_paths
+resolve(const char *dir)
+{
+    struct lode_paths paths;
+    cr_assert(lode_paths_resolve(dir, &paths) == LODE_OK, "%s", lode_last_error());
+    return paths;
+}
+
+/* In our directories; dir is a subdirectory of base. */
+static struct lode_paths
+resolve_here(const char *name)
+{
+    char dir[128];
+    setenv("LODE_SHM_DIR", shm, 1);
+    setenv("LODE_STATE_DIR", base, 1);
+    snprintf(dir, sizeof dir, "%s/%s", base, name);
+    return resolve(dir);
+}
+
+Test(paths, the_default_lies_where_xdg_says)
+{
+    char want[128];
+    struct lode_paths paths = resolve(NULL);
+    snprintf(want, sizeof want, "%s/lode", base);
+    cr_assert_str_eq(paths.dir, want);
+    cr_assert_str_eq(paths.state, want);
+    snprintf(want, sizeof want, "/dev/shm/lode-%u", (unsigned)getuid());
+    cr_assert_str_eq(paths.shm, want);
+}
+
+Test(paths, an_empty_variable_is_none)
+{
+    char want[64];
+    setenv("XDG_RUNTIME_DIR", "", 1);
+    setenv("LODE_DIR", "", 1);
+    snprintf(want, sizeof want, "/tmp/lode-%u", (unsigned)getuid());
+    cr_assert_str_eq(resolve(NULL).dir, want);
+}
+
+Test(paths, the_variable_is_taken_where_no_directory_is_given)
+{
+    setenv("LODE_DIR", "/tmp/from-the-variable", 1);
+    cr_assert_str_eq(resolve(NULL).dir, "/tmp/from-the-variable");
+    cr_assert_str_eq(resolve("/tmp/given").dir, "/tmp/given");
+    cr_assert_str_eq(resolve("/tmp/given///").dir, "/tmp/given");
+}
+
+Test(paths, two_clusters_never_share_files)
+{
+    struct lode_paths a = resolve("/tmp/one");
+    struct lode_paths b = resolve("/tmp/two");
+    cr_assert(strcmp(a.shm, b.shm) != 0);
+    cr_assert(strcmp(a.state, b.state) != 0);
+    cr_assert_str_eq(a.shm, resolve("/tmp/one").shm);
+}
+
+Test(paths, a_relative_or_long_path_is_refused_with_the_limit)
+{
+    struct lode_paths paths;
+    char path[LODE_DIR_MAX + 2];
+    cr_assert(lode_paths_resolve("here", &paths) == LODE_EINVAL);
+    cr_assert_not_null(strstr(lode_last_error(), "absolute"));
+    memset(path, 'x', sizeof path);
+    path[0] = '/';
+    path[sizeof path - 1] = '\0';
+    cr_assert(lode_paths_resolve(path, &paths) == LODE_EINVAL);
+    cr_assert_not_null(strstr(lode_last_error(), "60"));
+    path[LODE_DIR_MAX] = '\0';
+    cr_assert(lode_paths_resolve(path, &paths) == LODE_OK);
+}
+
+Test(paths, prepared_directories_are_closed_to_others)
+{
+    struct stat st;
+    struct lode_paths paths = resolve_here("a/b/c");
+    cr_assert(lode_paths_prepare(&paths) == LODE_OK, "%s", lode_last_error());
+    cr_assert(stat(paths.dir, &st) == 0 && (st.st_mode & 0777) == 0700);
+    cr_assert(stat(paths.shm, &st) == 0 && (st.st_mode & 0777) == 0700);
+    cr_assert(chmod(paths.dir, 0755) == 0);
+    cr_assert(lode_paths_prepare(&paths) == LODE_OK);
+    cr_assert(stat(paths.dir, &st) == 0 && (st.st_mode & 0777) == 0700);
+}
+
+Test(paths, a_directory_of_somebody_else_is_refused)
+{
+    struct lode_paths paths = resolve_here("theirs");
+    if (geteuid() != 0) {
+        cr_skip("only root can give a directory away");
+    }
+    cr_assert(lode_paths_prepare(&paths) == LODE_OK);
+    cr_assert(chown(paths.dir, 12345, 12345) == 0);
+    cr_assert(lode_paths_prepare(&paths) == LODE_EDENIED);
+    cr_assert_not_null(strstr(lode_last_error(), "12345"));
+}
+
+Test(paths, what_is_no_directory_is_refused)
+{
+    struct lode_paths paths = resolve_here("file");
+    close(open(paths.dir, O_CREAT | O_WRONLY, 0600));
+    cr_assert(lode_paths_prepare(&paths) == LODE_EINVAL);
+    unlink(paths.dir);
+    cr_assert(symlink("/tmp", paths.dir) == 0); /* nor is a link to one */
+    cr_assert(lode_paths_prepare(&paths) == LODE_EINVAL);
+}
+
+Test(paths, shared_memory_that_is_no_tmpfs_is_refused)
+{
+    struct lode_paths paths = resolve_here("d");
+    snprintf(paths.shm, sizeof paths.shm, "/var/tmp/lt-paths-%d", (int)getpid());
+    lode_err err = lode_paths_prepare(&paths);
+    rmdir(paths.shm);
+    cr_assert(err == LODE_EINVAL);
+    cr_assert_not_null(strstr(lode_last_error(), "tmpfs"));
+}
+
+Test(paths, join_refuses_what_does_not_fit)
+{
+    char path[16];
+    cr_assert(lode_path_join(path, sizeof path, "/tmp", "f-%d", 1) == LODE_OK);
+    cr_assert_str_eq(path, "/tmp/f-1");
+    cr_assert(lode_path_join(path, sizeof path, "/tmp", "file-%d", 123456) == LODE_EINVAL);
+    cr_assert_str_eq(path, "/tmp/f-1");
+}
+
+static void
+touch(const char *dir, const char *name)
+{
+    char path[LODE_PATH_MAX];
+    cr_assert(lode_path_join(path, sizeof path, dir, "%s", name) == LODE_OK);
+    int fd = open(path, O_CREAT | O_WRONLY, 0600);
+    cr_assert(fd >= 0);
+    close(fd);
+}
+
+static bool
+there(const char *dir, const char *name)
+{
+    char path[LODE_PATH_MAX];
+    cr_assert(lode_path_join(path, sizeof path, dir, "%s", name) == LODE_OK);
+    return access(path, F_OK) == 0;
+}
+
+Test(paths, a_sweep_takes_ours_and_nothing_else)
+{
+    struct lode_paths paths = resolve_here("swept");
+    cr_assert(lode_paths_prepare(&paths) == LODE_OK);
+    touch(paths.dir, "store.sock");
+    touch(paths.dir, "scheduler.sock");
+    touch(paths.dir, "letter");
+    touch(paths.shm, "segment-0");
+    touch(paths.shm, "session-17");
+    touch(paths.shm, "of-somebody-else");
+    lode_paths_sweep(&paths, LODE_SWEEP_STORE);
+    cr_assert(!there(paths.dir, "store.sock"));
+    cr_assert(there(paths.dir, "scheduler.sock"));
+    cr_assert(!there(paths.shm, "segment-0"));
+    cr_assert(!there(paths.shm, "session-17"));
+    lode_paths_sweep(&paths, LODE_SWEEP_ALL);
+    cr_assert(!there(paths.dir, "scheduler.sock"));
+    cr_assert(there(paths.dir, "letter"));
+    cr_assert(there(paths.shm, "of-somebody-else"));
+}
+
+Test(paths, a_private_cluster_leaves_no_directory)
+{
+    struct lode_paths paths = resolve_here("private");
+    cr_assert(lode_paths_prepare(&paths) == LODE_OK);
+    touch(paths.dir, "store.lock");
+    touch(paths.dir, "owner");
+    touch(paths.shm, "index");
+    lode_paths_sweep(&paths, LODE_SWEEP_PRIVATE);
+    cr_assert(access(paths.dir, F_OK) != 0);
+    cr_assert(access(paths.shm, F_OK) != 0);
+    cr_assert(access(paths.state, F_OK) != 0);
+}
