@@ -1,0 +1,69 @@
+/*
+ * npy.h: arrays in .npy files (NEP 1): the header of versions 1, 2 and 3 as a lode_array and back.
+ * The elements are not touched on the way in: a file in Fortran order is an array with the strides
+ * of Fortran order.
+ *
+ *   "\x93NUMPY" | major minor | length (2 bytes, from version 2 on 4) | a Python dict, ending in
+ *   '\n', so that the elements begin at a multiple of 64
+ *
+ * A file is hostile input: whatever stands in it, the result is an array that lode_array_size()
+ * accepts, or an error with a sentence. Types: bool, i1 … i8, u1 … u8, f2 f4 f8, c8 c16, in this
+ * machine's byte order.
+ *
+ * Threads: any. Errors of all calls: LODE_ECORRUPT the file is damaged or is no .npy;
+ * LODE_EUNSUPPORTED it is right, but has a type, byte order, version or rank that lode has not;
+ * LODE_ESYS, LODE_EDENIED and LODE_EFULL of reading and writing.
+ */
+#ifndef LODE_TOOLS_NPY_H
+#define LODE_TOOLS_NPY_H
+
+#include <lode/array.h>
+
+enum {
+    NPY_PREFIX = 12,           /* so many bytes tell how long the header is */
+    NPY_HEADER_MAX = 64 << 10, /* a longer header is refused: eight axes take two hundred bytes */
+    NPY_WRITE_MAX = 512        /* room for any header that npy_format() writes */
+};
+
+struct npy {
+    lode_array array;    /* strides filled */
+    size_t header_bytes; /* where the elements begin */
+    size_t data_bytes;   /* of all elements */
+};
+
+/* Whether the bytes begin as a .npy file does. */
+bool npy_is(const void *bytes, size_t size);
+
+/* The length of the whole header, from the first NPY_PREFIX bytes. */
+LODE_MUST_CHECK lode_err npy_header_size(const void *prefix, size_t size, size_t *size_out);
+
+/* Reads a header; `size` may be that of the header or more. */
+LODE_MUST_CHECK lode_err npy_parse(const void *bytes, size_t size, struct npy *npy_out);
+
+/*
+ * The header of an array, version 1. Arrays in Fortran order get `fortran_order: True`, others, with
+ * gaps too, False: their elements follow in C order.
+ *
+ * Errors  LODE_EUNSUPPORTED  bf16 and the f8 types: .npy has no such types
+ *         LODE_EINVAL        the array is invalid
+ */
+LODE_MUST_CHECK lode_err npy_format(const lode_array *array, char header_out[NPY_WRITE_MAX],
+                                    size_t *size_out);
+
+/* True if the elements lie in Fortran order without gaps, and not in C order as well. */
+bool npy_is_fortran(const lode_array *array);
+
+/*
+ * The same from and to descriptors, pipes included. npy_read_header() reads not a byte more than the
+ * header; `first` are bytes of it that were read already (at most NPY_PREFIX). npy_write() writes
+ * header and elements, gathering what has gaps.
+ */
+LODE_MUST_CHECK lode_err npy_read_header(int fd, const void *first, size_t first_size,
+                                         struct npy *npy_out);
+LODE_MUST_CHECK lode_err npy_write(int fd, const lode_array *array, const void *data);
+
+/* read() and write() to the end. npy_read: LODE_ECORRUPT if the file ends before. */
+LODE_MUST_CHECK lode_err npy_read(int fd, void *bytes, size_t size);
+LODE_MUST_CHECK lode_err npy_write_all(int fd, const void *bytes, size_t size);
+
+#endif
