@@ -5,6 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#undef lode_fail_with
+#undef lode_fail_errno
+
 static _Thread_local char last_error[LODE_FAIL_MAX];
 
 const char *

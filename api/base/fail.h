@@ -16,4 +16,17 @@ lode_err lode_fail_with(lode_err err, const char *format, ...) LODE_PRINTF(2, 3)
 /* LODE_ESYS (or the error that fits errno better), with errno's text behind the sentence. */
 lode_err lode_fail_errno(const char *format, ...) LODE_PRINTF(1, 2);
 
+/*
+ * Both never return LODE_OK, and the compiler gets to know it here: it then sees that a caller that
+ * passes the error on does not read outputs that are written on LODE_OK only.
+ */
+static inline lode_err
+lode_fail_is_error(lode_err err)
+{
+    return err != LODE_OK ? err : LODE_ESYS;
+}
+
+#define lode_fail_with(...)  lode_fail_is_error(lode_fail_with(__VA_ARGS__))
+#define lode_fail_errno(...) lode_fail_is_error(lode_fail_errno(__VA_ARGS__))
+
 #endif
