@@ -25,7 +25,9 @@
     X(SCHEDULER_CORE,      60)   /* scheduler: the state machine                              */ \
     X(SCHEDULER_QUEUE,     65)   /* scheduler: events that wait for the core                  */ \
     X(WORKER_QUEUE,        70)   /* worker: tasks that wait for the main thread               */ \
+    X(WORKER_FUNCTIONS,    72)   /* worker: which functions there are                         */ \
     X(WORKER_HELD,         75)   /* worker: what the running task holds                       */ \
+    X(WORKER_POPULATE,     77)   /* worker: what is to be mapped ahead                        */ \
     X(LINK,                80)   /* wire: one link's queues                                   */ \
     X(STORE_ASYNC,         83)   /* client: packets that wait for the store's socket          */ \
     X(STORE_HELPER,        85)   /* store: jobs of the helper thread                          */ \

@@ -1,0 +1,219 @@
+#include "worker/libraries/library.h"
+
+#include "api/base/fail.h"
+#include "api/wire/task_msg.h"
+
+#include <dlfcn.h>
+#include <libgen.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { FUNCTIONS_MAX = 4096, SIGNATURE_MAX = 512, PATH_ROOM = 4096 };
+
+struct library {
+    char *path;
+    const lode_library *table;
+    struct library *next;
+};
+
+static struct library *open_libraries; /* the main thread's */
+
+/* ---- liblode for the libraries ------------------------------------------------------------- */
+
+/*
+ * Task libraries want liblode.so.0. This program has all of it and exports it, and the loader takes
+ * what the program has first; but it still wants to see a file of that name. Ours is shown to it
+ * here, since nobody need have installed it where the loader looks.
+ */
+static void
+show_liblode(void)
+{
+    static const char *const place[] = {"../lib", "../" LODE_INSTALL_LIBDIR};
+    static bool shown;
+    char self[PATH_ROOM], path[PATH_ROOM + 64];
+    ssize_t length = readlink("/proc/self/exe", self, sizeof self - 1);
+    if (shown || length <= 0) {
+        return;
+    }
+    self[length] = '\0';
+    const char *folder = dirname(self);
+    for (size_t i = 0; i < sizeof place / sizeof place[0] && !shown; i++) {
+        snprintf(path, sizeof path, "%s/%s/liblode.so.0", folder, place[i]);
+        shown = dlopen(path, RTLD_LAZY | RTLD_LOCAL) != NULL;
+    }
+    shown = true; /* if it is nowhere, the library's own search path has to do */
+}
+
+/* ---- the table ----------------------------------------------------------------------------- */
+
+static const lode_function *
+function_at(const lode_library *table, uint32_t i)
+{
+    return (const lode_function *)(const void *)((const char *)table->functions +
+                                                 (size_t)i * table->function_size);
+}
+
+static bool
+name_is_fine(const char *name)
+{
+    return name != NULL && name[0] != '\0' && strchr(name, '.') == NULL &&
+           strnlen(name, LODE_TASK_NAME_MAX) < LODE_TASK_NAME_MAX;
+}
+
+static lode_err
+check_function(const char *path, const lode_function *function)
+{
+    if (!name_is_fine(function->name) || function->call == NULL) {
+        return lode_fail_with(LODE_ELIBRARY,
+                              "%s: function '%.40s' has no code, or a name that is "
+                              "empty, has a dot or is too long",
+                              path, function->name);
+    }
+    if (function->results < 0 || function->results > LODE_TASK_RESULTS_MAX) {
+        return lode_fail_with(LODE_ELIBRARY, "%s: %s has %d results; 0 to %d are possible", path,
+                              function->name, function->results, LODE_TASK_RESULTS_MAX);
+    }
+    if (function->signature != NULL &&
+        strnlen(function->signature, SIGNATURE_MAX) == SIGNATURE_MAX) {
+        return lode_fail_with(LODE_ELIBRARY, "%s: the signature of %s is longer than %d bytes",
+                              path, function->name, SIGNATURE_MAX);
+    }
+    return LODE_OK;
+}
+
+static lode_err
+check_functions(const char *path, const lode_library *table)
+{
+    for (uint32_t i = 0; table->functions != NULL && function_at(table, i)->name != NULL; i++) {
+        if (i == FUNCTIONS_MAX) {
+            return lode_fail_with(LODE_ELIBRARY,
+                                  "%s: more than %d functions: does the table end with {0}?", path,
+                                  FUNCTIONS_MAX);
+        }
+        LODE_TRY(check_function(path, function_at(table, i)));
+    }
+    return LODE_OK;
+}
+
+/* A later minor version may have longer structs; what it begins with is what we know. */
+static lode_err
+check_table(const char *path, const lode_library *table)
+{
+    if (table->abi_major != LODE_LIBRARY_MAJOR) {
+        return lode_fail_with(LODE_EVERSION,
+                              "%s: its table is of version %u.%u, this lode takes "
+                              "%d.x: compile it with this lode's headers",
+                              path, table->abi_major, table->abi_minor, LODE_LIBRARY_MAJOR);
+    }
+    if (table->library_size < sizeof(lode_library) ||
+        table->function_size < sizeof(lode_function) || table->class_size < sizeof(lode_class) ||
+        table->method_size < sizeof(lode_method)) {
+        return lode_fail_with(LODE_ELIBRARY, "%s: its table is damaged: structs of %u and %u bytes",
+                              path, table->library_size, table->function_size);
+    }
+    if (!name_is_fine(table->name)) {
+        return lode_fail_with(LODE_ELIBRARY,
+                              "%s: the library's name is empty, has a dot or is too "
+                              "long",
+                              path);
+    }
+    return check_functions(path, table);
+}
+
+/* ---- opening ------------------------------------------------------------------------------- */
+
+/* Not closed again on failure: what its constructors started may still run in its code. */
+static lode_err
+load_table(const char *path, const lode_library **table_out)
+{
+    show_liblode();
+    void *handle = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    if (handle == NULL) {
+        return lode_fail_with(LODE_ELIBRARY, "cannot open the task library: %s", dlerror());
+    }
+    const lode_library *table = dlsym(handle, "lode_library_v1");
+    if (table == NULL) {
+        return lode_fail_with(LODE_ELIBRARY,
+                              "%s exports no table: LODE_LIBRARY(\"name\", …) makes "
+                              "one",
+                              path);
+    }
+    LODE_TRY(check_table(path, table));
+    *table_out = table;
+    return LODE_OK;
+}
+
+lode_err
+library_open(const char *path, const struct library **library_out)
+{
+    struct library *library = open_libraries;
+    while (library != NULL && strcmp(library->path, path) != 0) {
+        library = library->next;
+    }
+    if (library == NULL) {
+        const lode_library *table = NULL;
+        LODE_TRY(load_table(path, &table));
+        library = malloc(sizeof *library);
+        char *copy = strdup(path);
+        if (library == NULL || copy == NULL) {
+            free(library);
+            free(copy);
+            return lode_fail_with(LODE_ENOMEM, "no room for a task library");
+        }
+        *library = (struct library){copy, table, open_libraries};
+        open_libraries = library;
+    }
+    *library_out = library;
+    return LODE_OK;
+}
+
+lode_err
+library_function(const struct library *library, const char *name, lode_function_fn *call_out)
+{
+    const lode_library *table = library->table;
+    for (uint32_t i = 0; table->functions != NULL && function_at(table, i)->name != NULL; i++) {
+        if (strcmp(function_at(table, i)->name, name) == 0) {
+            *call_out = function_at(table, i)->call;
+            return LODE_OK;
+        }
+    }
+    return lode_fail_with(LODE_ELIBRARY, "the library %s (%s) has no function '%.127s'",
+                          table->name, library->path, name);
+}
+
+/* ---- describing ---------------------------------------------------------------------------- */
+
+static const char *
+signature_of(const lode_function *function)
+{
+    return function->signature != NULL ? function->signature : "";
+}
+
+lode_err
+library_describe(const struct library *library, void **bytes_out, size_t *size_out)
+{
+    const lode_library *table = library->table;
+    size_t size = strlen(table->name) + 1;
+    for (uint32_t i = 0; table->functions != NULL && function_at(table, i)->name != NULL; i++) {
+        const lode_function *function = function_at(table, i);
+        size += strlen(function->name) + strlen(signature_of(function)) + 2 + sizeof(uint32_t);
+    }
+    char *bytes = malloc(size);
+    if (bytes == NULL) {
+        return lode_fail_with(LODE_ENOMEM, "no room to describe a task library");
+    }
+    char *at = stpcpy(bytes, table->name) + 1;
+    for (uint32_t i = 0; table->functions != NULL && function_at(table, i)->name != NULL; i++) {
+        const lode_function *function = function_at(table, i);
+        uint32_t results = (uint32_t)function->results;
+        at = stpcpy(at, function->name) + 1;
+        at = stpcpy(at, signature_of(function)) + 1;
+        memcpy(at, &results, sizeof results);
+        at += sizeof results;
+    }
+    *bytes_out = bytes;
+    *size_out = size;
+    return LODE_OK;
+}

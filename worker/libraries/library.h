@@ -1,0 +1,38 @@
+/*
+ * library.h: task libraries in this worker: opened by the path of their copy (its name is a digest
+ * of its bytes, so one path is one version for ever), checked, and kept until the process ends.
+ *
+ * Opening runs the library's constructors, and they are the user's code: on the main thread only,
+ * and, for a task, after the shared page says that it was started, so that a crash in there is
+ * charged to somebody.
+ *
+ * Errors are sentences that name the library and say what the loader, or the table, had to say.
+ */
+#ifndef WORKER_LIBRARIES_LIBRARY_H
+#define WORKER_LIBRARIES_LIBRARY_H
+
+#include <lode/task.h>
+
+struct library; /* one that is open */
+
+/*
+ * Opens the library at `path`, or gives the one that is open already.
+ * Blocking: as long as the loader and the constructors take. Threads: the main thread.
+ * Errors: LODE_ELIBRARY; LODE_EVERSION its table is of another major version; LODE_ENOMEM.
+ */
+LODE_MUST_CHECK lode_err library_open(const char *path, const struct library **library_out);
+
+/* The function of that name. Errors: LODE_ELIBRARY. */
+LODE_MUST_CHECK lode_err library_function(const struct library *library, const char *name,
+                                          lode_function_fn *call_out);
+
+/*
+ * The library as DESCRIBED tells it (api/wire/task_msg.h): its name, 0, then for each function:
+ * name, 0, signature, 0, uint32_t results.
+ *
+ *   bytes_out  malloc'ed, the caller's
+ */
+LODE_MUST_CHECK lode_err library_describe(const struct library *library, void **bytes_out,
+                                          size_t *size_out);
+
+#endif

@@ -1,0 +1,191 @@
+/*
+ * lode-worker: runs tasks for one cluster. Started by the supervisor at the scheduler's wish
+ * (api/wire/supervisor_msg.h has the command line); of no use by hand.
+ *
+ * Exit status 0: told to, or the cluster is over. 1: it could not work, stderr says why. Anything
+ * else is what the user's code made of it.
+ */
+#include "api/base/fail.h"
+#include "api/base/log.h"
+#include "api/wire/store_msg.h"
+#include "worker/crash/crash.h"
+#include "worker/runtime/worker.h"
+
+#include <argp.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { OPTION_DIR = 'd', OPTION_WORKER = 'w', OPTION_PAGE = 'p', OPTION_LIFELINE = 'l' };
+enum { WATCH_STACK_BYTES = 64 << 10 };
+
+struct options {
+    const char *dir;
+    long worker, page_fd, lifeline_fd; /* -1: not given */
+};
+
+/* ---- command line -------------------------------------------------------------------------- */
+
+static long
+number_of(const char *text, struct argp_state *state)
+{
+    char *end;
+    long number = strtol(text, &end, 10);
+    if (end == text || *end != '\0' || number < 0 || number > INT32_MAX) {
+        argp_error(state, "'%s' is no number from 0 to %d", text, INT32_MAX);
+    }
+    return number;
+}
+
+static error_t
+parse_option(int key, char *text, struct argp_state *state)
+{
+    struct options *options = state->input;
+    switch (key) {
+    case OPTION_DIR:
+        options->dir = text;
+        return 0;
+    case OPTION_WORKER:
+        options->worker = number_of(text, state);
+        return 0;
+    case OPTION_PAGE:
+        options->page_fd = number_of(text, state);
+        return 0;
+    case OPTION_LIFELINE:
+        options->lifeline_fd = number_of(text, state);
+        return 0;
+    case ARGP_KEY_ARG:
+        argp_error(state, "unexpected argument '%s'", text);
+        return 0;
+    case ARGP_KEY_END:
+        if (options->dir == NULL || options->worker < 0 || options->page_fd < 0 ||
+            options->lifeline_fd < 0) {
+            argp_error(state, "--dir, --worker, --page-fd and --lifeline-fd are all needed; "
+                              "`lode start` starts workers as they are wanted");
+        }
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static const struct argp_option option_table[] = {
+    {"dir", OPTION_DIR, "DIR", 0, "The cluster's directory", 0},
+    {"worker", OPTION_WORKER, "N", 0, "The scheduler's number for this worker", 0},
+    {"page-fd", OPTION_PAGE, "FD", 0, "The page that is shared with the scheduler", 0},
+    {"lifeline-fd", OPTION_LIFELINE, "FD", 0, "Its end of file ends this worker", 0},
+    {0},
+};
+
+static const struct argp arguments = {
+    .options = option_table,
+    .parser = parse_option,
+    .doc = "Runs tasks for one lode cluster. Started by `lode start`, not by hand.",
+};
+
+/* ---- surroundings -------------------------------------------------------------------------- */
+
+static void *
+watch_lifeline(void *arg)
+{
+    struct pollfd lifeline = {.fd = (int)(intptr_t)arg, .events = POLLIN};
+    for (;;) {
+        char byte;
+        if (poll(&lifeline, 1, -1) > 0 && read(lifeline.fd, &byte, 1) <= 0) {
+            _exit(0); /* the supervisor is dead, and the cluster with it */
+        }
+    }
+    return NULL;
+}
+
+static lode_err
+start_watch(int lifeline_fd)
+{
+    pthread_attr_t attr;
+    pthread_t thread;
+    sigset_t all, before;
+    fcntl(lifeline_fd, F_SETFD, FD_CLOEXEC);
+    sigfillset(&all);
+    pthread_attr_init(&attr);
+    pthread_attr_setstacksize(&attr, WATCH_STACK_BYTES);
+    pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int failed = pthread_create(&thread, &attr, watch_lifeline, (void *)(intptr_t)lifeline_fd);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    pthread_attr_destroy(&attr);
+    return failed == 0 ? LODE_OK : lode_fail_with(LODE_ESYS, "no thread for the lifeline");
+}
+
+static lode_err
+map_page(int fd, struct lode_worker_page **page_out)
+{
+    struct stat info;
+    fcntl(fd, F_SETFD, FD_CLOEXEC);
+    if (fstat(fd, &info) != 0 || info.st_size < LODE_WORKER_PAGE_BYTES) {
+        return lode_fail_with(LODE_EINVAL, "--page-fd %d is no shared page", fd);
+    }
+    void *page = mmap(NULL, LODE_WORKER_PAGE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    if (page == MAP_FAILED) {
+        return lode_fail_errno("cannot map --page-fd %d", fd);
+    }
+    *page_out = page;
+    (*page_out)->magic = LODE_WORKER_PAGE_MAGIC;
+    return LODE_OK;
+}
+
+/*
+ * OpenBLAS starts a thread a CPU as it is loaded, unless told otherwise: here it begins with one,
+ * and lode-blas asks for as many as a call has CPUs. Lines of output leave as they are finished, so
+ * that a crash does not take them along.
+ */
+static void
+prepare_for_user_code(void)
+{
+    setenv("OPENBLAS_NUM_THREADS", "1", 1);
+    setvbuf(stdout, NULL, _IOLBF, 0);
+    int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    if (null > 0) {
+        dup2(null, STDIN_FILENO);
+        close(null);
+    }
+}
+
+static lode_err
+work(const struct options *options)
+{
+    static struct worker worker;
+    struct lode_worker_page *page;
+    struct lode_paths paths;
+    lode *db;
+    LODE_TRY(map_page((int)options->page_fd, &page));
+    LODE_TRY(start_watch((int)options->lifeline_fd));
+    LODE_TRY(crash_install(page));
+    prepare_for_user_code();
+    LODE_TRY(lode_paths_resolve(options->dir, &paths));
+    LODE_TRY(lode_session_attach(&paths, LODE_HELLO_MAKER, 0, &db));
+    LODE_TRY(worker_init(&worker, db, page));
+    LODE_TRY(worker_connect(&worker, (uint32_t)options->worker));
+    LODE_TRY(worker_run(&worker));
+    worker_fini(&worker);
+    return LODE_OK;
+}
+
+int
+main(int argc, char **argv)
+{
+    struct options options = {.worker = -1, .page_fd = -1, .lifeline_fd = -1};
+    lode_log_init("lode-worker");
+    argp_err_exit_status = 2;
+    argp_parse(&arguments, argc, argv, 0, NULL, &options);
+    lode_err err = work(&options);
+    if (err != LODE_OK) {
+        lode_log("WORKER-END", "%s: %s", lode_err_name(err), lode_last_error());
+    }
+    fflush(NULL);
+    _exit(err == LODE_OK || err == LODE_EDOWN ? 0 : 1);
+}

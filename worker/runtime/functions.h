@@ -1,0 +1,52 @@
+/*
+ * functions.h: which numbers stand for which functions in this worker. The scheduler says so before
+ * the first task of each; the library is opened when that task starts.
+ *
+ * Ownership  the table holds its texts; a function stays where it is until the process ends
+ * Threads    functions_add(): nng's, one at a time; functions_find(): the main thread. The table
+ *            has its own lock. What `call`, `failed` and `why` say is the main thread's alone.
+ */
+#ifndef WORKER_RUNTIME_FUNCTIONS_H
+#define WORKER_RUNTIME_FUNCTIONS_H
+
+#include "api/base/lock.h"
+
+#include <lode/task.h>
+
+struct function {
+    uint32_t number;
+    uint32_t results;
+    char *path;            /* of the library's copy */
+    char *symbol;          /* its name in the library's table */
+    char *name;            /* "library.function" */
+    lode_function_fn call; /* NULL: not opened yet, or it failed */
+    lode_err failed;       /* why there is no call: LODE_ELIBRARY … */
+    char *why;             /* the sentence for it */
+};
+
+struct functions {
+    struct lode_mutex mu; /* WORKER_FUNCTIONS */
+    struct function **at; /* by number */
+    uint32_t room;
+};
+
+void functions_init(struct functions *functions);
+void functions_fini(struct functions *functions);
+
+/*
+ * Reads a FUNCTION record.
+ * Errors: LODE_EPROTO it is damaged, or gives a number a second meaning; LODE_ENOMEM.
+ */
+LODE_MUST_CHECK lode_err functions_add(struct functions *functions, const void *bytes,
+                                       uint32_t size);
+
+/* NULL: the scheduler has not said what that number is. */
+struct function *functions_find(struct functions *functions, uint32_t number);
+
+/*
+ * Opens the function's library, once. Errors: what `failed` and `why` say from then on.
+ * Main thread; runs the library's constructors.
+ */
+LODE_MUST_CHECK lode_err function_open(struct function *function);
+
+#endif

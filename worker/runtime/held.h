@@ -1,0 +1,39 @@
+/*
+ * held.h: what the running task holds of this worker's session: references, views and drafts, as
+ * the session's hooks tell of them. What is left when the task returns is ended for it.
+ *
+ * Between held_begin() and held_end() everything is noted; outside, and for what the worker itself
+ * holds for calls, nothing.
+ *
+ * Threads  any, in the task; one lock. held_begin(), held_end(): the main thread
+ */
+#ifndef WORKER_RUNTIME_HELD_H
+#define WORKER_RUNTIME_HELD_H
+
+#include "api/base/lock.h"
+
+#include <lode/object.h>
+#include <stdatomic.h>
+
+struct held_item;
+
+struct held {
+    struct lode_mutex mu;    /* WORKER_HELD */
+    struct held_item *items; /* mu; by what it is and which */
+    _Atomic bool active;
+};
+
+void held_init(struct held *held);
+void held_fini(struct held *held);
+
+void held_begin(struct held *held);
+
+/* Ends all that is left: releases views, aborts drafts, drops references. */
+void held_end(struct held *held, lode *db);
+
+/* The hooks (api/client/session.h); `held` is their argument. */
+void held_referenced(void *held, lode_id id, int change);
+void held_pinned(void *held, const lode_view *view, bool pinned);
+void held_drafted(void *held, const lode_draft *draft, bool open);
+
+#endif

@@ -1,0 +1,37 @@
+/*
+ * populate.h: maps the pages of large arguments of tasks that are queued, while the main thread is
+ * still busy with another: a thread of its own, started by the first such argument, asleep
+ * otherwise.
+ *
+ * Threads  populate_ask(): any; nothing blocks. What does not fit into the list is left out: it will
+ *          be mapped when it is used.
+ */
+#ifndef WORKER_RUNTIME_POPULATE_H
+#define WORKER_RUNTIME_POPULATE_H
+
+#include "api/base/lock.h"
+
+#include <lode/object.h>
+
+enum { POPULATE_LIST = 64, POPULATE_MIN_BYTES = 1 << 20 };
+
+struct populate {
+    struct lode_mutex mu; /* WORKER_POPULATE */
+    struct lode_cond asked;
+    lode_id list[POPULATE_LIST]; /* mu; a ring */
+    uint32_t first, count;       /* mu */
+    bool started;                /* mu */
+    bool stop;                   /* mu */
+    pthread_t thread;
+    lode *db;
+};
+
+void populate_init(struct populate *populate, lode *db);
+
+/* Stops the thread. */
+void populate_fini(struct populate *populate);
+
+/* Populates the object soon, if it is there and large. */
+void populate_ask(struct populate *populate, lode_id id);
+
+#endif

@@ -1,0 +1,76 @@
+/*
+ * queue.h: what waits for the worker's main thread: tasks to run, libraries to describe. Threads of
+ * nng's put in; the main thread takes out; a recall takes out what has not been started.
+ *
+ * One rule: starting and recalling take the same lock, so that a task is either started here or
+ * given back, never both.
+ *
+ * Ownership  an item is the queue's, again from when the taker gives it back with queue_take()
+ * Threads    any, except queue_take(): the main thread
+ */
+#ifndef WORKER_RUNTIME_QUEUE_H
+#define WORKER_RUNTIME_QUEUE_H
+
+#include "api/base/lock.h"
+
+#include <lode/error.h>
+
+enum queue_type { QUEUE_RUN = 1, QUEUE_DESCRIBE = 2, QUEUE_QUIT = 3 };
+
+struct queue_item {
+    struct queue_item *next;
+    enum queue_type type;
+    uint32_t size;  /* of the bytes */
+    uint32_t room;  /* for bytes */
+    uint64_t task;  /* QUEUE_RUN: the scheduler's number */
+    bool cancelled; /* QUEUE_RUN: it was told to stop before it started */
+    _Alignas(8) char bytes[];
+};
+
+struct queue {
+    struct lode_mutex mu; /* WORKER_QUEUE */
+    struct lode_cond filled;
+    struct queue_item *first, **last;
+    struct queue_item *spare; /* items of the usual size, for reuse */
+    uint32_t spare_count;
+    _Atomic uint32_t waiting; /* items in the queue; written under mu */
+    bool sleeping;            /* the main thread waits for `filled` */
+    uint64_t running;         /* the task that the main thread has taken; 0: none */
+};
+
+void queue_init(struct queue *queue);
+void queue_fini(struct queue *queue);
+
+/* Adds a copy of the bytes at the end, and wakes the main thread. Errors: LODE_ENOMEM. */
+LODE_MUST_CHECK lode_err queue_put(struct queue *queue, enum queue_type type, uint64_t task,
+                                   const void *bytes, uint32_t size);
+
+/*
+ * The first item, which is running from now on; NULL: there is none, and `wait` is false.
+ *
+ *   done  the item that was taken before, and is given back; NULL: none
+ */
+struct queue_item *queue_take(struct queue *queue, struct queue_item *done, bool wait);
+
+/* True if nothing waits behind the running item; true if besides none is running. At this moment;
+ * no lock. */
+bool queue_is_empty(const struct queue *queue);
+bool queue_is_idle(const struct queue *queue);
+
+/*
+ * Takes unstarted tasks out: those of `task`, or with count 0 all.
+ *
+ *   recalled_out  malloc'ed: the numbers of those that were there; the caller's
+ *
+ * Errors: LODE_ENOMEM, nothing was recalled.
+ */
+LODE_MUST_CHECK lode_err queue_recall(struct queue *queue, const uint64_t *task, uint32_t count,
+                                      uint64_t **recalled_out, uint32_t *recalled_count_out);
+
+/*
+ * Marks a task that is to stop. True: it is the running one, whom nobody has told yet; false: it
+ * was marked in the queue, or is not here.
+ */
+bool queue_stop(struct queue *queue, uint64_t task);
+
+#endif

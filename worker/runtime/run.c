@@ -1,0 +1,215 @@
+/*
+ * The main thread of a worker: one task after the other, from message to result.
+ *
+ * For each, in this order: its arguments are pinned; the shared page says that it was started; the
+ * function runs; its results are published in the ring; what it still held is ended; the page says
+ * that it was finished; the scheduler is told. A crash anywhere leaves a page that says whom to
+ * charge, and a ring that says what was made.
+ *
+ * The scheduler hears of ends in batches while tasks are short and more of them wait: at the latest
+ * HOLD_BACK_NS after the first, after HOLD_BACK_MAX of them, or when nothing waits any more.
+ */
+#include "worker/runtime/worker.h"
+
+#include "api/base/clock.h"
+#include "api/base/fail.h"
+#include "api/base/log.h"
+#include "worker/libraries/library.h"
+
+#include <stdio.h>
+#include <stdio_ext.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { HOLD_BACK_NS = 100000, HOLD_BACK_MAX = 64 };
+
+/* ---- telling the scheduler ----------------------------------------------------------------- */
+
+static lode_err
+tell_done(struct worker *worker, const struct lode_task_done *done, int64_t now)
+{
+    if (worker->held_back++ == 0) {
+        worker->held_back_since = now;
+    }
+    bool hold = worker->held_back < HOLD_BACK_MAX && now - worker->held_back_since < HOLD_BACK_NS &&
+                !queue_is_empty(&worker->queue);
+    if (!hold) {
+        worker->held_back = 0;
+    }
+    return lode_link_send(worker->tasks->link, LODE_TASK_DONE, done, sizeof *done, NULL, 0, hold);
+}
+
+/* Nothing waits: who waits for results in the store must not wait for more of them. */
+static void
+become_idle(struct worker *worker)
+{
+    if (worker->unrung) {
+        worker->unrung = false;
+        lode_ring_doorbell(worker->db);
+    }
+    if (worker->held_back > 0) {
+        worker->held_back = 0;
+        lode_link_flush(worker->tasks->link);
+    }
+}
+
+/* What a task printed goes before the news of its end. */
+static void
+flush_output(void)
+{
+    if (__fpending(stdout) > 0) {
+        fflush(stdout);
+    }
+    if (__fpending(stderr) > 0) {
+        fflush(stderr);
+    }
+}
+
+/* ---- one task ------------------------------------------------------------------------------ */
+
+static struct lode_task_order
+order_of(const struct queue_item *item, const struct function *function)
+{
+    const struct lode_task_run *run = (const void *)item->bytes;
+    return (struct lode_task_order){
+        .task = run->task,
+        .results = run->results,
+        .result_count = run->result_count,
+        .declared = function != NULL ? function->results : 0,
+        .threads = run->cpus > LODE_CPU_UNIT ? run->cpus / LODE_CPU_UNIT : 1,
+        .attempt = run->attempt,
+        .arg_count = run->arg_count,
+        .function = function != NULL ? function->name : "?",
+        .args = run + 1,
+        .args_size = item->size - sizeof *run,
+    };
+}
+
+static void
+mark_started(struct worker *worker, const struct queue_item *item)
+{
+    const struct lode_task_run *run = (const void *)item->bytes;
+    atomic_store_explicit(&worker->page->function, run->function, memory_order_relaxed);
+    atomic_store_explicit(&worker->page->started, run->task, memory_order_seq_cst);
+}
+
+/* The user's code: the library's constructors, if this is the first task of it, and the function. */
+static lode_err
+call_function(struct worker *worker, struct function *function)
+{
+    lode_err err = function_open(function);
+    if (err != LODE_OK) {
+        return lode_task_refuse(&worker->task, err, "%s", lode_last_error());
+    }
+    atomic_store_explicit(&worker->tasks->parent, worker->task.order.task, memory_order_relaxed);
+    held_begin(&worker->held);
+    err = function->call(&worker->task);
+    atomic_store_explicit(&worker->tasks->parent, 0, memory_order_relaxed);
+    return err;
+}
+
+static lode_err
+run_started(struct worker *worker, const struct queue_item *item, struct function *function)
+{
+    uint32_t ids = worker->task.order.result_count, declared = worker->task.order.declared;
+    if (function == NULL || ids != (declared > 0 ? declared : 1)) {
+        worker->task.order.declared = 0;
+        return lode_task_refuse(&worker->task, LODE_EPROTO,
+                                "the scheduler asks for %u results of %s, which has %u", ids,
+                                worker->task.order.function, declared);
+    }
+    if (item->cancelled) {
+        return lode_task_refuse(&worker->task, LODE_ECANCELLED, "%s was cancelled", function->name);
+    }
+    return call_function(worker, function);
+}
+
+static lode_err
+run_task(struct worker *worker, const struct queue_item *item)
+{
+    const struct lode_task_run *run = (const void *)item->bytes;
+    struct function *function = functions_find(&worker->functions, run->function);
+    struct lode_task_order order = order_of(item, function);
+    struct lode_task_done done = {.task = run->task, .status = LODE_DONE_MISSING};
+    lode_err err, ended = LODE_OK;
+    int64_t start = lode_now_ns();
+    enum lode_task_begun begun = lode_task_begin(&worker->task, &order, &err);
+    if (begun == LODE_TASK_BROKEN) {
+        return err;
+    }
+    if (begun == LODE_TASK_MISSING) {
+        lode_task_abandon(&worker->task);
+        return tell_done(worker, &done, start);
+    }
+    mark_started(worker, item);
+    if (begun == LODE_TASK_GO) {
+        err = run_started(worker, item, function);
+    }
+    LODE_TRY(lode_task_finish(&worker->task, err, &ended));
+    worker->unrung = true;
+    held_end(&worker->held, worker->db);
+    flush_output();
+    atomic_store_explicit(&worker->page->finished, run->task, memory_order_release);
+    int64_t now = lode_now_ns();
+    done.run_ns = (uint64_t)(now - start);
+    done.status = ended == LODE_OK ? LODE_DONE_OK : LODE_DONE_FAILED;
+    done.err = (uint32_t)ended;
+    return tell_done(worker, &done, now);
+}
+
+/* ---- describing a library ------------------------------------------------------------------ */
+
+static lode_err
+describe(struct worker *worker, const struct queue_item *item)
+{
+    const struct lode_task_load *load = (const void *)item->bytes;
+    struct lode_task_loaded answer = {.tag = load->tag};
+    const struct library *library = NULL;
+    void *bytes = NULL;
+    size_t size = 0;
+    char *path = strndup((const char *)(load + 1), item->size - sizeof *load);
+    lode_err err = path != NULL ? library_open(path, &library)
+                                : lode_fail_with(LODE_ENOMEM, "no room for a path");
+    free(path);
+    if (err == LODE_OK) {
+        err = library_describe(library, &bytes, &size);
+    }
+    answer.err = (uint32_t)err;
+    const void *text = err == LODE_OK ? bytes : lode_last_error();
+    size = err == LODE_OK ? size : strlen(lode_last_error());
+    flush_output();
+    err = lode_link_send(worker->tasks->link, LODE_TASK_DESCRIBED, &answer, sizeof answer, text,
+                         (uint32_t)size, false);
+    free(bytes);
+    return err;
+}
+
+/* ---- the loop ------------------------------------------------------------------------------ */
+
+lode_err
+worker_run(struct worker *worker)
+{
+    struct queue_item *item = NULL;
+    lode_err err = LODE_OK;
+    bool quit = false;
+    while (err == LODE_OK && !quit) {
+        struct queue_item *next = queue_take(&worker->queue, item, false);
+        if (next == NULL) {
+            become_idle(worker);
+            next = queue_take(&worker->queue, NULL, true);
+        }
+        item = next;
+        switch (item->type) {
+        case QUEUE_RUN:
+            err = run_task(worker, item);
+            break;
+        case QUEUE_DESCRIBE:
+            err = describe(worker, item);
+            break;
+        case QUEUE_QUIT:
+            quit = true;
+            break;
+        }
+    }
+    return err;
+}

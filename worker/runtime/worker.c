@@ -1,0 +1,96 @@
+#include "worker/runtime/worker.h"
+
+#include "api/base/log.h"
+
+#include <unistd.h>
+
+/*
+ * The scheduler is gone, or has given this worker up. What runs belongs to nobody any more. Not
+ * exit(): the user's code is in the middle of something.
+ */
+static void
+worker_down(void *arg)
+{
+    (void)arg;
+    _exit(0);
+}
+
+/* A task that sleeps gives its CPU back. Other threads of the user's are his own affair. */
+static void
+worker_blocked(void *arg, bool blocked)
+{
+    struct worker *worker = arg;
+    struct lode_task_worker message = {
+        .store_session = lode_session_number(worker->db),
+        .task = atomic_load_explicit(&worker->tasks->parent, memory_order_relaxed),
+    };
+    if (message.task == 0 || !pthread_equal(pthread_self(), worker->main_thread)) {
+        return;
+    }
+    lode_err err =
+        lode_link_send(worker->tasks->link, blocked ? LODE_TASK_BLOCKED : LODE_TASK_UNBLOCKED,
+                       &message, sizeof message, NULL, 0, false);
+    if (err != LODE_OK) {
+        lode_log("WORKER-TELL", "cannot say that a task waits: %s", lode_last_error());
+    }
+}
+
+static void
+hook_referenced(void *arg, lode_id id, int change)
+{
+    held_referenced(&((struct worker *)arg)->held, id, change);
+}
+
+static void
+hook_pinned(void *arg, const lode_view *view, bool pinned)
+{
+    held_pinned(&((struct worker *)arg)->held, view, pinned);
+}
+
+static void
+hook_drafted(void *arg, const lode_draft *draft, bool open)
+{
+    held_drafted(&((struct worker *)arg)->held, draft, open);
+}
+
+lode_err
+worker_init(struct worker *worker, lode *db, struct lode_worker_page *page)
+{
+    *worker = (struct worker){.db = db, .page = page, .main_thread = pthread_self()};
+    LODE_TRY(lode_task_init(&worker->task, db, &page->cancelled));
+    queue_init(&worker->queue);
+    functions_init(&worker->functions);
+    held_init(&worker->held);
+    populate_init(&worker->populate, db);
+    worker->hooks = (struct lode_session_hooks){
+        .arg = worker,
+        .blocked = worker_blocked,
+        .referenced = hook_referenced,
+        .pinned = hook_pinned,
+        .drafted = hook_drafted,
+    };
+    lode_session_hook(db, LODE_HOOKS_WORKER, &worker->hooks);
+    return LODE_OK;
+}
+
+lode_err
+worker_connect(struct worker *worker, uint32_t number)
+{
+    struct lode_tasks_worker role = {
+        .worker = number, .arg = worker, .record = worker_record, .down = worker_down};
+    struct lode_task_worker ready = {.store_session = lode_session_number(worker->db)};
+    LODE_TRY(lode_tasks_connect_worker(worker->db, &role, &worker->tasks));
+    return lode_link_send(worker->tasks->link, LODE_TASK_READY, &ready, sizeof ready, NULL, 0,
+                          false);
+}
+
+void
+worker_fini(struct worker *worker)
+{
+    populate_fini(&worker->populate);
+    lode_close(worker->db); /* waits until the scheduler has what it was told */
+    lode_task_fini(&worker->task);
+    held_fini(&worker->held);
+    functions_fini(&worker->functions);
+    queue_fini(&worker->queue);
+}

@@ -1,0 +1,63 @@
+/*
+ * worker.h: one worker process: a session with the store, a link to the scheduler, and a main
+ * thread that runs what comes.
+ *
+ *   scheduler --RUN, RECALL, STOP_TASK …--> nng's threads (records.c) --queue--> main thread (run.c)
+ *   main thread --commit record--> ring --store;  --DONE--> link --scheduler
+ *
+ * One rule: the user's code (functions, and constructors of libraries) runs on the main thread only.
+ *
+ * It ends when the scheduler says QUIT, when its session with the scheduler or the store is over, or
+ * when its lifeline ends: at once, whatever the user's code is doing.
+ */
+#ifndef WORKER_RUNTIME_WORKER_H
+#define WORKER_RUNTIME_WORKER_H
+
+#include "api/client/task_client.h"
+#include "api/client/task_context.h"
+#include "api/layout/worker_page.h"
+#include "worker/runtime/functions.h"
+#include "worker/runtime/held.h"
+#include "worker/runtime/populate.h"
+#include "worker/runtime/queue.h"
+
+struct worker {
+    lode *db;
+    struct lode_tasks *tasks;
+    struct lode_worker_page *page; /* shared with the scheduler; only this worker writes it */
+    struct queue queue;
+    struct functions functions;
+    struct held held;
+    struct populate populate;
+    struct lode_session_hooks hooks;
+    pthread_t main_thread;
+
+    /* The main thread's. */
+    lode_task task;
+    int64_t held_back_since; /* when the oldest DONE that was not sent was made; 0: none waits */
+    uint32_t held_back;
+    bool unrung; /* a commit was published since the last doorbell */
+};
+
+/*
+ * Makes a worker of a session that attached as a maker. Nothing runs yet.
+ * Errors: LODE_ENOMEM.
+ */
+LODE_MUST_CHECK lode_err worker_init(struct worker *worker, lode *db,
+                                     struct lode_worker_page *page);
+
+/* Comes to the scheduler as worker `number`. Records arrive from now on. Errors: LODE_EDOWN … */
+LODE_MUST_CHECK lode_err worker_connect(struct worker *worker, uint32_t number);
+
+/* Runs what comes, until QUIT. Errors: LODE_EDOWN, LODE_ENOMEM: the worker cannot go on. */
+LODE_MUST_CHECK lode_err worker_run(struct worker *worker);
+
+/* After worker_run(): tells the scheduler what is left to tell, and closes the session. */
+void worker_fini(struct worker *worker);
+
+/* ---- records.c ------------------------------------------------------------------------------ */
+
+/* A record for a worker; on nng's threads. */
+lode_err worker_record(void *worker, uint16_t type, const void *bytes, uint32_t size);
+
+#endif
