@@ -81,11 +81,14 @@ result_of(lode_task *task, lode_dtype dtype, int32_t ndim, int64_t rows, int64_t
     return lode_task_result(task, 0, &array, out);
 }
 
-/* A sentence about an operand goes into the task's failure with the function's name. */
+/* Says why an operand could not be made ready. */
 static lode_err
 operand_failed(lode_task *task, lode_err err)
 {
-    return lode_fail(task, err, "%s: %s", lode_task_function(task), lode_last_error());
+    const char *why = err == LODE_ELIMIT   ? "an axis is longer than BLAS can count: split it"
+                      : err == LODE_ENOMEM ? "no memory for a copy in C order of an argument"
+                                           : "an argument is too large to be copied to C order";
+    return lode_fail(task, err, "%s: %s", lode_task_function(task), why);
 }
 
 static lode_err

@@ -1,7 +1,5 @@
 #include "worker/blas/operand.h"
 
-#include "api/base/fail.h"
-
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -70,7 +68,7 @@ gathered(const lode_array *array, const void *data, void **copy_out)
     LODE_TRY(lode_array_size(&dense, &size));
     void *copy = malloc(size > 0 ? size : 1);
     if (copy == NULL) {
-        return lode_fail_with(LODE_ENOMEM, "no room for a copy of %zu bytes in C order", size);
+        return LODE_ENOMEM;
     }
     if (size > 0) {
         gather(array, data, lode_dtype_size(array->dtype), copy);
@@ -83,7 +81,7 @@ static lode_err
 count_for_blas(int64_t elements, int *count_out)
 {
     if (elements < 0 || elements > INT_MAX) {
-        return lode_fail_with(LODE_ELIMIT, "an axis of %lld elements: BLAS counts to %d; split it",
+        return LODE_ELIMIT; split it",
                               (long long)elements, INT_MAX);
     }
     *count_out = (int)elements;

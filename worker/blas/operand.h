@@ -6,7 +6,8 @@
  * Ownership  an operand holds its copy, if it made one: end it with the matching _fini; a zeroed
  *            one may be ended too
  * Threads    any; nothing is shared
- * Errors     LODE_ELIMIT an axis is longer than BLAS can count; LODE_ENOMEM no room for the copy
+ * Errors     LODE_ELIMIT an axis is longer than BLAS can count; LODE_ENOMEM no room for the copy;
+ *            LODE_EINVAL the copy's size does not fit. The caller makes the sentence
  */
 #ifndef WORKER_BLAS_OPERAND_H
 #define WORKER_BLAS_OPERAND_H
