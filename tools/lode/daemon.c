@@ -45,7 +45,7 @@ make_ready_pipe(int ends[2])
 }
 
 lode_err
-daemon_start(struct daemon *daemon, const char *program, char *const *argv, char *ready_text,
+daemon_start(struct daemon *daemon, const char *program, const char *const *argv, char *ready_text,
              const int *pass, size_t pass_count)
 {
     struct spawn_plan plan = {.path = program, .argv = argv, .output = -1};

@@ -39,8 +39,9 @@ void daemon_init(struct daemon *daemon, const char *name);
  *
  * Errors  as spawn_program()
  */
-LODE_MUST_CHECK lode_err daemon_start(struct daemon *daemon, const char *program, char *const *argv,
-                                      char *ready_text, const int *pass, size_t pass_count);
+LODE_MUST_CHECK lode_err daemon_start(struct daemon *daemon, const char *program,
+                                      const char *const *argv, char *ready_text, const int *pass,
+                                      size_t pass_count);
 
 /* Reads the ready pipe. True if the daemon came up just now; one that closes it unready is killed. */
 bool daemon_read_ready(struct daemon *daemon);

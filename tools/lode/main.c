@@ -69,7 +69,8 @@ help(int argc, char **argv)
         return EXIT_OK;
     }
     const struct command *command = find(argv[1]);
-    char *ask[] = {argv[0], "--help", NULL};
+    char ask_help[] = "--help";
+    char *ask[] = {argv[0], ask_help, NULL};
     return command != NULL ? run(command, 2, ask) : unknown(argv[1]);
 }
 

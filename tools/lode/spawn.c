@@ -56,7 +56,8 @@ spawn_with(const struct spawn_plan *plan, pid_t *pid_out)
     err = add_descriptors(plan, &actions);
     err = err != 0 ? err : set_attributes(&attributes);
     err = err != 0 ? err
-                   : posix_spawn(pid_out, plan->path, &actions, &attributes, plan->argv, environ);
+                   : posix_spawn(pid_out, plan->path, &actions, &attributes,
+                                 (char *const *)plan->argv, environ);
     posix_spawnattr_destroy(&attributes);
 destroy_actions:
     posix_spawn_file_actions_destroy(&actions);

@@ -12,7 +12,7 @@ enum { SPAWN_PASS_MAX = 4 };
 
 struct spawn_plan {
     const char *path;
-    char *const *argv;        /* ends with NULL */
+    const char *const *argv;  /* ends with NULL */
     int pass[SPAWN_PASS_MAX]; /* descriptors that the child has under the same number */
     size_t pass_count;
     int output;          /* its stdout and stderr; -1: our stderr for both */

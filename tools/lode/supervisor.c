@@ -275,7 +275,10 @@ supervisor_run(const struct supervisor_options *options)
     } else {
         loop(&s);
     }
-    if (s.lock >= 0) {
+    /* A private cluster's directories are its own, and nobody else's, even before it has the lock. */
+    bool is_ours =
+        s.lock >= 0 || (options->is_private && s.paths.dir[0] != '\0' && err != LODE_ERUNNING);
+    if (is_ours) {
         leave_nothing(&s);
     }
     supervisor_close(&s);

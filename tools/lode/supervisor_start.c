@@ -126,8 +126,9 @@ supervisor_close(struct supervisor *s)
 }
 
 static lode_err
-start_daemon(struct supervisor *s, struct daemon *daemon, const char *program, char *const *argv,
-             char *ready_text, const int *pass, size_t pass_count, enum supervisor_event event)
+start_daemon(struct supervisor *s, struct daemon *daemon, const char *program,
+             const char *const *argv, char *ready_text, const int *pass, size_t pass_count,
+             enum supervisor_event event)
 {
     LODE_TRY(daemon_start(daemon, program, argv, ready_text, pass, pass_count));
     lode_err err = supervisor_watch(s, daemon->ready_fd, event);
@@ -141,8 +142,8 @@ lode_err
 supervisor_start_store(struct supervisor *s)
 {
     char lifeline[16], ready[16], capacity[24];
-    char *argv[12] = {"lode-store", "--dir",      s->paths.dir, "--lifeline-fd",
-                      lifeline,     "--ready-fd", ready};
+    const char *argv[12] = {"lode-store", "--dir",      s->paths.dir, "--lifeline-fd",
+                            lifeline,     "--ready-fd", ready};
     int count = 7;
     snprintf(lifeline, sizeof lifeline, "%d", s->lifeline[0]);
     if (s->options->capacity_bytes != 0) {
@@ -177,19 +178,19 @@ static lode_err
 spawn_scheduler(struct supervisor *s, int scheduler_end)
 {
     char lifeline[16], ready[16], packets[16], cpus[32];
-    char *argv[] = {"lode-scheduler",
-                    "--dir",
-                    s->paths.dir,
-                    "--num-cpus",
-                    cpus,
-                    "--supervisor-fd",
-                    packets,
-                    "--lifeline-fd",
-                    lifeline,
-                    "--ready-fd",
-                    ready,
-                    s->options->is_private ? "--private" : NULL,
-                    NULL};
+    const char *argv[] = {"lode-scheduler",
+                          "--dir",
+                          s->paths.dir,
+                          "--num-cpus",
+                          cpus,
+                          "--supervisor-fd",
+                          packets,
+                          "--lifeline-fd",
+                          lifeline,
+                          "--ready-fd",
+                          ready,
+                          s->options->is_private ? "--private" : NULL,
+                          NULL};
     int pass[] = {s->lifeline[0], scheduler_end};
     snprintf(lifeline, sizeof lifeline, "%d", s->lifeline[0]);
     snprintf(packets, sizeof packets, "%d", scheduler_end);

@@ -75,8 +75,8 @@ static lode_err
 spawn_process(struct workers *workers, struct worker *worker, int page_fd, int output)
 {
     char number[16], page[16], lifeline[16];
-    char *argv[] = {"lode-worker", "--dir", (char *)workers->dir, "--worker", number,
-                    "--page-fd",   page,    "--lifeline-fd",      lifeline,   NULL};
+    const char *argv[] = {"lode-worker", "--dir", workers->dir,    "--worker", number,
+                          "--page-fd",   page,    "--lifeline-fd", lifeline,   NULL};
     struct spawn_plan plan = {.path = workers->program,
                               .argv = argv,
                               .pass = {page_fd, workers->lifeline},

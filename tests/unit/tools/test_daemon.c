@@ -1,0 +1,181 @@
+/* A daemon's start, its end, and when it may start again; the daemon is a script. */
+#include "tools/lode/daemon.h"
+
+#include "api/base/clock.h"
+
+#include <criterion/criterion.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define SECOND INT64_C(1000000000)
+
+static char dir[] = "/tmp/lode-daemon-XXXXXX";
+static char program[64];
+static struct daemon one;
+
+static void
+setup(void)
+{
+    cr_assert_not_null(mkdtemp(dir));
+    snprintf(program, sizeof program, "%s/lode-store", dir);
+    daemon_init(&one, "lode-store");
+}
+
+static void
+reap(int64_t now_ns)
+{
+    int status = 0;
+    cr_assert_eq(waitpid(one.pid, &status, 0), one.pid);
+    daemon_reaped(&one, status, now_ns);
+}
+
+static void
+teardown(void)
+{
+    if (one.pid != 0) {
+        kill(one.pid, SIGKILL);
+        reap(lode_now_ns());
+    }
+    unlink(program);
+    rmdir(dir);
+}
+
+TestSuite(daemon, .init = setup, .fini = teardown);
+
+static void
+write_program(const char *text)
+{
+    FILE *file = fopen(program, "w");
+    fputs(text, file);
+    fclose(file);
+    chmod(program, 0700);
+}
+
+static lode_err
+start(void)
+{
+    char ready[16];
+    const char *argv[] = {"lode-store", ready, NULL};
+    return daemon_start(&one, program, argv, ready, NULL, 0);
+}
+
+static bool
+comes_up(void)
+{
+    struct pollfd ready = {.fd = one.ready_fd, .events = POLLIN};
+    cr_assert_eq(poll(&ready, 1, 20000), 1);
+    return daemon_read_ready(&one);
+}
+
+static const char obedient[] =
+    "#!/bin/sh\ntrap 'exit 0' TERM\necho -n + >&$1\neval \"exec $1>&-\"\n"
+    "while :; do sleep 1 & wait; done\n";
+
+Test(daemon, is_up_once_it_says_so)
+{
+    write_program(obedient);
+    cr_assert_eq(start(), LODE_OK, "%s", lode_last_error());
+    cr_assert_not(one.ready);
+    cr_assert_neq(one.deadline, LODE_NEVER);
+    cr_assert(comes_up());
+    cr_assert(one.ready);
+    cr_assert_eq(one.deadline, LODE_NEVER);
+    cr_assert_eq(one.ready_fd, -1);
+}
+
+Test(daemon, that_is_told_to_end_is_not_lost)
+{
+    write_program(obedient);
+    cr_assert_eq(start(), LODE_OK);
+    cr_assert(comes_up());
+    daemon_stop(&one, 20000);
+    reap(lode_now_ns());
+    cr_assert(WIFEXITED(one.status) && WEXITSTATUS(one.status) == 0);
+    cr_assert_not(one.lost);
+    cr_assert_eq(one.failures, 0);
+    cr_assert_eq(one.pid, 0);
+}
+
+Test(daemon, that_does_not_end_is_killed_when_its_time_is_up)
+{
+    write_program("#!/bin/sh\ntrap '' TERM\necho -n + >&$1\nwhile :; do sleep 1; done\n");
+    cr_assert_eq(start(), LODE_OK);
+    cr_assert(comes_up());
+    daemon_stop(&one, 1000);
+    daemon_enforce(&one, one.deadline - 1);
+    cr_assert_neq(one.deadline, LODE_NEVER, "killed too early");
+    daemon_enforce(&one, one.deadline);
+    reap(lode_now_ns());
+    cr_assert(WIFSIGNALED(one.status) && WTERMSIG(one.status) == SIGKILL);
+}
+
+Test(daemon, that_ends_before_it_is_up_is_lost)
+{
+    write_program("#!/bin/sh\nexit 3\n");
+    cr_assert_eq(start(), LODE_OK);
+    cr_assert_not(comes_up());
+    reap(lode_now_ns());
+    cr_assert(one.lost);
+    cr_assert_eq(one.failures, 1);
+}
+
+Test(daemon, that_closes_its_ready_pipe_unready_is_killed)
+{
+    write_program("#!/bin/sh\neval \"exec $1>&-\"\nwhile :; do sleep 1; done\n");
+    cr_assert_eq(start(), LODE_OK);
+    cr_assert_not(comes_up());
+    reap(lode_now_ns());
+    cr_assert(WIFSIGNALED(one.status));
+}
+
+Test(daemon, that_is_not_there_is_an_error_with_its_path)
+{
+    cr_assert_eq(start(), LODE_ENOTFOUND);
+    cr_assert_not_null(strstr(lode_last_error(), program));
+    cr_assert_eq(one.pid, 0);
+    cr_assert_eq(one.ready_fd, -1);
+}
+
+/* When the next one may start after `failures` ends in a row. */
+static int64_t
+backoff_after(unsigned failures)
+{
+    daemon_init(&one, "lode-store");
+    for (unsigned i = 0; i < failures; i++) {
+        daemon_reaped(&one, 9, 5 * SECOND);
+    }
+    return one.start_at - 5 * SECOND;
+}
+
+Test(daemon, waits_twice_as_long_after_each_loss_up_to_10_s)
+{
+    cr_assert_eq(backoff_after(1), SECOND / 10);
+    cr_assert_eq(backoff_after(2), SECOND / 5);
+    cr_assert_eq(backoff_after(5), SECOND * 16 / 10);
+    cr_assert_eq(backoff_after(8), 10 * SECOND);
+    cr_assert_eq(backoff_after(1000), 10 * SECOND);
+}
+
+Test(daemon, that_was_up_for_10_s_starts_again_soon)
+{
+    for (int i = 0; i < 20; i++) {
+        daemon_reaped(&one, 9, SECOND);
+    }
+    one.ready = true;
+    one.ready_ns = SECOND;
+    daemon_reaped(&one, 9, 11 * SECOND);
+    cr_assert_eq(one.start_at, 11 * SECOND + SECOND / 10);
+}
+
+Test(daemon, ends_are_described_for_people)
+{
+    char text[80];
+    cr_assert_str_eq(daemon_describe_end(9, text, sizeof text), "was killed by signal 9 (Killed)");
+    cr_assert_str_eq(daemon_describe_end(3 << 8, text, sizeof text), "exited with status 3");
+}

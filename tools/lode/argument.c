@@ -1,0 +1,132 @@
+#include "tools/lode/argument.h"
+
+#include "api/base/fail.h"
+#include "tools/lode/array_file.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static bool
+ends_with(const char *text, const char *end)
+{
+    size_t length = strlen(text), end_length = strlen(end);
+    return length > end_length && strcmp(text + length - end_length, end) == 0;
+}
+
+static bool
+parse_i64(const char *text, int64_t *value_out)
+{
+    char *end;
+    if (text[0] == '\0' || text[strspn(text, "+-0123456789")] != '\0') {
+        return false;
+    }
+    errno = 0;
+    long long value = strtoll(text, &end, 10);
+    if (errno != 0 || end == text || *end != '\0') {
+        return false;
+    }
+    *value_out = value;
+    return true;
+}
+
+static bool
+is_word_for_float(const char *text)
+{
+    const char *word = text + (text[0] == '+' || text[0] == '-');
+    return strcmp(word, "inf") == 0 || strcmp(word, "nan") == 0;
+}
+
+/* strtod() would take "0x1p3", " 1" and "infinity" as well. */
+static bool
+parse_f64(const char *text, double *value_out)
+{
+    char *end;
+    if (!is_word_for_float(text) &&
+        (text[0] == '\0' || text[strspn(text, "+-.0123456789eE")] != '\0' ||
+         strpbrk(text, "0123456789") == NULL)) {
+        return false;
+    }
+    double value = strtod(text, &end);
+    if (end == text || *end != '\0') {
+        return false;
+    }
+    *value_out = value;
+    return true;
+}
+
+void
+argument_parse(const char *text, struct argument *argument_out)
+{
+    struct argument argument = {.kind = ARGUMENT_STR, .text = text};
+    if (strncmp(text, "str:", 4) == 0) {
+        argument.text = text + 4;
+    } else if (text[0] == '@' && text[1] != '\0') {
+        argument.kind = ARGUMENT_NAME;
+        argument.text = text + 1;
+    } else if (ends_with(text, ".npy")) {
+        argument.kind = ARGUMENT_FILE;
+    } else if (parse_i64(text, &argument.i64)) {
+        argument.kind = ARGUMENT_I64;
+    } else if (parse_f64(text, &argument.f64)) {
+        argument.kind = ARGUMENT_F64;
+    }
+    *argument_out = argument;
+}
+
+static lode_err
+look_up(lode *db, const char *text, lode_id *id_out)
+{
+    char space[256];
+    const char *slash = strchr(text, '/');
+    if (slash == NULL) {
+        return lode_name_lookup(db, NULL, text, 0, id_out);
+    }
+    if ((size_t)(slash - text) >= sizeof space) {
+        return lode_fail_with(LODE_EINVAL, "'@%.80s…': a namespace has at most 255 bytes", text);
+    }
+    memcpy(space, text, (size_t)(slash - text));
+    space[slash - text] = '\0';
+    return lode_name_lookup(db, space, slash + 1, 0, id_out);
+}
+
+lode_err
+argument_resolve(lode *db, struct argument *argument)
+{
+    lode_array array;
+    lode_err err = LODE_OK;
+    if (argument->kind == ARGUMENT_FILE) {
+        err = array_file_put(db, argument->text, &array, &argument->id);
+    } else if (argument->kind == ARGUMENT_NAME) {
+        err = look_up(db, argument->text, &argument->id);
+        if (err == LODE_ENOTFOUND) {
+            return lode_fail_with(err, "there is no object of the name '%s'", argument->text);
+        }
+    }
+    return err;
+}
+
+lode_arg
+argument_value(const struct argument *argument)
+{
+    switch (argument->kind) {
+    case ARGUMENT_I64:
+        return lode_i64(argument->i64);
+    case ARGUMENT_F64:
+        return lode_f64(argument->f64);
+    case ARGUMENT_STR:
+        return lode_str(argument->text);
+    default:
+        return lode_ref(argument->id);
+    }
+}
+
+void
+argument_drop(lode *db, struct argument *argument)
+{
+    if (!lode_id_is_zero(argument->id)) {
+        lode_drop(db, argument->id);
+        memset(&argument->id, 0, sizeof argument->id);
+    }
+}

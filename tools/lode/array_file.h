@@ -1,0 +1,32 @@
+/*
+ * array_file.h: arrays between .npy files and the store. Sentences of errors begin with the file's
+ * name.
+ */
+#ifndef LODE_TOOLS_ARRAY_FILE_H
+#define LODE_TOOLS_ARRAY_FILE_H
+
+#include <lode/lode.h>
+
+/* Type and shape of the array in the file, from its header alone. Errors as array_file_put(). */
+LODE_MUST_CHECK lode_err array_file_look(const char *path, lode_array *array_out);
+
+/*
+ * Puts the array into the store: from the file straight into shared memory.
+ *
+ *   array_out  its type and shape
+ *   id_out     one reference of the caller's
+ *
+ * Blocking  for reading, and up to a minute for room
+ * Errors    LODE_ENOTFOUND no such file; LODE_ECORRUPT it is no .npy file, or is cut; LODE_EFULL;
+ *           LODE_EUNSUPPORTED it holds what the store has no type for; LODE_ESYS; as lode_create()
+ */
+LODE_MUST_CHECK lode_err array_file_put(lode *db, const char *path, lode_array *array_out,
+                                        lode_id *id_out);
+
+/*
+ * Writes the array (a blob: its bytes) as a .npy file: first under another name beside it, then
+ * renamed, so that nobody sees half of it. Errors: LODE_EFULL, LODE_EDENIED, LODE_ESYS.
+ */
+LODE_MUST_CHECK lode_err array_file_write(const char *path, const lode_view *view);
+
+#endif

@@ -1,0 +1,29 @@
+#include "tools/lode/command.h"
+
+#include "api/base/paths.h"
+#include "tools/lode/spawn.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+/* lode-bench is a program of its own, so that `lode status` never loads OpenBLAS. */
+int
+command_bench(int argc, char **argv)
+{
+    char dir[LODE_PATH_MAX], path[LODE_PATH_MAX];
+    (void)argc;
+    lode_err err = spawn_own_dir(dir, sizeof dir);
+    if (err == LODE_OK) {
+        err = lode_path_join(path, sizeof path, dir, "lode-bench");
+    }
+    if (err != LODE_OK) {
+        return command_failed("bench", err);
+    }
+    static char name[] = "lode-bench";
+    argv[0] = name;
+    execv(path, argv);
+    return command_error("bench", errno == ENOENT ? EXIT_NOT_FOUND : EXIT_FAILED,
+                         "cannot run '%s': %s; it is built with the tests (LODE_BUILD_TESTS)", path,
+                         strerror(errno));
+}

@@ -1,0 +1,34 @@
+/*
+ * clusters.h: which clusters of this user run on this machine: the default one by its lock, private
+ * ones by the pattern of their directories (api/wire/private_start.h). Nothing blocks.
+ */
+#ifndef LODE_TOOLS_CLUSTERS_H
+#define LODE_TOOLS_CLUSTERS_H
+
+#include "api/base/paths.h"
+#include "tools/lode/owner.h"
+
+enum { CLUSTERS_MAX = 256 };
+
+struct cluster {
+    char dir[LODE_DIR_MAX + 1];
+    pid_t supervisor; /* 0: a store runs there without one */
+    bool is_private;
+    struct owner owner; /* private: its program */
+};
+
+/*
+ * The private clusters of this user that run. Returns how many; writes at most `room`.
+ */
+size_t clusters_private(struct cluster *list, size_t room);
+
+/*
+ * The cluster that is meant by `dir`; NULL: the default one, else the private one that belongs to
+ * an ancestor of this process (so that a notebook's `!lode status` shows its own).
+ *
+ * Errors  LODE_EDOWN  nothing runs there; LODE_ENOTFOUND no default, and no ancestor's, but others
+ *         (clusters_private()) run; LODE_EINVAL, LODE_EDENIED
+ */
+LODE_MUST_CHECK lode_err clusters_find(const char *dir, struct cluster *cluster_out);
+
+#endif

@@ -1,0 +1,40 @@
+#include "tools/lode/library_name.h"
+
+#include "api/base/fail.h"
+#include "api/client/task_client.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void
+library_stem(const char *path, char *stem_out, size_t room)
+{
+    const char *slash = strrchr(path, '/');
+    const char *name = slash != NULL ? slash + 1 : path;
+    if (strncmp(name, "lib", 3) == 0 && name[3] != '\0' && name[3] != '.') {
+        name += 3;
+    }
+    const char *end = strstr(name, ".so");
+    int length = end != NULL ? (int)(end - name) : (int)strlen(name);
+    snprintf(stem_out, room, "%.*s", length, name);
+}
+
+lode_err
+library_load(lode *db, const char *path, char *name_out, size_t room)
+{
+    char *name = NULL;
+    LODE_TRY(lode_tasks_load(db, path, &name));
+    if (name == NULL || name[0] == '\0') {
+        free(name);
+        library_stem(path, name_out, room);
+        return LODE_OK;
+    }
+    int length = snprintf(name_out, room, "%s", name);
+    free(name);
+    return (size_t)length < room ? LODE_OK
+                                 : lode_fail_with(LODE_EINVAL,
+                                                  "the library of '%s' has a name of "
+                                                  "%d bytes",
+                                                  path, length);
+}

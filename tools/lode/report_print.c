@@ -1,0 +1,188 @@
+#include "tools/lode/report.h"
+
+#include "tools/cli/size.h"
+
+#include <inttypes.h>
+#include <time.h>
+
+static const char rule[] = "---------------------------------------------------------------\n";
+
+static double
+cpus(uint64_t units)
+{
+    return (double)units / 10000;
+}
+
+static const char *
+duration(uint64_t ns, char *text, size_t room)
+{
+    uint64_t s = ns / 1000000000;
+    if (s < 120) {
+        snprintf(text, room, "%" PRIu64 " s", s);
+    } else if (s < 7200) {
+        snprintf(text, room, "%" PRIu64 " min %" PRIu64 " s", s / 60, s % 60);
+    } else {
+        snprintf(text, room, "%" PRIu64 " h %" PRIu64 " min", s / 3600, s / 60 % 60);
+    }
+    return text;
+}
+
+static void
+print_head(const struct report *r, FILE *out)
+{
+    char now[32], up[40];
+    time_t seconds = time(NULL);
+    struct tm local;
+    struct process owner;
+    strftime(now, sizeof now, "%F %T", localtime_r(&seconds, &local));
+    fprintf(out, "======== lode status: %s ========\nCluster: %s", now, r->cluster.dir);
+    if (r->cluster.is_private) {
+        bool known = process_read(r->cluster.owner.pid, &owner);
+        fprintf(out, " (private, of %s, pid %d)", known ? owner.name : "a program that has ended",
+                (int)r->cluster.owner.pid);
+    }
+    if (r->store.up) {
+        fprintf(out, ", up %s", duration(r->store_stats.uptime_ns, up, sizeof up));
+    }
+    fputc('\n', out);
+}
+
+static void
+print_part(const char *name, const struct report_part *part, FILE *out)
+{
+    char size[SIZE_TEXT_MAX];
+    if (part->pid != 0) {
+        fprintf(out, " %-9s %-10s pid %-8d %s", part->up ? "healthy" : "SILENT", name,
+                (int)part->pid, size_format(part->private_bytes, size));
+    } else {
+        fprintf(out, " %-9s %-10s", "DOWN", name);
+    }
+    if (!part->up && part->why[0] != '\0') {
+        fprintf(out, "  %s", part->why);
+    }
+    fputc('\n', out);
+}
+
+static void
+print_health(const struct report *r, FILE *out)
+{
+    char size[SIZE_TEXT_MAX];
+    fprintf(out, "\nHealth\n%s", rule);
+    if (r->cluster.supervisor == 0) {
+        fputs(" The store runs alone, without supervisor and scheduler.\n", out);
+    } else {
+        print_part("supervisor", &r->supervisor, out);
+    }
+    print_part("store", &r->store, out);
+    if (r->cluster.supervisor != 0) {
+        print_part("scheduler", &r->scheduler, out);
+        fprintf(out, " %-9s %zu worker%s, %s together\n", "", r->workers,
+                r->workers == 1 ? "" : "s", size_format(r->workers_bytes, size));
+    }
+}
+
+static void
+print_resources(const struct report *r, FILE *out)
+{
+    char used[SIZE_TEXT_MAX], capacity[SIZE_TEXT_MAX], largest[SIZE_TEXT_MAX];
+    fprintf(out, "\nResources\n%s", rule);
+    fputs("Usage:\n", out);
+    if (r->scheduler.up) {
+        fprintf(out, " %g/%g CPU\n", cpus(r->scheduler_stats.cpus_used),
+                cpus(r->scheduler_stats.cpus_total));
+    }
+    if (r->store.up) {
+        const lode_store_stats *s = &r->store_stats;
+        fprintf(out, " %s/%s object store memory (largest free extent %s)\n",
+                size_format(s->used_bytes, used), size_format(s->capacity_bytes, capacity),
+                size_format(s->largest_free_bytes, largest));
+        fprintf(out,
+                "Objects:\n %" PRIu64 " objects (%" PRIu64 " being written), %" PRIu64
+                " names, %" PRIu64 " sessions\n",
+                s->objects, s->unsealed_objects, s->names, s->sessions);
+    }
+}
+
+static const char *
+text_of(json_t *object, const char *key)
+{
+    const char *text = json_string_value(json_object_get(object, key));
+    return text != NULL ? text : "?";
+}
+
+static json_int_t
+number_of(json_t *object, const char *key)
+{
+    return json_integer_value(json_object_get(object, key));
+}
+
+static void
+print_demand(json_t *demand, FILE *out)
+{
+    fprintf(out,
+            " %s (%g CPU): %" JSON_INTEGER_FORMAT " waiting for arguments, %" JSON_INTEGER_FORMAT
+            " ready, %" JSON_INTEGER_FORMAT " running\n",
+            text_of(demand, "function"), cpus((uint64_t)number_of(demand, "cpus")),
+            number_of(demand, "waiting"), number_of(demand, "ready"), number_of(demand, "running"));
+}
+
+static void
+print_worker(json_t *worker, FILE *out)
+{
+    const char *function = json_string_value(json_object_get(worker, "function"));
+    fprintf(out, " pid %-8" JSON_INTEGER_FORMAT " %-9s %" JSON_INTEGER_FORMAT " tasks done",
+            number_of(worker, "pid"), text_of(worker, "state"), number_of(worker, "finished"));
+    if (function != NULL && function[0] != '\0') {
+        fprintf(out, ", in %s", function);
+    }
+    fputc('\n', out);
+}
+
+static void
+print_failure(json_t *failure, FILE *out)
+{
+    char age[40];
+    fprintf(out, " %s ago: %s: %s: %s",
+            duration((uint64_t)number_of(failure, "age_ns"), age, sizeof age),
+            text_of(failure, "function"), text_of(failure, "code"), text_of(failure, "message"));
+    if (number_of(failure, "signal") != 0) {
+        fprintf(out, " (signal %" JSON_INTEGER_FORMAT ")", number_of(failure, "signal"));
+    }
+    fputc('\n', out);
+}
+
+static void
+print_list(const struct report *r, const char *title, const char *key, const char *none,
+           void (*print)(json_t *item, FILE *out), FILE *out)
+{
+    size_t i;
+    json_t *item, *list = json_object_get(r->details, key);
+    fprintf(out, "\n%s\n%s", title, rule);
+    if (json_array_size(list) == 0) {
+        fprintf(out, " (%s)\n", none);
+    }
+    json_array_foreach(list, i, item)
+    {
+        print(item, out);
+    }
+}
+
+void
+report_print(const struct report *r, FILE *out)
+{
+    print_head(r, out);
+    print_health(r, out);
+    print_resources(r, out);
+    if (!r->scheduler.up) {
+        return;
+    }
+    const lode_scheduler_stats *s = &r->scheduler_stats;
+    print_list(r, "Demands", "demands", "no pending tasks", print_demand, out);
+    print_list(r, "Workers", "workers", "none", print_worker, out);
+    print_list(r, "Recent failures", "failures", "none", print_failure, out);
+    fprintf(out,
+            "\nTasks: %" PRIu64 " submitted, %" PRIu64 " finished, %" PRIu64 " failed, %" PRIu64
+            " cancelled, %" PRIu64 " retried; %" PRIu64 " of %" PRIu64 " workers died\n",
+            s->submitted, s->finished, s->failed, s->cancelled, s->retried, s->workers_died,
+            s->workers_started);
+}

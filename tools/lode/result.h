@@ -1,0 +1,15 @@
+/* result.h: what a task has returned, for people and for programs. */
+#ifndef LODE_TOOLS_RESULT_H
+#define LODE_TOOLS_RESULT_H
+
+#include <jansson.h>
+#include <lode/lode.h>
+#include <stdio.h>
+
+/* One line: a scalar's value, an array's type and shape, a blob's size. */
+void result_print(const lode_view *view, FILE *out);
+
+/* {"kind", "dtype", "shape", "size_bytes", "value" (of a scalar)}: the caller's. */
+json_t *result_json(const lode_view *view);
+
+#endif

@@ -1,0 +1,295 @@
+#include "api/base/fail.h"
+#include "api/wire/task_msg.h"
+#include "tools/lode/argument.h"
+#include "tools/lode/array_file.h"
+#include "tools/lode/library_name.h"
+#include "tools/lode/result.h"
+#include "tools/lode/session.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { OPTION_JSON = 0x100, OPTION_TASK_CPUS };
+
+/* A negative number is no option: it goes past argp behind this byte. */
+enum { NUMBER_MARK = '\x01' };
+
+struct run_options {
+    struct session_options session;
+    const char *function; /* "LIB.so:function" or "library.function" */
+    struct argument *args;
+    size_t arg_count;
+    const char **outputs;
+    size_t output_count;
+    double task_cpus;
+    int64_t timeout_ms;
+    bool json;
+};
+
+static const struct argp_option options[] = {
+    {"output", 'o', "FILE.npy", 0,
+     "write the result to this file; once for each result that is wanted, in order", 0},
+    {"timeout", 't', "SECONDS", 0, "how long to wait for the results (default: without limit)", 0},
+    {"task-cpus", OPTION_TASK_CPUS, "N", 0, "CPUs that the call takes (default 1)", 0},
+    {"json", OPTION_JSON, 0, 0, "print one JSON document", 0},
+    {0},
+};
+
+static void
+add_positional(struct run_options *wanted, char *arg)
+{
+    if (arg[0] == NUMBER_MARK) {
+        arg++;
+    }
+    if (wanted->function == NULL) {
+        wanted->function = arg;
+    } else {
+        argument_parse(arg, &wanted->args[wanted->arg_count++]);
+    }
+}
+
+static error_t
+parse_option(int key, char *arg, struct argp_state *state)
+{
+    struct run_options *wanted = state->input;
+    switch (key) {
+    case ARGP_KEY_INIT:
+        state->child_inputs[0] = &wanted->session;
+        return 0;
+    case 'o':
+        wanted->outputs[wanted->output_count++] = arg;
+        return 0;
+    case 't':
+        if (command_parse_seconds(arg, &wanted->timeout_ms) != LODE_OK) {
+            argp_error(state, "--timeout: %s", lode_last_error());
+        }
+        return 0;
+    case OPTION_TASK_CPUS:
+        if (command_parse_cpus(arg, &wanted->task_cpus) != LODE_OK) {
+            argp_error(state, "--task-cpus: %s", lode_last_error());
+        }
+        return 0;
+    case OPTION_JSON:
+        wanted->json = true;
+        return 0;
+    case ARGP_KEY_ARG:
+        add_positional(wanted, arg);
+        return 0;
+    case ARGP_KEY_END:
+        if (wanted->function == NULL) {
+            argp_error(state, "which function? LIBRARY.so:FUNCTION, or LIBRARY.FUNCTION of a "
+                              "registered one");
+        }
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static const struct argp_child children[] = {{&session_argp, 0, "Cluster:", 1}, {0}};
+
+static const struct argp argp = {
+    options,
+    parse_option,
+    "LIBRARY.so:FUNCTION [ARGUMENT...]\nLIBRARY.FUNCTION [ARGUMENT...]",
+    "Call one function of a task library in a worker, and print its results: scalars by value, "
+    "arrays by type and shape."
+    "\vAn argument is an integer, a float, a file FILE.npy, an object @NAME or @NAMESPACE/NAME, or "
+    "else a string; str:TEXT is a string whatever it looks like.\n\n"
+    "Exit status: 0 ok, 1 the task failed, 3 a file or name is not there, 4 timeout, 5 no cluster, "
+    "6 full, 130 interrupted.",
+    children,
+    0,
+    0};
+
+/* ---- the call ------------------------------------------------------------------------------ */
+
+struct call {
+    lode *db;
+    char function[LODE_TASK_NAME_MAX + 1]; /* "library.function" */
+    lode_arg *args;
+    lode_id *results;
+    size_t result_count;
+};
+
+static lode_err
+name_function(struct call *call, const char *text)
+{
+    char library[LODE_TASK_NAME_MAX + 1], path[PATH_MAX];
+    const char *colon = strrchr(text, ':');
+    int length;
+    if (colon == NULL) {
+        length = snprintf(call->function, sizeof call->function, "%s", text);
+    } else {
+        if ((size_t)(colon - text) >= sizeof path) {
+            return lode_fail_with(LODE_EINVAL, "the library's path is too long");
+        }
+        memcpy(path, text, (size_t)(colon - text));
+        path[colon - text] = '\0';
+        LODE_TRY(library_load(call->db, path, library, sizeof library));
+        length = snprintf(call->function, sizeof call->function, "%s.%s", library, colon + 1);
+    }
+    return (size_t)length < sizeof call->function
+               ? LODE_OK
+               : lode_fail_with(LODE_EINVAL, "a function's name has at most %d bytes",
+                                LODE_TASK_NAME_MAX);
+}
+
+static lode_err
+resolve_arguments(struct call *call, const struct run_options *wanted)
+{
+    for (size_t i = 0; i < wanted->arg_count; i++) {
+        LODE_TRY(argument_resolve(call->db, &wanted->args[i]));
+        call->args[i] = argument_value(&wanted->args[i]);
+    }
+    return LODE_OK;
+}
+
+static lode_err
+check_outputs(const struct call *call, const struct run_options *wanted)
+{
+    return wanted->output_count <= call->result_count
+               ? LODE_OK
+               : lode_fail_with(LODE_EINVAL, "%s has %zu result%s, and -o was given %zu times",
+                                call->function, call->result_count,
+                                call->result_count == 1 ? "" : "s", wanted->output_count);
+}
+
+/* The arguments are the task's from here on; ours are dropped either way. */
+static lode_err
+submit(struct call *call, const struct run_options *wanted)
+{
+    lode_call_options how = {.struct_size = sizeof how, .num_cpus = wanted->task_cpus};
+    lode_args args = {call->args, wanted->arg_count};
+    LODE_TRY(name_function(call, wanted->function));
+    LODE_TRY(lode_result_count(call->db, call->function, &call->result_count));
+    LODE_TRY(check_outputs(call, wanted));
+    call->results = calloc(call->result_count, sizeof *call->results);
+    if (call->results == NULL) {
+        return lode_fail_with(LODE_ENOMEM, "no memory for %zu results", call->result_count);
+    }
+    lode_err err = resolve_arguments(call, wanted);
+    if (err == LODE_OK) {
+        err = lode_call(call->db, call->function, args, &how, call->results);
+    }
+    for (size_t i = 0; i < wanted->arg_count; i++) {
+        argument_drop(call->db, &wanted->args[i]);
+    }
+    return err;
+}
+
+static lode_err
+take_result(struct call *call, size_t i, int64_t deadline, const struct run_options *wanted,
+            json_t *list)
+{
+    lode_view view;
+    LODE_TRY(session_get(call->db, call->results[i], deadline, &view));
+    lode_err err = LODE_OK;
+    if (i < wanted->output_count) {
+        err = array_file_write(wanted->outputs[i], &view);
+    }
+    if (err == LODE_OK && wanted->json) {
+        json_array_append_new(list, result_json(&view));
+    } else if (err == LODE_OK) {
+        result_print(&view, stdout);
+    }
+    lode_release(&view);
+    return err;
+}
+
+static int
+take_results(struct call *call, const struct run_options *wanted)
+{
+    int64_t deadline = session_deadline(wanted->timeout_ms);
+    json_t *list = json_array();
+    int exit_code = EXIT_OK;
+    for (size_t i = 0; i < call->result_count && exit_code == EXIT_OK; i++) {
+        lode_err err = take_result(call, i, deadline, wanted, list);
+        if (err != LODE_OK) {
+            exit_code = session_failed("run", call->db, call->results[i], err, call->function);
+        }
+    }
+    if (wanted->json && exit_code == EXIT_OK) {
+        json_t *document = json_pack("{s:s, s:s, s:O}", "schema", "lode.run/1", "function",
+                                     call->function, "results", list);
+        json_dumpf(document, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(17));
+        putchar('\n');
+        json_decref(document);
+    }
+    json_decref(list);
+    return exit_code;
+}
+
+static int
+run_call(struct call *call, const struct run_options *wanted)
+{
+    lode_id none = {0};
+    lode_err err = session_open(&wanted->session, &call->db);
+    if (err != LODE_OK) {
+        return command_failed("run", err);
+    }
+    session_catch_interrupts();
+    err = submit(call, wanted);
+    int exit_code = err == LODE_OK ? take_results(call, wanted)
+                                   : session_failed("run", call->db, none, err, wanted->function);
+    for (size_t i = 0; call->results != NULL && i < call->result_count; i++) {
+        if (exit_code == EXIT_INTERRUPTED && lode_cancel(call->db, call->results[i]) != LODE_OK) {
+            break;
+        }
+        lode_drop(call->db, call->results[i]);
+    }
+    lode_close(call->db);
+    free(call->results);
+    return exit_code;
+}
+
+/* "-3", "-.5", "-inf": getopt would take them for options. */
+static bool
+is_negative_number(const char *text)
+{
+    struct argument argument;
+    if (text[0] != '-') {
+        return false;
+    }
+    argument_parse(text, &argument);
+    return argument.kind == ARGUMENT_I64 || argument.kind == ARGUMENT_F64;
+}
+
+static char *
+marked(const char *text)
+{
+    size_t length = strlen(text);
+    char *copy = malloc(length + 2);
+    if (copy == NULL) {
+        abort();
+    }
+    copy[0] = NUMBER_MARK;
+    memcpy(copy + 1, text, length + 1);
+    return copy;
+}
+
+int
+command_run(int argc, char **argv)
+{
+    struct run_options wanted = {.timeout_ms = LODE_FOREVER};
+    struct call call = {0};
+    wanted.args = calloc((size_t)argc, sizeof *wanted.args);
+    wanted.outputs = calloc((size_t)argc, sizeof *wanted.outputs);
+    call.args = calloc((size_t)argc, sizeof *call.args);
+    if (wanted.args == NULL || wanted.outputs == NULL || call.args == NULL) {
+        return command_error("run", EXIT_FAILED, "out of memory");
+    }
+    for (int i = 1; i < argc; i++) {
+        if (is_negative_number(argv[i])) {
+            argv[i] = marked(argv[i]);
+        }
+    }
+    command_parse(&argp, argc, argv, &wanted);
+    int exit_code = run_call(&call, &wanted);
+    free(wanted.args);
+    free(wanted.outputs);
+    free(call.args);
+    return exit_code;
+}

@@ -1,0 +1,146 @@
+#include "tools/lode/session.h"
+
+#include "api/base/clock.h"
+#include "api/base/fail.h"
+#include "tools/cli/size.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+static const struct argp_option options[] = {
+    {"dir", 'd', "DIR", 0,
+     "use the cluster in this directory (default: the user's; where none runs, a private one)", 1},
+    {"num-cpus", 'c', "N", 0, "CPUs of a private cluster", 1},
+    {"capacity", 'm', "SIZE", 0, "room for objects in a private cluster, as 4G", 1},
+    {0},
+};
+
+static error_t
+parse_option(int key, char *arg, struct argp_state *state)
+{
+    struct session_options *wanted = state->input;
+    double cpus = 0;
+    switch (key) {
+    case 'd':
+        wanted->dir = arg;
+        return 0;
+    case 'c':
+        if (command_parse_cpus(arg, &cpus) != LODE_OK || cpus != (int32_t)cpus) {
+            argp_error(state, "--num-cpus: '%s' is not a whole number of CPUs", arg);
+        }
+        wanted->open.num_cpus = (int32_t)cpus;
+        return 0;
+    case 'm':
+        if (size_parse(arg, &wanted->open.capacity_bytes) != LODE_OK) {
+            argp_error(state, "--capacity: %s", lode_last_error());
+        }
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+const struct argp session_argp = {options, parse_option, 0, 0, 0, 0, 0};
+
+lode_err
+session_open(const struct session_options *wanted, lode **db_out)
+{
+    lode_open_options open = wanted->open;
+    open.struct_size = sizeof open;
+    return lode_open(wanted->dir, &open, db_out);
+}
+
+static volatile sig_atomic_t interrupted;
+
+static void
+on_interrupt(int signal)
+{
+    (void)signal;
+    interrupted = 1;
+}
+
+void
+session_catch_interrupts(void)
+{
+    struct sigaction action = {.sa_handler = on_interrupt, .sa_flags = SA_RESETHAND};
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+}
+
+bool
+session_interrupted(void)
+{
+    return interrupted != 0;
+}
+
+int64_t
+session_deadline(int64_t timeout_ms)
+{
+    return lode_deadline(timeout_ms);
+}
+
+lode_err
+session_get(lode *db, lode_id id, int64_t deadline, lode_view *view_out)
+{
+    enum { SLICE_MS = 200 };
+    for (;;) {
+        int64_t left_ms = lode_remaining_ms(deadline);
+        bool is_last = left_ms >= 0 && left_ms <= SLICE_MS;
+        lode_err err = lode_get(db, id, is_last ? left_ms : SLICE_MS, view_out);
+        if (err != LODE_ETIMEDOUT || is_last) {
+            return err;
+        }
+        if (session_interrupted()) {
+            return lode_fail_with(LODE_ECANCELLED, "interrupted");
+        }
+    }
+}
+
+static bool
+is_failure_of_task(lode_err err)
+{
+    return err == LODE_ETASK || err == LODE_ECRASHED || err == LODE_ECANCELLED ||
+           err == LODE_ELIBRARY;
+}
+
+static void
+print_failure(const char *command, const char *what, const lode_failure_info *failure)
+{
+    fprintf(stderr, "lode %s: %s: %s", command, what,
+            failure->message[0] != '\0' ? failure->message : lode_err_text(failure->code));
+    if (failure->pid != 0) {
+        fprintf(stderr, " (%s, pid %lld", failure->function, (long long)failure->pid);
+        if (failure->signal != 0) {
+            fprintf(stderr, ", signal %d %s", failure->signal, strsignal(failure->signal));
+        }
+        if (failure->attempt > 1) {
+            fprintf(stderr, ", attempt %d", failure->attempt);
+        }
+        fputc(')', stderr);
+    }
+    fputc('\n', stderr);
+    if (failure->backtrace[0] != '\0') {
+        fprintf(stderr, "%s\n", failure->backtrace);
+    }
+}
+
+int
+session_failed(const char *command, lode *db, lode_id id, lode_err err, const char *what)
+{
+    static lode_failure_info failure;
+    char sentence[LODE_FAIL_MAX];
+    snprintf(sentence, sizeof sentence, "%s", lode_last_error());
+    if (session_interrupted()) {
+        fprintf(stderr, "lode %s: interrupted\n", command);
+        return EXIT_INTERRUPTED;
+    }
+    if (is_failure_of_task(err) && !lode_id_is_zero(id) &&
+        lode_failure(db, id, &failure) == LODE_OK) {
+        print_failure(command, what, &failure);
+        return exit_code_of(err);
+    }
+    fprintf(stderr, "lode %s: %s: %s\n", command, what,
+            sentence[0] != '\0' ? sentence : lode_err_text(err));
+    return exit_code_of(err);
+}

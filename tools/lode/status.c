@@ -1,0 +1,123 @@
+#include "tools/lode/clusters.h"
+#include "tools/lode/command.h"
+#include "tools/lode/report.h"
+
+#include <jansson.h>
+#include <stdio.h>
+
+enum { OPTION_JSON = 0x100 };
+
+struct status_options {
+    const char *dir;
+    bool json;
+};
+
+static const struct argp_option options[] = {
+    {"dir", 'd', "DIR", 0, "directory of the cluster (default: $LODE_DIR, or the user's own)", 0},
+    {"json", OPTION_JSON, 0, 0, "print one JSON document", 0},
+    {0},
+};
+
+static error_t
+parse_option(int key, char *arg, struct argp_state *state)
+{
+    struct status_options *wanted = state->input;
+    switch (key) {
+    case 'd':
+        wanted->dir = arg;
+        return 0;
+    case OPTION_JSON:
+        wanted->json = true;
+        return 0;
+    case ARGP_KEY_ARG:
+        argp_error(state, "'%s' is one argument too many", arg);
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static const struct argp argp = {
+    options,
+    parse_option,
+    0,
+    "Show a cluster: health, resources, object store, demands, workers, recent failures. Without "
+    "--dir it is the default cluster, else the private one of the program that this command was "
+    "started from; else the private ones are listed."
+    "\vExit status: 0 all is up, or a list; 1 a part is down; 5 no cluster runs.",
+    0,
+    0,
+    0};
+
+static void
+dump(json_t *document)
+{
+    json_dumpf(document, stdout, JSON_INDENT(2));
+    putchar('\n');
+    json_decref(document);
+}
+
+static const char *
+name_of(const struct owner *owner, struct process *process)
+{
+    return process_read(owner->pid, process) ? process->name : "?";
+}
+
+static json_t *
+list_json(const struct cluster *list, size_t count)
+{
+    json_t *clusters = json_array();
+    struct process process;
+    for (size_t i = 0; i < count; i++) {
+        json_array_append_new(clusters, json_pack("{s:s, s:I, s:I, s:s}", "dir", list[i].dir,
+                                                  "supervisor_pid", (json_int_t)list[i].supervisor,
+                                                  "owner_pid", (json_int_t)list[i].owner.pid,
+                                                  "owner_name", name_of(&list[i].owner, &process)));
+    }
+    return json_pack("{s:s, s:o}", "schema", "lode.clusters/1", "clusters", clusters);
+}
+
+static int
+print_clusters(bool json)
+{
+    static struct cluster list[CLUSTERS_MAX];
+    struct process process;
+    if (!json) {
+        fprintf(stderr, "lode status: %s\n", lode_last_error());
+    }
+    size_t count = clusters_private(list, CLUSTERS_MAX);
+    if (json) {
+        dump(list_json(list, count));
+        return EXIT_OK;
+    }
+    for (size_t i = 0; i < count; i++) {
+        printf("%s  private, of %s (pid %d)\n", list[i].dir, name_of(&list[i].owner, &process),
+               (int)list[i].owner.pid);
+    }
+    return EXIT_OK;
+}
+
+int
+command_status(int argc, char **argv)
+{
+    struct status_options wanted = {0};
+    struct cluster cluster;
+    struct report report;
+    command_parse(&argp, argc, argv, &wanted);
+    lode_err err = clusters_find(wanted.dir, &cluster);
+    if (err == LODE_ENOTFOUND) {
+        return print_clusters(wanted.json);
+    }
+    if (err != LODE_OK) {
+        return command_failed("status", err);
+    }
+    report_gather(&cluster, &report);
+    if (wanted.json) {
+        dump(report_json(&report));
+    } else {
+        report_print(&report, stdout);
+    }
+    int exit_code = report_is_healthy(&report) ? EXIT_OK : EXIT_FAILED;
+    report_fini(&report);
+    return exit_code;
+}

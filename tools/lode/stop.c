@@ -1,0 +1,171 @@
+#include "tools/lode/command.h"
+
+#include "api/base/clock.h"
+#include "api/base/paths.h"
+#include "tools/lode/lockfile.h"
+#include "tools/lode/processes.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/pidfd.h>
+#include <unistd.h>
+
+enum { OPTION_JSON = 0x100, CHILDREN_MAX = 4200 };
+
+struct stop_options {
+    const char *dir;
+    int64_t timeout_ms;
+    bool json;
+};
+
+static const struct argp_option options[] = {
+    {"dir", 'd', "DIR", 0, "directory of the cluster (default: $LODE_DIR, or the user's own)", 0},
+    {"timeout", 't', "SECONDS", 0, "how long to wait for its end (default 30)", 0},
+    {"json", OPTION_JSON, 0, 0, "print one JSON document", 0},
+    {0},
+};
+
+static error_t
+parse_option(int key, char *arg, struct argp_state *state)
+{
+    struct stop_options *wanted = state->input;
+    switch (key) {
+    case 'd':
+        wanted->dir = arg;
+        return 0;
+    case 't':
+        if (command_parse_seconds(arg, &wanted->timeout_ms) != LODE_OK) {
+            argp_error(state, "--timeout: %s", lode_last_error());
+        }
+        return 0;
+    case OPTION_JSON:
+        wanted->json = true;
+        return 0;
+    case ARGP_KEY_ARG:
+        argp_error(state, "'%s' is one argument too many", arg);
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static const struct argp argp = {
+    options,
+    parse_option,
+    0,
+    "Stop a cluster in order: the scheduler, its workers, the store; and wait until it has ended "
+    "and left nothing."
+    "\vExit status: 0 it has ended, 4 not in time, 5 none runs there, 8 it is another user's.",
+    0,
+    0,
+    0};
+
+/* What ends with the supervisor, as seen just before. */
+struct stopped {
+    pid_t supervisor, store, scheduler;
+    size_t workers;
+};
+
+static void
+look(pid_t supervisor, struct stopped *stopped_out)
+{
+    static struct process children[CHILDREN_MAX];
+    size_t count = processes_of(supervisor, children, CHILDREN_MAX);
+    *stopped_out = (struct stopped){.supervisor = supervisor};
+    for (size_t i = 0; i < count && i < CHILDREN_MAX; i++) {
+        if (strcmp(children[i].name, "lode-store") == 0) {
+            stopped_out->store = children[i].pid;
+        } else if (strcmp(children[i].name, "lode-scheduler") == 0) {
+            stopped_out->scheduler = children[i].pid;
+        } else if (strcmp(children[i].name, "lode-worker") == 0) {
+            stopped_out->workers++;
+        }
+    }
+}
+
+/* A pidfd becomes readable when its process has ended. */
+static bool
+wait_end(int pidfd, int64_t timeout_ms)
+{
+    int64_t deadline = lode_deadline(timeout_ms);
+    struct pollfd end = {.fd = pidfd, .events = POLLIN};
+    for (;;) {
+        int64_t left_ms = lode_remaining_ms(deadline);
+        int ready = poll(&end, 1, left_ms > 1 << 30 ? 1 << 30 : (int)left_ms);
+        if (ready > 0) {
+            return true;
+        }
+        if (ready == 0 && lode_remaining_ms(deadline) == 0) {
+            return false;
+        }
+    }
+}
+
+static void
+print_stopped(const char *dir, const struct stopped *s, int64_t ns, bool json)
+{
+    if (json) {
+        json_t *document =
+            json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I}", "schema", "lode.stop/1", "dir", dir,
+                      "supervisor_pid", (json_int_t)s->supervisor, "store_pid",
+                      (json_int_t)s->store, "scheduler_pid", (json_int_t)s->scheduler, "workers",
+                      (json_int_t)s->workers, "stop_ns", (json_int_t)ns);
+        json_dumpf(document, stdout, JSON_INDENT(2));
+        putchar('\n');
+        json_decref(document);
+        return;
+    }
+    printf("stopped the cluster in %s: supervisor (pid %d)", dir, (int)s->supervisor);
+    if (s->store != 0) {
+        printf(", store (pid %d)", (int)s->store);
+    }
+    if (s->scheduler != 0) {
+        printf(", scheduler (pid %d)", (int)s->scheduler);
+    }
+    printf(", %zu worker%s\n", s->workers, s->workers == 1 ? "" : "s");
+}
+
+static int
+stop_holder(const char *dir, pid_t supervisor, int pidfd, const struct stop_options *wanted)
+{
+    struct stopped stopped;
+    int64_t began = lode_now_ns();
+    look(supervisor, &stopped);
+    if (pidfd_send_signal(pidfd, SIGTERM, NULL, 0) != 0 && errno != ESRCH) {
+        return command_error("stop", errno == EPERM ? EXIT_DENIED : EXIT_FAILED,
+                             "cannot signal the supervisor (pid %d): %s", (int)supervisor,
+                             strerror(errno));
+    }
+    if (!wait_end(pidfd, wanted->timeout_ms)) {
+        return command_error("stop", EXIT_TIMEOUT,
+                             "the cluster in '%s' has not ended after %g s; its supervisor is pid "
+                             "%d; a second `lode stop` ends it at once",
+                             dir, (double)wanted->timeout_ms / 1000, (int)supervisor);
+    }
+    print_stopped(dir, &stopped, lode_now_ns() - began, wanted->json);
+    return EXIT_OK;
+}
+
+int
+command_stop(int argc, char **argv)
+{
+    struct stop_options wanted = {.timeout_ms = 30000};
+    struct lode_paths paths;
+    pid_t supervisor = 0;
+    int pidfd = -1;
+    command_parse(&argp, argc, argv, &wanted);
+    lode_err err = lode_paths_resolve(wanted.dir, &paths);
+    if (err == LODE_OK) {
+        err = lockfile_holder(paths.dir, &supervisor, &pidfd);
+    }
+    if (err != LODE_OK) {
+        return command_failed("stop", err);
+    }
+    int exit_code = stop_holder(paths.dir, supervisor, pidfd, &wanted);
+    close(pidfd);
+    return exit_code;
+}
