@@ -155,7 +155,8 @@ crash(lode_task *task)
 {
     (void)task;
     no_core();
-    *(volatile int *)64 = 1;
+    volatile int *volatile nowhere = NULL;
+    *nowhere = 1;
     return LODE_OK;
 }
 
