@@ -106,22 +106,39 @@ credit_start(struct store *store, struct session *session)
     credit_refill(store, session, false);
 }
 
+/* Whoever waits for ring room or credit looks again. */
 static void
-wake(struct store *store, const struct session *session, bool may_wait)
+change(struct store *store, const struct session *session)
 {
     struct lode_session_row *row = &store->table.rows[session->row];
     atomic_fetch_add_explicit(&row->credit_wake, 1, memory_order_release);
-    if (may_wait) {
-        lode_futex_wake_all(&row->credit_wake);
-    }
+}
+
+static void
+wake(struct store *store, struct session *session)
+{
+    change(store, session);
+    lode_futex_wake_all(&store->table.rows[session->row].credit_wake);
+    session->pressure = false;
 }
 
 /*
- * The client waits only if its record did not fit the ring, or its credit did not suffice. Both can
- * be seen from here, so that most drains cost no system call.
+ * True if, at some time since the drain began, a thread of the client can have found too little
+ * room or credit. It publishes its tail, fences and reads the head; here the head is published
+ * before the tail is read again: so either it saw the new head, or its tail is seen here.
  */
+static bool
+may_have_waited(const struct session *session, uint64_t start, bool low)
+{
+    const struct lode_session_header *header = (const struct lode_session_header *)session->file;
+    atomic_thread_fence(memory_order_seq_cst);
+    uint64_t tail = atomic_load_explicit(&header->ring_tail, memory_order_relaxed);
+    return low || tail != session->ring_head ||
+           tail - start + 2 * LODE_RECORD_MAX > session->ring_bytes;
+}
+
 void
-credit_after_drain(struct store *store, struct session *session, uint64_t drained_bytes,
+credit_after_drain(struct store *store, struct session *session, uint64_t start,
                    uint64_t pages_before, uint64_t entries_before)
 {
     struct lode_session_row *row = &store->table.rows[session->row];
@@ -131,14 +148,32 @@ credit_after_drain(struct store *store, struct session *session, uint64_t draine
     uint64_t entries_spent = session->entries_used - entries_before;
     bool pressed = (pages_spent > 0 && pages_left < session->pages_target / 2) ||
                    (entries_spent > 0 && entries_left < session->entries_target / 2);
-    bool ring_full = drained_bytes + 2 * LODE_RECORD_MAX > session->ring_bytes;
     bool low = pages_left < PRESSED_PAGES || entries_left < PRESSED_ENTRIES;
     /* [index.h 5] the position before the credit: who sees the credit sees the room too. */
     atomic_store_explicit(&row->ring_head, session->ring_head, memory_order_release);
     if (pages_spent > 0 || entries_spent > 0 || session->starved) {
         credit_refill(store, session, pressed);
     }
-    wake(store, session, ring_full || (low && session->rang));
+    session->pressure |= may_have_waited(session, start, low);
+    change(store, session);
+}
+
+/*
+ * Who waits has rung before, so only the answer to a doorbell wakes: either the word changed before
+ * he slept, or the doorbell comes after it. Without pressure nobody can have waited, and the system
+ * call is saved.
+ */
+void
+credit_rang(struct store *store, struct session *session, bool drained_nothing)
+{
+    if (drained_nothing || session->starved) {
+        /* Nothing was in the ring, and yet it rings: a record may want more than the target. */
+        credit_refill(store, session, drained_nothing);
+    }
+    session->rang = session->starved;
+    if (session->pressure || drained_nothing) {
+        wake(store, session);
+    }
 }
 
 void
@@ -152,24 +187,8 @@ credit_feed(struct store *store)
         }
         credit_refill(store, session, false);
         if (session->pages_granted != pages || session->entries_granted != entries) {
-            wake(store, session, true);
+            wake(store, session);
         }
-    }
-}
-
-void
-credit_rang(struct store *store, struct session *session, bool drained_nothing)
-{
-    uint64_t pages = session->pages_granted, entries = session->entries_granted;
-    if (!drained_nothing && !session->starved) {
-        session->rang = false;
-        return;
-    }
-    /* It rings, and nothing was in the ring: a record waits for more credit than there is. */
-    credit_refill(store, session, drained_nothing);
-    session->rang = session->starved;
-    if (session->pages_granted != pages || session->entries_granted != entries) {
-        wake(store, session, true);
     }
 }
 

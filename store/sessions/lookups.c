@@ -40,7 +40,7 @@ handle_wait(struct store *store, struct session *session, const void *packet, co
             size_t rest_size)
 {
     const struct lode_msg_lookup *msg = packet;
-    enum lode_found status;
+    enum lode_found status = LODE_FOUND_PENDING;
     uint32_t entry = 0;
     (void)rest;
     (void)rest_size;

@@ -47,7 +47,6 @@ handle_doorbell(struct store *store, struct session *session)
 {
     uint64_t head = session->ring_head;
     store->counts.doorbells++;
-    session->rang = true;
     ring_drain(store, session);
     if (!session->cut) {
         credit_rang(store, session, session->ring_head == head);

@@ -141,7 +141,7 @@ handle_list(struct store *store, struct session *session, const void *packet, co
     (void)rest;
     (void)rest_size;
     if (msg->cursor == 0) {
-        store_drain_all(store);
+        freeing_reclaim(store);
     }
     stop = at > end || stop > end ? end : stop;
     for (; at < stop && count < INFO_MAX; at++) {
@@ -173,13 +173,12 @@ handle_stats(struct store *store, struct session *session, const void *packet, c
     const struct lode_msg_head *msg = packet;
     const uint64_t *states = store->table.state_count;
     struct arena_stats arena;
-    struct lode_msg_stats reply = {.head = {.type = LODE_MSG_STATS_ARE, .tag = msg->tag},
-                                   .stats = store->counts};
+    struct lode_msg_stats reply = {.head = {.type = LODE_MSG_STATS_ARE, .tag = msg->tag}};
     lode_store_stats *stats = &reply.stats;
     (void)rest;
     (void)rest_size;
-    store_drain_all(store);
-    stats->ring_records = store->counts.ring_records;
+    freeing_reclaim(store); /* what was dropped is not counted */
+    *stats = store->counts;
     arena_stats(store->arena, &arena);
     stats->capacity_bytes = arena.capacity_bytes;
     stats->used_bytes = arena.used_bytes;

@@ -263,7 +263,7 @@ ring_drain(struct store *store, struct session *session)
         }
     }
     session->ring_head = head;
-    credit_after_drain(store, session, head - start, pages, entries);
+    credit_after_drain(store, session, start, pages, entries);
 }
 
 void

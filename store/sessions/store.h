@@ -53,8 +53,9 @@ struct session {
     /* Credit: granted - used is what the arena and the table hold in reserve for it. */
     uint64_t pages_granted, pages_used, pages_target;
     uint64_t entries_granted, entries_used, entries_target;
-    bool starved; /* got less credit than its target */
-    bool rang;    /* and has rung since it was last whole: its client may be waiting for credit */
+    bool starved;  /* got less credit than its target */
+    bool rang;     /* and its client rang: it may be waiting for credit */
+    bool pressure; /* a thread of the client can have found too little room or credit */
 
     uint32_t own_first;   /* entries of this session's ids, by own_next */
     uint32_t draft_first; /* unsealed objects that it makes, by link_next */
