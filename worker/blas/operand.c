@@ -81,8 +81,7 @@ static lode_err
 count_for_blas(int64_t elements, int *count_out)
 {
     if (elements < 0 || elements > INT_MAX) {
-        return LODE_ELIMIT; split it",
-                              (long long)elements, INT_MAX);
+        return LODE_ELIMIT;
     }
     *count_out = (int)elements;
     return LODE_OK;
