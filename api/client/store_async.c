@@ -94,7 +94,9 @@ say_hello(struct lode_store_async *async)
             close(fds[i]); /* the index: this session reads no objects */
         }
     }
-    async->session = welcome.session;
+    if (err == LODE_OK) {
+        async->session = welcome.session;
+    }
     return err;
 }
 
