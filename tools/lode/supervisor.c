@@ -76,7 +76,7 @@ supervisor_fail(struct supervisor *s, const char *format, ...)
 static bool
 scheduler_is_cleared(struct supervisor *s, int64_t grace_ms)
 {
-    daemon_stop(&s->scheduler, grace_ms);
+    service_stop(&s->scheduler, grace_ms);
     if (s->scheduler.pid == 0 || s->options->is_private) {
         workers_kill_all(&s->workers);
     }
@@ -89,12 +89,12 @@ advance_stop(struct supervisor *s)
     int64_t grace_ms = s->options->is_private ? GRACE_PRIVATE_MS : GRACE_MS;
     if (s->options->is_private) {
         /* Its only user is gone: no need to go one by one. */
-        daemon_stop(&s->store, grace_ms);
+        service_stop(&s->store, grace_ms);
     }
     if (!scheduler_is_cleared(s, grace_ms)) {
         return;
     }
-    daemon_stop(&s->store, grace_ms);
+    service_stop(&s->store, grace_ms);
     if (s->store.pid != 0) {
         return;
     }
@@ -108,15 +108,15 @@ advance_stop(struct supervisor *s)
 
 /* A daemon that could not even be started again is tried later. */
 static void
-start_later(struct supervisor *s, struct daemon *daemon)
+start_later(struct supervisor *s, struct service *service)
 {
     if (!s->was_up) {
         supervisor_fail(s, "%s", lode_last_error());
         return;
     }
     lode_log("SUPERVISOR-NOT-STARTED", "%s", lode_last_error());
-    daemon_reaped(daemon, 0, lode_now_ns());
-    s->wake_at = daemon->start_at;
+    service_reaped(service, 0, lode_now_ns());
+    s->wake_at = service->start_at;
 }
 
 static void
@@ -169,16 +169,16 @@ advance_run(struct supervisor *s)
 static void
 judge_losses(struct supervisor *s)
 {
-    struct daemon *lost = s->store.pid == 0 && s->store.lost           ? &s->store
-                          : s->scheduler.pid == 0 && s->scheduler.lost ? &s->scheduler
-                                                                       : NULL;
+    struct service *lost = s->store.pid == 0 && s->store.lost           ? &s->store
+                           : s->scheduler.pid == 0 && s->scheduler.lost ? &s->scheduler
+                                                                        : NULL;
     char end[80];
     if (lost == NULL || s->stopping) {
         return;
     }
     if (!s->was_up) {
         supervisor_fail(s, "%s %s while it was starting; its own message says why", lost->name,
-                        daemon_describe_end(lost->status, end, sizeof end));
+                        service_describe_end(lost->status, end, sizeof end));
     } else if (lost == &s->store && s->options->is_private) {
         s->failed = true;
         supervisor_stop(s);
@@ -190,8 +190,8 @@ advance(struct supervisor *s)
 {
     int64_t now = lode_now_ns();
     s->wake_at = LODE_NEVER;
-    daemon_enforce(&s->store, now);
-    daemon_enforce(&s->scheduler, now);
+    service_enforce(&s->store, now);
+    service_enforce(&s->scheduler, now);
     judge_losses(s);
     if (!s->stopping) {
         if (!s->was_up && s->store.ready && s->scheduler.ready) {
@@ -267,8 +267,8 @@ supervisor_run(const struct supervisor_options *options)
                            .scheduler_fd = -1,
                            .program_fd = options->lifeline_fd,
                            .ready_fd = options->ready_fd};
-    daemon_init(&s.store, "lode-store");
-    daemon_init(&s.scheduler, "lode-scheduler");
+    service_init(&s.store, "lode-store");
+    service_init(&s.scheduler, "lode-scheduler");
     lode_err err = supervisor_open(&s);
     if (err != LODE_OK) {
         supervisor_fail(&s, "%s", lode_last_error());

@@ -124,15 +124,15 @@ supervisor_report(struct supervisor *s)
 /* ---- signals and ends --------------------------------------------------------------------- */
 
 static void
-note_daemon_end(struct supervisor *s, struct daemon *daemon, int status)
+note_daemon_end(struct supervisor *s, struct service *service, int status)
 {
     char end[80];
-    pid_t pid = daemon->pid;
-    daemon_reaped(daemon, status, lode_now_ns());
-    if (daemon->lost) {
-        lode_log(daemon == &s->store ? "SUPERVISOR-STORE-LOST" : "SUPERVISOR-SCHEDULER-LOST",
-                 "%s (pid %d) %s", daemon->name, (int)pid,
-                 daemon_describe_end(status, end, sizeof end));
+    pid_t pid = service->pid;
+    service_reaped(service, status, lode_now_ns());
+    if (service->lost) {
+        lode_log(service == &s->store ? "SUPERVISOR-STORE-LOST" : "SUPERVISOR-SCHEDULER-LOST",
+                 "%s (pid %d) %s", service->name, (int)pid,
+                 service_describe_end(status, end, sizeof end));
     }
 }
 
@@ -204,7 +204,7 @@ static void
 take_store_ready(struct supervisor *s)
 {
     struct lode_supervisor_packet packet = {.type = LODE_SUPERVISOR_STORE_READY};
-    if (!daemon_read_ready(&s->store) || s->scheduler_fd < 0) {
+    if (!service_read_ready(&s->store) || s->scheduler_fd < 0) {
         return;
     }
     lode_err err = lode_socket_send(s->scheduler_fd, &packet, sizeof packet, NULL, 0, NULL, 0);
@@ -241,7 +241,7 @@ supervisor_take_event(struct supervisor *s, enum supervisor_event event)
         break;
     case SUPERVISOR_SCHEDULER_READY:
         if (s->scheduler.ready_fd >= 0) {
-            daemon_read_ready(&s->scheduler);
+            service_read_ready(&s->scheduler);
         }
         break;
     }

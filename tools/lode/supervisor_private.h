@@ -3,14 +3,14 @@
 #define LODE_TOOLS_SUPERVISOR_PRIVATE_H
 
 #include "api/base/paths.h"
-#include "tools/lode/daemon.h"
+#include "tools/lode/service.h"
 #include "tools/lode/supervisor.h"
 #include "tools/lode/workers.h"
 
 struct supervisor {
     const struct supervisor_options *options;
     struct lode_paths paths;
-    struct daemon store, scheduler;
+    struct service store, scheduler;
     struct workers workers;
     int epoll, signals, timer;
     int lock;            /* supervisor.lock */

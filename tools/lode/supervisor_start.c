@@ -126,14 +126,14 @@ supervisor_close(struct supervisor *s)
 }
 
 static lode_err
-start_daemon(struct supervisor *s, struct daemon *daemon, const char *program,
+start_daemon(struct supervisor *s, struct service *service, const char *program,
              const char *const *argv, char *ready_text, const int *pass, size_t pass_count,
              enum supervisor_event event)
 {
-    LODE_TRY(daemon_start(daemon, program, argv, ready_text, pass, pass_count));
-    lode_err err = supervisor_watch(s, daemon->ready_fd, event);
+    LODE_TRY(service_start(service, program, argv, ready_text, pass, pass_count));
+    lode_err err = supervisor_watch(s, service->ready_fd, event);
     if (err != LODE_OK) {
-        kill(daemon->pid, SIGKILL);
+        kill(service->pid, SIGKILL);
     }
     return err;
 }

@@ -208,8 +208,10 @@ tell_spawned(struct worker *worker, int scheduler_fd)
 static lode_err
 tell_exited(struct worker *worker, int scheduler_fd)
 {
-    struct lode_supervisor_packet packet = {
-        .type = LODE_SUPERVISOR_EXITED, .worker = worker->number, .status = worker->status};
+    struct lode_supervisor_packet packet = {.type = LODE_SUPERVISOR_EXITED,
+                                            .worker = worker->number,
+                                            .pid = worker->pid,
+                                            .status = worker->status};
     return lode_socket_send(scheduler_fd, &packet, sizeof packet, NULL, 0, NULL, 0);
 }
 

@@ -18,7 +18,7 @@
 #include <unistd.h>
 
 /* A worker that says with what it was started, and then waits for the end of its lifeline. */
-static const char script[] = "#!/bin/sh\n"
+static const char script[] = "#!/bin/bash\n"
                              "echo \"$@\"\n"
                              "echo oom $(cat /proc/self/oom_score_adj) >&2\n"
                              "eval \"read nothing <&$8\"\n";
@@ -204,7 +204,7 @@ Test(workers, one_that_ended_before_it_was_told_is_told_in_order)
 Test(workers, what_a_worker_has_started_in_its_group_ends_with_it)
 {
     FILE *file = fopen(program, "w");
-    fputs("#!/bin/sh\nsleep 1000 &\necho $!\neval \"read nothing <&$8\"\n", file);
+    fputs("#!/bin/bash\nsleep 1000 &\necho $!\neval \"read nothing <&$8\"\n", file);
     fclose(file);
     char text[64];
     spawn(1);

@@ -1,21 +1,21 @@
 /*
- * daemon.h: one of the two daemons, as its supervisor sees it.
+ * service.h: one of the two daemons (lode-store, lode-scheduler), as its supervisor sees it.
  *
- *   DOWN ──daemon_start()──▶ STARTING ──its byte on the ready pipe──▶ UP
- *    ▲                          │ daemon_stop()                        │ daemon_stop()
+ *   DOWN ──service_start()──▶ STARTING ──its byte on the ready pipe──▶ UP
+ *    ▲                          │ service_stop()                        │ service_stop()
  *    │                          ▼                                      ▼
- *    └──daemon_reaped()────── (told to end: SIGTERM; SIGKILL when its time is up)
+ *    └──service_reaped()────── (told to end: SIGTERM; SIGKILL when its time is up)
  *
  * A daemon that ends unasked may be started again after a back-off: 100 ms, doubled up to 10 s, and
  * anew once one has been up for 10 s. Not thread-safe; nothing blocks.
  */
-#ifndef LODE_TOOLS_DAEMON_H
-#define LODE_TOOLS_DAEMON_H
+#ifndef LODE_TOOLS_SERVICE_H
+#define LODE_TOOLS_SERVICE_H
 
 #include <lode/error.h>
 #include <sys/types.h>
 
-struct daemon {
+struct service {
     const char *name;  /* "lode-store" */
     pid_t pid;         /* 0: down */
     int ready_fd;      /* -1: its start is over */
@@ -29,7 +29,7 @@ struct daemon {
     int64_t deadline;  /* then it is killed; LODE_NEVER: none */
 };
 
-void daemon_init(struct daemon *daemon, const char *name);
+void service_init(struct service *service, const char *name);
 
 /*
  * Starts `program`; argv[0] is the name, and the number of the ready pipe is written into
@@ -39,23 +39,23 @@ void daemon_init(struct daemon *daemon, const char *name);
  *
  * Errors  as spawn_program()
  */
-LODE_MUST_CHECK lode_err daemon_start(struct daemon *daemon, const char *program,
-                                      const char *const *argv, char *ready_text, const int *pass,
-                                      size_t pass_count);
+LODE_MUST_CHECK lode_err service_start(struct service *service, const char *program,
+                                       const char *const *argv, char *ready_text, const int *pass,
+                                       size_t pass_count);
 
 /* Reads the ready pipe. True if the daemon came up just now; one that closes it unready is killed. */
-bool daemon_read_ready(struct daemon *daemon);
+bool service_read_ready(struct service *service);
 
 /* Tells it to end, and kills it when `grace_ms` are over. Down, or told already: nothing. */
-void daemon_stop(struct daemon *daemon, int64_t grace_ms);
+void service_stop(struct service *service, int64_t grace_ms);
 
 /* Kills it if its deadline has passed. */
-void daemon_enforce(struct daemon *daemon, int64_t now_ns);
+void service_enforce(struct service *service, int64_t now_ns);
 
 /* Its end was reaped. */
-void daemon_reaped(struct daemon *daemon, int status, int64_t now_ns);
+void service_reaped(struct service *service, int status, int64_t now_ns);
 
 /* "was killed by signal 9 (Killed)", "exited with status 1". Writes into text_out, returns it. */
-const char *daemon_describe_end(int status, char *text_out, size_t room);
+const char *service_describe_end(int status, char *text_out, size_t room);
 
 #endif

@@ -1,5 +1,5 @@
 /* A daemon's start, its end, and when it may start again; the daemon is a script. */
-#include "tools/lode/daemon.h"
+#include "tools/lode/service.h"
 
 #include "api/base/clock.h"
 
@@ -15,16 +15,16 @@
 
 #define SECOND INT64_C(1000000000)
 
-static char dir[] = "/tmp/lode-daemon-XXXXXX";
+static char dir[] = "/tmp/lode-service-XXXXXX";
 static char program[64];
-static struct daemon one;
+static struct service one;
 
 static void
 setup(void)
 {
     cr_assert_not_null(mkdtemp(dir));
     snprintf(program, sizeof program, "%s/lode-store", dir);
-    daemon_init(&one, "lode-store");
+    service_init(&one, "lode-store");
 }
 
 static void
@@ -32,7 +32,7 @@ reap(int64_t now_ns)
 {
     int status = 0;
     cr_assert_eq(waitpid(one.pid, &status, 0), one.pid);
-    daemon_reaped(&one, status, now_ns);
+    service_reaped(&one, status, now_ns);
 }
 
 static void
@@ -46,7 +46,7 @@ teardown(void)
     rmdir(dir);
 }
 
-TestSuite(daemon, .init = setup, .fini = teardown);
+TestSuite(service, .init = setup, .fini = teardown);
 
 static void
 write_program(const char *text)
@@ -62,7 +62,7 @@ start(void)
 {
     char ready[16];
     const char *argv[] = {"lode-store", ready, NULL};
-    return daemon_start(&one, program, argv, ready, NULL, 0);
+    return service_start(&one, program, argv, ready, NULL, 0);
 }
 
 static bool
@@ -70,14 +70,14 @@ comes_up(void)
 {
     struct pollfd ready = {.fd = one.ready_fd, .events = POLLIN};
     cr_assert_eq(poll(&ready, 1, 20000), 1);
-    return daemon_read_ready(&one);
+    return service_read_ready(&one);
 }
 
 static const char obedient[] =
-    "#!/bin/sh\ntrap 'exit 0' TERM\necho -n + >&$1\neval \"exec $1>&-\"\n"
+    "#!/bin/bash\ntrap 'exit 0' TERM\necho -n + >&$1\neval \"exec $1>&-\"\n"
     "while :; do sleep 1 & wait; done\n";
 
-Test(daemon, is_up_once_it_says_so)
+Test(service, is_up_once_it_says_so)
 {
     write_program(obedient);
     cr_assert_eq(start(), LODE_OK, "%s", lode_last_error());
@@ -89,12 +89,12 @@ Test(daemon, is_up_once_it_says_so)
     cr_assert_eq(one.ready_fd, -1);
 }
 
-Test(daemon, that_is_told_to_end_is_not_lost)
+Test(service, that_is_told_to_end_is_not_lost)
 {
     write_program(obedient);
     cr_assert_eq(start(), LODE_OK);
     cr_assert(comes_up());
-    daemon_stop(&one, 20000);
+    service_stop(&one, 20000);
     reap(lode_now_ns());
     cr_assert(WIFEXITED(one.status) && WEXITSTATUS(one.status) == 0);
     cr_assert_not(one.lost);
@@ -102,22 +102,22 @@ Test(daemon, that_is_told_to_end_is_not_lost)
     cr_assert_eq(one.pid, 0);
 }
 
-Test(daemon, that_does_not_end_is_killed_when_its_time_is_up)
+Test(service, that_does_not_end_is_killed_when_its_time_is_up)
 {
-    write_program("#!/bin/sh\ntrap '' TERM\necho -n + >&$1\nwhile :; do sleep 1; done\n");
+    write_program("#!/bin/bash\ntrap '' TERM\necho -n + >&$1\nwhile :; do sleep 1; done\n");
     cr_assert_eq(start(), LODE_OK);
     cr_assert(comes_up());
-    daemon_stop(&one, 1000);
-    daemon_enforce(&one, one.deadline - 1);
+    service_stop(&one, 1000);
+    service_enforce(&one, one.deadline - 1);
     cr_assert_neq(one.deadline, LODE_NEVER, "killed too early");
-    daemon_enforce(&one, one.deadline);
+    service_enforce(&one, one.deadline);
     reap(lode_now_ns());
     cr_assert(WIFSIGNALED(one.status) && WTERMSIG(one.status) == SIGKILL);
 }
 
-Test(daemon, that_ends_before_it_is_up_is_lost)
+Test(service, that_ends_before_it_is_up_is_lost)
 {
-    write_program("#!/bin/sh\nexit 3\n");
+    write_program("#!/bin/bash\nexit 3\n");
     cr_assert_eq(start(), LODE_OK);
     cr_assert_not(comes_up());
     reap(lode_now_ns());
@@ -125,16 +125,16 @@ Test(daemon, that_ends_before_it_is_up_is_lost)
     cr_assert_eq(one.failures, 1);
 }
 
-Test(daemon, that_closes_its_ready_pipe_unready_is_killed)
+Test(service, that_closes_its_ready_pipe_unready_is_killed)
 {
-    write_program("#!/bin/sh\neval \"exec $1>&-\"\nwhile :; do sleep 1; done\n");
+    write_program("#!/bin/bash\neval \"exec $1>&-\"\nwhile :; do sleep 1; done\n");
     cr_assert_eq(start(), LODE_OK);
     cr_assert_not(comes_up());
     reap(lode_now_ns());
     cr_assert(WIFSIGNALED(one.status));
 }
 
-Test(daemon, that_is_not_there_is_an_error_with_its_path)
+Test(service, that_is_not_there_is_an_error_with_its_path)
 {
     cr_assert_eq(start(), LODE_ENOTFOUND);
     cr_assert_not_null(strstr(lode_last_error(), program));
@@ -146,14 +146,14 @@ Test(daemon, that_is_not_there_is_an_error_with_its_path)
 static int64_t
 backoff_after(unsigned failures)
 {
-    daemon_init(&one, "lode-store");
+    service_init(&one, "lode-store");
     for (unsigned i = 0; i < failures; i++) {
-        daemon_reaped(&one, 9, 5 * SECOND);
+        service_reaped(&one, 9, 5 * SECOND);
     }
     return one.start_at - 5 * SECOND;
 }
 
-Test(daemon, waits_twice_as_long_after_each_loss_up_to_10_s)
+Test(service, waits_twice_as_long_after_each_loss_up_to_10_s)
 {
     cr_assert_eq(backoff_after(1), SECOND / 10);
     cr_assert_eq(backoff_after(2), SECOND / 5);
@@ -162,20 +162,20 @@ Test(daemon, waits_twice_as_long_after_each_loss_up_to_10_s)
     cr_assert_eq(backoff_after(1000), 10 * SECOND);
 }
 
-Test(daemon, that_was_up_for_10_s_starts_again_soon)
+Test(service, that_was_up_for_10_s_starts_again_soon)
 {
     for (int i = 0; i < 20; i++) {
-        daemon_reaped(&one, 9, SECOND);
+        service_reaped(&one, 9, SECOND);
     }
     one.ready = true;
     one.ready_ns = SECOND;
-    daemon_reaped(&one, 9, 11 * SECOND);
+    service_reaped(&one, 9, 11 * SECOND);
     cr_assert_eq(one.start_at, 11 * SECOND + SECOND / 10);
 }
 
-Test(daemon, ends_are_described_for_people)
+Test(service, ends_are_described_for_people)
 {
     char text[80];
-    cr_assert_str_eq(daemon_describe_end(9, text, sizeof text), "was killed by signal 9 (Killed)");
-    cr_assert_str_eq(daemon_describe_end(3 << 8, text, sizeof text), "exited with status 3");
+    cr_assert_str_eq(service_describe_end(9, text, sizeof text), "was killed by signal 9 (Killed)");
+    cr_assert_str_eq(service_describe_end(3 << 8, text, sizeof text), "exited with status 3");
 }

@@ -1,4 +1,4 @@
-#include "tools/lode/daemon.h"
+#include "tools/lode/service.h"
 
 #include "api/base/clock.h"
 #include "api/base/fail.h"
@@ -21,12 +21,12 @@ static const int64_t BACKOFF_FIRST_NS = 100 * MS;
 static const int64_t BACKOFF_MOST_NS = 10000 * MS;
 
 void
-daemon_init(struct daemon *daemon, const char *name)
+service_init(struct service *service, const char *name)
 {
-    memset(daemon, 0, sizeof *daemon);
-    daemon->name = name;
-    daemon->ready_fd = -1;
-    daemon->deadline = LODE_NEVER;
+    memset(service, 0, sizeof *service);
+    service->name = name;
+    service->ready_fd = -1;
+    service->deadline = LODE_NEVER;
 }
 
 static lode_err
@@ -45,8 +45,8 @@ make_ready_pipe(int ends[2])
 }
 
 lode_err
-daemon_start(struct daemon *daemon, const char *program, const char *const *argv, char *ready_text,
-             const int *pass, size_t pass_count)
+service_start(struct service *service, const char *program, const char *const *argv,
+              char *ready_text, const int *pass, size_t pass_count)
 {
     struct spawn_plan plan = {.path = program, .argv = argv, .output = -1};
     int ends[2];
@@ -55,73 +55,73 @@ daemon_start(struct daemon *daemon, const char *program, const char *const *argv
     plan.pass[pass_count] = ends[1];
     plan.pass_count = pass_count + 1;
     snprintf(ready_text, 16, "%d", ends[1]);
-    lode_err err = spawn_program(&plan, &daemon->pid);
+    lode_err err = spawn_program(&plan, &service->pid);
     close(ends[1]);
     if (err != LODE_OK) {
-        daemon->pid = 0;
+        service->pid = 0;
         close(ends[0]);
         return err;
     }
-    daemon->ready_fd = ends[0];
-    daemon->ready = daemon->told = daemon->lost = false;
-    daemon->deadline = lode_now_ns() + START_LIMIT_NS;
+    service->ready_fd = ends[0];
+    service->ready = service->told = service->lost = false;
+    service->deadline = lode_now_ns() + START_LIMIT_NS;
     return LODE_OK;
 }
 
 static void
-close_ready(struct daemon *daemon)
+close_ready(struct service *service)
 {
-    if (daemon->ready_fd >= 0) {
-        close(daemon->ready_fd);
-        daemon->ready_fd = -1;
+    if (service->ready_fd >= 0) {
+        close(service->ready_fd);
+        service->ready_fd = -1;
     }
 }
 
 bool
-daemon_read_ready(struct daemon *daemon)
+service_read_ready(struct service *service)
 {
     char byte;
-    ssize_t got = read(daemon->ready_fd, &byte, 1);
+    ssize_t got = read(service->ready_fd, &byte, 1);
     if (got < 0 && (errno == EAGAIN || errno == EINTR)) {
         return false;
     }
-    close_ready(daemon);
+    close_ready(service);
     if (got != 1) {
-        if (!daemon->told) {
+        if (!service->told) {
             /* Most often it has ended by itself, and is reaped in a moment. */
-            kill(daemon->pid, SIGKILL);
+            kill(service->pid, SIGKILL);
         }
         return false;
     }
-    daemon->ready = true;
-    daemon->ready_ns = lode_now_ns();
-    if (!daemon->told) {
-        daemon->deadline = LODE_NEVER;
+    service->ready = true;
+    service->ready_ns = lode_now_ns();
+    if (!service->told) {
+        service->deadline = LODE_NEVER;
     }
     return true;
 }
 
 void
-daemon_stop(struct daemon *daemon, int64_t grace_ms)
+service_stop(struct service *service, int64_t grace_ms)
 {
-    if (daemon->pid == 0 || daemon->told) {
+    if (service->pid == 0 || service->told) {
         return;
     }
-    daemon->told = true;
-    daemon->deadline = lode_now_ns() + grace_ms * MS;
-    kill(daemon->pid, SIGTERM);
+    service->told = true;
+    service->deadline = lode_now_ns() + grace_ms * MS;
+    kill(service->pid, SIGTERM);
 }
 
 void
-daemon_enforce(struct daemon *daemon, int64_t now_ns)
+service_enforce(struct service *service, int64_t now_ns)
 {
-    if (daemon->pid == 0 || now_ns < daemon->deadline) {
+    if (service->pid == 0 || now_ns < service->deadline) {
         return;
     }
-    daemon->deadline = LODE_NEVER;
-    lode_log("SUPERVISOR-DAEMON-KILLED", "%s (pid %d) did not %s in time", daemon->name,
-             (int)daemon->pid, daemon->told ? "end" : "come up");
-    kill(daemon->pid, SIGKILL);
+    service->deadline = LODE_NEVER;
+    lode_log("SUPERVISOR-DAEMON-KILLED", "%s (pid %d) did not %s in time", service->name,
+             (int)service->pid, service->told ? "end" : "come up");
+    kill(service->pid, SIGKILL);
 }
 
 static int64_t
@@ -135,26 +135,26 @@ backoff_ns(unsigned failures)
 }
 
 void
-daemon_reaped(struct daemon *daemon, int status, int64_t now_ns)
+service_reaped(struct service *service, int status, int64_t now_ns)
 {
-    close_ready(daemon);
-    if (daemon->ready && now_ns - daemon->ready_ns >= STEADY_NS) {
-        daemon->failures = 0;
+    close_ready(service);
+    if (service->ready && now_ns - service->ready_ns >= STEADY_NS) {
+        service->failures = 0;
     }
-    daemon->pid = 0;
-    daemon->ready = false;
-    daemon->deadline = LODE_NEVER;
-    daemon->status = status;
-    daemon->lost = !daemon->told;
-    daemon->start_at = now_ns;
-    if (daemon->lost) {
-        daemon->failures++;
-        daemon->start_at += backoff_ns(daemon->failures);
+    service->pid = 0;
+    service->ready = false;
+    service->deadline = LODE_NEVER;
+    service->status = status;
+    service->lost = !service->told;
+    service->start_at = now_ns;
+    if (service->lost) {
+        service->failures++;
+        service->start_at += backoff_ns(service->failures);
     }
 }
 
 const char *
-daemon_describe_end(int status, char *text_out, size_t room)
+service_describe_end(int status, char *text_out, size_t room)
 {
     if (WIFSIGNALED(status)) {
         snprintf(text_out, room, "was killed by signal %d (%s)", WTERMSIG(status),
