@@ -114,7 +114,10 @@ publish(struct commit *c, uint64_t task, const struct lode_result *results, int6
 {
     struct lode_commit head = {.count = c->count, .task = task};
     void *body;
-    LODE_TRY(lode_ring_reserve(&c->db->ring, LODE_RECORD_COMMIT, &c->need, deadline, &body));
+    lode_err err = lode_ring_reserve(&c->db->ring, LODE_RECORD_COMMIT, &c->need, deadline, &body);
+    if (err != LODE_OK) {
+        return err == LODE_EAGAIN ? lode_ring_fail_full(&c->db->ring, &c->need) : err;
+    }
     uint8_t *at = body;
     memcpy(at, &head, sizeof head);
     at += sizeof head;

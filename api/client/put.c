@@ -7,6 +7,7 @@
  * in a packet (small, with an id of the user's or references of its own), or a draft (large).
  */
 
+/* LODE_EAGAIN: no credit came in time. */
 static lode_err
 put_by_ring(lode *db, const struct lode_spec *spec, const void *data, int64_t timeout_ms)
 {
@@ -61,6 +62,14 @@ put_by_draft(lode *db, const struct lode_spec *spec, const void *data, int64_t t
     return lode_draft_seal(db, &open);
 }
 
+/* Credit is only what was set aside for this session: whether the store is full, it says itself. */
+static lode_err
+put_small(lode *db, const struct lode_spec *spec, const void *data, int64_t timeout_ms)
+{
+    lode_err err = put_by_ring(db, spec, data, timeout_ms);
+    return err == LODE_EAGAIN ? put_by_packet(db, spec, data, 0) : err;
+}
+
 static lode_err
 put(lode *db, struct lode_spec *spec, const void *data, int64_t timeout_ms, lode_id *id_out)
 {
@@ -72,10 +81,9 @@ put(lode *db, struct lode_spec *spec, const void *data, int64_t timeout_ms, lode
     if (own_id) {
         spec->id = lode_session_draw(db, LODE_ID_PUT, 1);
     }
-    lode_err err = spec->size > LODE_RING_PUT_MAX    ? put_by_draft(db, spec, data, timeout_ms)
-                   : own_id && spec->hold_count == 0 ? put_by_ring(db, spec, data, timeout_ms)
-                                                     : put_by_packet(db, spec, data, timeout_ms);
-    LODE_TRY(err);
+    LODE_TRY(spec->size > LODE_RING_PUT_MAX    ? put_by_draft(db, spec, data, timeout_ms)
+             : own_id && spec->hold_count == 0 ? put_small(db, spec, data, timeout_ms)
+                                               : put_by_packet(db, spec, data, timeout_ms));
     lode_note_reference(db, spec->id, 1);
     if (id_out != NULL) {
         *id_out = spec->id;

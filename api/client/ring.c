@@ -98,8 +98,8 @@ has_credit_locked(const struct lode_ring *ring, const struct lode_ring_need *nee
            (int64_t)(credit_entries_locked(ring) - need->entries) >= 0;
 }
 
-static lode_err
-fail_full(const struct lode_ring *ring, const struct lode_ring_need *need)
+lode_err
+lode_ring_fail_full(const struct lode_ring *ring, const struct lode_ring_need *need)
 {
     struct lode_msg_head ask = {.type = LODE_MSG_STATS};
     struct lode_msg_stats are;
@@ -153,16 +153,17 @@ lode_ring_reserve(struct lode_ring *ring, enum lode_record_type type,
             lode_mutex_unlock(&ring->mu);
             return lode_store_down();
         }
-        if (has_credit_locked(ring, need) && make_room_locked(ring, need->size)) {
+        bool has_credit = has_credit_locked(ring, need);
+        if (has_credit && make_room_locked(ring, need->size)) {
             write_header(ring, type, need->size);
             *body_out = ring->bytes + (ring->tail & (ring->size - 1)) + sizeof(struct lode_record);
             return LODE_OK;
         }
         lode_mutex_unlock(&ring->mu);
-        if (deadline != LODE_NEVER && lode_now_ns() >= deadline) {
-            return fail_full(ring, need);
+        if (!has_credit && deadline != LODE_NEVER && lode_now_ns() >= deadline) {
+            return LODE_EAGAIN;
         }
-        wait_for_store(ring, seen, deadline);
+        wait_for_store(ring, seen, has_credit ? LODE_NEVER : deadline);
     }
 }
 

@@ -41,14 +41,17 @@ struct lode_ring_need {
  * Waits for room and credit, and leaves with the ring locked: fill the body (behind the header,
  * which is filled in), then lode_ring_publish().
  *
+ *   deadline  for credit; for room in the ring, which the store makes as it goes, it waits anyhow
  *   body_out  size - sizeof(struct lode_record) bytes
  *
- * Blocking  up to the deadline; `blocked` of the hooks is the caller's business
- * Errors    LODE_EFULL with the numbers; LODE_EDOWN; the ring is not locked then
+ * Errors    LODE_EAGAIN (no sentence) no credit came in time; LODE_EDOWN; the ring is not locked
  */
 LODE_MUST_CHECK lode_err lode_ring_reserve(struct lode_ring *ring, enum lode_record_type type,
                                            const struct lode_ring_need *need, int64_t deadline,
                                            void **body_out);
+
+/* LODE_EFULL with the store's numbers. */
+lode_err lode_ring_fail_full(const struct lode_ring *ring, const struct lode_ring_need *need);
 
 /*
  * Publishes the record and unlocks; then rings the doorbell if somebody may wait for one of the

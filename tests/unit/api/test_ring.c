@@ -1,0 +1,295 @@
+/* The producer of a ring, against a file of the test's own; the test plays the store. */
+#include "api/client/ring.h"
+
+#include "api/base/clock.h"
+#include "api/base/futex.h"
+#include "tests/unit/api/fake_index.h"
+
+#include <criterion/criterion.h>
+#include <pthread.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static struct fake_index fake;
+static struct lode_session_header *file;
+static struct lode_session_row *row;
+static struct lode_store_calls calls;
+static struct lode_ring ring;
+static int store; /* the other end of the socket */
+
+static void
+setup(void)
+{
+    int ends[2];
+    fake = fake_index_make();
+    row = &fake.rows[5];
+    file = aligned_alloc(LODE_PAGE, LODE_RING_OFFSET + LODE_RING_BYTES_MIN);
+    memset(file, 0, LODE_RING_OFFSET + LODE_RING_BYTES_MIN);
+    file->ring_bytes = LODE_RING_BYTES_MIN;
+    row->credit_pages = 1000;
+    row->credit_entries = 1000;
+    cr_assert_eq(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, ends), 0);
+    store = ends[1];
+    cr_assert_eq(lode_store_calls_init(&calls), LODE_OK);
+    calls.fd = ends[0];
+    cr_assert_eq(lode_store_calls_start(&calls), LODE_OK);
+    lode_ring_init(&ring, file, row, &fake.view, &calls);
+}
+
+static void
+teardown(void)
+{
+    lode_ring_fini(&ring);
+    lode_store_calls_fini(&calls);
+    close(store);
+    free(file);
+    fake_index_free(&fake);
+}
+
+TestSuite(ring, .init = setup, .fini = teardown);
+
+static const struct lode_record *
+record_at(uint64_t position)
+{
+    return (const void *)((const uint8_t *)file + LODE_RING_OFFSET + position % ring.size);
+}
+
+/* Doorbells that have come; anything else is a failure. */
+static int
+bells(void)
+{
+    int count = 0;
+    uint8_t packet[16];
+    ssize_t got;
+    while ((got = recv(store, packet, sizeof packet, MSG_DONTWAIT)) > 0) {
+        cr_assert_eq(got, 1);
+        cr_assert_eq(packet[0], LODE_MSG_DOORBELL);
+        count++;
+    }
+    return count;
+}
+
+static lode_id
+id_of(uint64_t counter)
+{
+    return lode_id_make(LODE_ID_PUT, 1, counter);
+}
+
+/* A put of `size` bytes of the letter x. */
+static lode_err
+put(lode_id id, uint64_t size, int64_t timeout_ms)
+{
+    static char bytes[LODE_RING_PUT_MAX];
+    struct lode_made made = {
+        .id = id, .size = size, .carried = lode_made_layout(size, 0, 0).carried};
+    struct lode_ring_need need = {
+        .size = (uint32_t)(sizeof(struct lode_record) + sizeof made + made.carried),
+        .pages = lode_made_pages(size, 0, 0),
+        .entries = 1};
+    void *body;
+    memset(bytes, 'x', sizeof bytes);
+    LODE_TRY(lode_ring_reserve(&ring, LODE_RECORD_PUT, &need, lode_deadline(timeout_ms), &body));
+    lode_made_write(body, &made, NULL, NULL, bytes);
+    lode_ring_publish(&ring, &need, &made.id, 1, sizeof made, false);
+    return LODE_OK;
+}
+
+Test(ring, a_reference_is_one_record_and_no_message)
+{
+    lode_id id = id_of(9);
+    cr_assert_eq(lode_ring_reference(&ring, LODE_RECORD_TAKE, id, false), LODE_OK);
+    const struct lode_record *record = record_at(0);
+    cr_assert_eq(file->ring_tail, 32);
+    cr_assert_eq(record->type, LODE_RECORD_TAKE);
+    cr_assert_eq(record->size, 32);
+    cr_assert_arr_eq(record + 1, id.byte, sizeof id.byte);
+    cr_assert_eq(bells(), 0);
+}
+
+Test(ring, an_urgent_drop_rings)
+{
+    cr_assert_eq(lode_ring_reference(&ring, LODE_RECORD_DROP, id_of(9), true), LODE_OK);
+    cr_assert_eq(bells(), 1);
+}
+
+Test(ring, a_put_carries_its_bytes_and_spends_credit)
+{
+    cr_assert_eq(put(id_of(1), 5000, 0), LODE_OK);
+    const struct lode_record *record = record_at(0);
+    struct lode_made made;
+    memcpy(&made, record + 1, sizeof made);
+    cr_assert_eq(record->size, 16 + 48 + 5008);
+    cr_assert_eq(made.size, 5000);
+    cr_assert_eq(made.carried, 5008);
+    const char *bytes = (const char *)(record + 1) + sizeof made;
+    cr_assert(bytes[0] == 'x' && bytes[4999] == 'x');
+    cr_assert_eq(ring.spent_pages, 2);
+    cr_assert_eq(ring.spent_entries, 1);
+}
+
+Test(ring, a_put_that_lies_in_its_entry_spends_no_page)
+{
+    cr_assert_eq(put(id_of(1), LODE_INLINE_MAX, 0), LODE_OK);
+    cr_assert_eq(ring.spent_pages, 0);
+    cr_assert_eq(ring.spent_entries, 1);
+}
+
+Test(ring, a_put_that_somebody_waits_for_rings)
+{
+    uint64_t hash = lode_id_hash(id_of(1), fake.view.hash_key);
+    cr_assert_eq(put(id_of(1), 8, 0), LODE_OK);
+    cr_assert_eq(bells(), 0);
+    fake.wakes[lode_wake_bucket(hash)].waited = 1;
+    cr_assert_eq(put(id_of(1), 8, 0), LODE_OK);
+    cr_assert_eq(bells(), 1);
+}
+
+Test(ring, half_full_rings_once_for_each_position_of_the_store)
+{
+    uint64_t half = ring.size / 2 / 32;
+    for (uint64_t i = 0; i + 1 < half; i++) {
+        cr_assert_eq(lode_ring_reference(&ring, LODE_RECORD_TAKE, id_of(i), false), LODE_OK);
+    }
+    cr_assert_eq(bells(), 0);
+    for (int i = 0; i < 10; i++) {
+        cr_assert_eq(lode_ring_reference(&ring, LODE_RECORD_TAKE, id_of(1), false), LODE_OK);
+    }
+    cr_assert_eq(bells(), 1);
+    row->ring_head = 32;
+    cr_assert_eq(lode_ring_reference(&ring, LODE_RECORD_TAKE, id_of(1), false), LODE_OK);
+    cr_assert_eq(bells(), 1);
+}
+
+Test(ring, half_of_the_credit_used_rings_once_for_each_limit)
+{
+    row->credit_pages = 4;
+    cr_assert_eq(put(id_of(1), 4096, 0), LODE_OK);
+    cr_assert_eq(bells(), 0);
+    cr_assert_eq(put(id_of(2), 4096, 0), LODE_OK);
+    cr_assert_eq(put(id_of(3), 4096, 0), LODE_OK);
+    cr_assert_eq(bells(), 1);
+    row->credit_pages = 12;
+    cr_assert_eq(put(id_of(4), 4096, 0), LODE_OK);
+    cr_assert_eq(bells(), 0);
+}
+
+Test(ring, without_credit_a_put_goes_another_way_and_publishes_nothing)
+{
+    row->credit_pages = 1;
+    cr_assert_eq(put(id_of(1), 4097, 0), LODE_EAGAIN);
+    cr_assert_eq(file->ring_tail, 0);
+    cr_assert_eq(put(id_of(1), 4096, 0), LODE_OK);
+    cr_assert_eq(put(id_of(2), 1, 0), LODE_OK, "what lies in its entry needs no page");
+    row->credit_entries = 2;
+    cr_assert_eq(put(id_of(3), 1, 0), LODE_EAGAIN, "but an entry");
+}
+
+/* Waits for a doorbell, then grants, as a store that had to find pages first. */
+static void *
+grant_when_rung(void *arg)
+{
+    uint8_t bell;
+    (void)arg;
+    recv(store, &bell, 1, 0);
+    row->credit_pages = 8;
+    row->credit_wake++;
+    lode_futex_wake_all(&row->credit_wake);
+    return NULL;
+}
+
+Test(ring, a_put_waits_for_credit_and_is_woken)
+{
+    pthread_t thread;
+    row->credit_pages = 0;
+    pthread_create(&thread, NULL, grant_when_rung, NULL);
+    cr_assert_eq(put(id_of(1), 4096, LODE_FOREVER), LODE_OK);
+    pthread_join(thread, NULL);
+}
+
+/* Walks all records between head and tail, as the store does. */
+static void
+walk(uint64_t *head, int *puts)
+{
+    uint64_t tail = atomic_load_explicit(&file->ring_tail, memory_order_acquire);
+    while (*head < tail) {
+        const struct lode_record *record = record_at(*head);
+        cr_assert_eq(record->size % LODE_RECORD_ALIGN, 0);
+        cr_assert_gt(record->size, 0);
+        cr_assert_leq(*head % ring.size + record->size, ring.size, "a record straddles the end");
+        *puts += record->type == LODE_RECORD_PUT;
+        *head += record->size;
+    }
+}
+
+/* A store that takes in what there is at each doorbell, until the socket ends. */
+static int puts_seen;
+
+static void *
+drain_when_rung(void *arg)
+{
+    uint8_t bell;
+    uint64_t head = 0;
+    (void)arg;
+    do {
+        walk(&head, &puts_seen);
+        row->ring_head = head;
+        row->credit_wake++;
+        lode_futex_wake_all(&row->credit_wake);
+    } while (recv(store, &bell, 1, 0) > 0);
+    walk(&head, &puts_seen);
+    return NULL;
+}
+
+Test(ring, records_never_straddle_the_end_and_a_full_ring_waits_for_the_store)
+{
+    pthread_t thread;
+    row->credit_pages = row->credit_entries = UINT32_MAX;
+    pthread_create(&thread, NULL, drain_when_rung, NULL);
+    for (uint64_t i = 0; i < 5000; i++) {
+        cr_assert_eq(put(id_of(i), i * 37 % LODE_RING_PUT_MAX, 0), LODE_OK);
+    }
+    shutdown(calls.fd, SHUT_RDWR);
+    pthread_join(thread, NULL);
+    cr_assert_eq(puts_seen, 5000);
+}
+
+Test(ring, the_largest_record_fits_the_smallest_ring_from_any_position)
+{
+    pthread_t thread;
+    struct lode_ring_need need = {.size = LODE_RECORD_MAX};
+    void *body;
+    pthread_create(&thread, NULL, drain_when_rung, NULL);
+    cr_assert_eq(lode_ring_reference(&ring, LODE_RECORD_TAKE, id_of(1), false), LODE_OK);
+    for (int i = 0; i < 100; i++) {
+        cr_assert_eq(lode_ring_reserve(&ring, LODE_RECORD_COMMIT, &need, LODE_NEVER, &body),
+                     LODE_OK);
+        lode_ring_publish(&ring, &need, NULL, 0, 0, false);
+    }
+    shutdown(calls.fd, SHUT_RDWR);
+    pthread_join(thread, NULL);
+}
+
+Test(ring, a_dead_store_ends_a_wait_for_room)
+{
+    row->credit_pages = 0;
+    close(store);
+    cr_assert_eq(put(id_of(1), 4096, LODE_FOREVER), LODE_EDOWN);
+    store = -1;
+}
+
+Test(ring, values_lie_where_the_layout_says)
+{
+    uint8_t bytes[512] = {0};
+    const int64_t shape[2] = {3, 2}, strides[2] = {1, 3};
+    const char data[6] = "abcdef";
+    struct lode_made made = {.size = 6, .ndim = 2, .flags = LODE_ENTRY_STRIDED};
+    struct lode_made_layout layout = lode_made_layout(6, 2, LODE_ENTRY_STRIDED);
+    made.carried = layout.carried;
+    cr_assert_eq(layout.head, 32);
+    cr_assert_eq(layout.carried, 48);
+    cr_assert_eq(lode_made_write(bytes, &made, shape, strides, data), bytes + 48 + 48);
+    cr_assert_arr_eq(bytes + 48, shape, sizeof shape);
+    cr_assert_arr_eq(bytes + 64, strides, sizeof strides);
+    cr_assert_arr_eq(bytes + 80, data, sizeof data);
+    cr_assert_eq(lode_made_layout(6, 1, 0).head, 16, "an odd number of axes is filled to 16");
+}

@@ -1,0 +1,211 @@
+/* Questions and answers over one socket; the test plays the store. */
+#include "api/client/store_calls.h"
+
+#include "api/base/clock.h"
+
+#include <criterion/criterion.h>
+#include <pthread.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { THREADS = 8, ROUNDS = 500 };
+
+static struct lode_store_calls calls;
+static int store;
+
+static void
+setup(void)
+{
+    int ends[2];
+    cr_assert_eq(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, ends), 0);
+    store = ends[1];
+    cr_assert_eq(lode_store_calls_init(&calls), LODE_OK);
+    calls.fd = ends[0];
+    cr_assert_eq(lode_store_calls_start(&calls), LODE_OK);
+}
+
+static void
+teardown(void)
+{
+    lode_store_calls_fini(&calls);
+    close(store);
+}
+
+TestSuite(store_calls, .init = setup, .fini = teardown);
+
+static lode_err
+ask(uint64_t cookie, struct lode_msg_found *found)
+{
+    struct lode_msg_lookup msg = {.head.type = LODE_MSG_LOOKUP, .cookie = cookie};
+    struct lode_reply reply = {.type = LODE_MSG_FOUND, .packet = found, .room = sizeof *found};
+    return lode_store_ask(&calls, &msg.head, sizeof msg, NULL, 0, &reply);
+}
+
+/* Collects questions and answers them in the reverse order, until the end of file. */
+static void *
+answer_backwards(void *arg)
+{
+    struct lode_msg_lookup asked[THREADS];
+    int count = 0;
+    (void)arg;
+    while (recv(store, &asked[count], sizeof asked[0], count > 0 ? MSG_DONTWAIT : 0) > 0 ||
+           count > 0) {
+        bool more = asked[count].head.type == LODE_MSG_LOOKUP && count + 1 < THREADS;
+        count += asked[count].head.type == LODE_MSG_LOOKUP;
+        if (more && recv(store, &asked[count], 1, MSG_PEEK | MSG_DONTWAIT) > 0) {
+            continue;
+        }
+        while (count > 0) {
+            struct lode_msg_lookup *q = &asked[--count];
+            struct lode_msg_found found = {.head = {.type = LODE_MSG_FOUND, .tag = q->head.tag},
+                                           .word = q->cookie};
+            send(store, &found, sizeof found, MSG_NOSIGNAL);
+            q->head.type = 0;
+        }
+    }
+    return NULL;
+}
+
+static void *
+ask_often(void *arg)
+{
+    uint64_t me = (uint64_t)(uintptr_t)arg;
+    for (uint64_t i = 0; i < ROUNDS; i++) {
+        struct lode_msg_found found;
+        if (ask(me << 32 | i, &found) != LODE_OK || found.word != (me << 32 | i)) {
+            return (void *)1;
+        }
+    }
+    return NULL;
+}
+
+Test(store_calls, each_thread_gets_its_own_answer_whoever_reads_it)
+{
+    pthread_t threads[THREADS], answerer;
+    pthread_create(&answerer, NULL, answer_backwards, NULL);
+    for (uintptr_t i = 0; i < THREADS; i++) {
+        pthread_create(&threads[i], NULL, ask_often, (void *)(i + 1));
+    }
+    for (int i = 0; i < THREADS; i++) {
+        void *wrong;
+        pthread_join(threads[i], &wrong);
+        cr_assert_null(wrong);
+    }
+    shutdown(calls.fd, SHUT_RDWR);
+    pthread_join(answerer, NULL);
+}
+
+static void *
+say_error(void *arg)
+{
+    struct {
+        struct lode_msg_error msg;
+        char text[32];
+    } error = {.msg = {.head.type = LODE_MSG_ERROR, .err = LODE_EGONE}};
+    struct lode_msg_lookup asked;
+    (void)arg;
+    recv(store, &asked, sizeof asked, 0);
+    error.msg.head.tag = asked.head.tag;
+    strcpy(error.text, "it went away");
+    send(store, &error, sizeof error.msg + strlen(error.text), 0);
+    return NULL;
+}
+
+Test(store_calls, an_error_comes_with_its_sentence)
+{
+    struct lode_msg_found found = {.word = 77};
+    pthread_t thread;
+    pthread_create(&thread, NULL, say_error, NULL);
+    cr_assert_eq(ask(1, &found), LODE_EGONE);
+    cr_assert_str_eq(lode_last_error(), "it went away");
+    cr_assert_eq(found.word, 77, "an output is written only on success");
+    pthread_join(thread, NULL);
+}
+
+static void *
+hang_up(void *arg)
+{
+    struct lode_msg_lookup asked;
+    (void)arg;
+    for (int i = 0; i < THREADS; i++) {
+        recv(store, &asked, sizeof asked, 0);
+    }
+    shutdown(store, SHUT_RDWR);
+    return NULL;
+}
+
+static void *
+ask_once(void *arg)
+{
+    struct lode_msg_found found;
+    (void)arg;
+    return (void *)(uintptr_t)ask(1, &found);
+}
+
+Test(store_calls, when_the_store_dies_everyone_who_waits_hears_of_it)
+{
+    pthread_t threads[THREADS], store_thread;
+    pthread_create(&store_thread, NULL, hang_up, NULL);
+    for (int i = 0; i < THREADS; i++) {
+        pthread_create(&threads[i], NULL, ask_once, NULL);
+    }
+    for (int i = 0; i < THREADS; i++) {
+        void *err;
+        pthread_join(threads[i], &err);
+        cr_assert_eq((lode_err)(uintptr_t)err, LODE_EDOWN);
+    }
+    pthread_join(store_thread, NULL);
+    cr_assert(lode_store_is_dead(&calls));
+    cr_assert_eq(lode_store_tell(&calls, "x", 1), LODE_EDOWN);
+}
+
+Test(store_calls, a_dead_store_is_seen_behind_unread_packets)
+{
+    send(store, "junk", 4, 0);
+    cr_assert_not(lode_store_is_dead(&calls));
+    shutdown(store, SHUT_RDWR);
+    cr_assert(lode_store_is_dead(&calls));
+}
+
+static void
+count_ready(struct lode_watch *watch, const struct lode_msg_ready *ready, uint32_t count)
+{
+    cr_assert_eq(ready[0].status, LODE_FOUND_SEALED);
+    watch->done = count == 2;
+}
+
+static void
+send_notify(uint64_t cookie, uint32_t count, uint32_t say)
+{
+    struct {
+        struct lode_msg_watch head;
+        struct lode_msg_ready ready[2];
+    } notify = {.head = {.head.type = LODE_MSG_NOTIFY, .cookie = cookie, .count = say},
+                .ready = {{.status = LODE_FOUND_SEALED}, {.status = LODE_FOUND_SEALED}}};
+    send(store, &notify, sizeof notify.head + count * sizeof notify.ready[0], 0);
+}
+
+Test(store_calls, notices_find_their_watch_by_its_cookie)
+{
+    struct lode_waiter waiter;
+    struct lode_watch watch = {.cookie = 5, .notify = count_ready};
+    lode_store_watch_add(&calls, &waiter, &watch);
+    send_notify(6, 2, 2);       /* another one's */
+    send_notify(5, 1, 1);       /* not all yet */
+    send_notify(5, 1, 1 << 30); /* says more than it has */
+    cr_assert_eq(lode_store_watch_wait(&calls, &waiter, lode_deadline(1)), LODE_ETIMEDOUT);
+    send_notify(5, 2, 2);
+    cr_assert_eq(lode_store_watch_wait(&calls, &waiter, LODE_NEVER), LODE_OK);
+    lode_store_watch_remove(&calls, &waiter);
+}
+
+Test(store_calls, an_answer_of_another_type_or_size_breaks_the_protocol)
+{
+    struct lode_msg_head ok = {.type = LODE_MSG_OK, .tag = 1};
+    struct lode_msg_found found;
+    send(store, &ok, sizeof ok, 0);
+    cr_assert_eq(ask(1, &found), LODE_EPROTO); /* the first tag is 1 */
+    uint8_t large[2048] = {LODE_MSG_FOUND, 0, 0, 0, 2};
+    send(store, large, sizeof large, 0);
+    cr_assert_eq(ask(1, &found), LODE_EPROTO);
+}
