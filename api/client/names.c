@@ -93,7 +93,11 @@ try_lookup(lode *db, void *arg)
     struct lookup *lookup = arg;
     struct lode_msg_found found;
     struct lode_reply reply = {.type = LODE_MSG_FOUND, .packet = &found, .room = sizeof found};
-    LODE_TRY(ask_name(db, LODE_MSG_NAME_LOOKUP, lookup->name, (lode_id){{0}}, 0, &reply));
+    lode_err err = ask_name(db, LODE_MSG_NAME_LOOKUP, lookup->name, (lode_id){{0}}, 0, &reply);
+    if (err == LODE_ENOTFOUND) {
+        return LODE_EAGAIN; /* it may come: whether to wait is the caller's business */
+    }
+    LODE_TRY(err);
     if (reply.size != sizeof found) {
         return lode_fail_with(LODE_EPROTO, "the store's answer about a name has %zu bytes",
                               reply.size);
