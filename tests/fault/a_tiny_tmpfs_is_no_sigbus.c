@@ -30,7 +30,7 @@ mount_tmpfs(const char *size)
 static void
 expect_refusal(const char *capacity)
 {
-    const char *argv[] = {"lode-store", "--capacity", capacity, NULL};
+    const char *argv[] = {"lode-store", capacity == NULL ? NULL : "--capacity", capacity, NULL};
     char out[ROOM];
     char err[ROOM];
     int status = program_run(argv, out, err, ROOM);
@@ -107,7 +107,7 @@ story(int argc, char **argv)
     }
     mount_tmpfs("1m");
     expect_refusal("1073741824");
-    expect_refusal("0");
+    expect_refusal(NULL);
     expect_eq(story_count_files(story_shm()), 0);
     umount2(story_shm(), MNT_DETACH);
 
