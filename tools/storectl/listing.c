@@ -1,0 +1,131 @@
+#include "tools/storectl/listing.h"
+
+#include "api/base/fail.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static bool
+grow(void **list, size_t count, size_t *room, size_t size)
+{
+    if (count < *room) {
+        return true;
+    }
+    size_t wanted = *room > 0 ? *room * 2 : 64;
+    void *bigger = reallocarray(*list, wanted, size);
+    if (bigger == NULL) {
+        return false;
+    }
+    *list = bigger;
+    *room = wanted;
+    return true;
+}
+
+struct filling {
+    struct listing *listing;
+    bool no_memory;
+};
+
+static bool
+note_object(const lode_object_info *info, void *arg)
+{
+    struct filling *filling = arg;
+    struct listing *l = filling->listing;
+    if (!grow((void **)&l->objects, l->count, &l->room, sizeof *l->objects)) {
+        filling->no_memory = true;
+        return false;
+    }
+    l->objects[l->count++] = *info;
+    return true;
+}
+
+static bool
+note_name(const char *space, const char *name, lode_id id, void *arg)
+{
+    struct filling *filling = arg;
+    struct listing *l = filling->listing;
+    bool is_default = space == NULL || space[0] == '\0';
+    char *text = NULL;
+    if (!grow((void **)&l->names, l->name_count, &l->name_room, sizeof *l->names) ||
+        asprintf(&text, "%s%s%s", is_default ? "" : space, is_default ? "" : "/", name) < 0) {
+        filling->no_memory = true;
+        return false;
+    }
+    l->names[l->name_count++] = (struct listed_name){.id = id, .text = text};
+    return true;
+}
+
+static int
+by_id(const void *a, const void *b)
+{
+    const struct listed_name *x = a, *y = b;
+    int order = memcmp(&x->id, &y->id, sizeof x->id);
+    return order != 0 ? order : strcmp(x->text, y->text);
+}
+
+lode_err
+listing_read(lode *db, bool with_objects, struct listing *listing_out)
+{
+    struct listing listing = {0};
+    struct filling filling = {.listing = &listing};
+    lode_err err = lode_name_list(db, NULL, note_name, &filling);
+    if (err == LODE_OK && with_objects) {
+        err = lode_list(db, note_object, &filling);
+    }
+    if (err == LODE_OK && filling.no_memory) {
+        err = lode_fail_with(LODE_ENOMEM, "no memory for a list of %zu objects and %zu names",
+                             listing.count, listing.name_count);
+    }
+    if (err != LODE_OK) {
+        listing_free(&listing);
+        return err;
+    }
+    if (listing.name_count > 0) {
+        qsort(listing.names, listing.name_count, sizeof *listing.names, by_id);
+    }
+    *listing_out = listing;
+    return LODE_OK;
+}
+
+void
+listing_free(struct listing *listing)
+{
+    for (size_t i = 0; i < listing->name_count; i++) {
+        free(listing->names[i].text);
+    }
+    free(listing->names);
+    free(listing->objects);
+}
+
+size_t
+listing_names(const struct listing *listing, lode_id id, const struct listed_name **first_out)
+{
+    size_t low = 0, high = listing->name_count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (memcmp(&listing->names[middle].id, &id, sizeof id) < 0) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    size_t end = low;
+    while (end < listing->name_count && lode_id_equal(listing->names[end].id, id)) {
+        end++;
+    }
+    *first_out = end > low ? &listing->names[low] : NULL;
+    return end - low;
+}
+
+json_t *
+listing_names_json(const struct listing *listing, lode_id id)
+{
+    const struct listed_name *first;
+    size_t count = listing_names(listing, id, &first);
+    json_t *list = json_array();
+    for (size_t i = 0; i < count; i++) {
+        json_array_append_new(list, json_string(first[i].text));
+    }
+    return list;
+}

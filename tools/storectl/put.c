@@ -1,0 +1,235 @@
+/* put.c: `storectl put FILE…`: files become named objects, .npy files arrays. */
+#include "tools/cli/options.h"
+#include "tools/storectl/source.h"
+#include "tools/storectl/storectl.h"
+
+#include "api/base/fail.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { ROOM_MS = 5000 };
+
+struct arguments {
+    struct storectl_common common;
+    const char *name; /* a word: NAME or SPACE/NAME; NULL: the file's stem */
+    const char *space;
+    bool replace, raw, json;
+    int64_t timeout_ms;
+    char **files;
+    int count;
+};
+
+static const struct argp_option options[] = {
+    {"name", 'n', "NAME", 0, "name the object so (default: the file's name without its ending)", 0},
+    {"space", 's', "SPACE", 0, "names go into this namespace", 0},
+    {"replace", 'f', 0, 0, "take the name from the object that has it", 0},
+    {"raw", 'r', 0, 0, "put a .npy file, too, as the bytes that it is", 0},
+    {"timeout", 't', "SECONDS", 0, "wait so long for room in a full store (default 5)", 0},
+    {"json", 'j', 0, 0, "one document, \"storectl.put/1\"", 0},
+    {0},
+};
+
+static void
+check_arguments(const struct arguments *a, struct argp_state *state)
+{
+    if (a->count > 1 && a->name != NULL) {
+        argp_error(state, "--name is for one file, and here are %d", a->count);
+    }
+    for (int i = 0; i < a->count; i++) {
+        if (strcmp(a->files[i], "-") == 0 && a->name == NULL) {
+            argp_error(state, "stdin has no name: give one with --name");
+        }
+    }
+}
+
+static error_t
+parse_option(int key, char *arg, struct argp_state *state)
+{
+    struct arguments *a = state->input;
+    switch (key) {
+    case ARGP_KEY_INIT:
+        state->child_inputs[0] = &a->common;
+        return 0;
+    case 'n':
+        a->name = arg;
+        return 0;
+    case 's':
+        a->space = arg;
+        return 0;
+    case 'f':
+        a->replace = true;
+        return 0;
+    case 'r':
+        a->raw = true;
+        return 0;
+    case 'j':
+        a->json = true;
+        return 0;
+    case 't':
+        if (options_seconds(arg, &a->timeout_ms) != LODE_OK) {
+            argp_error(state, "--timeout: %s", lode_last_error());
+        }
+        return 0;
+    case ARGP_KEY_ARGS:
+        a->files = state->argv + state->next;
+        a->count = state->argc - state->next;
+        return 0;
+    case ARGP_KEY_END:
+        if (a->count == 0) {
+            argp_error(state, "which file? '-' is stdin");
+        }
+        check_arguments(a, state);
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+/* "dir/x.tar.npy" gives "x.tar"; ".hidden" stays. */
+static lode_err
+name_of_file(const char *path, struct storectl_word *word)
+{
+    const char *slash = strrchr(path, '/'), *base = slash != NULL ? slash + 1 : path;
+    const char *dot = strrchr(base, '.');
+    size_t length = dot != NULL && dot > base ? (size_t)(dot - base) : strlen(base);
+    if (length == 0 || length > STORECTL_NAME_MAX) {
+        return lode_fail_with(LODE_EINVAL, "'%.100s' gives no name: use --name", path);
+    }
+    memcpy(word->name, base, length);
+    word->name[length] = '\0';
+    return LODE_OK;
+}
+
+static lode_err
+choose_name(const struct arguments *a, const char *path, struct storectl_word *word_out)
+{
+    struct storectl_word word = {0};
+    if (a->name == NULL) {
+        LODE_TRY(name_of_file(path, &word));
+    } else {
+        LODE_TRY(storectl_parse_word(a->name, &word));
+        if (word.is_id) {
+            return lode_fail_with(LODE_EINVAL, "the name '%s' would be taken for an id", a->name);
+        }
+    }
+    if (a->space != NULL) {
+        if (word.space[0] != '\0' || strlen(a->space) > STORECTL_NAME_MAX) {
+            return lode_fail_with(LODE_EINVAL, "the namespace '%.40s' is too long, or one of two",
+                                  a->space);
+        }
+        memcpy(word.space, a->space, strlen(a->space) + 1);
+    }
+    *word_out = word;
+    return LODE_OK;
+}
+
+/* Before hundreds of megabytes are copied: a name that is taken is an error without --replace. */
+static lode_err
+check_free(lode *db, const struct storectl_word *word)
+{
+    lode_id id;
+    lode_err err = lode_name_lookup(db, storectl_space(word), word->name, 0, &id);
+    if (err == LODE_ENOTFOUND) {
+        return LODE_OK;
+    }
+    LODE_TRY(err);
+    lode_drop(db, id);
+    return lode_fail_with(LODE_EEXIST,
+                          "the name '%s' is taken: --replace gives it to the new object, --name "
+                          "chooses another",
+                          word->name);
+}
+
+struct made {
+    lode_id id;
+    uint64_t size_bytes;
+};
+
+static lode_err
+put_file(lode *db, const struct arguments *a, const char *path, const struct storectl_word *word,
+         struct made *made_out)
+{
+    struct source source;
+    if (!a->replace) {
+        LODE_TRY(check_free(db, word));
+    }
+    LODE_TRY(source_open(path, a->raw, &source));
+    lode_err err = source_put(&source, db, a->timeout_ms, &made_out->id, &made_out->size_bytes);
+    source_close(&source);
+    LODE_TRY(err);
+    return lode_name_set(db, storectl_space(word), word->name, made_out->id,
+                         a->replace ? LODE_NAME_REPLACE : 0);
+}
+
+static void
+tell(const struct arguments *a, const struct storectl_word *word, const struct made *made,
+     json_t *all)
+{
+    char id[LODE_ID_TEXT_SIZE];
+    lode_id_format(made->id, id);
+    if (!a->json) {
+        printf("%s\n", id);
+        return;
+    }
+    json_array_append_new(all,
+                          json_pack("{s:s, s:s, s:s, s:I}", "id", id, "space", word->space, "name",
+                                    word->name, "size_bytes", (json_int_t)made->size_bytes));
+}
+
+static int
+put_all(lode *db, const struct arguments *a)
+{
+    int code = EXIT_OK;
+    json_t *all = json_array();
+    for (int i = 0; i < a->count && code == EXIT_OK; i++) {
+        struct storectl_word word;
+        struct made made;
+        lode_err err = choose_name(a, a->files[i], &word);
+        if (err != LODE_OK) {
+            storectl_failed("put", err);
+            code = EXIT_USAGE;
+            break;
+        }
+        err = put_file(db, a, a->files[i], &word, &made);
+        if (err == LODE_OK) {
+            tell(a, &word, &made, all);
+        } else {
+            code =
+                storectl_error("put", exit_code_of(err), "%s: %s", a->files[i], lode_last_error());
+        }
+    }
+    if (a->json) {
+        json_t *document = json_pack("{s:s, s:O}", "schema", "storectl.put/1", "objects", all);
+        json_dumpf(document, stdout, JSON_INDENT(2));
+        putchar('\n');
+        json_decref(document);
+    }
+    json_decref(all);
+    return code;
+}
+
+int
+storectl_put(int argc, char **argv)
+{
+    static const struct argp argp = {
+        options,
+        parse_option,
+        "FILE...",
+        "Puts files into the store and prints their ids: .npy files become arrays, others blobs. "
+        "Each is named after its file; the name keeps it there.\v'-' is stdin, and needs --name.",
+        storectl_children,
+        0,
+        0};
+    struct arguments a = {.timeout_ms = ROOM_MS};
+    lode *db;
+    options_parse(&argp, argc, argv, &a);
+    storectl_catch_interrupts();
+    lode_err err = storectl_open(&a.common, &db);
+    if (err != LODE_OK) {
+        return storectl_failed("put", err);
+    }
+    int code = put_all(db, &a);
+    lode_close(db);
+    return code;
+}
