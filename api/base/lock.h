@@ -24,6 +24,8 @@
     X(STORE_CALLS,         50)   /* client: who reads the store's socket, who waits for what  */ \
     X(SCHEDULER_CORE,      60)   /* scheduler: the state machine                              */ \
     X(SCHEDULER_QUEUE,     65)   /* scheduler: events that wait for the core                  */ \
+    X(LIBRARY_JOBS,        66)   /* scheduler: libraries to be copied                         */ \
+    X(STORE_ASKS,          67)   /* scheduler: what the store has not answered                */ \
     X(WORKER_QUEUE,        70)   /* worker: tasks that wait for the main thread               */ \
     X(WORKER_FUNCTIONS,    72)   /* worker: which functions there are                         */ \
     X(WORKER_HELD,         75)   /* worker: what the running task holds                       */ \

@@ -13,8 +13,6 @@
 #include "api/wire/link.h"
 #include "api/wire/rendezvous_msg.h"
 
-#define LODE_SCHEDULER_SOCKET "scheduler.sock" /* in the cluster's directory */
-
 struct lode_rendezvous; /* one session with the scheduler */
 
 struct lode_rendezvous_options {

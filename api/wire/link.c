@@ -393,6 +393,7 @@ lode_link_count(struct lode_link *link, struct lode_link_counters *counters_out)
     lode_mutex_lock(&link->mu);
     *counters_out = link->counters;
     counters_out->records_acked = link->queue.acked;
+    counters_out->backlog_bytes = link->queue.backlog_bytes;
     lode_mutex_unlock(&link->mu);
 }
 

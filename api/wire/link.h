@@ -110,6 +110,7 @@ struct lode_link_counters {
     uint64_t pipes;    /* that a peer has said HELLO on */
     uint64_t repeats;  /* records that came again, and were dropped */
     uint64_t refused;  /* batches that broke a rule; each cost its pipe */
+    uint64_t backlog_bytes; /* of records that are not acknowledged */
 };
 void lode_link_count(struct lode_link *link, struct lode_link_counters *counters_out);
 

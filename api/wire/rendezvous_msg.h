@@ -8,6 +8,7 @@
 
 #include <lode/error.h>
 
+#define LODE_SCHEDULER_SOCKET "scheduler.sock" /* in the cluster's directory */
 #define LODE_RENDEZVOUS_MAGIC UINT32_C(0x317a6472)
 enum { LODE_RENDEZVOUS_MAJOR = 1, LODE_RENDEZVOUS_MINOR = 0, LODE_ENDPOINT_MAX = 104 };
 

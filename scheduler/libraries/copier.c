@@ -1,0 +1,115 @@
+#include "scheduler/libraries/copier.h"
+
+#include "api/base/clock.h"
+#include "api/base/fail.h"
+#include "api/base/log.h"
+#include "api/base/paths.h"
+#include "scheduler/libraries/library.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct job {
+    STAILQ_ENTRY(job) entry;
+    uint64_t cookie;
+    char path[];
+};
+
+struct copier {
+    char dir[LODE_PATH_MAX];
+    struct drive *drive;
+    bool started;
+    struct lode_mutex mu;
+    struct lode_cond changed;
+    STAILQ_HEAD(, job) jobs; /* mu */
+};
+
+static void
+say_copied(struct copier *copier, uint64_t cookie, lode_err err, const char *path)
+{
+    struct core_event event = {.type = CORE_LIBRARY_COPIED,
+                               .u.copied = {.cookie = cookie,
+                                            .err = (uint32_t)err,
+                                            .path = path,
+                                            .text = err != LODE_OK ? lode_last_error() : ""}};
+    drive_step(copier->drive, &event);
+}
+
+static void *
+run(void *arg)
+{
+    struct copier *copier = arg;
+    char path[LIBRARY_PATH_MAX];
+    for (;;) {
+        lode_mutex_lock(&copier->mu);
+        struct job *job;
+        while ((job = STAILQ_FIRST(&copier->jobs)) == NULL) {
+            lode_cond_wait(&copier->changed, &copier->mu, LODE_NEVER);
+        }
+        STAILQ_REMOVE_HEAD(&copier->jobs, entry);
+        lode_mutex_unlock(&copier->mu);
+        path[0] = '\0';
+        lode_err err = library_copy(job->path, copier->dir, path);
+        if (err != LODE_OK) {
+            lode_log("LIBRARY-REFUSED", "%s", lode_last_error());
+        }
+        say_copied(copier, job->cookie, err, path);
+        free(job);
+    }
+    return NULL;
+}
+
+lode_err
+copier_create(const char *state_dir, struct drive *drive, struct copier **copier_out)
+{
+    struct copier *copier = calloc(1, sizeof *copier);
+    if (copier == NULL) {
+        return lode_fail_with(LODE_ENOMEM, "no memory for the copier");
+    }
+    lode_err err = lode_path_join(copier->dir, sizeof copier->dir, state_dir, "lib");
+    if (err != LODE_OK) {
+        free(copier);
+        return err;
+    }
+    copier->drive = drive;
+    lode_mutex_init(&copier->mu, LODE_LOCK_LIBRARY_JOBS);
+    lode_cond_init(&copier->changed);
+    STAILQ_INIT(&copier->jobs);
+    *copier_out = copier;
+    return LODE_OK;
+}
+
+/* Signals are blocked in this thread, and so in the new one. */
+static lode_err
+start(struct copier *copier)
+{
+    pthread_t thread;
+    if (!copier->started) {
+        if (pthread_create(&thread, NULL, run, copier) != 0) {
+            return lode_fail_with(LODE_ESYS, "cannot start the thread that copies libraries");
+        }
+        pthread_detach(thread);
+        copier->started = true;
+    }
+    return LODE_OK;
+}
+
+void
+copier_copy(struct copier *copier, uint64_t cookie, const char *path)
+{
+    size_t size = strlen(path) + 1;
+    struct job *job = malloc(sizeof *job + size);
+    lode_err err = job == NULL ? lode_fail_with(LODE_ENOMEM, "no memory for a job") : start(copier);
+    if (err != LODE_OK) {
+        free(job);
+        say_copied(copier, cookie, err, "");
+        return;
+    }
+    job->cookie = cookie;
+    memcpy(job->path, path, size);
+    lode_mutex_lock(&copier->mu);
+    STAILQ_INSERT_TAIL(&copier->jobs, job, entry);
+    lode_cond_signal(&copier->changed);
+    lode_mutex_unlock(&copier->mu);
+}

@@ -1,0 +1,19 @@
+/*
+ * copier.h: a thread that copies libraries, so that nobody waits for a disk. It starts with the
+ * first job, sleeps when it has none, and steps the core with CORE_LIBRARY_COPIED.
+ */
+#ifndef LODE_SCHEDULER_COPIER_H
+#define LODE_SCHEDULER_COPIER_H
+
+#include "scheduler/main/drive.h"
+
+struct copier;
+
+/* `state_dir`: copies go to its subdirectory lib. Errors: LODE_ENOMEM, LODE_EINVAL. */
+LODE_MUST_CHECK lode_err copier_create(const char *state_dir, struct drive *drive,
+                                       struct copier **copier_out);
+
+/* Copies the file at `path` (absolute) and says so under `cookie`. Main thread; never blocks. */
+void copier_copy(struct copier *copier, uint64_t cookie, const char *path);
+
+#endif

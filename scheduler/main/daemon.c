@@ -1,0 +1,337 @@
+#include "scheduler/main/daemon.h"
+
+#include "api/base/fail.h"
+#include "api/base/log.h"
+#include "api/wire/task_msg.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/file.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+/* ---- what the drive asks for -------------------------------------------------------------- */
+
+static struct session *
+find_session(void *arg, uint64_t number)
+{
+    struct daemon *daemon = arg;
+    return sessions_find_locked(daemon->sessions, number);
+}
+
+static void
+store_action(void *arg, const struct core_action *action)
+{
+    struct daemon *daemon = arg;
+    store_action_locked(daemon->store, action);
+}
+
+static void
+arm_timer(void *arg, int64_t deadline_ns)
+{
+    struct daemon *daemon = arg;
+    struct itimerspec when = {.it_value = {deadline_ns / 1000000000, deadline_ns % 1000000000}};
+    (void)timerfd_settime(daemon->timer.fd, TFD_TIMER_ABSTIME, &when, NULL);
+}
+
+static void
+wake_main(void *arg)
+{
+    struct daemon *daemon = arg;
+    (void)eventfd_write(daemon->wake.fd, 1);
+}
+
+/* ---- errands ------------------------------------------------------------------------------ */
+
+static void
+cut(struct daemon *daemon, const struct core_action *action)
+{
+    lode_log("SESSION-CUT", "session %llu: %.*s", (unsigned long long)action->target,
+             (int)action->size, (const char *)core_action_bytes(action));
+    sessions_cut(daemon->sessions, action->target);
+}
+
+static void
+write_log(const struct core_action *action)
+{
+    const char *id = core_action_bytes(action);
+    lode_log(id, "%s", id + strlen(id) + 1);
+}
+
+static void
+run_errand(struct daemon *daemon, const struct core_action *action)
+{
+    switch (action->type) {
+    case CORE_CUT:
+        cut(daemon, action);
+        break;
+    case CORE_SPAWN:
+        workers_spawn(daemon->workers, (uint32_t)action->target);
+        break;
+    case CORE_KILL:
+        workers_kill(daemon->workers, (uint32_t)action->target, (int)action->value);
+        break;
+    case CORE_PUT_ERROR:
+        store_put_error(daemon->store, action);
+        break;
+    case CORE_REPORT:
+        store_report(daemon->store, action);
+        break;
+    case CORE_COPY_LIBRARY:
+        copier_copy(daemon->copier, action->cookie, core_action_bytes(action));
+        break;
+    case CORE_LOG:
+        write_log(action);
+        break;
+    default:
+        store_unanswered(daemon->store, action);
+    }
+}
+
+static void
+run_errands(struct source *source, uint32_t events)
+{
+    struct daemon *daemon = CONTAINER_OF(source, struct daemon, wake);
+    struct errand_list list;
+    struct errand *errand;
+    eventfd_t count;
+    (void)events;
+    (void)eventfd_read(source->fd, &count);
+    drive_take_errands(daemon->drive, &list);
+    while ((errand = STAILQ_FIRST(&list)) != NULL) {
+        STAILQ_REMOVE_HEAD(&list, entry);
+        run_errand(daemon, &errand->action);
+        free(errand);
+    }
+}
+
+/* ---- the other sources -------------------------------------------------------------------- */
+
+static void
+timer_ready(struct source *source, uint32_t events)
+{
+    struct daemon *daemon = CONTAINER_OF(source, struct daemon, timer);
+    struct core_event event = {.type = CORE_TIMER};
+    uint64_t times;
+    (void)events;
+    if (read(source->fd, &times, sizeof times) == sizeof times) {
+        drive_step(daemon->drive, &event);
+    }
+}
+
+static void
+end(struct daemon *daemon, int exit_status)
+{
+    daemon->exit_status = exit_status;
+    daemon->loop.stop = true;
+}
+
+static void
+signal_ready(struct source *source, uint32_t events)
+{
+    struct daemon *daemon = CONTAINER_OF(source, struct daemon, signals);
+    struct signalfd_siginfo info;
+    (void)events;
+    if (read(source->fd, &info, sizeof info) == sizeof info) {
+        end(daemon, 0);
+    }
+}
+
+static void
+lifeline_ready(struct source *source, uint32_t events)
+{
+    struct daemon *daemon = CONTAINER_OF(source, struct daemon, lifeline);
+    char byte;
+    (void)events;
+    ssize_t got = read(source->fd, &byte, sizeof byte);
+    if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR)) {
+        end(daemon, 0);
+    }
+}
+
+static void
+supervisor_lost(void *arg)
+{
+    end(arg, 0);
+}
+
+static void
+store_lost(void *arg)
+{
+    end(arg, 1);
+}
+
+/* ---- putting it together ------------------------------------------------------------------ */
+
+/* The lock says who serves this directory; it is held as long as the process lives. */
+static lode_err
+take_lock(struct daemon *daemon)
+{
+    char path[LODE_PATH_MAX], text[32] = {0};
+    LODE_TRY(lode_path_join(path, sizeof path, daemon->paths.dir, "scheduler.lock"));
+    daemon->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (daemon->lock_fd < 0) {
+        return lode_fail_errno("cannot open '%s'", path);
+    }
+    if (flock(daemon->lock_fd, LOCK_EX | LOCK_NB) != 0) {
+        ssize_t size = pread(daemon->lock_fd, text, sizeof text - 1, 0);
+        return lode_fail_with(LODE_ERUNNING,
+                              "a scheduler of '%s' is already running (pid %ld): use it, or stop "
+                              "it first",
+                              daemon->paths.dir, size > 0 ? strtol(text, NULL, 10) : 0L);
+    }
+    int size = snprintf(text, sizeof text, "%d\n", (int)getpid());
+    if (ftruncate(daemon->lock_fd, 0) != 0 || pwrite(daemon->lock_fd, text, (size_t)size, 0) < 0) {
+        return lode_fail_errno("cannot write '%s'", path);
+    }
+    return LODE_OK;
+}
+
+static uint32_t
+cpu_units(double num_cpus)
+{
+    cpu_set_t set;
+    if (num_cpus <= 0) {
+        num_cpus = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
+    }
+    return (uint32_t)(num_cpus * LODE_CPU_UNIT + 0.5);
+}
+
+/* liblode-blas.so beside the daemons, in the build tree and installed alike; false: not there. */
+static bool
+find_builtin(char path_out[PATH_MAX])
+{
+    char self[PATH_MAX], path[PATH_MAX + 64];
+    ssize_t size = readlink("/proc/self/exe", self, sizeof self - 1);
+    if (size <= 0) {
+        return false;
+    }
+    self[size] = '\0';
+    for (int up = 0; up < 2; up++) {
+        char *slash = strrchr(self, '/');
+        if (slash == NULL) {
+            return false;
+        }
+        *slash = '\0';
+    }
+    static const char *const places[] = {"lib", LODE_LIBDIR};
+    for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
+        snprintf(path, sizeof path, "%s/%s/liblode-blas.so", self, places[i]);
+        if (realpath(path, path_out) != NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static lode_err
+start_drive(struct daemon *daemon, const struct daemon_options *options)
+{
+    char blas[PATH_MAX];
+    const struct drive_hooks hooks = {daemon, find_session, store_action, arm_timer, wake_main};
+    struct core_options core = {.cpus = cpu_units(options->num_cpus), .pid = getpid()};
+    if (find_builtin(blas)) {
+        core.builtin_name = "blas";
+        core.builtin_path = blas;
+    }
+    return drive_create(&core, &hooks, &daemon->drive);
+}
+
+static lode_err
+add_source(struct daemon *daemon, struct source *source, int fd,
+           void (*ready)(struct source *source, uint32_t events), const char *what)
+{
+    if (fd < 0) {
+        return lode_fail_errno("cannot make %s", what);
+    }
+    *source = (struct source){fd, ready};
+    return loop_add(&daemon->loop, source, EPOLLIN);
+}
+
+/* All threads of the process are started after this, and take no signals. */
+static lode_err
+add_sources(struct daemon *daemon, const struct daemon_options *options)
+{
+    sigset_t ending;
+    sigemptyset(&ending);
+    sigaddset(&ending, SIGTERM);
+    sigaddset(&ending, SIGINT);
+    sigaddset(&ending, SIGHUP);
+    LODE_TRY(add_source(daemon, &daemon->signals, signalfd(-1, &ending, SFD_CLOEXEC | SFD_NONBLOCK),
+                        signal_ready, "a signal descriptor"));
+    LODE_TRY(add_source(daemon, &daemon->wake, eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), run_errands,
+                        "an event descriptor"));
+    LODE_TRY(add_source(daemon, &daemon->timer,
+                        timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK), timer_ready,
+                        "a timer"));
+    if (options->lifeline_fd >= 0) {
+        (void)fcntl(options->lifeline_fd, F_SETFD, FD_CLOEXEC);
+        LODE_TRY(add_source(daemon, &daemon->lifeline, options->lifeline_fd, lifeline_ready,
+                            "a lifeline"));
+    }
+    return LODE_OK;
+}
+
+static lode_err
+start(struct daemon *daemon, const struct daemon_options *options)
+{
+    LODE_TRY(lode_paths_resolve(options->dir, &daemon->paths));
+    LODE_TRY(lode_paths_prepare(&daemon->paths));
+    LODE_TRY(take_lock(daemon));
+    LODE_TRY(loop_init(&daemon->loop));
+    LODE_TRY(add_sources(daemon, options));
+    LODE_TRY(store_open(&daemon->paths, &daemon->loop, store_lost, daemon, &daemon->store));
+    LODE_TRY(sessions_open(daemon->paths.dir, &daemon->loop, &daemon->sessions));
+    LODE_TRY(start_drive(daemon, options));
+    LODE_TRY(copier_create(daemon->paths.state, daemon->drive, &daemon->copier));
+    LODE_TRY(workers_open(options->supervisor_fd, &daemon->loop, daemon->drive, supervisor_lost,
+                          daemon, &daemon->workers));
+    LODE_TRY(store_serve(daemon->store, daemon->drive));
+    LODE_TRY(sessions_serve(daemon->sessions, daemon->drive));
+    drive_lock(daemon->drive); /* the core's first actions: to start the workers */
+    drive_unlock(daemon->drive);
+    return LODE_OK;
+}
+
+static lode_err
+say_ready(const struct daemon_options *options)
+{
+    if (options->ready_fd < 0) {
+        return LODE_OK;
+    }
+    ssize_t put = write(options->ready_fd, "r", 1);
+    close(options->ready_fd);
+    return put == 1 ? LODE_OK : lode_fail_errno("nobody hears that the scheduler is ready");
+}
+
+/*
+ * Everything that is left goes with the process, which ends at once: descriptors, sessions (their
+ * peers see the end of their sockets), threads.
+ */
+lode_err
+daemon_run(const struct daemon_options *options, int *status_out)
+{
+    static struct daemon daemon;
+    lode_err err = start(&daemon, options);
+    if (err == LODE_OK) {
+        err = say_ready(options);
+    }
+    if (err == LODE_OK) {
+        err = loop_run(&daemon.loop);
+    }
+    if (daemon.sessions != NULL) {
+        sessions_unlink(daemon.sessions);
+    }
+    *status_out = daemon.exit_status;
+    return err;
+}

@@ -1,0 +1,43 @@
+/*
+ * daemon.h: the scheduler put together: the loop and what hangs on it.
+ */
+#ifndef LODE_SCHEDULER_DAEMON_H
+#define LODE_SCHEDULER_DAEMON_H
+
+#include "api/base/paths.h"
+#include "scheduler/libraries/copier.h"
+#include "scheduler/main/drive.h"
+#include "scheduler/main/loop.h"
+#include "scheduler/main/store.h"
+#include "scheduler/pool/workers.h"
+#include "scheduler/sessions/sessions.h"
+
+struct daemon_options {
+    const char *dir;
+    double num_cpus;                          /* 0: those that this process may use */
+    int supervisor_fd, lifeline_fd, ready_fd; /* -1: none */
+};
+
+struct daemon {
+    struct lode_paths paths;
+    int lock_fd;
+    int exit_status;
+    struct loop loop;
+    struct drive *drive;
+    struct sessions *sessions;
+    struct workers *workers;
+    struct store *store;
+    struct copier *copier;
+    struct source wake;     /* eventfd: there are errands */
+    struct source timer;    /* timerfd: the core's */
+    struct source signals;  /* signalfd */
+    struct source lifeline; /* its end is the supervisor's */
+};
+
+/*
+ * Runs until the store or the supervisor is gone, or a signal asks for the end; gives the process'
+ * exit status.  Errors: what could not be started, with a sentence.
+ */
+LODE_MUST_CHECK lode_err daemon_run(const struct daemon_options *options, int *status_out);
+
+#endif

@@ -1,0 +1,324 @@
+#include "scheduler/main/drive.h"
+
+#include "api/base/assert.h"
+#include "api/base/clock.h"
+#include "api/base/fail.h"
+#include "scheduler/sessions/session.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    HOLD_RECORDS =
+        64,        /* records stepped in a row before others get their turn, and their answers */
+    FLUSH_MAX = 64 /* links flushed after one unlocking */
+};
+
+/* A record that waits for the core; its bytes follow. */
+struct waiting {
+    STAILQ_ENTRY(waiting) entry;
+    struct core_event event;
+    uint64_t bytes[];
+};
+STAILQ_HEAD(waiting_list, waiting);
+
+struct drive {
+    struct lode_mutex mu; /* the core's */
+    struct core *core;    /* drive.mu */
+    struct drive_hooks hooks;
+    struct session *dirty; /* drive.mu; got something since the last flush */
+    int64_t timer;         /* drive.mu; what the timer is set to */
+
+    struct lode_mutex queue_mu;
+    struct waiting_list queue;  /* queue_mu */
+    struct errand_list errands; /* queue_mu */
+    _Atomic uint32_t queued;    /* how many are in the queue */
+};
+
+lode_err
+drive_create(const struct core_options *options, const struct drive_hooks *hooks,
+             struct drive **drive_out)
+{
+    struct drive *drive = calloc(1, sizeof *drive);
+    if (drive == NULL) {
+        return lode_fail_with(LODE_ENOMEM, "no memory for the scheduler's core");
+    }
+    lode_mutex_init(&drive->mu, LODE_LOCK_SCHEDULER_CORE);
+    lode_mutex_init(&drive->queue_mu, LODE_LOCK_SCHEDULER_QUEUE);
+    STAILQ_INIT(&drive->queue);
+    STAILQ_INIT(&drive->errands);
+    drive->hooks = *hooks;
+    drive->core = core_create(options, lode_now_ns());
+    *drive_out = drive;
+    return LODE_OK;
+}
+
+void
+drive_destroy(struct drive *drive)
+{
+    struct waiting *waiting;
+    struct errand *errand;
+    if (drive == NULL) {
+        return;
+    }
+    while ((waiting = STAILQ_FIRST(&drive->queue)) != NULL) {
+        STAILQ_REMOVE_HEAD(&drive->queue, entry);
+        free(waiting);
+    }
+    while ((errand = STAILQ_FIRST(&drive->errands)) != NULL) {
+        STAILQ_REMOVE_HEAD(&drive->errands, entry);
+        free(errand);
+    }
+    core_destroy(drive->core);
+    lode_mutex_fini(&drive->queue_mu);
+    lode_mutex_fini(&drive->mu);
+    free(drive);
+}
+
+static void *
+must_alloc(size_t bytes)
+{
+    void *memory = malloc(bytes);
+    LODE_ASSERT(memory != NULL); /* as the core: out of memory ends the process */
+    return memory;
+}
+
+/* ---- errands ------------------------------------------------------------------------------ */
+
+void
+drive_add_errand(struct drive *drive, const struct core_action *action)
+{
+    struct errand *errand = must_alloc(sizeof *errand + action->size);
+    memcpy(&errand->action, action, sizeof *action + action->size);
+    lode_mutex_lock(&drive->queue_mu);
+    bool first = STAILQ_EMPTY(&drive->errands);
+    STAILQ_INSERT_TAIL(&drive->errands, errand, entry);
+    lode_mutex_unlock(&drive->queue_mu);
+    if (first) {
+        drive->hooks.wake_main(drive->hooks.arg);
+    }
+}
+
+void
+drive_ask_cut(struct drive *drive, uint64_t session, lode_err why, const char *text)
+{
+    struct {
+        struct core_action action;
+        char text[256];
+    } cut = {
+        .action = {
+            .type = CORE_CUT, .size = sizeof cut.text, .target = session, .value = (int64_t)why}};
+    strncpy(cut.text, text, sizeof cut.text - 1);
+    drive_add_errand(drive, &cut.action);
+}
+
+void
+drive_take_errands(struct drive *drive, struct errand_list *list_out)
+{
+    STAILQ_INIT(list_out);
+    lode_mutex_lock(&drive->queue_mu);
+    STAILQ_CONCAT(list_out, &drive->errands);
+    lode_mutex_unlock(&drive->queue_mu);
+}
+
+/* ---- carrying out ------------------------------------------------------------------------- */
+
+static void
+mark_dirty_locked(struct drive *drive, struct session *session)
+{
+    if (!session->dirty) {
+        session->dirty = true;
+        session->next_dirty = drive->dirty;
+        drive->dirty = session;
+        session_keep(session);
+    }
+}
+
+static void
+send_locked(struct drive *drive, const struct core_action *action)
+{
+    struct session *session = drive->hooks.find_session(drive->hooks.arg, action->target);
+    if (session == NULL) {
+        return;
+    }
+    lode_err err = session_send_locked(session, action);
+    if (err != LODE_OK && !session->leaving) {
+        session->leaving = true;
+        drive_ask_cut(drive, session->number, err, lode_last_error());
+    }
+    mark_dirty_locked(drive, session);
+}
+
+static void
+carry_out_locked(struct drive *drive, const struct core_action *action)
+{
+    switch (action->type) {
+    case CORE_SEND:
+        send_locked(drive, action);
+        break;
+    case CORE_WATCH:
+    case CORE_UNWATCH:
+    case CORE_SETTLE:
+    case CORE_RESULTS:
+        drive->hooks.store_action(drive->hooks.arg, action);
+        break;
+    case CORE_ARM_TIMER:
+        if (drive->timer != action->value) {
+            drive->timer = action->value;
+            drive->hooks.arm_timer(drive->hooks.arg, action->value);
+        }
+        break;
+    default:
+        drive_add_errand(drive, action);
+    }
+}
+
+static void
+step_locked(struct drive *drive, struct core_event *event)
+{
+    event->now_ns = lode_now_ns();
+    if (event->type == CORE_TIMER) {
+        drive->timer = 0; /* it has gone off: the same time may be asked for again */
+    }
+    core_step(drive->core, event);
+}
+
+static void
+drain_locked(struct drive *drive)
+{
+    struct waiting_list list = STAILQ_HEAD_INITIALIZER(list);
+    struct waiting *waiting;
+    if (atomic_load(&drive->queued) == 0) {
+        return;
+    }
+    lode_mutex_lock(&drive->queue_mu);
+    STAILQ_CONCAT(&list, &drive->queue);
+    atomic_store(&drive->queued, 0);
+    lode_mutex_unlock(&drive->queue_mu);
+    while ((waiting = STAILQ_FIRST(&list)) != NULL) {
+        STAILQ_REMOVE_HEAD(&list, entry);
+        waiting->event.u.record.bytes = waiting->bytes;
+        step_locked(drive, &waiting->event);
+        free(waiting);
+    }
+}
+
+/* The links to flush are taken along: each was kept when it was marked. */
+static int
+take_dirty_locked(struct drive *drive, struct session *flush[FLUSH_MAX])
+{
+    int count = 0;
+    while (drive->dirty != NULL && count < FLUSH_MAX) {
+        struct session *session = drive->dirty;
+        drive->dirty = session->next_dirty;
+        session->dirty = false;
+        flush[count++] = session;
+    }
+    return count;
+}
+
+/* Carries out, unlocks and flushes; true if there is more to flush than was taken. */
+static bool
+let_go(struct drive *drive)
+{
+    struct session *flush[FLUSH_MAX];
+    const struct core_action *action;
+    while ((action = core_next_action(drive->core)) != NULL) {
+        carry_out_locked(drive, action);
+    }
+    int count = take_dirty_locked(drive, flush);
+    bool more = drive->dirty != NULL;
+    lode_mutex_unlock(&drive->mu);
+    for (int i = 0; i < count; i++) {
+        session_flush(flush[i]);
+        session_drop(flush[i]);
+    }
+    return more;
+}
+
+static void
+settle(struct drive *drive, bool more)
+{
+    atomic_thread_fence(memory_order_seq_cst);
+    while (more || atomic_load(&drive->queued) != 0) {
+        if (!lode_mutex_try_lock(&drive->mu)) {
+            return; /* its holder flushes, and looks at the queue, after unlocking */
+        }
+        drain_locked(drive);
+        more = let_go(drive);
+        atomic_thread_fence(memory_order_seq_cst);
+    }
+}
+
+/* ---- events ------------------------------------------------------------------------------- */
+
+static void
+push_record(struct drive *drive, const struct core_event *event)
+{
+    struct waiting *waiting = must_alloc(sizeof *waiting + event->u.record.size);
+    waiting->event = *event;
+    memcpy(waiting->bytes, event->u.record.bytes, event->u.record.size);
+    lode_mutex_lock(&drive->queue_mu);
+    STAILQ_INSERT_TAIL(&drive->queue, waiting, entry);
+    atomic_fetch_add(&drive->queued, 1);
+    lode_mutex_unlock(&drive->queue_mu);
+}
+
+void
+drive_record(struct drive *drive, uint64_t session, uint16_t type, const void *bytes, uint32_t size,
+             uint32_t *holding_io)
+{
+    struct core_event event = {
+        .type = CORE_RECORD,
+        .u.record = {.session = session, .bytes = bytes, .size = size, .type = type}};
+    if (*holding_io == 0) {
+        if (!lode_mutex_try_lock(&drive->mu)) {
+            push_record(drive, &event);
+            return;
+        }
+        drain_locked(drive);
+    }
+    step_locked(drive, &event);
+    if (++*holding_io == HOLD_RECORDS) {
+        drive_records_end(drive, holding_io);
+    }
+}
+
+void
+drive_records_end(struct drive *drive, uint32_t *holding_io)
+{
+    bool more = *holding_io > 0 && let_go(drive);
+    *holding_io = 0;
+    settle(drive, more);
+}
+
+void
+drive_step(struct drive *drive, struct core_event *event)
+{
+    lode_mutex_lock(&drive->mu);
+    drain_locked(drive);
+    step_locked(drive, event);
+    settle(drive, let_go(drive));
+}
+
+void
+drive_send(struct drive *drive, const struct core_action *action)
+{
+    lode_mutex_lock(&drive->mu);
+    drain_locked(drive);
+    send_locked(drive, action);
+    settle(drive, let_go(drive));
+}
+
+void
+drive_lock(struct drive *drive)
+{
+    lode_mutex_lock(&drive->mu);
+}
+
+void
+drive_unlock(struct drive *drive)
+{
+    settle(drive, let_go(drive));
+}

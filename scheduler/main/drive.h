@@ -1,0 +1,80 @@
+/*
+ * drive.h: the one place where the core runs. Threads bring events; whoever holds the core's lock
+ * steps it for all of them, and carries out what the core asks for.
+ *
+ *   receive callback:  try the lock --got--> step each record in place --> let go
+ *                                  --busy--> queue a copy --> settle
+ *   let go:  carry out the actions, unlock, flush the links that got something, settle
+ *   settle:  while the queue is not empty: try the lock (busy: its holder will settle), drain, let go
+ *
+ * Pushing is followed by a try of the lock, and unlocking by a look at the queue, both sequentially
+ * consistent: nothing is stranded. A queued event is always stepped before a later one of the same
+ * thread, since whoever gets the lock drains first.
+ *
+ * Under the core's lock: no nng call (records are appended to links, and flushed after unlocking),
+ * nothing that waits. What may take time goes to the main thread's list (errands), or the copier.
+ *
+ * Locks: core 60 > queue 65 > link 80. Sessions are found and changed under the core's lock.
+ */
+#ifndef LODE_SCHEDULER_DRIVE_H
+#define LODE_SCHEDULER_DRIVE_H
+
+#include "api/base/lock.h"
+#include "scheduler/core/core.h"
+
+#include <sys/queue.h>
+
+struct session;
+struct drive;
+
+/* An action that the main thread carries out; the action's bytes follow it. */
+struct errand {
+    STAILQ_ENTRY(errand) entry;
+    struct core_action action; /* and its bytes */
+};
+STAILQ_HEAD(errand_list, errand);
+
+/* What the drive needs from the rest of the daemon; called under the core's lock, never blocking. */
+struct drive_hooks {
+    void *arg;
+    /* The session of that number, or NULL. */
+    struct session *(*find_session)(void *arg, uint64_t number);
+    /* WATCH, UNWATCH, SETTLE, RESULTS. */
+    void (*store_action)(void *arg, const struct core_action *action);
+    void (*arm_timer)(void *arg, int64_t deadline_ns);
+    /* Wakes the main thread; without the lock, too. */
+    void (*wake_main)(void *arg);
+};
+
+LODE_MUST_CHECK lode_err drive_create(const struct core_options *options,
+                                      const struct drive_hooks *hooks, struct drive **drive_out);
+void drive_destroy(struct drive *drive);
+
+/*
+ * A receive callback's records, in order; `holding_io` is the caller's (false between batches) and
+ * says whether this thread holds the core's lock. After the last record: drive_records_end().
+ */
+void drive_record(struct drive *drive, uint64_t session, uint16_t type, const void *bytes,
+                  uint32_t size, uint32_t *holding_io);
+void drive_records_end(struct drive *drive, uint32_t *holding_io);
+
+/* Steps one event of the daemon's own, at once; its now_ns is filled in. Waits for the lock. */
+void drive_step(struct drive *drive, struct core_event *event);
+
+/* Sends a record that is not the core's (a SEND action); main thread, no lock. */
+void drive_send(struct drive *drive, const struct core_action *action);
+
+/* The core's lock, for what the session table shares with the drive. */
+void drive_lock(struct drive *drive);
+void drive_unlock(struct drive *drive);
+
+/* For callers that hold the lock: queues an errand of that type for the main thread. */
+void drive_add_errand(struct drive *drive, const struct core_action *action);
+
+/* Any thread, any lock below the queue's: a CORE_CUT errand of the daemon's own. */
+void drive_ask_cut(struct drive *drive, uint64_t session, lode_err why, const char *text);
+
+/* The main thread takes all errands; it frees each with free(). */
+void drive_take_errands(struct drive *drive, struct errand_list *list_out);
+
+#endif

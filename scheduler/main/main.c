@@ -1,0 +1,125 @@
+/* lode-scheduler: who runs what, when. Started by `lode start`. */
+#include "api/base/log.h"
+#include "scheduler/main/daemon.h"
+
+#include <argp.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+enum { KEY_CPUS = 256, KEY_SUPERVISOR, KEY_LIFELINE, KEY_READY, KEY_PRIVATE };
+
+static const struct argp_option rows[] = {
+    {"dir", 'd', "DIR", 0, "The cluster's directory (default: $LODE_DIR, or the user's own)", 0},
+    {"num-cpus", KEY_CPUS, "N", 0, "CPUs that tasks may use together (default: all)", 0},
+    {"supervisor-fd", KEY_SUPERVISOR, "FD", 0, "Socket to who starts the workers", 0},
+    {"lifeline-fd", KEY_LIFELINE, "FD", 0, "End with the end of this descriptor", 0},
+    {"ready-fd", KEY_READY, "FD", 0, "Write a byte there once sessions are served", 0},
+    {"private", KEY_PRIVATE, NULL, 0, "The cluster belongs to one program", 0},
+    {0}};
+
+static int
+number(struct argp_state *state, const char *what, const char *text)
+{
+    char *rest;
+    errno = 0;
+    long value = strtol(text, &rest, 10);
+    if (errno != 0 || *rest != '\0' || rest == text || value < 0 || value > 1 << 20 ||
+        fcntl((int)value, F_GETFD) < 0) {
+        argp_error(state, "%s: '%s' is not an open descriptor", what, text);
+    }
+    return (int)value;
+}
+
+static double
+cpus(struct argp_state *state, const char *text)
+{
+    char *rest;
+    double value = strtod(text, &rest);
+    if (*rest != '\0' || rest == text || !(value >= 0.0001 && value <= 65536)) {
+        argp_error(state, "--num-cpus: '%s' is not a number from 0.0001 to 65536", text);
+    }
+    return value;
+}
+
+static error_t
+parse(int key, char *arg, struct argp_state *state)
+{
+    struct daemon_options *options = state->input;
+    switch (key) {
+    case 'd':
+        options->dir = arg;
+        return 0;
+    case KEY_CPUS:
+        options->num_cpus = cpus(state, arg);
+        return 0;
+    case KEY_SUPERVISOR:
+        options->supervisor_fd = number(state, "--supervisor-fd", arg);
+        return 0;
+    case KEY_LIFELINE:
+        options->lifeline_fd = number(state, "--lifeline-fd", arg);
+        return 0;
+    case KEY_READY:
+        options->ready_fd = number(state, "--ready-fd", arg);
+        return 0;
+    case KEY_PRIVATE:
+        return 0; /* its files are the supervisor's to remove */
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+/* Signals come through a descriptor, to the main thread; every other thread inherits the mask. */
+static void
+block_signals(void)
+{
+    sigset_t set;
+    sigfillset(&set);
+    sigdelset(&set, SIGSEGV);
+    sigdelset(&set, SIGBUS);
+    sigdelset(&set, SIGFPE);
+    sigdelset(&set, SIGILL);
+    sigdelset(&set, SIGABRT);
+    pthread_sigmask(SIG_SETMASK, &set, NULL);
+    signal(SIGPIPE, SIG_IGN);
+}
+
+static void
+raise_limits(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        limit.rlim_cur = limit.rlim_max;
+        (void)setrlimit(RLIMIT_NOFILE, &limit);
+    }
+    int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+    if (fd >= 0) { /* workers go first; only root may ask for it */
+        ssize_t put = write(fd, "-500", 4);
+        (void)put;
+        close(fd);
+    }
+}
+
+int
+main(int argc, char **argv)
+{
+    const struct argp argp = {rows, parse, NULL, "lode's scheduler: runs tasks in workers.",
+                              NULL, NULL,  NULL};
+    struct daemon_options options = {.supervisor_fd = -1, .lifeline_fd = -1, .ready_fd = -1};
+    int status = 0;
+    argp_err_exit_status = 2;
+    argp_parse(&argp, argc, argv, 0, NULL, &options);
+    lode_log_init("lode-scheduler");
+    block_signals();
+    raise_limits();
+    if (daemon_run(&options, &status) != LODE_OK) {
+        fprintf(stderr, "lode-scheduler: %s\n", lode_last_error());
+        fflush(stderr);
+        _exit(1);
+    }
+    _exit(status); /* nng's threads may be anywhere: nothing is torn down */
+}

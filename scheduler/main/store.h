@@ -1,0 +1,33 @@
+/*
+ * store.h: the scheduler as a client of the store: what the core asks of it, and its answers as
+ * events. Asking is done under the core's lock, on any thread, and never waits; answers and error
+ * objects are the main thread's.
+ */
+#ifndef LODE_SCHEDULER_STORE_H
+#define LODE_SCHEDULER_STORE_H
+
+#include "api/base/paths.h"
+#include "scheduler/main/drive.h"
+#include "scheduler/main/loop.h"
+
+struct store;
+
+/*
+ * Attaches; `lost` is called when the store has died.
+ * Errors  LODE_EDOWN no store runs; those of lode_store_async_open() and lode_session_attach()
+ */
+LODE_MUST_CHECK lode_err store_open(const struct lode_paths *paths, struct loop *loop,
+                                    void (*lost)(void *arg), void *arg, struct store **store_out);
+
+/* From here on answers are events of this drive. Errors: LODE_ESYS. */
+LODE_MUST_CHECK lode_err store_serve(struct store *store, struct drive *drive);
+
+/* WATCH, UNWATCH, SETTLE, RESULTS; under the core's lock. */
+void store_action_locked(struct store *store, const struct core_action *action);
+
+/* What could not even be asked, PUT_ERROR and REPORT; main thread, no lock. */
+void store_unanswered(struct store *store, const struct core_action *action);
+void store_put_error(struct store *store, const struct core_action *action);
+void store_report(struct store *store, const struct core_action *action);
+
+#endif

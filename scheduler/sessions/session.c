@@ -1,0 +1,82 @@
+#include "scheduler/sessions/session.h"
+
+#include "scheduler/sessions/sessions.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+void
+session_keep(struct session *session)
+{
+    atomic_fetch_add_explicit(&session->keepers, 1, memory_order_relaxed);
+}
+
+static void
+free_session(void *arg)
+{
+    free(arg);
+}
+
+void
+session_drop(struct session *session)
+{
+    if (atomic_fetch_sub_explicit(&session->keepers, 1, memory_order_acq_rel) == 1) {
+        lode_link_reap(session->link, free_session, session);
+    }
+}
+
+void
+session_flush(struct session *session)
+{
+    lode_link_flush(session->link);
+}
+
+static bool
+is_swamped(struct session *session)
+{
+    struct lode_link_counters counters;
+    lode_link_count(session->link, &counters);
+    return counters.backlog_bytes > SESSION_OUTPUT_BACKLOG_MAX;
+}
+
+static lode_err
+send_output_locked(struct session *session, const struct core_action *action)
+{
+    const char *rest = core_action_bytes(action);
+    struct lode_task_output output;
+    if (is_swamped(session)) {
+        session->output_dropped++;
+        return LODE_OK;
+    }
+    memcpy(&output, rest, sizeof output);
+    output.dropped += session->output_dropped;
+    session->output_dropped = 0;
+    return lode_link_send(session->link, LODE_TASK_OUTPUT, &output, sizeof output,
+                          rest + sizeof output, action->size - (uint32_t)sizeof output, true);
+}
+
+/* The core cannot know what the links have dropped. */
+static lode_err
+send_stats_locked(struct session *session, const struct core_action *action)
+{
+    const char *rest = core_action_bytes(action);
+    struct lode_task_stats stats;
+    memcpy(&stats, rest, sizeof stats);
+    stats.stats.repeats_dropped = sessions_repeats_locked(session->table);
+    return lode_link_send(session->link, LODE_TASK_STATS_ARE, &stats, sizeof stats,
+                          rest + sizeof stats, action->size - (uint32_t)sizeof stats, true);
+}
+
+lode_err
+session_send_locked(struct session *session, const struct core_action *action)
+{
+    switch (action->message) {
+    case LODE_TASK_OUTPUT:
+        return send_output_locked(session, action);
+    case LODE_TASK_STATS_ARE:
+        return send_stats_locked(session, action);
+    default:
+        return lode_link_send(session->link, action->message, core_action_bytes(action),
+                              action->size, NULL, 0, true);
+    }
+}

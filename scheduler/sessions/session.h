@@ -1,0 +1,55 @@
+/*
+ * session.h: one peer of the scheduler: a program or a worker, admitted by the rendezvous. Its
+ * socket is the main thread's; its link is used by whoever carries out the core's actions.
+ *
+ * Kept by: the table, as long as it is open; each thread that is about to flush its link. When the
+ * last one drops it, the reaper closes the link, and then frees it.
+ */
+#ifndef LODE_SCHEDULER_SESSION_H
+#define LODE_SCHEDULER_SESSION_H
+
+#include "api/wire/link.h"
+#include "scheduler/core/core.h"
+#include "scheduler/main/loop.h"
+
+#include <stdatomic.h>
+#include <uthash.h>
+
+struct sessions;
+struct drive;
+
+enum {
+    SESSION_OUTPUT_BACKLOG_MAX = 1 << 20 /* bytes: a session that does not take them loses lines */
+};
+
+struct session {
+    uint64_t number;
+    struct sessions *table;
+    struct source socket; /* rendezvous */
+    struct lode_link *link;
+    struct drive *drive;
+    _Atomic uint32_t keepers;
+    uint32_t holding; /* of the receive callback: see drive.h */
+
+    /* the core's lock */
+    struct session *next_dirty;
+    bool dirty;
+    bool leaving; /* its end was asked for */
+    uint32_t output_dropped;
+    UT_hash_handle hh;
+};
+
+void session_keep(struct session *session);
+void session_drop(struct session *session);
+
+/* Sends what has been appended; any thread that keeps the session, without locks. */
+void session_flush(struct session *session);
+
+/*
+ * Appends the record of a SEND. Lines of output are left out, and counted, while too much waits for
+ * the session. The core's lock is held. Errors: LODE_ELIMIT, LODE_ECLOSED, LODE_ENOMEM.
+ */
+LODE_MUST_CHECK lode_err session_send_locked(struct session *session,
+                                             const struct core_action *action);
+
+#endif

@@ -1,0 +1,383 @@
+#include "scheduler/sessions/sessions.h"
+
+#include "api/base/fail.h"
+#include "api/base/log.h"
+#include "api/base/paths.h"
+#include "api/base/socket.h"
+#include "api/wire/rendezvous_msg.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/queue.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { ACCEPT_IN_A_ROW = 64 };
+
+/* Somebody who has connected and not said hello. */
+struct visitor {
+    struct source socket;
+    struct sessions *sessions;
+    pid_t pid;
+    TAILQ_ENTRY(visitor) entry;
+};
+
+struct sessions {
+    char dir[LODE_DIR_MAX + 1];
+    struct loop *loop;
+    struct drive *drive;
+    struct source listener;
+    int spare_fd; /* given up to turn a visitor away when no descriptor is left */
+    TAILQ_HEAD(, visitor) visitors;
+    uint32_t visitor_count;
+    uint64_t last_number;
+    struct session *by_number; /* the core's lock */
+    uint64_t old_repeats;      /* of sessions that have ended; the core's lock */
+};
+
+/* ---- the table ---------------------------------------------------------------------------- */
+
+struct session *
+sessions_find_locked(struct sessions *sessions, uint64_t number)
+{
+    struct session *session;
+    HASH_FIND(hh, sessions->by_number, &number, sizeof number, session);
+    return session;
+}
+
+static uint64_t
+repeats_of(struct session *session)
+{
+    struct lode_link_counters counters;
+    lode_link_count(session->link, &counters);
+    return counters.repeats;
+}
+
+uint64_t
+sessions_repeats_locked(struct sessions *sessions)
+{
+    uint64_t repeats = sessions->old_repeats;
+    for (struct session *s = sessions->by_number; s != NULL; s = s->hh.next) {
+        repeats += repeats_of(s);
+    }
+    return repeats;
+}
+
+static void
+end_session(struct session *session)
+{
+    struct sessions *sessions = session->table;
+    struct core_event end = {.type = CORE_SESSION_END, .u.session = session->number};
+    loop_close(sessions->loop, &session->socket);
+    drive_step(sessions->drive, &end);
+    drive_lock(sessions->drive);
+    HASH_DEL(sessions->by_number, session);
+    sessions->old_repeats += repeats_of(session);
+    drive_unlock(sessions->drive);
+    session_drop(session);
+}
+
+void
+sessions_cut(struct sessions *sessions, uint64_t number)
+{
+    drive_lock(sessions->drive);
+    struct session *session = sessions_find_locked(sessions, number);
+    drive_unlock(sessions->drive);
+    if (session != NULL) { /* only this thread removes one */
+        end_session(session);
+    }
+}
+
+/* Nothing is said on it: what comes is its end, or a breach. */
+static void
+socket_ready(struct source *source, uint32_t events)
+{
+    struct session *session = CONTAINER_OF(source, struct session, socket);
+    char byte;
+    ssize_t got = recv(source->fd, &byte, sizeof byte, MSG_DONTWAIT);
+    (void)events;
+    if (got < 0 && (errno == EAGAIN || errno == EINTR)) {
+        return;
+    }
+    if (got > 0) {
+        lode_log("SESSION-CUT", "session %llu sent a packet after its hello",
+                 (unsigned long long)session->number);
+    }
+    end_session(session);
+}
+
+/* ---- a session's link: nng threads -------------------------------------------------------- */
+
+static lode_err
+link_record(void *arg, uint16_t type, const void *bytes, uint32_t size)
+{
+    struct session *session = arg;
+    drive_record(session->drive, session->number, type, bytes, size, &session->holding);
+    return LODE_OK; /* the core judges; whom it dislikes it cuts */
+}
+
+static void
+link_batch_end(void *arg)
+{
+    struct session *session = arg;
+    drive_records_end(session->drive, &session->holding);
+}
+
+static void
+link_broken(void *arg, lode_err why)
+{
+    struct session *session = arg;
+    drive_ask_cut(session->drive, session->number, why, lode_last_error());
+}
+
+/* ---- visitors ----------------------------------------------------------------------------- */
+
+static void
+forget_visitor(struct visitor *visitor, bool close_socket)
+{
+    struct sessions *sessions = visitor->sessions;
+    if (close_socket) {
+        loop_close(sessions->loop, &visitor->socket);
+    }
+    TAILQ_REMOVE(&sessions->visitors, visitor, entry);
+    sessions->visitor_count--;
+    free(visitor);
+}
+
+static lode_err
+check_hello(const struct lode_rendezvous_hello *hello, size_t size, struct sessions *sessions)
+{
+    if (size < sizeof *hello || hello->magic != LODE_RENDEZVOUS_MAGIC) {
+        return lode_fail_with(LODE_EPROTO, "a packet of %zu bytes is no hello", size);
+    }
+    if (hello->major != LODE_RENDEZVOUS_MAJOR) {
+        return lode_fail_with(LODE_EVERSION, "a peer speaks version %u.%u, this scheduler %d.%d",
+                              hello->major, hello->minor, LODE_RENDEZVOUS_MAJOR,
+                              LODE_RENDEZVOUS_MINOR);
+    }
+    if (hello->role != LODE_ROLE_PROGRAM && hello->role != LODE_ROLE_WORKER) {
+        return lode_fail_with(LODE_EPROTO, "role %u does not exist", hello->role);
+    }
+    if (HASH_COUNT(sessions->by_number) >= SESSIONS_MAX) {
+        return lode_fail_with(LODE_ELIMIT, "%d sessions are open: no more are admitted",
+                              SESSIONS_MAX);
+    }
+    return LODE_OK;
+}
+
+static lode_err
+open_link(struct sessions *sessions, struct session *session, char endpoint[LODE_ENDPOINT_MAX])
+{
+    const struct lode_link_events events = {link_record, link_batch_end, link_broken, session};
+    session->number = ++sessions->last_number;
+    LODE_TRY(lode_path_join(endpoint, LODE_ENDPOINT_MAX, sessions->dir, "n-%llu",
+                            (unsigned long long)session->number));
+    return lode_link_listen(endpoint, &events, &session->link);
+}
+
+/* The visitor's socket becomes the session's. */
+static lode_err
+open_session(struct visitor *visitor, const struct lode_rendezvous_hello *hello,
+             struct lode_rendezvous_welcome *welcome)
+{
+    struct sessions *sessions = visitor->sessions;
+    struct session *session = calloc(1, sizeof *session);
+    if (session == NULL) {
+        return lode_fail_with(LODE_ENOMEM, "no memory for a session");
+    }
+    session->table = sessions;
+    session->drive = sessions->drive;
+    session->keepers = 1;
+    session->socket = (struct source){visitor->socket.fd, socket_ready};
+    lode_err err = open_link(sessions, session, welcome->endpoint);
+    if (err != LODE_OK) {
+        free(session);
+        return err;
+    }
+    struct core_event open = {.type = CORE_SESSION_OPEN,
+                              .u.open = {.session = session->number,
+                                         .store_session = hello->store_session,
+                                         .pid = visitor->pid,
+                                         .role = hello->role,
+                                         .worker = hello->worker}};
+    drive_lock(sessions->drive);
+    HASH_ADD(hh, sessions->by_number, number, sizeof session->number, session);
+    drive_unlock(sessions->drive);
+    drive_step(sessions->drive, &open);
+    loop_change(sessions->loop, &session->socket, EPOLLIN);
+    welcome->session = session->number;
+    return LODE_OK;
+}
+
+static void
+answer(struct visitor *visitor, const struct lode_rendezvous_hello *hello, size_t size)
+{
+    struct lode_rendezvous_welcome welcome = {.magic = LODE_RENDEZVOUS_MAGIC,
+                                              .major = LODE_RENDEZVOUS_MAJOR,
+                                              .minor = LODE_RENDEZVOUS_MINOR};
+    struct sessions *sessions = visitor->sessions;
+    lode_err err = check_hello(hello, size, sessions);
+    if (err == LODE_OK) {
+        err = open_session(visitor, hello, &welcome);
+    }
+    if (err != LODE_OK) {
+        lode_log("SESSION-REFUSED", "pid %d: %s", (int)visitor->pid, lode_last_error());
+        welcome.err = (uint32_t)err;
+    }
+    lode_err sent =
+        lode_socket_send(visitor->socket.fd, &welcome, sizeof welcome, NULL, 0, NULL, 0);
+    if (sent != LODE_OK && err == LODE_OK) {
+        sessions_cut(sessions, welcome.session); /* it has gone already */
+    }
+    forget_visitor(visitor, err != LODE_OK);
+}
+
+static void
+visitor_ready(struct source *source, uint32_t events)
+{
+    struct visitor *visitor = CONTAINER_OF(source, struct visitor, socket);
+    struct lode_rendezvous_hello hello;
+    size_t size = 0;
+    lode_err err =
+        lode_socket_receive(source->fd, MSG_DONTWAIT, &hello, sizeof hello, &size, NULL, NULL);
+    (void)events;
+    if (err == LODE_EAGAIN) {
+        return;
+    }
+    if (err != LODE_OK) {
+        forget_visitor(visitor, true);
+        return;
+    }
+    answer(visitor, &hello, size);
+}
+
+static void
+admit(struct sessions *sessions, int fd)
+{
+    struct visitor *visitor;
+    pid_t pid = 0;
+    uid_t uid = (uid_t)-1;
+    if (lode_socket_peer(fd, &pid, &uid) != LODE_OK || uid != geteuid()) {
+        lode_log("SESSION-REFUSED", "pid %d belongs to user %d: only this user's are admitted",
+                 (int)pid, (int)uid);
+        close(fd);
+        return;
+    }
+    visitor = calloc(1, sizeof *visitor);
+    if (visitor == NULL) {
+        close(fd);
+        return;
+    }
+    *visitor = (struct visitor){{fd, visitor_ready}, sessions, pid, {0}};
+    if (loop_add(sessions->loop, &visitor->socket, EPOLLIN) != LODE_OK) {
+        close(fd);
+        free(visitor);
+        return;
+    }
+    TAILQ_INSERT_TAIL(&sessions->visitors, visitor, entry);
+    if (++sessions->visitor_count > SESSIONS_VISITORS_MAX) {
+        forget_visitor(TAILQ_FIRST(&sessions->visitors), true);
+    }
+}
+
+/* Without a descriptor for it a visitor would wait in vain, and epoll report it for ever. */
+static void
+turn_away(struct sessions *sessions)
+{
+    lode_log("SESSION-REFUSED", "no file descriptor is left: raise the limit (ulimit -n)");
+    close(sessions->spare_fd);
+    close(accept4(sessions->listener.fd, NULL, NULL, SOCK_CLOEXEC));
+    sessions->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+}
+
+static void
+listener_ready(struct source *source, uint32_t events)
+{
+    struct sessions *sessions = CONTAINER_OF(source, struct sessions, listener);
+    (void)events;
+    for (int i = 0; i < ACCEPT_IN_A_ROW; i++) {
+        int fd = accept4(source->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        if (fd >= 0) {
+            admit(sessions, fd);
+        } else if (errno == EMFILE || errno == ENFILE) {
+            turn_away(sessions);
+            return;
+        } else if (errno != EINTR && errno != ECONNABORTED) {
+            return;
+        }
+    }
+}
+
+/* ---- the listener's life ------------------------------------------------------------------ */
+
+static bool
+is_endpoint(const char *name)
+{
+    return strncmp(name, "n-", 2) == 0 && name[2] != '\0' &&
+           strspn(name + 2, "0123456789") == strlen(name + 2);
+}
+
+static void
+unlink_endpoints(const char *path)
+{
+    DIR *dir = opendir(path);
+    struct dirent *entry;
+    while (dir != NULL && (entry = readdir(dir)) != NULL) {
+        if (is_endpoint(entry->d_name)) {
+            unlinkat(dirfd(dir), entry->d_name, 0);
+        }
+    }
+    if (dir != NULL) {
+        closedir(dir);
+    }
+}
+
+lode_err
+sessions_open(const char *dir, struct loop *loop, struct sessions **sessions_out)
+{
+    struct sessions *sessions = calloc(1, sizeof *sessions);
+    char path[LODE_PATH_MAX];
+    lode_err err;
+    if (sessions == NULL) {
+        return lode_fail_with(LODE_ENOMEM, "no memory for the session table");
+    }
+    snprintf(sessions->dir, sizeof sessions->dir, "%s", dir);
+    sessions->loop = loop;
+    sessions->listener.ready = listener_ready;
+    sessions->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    TAILQ_INIT(&sessions->visitors);
+    unlink_endpoints(dir);
+    err = lode_path_join(path, sizeof path, dir, "%s", LODE_SCHEDULER_SOCKET);
+    if (err == LODE_OK) {
+        err = lode_socket_listen(path, &sessions->listener.fd);
+    }
+    if (err != LODE_OK) {
+        close(sessions->spare_fd);
+        free(sessions);
+        return err;
+    }
+    *sessions_out = sessions;
+    return LODE_OK;
+}
+
+lode_err
+sessions_serve(struct sessions *sessions, struct drive *drive)
+{
+    sessions->drive = drive;
+    return loop_add(sessions->loop, &sessions->listener, EPOLLIN);
+}
+
+void
+sessions_unlink(struct sessions *sessions)
+{
+    char path[LODE_PATH_MAX];
+    if (lode_path_join(path, sizeof path, sessions->dir, "%s", LODE_SCHEDULER_SOCKET) == LODE_OK) {
+        unlink(path);
+    }
+    unlink_endpoints(sessions->dir);
+}

@@ -1,0 +1,44 @@
+/*
+ * sessions.h: who is admitted, and who leaves. A listener in the cluster's directory; a visitor of
+ * the same user says hello, gets an endpoint of its own (DIR/n-NUMBER) and is told where; from then
+ * on the end of its socket is the end of its session, and a packet on it breaks the rules.
+ *
+ * Everything here runs on the main thread; the table is changed under the core's lock, so that the
+ * core's actions find sessions from any thread.
+ */
+#ifndef LODE_SCHEDULER_SESSIONS_H
+#define LODE_SCHEDULER_SESSIONS_H
+
+#include "scheduler/main/drive.h"
+#include "scheduler/main/loop.h"
+#include "scheduler/sessions/session.h"
+
+enum {
+    SESSIONS_MAX = 16384,
+    SESSIONS_VISITORS_MAX = 256 /* that have not said hello; one more, and the oldest goes */
+};
+
+struct sessions;
+
+/*
+ * Listens at `dir`. Endpoints that a dead scheduler left are removed: call it under the lock that
+ * says that no other one lives.  Errors: LODE_ESYS, LODE_EINVAL, LODE_EDENIED.
+ */
+LODE_MUST_CHECK lode_err sessions_open(const char *dir, struct loop *loop,
+                                       struct sessions **sessions_out);
+
+/* From here on visitors are served; `drive` finds sessions by sessions_find_locked(). */
+LODE_MUST_CHECK lode_err sessions_serve(struct sessions *sessions, struct drive *drive);
+
+struct session *sessions_find_locked(struct sessions *sessions, uint64_t number);
+
+/* Repeated records that the links have dropped, those of ended sessions included. */
+uint64_t sessions_repeats_locked(struct sessions *sessions);
+
+/* Ends a session, if it is there: its socket is closed, the core is told. Main thread, no lock. */
+void sessions_cut(struct sessions *sessions, uint64_t number);
+
+/* Unlinks the listener's socket and the endpoints; closes nothing else: the process ends. */
+void sessions_unlink(struct sessions *sessions);
+
+#endif
