@@ -53,7 +53,7 @@ become_idle(struct worker *worker)
     }
 }
 
-/* What a task printed goes before the news of its end. */
+/* What a task printed goes before its results: who has those may look for it. */
 static void
 flush_output(void)
 {
@@ -144,11 +144,11 @@ run_task(struct worker *worker, const struct queue_item *item)
     mark_started(worker, item);
     if (begun == LODE_TASK_GO) {
         err = run_started(worker, item, function);
+        flush_output();
     }
     LODE_TRY(lode_task_finish(&worker->task, err, &ended));
     worker->unrung = true;
     held_end(&worker->held, worker->db);
-    flush_output();
     atomic_store_explicit(&worker->page->finished, run->task, memory_order_release);
     int64_t now = lode_now_ns();
     done.run_ns = (uint64_t)(now - start);

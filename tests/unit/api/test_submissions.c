@@ -1,0 +1,92 @@
+#include "api/client/submissions.h"
+#include "api/layout/id.h"
+
+#include <criterion/criterion.h>
+#include <stdlib.h>
+
+#include "tests/support/check.h"
+
+enum { MANY = 5000 };
+
+static void
+add(struct lode_submissions *table, uint64_t number, uint32_t results)
+{
+    struct lode_submission one = {
+        .number = number,
+        .results = lode_id_make(LODE_ID_RESULT, 3, 10 * number),
+        .result_count = results,
+    };
+    must(lode_submissions_reserve(table));
+    lode_submissions_add(table, &one);
+}
+
+Test(submissions, each_is_taken_once_in_any_order)
+{
+    struct lode_submissions table = {0};
+    struct lode_submission out;
+    static uint64_t order[MANY];
+    srand(1);
+    for (uint64_t i = 0; i < MANY; i++) {
+        order[i] = i + 1;
+        add(&table, i + 1, 1);
+    }
+    for (size_t i = MANY - 1; i > 0; i--) {
+        size_t j = (size_t)rand() % (i + 1);
+        uint64_t swap = order[i];
+        order[i] = order[j];
+        order[j] = swap;
+    }
+    for (size_t i = 0; i < MANY; i++) {
+        expect(lode_submissions_take(&table, order[i], &out));
+        expect_eq(out.number, order[i]);
+        expect(!lode_submissions_take(&table, order[i], &out));
+        if (i + 1 < MANY) { /* a hole hides nobody */
+            expect(lode_id_same(lode_submissions_first_result(
+                                    &table, lode_id_make(LODE_ID_RESULT, 3, 10 * order[i + 1])),
+                                lode_id_make(LODE_ID_RESULT, 3, 10 * order[i + 1])));
+        }
+    }
+    expect_eq(table.used, 0);
+    lode_submissions_fini(&table);
+}
+
+/* Few live ones among many: numbers run on, and probing wraps around the table's end. */
+Test(submissions, a_long_life_with_few_at_a_time)
+{
+    struct lode_submissions table = {0};
+    struct lode_submission out;
+    for (uint64_t i = 1; i < 10 * MANY; i++) {
+        add(&table, i, 1);
+        if (i > 20) {
+            expect(lode_submissions_take(&table, i % 3 == 0 ? i : i - 20, &out) || i % 3 == 0 ||
+                   (i - 20) % 3 == 0);
+        }
+    }
+    for (uint64_t i = 1; i < 10 * MANY; i++) {
+        lode_submissions_take(&table, i, &out);
+    }
+    expect_eq(table.used, 0);
+    lode_submissions_fini(&table);
+}
+
+Test(submissions, an_unknown_number_is_not_there)
+{
+    struct lode_submissions table = {0};
+    struct lode_submission out;
+    expect(!lode_submissions_take(&table, 1, &out));
+    add(&table, 1, 1);
+    expect(!lode_submissions_take(&table, 65, &out)); /* the same slot */
+    expect(!lode_submissions_take(&table, 0, &out));
+    lode_submissions_fini(&table);
+}
+
+Test(submissions, any_result_leads_to_the_first)
+{
+    struct lode_submissions table = {0};
+    lode_id first = lode_id_make(LODE_ID_RESULT, 3, 10), other = lode_id_plus(first, 3);
+    add(&table, 1, 3);
+    expect(lode_id_same(lode_submissions_first_result(&table, first), first));
+    expect(lode_id_same(lode_submissions_first_result(&table, lode_id_plus(first, 2)), first));
+    expect(lode_id_same(lode_submissions_first_result(&table, other), other));
+    lode_submissions_fini(&table);
+}
