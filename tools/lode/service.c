@@ -3,7 +3,6 @@
 #include "api/base/clock.h"
 #include "api/base/fail.h"
 #include "api/base/log.h"
-#include "tools/lode/spawn.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -45,17 +44,14 @@ make_ready_pipe(int ends[2])
 }
 
 lode_err
-service_start(struct service *service, const char *program, const char *const *argv,
-              char *ready_text, const int *pass, size_t pass_count)
+service_start(struct service *service, const struct spawn_plan *plan, char *ready_text)
 {
-    struct spawn_plan plan = {.path = program, .argv = argv, .output = -1};
+    struct spawn_plan with_ready = *plan;
     int ends[2];
     LODE_TRY(make_ready_pipe(ends));
-    memcpy(plan.pass, pass, pass_count * sizeof *pass);
-    plan.pass[pass_count] = ends[1];
-    plan.pass_count = pass_count + 1;
-    snprintf(ready_text, 16, "%d", ends[1]);
-    lode_err err = spawn_program(&plan, &service->pid);
+    with_ready.pass[with_ready.pass_count++] = ends[1];
+    snprintf(ready_text, SPAWN_NUMBER_SIZE, "%d", ends[1]);
+    lode_err err = spawn_program(&with_ready, &service->pid);
     close(ends[1]);
     if (err != LODE_OK) {
         service->pid = 0;

@@ -12,8 +12,7 @@
 #ifndef LODE_TOOLS_SERVICE_H
 #define LODE_TOOLS_SERVICE_H
 
-#include <lode/error.h>
-#include <sys/types.h>
+#include "tools/lode/spawn.h"
 
 struct service {
     const char *name;  /* "lode-store" */
@@ -32,16 +31,15 @@ struct service {
 void service_init(struct service *service, const char *name);
 
 /*
- * Starts `program`; argv[0] is the name, and the number of the ready pipe is written into
- * `ready_text` (16 bytes, one of argv) first.
+ * Starts it as the plan says.
  *
- *   pass, pass_count  further descriptors that it gets
+ *   ready_text  SPAWN_NUMBER_SIZE bytes of the plan's argv, where the number of the ready pipe,
+ *               which it gets besides, is written
  *
  * Errors  as spawn_program()
  */
-LODE_MUST_CHECK lode_err service_start(struct service *service, const char *program,
-                                       const char *const *argv, char *ready_text, const int *pass,
-                                       size_t pass_count);
+LODE_MUST_CHECK lode_err service_start(struct service *service, const struct spawn_plan *plan,
+                                       char *ready_text);
 
 /* Reads the ready pipe. True if the daemon came up just now; one that closes it unready is killed. */
 bool service_read_ready(struct service *service);

@@ -1,5 +1,6 @@
 #include "tools/lode/spawn.h"
 
+#include "api/base/assert.h"
 #include "api/base/fail.h"
 
 #include <errno.h>
@@ -95,17 +96,47 @@ raise_oom_score(pid_t pid, int raise)
     }
 }
 
+/*
+ * The same pipe under an open file description of the child's own, so that what one child does to
+ * its flags (O_NONBLOCK) is not done to the others.
+ */
+static lode_err
+reopen(int fd, int *fd_out)
+{
+    char path[32];
+    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    int copy = open(path, O_RDONLY | O_CLOEXEC);
+    if (copy < 0) {
+        return lode_fail_errno("cannot open '%s' anew", path);
+    }
+    *fd_out = copy;
+    return LODE_OK;
+}
+
+static lode_err
+spawn_failed(const struct spawn_plan *plan, int number)
+{
+    errno = number;
+    return number == ENOENT ? lode_fail_with(LODE_ENOTFOUND,
+                                             "there is no program '%s': it belongs beside `lode`; "
+                                             "is the installation complete?",
+                                             plan->path)
+                            : lode_fail_errno("cannot start '%s'", plan->path);
+}
+
 lode_err
 spawn_program(const struct spawn_plan *plan, pid_t *pid_out)
 {
-    int err = spawn_with(plan, pid_out);
+    struct spawn_plan with_lifeline = *plan;
+    int lifeline = -1;
+    LODE_TRY(reopen(plan->lifeline, &lifeline));
+    LODE_ASSERT(plan->pass_count < SPAWN_PASS_MAX);
+    with_lifeline.pass[with_lifeline.pass_count++] = lifeline;
+    snprintf(plan->lifeline_text, SPAWN_NUMBER_SIZE, "%d", lifeline);
+    int err = spawn_with(&with_lifeline, pid_out);
+    close(lifeline);
     if (err != 0) {
-        errno = err;
-        return err == ENOENT ? lode_fail_with(LODE_ENOTFOUND,
-                                              "there is no program '%s': it belongs beside `lode`; "
-                                              "is the installation complete?",
-                                              plan->path)
-                             : lode_fail_errno("cannot start '%s'", plan->path);
+        return spawn_failed(plan, err);
     }
     if (plan->oom_score_raise != 0) {
         raise_oom_score(*pid_out, plan->oom_score_raise);

@@ -8,13 +8,15 @@
 #include <lode/error.h>
 #include <sys/types.h>
 
-enum { SPAWN_PASS_MAX = 4 };
+enum { SPAWN_PASS_MAX = 4, SPAWN_NUMBER_SIZE = 16 };
 
 struct spawn_plan {
     const char *path;
     const char *const *argv;  /* ends with NULL */
     int pass[SPAWN_PASS_MAX]; /* descriptors that the child has under the same number */
     size_t pass_count;
+    int lifeline;        /* reading end; the child gets one with flags of its own */
+    char *lifeline_text; /* SPAWN_NUMBER_SIZE bytes of argv, where its number is written */
     int output;          /* its stdout and stderr; -1: our stderr for both */
     int oom_score_raise; /* added to our own; out-of-memory kills prefer higher ones */
 };

@@ -126,11 +126,10 @@ supervisor_close(struct supervisor *s)
 }
 
 static lode_err
-start_daemon(struct supervisor *s, struct service *service, const char *program,
-             const char *const *argv, char *ready_text, const int *pass, size_t pass_count,
-             enum supervisor_event event)
+start_service(struct supervisor *s, struct service *service, const struct spawn_plan *plan,
+              char *ready_text, enum supervisor_event event)
 {
-    LODE_TRY(service_start(service, program, argv, ready_text, pass, pass_count));
+    LODE_TRY(service_start(service, plan, ready_text));
     lode_err err = supervisor_watch(s, service->ready_fd, event);
     if (err != LODE_OK) {
         kill(service->pid, SIGKILL);
@@ -141,11 +140,17 @@ start_daemon(struct supervisor *s, struct service *service, const char *program,
 lode_err
 supervisor_start_store(struct supervisor *s)
 {
-    char lifeline[16], ready[16], capacity[24];
-    const char *argv[12] = {"lode-store", "--dir",      s->paths.dir, "--lifeline-fd",
-                            lifeline,     "--ready-fd", ready};
+    char lifeline[SPAWN_NUMBER_SIZE], ready[SPAWN_NUMBER_SIZE], capacity[24];
+    /* clang-format off */
+    const char *argv[12] = {"lode-store", "--dir", s->paths.dir, "--lifeline-fd", lifeline,
+                            "--ready-fd", ready};
+    /* clang-format on */
+    struct spawn_plan plan = {.path = s->store_program,
+                              .argv = argv,
+                              .lifeline = s->lifeline[0],
+                              .lifeline_text = lifeline,
+                              .output = -1};
     int count = 7;
-    snprintf(lifeline, sizeof lifeline, "%d", s->lifeline[0]);
     if (s->options->capacity_bytes != 0) {
         snprintf(capacity, sizeof capacity, "%llu", (unsigned long long)s->options->capacity_bytes);
         argv[count++] = "--capacity";
@@ -154,8 +159,7 @@ supervisor_start_store(struct supervisor *s)
     if (s->options->is_private) {
         argv[count++] = "--private";
     }
-    return start_daemon(s, &s->store, s->store_program, argv, ready, &s->lifeline[0], 1,
-                        SUPERVISOR_STORE_READY);
+    return start_service(s, &s->store, &plan, ready, SUPERVISOR_STORE_READY);
 }
 
 /* Ours does not block, theirs may: the flag belongs to each end alone. */
@@ -177,26 +181,23 @@ make_packet_sockets(int ends[2])
 static lode_err
 spawn_scheduler(struct supervisor *s, int scheduler_end)
 {
-    char lifeline[16], ready[16], packets[16], cpus[32];
-    const char *argv[] = {"lode-scheduler",
-                          "--dir",
-                          s->paths.dir,
-                          "--num-cpus",
-                          cpus,
-                          "--supervisor-fd",
-                          packets,
-                          "--lifeline-fd",
-                          lifeline,
-                          "--ready-fd",
-                          ready,
-                          s->options->is_private ? "--private" : NULL,
-                          NULL};
-    int pass[] = {s->lifeline[0], scheduler_end};
-    snprintf(lifeline, sizeof lifeline, "%d", s->lifeline[0]);
+    char lifeline[SPAWN_NUMBER_SIZE], ready[SPAWN_NUMBER_SIZE], packets[SPAWN_NUMBER_SIZE];
+    char cpus[32];
+    /* clang-format off */
+    const char *argv[] = {"lode-scheduler", "--dir", s->paths.dir, "--num-cpus", cpus,
+                          "--supervisor-fd", packets, "--lifeline-fd", lifeline,
+                          "--ready-fd", ready, s->options->is_private ? "--private" : NULL, NULL};
+    /* clang-format on */
+    struct spawn_plan plan = {.path = s->scheduler_program,
+                              .argv = argv,
+                              .pass = {scheduler_end},
+                              .pass_count = 1,
+                              .lifeline = s->lifeline[0],
+                              .lifeline_text = lifeline,
+                              .output = -1};
     snprintf(packets, sizeof packets, "%d", scheduler_end);
     snprintf(cpus, sizeof cpus, "%.4f", s->options->num_cpus);
-    return start_daemon(s, &s->scheduler, s->scheduler_program, argv, ready, pass, 2,
-                        SUPERVISOR_SCHEDULER_READY);
+    return start_service(s, &s->scheduler, &plan, ready, SUPERVISOR_SCHEDULER_READY);
 }
 
 lode_err

@@ -74,18 +74,19 @@ forget(struct workers *workers, struct worker *worker)
 static lode_err
 spawn_process(struct workers *workers, struct worker *worker, int page_fd, int output)
 {
-    char number[16], page[16], lifeline[16];
+    char number[SPAWN_NUMBER_SIZE], page[SPAWN_NUMBER_SIZE], lifeline[SPAWN_NUMBER_SIZE];
     const char *argv[] = {"lode-worker", "--dir", workers->dir,    "--worker", number,
                           "--page-fd",   page,    "--lifeline-fd", lifeline,   NULL};
     struct spawn_plan plan = {.path = workers->program,
                               .argv = argv,
-                              .pass = {page_fd, workers->lifeline},
-                              .pass_count = 2,
+                              .pass = {page_fd},
+                              .pass_count = 1,
+                              .lifeline = workers->lifeline,
+                              .lifeline_text = lifeline,
                               .output = output,
                               .oom_score_raise = OOM_SCORE_RAISE};
     snprintf(number, sizeof number, "%u", worker->number);
     snprintf(page, sizeof page, "%d", page_fd);
-    snprintf(lifeline, sizeof lifeline, "%d", workers->lifeline);
     return spawn_program(&plan, &worker->pid);
 }
 

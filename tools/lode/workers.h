@@ -35,7 +35,7 @@ struct workers {
     size_t running; /* of these */
     const char *program;
     const char *dir;
-    int lifeline; /* the reading end that workers inherit */
+    int lifeline; /* reading end: each worker gets one of its own */
 };
 
 /* `program` and `dir` must stay valid. */

@@ -4,6 +4,7 @@
 #include "api/base/clock.h"
 
 #include <criterion/criterion.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -18,6 +19,7 @@
 static char dir[] = "/tmp/lode-service-XXXXXX";
 static char program[64];
 static struct service one;
+static int lifeline[2];
 
 static void
 setup(void)
@@ -60,9 +62,13 @@ write_program(const char *text)
 static lode_err
 start(void)
 {
-    char ready[16];
-    const char *argv[] = {"lode-store", ready, NULL};
-    return service_start(&one, program, argv, ready, NULL, 0);
+    char ready[SPAWN_NUMBER_SIZE], lifeline_number[SPAWN_NUMBER_SIZE];
+    const char *argv[] = {"lode-store", ready, lifeline_number, NULL};
+    struct spawn_plan plan = {
+        .path = program, .argv = argv, .lifeline_text = lifeline_number, .output = -1};
+    cr_assert_eq(pipe2(lifeline, O_CLOEXEC), 0);
+    plan.lifeline = lifeline[0];
+    return service_start(&one, &plan, ready);
 }
 
 static bool
@@ -87,6 +93,18 @@ Test(service, is_up_once_it_says_so)
     cr_assert(one.ready);
     cr_assert_eq(one.deadline, LODE_NEVER);
     cr_assert_eq(one.ready_fd, -1);
+}
+
+/* The reopened lifeline ends when we close ours, and not before, whatever flags the child sets. */
+Test(service, sees_the_end_of_its_lifeline)
+{
+    write_program("#!/bin/bash\necho -n + >&$1\nread nothing <&$2\nexit 7\n");
+    cr_assert_eq(start(), LODE_OK);
+    cr_assert(comes_up());
+    cr_assert_eq(waitpid(one.pid, NULL, WNOHANG), 0);
+    close(lifeline[1]);
+    reap(lode_now_ns());
+    cr_assert(WIFEXITED(one.status) && WEXITSTATUS(one.status) == 7);
 }
 
 Test(service, that_is_told_to_end_is_not_lost)
