@@ -26,7 +26,7 @@ options_parse_bytes(const char *text, uint64_t *bytes_out)
         end += unit != NULL && (strcmp(end, "iB") == 0 || strcmp(end, "B") == 0) ? strlen(end) : 0;
     }
     value *= factor;
-    if (end == text || *end != '\0' || errno != 0 || !(value >= 1) || value >= 0x1p62) {
+    if (end == text || *end != '\0' || errno != 0 || !(value >= 0) || value >= 0x1p62) {
         return lode_fail_with(LODE_EINVAL,
                               "'%s' is no number of bytes: write 67108864, 64M or 1.5G", text);
     }
@@ -84,7 +84,7 @@ options_parse(int argc, char **argv, struct options *options_out)
     /* clang-format off */
     static const struct argp_option list[] = {
         {"dir", 'd', "DIR", 0, "The cluster's directory, for sockets ($LODE_DIR)", 0},
-        {"capacity", 'c', "BYTES", 0, "Shared memory for objects: 64M, 1.5G (default: 30 % of "
+        {"capacity", 'c', "BYTES", 0, "Shared memory for objects: 64M, 1.5G (0, the default: 30 % of "
                                       "the least of memory, cgroup and tmpfs)", 0},
         {"private", OPT_PRIVATE, NULL, 0, "The cluster ends with this daemon: leave no file", 0},
         {"lifeline-fd", OPT_LIFELINE, "FD", 0, "End when this descriptor reaches its end of file", 1},

@@ -93,15 +93,18 @@ handle_name_lookup(struct store *store, struct session *session, const void *pac
     if (err == LODE_OK) {
         err = ref_take(&store->table, object, session->row);
     }
-    if (err != LODE_OK) {
+    if (err != LODE_OK && err != LODE_ENOTFOUND) {
         session_fail(store, session, msg->head.tag, err, 0);
         return LODE_OK;
     }
     struct lode_msg_found found = {.head = {.type = LODE_MSG_FOUND, .tag = msg->head.tag},
-                                   .status = LODE_FOUND_SEALED,
-                                   .entry = object,
-                                   .word = entry_word(&store->table, object),
-                                   .id = store->table.entries[object].id};
+                                   .status = LODE_FOUND_PENDING};
+    if (err == LODE_OK) {
+        found.status = LODE_FOUND_SEALED;
+        found.entry = object;
+        found.word = entry_word(&store->table, object);
+        found.id = store->table.entries[object].id;
+    }
     if (msg->head.tag != 0) {
         session_send(session, &found, sizeof found, NULL, 0);
     }

@@ -1,5 +1,6 @@
 #include "store/sessions/store.h"
 
+#include "api/base/assert.h"
 #include "api/base/clock.h"
 #include "api/base/fail.h"
 #include "api/base/futex.h"
@@ -74,6 +75,13 @@ store_has_work(const struct store *store)
     return store->table.candidate_count > 0 || store->freed_room;
 }
 
+/* The walk takes as long as the store is large: rarer and rarer while it runs, often in tests. */
+static bool
+is_time_to_check(const struct store *store)
+{
+    return (store->rounds & (store->rounds - 1)) == 0 || store->rounds % 4096 == 0;
+}
+
 void
 store_settle(struct store *store, bool would_sleep)
 {
@@ -95,6 +103,8 @@ store_settle(struct store *store, bool would_sleep)
     send_notices(store);
     session_free_dead(store);
     creates_set_timer(store);
+    store->rounds++;
+    LODE_DEBUG_ASSERT(!is_time_to_check(store) || store_check(store));
 }
 
 static void

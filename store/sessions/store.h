@@ -108,6 +108,7 @@ struct store {
     bool freed_room;                /* since creates were last tried */
     struct lode_store_stats counts; /* the counters; gauges are filled in when asked for */
     int64_t started_ns;
+    uint64_t rounds; /* of the loop */
     uint8_t *packet; /* LODE_STORE_PACKET_MAX bytes */
     struct ring_scratch *scratch;
     char dir[512]; /* LODE_SHM_DIR */

@@ -151,7 +151,10 @@ name_unbind(struct table *table, uint32_t name)
 {
     uint32_t object = name_object(table, name);
     list_remove(table, name);
-    object_free(table, name, LODE_ENTRY_SEALED);
+    table_remove(table, name);
+    table->truths[name].flags |= TRUTH_DELETED;
+    atomic_store_explicit(&table->entries[name].target, 0, memory_order_release);
+    candidate_add(table, name); /* a reader may have it pinned */
     ref_unname(table, object);
 }
 

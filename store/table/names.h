@@ -36,7 +36,7 @@ LODE_MUST_CHECK lode_err name_find(const struct table *table, const struct name_
 LODE_MUST_CHECK lode_err name_bind(struct table *table, const struct name_text *text,
                                    uint32_t object, bool replace, bool *new_out);
 
-/* Ends a name. */
+/* Ends a name. Its entry goes like a deleted object: when no reader has it pinned. */
 void name_unbind(struct table *table, uint32_t name);
 
 /* Ends every name of an object. */

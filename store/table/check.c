@@ -1,0 +1,106 @@
+/* Walks over the whole table: for tests, and after every round of the loop in debug builds. */
+#include "store/table/table.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+/* clang-format off */
+#define EXPECT(condition)                                                           \
+    do {                                                                            \
+        if (!(condition)) {                                                         \
+            fprintf(stderr, "table_check: entry %u: %s\n", entry, #condition);      \
+            return false;                                                           \
+        }                                                                           \
+    } while (0)
+/* clang-format on */
+
+static bool
+check_refs(const struct table *table, uint32_t entry)
+{
+    const struct truth_entry *truth = &table->truths[entry];
+    bool is_name = lode_id_kind(table->entries[entry].id) == LODE_ID_NAME;
+    uint64_t sum = (truth->flags & TRUTH_BIRTH) != 0;
+    uint32_t previous = 0;
+    for (uint32_t n = truth->first_ref; n != 0; n = table->refs[n - 1].entry_next) {
+        EXPECT(table->refs[n - 1].entry == entry + 1);
+        EXPECT(table->refs[n - 1].entry_prev == previous);
+        EXPECT(table->refs[n - 1].count > 0);
+        EXPECT(table->truth_rows[table->refs[n - 1].row].session != 0);
+        sum += table->refs[n - 1].count;
+        previous = n;
+    }
+    sum += truth->holders + (is_name ? 0 : truth->names);
+    EXPECT(sum == truth->refs);
+    return true;
+}
+
+static bool
+check_entry(const struct table *table, uint32_t entry)
+{
+    const struct truth_entry *truth = &table->truths[entry];
+    enum lode_entry_state state = entry_state(table, entry);
+    uint32_t found;
+    if (state == LODE_ENTRY_FREE) {
+        EXPECT(truth->first_ref == 0 && truth->first_hold == 0);
+        EXPECT(!(truth->flags & (TRUTH_IN_TABLE | TRUTH_BIRTH | TRUTH_OWNED | TRUTH_DRAFT)));
+        return true;
+    }
+    if (truth->flags & TRUTH_IN_TABLE) {
+        EXPECT(table_find(table, table->entries[entry].id, &found) && found == entry);
+    }
+    EXPECT(!(truth->flags & TRUTH_DRAFT) || state == LODE_ENTRY_CREATED);
+    EXPECT(state != LODE_ENTRY_CREATED || (truth->flags & TRUTH_DRAFT));
+    /* Who is sealed and has no reference waits to be freed, or for his last pin, or is a name. */
+    EXPECT(state != LODE_ENTRY_SEALED || truth->refs > 0 || (truth->flags & TRUTH_CANDIDATE) ||
+           lode_id_kind(table->entries[entry].id) == LODE_ID_NAME);
+    return check_refs(table, entry);
+}
+
+static bool
+check_holds(const struct table *table, uint32_t *held)
+{
+    for (uint32_t i = 0; i < table->facts->hold_count; i++) {
+        if (table->holds[i].entry != 0) {
+            held[table->holds[i].entry - 1]++;
+        }
+    }
+    for (uint32_t entry = 0; entry < table->entry_count; entry++) {
+        EXPECT(held[entry] == table->truths[entry].holders);
+    }
+    return true;
+}
+
+static bool
+check_sums(const struct table *table)
+{
+    uint64_t states[8] = {0}, in_table = 0;
+    uint32_t entry = 0, candidates = 0;
+    for (; entry < table->entry_count; entry++) {
+        states[entry_state(table, entry) & 7]++;
+        in_table += (table->truths[entry].flags & TRUTH_IN_TABLE) != 0;
+        candidates += (table->truths[entry].flags & TRUTH_CANDIDATE) != 0;
+    }
+    for (int i = 0; i < 8; i++) {
+        EXPECT(states[i] == table->state_count[i]);
+    }
+    EXPECT(states[LODE_ENTRY_FREE] == table->free_count);
+    EXPECT(in_table == table->slots_used);
+    EXPECT(candidates == table->candidate_count);
+    EXPECT(table->reserved <= table->free_count);
+    EXPECT(table->slots_used + table->tombstones <= table->slot_mask);
+    return true;
+}
+
+bool
+table_check(const struct table *table)
+{
+    for (uint32_t entry = 0; entry < table->entry_count; entry++) {
+        if (!check_entry(table, entry)) {
+            return false;
+        }
+    }
+    uint32_t *held = calloc(table->entry_count, sizeof *held);
+    bool good = held != NULL && check_holds(table, held);
+    free(held);
+    return good && check_sums(table);
+}
