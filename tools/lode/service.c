@@ -17,7 +17,8 @@
 static const int64_t START_LIMIT_NS = 30000 * MS;
 static const int64_t STEADY_NS = 10000 * MS;
 static const int64_t BACKOFF_FIRST_NS = 100 * MS;
-static const int64_t BACKOFF_MOST_NS = 10000 * MS;
+static const int64_t BACKOFF_MOST_NS = 1000 * MS;     /* it had come up */
+static const int64_t BACKOFF_UNREADY_NS = 10000 * MS; /* it had not */
 
 void
 service_init(struct service *service, const char *name)
@@ -121,13 +122,14 @@ service_enforce(struct service *service, int64_t now_ns)
 }
 
 static int64_t
-backoff_ns(unsigned failures)
+backoff_ns(unsigned failures, bool was_up)
 {
+    int64_t most = was_up ? BACKOFF_MOST_NS : BACKOFF_UNREADY_NS;
     int64_t ns = BACKOFF_FIRST_NS;
-    for (unsigned i = 1; i < failures && ns < BACKOFF_MOST_NS; i++) {
+    for (unsigned i = 1; i < failures && ns < most; i++) {
         ns *= 2;
     }
-    return ns < BACKOFF_MOST_NS ? ns : BACKOFF_MOST_NS;
+    return ns < most ? ns : most;
 }
 
 void
@@ -137,6 +139,7 @@ service_reaped(struct service *service, int status, int64_t now_ns)
     if (service->ready && now_ns - service->ready_ns >= STEADY_NS) {
         service->failures = 0;
     }
+    bool was_up = service->ready;
     service->pid = 0;
     service->ready = false;
     service->deadline = LODE_NEVER;
@@ -145,7 +148,7 @@ service_reaped(struct service *service, int status, int64_t now_ns)
     service->start_at = now_ns;
     if (service->lost) {
         service->failures++;
-        service->start_at += backoff_ns(service->failures);
+        service->start_at += backoff_ns(service->failures, was_up);
     }
 }
 

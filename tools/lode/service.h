@@ -6,8 +6,8 @@
  *    │                          ▼                                      ▼
  *    └──service_reaped()────── (told to end: SIGTERM; SIGKILL when its time is up)
  *
- * A daemon that ends unasked may be started again after a back-off: 100 ms, doubled up to 10 s, and
- * anew once one has been up for 10 s. Not thread-safe; nothing blocks.
+ * A daemon that ends unasked may be started again after a back-off: 100 ms, doubled up to 1 s, or
+ * up to 10 s if it did not even come up; anew once one has been up for 10 s. Not thread-safe; nothing blocks.
  */
 #ifndef LODE_TOOLS_SERVICE_H
 #define LODE_TOOLS_SERVICE_H

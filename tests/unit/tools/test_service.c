@@ -162,22 +162,31 @@ Test(service, that_is_not_there_is_an_error_with_its_path)
 
 /* When the next one may start after `failures` ends in a row. */
 static int64_t
-backoff_after(unsigned failures)
+backoff_after(unsigned failures, bool came_up)
 {
     service_init(&one, "lode-store");
     for (unsigned i = 0; i < failures; i++) {
+        one.ready = came_up;
+        one.ready_ns = 5 * SECOND;
         service_reaped(&one, 9, 5 * SECOND);
     }
     return one.start_at - 5 * SECOND;
 }
 
-Test(service, waits_twice_as_long_after_each_loss_up_to_10_s)
+Test(service, that_never_comes_up_waits_twice_as_long_each_time_up_to_10_s)
 {
-    cr_assert_eq(backoff_after(1), SECOND / 10);
-    cr_assert_eq(backoff_after(2), SECOND / 5);
-    cr_assert_eq(backoff_after(5), SECOND * 16 / 10);
-    cr_assert_eq(backoff_after(8), 10 * SECOND);
-    cr_assert_eq(backoff_after(1000), 10 * SECOND);
+    cr_assert_eq(backoff_after(1, false), SECOND / 10);
+    cr_assert_eq(backoff_after(2, false), SECOND / 5);
+    cr_assert_eq(backoff_after(5, false), SECOND * 16 / 10);
+    cr_assert_eq(backoff_after(8, false), 10 * SECOND);
+    cr_assert_eq(backoff_after(1000, false), 10 * SECOND);
+}
+
+Test(service, that_came_up_waits_a_second_at_most)
+{
+    cr_assert_eq(backoff_after(1, true), SECOND / 10);
+    cr_assert_eq(backoff_after(3, true), SECOND * 4 / 10);
+    cr_assert_eq(backoff_after(1000, true), SECOND);
 }
 
 Test(service, that_was_up_for_10_s_starts_again_soon)
