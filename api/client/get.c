@@ -114,44 +114,6 @@ fail_corrupt(const struct lode_entry *entry)
                           (unsigned long long)entry->size);
 }
 
-/* Strides lie where the maker could write them: they count only as far as they stay inside. */
-static lode_err
-read_strides(const struct lode_entry *entry, const void *strides, lode_view *view)
-{
-    size_t size;
-    memcpy(view->array.strides, strides, sizeof view->array.strides);
-    if (lode_array_size(&view->array, &size) != LODE_OK || size > entry->size) {
-        return fail_corrupt(entry);
-    }
-    return LODE_OK;
-}
-
-static inline lode_err
-fill_array(const struct lode_entry *entry, const void *strides, lode_view *view)
-{
-    lode_array *array = &view->array;
-    if (entry->kind != LODE_KIND_ARRAY) {
-        array->dtype = LODE_U8;
-        array->ndim = 1;
-        array->shape[0] = (int64_t)entry->size;
-        array->strides[0] = 1;
-        return LODE_OK;
-    }
-    array->dtype = entry->dtype;
-    array->ndim = entry->ndim;
-    if (entry->ndim > LODE_MAX_NDIM) {
-        return fail_corrupt(entry);
-    }
-    for (int32_t i = 0; i < array->ndim; i++) {
-        array->shape[i] = entry->u.shape[i];
-    }
-    if (strides != NULL) {
-        return read_strides(entry, strides, view);
-    }
-    lode_array_fill_strides(array);
-    return LODE_OK;
-}
-
 /* Where the bytes are, and where the strides are, if there are any. */
 static inline lode_err
 find_bytes(lode *db, const struct lode_entry *entry, const void **data_out,
@@ -175,35 +137,97 @@ find_bytes(lode *db, const struct lode_entry *entry, const void **data_out,
     return LODE_OK;
 }
 
-static lode_err
-fill(lode *db, const struct lode_entry *entry, lode_view *view)
+/* 32 bytes each: what memset() of so few becomes takes longer than the rest of a get. */
+typedef uint64_t view_words __attribute__((vector_size(32), aligned(8), may_alias));
+enum { VIEW_WORDS = sizeof(lode_view) / sizeof(view_words) };
+_Static_assert(sizeof(lode_view) == VIEW_WORDS * sizeof(view_words) + sizeof(uint64_t), "get.c");
+
+static inline void
+clear_view(lode_view *view)
 {
-    const void *strides;
-    memset(view, 0, sizeof *view);
-    LODE_TRY(find_bytes(db, entry, &view->data, &strides));
-    view->size = entry->size;
-    view->kind = (lode_kind)entry->kind;
-    view->id = entry->id;
-    if (__builtin_expect(view->kind == LODE_KIND_ERROR, 0)) {
-        return lode_error_object_fail(view->data, view->size);
+    const view_words zero = {0};
+    view_words *words = (view_words *)view;
+#pragma GCC unroll 8
+    for (int i = 0; i < VIEW_WORDS; i++) {
+        words[i] = zero;
     }
-    return fill_array(entry, strides, view);
+    view->reserved_[2] = 0;
+}
+
+/* Strides lie where the maker could write them: they count only as far as they stay inside. */
+static lode_err
+check_strides(const struct lode_entry *entry, const void *strides, int64_t copy_out[LODE_MAX_NDIM])
+{
+    lode_array array = {.dtype = entry->dtype, .ndim = entry->ndim};
+    size_t size;
+    memcpy(array.shape, entry->u.shape, sizeof array.shape);
+    memcpy(array.strides, strides, sizeof array.strides);
+    memcpy(copy_out, strides, sizeof array.strides);
+    if (lode_array_size(&array, &size) != LODE_OK || size > entry->size) {
+        return fail_corrupt(entry);
+    }
+    return LODE_OK;
+}
+
+/* Bytes look like one axis of u8. */
+static inline void
+fill_array(const struct lode_entry *entry, const int64_t *strides, lode_array *array)
+{
+    if (entry->kind != LODE_KIND_ARRAY) {
+        array->dtype = LODE_U8;
+        array->ndim = 1;
+        array->shape[0] = (int64_t)entry->size;
+        array->strides[0] = 1;
+        return;
+    }
+    array->dtype = entry->dtype;
+    array->ndim = entry->ndim;
+    int64_t stride = 1;
+    for (int32_t i = entry->ndim - 1; i >= 0; i--) {
+        array->shape[i] = entry->u.shape[i];
+        array->strides[i] = strides != NULL ? strides[i] : stride;
+        stride = (int64_t)((uint64_t)stride * (uint64_t)array->shape[i]);
+    }
+}
+
+/* Nothing is written to the view until nothing can fail any more. */
+static inline lode_err
+fill(lode *db, const struct lode_entry *entry, lode_view *view_out)
+{
+    const void *data, *strides;
+    int64_t copy[LODE_MAX_NDIM];
+    LODE_TRY(find_bytes(db, entry, &data, &strides));
+    if (__builtin_expect(entry->kind == LODE_KIND_ERROR, 0)) {
+        return lode_error_object_fail(data, entry->size);
+    }
+    if (__builtin_expect(entry->ndim > LODE_MAX_NDIM, 0)) {
+        return fail_corrupt(entry);
+    }
+    if (__builtin_expect(strides != NULL, 0)) {
+        LODE_TRY(check_strides(entry, strides, copy));
+        strides = copy;
+    }
+    clear_view(view_out);
+    view_out->data = data;
+    view_out->size = entry->size;
+    view_out->kind = (lode_kind)entry->kind;
+    view_out->id = entry->id;
+    fill_array(entry, strides, &view_out->array);
+    return LODE_OK;
 }
 
 lode_err
 lode_view_fill(lode *db, const struct lode_pinned *pinned, lode_view *view_out)
 {
-    lode_view view;
-    lode_err err = fill(db, pinned->entry, &view);
+    lode_err err = fill(db, pinned->entry, view_out);
     if (__builtin_expect(err != LODE_OK, 0)) {
         lode_unpin(db, pinned);
         return err;
     }
-    view.reserved_[0] = (uintptr_t)db;
-    view.reserved_[1] =
+    view_out->reserved_[0] = (uintptr_t)db;
+    view_out->reserved_[1] =
         (uint64_t)pinned->slot << 32 | (uint32_t)(pinned->entry - db->index.entries);
-    view.reserved_[2] = lode_word_generation(pinned->word);
-    *view_out = view;
+    view_out->reserved_[2] = lode_word_generation(pinned->word);
     const struct lode_session_hooks *hooks = pin_hooks(db);
     if (__builtin_expect(hooks != NULL, 0)) {
         hooks->pinned(hooks->arg, view_out, true);
@@ -229,7 +253,7 @@ lode_release(lode_view *view)
                                      .slot = (uint32_t)(view->reserved_[1] >> 32)};
         lode_unpin(db, &pinned);
     }
-    memset(view, 0, sizeof *view);
+    clear_view(view);
 }
 
 /* ---- getting ------------------------------------------------------------------------------ */
