@@ -67,6 +67,9 @@ storectl_parse_word(const char *text, struct storectl_word *word_out)
     struct storectl_word word = {.text = text};
     const char *slash = strchr(text, '/'), *name = slash != NULL ? slash + 1 : text;
     if (strlen(text) == LODE_ID_TEXT_SIZE - 1 && lode_id_parse(text, &word.id) == LODE_OK) {
+        if (lode_id_is_zero(word.id)) {
+            return lode_fail_with(LODE_EINVAL, "an id of zeros names no object");
+        }
         word.is_id = true;
         *word_out = word;
         return LODE_OK;

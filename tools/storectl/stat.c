@@ -173,6 +173,9 @@ stat_word(lode *db, const char *text, lode_object_info *info_out)
     }
     err = storectl_resolve(db, &word, 0, &id);
     if (err == LODE_OK) {
+        if (!word.is_id) {
+            lode_drop(db, id); /* the name keeps it; ours is not to be counted */
+        }
         err = lode_stat(db, id, info_out);
     }
     if (err == LODE_ENOTFOUND || err == LODE_EGONE) {

@@ -1,0 +1,110 @@
+/* What people read of objects, and how a word names one. */
+#include "tests/support/check.h"
+#include "tools/storectl/describe.h"
+#include "tools/storectl/storectl.h"
+
+#include <criterion/criterion.h>
+#include <string.h>
+
+TestSuite(describe, .timeout = 60);
+
+static void
+age_is(uint64_t ns, const char *want)
+{
+    char text[DESCRIBE_MAX];
+    describe_age(ns, text);
+    expect_text(text, want);
+    expect_text(want, text);
+}
+
+Test(describe, ages_change_unit_at_two_of_it)
+{
+    age_is(0, "0.0 s");
+    age_is(1500000000, "1.5 s");
+    age_is(119 * UINT64_C(1000000000), "119 s");
+    age_is(120 * UINT64_C(1000000000), "2.0 min");
+    age_is(7199 * UINT64_C(1000000000), "120 min");
+    age_is(7200 * UINT64_C(1000000000), "2.0 h");
+    age_is(172800 * UINT64_C(1000000000), "2.0 d");
+    age_is(UINT64_MAX, "213504 d");
+}
+
+static void
+array_is(const lode_object_info *info, const char *want)
+{
+    char text[DESCRIBE_MAX];
+    describe_array(info, text);
+    expect_text(text, want);
+    expect_text(want, text);
+}
+
+Test(describe, arrays_are_type_and_shape)
+{
+    lode_object_info info = {.kind = LODE_KIND_ARRAY,
+                             .array = {.dtype = LODE_F64, .ndim = 2, .shape = {10240, 128}}};
+    array_is(&info, "f64 10240 x 128");
+    info.array.ndim = 0;
+    array_is(&info, "f64 scalar");
+    info.kind = LODE_KIND_BLOB;
+    array_is(&info, "");
+    info = (lode_object_info){.kind = LODE_KIND_ARRAY, .array = {.dtype = 1, .ndim = 8}};
+    for (int i = 0; i < 8; i++) {
+        info.array.shape[i] = INT64_MAX;
+    }
+    array_is(&info, "? 9223372036854775807 x 9223372036854775807 x 9223372036854775807 x "
+                    "9223372036854775807 x 9223372036854775807 x 9223372036854775807 x "
+                    "9223372036854775807 x 9223372036854775807");
+}
+
+Test(describe, json_has_shapes_for_arrays_only)
+{
+    lode_object_info info = {.kind = LODE_KIND_ARRAY,
+                             .state = LODE_STATE_SEALED,
+                             .size_bytes = 96,
+                             .array = {.dtype = LODE_F64, .ndim = 2, .shape = {3, 4}}};
+    json_t *object = describe_json(&info);
+    expect_eq(json_array_size(json_object_get(object, "shape")), 2);
+    expect_eq(json_integer_value(json_object_get(object, "size_bytes")), 96);
+    expect_eq(strlen(json_string_value(json_object_get(object, "id"))), 32);
+    json_decref(object);
+    info.kind = LODE_KIND_BLOB;
+    object = describe_json(&info);
+    expect(json_object_get(object, "shape") == NULL);
+    expect_text(json_string_value(json_object_get(object, "kind")), "blob");
+    json_decref(object);
+}
+
+Test(describe, a_word_is_an_id_or_a_name)
+{
+    struct storectl_word word;
+    must(storectl_parse_word("x", &word));
+    expect(!word.is_id && storectl_space(&word) == NULL);
+    expect_text(word.name, "x");
+    must(storectl_parse_word("space/name", &word));
+    expect_text(storectl_space(&word), "space");
+    expect_text(word.name, "name");
+    must(storectl_parse_word("0123456789abcdef0123456789abcdef", &word));
+    expect(word.is_id);
+    must(storectl_parse_word("0123456789abcdef0123456789abcdeg", &word));
+    expect(!word.is_id);
+    must(storectl_parse_word("0123456789abcdef0123456789abcde", &word));
+    expect(!word.is_id);
+}
+
+Test(describe, what_is_neither_is_refused)
+{
+    struct storectl_word word = {.text = "as it was"};
+    char longer[300];
+    memset(longer, 'a', sizeof longer - 1);
+    longer[256] = '\0';
+    fails(storectl_parse_word("", &word), LODE_EINVAL);
+    fails(storectl_parse_word("/", &word), LODE_EINVAL);
+    fails(storectl_parse_word("a/", &word), LODE_EINVAL);
+    fails(storectl_parse_word("a/b/c", &word), LODE_EINVAL);
+    fails(storectl_parse_word("00000000000000000000000000000000", &word), LODE_EINVAL);
+    fails(storectl_parse_word(longer, &word), LODE_EINVAL);
+    expect_text(lode_last_error(), "255 bytes");
+    longer[255] = '\0';
+    must(storectl_parse_word(longer, &word));
+    expect_eq(strlen(word.name), 255);
+}
