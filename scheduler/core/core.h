@@ -151,7 +151,9 @@ enum core_action_type {
 
 /*
  * One action; `size` bytes follow, and the next action at the next multiple of 8. WATCH, SETTLE and
- * RESULTS carry at most CORE_STORE_IDS ids: one packet each.
+ * RESULTS carry at most CORE_STORE_IDS ids: one packet each. RESULTS comes for each session that
+ * ends, also with no ids; a full one is followed by another (the store takes one that is not full
+ * for the last).
  */
 struct core_action {
     uint16_t type;

@@ -17,12 +17,14 @@ core_describe_death(const struct core_death *death, char *text_out, size_t room)
 
 void
 core_failure_note(struct core *core, const struct core_task *task, lode_err code,
-                  const char *message)
+                  const struct core_death *death, const char *message)
 {
     struct core_failure *failure = &core->failure[core->failure_count++ % CORE_FAILURES_KEPT];
     char room[LODE_TASK_NAME_MAX + 1];
     failure->when_ns = core->now;
     failure->code = code;
+    failure->pid = death != NULL ? death->pid : 0;
+    failure->signal = death != NULL ? death->signal : 0;
     snprintf(failure->function, sizeof failure->function, "%s", core_task_name(task, room));
     snprintf(failure->message, sizeof failure->message, "%s", message);
 }

@@ -380,7 +380,7 @@ core_library_copied(struct core *core, const struct core_event *event)
     struct core_library *known = library_at_path(core, event->u.copied.path);
     if (known != NULL) {
         make_current(core, known);
-        finish_load(core, load, LODE_OK, "");
+        finish_load(core, load, LODE_OK, known->name);
         return;
     }
     load->path = strdup(event->u.copied.path);
@@ -582,7 +582,7 @@ core_described(struct core *core, struct core_session *session, const void *byte
         core->pool_changed = true;
     }
     make_current(core, library);
-    finish_load(core, load, LODE_OK, "");
+    finish_load(core, load, LODE_OK, library->name);
 }
 
 void

@@ -137,31 +137,36 @@ core_session_settle(struct core *core, struct core_session *session)
     free(session);
 }
 
-/* One RESULTS packet of the results of tasks from *task_io on; NULL in it: that was the last. */
-static void
-ask_part(struct core *core, struct core_session *session, struct core_task **task_io)
+/* Where the list of results that are still to come goes on. */
+struct results_at {
+    struct core_task *task;
+    uint32_t index;
+};
+
+/* One RESULTS packet. False: it is not full, and so the store takes it for the last one. */
+static bool
+ask_part(struct core *core, struct core_session *session, struct results_at *at)
 {
     lode_id ids[CORE_STORE_IDS];
     struct core_query *query =
         core_alloc(sizeof *query + CORE_STORE_IDS * sizeof query->task[0]);
     uint32_t count = 0;
-    struct core_task *task = *task_io;
-    for (; task != NULL && count + task->result_count <= CORE_STORE_IDS;
-         task = TAILQ_NEXT(task, of_session)) {
-        for (uint32_t i = 0; i < task->result_count; i++, count++) {
-            ids[count] = lode_id_plus(task->results, i);
-            query->task[count] = task->number;
+    while (at->task != NULL && count < CORE_STORE_IDS) {
+        ids[count] = lode_id_plus(at->task->results, at->index);
+        query->task[count++] = at->task->number;
+        if (++at->index == at->task->result_count) {
+            *at = (struct results_at){TAILQ_NEXT(at->task, of_session), 0};
         }
     }
-    *task_io = task;
     query->cookie = core->next_cookie += 2;
     query->session = session;
     query->count = count;
     HASH_ADD(hh, core->queries, cookie, sizeof query->cookie, query);
     session->queries++;
     uint32_t size = count * (uint32_t)sizeof ids[0];
-    memcpy(core_emit(core, CORE_RESULTS, session->store_session, query->cookie, 0, size), ids,
-           size);
+    void *bytes = core_emit(core, CORE_RESULTS, session->store_session, query->cookie, 0, size);
+    memcpy(bytes, ids, size);
+    return count == CORE_STORE_IDS;
 }
 
 void
@@ -184,9 +189,10 @@ core_session_end(struct core *core, uint64_t number)
         task->wanted = false;
         task = TAILQ_NEXT(task, of_session);
     }
-    task = TAILQ_FIRST(&session->tasks);
-    while (task != NULL) {
-        ask_part(core, session, &task);
+    if (session->store_session != 0) {
+        struct results_at at = {TAILQ_FIRST(&session->tasks), 0};
+        while (ask_part(core, session, &at)) {
+        }
     }
     core_session_settle(core, session);
 }
@@ -195,7 +201,7 @@ core_session_end(struct core *core, uint64_t number)
 static void
 spread_wanted(struct core_session *session)
 {
-    struct core_task **stack = core_alloc(session->task_count * sizeof *stack);
+    struct core_task **stack = core_alloc((session->task_count + 1) * sizeof *stack);
     uint32_t depth = 0;
     struct core_task *task;
     TAILQ_FOREACH(task, &session->tasks, of_session)

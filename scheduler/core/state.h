@@ -94,6 +94,7 @@ struct core_task {
     bool cancelled : 1; /* somebody asked */
     bool abandoned : 1; /* its session ended and nobody else wants it: ends without a word */
     bool wanted : 1;    /* while its ended session is sorted out */
+    bool done : 1;      /* while its dead worker is settled */
     uint8_t *bytes;     /* name, filled to 8, then the arguments; inline_bytes or malloc()ed */
     uint8_t inline_bytes[CORE_INLINE_ARGS];
 };
@@ -183,10 +184,12 @@ struct core_worker {
     uint32_t known_words;
     struct core_library **held; /* libraries that it has opened */
     uint32_t held_count;
+    uint64_t finished; /* tasks */
     struct core_function *last_function; /* whose task ended last */
     uint64_t last_session;
     char last_name[LODE_TASK_NAME_MAX + 1];
-    uint64_t started; /* DEAD: what the page said */
+    uint64_t page_started, page_finished; /* DEAD */
+    uint32_t asked;                        /* DEAD: tasks that the store was asked about */
     struct core_death {
         int64_t pid;
         int32_t signal, exit_status;
@@ -205,7 +208,9 @@ struct core_function {
     const char *symbol; /* points into name */
     uint64_t average_ns;
     uint32_t ramp; /* slow start: tasks of it that a worker may have */
+    uint32_t cpus; /* of the task that came last; for display */
     uint64_t done;
+    uint64_t waiting, ready, placed; /* its tasks in these states */
 };
 
 /* One version of a library. */
@@ -251,6 +256,8 @@ struct core_query {
 struct core_failure {
     int64_t when_ns;
     lode_err code;
+    int64_t pid;
+    int32_t signal;
     char function[LODE_TASK_NAME_MAX + 1];
     char message[256];
 };
@@ -446,7 +453,7 @@ void core_put_error(struct core *core, struct core_task *task, lode_id copy_from
                     const struct core_death *death, const char *message);
 void core_describe_death(const struct core_death *death, char *text_out, size_t room);
 void core_failure_note(struct core *core, const struct core_task *task, lode_err code,
-                       const char *message);
+                       const struct core_death *death, const char *message);
 void core_send_stats(struct core *core, struct core_session *session, const void *bytes,
                      uint32_t size);
 void core_timer_fired(struct core *core);

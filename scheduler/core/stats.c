@@ -109,12 +109,12 @@ add_workers(struct document *d, const struct core *core)
         if (shown == WORKERS_SHOWN) {
             break;
         }
-        add(d, "%s{\"worker\":%u,\"pid\":%lld,\"state\":\"%s\",\"tasks\":%u,\"cpus\":%u",
+        add(d, "%s{\"worker\":%u,\"pid\":%lld,\"state\":\"%s\",\"tasks\":%u,\"finished\":%llu",
             shown++ ? "," : "", worker->number, (long long)worker->pid, worker_state(worker),
-            worker->count, worker->count > 0 && !worker->blocked ? worker->lease : 0);
+            worker->count, (unsigned long long)worker->finished);
         if (worker->count > 0) {
             char room[LODE_TASK_NAME_MAX + 1];
-            add(d, ",\"task\":");
+            add(d, ",\"function\":");
             add_string(d, core_task_name(TAILQ_FIRST(&worker->queue), room));
         }
         add(d, "}");
@@ -122,24 +122,34 @@ add_workers(struct document *d, const struct core *core)
     add(d, "]");
 }
 
-/* What the first tasks of the sessions ask for and do not get. */
+static uint64_t
+running_of(const struct core *core, const struct core_function *function)
+{
+    uint64_t running = 0;
+    const struct core_worker *worker;
+    TAILQ_FOREACH(worker, &core->all, all_link)
+    {
+        running += worker->count > 0 && TAILQ_FIRST(&worker->queue)->function == function;
+    }
+    return running;
+}
+
 static void
 add_demands(struct document *d, const struct core *core)
 {
-    const struct core_session *session;
     int shown = 0;
     add(d, ",\"demands\":[");
-    TAILQ_FOREACH(session, &core->active, active_link)
-    {
-        char room[LODE_TASK_NAME_MAX + 1];
-        const struct core_task *task = TAILQ_FIRST(&session->ready);
-        if (shown == FUNCTIONS_SHOWN) {
-            break;
+    for (uint32_t i = 0; i < core->function_count && shown < FUNCTIONS_SHOWN; i++) {
+        const struct core_function *f = core->function[i];
+        if (f->waiting + f->ready + f->placed == 0) {
+            continue;
         }
-        add(d, "%s{\"session\":%llu,\"pid\":%lld,\"cpus\":%u,\"first\":", shown++ ? "," : "",
-            (unsigned long long)session->number, (long long)session->pid, task->cpus);
-        add_string(d, core_task_name(task, room));
-        add(d, "}");
+        uint64_t running = running_of(core, f);
+        add(d, "%s{\"function\":", shown++ ? "," : "");
+        add_string(d, f->name);
+        add(d, ",\"cpus\":%u,\"waiting\":%llu,\"ready\":%llu,\"running\":%llu}", f->cpus,
+            (unsigned long long)f->waiting, (unsigned long long)(f->ready + f->placed - running),
+            (unsigned long long)running);
     }
     add(d, "]");
 }
@@ -147,14 +157,15 @@ add_demands(struct document *d, const struct core *core)
 static void
 add_failures(struct document *d, const struct core *core)
 {
-    uint64_t count = core->failure_count < CORE_FAILURES_KEPT ? core->failure_count
-                                                              : CORE_FAILURES_KEPT;
+    uint64_t count =
+        core->failure_count < CORE_FAILURES_KEPT ? core->failure_count : CORE_FAILURES_KEPT;
     add(d, ",\"failures\":[");
     for (uint64_t i = 0; i < count; i++) {
         const struct core_failure *f =
             &core->failure[(core->failure_count - 1 - i) % CORE_FAILURES_KEPT];
-        add(d, "%s{\"age_ns\":%lld,\"error\":\"%s\",\"function\":", i ? "," : "",
-            (long long)(core->now - f->when_ns), lode_err_name(f->code));
+        add(d, "%s{\"age_ns\":%lld,\"code\":\"%s\",\"pid\":%lld,\"signal\":%d,\"function\":",
+            i ? "," : "", (long long)(core->now - f->when_ns), lode_err_name(f->code),
+            (long long)f->pid, f->signal);
         add_string(d, f->function);
         add(d, ",\"message\":");
         add_string(d, f->message);
@@ -168,11 +179,14 @@ add_libraries(struct document *d, const struct core *core)
 {
     int shown = 0;
     add(d, ",\"libraries\":[");
-    for (const struct core_library *l = core->libraries; l && shown < FUNCTIONS_SHOWN; l = l->next) {
+    for (const struct core_library *l = core->libraries; l && shown < FUNCTIONS_SHOWN;
+         l = l->next) {
         if (l->current) {
-            add(d, "%s{\"functions\":%u,\"library\":", shown++ ? "," : "", l->count);
+            add(d, "%s{\"name\":", shown++ ? "," : "");
             add_string(d, l->name);
-            add(d, "}");
+            add(d, ",\"path\":");
+            add_string(d, l->path);
+            add(d, ",\"functions\":%u}", l->count);
         }
     }
     add(d, "]");
@@ -189,8 +203,6 @@ core_send_stats(struct core *core, struct core_session *session, const void *byt
     char text[DOCUMENT_BYTES];
     struct document d = {text, 0, sizeof text - 2};
     add(&d, "{\"schema\":\"lode.status/1\"");
-    add(&d, ",\"cpus_total\":%u,\"cpus_used\":%llu", core->options.cpus,
-        (unsigned long long)core->cpus_used);
     add_workers(&d, core);
     add_demands(&d, core);
     add_libraries(&d, core);

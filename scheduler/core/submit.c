@@ -163,6 +163,7 @@ core_task_look_for_args(struct core *core, struct core_task *task, bool trust)
     uint32_t watched = 0, itself = 0, offset = first_arg(task);
     task->state = CORE_TASK_WAITING;
     task->waiting = 0;
+    task->function->waiting++;
     core->waiting_count++;
     for (uint32_t i = 0; i < task->arg_count; i++, offset = next_arg(task, offset)) {
         enum core_arg_state state = arg_state(core, task, offset, trust);
@@ -342,6 +343,7 @@ core_submit(struct core *core, struct core_session *session, const void *bytes, 
         return;
     }
     if (is_possible(core, task)) {
+        task->function->cpus = task->cpus;
         core_task_look_for_args(core, task, true);
     }
 }

@@ -105,6 +105,7 @@ core_task_ready(struct core *core, struct core_task *task, bool first)
 {
     struct core_session *session = task->session;
     task->state = CORE_TASK_READY;
+    task->function->ready++;
     core->ready_count++;
     if (first) {
         TAILQ_INSERT_HEAD(&session->ready, task, link);
@@ -123,6 +124,7 @@ unready(struct core *core, struct core_task *task)
 {
     struct core_session *session = task->session;
     TAILQ_REMOVE(&session->ready, task, link);
+    task->function->ready--;
     core->ready_count--;
     if (TAILQ_EMPTY(&session->ready)) {
         session->active = false;
@@ -170,6 +172,7 @@ core_task_unlink(struct core *core, struct core_task *task)
     switch (task->state) {
     case CORE_TASK_WAITING:
         core_deps_remove(&core->results, task);
+        task->function->waiting--;
         core->waiting_count--;
         break;
     case CORE_TASK_READY:
@@ -260,7 +263,7 @@ core_task_fail(struct core *core, struct core_task *task, lode_err code,
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
     start_failing(core, task);
-    core_failure_note(core, task, code, text);
+    core_failure_note(core, task, code, death, text);
     core_put_error(core, task, (lode_id){{0}}, code, death, text);
 }
 
@@ -269,7 +272,7 @@ core_task_fail_as(struct core *core, struct core_task *task, lode_id cause)
 {
     static const char TEXT[] = "not run: the task that was to make an argument of it failed";
     start_failing(core, task);
-    core_failure_note(core, task, LODE_ETASK, TEXT);
+    core_failure_note(core, task, LODE_ETASK, NULL, TEXT);
     core_put_error(core, task, cause, LODE_ETASK, NULL, TEXT);
 }
 
@@ -392,7 +395,7 @@ report(struct core *core, struct core_task *task)
 static void
 failed_by_worker(struct core *core, struct core_task *task, lode_err err)
 {
-    core_failure_note(core, task, err, lode_err_text(err));
+    core_failure_note(core, task, err, NULL, lode_err_text(err));
     if ((task->flags & LODE_SUBMIT_UNATTENDED) != 0 && !task->session->ended) {
         report(core, task);
     } else {
@@ -427,6 +430,7 @@ core_task_done(struct core *core, struct core_worker *worker, const struct lode_
     if (worker->blocked && worker->blocked_task == task->number) {
         core_worker_unblocked(core, worker);
     }
+    worker->finished++;
     worker->last_function = task->function;
     worker->last_session = task->session->number;
     worker->last_name[0] = '\0';

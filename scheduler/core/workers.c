@@ -76,6 +76,7 @@ core_worker_take(struct core *core, struct core_worker *worker, struct core_task
     task->estimate_ns = estimate_of(task);
     TAILQ_INSERT_TAIL(&worker->queue, task, link);
     worker->queued_ns += task->estimate_ns;
+    task->function->placed++;
     worker->count++;
     if (worker->count == 1) {
         worker->lease = task->cpus;
@@ -93,6 +94,7 @@ core_worker_lose(struct core *core, struct core_worker *worker, struct core_task
     task->worker = NULL;
     task->recalling = false;
     worker->queued_ns -= task->estimate_ns;
+    task->function->placed--;
     worker->count--;
     if (worker->state == CORE_WORKER_DEAD) {
         return; /* its CPUs went when it was reaped */
@@ -239,27 +241,42 @@ read_death(struct core_worker *worker, const struct core_event *event)
     if (page == NULL) {
         return;
     }
-    uint64_t started = atomic_load_explicit(&page->started, memory_order_relaxed);
-    uint64_t finished = atomic_load_explicit(&page->finished, memory_order_relaxed);
-    worker->started = started != finished ? started : 0;
+    worker->page_started = atomic_load_explicit(&page->started, memory_order_relaxed);
+    worker->page_finished = atomic_load_explicit(&page->finished, memory_order_relaxed);
     if (atomic_load_explicit(&page->crash_set, memory_order_relaxed) != 0) {
         memcpy(death->backtrace, page->crash_backtrace, sizeof death->backtrace - 1);
     }
+}
+
+/*
+ * How many of a task's results are asked for. All are sealed in one step, but those that nobody
+ * wants are freed at once: one that is there says that the task is done.
+ */
+static uint32_t
+asked_of(const struct core_worker *worker, const struct core_task *task)
+{
+    uint32_t most = CORE_STORE_IDS / worker->asked;
+    return task->result_count < most ? task->result_count : most;
 }
 
 /* The store drains its ring first and says which of its tasks have their results. */
 static void
 ask_store(struct core *core, struct core_worker *worker)
 {
-    uint32_t size = worker->count * (uint32_t)sizeof(lode_id);
-    lode_id *ids = core_emit(core, CORE_SETTLE, worker->store_session, core_settle_cookie(worker),
-                             0, size);
+    lode_id ids[CORE_STORE_IDS];
+    uint32_t count = 0;
     struct core_task *task;
+    worker->asked = worker->count;
     TAILQ_FOREACH(task, &worker->queue, link)
     {
         task->state = CORE_TASK_SETTLING;
-        memcpy(ids++, &task->results, sizeof task->results);
+        for (uint32_t i = 0; i < asked_of(worker, task); i++) {
+            ids[count++] = lode_id_plus(task->results, i);
+        }
     }
+    uint32_t size = count * (uint32_t)sizeof ids[0];
+    memcpy(core_emit(core, CORE_SETTLE, worker->store_session, core_settle_cookie(worker), 0, size),
+           ids, size);
 }
 
 static void
@@ -348,7 +365,29 @@ give_back(struct core *core, struct core_task *task, bool blame, const struct co
     core_task_ready(core, task, true);
 }
 
-/* The last task first: each goes to the front of its session's ready list. */
+/* How many of its tasks, from the head on, had begun: a worker takes them in order. */
+static uint32_t
+count_begun(const struct core_worker *worker)
+{
+    uint32_t begun = 0, i = 0;
+    const struct core_task *task;
+    TAILQ_FOREACH(task, &worker->queue, link)
+    {
+        i++;
+        if (task->number == worker->page_started || task->number == worker->page_finished) {
+            begun = i;
+        }
+    }
+    return begun;
+}
+
+/*
+ * What is not sealed and had not begun goes back uncharged. Of those that had begun, the last is as
+ * a rule the one that was running. One before it has no result either because it had nothing to run
+ * with, or because nobody wanted its result, which is freed: it may have run, and is charged too.
+ *
+ * The last task first: each goes to the front of its session's ready list.
+ */
 void
 core_worker_settled(struct core *core, uint64_t cookie, const uint8_t *status, uint32_t count)
 {
@@ -356,23 +395,25 @@ core_worker_settled(struct core *core, uint64_t cookie, const uint8_t *status, u
     if (worker == NULL || worker->state != CORE_WORKER_DEAD) {
         return;
     }
-    bool charged = false;
+    uint32_t begun = count_begun(worker), at = 0;
     struct core_task *task;
     TAILQ_FOREACH(task, &worker->queue, link)
     {
-        charged = charged || task->number == worker->started;
+        uint32_t end = at + asked_of(worker, task);
+        task->done = task->number == worker->page_finished;
+        for (; at < end; at++) {
+            task->done = task->done || (at < count && status[at] == LODE_FOUND_SEALED);
+        }
     }
     for (uint32_t i = worker->count; i-- > 0;) {
         task = TAILQ_LAST(&worker->queue, core_task_list);
-        bool sealed = i < count && status[i] == LODE_FOUND_SEALED;
-        bool started = task->number == worker->started;
         core_worker_lose(core, worker, task);
-        if (sealed) {
+        if (task->done) {
             core_task_end(core, task, false);
-        } else if (started) {
+        } else if (i < begun) {
             charge(core, task, worker->death);
         } else {
-            give_back(core, task, i == 0 && !charged, worker->death);
+            give_back(core, task, i == 0, worker->death);
         }
     }
     core_worker_free(core, worker);
