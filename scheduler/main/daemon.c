@@ -2,11 +2,15 @@
 
 #include "api/base/fail.h"
 #include "api/base/log.h"
+#include "api/base/socket.h"
+#include "api/base/sweep.h"
+#include "api/wire/supervisor_msg.h"
 #include "api/wire/task_msg.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -282,16 +286,46 @@ add_sources(struct daemon *daemon, const struct daemon_options *options)
     return LODE_OK;
 }
 
+/* The supervisor starts both daemons at once, and says first of all that the store serves. */
+static lode_err
+await_store(const struct daemon_options *options)
+{
+    struct pollfd ends[] = {{.fd = options->supervisor_fd, .events = POLLIN},
+                            {.fd = options->lifeline_fd, .events = POLLIN}};
+    struct lode_supervisor_packet packet = {.type = 0};
+    size_t size = 0;
+    if (options->supervisor_fd < 0) {
+        return LODE_OK; /* started by hand: then the store runs, or it does not */
+    }
+    while (poll(ends, 2, -1) < 0) {
+        if (errno != EINTR) {
+            return lode_fail_errno("cannot wait for the store");
+        }
+    }
+    if (ends[0].revents == 0) {
+        return lode_fail_with(LODE_EDOWN, "the supervisor ended during the start");
+    }
+    LODE_TRY(
+        lode_socket_receive(options->supervisor_fd, 0, &packet, sizeof packet, &size, NULL, NULL));
+    if (size != sizeof packet || packet.type != LODE_SUPERVISOR_STORE_READY) {
+        return lode_fail_with(
+            LODE_EPROTO, "the supervisor's first packet has type %u, not STORE_READY", packet.type);
+    }
+    return LODE_OK;
+}
+
 static lode_err
 start(struct daemon *daemon, const struct daemon_options *options)
 {
     LODE_TRY(lode_paths_resolve(options->dir, &daemon->paths));
     LODE_TRY(lode_paths_prepare(&daemon->paths));
     LODE_TRY(take_lock(daemon));
+    lode_paths_sweep(&daemon->paths, LODE_SWEEP_SCHEDULER); /* what a dead one left */
     LODE_TRY(loop_init(&daemon->loop));
     LODE_TRY(add_sources(daemon, options));
-    LODE_TRY(store_open(&daemon->paths, &daemon->loop, store_lost, daemon, &daemon->store));
     LODE_TRY(sessions_open(daemon->paths.dir, &daemon->loop, &daemon->sessions));
+    LODE_TRY(await_store(options));
+    LODE_TRY(store_open(&daemon->paths, &daemon->loop, store_lost, daemon, &daemon->store));
     LODE_TRY(start_drive(daemon, options));
     LODE_TRY(copier_create(daemon->paths.state, daemon->drive, &daemon->copier));
     LODE_TRY(workers_open(options->supervisor_fd, &daemon->loop, daemon->drive, supervisor_lost,
@@ -329,8 +363,9 @@ daemon_run(const struct daemon_options *options, int *status_out)
     if (err == LODE_OK) {
         err = loop_run(&daemon.loop);
     }
-    if (daemon.sessions != NULL) {
-        sessions_unlink(daemon.sessions);
+    if (daemon.sessions != NULL) { /* the lock is ours */
+        bool over = options->is_private && err == LODE_OK && daemon.exit_status == 0;
+        lode_paths_sweep(&daemon.paths, over ? LODE_SWEEP_PRIVATE : LODE_SWEEP_SCHEDULER);
     }
     *status_out = daemon.exit_status;
     return err;

@@ -14,7 +14,8 @@
 
 struct daemon_options {
     const char *dir;
-    double num_cpus;                          /* 0: those that this process may use */
+    double num_cpus; /* 0: those that this process may use */
+    bool is_private;
     int supervisor_fd, lifeline_fd, ready_fd; /* -1: none */
 };
 

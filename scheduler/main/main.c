@@ -67,7 +67,8 @@ parse(int key, char *arg, struct argp_state *state)
         options->ready_fd = number(state, "--ready-fd", arg);
         return 0;
     case KEY_PRIVATE:
-        return 0; /* its files are the supervisor's to remove */
+        options->is_private = true;
+        return 0;
     default:
         return ARGP_ERR_UNKNOWN;
     }

@@ -6,7 +6,6 @@
 #include "api/base/socket.h"
 #include "api/wire/rendezvous_msg.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -315,28 +314,6 @@ listener_ready(struct source *source, uint32_t events)
 
 /* ---- the listener's life ------------------------------------------------------------------ */
 
-static bool
-is_endpoint(const char *name)
-{
-    return strncmp(name, "n-", 2) == 0 && name[2] != '\0' &&
-           strspn(name + 2, "0123456789") == strlen(name + 2);
-}
-
-static void
-unlink_endpoints(const char *path)
-{
-    DIR *dir = opendir(path);
-    struct dirent *entry;
-    while (dir != NULL && (entry = readdir(dir)) != NULL) {
-        if (is_endpoint(entry->d_name)) {
-            unlinkat(dirfd(dir), entry->d_name, 0);
-        }
-    }
-    if (dir != NULL) {
-        closedir(dir);
-    }
-}
-
 lode_err
 sessions_open(const char *dir, struct loop *loop, struct sessions **sessions_out)
 {
@@ -351,7 +328,6 @@ sessions_open(const char *dir, struct loop *loop, struct sessions **sessions_out
     sessions->listener.ready = listener_ready;
     sessions->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
     TAILQ_INIT(&sessions->visitors);
-    unlink_endpoints(dir);
     err = lode_path_join(path, sizeof path, dir, "%s", LODE_SCHEDULER_SOCKET);
     if (err == LODE_OK) {
         err = lode_socket_listen(path, &sessions->listener.fd);
@@ -370,14 +346,4 @@ sessions_serve(struct sessions *sessions, struct drive *drive)
 {
     sessions->drive = drive;
     return loop_add(sessions->loop, &sessions->listener, EPOLLIN);
-}
-
-void
-sessions_unlink(struct sessions *sessions)
-{
-    char path[LODE_PATH_MAX];
-    if (lode_path_join(path, sizeof path, sessions->dir, "%s", LODE_SCHEDULER_SOCKET) == LODE_OK) {
-        unlink(path);
-    }
-    unlink_endpoints(sessions->dir);
 }

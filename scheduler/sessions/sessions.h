@@ -21,8 +21,8 @@ enum {
 struct sessions;
 
 /*
- * Listens at `dir`. Endpoints that a dead scheduler left are removed: call it under the lock that
- * says that no other one lives.  Errors: LODE_ESYS, LODE_EINVAL, LODE_EDENIED.
+ * Listens at `dir`. Call it under the lock that says that no other scheduler lives.
+ * Errors  LODE_ESYS, LODE_EINVAL, LODE_EDENIED
  */
 LODE_MUST_CHECK lode_err sessions_open(const char *dir, struct loop *loop,
                                        struct sessions **sessions_out);
@@ -37,8 +37,5 @@ uint64_t sessions_repeats_locked(struct sessions *sessions);
 
 /* Ends a session, if it is there: its socket is closed, the core is told. Main thread, no lock. */
 void sessions_cut(struct sessions *sessions, uint64_t number);
-
-/* Unlinks the listener's socket and the endpoints; closes nothing else: the process ends. */
-void sessions_unlink(struct sessions *sessions);
 
 #endif
