@@ -41,11 +41,13 @@ spec_of(const struct lode_result *result, struct lode_spec *spec_out)
 }
 
 static void
-use_draft(struct part *part, lode_id id)
+use_draft(struct part *part, lode_id id, uint64_t size)
 {
     part->has_draft = true;
-    part->made = (struct lode_made){
-        .id = id, .draft = part->open.entry + 1, .generation = part->open.generation};
+    part->made = (struct lode_made){.id = id,
+                                    .size = size,
+                                    .draft = part->open.entry + 1,
+                                    .generation = part->open.generation};
 }
 
 /* A value too large for the record: copied into a draft of its own. */
@@ -60,7 +62,7 @@ move_to_draft(struct commit *c, struct part *part, int64_t deadline)
         memcpy(draft.data, part->data, part->spec.size);
     }
     LODE_TRY(lode_draft_close(c->db, &draft, &part->open));
-    use_draft(part, id);
+    use_draft(part, id, part->spec.size);
     return LODE_OK;
 }
 
@@ -71,8 +73,9 @@ add_draft(struct commit *c, struct part *part, struct lode_result *result)
     if (draft->reserved_[0] != c->db->serial) {
         return lode_fail_with(LODE_EINVAL, "a result's draft is another session's, or not open");
     }
+    uint64_t size = draft->size;
     LODE_TRY(lode_draft_close(c->db, draft, &part->open));
-    use_draft(part, result->id);
+    use_draft(part, result->id, size);
     return LODE_OK;
 }
 
