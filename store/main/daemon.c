@@ -207,11 +207,16 @@ serve(struct daemon *d, const struct lode_paths *paths, const struct options *op
     LODE_TRY(open_store(d, paths, options));
     lode_err err = start_serving(d, paths, options);
     if (err == LODE_OK) {
-        lode_log("STORE-SERVES", "%s, %llu bytes in %s", paths->dir,
-                 (unsigned long long)d->store->table.header->segment_bytes[0], paths->shm);
+        if (!options
+                 ->is_private) { /* a private one speaks on its program's stderr: only of faults */
+            lode_log("STORE-SERVES", "%s, %llu bytes in %s", paths->dir,
+                     (unsigned long long)d->store->table.header->segment_bytes[0], paths->shm);
+        }
         say_ready(options->ready_fd);
         loop(d);
-        lode_log("STORE-ENDS", "%s", paths->dir);
+        if (!options->is_private) {
+            lode_log("STORE-ENDS", "%s", paths->dir);
+        }
     }
     if (d->listen_fd >= 0) {
         close(d->listen_fd);
