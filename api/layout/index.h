@@ -204,20 +204,18 @@ lode_table_offset(uint64_t table)
     return LODE_TABLES_OFFSET + sizeof(uint32_t) * (before + (table & 1) * slots);
 }
 
-/* Keyed hash (H21): one 64 × 64 → 128 bit multiply, folded, as in wyhash. */
+/*
+ * Keyed hash (H21): one 64 × 64 → 128 bit multiply, folded, as in wyhash, and mixed once more: ids
+ * come counted, and without the second step one key in a hundred put them into long chains.
+ */
 static inline uint64_t
 lode_id_hash(lode_id id, const uint64_t key[2])
 {
-    unsigned __int128 product = (unsigned __int128)(lode_id_high(id) ^ key[0]) *
-                                (lode_id_low(id) ^ key[1]);
-    return (uint64_t)product ^ (uint64_t)(product >> 64);
-}
-
-/* Linear probing: the i-th slot to look into (i below the table's size); 0 there ends the search. */
-static inline uint64_t
-lode_table_probe(uint64_t table, uint64_t hash, uint64_t i)
-{
-    return (hash + i) & ((UINT64_C(1) << lode_table_log2(table)) - 1);
+    unsigned __int128 product =
+        (unsigned __int128)(lode_id_high(id) ^ key[0]) * (lode_id_low(id) ^ key[1]);
+    uint64_t hash = (uint64_t)product ^ (uint64_t)(product >> 64);
+    hash *= UINT64_C(0x9e3779b97f4a7c15);
+    return hash ^ hash >> 32;
 }
 
 static inline uint32_t

@@ -112,16 +112,27 @@ refuse_part(struct store *store, struct session *session, const struct ring_part
     }
 }
 
+/* Sealed, or made and freed, or being put by the scheduler: somebody was first. */
+static bool
+is_taken(const struct store *store, lode_id id, bool *expected_out, uint32_t *entry_out)
+{
+    *expected_out = table_find(&store->table, id, entry_out);
+    return *expected_out ? entry_state(&store->table, *entry_out) != LODE_ENTRY_EXPECTED
+                         : own_was_made(store, id);
+}
+
 static lode_err
 apply_part(struct store *store, struct session *session, const struct ring_part *part)
 {
-    if (own_status(store, part->desc.id, NULL) == LODE_FOUND_SEALED) {
+    bool expected;
+    uint32_t entry;
+    if (is_taken(store, part->desc.id, &expected, &entry)) {
         refuse_part(store, session, part);
         return LODE_OK;
     }
     store->counts.created++;
     if (part->draft == 0) {
-        return ring_make(store, session, part);
+        return ring_make(store, session, part, expected ? &entry : NULL);
     }
     uint32_t draft = part->draft - 1;
     draft_unlink(store, draft);
@@ -146,7 +157,9 @@ commit_apply(struct store *store, struct session *session, const uint8_t *at, ui
     }
     LODE_TRY(read_parts(store, session, at + sizeof commit, left - sizeof commit, commit.count));
     const struct ring_part *parts = store->scratch->parts;
-    bool late = own_status(store, parts[0].desc.id, NULL) == LODE_FOUND_SEALED;
+    bool expected;
+    uint32_t entry;
+    bool late = is_taken(store, parts[0].desc.id, &expected, &entry);
     for (uint32_t i = 0; i < commit.count; i++) {
         if (late) {
             refuse_part(store, session, &parts[i]);

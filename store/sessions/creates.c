@@ -362,7 +362,8 @@ static bool
 is_repeat(struct store *store, const struct create *create, uint32_t *entry_out)
 {
     return create->is_put && lode_id_kind(create->desc.id) == LODE_ID_RESULT &&
-           own_ask(store, create->desc.id, entry_out) == LODE_FOUND_SEALED;
+           (own_ask(store, create->desc.id, entry_out) == LODE_FOUND_SEALED ||
+            own_was_made(store, create->desc.id));
 }
 
 lode_err
@@ -371,7 +372,7 @@ handle_create(struct store *store, struct session *session, const void *packet, 
 {
     const struct lode_msg_create *msg = packet;
     struct create create;
-    uint32_t entry;
+    uint32_t entry = 0; /* of a repeat whose object is freed already: none */
     read_request(session, msg, rest, rest_size, &create);
     create.deadline = lode_deadline(msg->timeout_ms);
     lode_err err = check_request(&create);

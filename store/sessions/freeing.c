@@ -65,7 +65,7 @@ judge(struct store *store, uint32_t entry)
         object_become(table, entry, LODE_ENTRY_DOOMED, LODE_ENTRY_WANTED);
         return true;
     } else {
-        store->counts.freed++;
+        store->counts.freed += lode_id_kind(table->entries[entry].id) != LODE_ID_NAME;
         own_free(store, entry, LODE_ENTRY_DOOMED);
     }
     return false;

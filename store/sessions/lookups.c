@@ -203,7 +203,9 @@ handle_settle(struct store *store, struct session *session, const void *packet, 
         ring_drain(store, maker);
     }
     for (uint32_t i = 0; i < msg->count; i++) {
-        status[i] = (uint8_t)own_status(store, id_at(rest, i), NULL);
+        lode_id id = id_at(rest, i);
+        status[i] =
+            own_was_made(store, id) ? LODE_FOUND_SEALED : (uint8_t)own_status(store, id, NULL);
     }
     answer_settle(session, msg, status);
     return LODE_OK;

@@ -134,6 +134,29 @@ own_name_draft(struct store *store, uint32_t draft, lode_id id)
 /* ---- status ---- */
 
 static bool
+was_born(const struct store *store, lode_id id)
+{
+    struct session *session = store_session(store, lode_id_session(id));
+    return session != NULL && (lode_id_high(id) & 0xffff) == 0 &&
+           births_has(&session->births, lode_id_low(id));
+}
+
+bool
+own_was_made(const struct store *store, lode_id id)
+{
+    return own_status(store, id, NULL) == LODE_FOUND_SEALED || was_born(store, id);
+}
+
+static void
+note_birth(struct store *store, lode_id id)
+{
+    struct session *session = store_session(store, lode_id_session(id));
+    if (session != NULL && (lode_id_high(id) & 0xffff) == 0) {
+        births_note(&session->births, lode_id_low(id));
+    }
+}
+
+static bool
 may_come(const struct store *store, lode_id id)
 {
     uint64_t number = lode_id_session(id);
@@ -142,8 +165,9 @@ may_come(const struct store *store, lode_id id)
     case LODE_ID_NAME:
         return true;
     case LODE_ID_RESULT:
-        return number != 0 && (store_session(store, number) != NULL ||
-                               store->ended[number % LODE_SESSION_ROWS].session == number);
+        return number != 0 && !was_born(store, id) &&
+               (store_session(store, number) != NULL ||
+                store->ended[number % LODE_SESSION_ROWS].session == number);
     default:
         return false;
     }
@@ -190,6 +214,9 @@ own_sealed(struct store *store, uint32_t entry)
 {
     const struct lode_entry *at = &store->table.entries[entry];
     store->counts.sealed++;
+    if (lode_id_kind(at->id) == LODE_ID_RESULT) {
+        note_birth(store, at->id);
+    }
     waits_tell(store, at->id, LODE_FOUND_SEALED, at->kind == LODE_KIND_ERROR);
     candidate_add(&store->table, entry); /* if nobody refers to it */
 }

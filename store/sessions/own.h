@@ -7,7 +7,8 @@
  *
  *   not there, and    put: GONE, once its maker's ring is drained: a put that returned is in there
  *                     result: PENDING while its session lives, or until the scheduler has said that
- *                             it will not come (RESULTS); then GONE
+ *                             it will not come (RESULTS); then GONE. GONE if it was made, and
+ *                             freed, before
  *                     user, name: PENDING
  */
 #ifndef LODE_STORE_SESSIONS_OWN_H
@@ -20,6 +21,9 @@ void own_born(struct store *store, uint32_t entry, lode_id id);
 
 /* Makes an EXPECTED entry for an id that is not there. Errors: LODE_ELIMIT, LODE_EFULL. */
 LODE_MUST_CHECK lode_err own_expect(struct store *store, lode_id id, uint32_t *entry_out);
+
+/* Whether a result was made already, even if it is freed by now: another attempt is too late. */
+bool own_was_made(const struct store *store, lode_id id);
 
 /* What is known of an id, without draining anything. entry_out: with SEALED; may be NULL. */
 enum lode_found own_status(const struct store *store, lode_id id, uint32_t *entry_out);

@@ -93,7 +93,8 @@ copy_bytes(struct store *store, uint32_t entry, const struct ring_part *part)
 }
 
 lode_err
-ring_make(struct store *store, struct session *session, const struct ring_part *part)
+ring_make(struct store *store, struct session *session, const struct ring_part *part,
+          const uint32_t *expected)
 {
     struct table *table = &store->table;
     struct arena_room room = {.extent = LODE_EXTENT_INLINE};
@@ -102,7 +103,8 @@ ring_make(struct store *store, struct session *session, const struct ring_part *
         LODE_TRY(arena_allocate(store->arena, part->stored, ARENA_SMALL, true, &room));
     }
     enum lode_entry_state from = LODE_ENTRY_EXPECTED;
-    if (table_find(table, part->desc.id, &entry)) {
+    if (expected != NULL) {
+        entry = *expected;
         table_unreserve(table, 1); /* remembered before it was born: its entry is there */
     } else {
         from = LODE_ENTRY_FREE;
@@ -133,13 +135,13 @@ apply_put(struct store *store, struct session *session, const uint8_t *at, uint6
     if (!credit_has(session, part->pages, 1)) {
         return lode_fail_with(LODE_EPROTO, "a put without credit");
     }
-    if (table_find(&store->table, part->desc.id, &entry) &&
-        entry_state(&store->table, entry) != LODE_ENTRY_EXPECTED) {
+    bool known = table_find(&store->table, part->desc.id, &entry);
+    if (known && entry_state(&store->table, entry) != LODE_ENTRY_EXPECTED) {
         return lode_fail_with(LODE_EPROTO, "two puts under one id");
     }
     credit_spend(session, part->pages, 1);
     store->counts.created++;
-    return ring_make(store, session, part);
+    return ring_make(store, session, part, known ? &entry : NULL);
 }
 
 static lode_err
@@ -167,7 +169,7 @@ apply_drop(struct store *store, struct session *session, lode_id id)
     uint32_t entry;
     bool own = lode_id_session(id) == session->number;
     if (!table_find(&store->table, id, &entry)) {
-        if (!own || lode_id_kind(id) != LODE_ID_RESULT) {
+        if (!own || lode_id_kind(id) != LODE_ID_RESULT || own_was_made(store, id)) {
             return LODE_OK;
         }
         LODE_TRY(own_expect(store, id, &entry)); /* remembered until it is born */

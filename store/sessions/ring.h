@@ -41,9 +41,12 @@ void ring_drain_makers(struct store *store);
 LODE_MUST_CHECK lode_err ring_read_part(const uint8_t *at, uint64_t left, struct ring_part *part,
                                         uint64_t *size_out);
 
-/* Makes the object of a part with bytes; its credit has been checked. Errors: LODE_ENOMEM. */
+/*
+ * Makes the object of a part with bytes; its credit has been spent. `expected`: the EXPECTED entry
+ * of its id, NULL: there is none. Errors: LODE_ENOMEM.
+ */
 LODE_MUST_CHECK lode_err ring_make(struct store *store, struct session *session,
-                                   const struct ring_part *part);
+                                   const struct ring_part *part, const uint32_t *expected);
 
 /* commit.c: applies a COMMIT whose bytes begin at `at`. Errors: LODE_EPROTO, LODE_ENOMEM. */
 LODE_MUST_CHECK lode_err commit_apply(struct store *store, struct session *session,

@@ -439,6 +439,7 @@ session_free_dead(struct store *store)
     while (store->dead != NULL) {
         struct session *session = store->dead;
         store->dead = session->next_dead;
+        births_clear(&session->births);
         free(session);
     }
 }

@@ -11,6 +11,7 @@
 #include "api/layout/ring.h"
 #include "api/wire/store_msg.h"
 #include "store/alloc/arena.h"
+#include "store/sessions/births.h"
 #include "store/sessions/outbox.h"
 #include "store/table/object.h"
 
@@ -58,6 +59,7 @@ struct session {
     bool pressure; /* a thread of the client can have found too little room or credit */
 
     uint32_t own_first;   /* entries of this session's ids, by own_next */
+    struct births births; /* its results that were made */
     uint32_t draft_first; /* unsealed objects that it makes, by link_next */
     uint32_t wait_first;  /* waits.h */
     uint32_t wait_count;
