@@ -50,7 +50,7 @@ enum {
     BATCH = 16, /* that the writer takes at once */
     WORDS = 8,  /* of an object; all the same while it lives */
     READERS = 2,
-    MUTANT_SECONDS = 20
+    MUTANT_SECONDS = 60
 };
 
 static uint8_t *base;
