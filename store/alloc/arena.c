@@ -15,6 +15,9 @@
 /* Warm room that is kept ahead of need: 16 MiB, less in small stores. */
 #define AHEAD_MAX (UINT64_C(16) << 20)
 
+/* What is committed before the store serves: enough for the first sessions' credit. */
+#define FIRST_MAX (UINT64_C(2) << 20)
+
 /* One segment today; numbers of others are refused, so that extents can name them one day. */
 struct arena {
     const char *dir;
@@ -41,12 +44,14 @@ ahead_pages(uint64_t capacity_bytes)
     return bytes / LODE_PAGE;
 }
 
-/* The first granule is there before anyone asks: a store that cannot have even that does not start. */
+/* A little is there before anyone asks: a store that cannot have even that does not start. */
 static lode_err
 warm_first(struct arena *arena, uint64_t granule)
 {
-    uint64_t count = arena->segment.bytes / LODE_PAGE;
-    count = count < granule ? count : granule;
+    uint64_t total = arena->segment.bytes / LODE_PAGE;
+    uint64_t count = (total / 4 < FIRST_MAX / LODE_PAGE ? total / 4 : FIRST_MAX / LODE_PAGE);
+    count = (count + granule - 1) / granule * granule;
+    count = count < total ? count : total;
     LODE_TRY(segment_commit(&arena->segment, 0, count * LODE_PAGE));
     pages_warm(arena->pages, 0, count);
     return LODE_OK;

@@ -10,6 +10,9 @@
 
 enum { AHEAD_REST = 1024 };
 
+/* What goes ahead of need is cut smaller, so that a request never waits long behind it. */
+#define AHEAD_PIECE (UINT64_C(4) << 20)
+
 struct request {
     TAILQ_ENTRY(request) link;
     uint64_t page, count;
@@ -153,7 +156,8 @@ committer_look_ahead(struct committer *committer)
         !pages_first_cold_free(committer->pages, &page)) {
         return;
     }
-    uint64_t end = page + committer->ahead_pages;
+    uint64_t count = AHEAD_PIECE / LODE_PAGE;
+    uint64_t end = page + (count < committer->ahead_pages ? count : committer->ahead_pages);
     /* Without a thread it stays cold, and the next request that needs it says why. */
     (void)piece_start(committer, page, end < stats.total ? end : stats.total, NULL);
 }

@@ -305,31 +305,52 @@ run_check(const struct slab *slab, const struct run *run)
     return taken == run->used && taken <= slots;
 }
 
+/* A run that is closed is in none of its former pages' entries. */
+static bool
+run_is_open(const struct slab *slab, const struct run *run)
+{
+    return slab->run_of[run->page] == (uint32_t)(run - slab->runs) + 1;
+}
+
+static bool
+class_check(const struct slab *slab, uint32_t class)
+{
+    const struct size_class *c = &slab->classes[class];
+    const struct run *run;
+    LIST_FOREACH(run, &c->open, link)
+    {
+        bool is_empty = run->used == 0;
+        if (run->class != class || run->used == c->slots || is_empty != (c->empty == run)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 bool
 slab_check(const struct slab *slab)
 {
-    uint64_t mapped = 0, objects = 0;
-    for (uint64_t page = 0; page < slab->page_count; page++) {
-        if (slab->run_of[page] == 0) {
+    uint64_t runs = 0, objects = 0;
+    for (uint64_t i = 0; i < slab->runs_used; i++) {
+        const struct run *run = &slab->runs[i];
+        if (!run_is_open(slab, run)) {
             continue;
         }
-        const struct run *run = &slab->runs[slab->run_of[page] - 1];
-        if (page < run->page || page >= run->page + SLAB_RUN_PAGES || !run_check(slab, run)) {
-            return false;
-        }
-        objects += page == run->page ? run->used : 0;
-        mapped++;
-    }
-    for (uint32_t i = 0; i < slab->class_count; i++) {
-        const struct run *run;
-        LIST_FOREACH(run, &slab->classes[i].open, link)
-        {
-            bool is_empty = run->used == 0;
-            if (run->class != i || run->used == slab->classes[i].slots ||
-                is_empty != (slab->classes[i].empty == run)) {
+        for (uint64_t j = 0; j < SLAB_RUN_PAGES; j++) {
+            if (slab->run_of[run->page + j] != i + 1) {
                 return false;
             }
         }
+        if (!run_check(slab, run)) {
+            return false;
+        }
+        objects += run->used;
+        runs++;
     }
-    return mapped == slab->run_count * SLAB_RUN_PAGES && objects == slab->objects;
+    for (uint32_t i = 0; i < slab->class_count; i++) {
+        if (!class_check(slab, i)) {
+            return false;
+        }
+    }
+    return runs == slab->run_count && objects == slab->objects;
 }

@@ -114,9 +114,7 @@ is_shown(const struct listing *listing, const lode_object_info *info, const char
 static bool
 is_colour(void)
 {
-    const char *term = getenv("TERM");
-    return isatty(STDOUT_FILENO) && getenv("NO_COLOR") == NULL && term != NULL &&
-           strcmp(term, "dumb") != 0;
+    return isatty(STDOUT_FILENO) && getenv("NO_COLOR") == NULL;
 }
 
 static void
