@@ -12,7 +12,8 @@ api/wire:       api/base
 api/layout:     api/wire api/base
 api/client:     api/layout api/wire api/base
 store scheduler worker: $api
-tools tests:    store scheduler worker $api
+tools:          store scheduler worker $api
+tests:          tools store scheduler worker $api
 "
 
 # The part that a path belongs to.

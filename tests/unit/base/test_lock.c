@@ -42,12 +42,12 @@ Test(lock, a_falling_rank_is_caught, .signal = SIGABRT)
     lode_mutex_lock(&high);
     lode_mutex_lock(&low);
 }
-#endif
 
 Test(lock, unlocking_what_is_not_held_is_caught, .signal = SIGABRT)
 {
     lode_mutex_unlock(&low);
 }
+#endif
 
 static void *
 try_it(void *arg)
