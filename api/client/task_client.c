@@ -5,6 +5,7 @@
 #include "api/client/scheduler_lives.h"
 
 #include <stdlib.h>
+#include <unistd.h>
 
 enum { WELCOME_TIMEOUT_MS = 5000, CLOSE_TIMEOUT_MS = 5000 };
 
@@ -159,6 +160,22 @@ went_down(void *arg)
     }
 }
 
+/* nng does not survive a fork: it aborts a child that uses it after its parent did. */
+static lode_err
+check_not_forked(void)
+{
+    static _Atomic pid_t first_user; /* of nng, in this process or the one it was forked from */
+    pid_t none = 0;
+    if (!atomic_compare_exchange_strong(&first_user, &none, getpid()) && none != getpid()) {
+        return lode_fail_with(LODE_EFORKED,
+                              "this process was forked from process %d, which has called tasks: it "
+                              "can use the store, but to call tasks it must exec a program, or be "
+                              "forked before the first call",
+                              (int)none);
+    }
+    return LODE_OK;
+}
+
 /* tasks.mu is not held: records may come, and want it, before this returns. */
 static lode_err
 connect_once(struct lode_tasks *tasks, struct lode_rendezvous **rendezvous_out)
@@ -173,6 +190,7 @@ connect_once(struct lode_tasks *tasks, struct lode_rendezvous **rendezvous_out)
         .down = went_down,
         .events = {.record = lode_tasks_record, .arg = tasks},
     };
+    LODE_TRY(check_not_forked());
     return lode_rendezvous_open(&options, rendezvous_out);
 }
 
