@@ -218,6 +218,13 @@ lode_id_hash(lode_id id, const uint64_t key[2])
     return hash ^ hash >> 32;
 }
 
+/* Linear probing: the i-th slot to look into (i below the table's size); 0 there ends the search. */
+static inline uint64_t
+lode_table_probe(uint64_t table, uint64_t hash, uint64_t i)
+{
+    return (hash + i) & ((UINT64_C(1) << lode_table_log2(table)) - 1);
+}
+
 static inline uint32_t
 lode_wake_bucket(uint64_t hash)
 {
