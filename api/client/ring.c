@@ -15,6 +15,7 @@ lode_ring_init(struct lode_ring *ring, struct lode_session_header *file,
     *ring = (struct lode_ring){.bytes = (uint8_t *)file + LODE_RING_OFFSET,
                                .size = file->ring_bytes,
                                .shared_tail = &file->ring_tail,
+                               .waits = &file->credit_waits,
                                .row = row,
                                .rung_head = UINT64_MAX,
                                .rung_pages = UINT64_MAX,
@@ -132,11 +133,14 @@ is_dead_locked(struct lode_ring *ring)
 static void
 wait_for_store(struct lode_ring *ring, uint32_t seen, int64_t deadline)
 {
+    /* session.h [4]: counted before the word is looked at for the last time, by the kernel. */
+    atomic_fetch_add_explicit(ring->waits, 1, memory_order_seq_cst);
     lode_ring_bell(ring);
     int64_t left = deadline == LODE_NEVER ? SLICE_NS : deadline - lode_now_ns();
     if (left > 0) {
         lode_futex_wait(&ring->row->credit_wake, seen, left < SLICE_NS ? left : SLICE_NS);
     }
+    atomic_fetch_sub_explicit(ring->waits, 1, memory_order_relaxed);
 }
 
 lode_err

@@ -16,6 +16,7 @@ struct lode_ring {
     uint32_t size;
     uint64_t tail;                 /* mu */
     _Atomic uint64_t *shared_tail; /* in the session file */
+    _Atomic uint32_t *waits;       /* session.h [4] */
     const struct lode_session_row *row;
     uint64_t spent_pages, spent_entries; /* mu; counted as the store counts them */
     uint64_t rung_head;                  /* mu: the ring's half was reported at this head */

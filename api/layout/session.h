@@ -8,6 +8,7 @@
  *   offset        part                      written by   order          read by   order
  *   0             magic .. ring_bytes       store        before attach  client
  *   64            ring_tail                 client       release [1]    store     acquire
+ *   72            credit_waits            client       seq_cst [4]    store     relaxed
  *   128           pin_high                  client       release [2]    store     acquire
  *   192           touched_head              client       relaxed        store     relaxed
  *   4 KiB         touched[1024]             client       relaxed [3]    store     relaxed
@@ -25,6 +26,9 @@
  *     store, then a seq_cst fence, then a load of the entry's word: if its state is WANTED, send
  *     RELEASED.
  * [3] Lossy: entry numbers + 1 of what was pinned, newest at touched_head - 1 (modulo 1024).
+ * [4] How many threads are about to sleep on credit_wake: counted up before FUTEX_WAIT, down after
+ *     it. The store moves head or credit, adds one to credit_wake, fences seq_cst, and wakes only
+ *     if this is not 0; a sleeper that it misses finds credit_wake changed.
  *
  * Invariant: ring_head <= ring_tail <= ring_head + ring_bytes.
  * Crash rule: when the client dies, records below ring_tail are whole and are applied; then its
@@ -53,12 +57,14 @@ struct lode_session_header {
     uint64_t session;
     uint64_t pad0[5];
     _Atomic uint64_t ring_tail;
-    uint64_t pad1[7];
+    _Atomic uint32_t credit_waits;
+    uint32_t pad1[13];
     _Atomic uint32_t pin_high;
     uint32_t pad2[15];
     _Atomic uint32_t touched_head;
 };
 static_assert(offsetof(struct lode_session_header, ring_tail) == 64, "session.h");
+static_assert(offsetof(struct lode_session_header, credit_waits) == 72, "session.h");
 static_assert(offsetof(struct lode_session_header, pin_high) == 128, "session.h");
 static_assert(offsetof(struct lode_session_header, touched_head) == 192, "session.h");
 

@@ -106,40 +106,22 @@ credit_start(struct store *store, struct session *session)
     credit_refill(store, session, false);
 }
 
-/* Whoever waits for ring room or credit looks again. */
+/* session.h [4]: most changes find nobody asleep, and cost no system call. */
 static void
-change(struct store *store, const struct session *session)
+wake(struct store *store, const struct session *session)
 {
     struct lode_session_row *row = &store->table.rows[session->row];
-    atomic_fetch_add_explicit(&row->credit_wake, 1, memory_order_release);
-}
-
-static void
-wake(struct store *store, struct session *session)
-{
-    change(store, session);
-    lode_futex_wake_all(&store->table.rows[session->row].credit_wake);
-    session->pressure = false;
-}
-
-/*
- * True if, at some time since the drain began, a thread of the client can have found too little
- * room or credit. It publishes its tail, fences and reads the head; here the head is published
- * before the tail is read again: so either it saw the new head, or its tail is seen here.
- */
-static bool
-may_have_waited(const struct session *session, uint64_t start, bool low)
-{
     const struct lode_session_header *header = (const struct lode_session_header *)session->file;
+    atomic_fetch_add_explicit(&row->credit_wake, 1, memory_order_release);
     atomic_thread_fence(memory_order_seq_cst);
-    uint64_t tail = atomic_load_explicit(&header->ring_tail, memory_order_relaxed);
-    return low || tail != session->ring_head ||
-           tail - start + 2 * LODE_RECORD_MAX > session->ring_bytes;
+    if (atomic_load_explicit(&header->credit_waits, memory_order_relaxed) != 0) {
+        lode_futex_wake_all(&row->credit_wake);
+    }
 }
 
 void
-credit_after_drain(struct store *store, struct session *session, uint64_t start,
-                   uint64_t pages_before, uint64_t entries_before)
+credit_after_drain(struct store *store, struct session *session, uint64_t pages_before,
+                   uint64_t entries_before)
 {
     struct lode_session_row *row = &store->table.rows[session->row];
     uint64_t pages_left = session->pages_granted - session->pages_used;
@@ -148,32 +130,23 @@ credit_after_drain(struct store *store, struct session *session, uint64_t start,
     uint64_t entries_spent = session->entries_used - entries_before;
     bool pressed = (pages_spent > 0 && pages_left < session->pages_target / 2) ||
                    (entries_spent > 0 && entries_left < session->entries_target / 2);
-    bool low = pages_left < PRESSED_PAGES || entries_left < PRESSED_ENTRIES;
     /* [index.h 5] the position before the credit: who sees the credit sees the room too. */
     atomic_store_explicit(&row->ring_head, session->ring_head, memory_order_release);
     if (pages_spent > 0 || entries_spent > 0 || session->starved) {
         credit_refill(store, session, pressed);
     }
-    session->pressure |= may_have_waited(session, start, low);
-    change(store, session);
+    wake(store, session);
 }
 
-/*
- * Who waits has rung before, so only the answer to a doorbell wakes: either the word changed before
- * he slept, or the doorbell comes after it. Without pressure nobody can have waited, and the system
- * call is saved.
- */
 void
 credit_rang(struct store *store, struct session *session, bool drained_nothing)
 {
     if (drained_nothing || session->starved) {
         /* Nothing was in the ring, and yet it rings: a record may want more than the target. */
         credit_refill(store, session, drained_nothing);
-    }
-    session->rang = session->starved;
-    if (session->pressure || drained_nothing) {
         wake(store, session);
     }
+    session->rang = session->starved;
 }
 
 void

@@ -23,11 +23,11 @@ void credit_waste(struct store *store, struct session *session, uint64_t pages, 
 /* Fills up to the target; `pressed`: the client may be waiting, so the target grows. */
 void credit_refill(struct store *store, struct session *session, bool pressed);
 
-/* After a drain that began at `start`: publishes the ring's position and refills. */
-void credit_after_drain(struct store *store, struct session *session, uint64_t start,
-                        uint64_t pages_before, uint64_t entries_before);
+/* After a drain: publishes the ring's position, refills, and wakes who waits for either. */
+void credit_after_drain(struct store *store, struct session *session, uint64_t pages_before,
+                        uint64_t entries_before);
 
-/* After the drain that a doorbell asked for: wakes who may wait for room or credit. */
+/* After the drain that a doorbell asked for: it may have rung for want of credit. */
 void credit_rang(struct store *store, struct session *session, bool drained_nothing);
 
 /* Room has come: sessions that got less than their target get more. */

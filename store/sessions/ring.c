@@ -246,7 +246,7 @@ ring_drain(struct store *store, struct session *session)
     }
     const struct lode_session_header *header = (const struct lode_session_header *)session->file;
     uint64_t tail = atomic_load_explicit(&header->ring_tail, memory_order_acquire);
-    uint64_t head = session->ring_head, start = head;
+    uint64_t head = session->ring_head;
     uint64_t pages = session->pages_used, entries = session->entries_used;
     if (tail == head) {
         return;
@@ -265,7 +265,7 @@ ring_drain(struct store *store, struct session *session)
         }
     }
     session->ring_head = head;
-    credit_after_drain(store, session, start, pages, entries);
+    credit_after_drain(store, session, pages, entries);
 }
 
 void

@@ -56,7 +56,6 @@ struct session {
     uint64_t entries_granted, entries_used, entries_target;
     bool starved;  /* got less credit than its target */
     bool rang;     /* and its client rang: it may be waiting for credit */
-    bool pressure; /* a thread of the client can have found too little room or credit */
 
     uint32_t own_first;   /* entries of this session's ids, by own_next */
     struct births births; /* its results that were made */
