@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -42,14 +43,29 @@ init_once(void)
 
 /* ---- the program -------------------------------------------------------------------------- */
 
-/* ../bin/lode, seen from the library (or the program) that this code is in. */
+/*
+ * The file that this code is in: liblode, or a program that has it linked in. Of a program, dladdr()
+ * knows only what it was called by, which may be no path.
+ */
+static bool
+find_own_file(char real_out[PATH_MAX])
+{
+    Dl_info own, program;
+    if (dladdr((const void *)(uintptr_t)lode_private_cluster_use, &own) == 0) {
+        return false;
+    }
+    bool is_program = dladdr((const void *)(uintptr_t)getauxval(AT_PHDR), &program) != 0 &&
+                      program.dli_fbase == own.dli_fbase;
+    const char *path = is_program ? "/proc/self/exe" : own.dli_fname;
+    return path != NULL && realpath(path, real_out) != NULL;
+}
+
+/* ../bin/lode, seen from there. */
 static lode_err
 find_program(char path_out[PATH_MAX])
 {
-    Dl_info info;
     char real[PATH_MAX];
-    if (dladdr((const void *)(uintptr_t)lode_private_cluster_use, &info) == 0 ||
-        info.dli_fname == NULL || realpath(info.dli_fname, real) == NULL) {
+    if (!find_own_file(real)) {
         return lode_fail_with(LODE_EDOWN, "no cluster runs, and liblode cannot tell where it is "
                                           "installed: start one with `lode start`");
     }
