@@ -1,0 +1,114 @@
+# The command line of lode: what it returns and where it says what, when all is well and when not.
+# ctest: timeout 120
+. "$(dirname "$0")/../support/story.sh"
+
+tasks=$LODE_TEST_BIN/../tests/libplay.so
+
+# ---- nothing runs, and much is mistyped
+exits 2 lode
+says "$err" Usage
+must lode help
+says "$out" "start" "matmul" "Exit status"
+must lode help stop
+says "$out" "--timeout"
+must lode --version
+says "$out" "lode 0."
+exits 2 lode statsu
+says "$err" "there is no command 'statsu'; did you mean 'status'?"
+exits 2 lode frobnicate
+says "$err" "see \`lode help\`"
+exits 2 lode start --capcity 1G
+says "$err" "did you mean --capacity?"
+exits 2 lode start --capacity 1X
+says "$err" "'1X' is not a size"
+exits 2 lode start --num-cpus none
+says "$err" "'none' is not a number of CPUs"
+exits 2 lode start --private
+exits 2 lode start --ready-fd 77
+says "$err" "not an open descriptor"
+exits 2 lode stop now
+exits 2 lode load
+exits 2 lode run
+exits 2 lode matmul x.npy --out out
+exits 2 lode matmul x.npy y.npy
+says "$err" "--out DIR"
+exits 5 lode stop
+says "$err" "no cluster runs in '$LODE_DIR'"
+exits 5 lode status
+exits 5 lode load "$tasks"
+exits 5 lode run --dir "$LODE_DIR" play.nothing
+[ -z "$out" ] || give_up "an error is on stdout: $out"
+exits 3 lode matmul none.npy y.npy --out out
+says "$err" "none.npy: there is no such file"
+echo "this is no array" >bad.npy
+exits 7 lode matmul bad.npy y.npy --out out
+says "$err" "bad.npy: "
+[ ! -e out ] || give_up "a directory was made for nothing"
+
+# lode never loads OpenBLAS, nor what would load it
+! ldd "$LODE_TEST_BIN/lode" | grep -iE 'blas|lapack|gfortran' || give_up "lode is linked with OpenBLAS"
+
+# ---- a cluster
+start lode start --num-cpus 1 --capacity 32M
+must lode status
+says "$out" "Cluster: $LODE_DIR" "healthy   supervisor pid $daemon" "healthy   store" \
+    "healthy   scheduler" "0/1 CPU" "32.0 MiB object store memory" "no pending tasks"
+must lode status --json
+says "$out" '"schema": "lode.status/1"' '"healthy": true' "\"capacity_bytes\": 33554432" \
+    '"demands": []' '"failures": []'
+exits 1 lode start
+says "$err" "already running (pid $daemon)"
+must lode status # the first is unharmed
+
+exits 1 lode load none.so
+says "$err" "none.so"
+must lode load "$tasks"
+[ "$out" = play ] || give_up "the library's name is '$out'"
+must lode run play.increment 41
+[ "$out" = 42 ] || give_up "increment 41 is '$out'"
+must lode run play.increment -42
+[ "$out" = -41 ] || give_up "increment -42 is '$out'"
+must lode run "$tasks:halves" -3.0
+[ "$out" = $'-1.5\n-1.5' ] || give_up "halves of -3.0 are '$out'"
+must lode run play.nothing
+[ "$out" = done ] || give_up "nothing is '$out'"
+must lode run --json play.increment 1
+says "$out" '"schema": "lode.run/1"' '"function": "play.increment"' '"value": 2'
+exits 1 lode run play.increment text
+says "$err" "play.increment"
+exits 1 lode run play.incremnt 1
+says "$err" "incremnt"
+exits 3 lode run play.increment @nobody
+says "$err" "nobody"
+exits 3 lode run play.increment nobody.npy
+says "$err" "nobody.npy: there is no such file"
+exits 1 lode run -o a.npy -o b.npy play.increment 1
+says "$err" "1 result"
+exits 1 lode run play.crash
+says "$err" "signal 11"
+must lode status
+says "$out" "play.crash: LODE_ECRASHED"
+
+# an interrupt ends the command, and cancels what it asked for
+mkfifo said
+exec {said}<>said
+lode run play.loop_until_cancelled "$files/said" 2>err.txt >out.txt &
+waiting=$!
+IFS= read -r -N 1 -t 20 byte <&"$said" && [ "$byte" = r ] || give_up "the task does not run"
+must lode status
+says "$out" "1/1 CPU" "in play.loop_until_cancelled" "play.loop_until_cancelled (1 CPU): 0 waiting"
+kill -INT $waiting
+wait $waiting
+[ $? -eq 130 ] || give_up "an interrupted command returns another status: $(cat err.txt)"
+[ ! -s out.txt ] || give_up "an interrupted command has printed $(cat out.txt)"
+IFS= read -r -N 1 -t 20 byte <&"$said" && [ "$byte" = c ] || give_up "the task was not cancelled"
+
+# time runs out; the task, which never looks, does not keep the cluster from ending
+exits 4 lode run --timeout 0.2 play.loop "$files/said"
+
+# ---- its end
+must lode stop --json
+says "$out" '"schema": "lode.stop/1"' "\"supervisor_pid\": $daemon"
+wait $daemon || give_up "lode start has ended with $?"
+exits 5 lode status
+[ ! -e "$LODE_DIR/supervisor.lock" ] || give_up "its lock is still there"
