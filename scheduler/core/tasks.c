@@ -346,7 +346,7 @@ cancel_children(struct core *core, struct core_task *task)
 void
 core_task_cancel(struct core *core, struct core_task *task, bool abandon)
 {
-    if (task->state == CORE_TASK_FAILING || (abandon && task->abandoned)) {
+    if (task->state == CORE_TASK_FAILING || (abandon && is_waited_for(task))) {
         return;
     }
     bool told = task->cancelled || task->abandoned;

@@ -27,6 +27,7 @@ struct sim_task {
     uint64_t submission, parent, number;
     lode_id results;
     uint32_t result_count, arg_count, max_retries, executions, flags;
+    uint32_t lost_answers; /* by a worker that died: the core may take it for begun */
     lode_id arg[ARGS_MAX];
     bool arrived; /* at the core */
     bool ended, sealed, failed;
@@ -529,6 +530,32 @@ note_number(struct sim_world *w, struct sim_task *task, uint64_t number)
     w->slot_task[slot] = (int)(task - w->task);
 }
 
+/* What a dead worker said last may be lost, or come too late: the core takes these for begun. */
+static void
+note_lost(struct sim_world *w, const struct sim_event *event)
+{
+    if (event->core.u.record.type == LODE_TASK_DONE) {
+        const struct lode_task_done *done = (const void *)event->bytes;
+        task_numbered(w, done->task)->lost_answers++;
+    } else if (event->core.u.record.type == LODE_TASK_RECALLED) {
+        const struct lode_task_recall *recall = (const void *)event->bytes;
+        for (uint32_t i = 0; i < recall->count; i++) {
+            task_numbered(w, ((const uint64_t *)(recall + 1))[i])->lost_answers++;
+        }
+    }
+}
+
+static void
+note_all_lost(struct sim_world *w, int index)
+{
+    for (size_t i = 0; i < w->heap_count; i++) {
+        const struct sim_event *event = w->heap[i];
+        if (event->kind == EV_CORE && event->core.type == CORE_RECORD && event->worker == index) {
+            note_lost(w, event);
+        }
+    }
+}
+
 static void
 die(struct sim_world *w, int index, int32_t status)
 {
@@ -544,6 +571,7 @@ die(struct sim_world *w, int index, int32_t status)
         worker->running = NONE;
     }
     worker->count = 0;
+    note_all_lost(w, index);
     int64_t reaped = w->now + delay(w), end = w->now + delay(w);
     struct sim_event *event = to_core(w, CORE_EXITED, reaped);
     event->worker = index;
@@ -732,7 +760,8 @@ got_run(struct sim_world *w, int index, const struct lode_task_run *run)
     struct sim_task *task = task_of_run(w, run);
     LODE_ASSERT(lode_id_same(task->results, run->results) && !task->ended);
     LODE_ASSERT(run->attempt >= 1 && run->attempt <= task->max_retries + 1);
-    LODE_ASSERT(run->attempt > task->executions); /* charged for each one that began */
+    LODE_ASSERT(run->attempt > task->executions); /* charged for each one that began … */
+    LODE_ASSERT(run->attempt <= task->executions + task->lost_answers + 1); /* … and no other */
     note_number(w, task, run->task);
     if (worker->blocked) {
         w->counts->bounced++;
