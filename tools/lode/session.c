@@ -140,6 +140,9 @@ session_failed(const char *command, lode *db, lode_id id, lode_err err, const ch
         print_failure(command, what, &failure);
         return exit_code_of(err);
     }
+    if (err == LODE_ETIMEDOUT && !lode_id_is_zero(id)) {
+        snprintf(sentence, sizeof sentence, "there is no result within the time given");
+    }
     fprintf(stderr, "lode %s: %s: %s\n", command, what,
             sentence[0] != '\0' ? sentence : lode_err_text(err));
     return exit_code_of(err);
