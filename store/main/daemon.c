@@ -152,7 +152,7 @@ open_store(struct daemon *d, const struct lode_paths *paths, const struct option
         return lode_fail_errno("cannot draw the store's generation");
     }
     store.generation |= 1; /* not 0 */
-    return store_open(&store, &d->store);
+    return store_create(&store, &d->store);
 }
 
 static lode_err
@@ -221,7 +221,7 @@ serve(struct daemon *d, const struct lode_paths *paths, const struct options *op
     if (d->listen_fd >= 0) {
         close(d->listen_fd);
     }
-    store_close(d->store, true);
+    store_destroy(d->store, true);
     return err;
 }
 

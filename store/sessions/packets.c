@@ -39,8 +39,21 @@ static const struct {
     [LODE_MSG_DRAIN]       = {handle_drain,       sizeof(struct lode_msg_head),     false},
     [LODE_MSG_SETTLE]      = {handle_settle,      sizeof(struct lode_msg_settle),   true},
     [LODE_MSG_RESULTS]     = {handle_results,     sizeof(struct lode_msg_settle),   true},
+    [LODE_MSG_LEAVE]       = {handle_leave,       sizeof(struct lode_msg_head),     false},
 };
 /* clang-format on */
+
+lode_err
+handle_leave(struct store *store, struct session *session, const void *packet, const uint8_t *rest,
+             size_t rest_size)
+{
+    const struct lode_msg_head *head = packet;
+    (void)rest;
+    (void)rest_size;
+    session_leave(store, session);
+    session_ok(session, head->tag);
+    return LODE_OK;
+}
 
 static void
 handle_doorbell(struct store *store, struct session *session)
@@ -90,6 +103,9 @@ packets_handle(struct store *store, struct session *session, const void *bytes, 
     if (size < fixed || (size > fixed && !table[head->type].may_be_longer)) {
         return lode_fail_with(LODE_EPROTO, "a packet of type %u has %zu bytes: %zu are needed",
                               head->type, size, fixed);
+    }
+    if (session->left && head->type != LODE_MSG_RELEASED) {
+        return lode_fail_with(LODE_EPROTO, "a packet of type %u after its LEAVE", head->type);
     }
     ring_drain(store, session);
     if (session->cut) {

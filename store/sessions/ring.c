@@ -241,7 +241,7 @@ apply_at(struct store *store, struct session *session, uint64_t *head, uint64_t 
 void
 ring_drain(struct store *store, struct session *session)
 {
-    if (session->ended || session->cut || session->number == 0) {
+    if (session->ended || session->left || session->cut || session->number == 0) {
         return;
     }
     const struct lode_session_header *header = (const struct lode_session_header *)session->file;

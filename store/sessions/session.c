@@ -369,14 +369,10 @@ hide_drafts(struct store *store, struct session *session)
     }
 }
 
+/* All that a session has, but pins and drafts. */
 static void
-end_attached(struct store *store, struct session *session)
+end_claims(struct store *store, struct session *session)
 {
-    bool was_cut = session->cut;
-    if (!was_cut) {
-        ring_drain(store, session);
-    }
-    session->ended = true;
     waits_end_session(store, session);
     creates_end_session(store, session);
     credit_end(store, session);
@@ -385,12 +381,34 @@ end_attached(struct store *store, struct session *session)
         own_settle_all(store);
     }
     own_end_session(store, session);
+}
+
+static void
+end_attached(struct store *store, struct session *session)
+{
+    if (!session->cut) {
+        ring_drain(store, session);
+    }
+    session->ended = true;
+    if (!session->left) {
+        end_claims(store, session);
+    }
     if (still_runs(session) && (session->draft_first != 0 || has_pins(session)) &&
         store_watch_fd(store, session->pidfd, EPOLLIN, &session->exit) == LODE_OK) {
         hide_drafts(store, session);
         return;
     }
     finish(store, session);
+}
+
+void
+session_leave(struct store *store, struct session *session)
+{
+    session->left = true;
+    while (session->draft_first != 0) {
+        draft_abort(store, session->draft_first - 1);
+    }
+    end_claims(store, session);
 }
 
 void

@@ -4,7 +4,9 @@
  *   CONNECTED --session_hello()--> ATTACHED --session_end()--> ENDED --pins, drafts gone--> (freed)
  *       +------------------------session_end()--------------------------------------------> (freed)
  *
- *   CONNECTED: no number, no row.  ATTACHED: a row, a file, credit.
+ *   ATTACHED --session_leave()--> LEFT --session_end()--> ENDED
+ *
+ *   LEFT: nothing but pins, and the socket to hear of releases. CONNECTED: no number, no row.  ATTACHED: a row, a file, credit.
  *   ENDED: the socket is closed and references are gone; the process still runs (pidfd) and has
  *   pins or drafts, which it may still use. Left at once when the process is dead or unknown.
  */
@@ -25,6 +27,10 @@ LODE_MUST_CHECK lode_err session_hello(struct store *store, struct session *sess
 
 /* Notes that the session broke a rule; it ends when the loop is back at the top. Logged once. */
 void session_cut(struct session *session, const char *format, ...) LODE_PRINTF(2, 3);
+
+/* LEAVE: all that it has ends now, but its pins, which it goes on to tell of until its socket ends.
+ * Its ring must have been drained. */
+void session_leave(struct store *store, struct session *session);
 
 /* Ends it: everything that section 2 of the design says. Safe at any time between events. */
 void session_end(struct store *store, struct session *session);

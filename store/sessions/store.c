@@ -165,7 +165,7 @@ open_parts(struct store *store, const struct store_options *options)
 }
 
 lode_err
-store_open(const struct store_options *options, struct store **store_out)
+store_create(const struct store_options *options, struct store **store_out)
 {
     struct store *store = calloc(1, sizeof *store);
     if (store == NULL) {
@@ -180,7 +180,7 @@ store_open(const struct store_options *options, struct store **store_out)
     store->started_ns = lode_now_ns();
     lode_err err = open_parts(store, options);
     if (err != LODE_OK) {
-        store_close(store, true);
+        store_destroy(store, true);
         return err;
     }
     *store_out = store;
@@ -204,7 +204,7 @@ say_down(struct store *store)
 }
 
 void
-store_close(struct store *store, bool remove)
+store_destroy(struct store *store, bool remove)
 {
     if (store == NULL) {
         return;

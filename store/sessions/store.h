@@ -38,6 +38,7 @@ struct session {
     uint32_t flags; /* LODE_HELLO_… */
     uint32_t slot;  /* in store->sessions; valid with a number */
     bool ended;     /* its socket is gone; only pins and drafts of a living process remain */
+    bool left;      /* LEAVE: nothing but pins is left of it */
     bool cut;       /* broke a rule: ends as soon as the loop is back at the top */
     bool listed_dead;
     bool wants_output;
@@ -122,10 +123,10 @@ struct store_options {
 };
 
 /* Opens an empty store; serves nobody yet. Errors: those of arena_open() and table_open(). */
-LODE_MUST_CHECK lode_err store_open(const struct store_options *options, struct store **store_out);
+LODE_MUST_CHECK lode_err store_create(const struct store_options *options, struct store **store_out);
 
 /* Tells all that it is down, ends all sessions, and with `remove` unlinks every file. */
-void store_close(struct store *store, bool remove);
+void store_destroy(struct store *store, bool remove);
 
 /* Applies all rings up to the tails that they have now. */
 void store_drain_all(struct store *store);

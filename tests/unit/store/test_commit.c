@@ -1,0 +1,200 @@
+/* The commit of a task's results: all or none, first wins, and never twice. */
+#include "tests/unit/store/fake_client.h"
+
+TestSuite(commit, .init = store_setup, .fini = store_teardown, .timeout = 120);
+
+static lode_id
+result(const struct fake *submitter, uint64_t n)
+{
+    return lode_id_make(LODE_ID_RESULT, submitter->number, n);
+}
+
+struct part {
+    lode_id id;
+    const char *bytes; /* NULL: the draft */
+    struct lode_msg_created draft;
+    uint64_t size;
+};
+
+static void
+put_commit(struct fake *maker, const struct part *parts, uint32_t count)
+{
+    struct lode_commit commit = {.count = count};
+    uint8_t *at = fake_record(maker, LODE_RECORD_COMMIT,
+                              (uint32_t)(sizeof commit + count * (sizeof(struct lode_made) + 16)));
+    memcpy(at, &commit, sizeof commit);
+    at += sizeof commit;
+    for (uint32_t i = 0; i < count; i++) {
+        struct lode_made made = {.id = parts[i].id, .size = parts[i].size, .carried = 16};
+        if (parts[i].bytes == NULL) {
+            made.draft = parts[i].draft.entry + 1;
+            made.generation = parts[i].draft.generation;
+        } else {
+            memcpy(at + sizeof made, parts[i].bytes, parts[i].size);
+        }
+        memcpy(at, &made, sizeof made);
+        at += sizeof made + 16;
+    }
+    fake_publish(maker);
+}
+
+Test(commit, names_drafts_and_carries_small_results)
+{
+    struct fake submitter = fake_attach(0), worker = fake_attach(LODE_HELLO_MAKER);
+    struct part parts[2] = {{.id = result(&submitter, 1), .size = 100000},
+                            {.id = result(&submitter, 2), .bytes = "four", .size = 4}};
+    expect_eq(fake_create(&worker, (lode_id){{0}}, 100000, 0, &parts[0].draft), LODE_MSG_CREATED);
+    put_commit(&worker, parts, 2);
+    fake_ring(&worker);
+    expect_eq(entry_of(parts[0].id), parts[0].draft.entry);
+    expect_eq(state_of(parts[0].id), LODE_ENTRY_SEALED);
+    expect_eq(state_of(parts[1].id), LODE_ENTRY_SEALED);
+    expect_eq(store->table.truths[entry_of(parts[0].id)].refs, 1); /* the submitter's, from birth */
+    fake_die(&worker);                                             /* results outlive their maker */
+    expect_eq(state_of(parts[0].id), LODE_ENTRY_SEALED);
+    fake_die(&submitter);
+    expect_eq(store->table.state_count[LODE_ENTRY_SEALED], 0);
+}
+
+Test(commit, of_a_later_attempt_changes_nothing_and_frees_its_drafts)
+{
+    struct fake submitter = fake_attach(0), first = fake_attach(LODE_HELLO_MAKER),
+                second = fake_attach(LODE_HELLO_MAKER);
+    struct part a[2] = {{.id = result(&submitter, 1), .bytes = "first", .size = 5},
+                        {.id = result(&submitter, 2), .bytes = "one", .size = 3}};
+    struct part b[2] = {{.id = a[0].id, .size = 70000}, {.id = a[1].id, .bytes = "two", .size = 3}};
+    fake_create(&second, (lode_id){{0}}, 70000, 0, &b[0].draft);
+    put_commit(&first, a, 2);
+    put_commit(&second, b, 2);
+    fake_ring(&first);
+    fake_ring(&second);
+    expect(memcmp(object_data(&store->table, entry_of(a[0].id)), "first", 5) == 0);
+    expect(memcmp(object_data(&store->table, entry_of(a[1].id)), "one", 3) == 0);
+    expect_eq(store->table.state_count[LODE_ENTRY_CREATED], 0);
+    expect(store_check(store));
+    fake_die(&submitter);
+    fake_die(&first);
+    fake_die(&second);
+}
+
+Test(commit, of_a_freed_result_makes_it_not_again)
+{
+    struct fake submitter = fake_attach(0), worker = fake_attach(LODE_HELLO_MAKER);
+    struct part part = {.id = result(&submitter, 1), .bytes = "x", .size = 1};
+    put_commit(&worker, &part, 1);
+    fake_ring(&worker);
+    fake_drop(&submitter, part.id);
+    fake_ring(&submitter);
+    expect_eq(state_of(part.id), LODE_ENTRY_FREE);
+    expect_eq(fake_lookup(&submitter, part.id, 0), LODE_FOUND_GONE);
+    put_commit(&worker, &part, 1);
+    fake_ring(&worker);
+    expect_eq(state_of(part.id), LODE_ENTRY_FREE);
+    fake_drop(&submitter, part.id); /* once too often: nothing is remembered for it */
+    fake_ring(&submitter);
+    expect_eq(state_of(part.id), LODE_ENTRY_FREE);
+    fake_die(&submitter);
+    fake_die(&worker);
+}
+
+Test(commit, of_a_result_that_nobody_wants_any_more_frees_it_at_once)
+{
+    struct fake submitter = fake_attach(0), worker = fake_attach(LODE_HELLO_MAKER);
+    struct part part = {.id = result(&submitter, 1), .size = 50000};
+    fake_drop(&submitter, part.id);
+    fake_ring(&submitter);
+    expect_eq(state_of(part.id), LODE_ENTRY_EXPECTED);
+    fake_create(&worker, (lode_id){{0}}, 50000, 0, &part.draft);
+    put_commit(&worker, &part, 1);
+    fake_ring(&worker);
+    expect_eq(state_of(part.id), LODE_ENTRY_FREE);
+    fake_die(&submitter);
+    fake_die(&worker);
+}
+
+Test(commit, keeps_references_taken_before_the_result_was_born)
+{
+    struct fake submitter = fake_attach(0), other = fake_attach(0),
+                worker = fake_attach(LODE_HELLO_MAKER);
+    struct part part = {.id = result(&submitter, 1), .size = 50000};
+    fake_take(&other, part.id);
+    fake_ring(&other);
+    fake_create(&worker, (lode_id){{0}}, 50000, 0, &part.draft);
+    put_commit(&worker, &part, 1);
+    fake_ring(&worker);
+    expect_eq(store->table.truths[entry_of(part.id)].refs, 2);
+    fake_die(&submitter);
+    expect_eq(state_of(part.id), LODE_ENTRY_SEALED);
+    fake_drop(&other, part.id);
+    fake_ring(&other);
+    expect_eq(state_of(part.id), LODE_ENTRY_FREE);
+    fake_die(&other);
+    fake_die(&worker);
+}
+
+static void
+is_cut(struct fake *worker)
+{
+    uint64_t sealed = store->counts.sealed;
+    fake_send(worker, &(uint8_t){LODE_MSG_DOORBELL}, 1);
+    expect(fake_is_cut(worker));
+    expect_eq(store->counts.sealed, sealed);
+}
+
+Test(commit, of_one_draft_under_two_ids_is_refused_whole)
+{
+    struct fake submitter = fake_attach(0), worker = fake_attach(LODE_HELLO_MAKER);
+    struct part parts[2] = {{.id = result(&submitter, 1), .size = 5000},
+                            {.id = result(&submitter, 2), .size = 5000}};
+    fake_create(&worker, (lode_id){{0}}, 5000, 0, &parts[0].draft);
+    parts[1].draft = parts[0].draft;
+    put_commit(&worker, parts, 2);
+    is_cut(&worker);
+    fake_die(&submitter);
+}
+
+Test(commit, of_anothers_draft_is_refused)
+{
+    struct fake submitter = fake_attach(0), worker = fake_attach(LODE_HELLO_MAKER),
+                thief = fake_attach(LODE_HELLO_MAKER);
+    struct part part = {.id = result(&submitter, 1), .size = 5000};
+    fake_create(&worker, (lode_id){{0}}, 5000, 0, &part.draft);
+    put_commit(&thief, &part, 1);
+    is_cut(&thief);
+    expect_eq(store->table.state_count[LODE_ENTRY_CREATED], 1);
+    fake_die(&worker);
+    fake_die(&submitter);
+}
+
+Test(commit, of_a_named_draft_or_a_wrong_size_is_refused)
+{
+    struct fake submitter = fake_attach(0), worker = fake_attach(LODE_HELLO_MAKER);
+    struct part part = {.id = result(&submitter, 1), .size = 5000};
+    fake_create(&worker, fake_next(&worker), 5000, 0, &part.draft);
+    put_commit(&worker, &part, 1);
+    is_cut(&worker);
+    struct fake again = fake_attach(LODE_HELLO_MAKER);
+    fake_create(&again, (lode_id){{0}}, 5000, 0, &part.draft);
+    part.size = 5001;
+    put_commit(&again, &part, 1);
+    is_cut(&again);
+    fake_die(&submitter);
+}
+
+Test(commit, no_abort_wakes_who_waits_for_a_result)
+{
+    struct fake submitter = fake_attach(0), worker = fake_attach(LODE_HELLO_MAKER);
+    struct part part = {.id = result(&submitter, 1), .size = 5000};
+    fake_wait(&submitter, part.id, 1);
+    fake_create(&worker, (lode_id){{0}}, 5000, 0, &part.draft);
+    fake_die(&worker);
+    expect_eq(fake_lookup(&submitter, part.id, 1), LODE_FOUND_PENDING);
+    struct fake retry = fake_attach(LODE_HELLO_MAKER);
+    part.bytes = "done";
+    part.size = 4;
+    put_commit(&retry, &part, 1);
+    fake_ring(&retry);
+    expect_eq(fake_lookup(&submitter, part.id, 1), LODE_FOUND_SEALED);
+    fake_die(&submitter);
+    fake_die(&retry);
+}

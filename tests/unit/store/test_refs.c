@@ -1,0 +1,156 @@
+/* Who refers to an entry, and when it becomes a candidate. */
+#include "store/table/refs.h"
+#include "tests/unit/store/tmpfs.h"
+
+static struct table table;
+
+static void
+setup(void)
+{
+    tmpfs_setup();
+    must(table_open(tmpfs_dir, 1, NULL, &table));
+    for (uint32_t row = 1; row < 100; row++) {
+        table.truth_rows[row].session = row;
+    }
+}
+
+static void
+teardown(void)
+{
+    table_close(&table, true);
+    tmpfs_teardown();
+}
+
+TestSuite(refs, .init = setup, .fini = teardown, .timeout = 60);
+
+static uint32_t
+sealed(uint64_t n)
+{
+    uint32_t entry;
+    must(table_take(&table, lode_id_make(LODE_ID_PUT, 1, n), false, &entry));
+    object_become(&table, entry, LODE_ENTRY_FREE, LODE_ENTRY_SEALED);
+    return entry;
+}
+
+Test(refs, are_counted_per_session)
+{
+    uint32_t entry = sealed(1), popped;
+    must(ref_take(&table, entry, 1));
+    must(ref_take(&table, entry, 2));
+    must(ref_take(&table, entry, 2));
+    expect_eq(table.truths[entry].refs, 3);
+    expect(!ref_drop(&table, entry, 3, false)); /* it has none */
+    expect(ref_drop(&table, entry, 1, false));
+    expect(!ref_drop(&table, entry, 1, false)); /* nobody drops another's */
+    expect(!candidate_pop(&table, &popped));
+    expect(ref_drop(&table, entry, 2, false));
+    expect(ref_drop(&table, entry, 2, false));
+    expect(candidate_pop(&table, &popped) && popped == entry);
+    expect(!candidate_pop(&table, &popped));
+}
+
+Test(refs, that_of_birth_is_the_makers_last)
+{
+    uint32_t entry = sealed(1);
+    ref_birth(&table, entry);
+    must(ref_take(&table, entry, 1));
+    expect(!ref_drop(&table, entry, 2, false));
+    expect(ref_drop(&table, entry, 1, true));
+    expect(table.truths[entry].flags & TRUTH_BIRTH);
+    expect(ref_drop(&table, entry, 1, true));
+    expect(!(table.truths[entry].flags & TRUTH_BIRTH));
+    expect(!ref_drop(&table, entry, 1, true));
+    expect_eq(table.candidate_count, 1);
+    expect(table_check(&table));
+}
+
+Test(refs, of_a_session_end_with_it)
+{
+    enum { COUNT = 10000 };
+    static uint32_t entries[COUNT];
+    for (uint32_t i = 0; i < COUNT; i++) {
+        entries[i] = sealed(i + 1);
+        must(ref_take(&table, entries[i], 1));
+        must(ref_take(&table, entries[i], 2 + i % 50));
+    }
+    expect(table_check(&table));
+    refs_end_session(&table, 1);
+    expect_eq(table.candidate_count, 0);
+    expect(table_check(&table));
+    for (uint32_t row = 2; row < 52; row++) {
+        refs_end_session(&table, row);
+    }
+    expect_eq(table.candidate_count, COUNT);
+    expect(table_check(&table));
+}
+
+Test(refs, of_a_container_end_with_it)
+{
+    uint32_t box = sealed(1), held = sealed(2);
+    must(ref_take(&table, box, 1));
+    must(hold_add(&table, box, held));
+    must(hold_add(&table, box, held));
+    expect_eq(table.truths[held].refs, 2);
+    expect(table_check(&table));
+    holds_drop(&table, box);
+    expect_eq(table.truths[held].refs, 0);
+    expect_eq(table.candidate_count, 1);
+    expect(table_check(&table));
+}
+
+Test(refs, a_container_forgets_what_is_deleted)
+{
+    uint32_t box = sealed(1), gone = sealed(2), stays = sealed(3);
+    must(ref_take(&table, box, 1));
+    must(hold_add(&table, box, gone));
+    must(hold_add(&table, box, stays));
+    holds_forget(&table, gone);
+    expect_eq(table.truths[gone].refs, 0);
+    expect_eq(table.truths[stays].refs, 1);
+    holds_drop(&table, box);
+    expect_eq(table.truths[stays].refs, 0);
+    expect(table_check(&table));
+}
+
+Test(refs, move_with_an_id_to_another_entry)
+{
+    uint32_t expected = sealed(1), box = sealed(2), draft;
+    must(table_take(&table, (lode_id){{0}}, false, &draft));
+    object_become(&table, draft, LODE_ENTRY_FREE, LODE_ENTRY_SEALED);
+    ref_birth(&table, expected);
+    must(ref_take(&table, expected, 4));
+    must(ref_take(&table, box, 1));
+    must(hold_add(&table, box, expected));
+    refs_move(&table, expected, draft);
+    candidate_add(&table, expected);
+    expect_eq(table.truths[draft].refs, 3);
+    expect_eq(table.truths[expected].refs, 0);
+    expect(ref_drop(&table, draft, 4, false));
+    holds_drop(&table, box);
+    expect_eq(table.truths[draft].refs, 1);
+    expect(table_check(&table));
+}
+
+Test(refs, others_are_all_but_ones_own_and_birth)
+{
+    uint32_t entry = sealed(1);
+    ref_birth(&table, entry);
+    must(ref_take(&table, entry, 1));
+    must(ref_take(&table, entry, 2));
+    must(ref_take(&table, entry, 2));
+    expect_eq(ref_others(&table, entry, 2), 1);
+    expect_eq(ref_others(&table, entry, 9), 3);
+}
+
+Test(refs, forgetting_leaves_names_and_containers)
+{
+    uint32_t entry = sealed(1);
+    ref_birth(&table, entry);
+    must(ref_take(&table, entry, 1));
+    ref_name(&table, entry);
+    refs_forget(&table, entry);
+    expect_eq(table.truths[entry].refs, 1);
+    ref_unname(&table, entry);
+    expect_eq(table.candidate_count, 1);
+    expect(table_check(&table));
+}
