@@ -2,6 +2,7 @@
 
 #include "api/base/assert.h"
 #include "api/base/fail.h"
+#include "api/client/create.h"
 #include "api/client/handle.h"
 #include "api/client/private_cluster.h"
 #include "api/client/process.h"
@@ -360,12 +361,14 @@ lode_session_leave(lode *db, struct lode_thread *self)
     }
 }
 
+/* The store is told: of a process that lives on, it would believe that it still writes. */
 static void
 abort_drafts(lode *db)
 {
     struct lode_open_draft draft;
     while (lode_drafts_take_any(&db->drafts, &draft)) {
         lode_segments_close(&db->segments, draft.extent, draft.stored);
+        lode_draft_abort(db, &draft);
     }
 }
 

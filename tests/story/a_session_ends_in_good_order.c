@@ -1,0 +1,228 @@
+/*
+ * What one session may do at its limits, and what is left when it ends: views outlive lode_close(), the
+ * references do not; thousands of views, of missing ids, of threads; drafts that nobody sealed.
+ */
+#include "tests/support/child.h"
+#include "tests/support/cluster.h"
+#include "tests/support/story.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { VIEWS = 5000, MISSING = 5000, THREADS = 100, LARGE = 300000 };
+
+static void
+views_outlive_close_and_references_do_not(lode *other)
+{
+    lode *db = store_open();
+    static char bytes[LARGE];
+    lode_id small, large, alone;
+    lode_view small_view, large_view, late;
+    lode_object_info info;
+    memset(bytes, 9, sizeof bytes);
+    must(lode_put(db, "small", 5, LODE_FOREVER, &small));
+    must(lode_put(db, bytes, sizeof bytes, LODE_FOREVER, &large));
+    must(lode_put(db, "alone", 5, LODE_FOREVER, &alone));
+    must(lode_get(db, small, 0, &small_view));
+    must(lode_get(db, large, 0, &large_view));
+    lode_close(db);
+    await_stat(other, objects, 2);
+    fails(lode_get(other, alone, 0, &late), LODE_EGONE); /* nothing pinned it */
+    must(lode_stat(other, large, &info));
+    expect_eq(info.references, 0);
+    expect_eq(info.pins, 1);
+    expect(memcmp(small_view.data, "small", 5) == 0);
+    expect(memcmp(large_view.data, bytes, sizeof bytes) == 0);
+    lode_release(&large_view);
+    await_stat(other, objects, 1);
+    expect_eq(small_view.size, 5);
+    lode_release(&small_view);
+    expect(small_view.data == NULL);
+    await_stat(other, objects, 0);
+    await_stat(other, sessions, 1); /* the last release ended the session */
+}
+
+static void
+thousands_of_views_at_once(lode *db)
+{
+    lode_view *views = calloc(VIEWS, sizeof *views);
+    lode_object_info info;
+    lode_id id;
+    must(lode_put(db, "seen often", 10, LODE_FOREVER, &id));
+    for (int i = 0; i < VIEWS; i++) {
+        must(lode_get(db, id, LODE_FOREVER, &views[i]));
+    }
+    must(lode_stat(db, id, &info));
+    expect_eq(info.pins, VIEWS);
+    for (int i = 0; i < VIEWS; i++) {
+        expect(memcmp(views[i].data, "seen often", 10) == 0);
+        lode_release(&views[i]);
+    }
+    must(lode_stat(db, id, &info));
+    expect_eq(info.pins, 0);
+    lode_drop(db, id);
+    free(views);
+}
+
+static void *
+get_and_hand_over(void *arg)
+{
+    lode_view *view = arg;
+    lode *db = (lode *)(uintptr_t)view->size;
+    lode_id id = view->id;
+    must(lode_get(db, id, LODE_FOREVER, view));
+    return NULL;
+}
+
+/* A view belongs to nobody: another thread releases it, and the one that got it has ended. */
+static void
+threads_come_and_go(lode *db)
+{
+    lode_object_info info;
+    lode_id id;
+    must(lode_put(db, "passed on", 9, LODE_FOREVER, &id));
+    for (int i = 0; i < THREADS; i++) {
+        pthread_t thread;
+        lode_view view = {.size = (size_t)(uintptr_t)db, .id = id};
+        expect_eq(pthread_create(&thread, NULL, get_and_hand_over, &view), 0);
+        expect_eq(pthread_join(thread, NULL), 0);
+        expect(memcmp(view.data, "passed on", 9) == 0);
+        lode_release(&view);
+    }
+    must(lode_stat(db, id, &info));
+    expect_eq(info.pins, 0);
+    lode_drop(db, id);
+}
+
+/* More missing ids than a packet holds, each one twice. */
+static void
+waits_for_thousands(lode *db)
+{
+    lode_id *ids = calloc(2 * MISSING, sizeof *ids);
+    bool *ready = calloc(2 * MISSING, sizeof *ready);
+    lode_create_options options = {.struct_size = sizeof options};
+    size_t count = 0;
+    for (int i = 0; i < MISSING; i++) {
+        must(lode_id_random(&ids[i]));
+        ids[MISSING + i] = ids[i];
+    }
+    fails(lode_wait(db, ids, 2 * MISSING, 1, 10, ready, &count), LODE_ETIMEDOUT);
+    expect_eq(count, 0);
+    for (int i = 0; i < MISSING; i += 2) {
+        options.id = ids[i];
+        must(lode_put_with(db, "x", 1, &options, LODE_FOREVER, NULL));
+    }
+    must(lode_wait(db, ids, 2 * MISSING, MISSING, 0, ready, &count));
+    expect_eq(count, MISSING);
+    fails(lode_wait(db, ids, 2 * MISSING, MISSING + 1, 10, ready, &count), LODE_ETIMEDOUT);
+    for (int i = 0; i < 2 * MISSING; i++) {
+        expect_eq(ready[i], i % MISSING % 2 == 0);
+    }
+    for (int i = 0; i < MISSING; i += 2) {
+        lode_drop(db, ids[i]);
+    }
+    free(ids);
+    free(ready);
+}
+
+static void
+strides_and_shapes_come_back(lode *db)
+{
+    const double gaps[9] = {0, -1, 1, -1, 2, -1, 3, -1, 4};
+    lode_array every_other = {.dtype = LODE_F64, .ndim = 1, .shape = {5}, .strides = {2}};
+    lode_array cube = {.dtype = LODE_I16, .ndim = 3, .shape = {2, 3, 100}};
+    int16_t numbers[600];
+    lode_id id;
+    lode_view view;
+    must(lode_put_array(db, &every_other, gaps, LODE_FOREVER, &id));
+    must(lode_get(db, id, 0, &view));
+    expect_eq(view.array.strides[0], 2);
+    expect_eq(view.size, sizeof gaps);
+    expect_eq((uintptr_t)view.data % 64, 0);
+    for (int i = 0; i < 5; i++) {
+        expect(((const double *)view.data)[i * view.array.strides[0]] == i);
+    }
+    lode_release(&view);
+    lode_drop(db, id);
+    for (int i = 0; i < 600; i++) {
+        numbers[i] = (int16_t)i;
+    }
+    must(lode_put_array(db, &cube, numbers, LODE_FOREVER, &id));
+    must(lode_get(db, id, 0, &view));
+    expect_eq(view.array.ndim, 3);
+    expect_eq(view.array.strides[0], 300);
+    expect_eq(view.array.strides[1], 100);
+    expect_eq(view.array.strides[2], 1);
+    expect(memcmp(view.data, numbers, sizeof numbers) == 0);
+    lode_release(&view);
+    lode_drop(db, id);
+}
+
+static void
+drafts_end_with_their_session(lode *other)
+{
+    lode *db = store_open();
+    lode_draft draft, copy;
+    lode_id id;
+    must(lode_create(db, LARGE, NULL, LODE_FOREVER, &draft));
+    copy = draft;
+    must(lode_seal(&draft, &id));
+    expect(draft.data == NULL);
+    fails(lode_seal(&copy, &id), LODE_EINVAL); /* it was sealed before */
+    fails(lode_seal(&copy, &id), LODE_EINVAL); /* and is zeroed now */
+    must(lode_create(db, LARGE, NULL, LODE_FOREVER, &draft));
+    lode_close(db);
+    await_stat(other, unsealed_objects, 0);
+    fails(lode_seal(&draft, &id), LODE_ECLOSED);
+    lode_abort(&draft);
+    await_stat(other, used_bytes, 0);
+}
+
+static void
+sentences_change_only_with_failures(lode *db)
+{
+    lode_id id;
+    lode_view view;
+    char before[256];
+    fails(lode_get(db, (lode_id){{0}}, 0, &view), LODE_EINVAL);
+    strncpy(before, lode_last_error(), sizeof before - 1);
+    before[sizeof before - 1] = '\0';
+    must(lode_put(db, "x", 1, 0, &id));
+    must(lode_get(db, id, 0, &view));
+    lode_release(&view);
+    lode_drop(db, id);
+    must(lode_id_random(&id));
+    lode_create_options options = {.struct_size = sizeof options, .id = id};
+    must(lode_put_with(db, "y", 1, &options, 0, NULL));
+    must(lode_wait(db, &id, 1, 1, 0, NULL, NULL));
+    lode_drop(db, id);
+    expect(strcmp(before, lode_last_error()) == 0);
+}
+
+static void
+story(int argc, char **argv)
+{
+    (void)argc, (void)argv;
+    pid_t store = store_start(64 << 20);
+    lode *db = store_open();
+    views_outlive_close_and_references_do_not(db);
+    thousands_of_views_at_once(db);
+    threads_come_and_go(db);
+    waits_for_thousands(db);
+    strides_and_shapes_come_back(db);
+    drafts_end_with_their_session(db);
+    sentences_change_only_with_failures(db);
+    await_stat(db, objects, 0);
+    expect_empty_store(db);
+    lode_close(db);
+    lode_close(NULL);
+    daemon_stop(store);
+}
+
+int
+main(int argc, char **argv)
+{
+    return story_run(argc, argv, 20, story);
+}
