@@ -361,7 +361,8 @@ create_or_wait(struct store *store, struct create *create)
 static bool
 is_repeat(struct store *store, const struct create *create, uint32_t *entry_out)
 {
-    return create->is_put && lode_id_kind(create->desc.id) == LODE_ID_RESULT &&
+    return create->is_put && (create->session->flags & LODE_HELLO_SCHEDULER) &&
+           lode_id_kind(create->desc.id) == LODE_ID_RESULT &&
            (own_ask(store, create->desc.id, entry_out) == LODE_FOUND_SEALED ||
             own_was_made(store, create->desc.id));
 }

@@ -113,27 +113,36 @@ freeing_batch(struct store *store)
     return true;
 }
 
-/* Pins of processes whose session has ended are cleared without a word. */
-static void
-revisit_wanted(struct store *store)
+void
+freeing_revisit(struct store *store)
 {
-    bool any = false;
-    for (uint32_t i = 0; i < store->session_count; i++) {
-        any |= store->sessions[i]->ended;
-    }
-    for (uint32_t entry = 0; any && entry < store->table.entry_count; entry++) {
+    uint32_t end = store->table.state_count[LODE_ENTRY_WANTED] > 0 ? store->table.entry_count : 0;
+    for (uint32_t entry = 0; entry < end; entry++) {
         if (entry_state(&store->table, entry) == LODE_ENTRY_WANTED) {
             candidate_add(&store->table, entry);
         }
     }
 }
 
+static bool
+anyone_lingers(const struct store *store)
+{
+    for (uint32_t i = 0; i < store->session_count; i++) {
+        if (store->sessions[i]->ended) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void
 freeing_reclaim(struct store *store)
 {
     enum { ROUNDS_MAX = LODE_ENTRY_MAX / STORE_CANDIDATES_AT_ONCE };
-    session_reap_idle(store);
-    revisit_wanted(store);
+    if (anyone_lingers(store)) {
+        session_reap_idle(store);
+        freeing_revisit(store);
+    }
     store_drain_all(store);
     for (int i = 0; i < ROUNDS_MAX && freeing_batch(store); i++) {
     }

@@ -25,7 +25,6 @@ typedef lode_err packet_fn(struct store *store, struct session *session, const v
 packet_fn handle_segment, handle_create, handle_seal, handle_abort, handle_lookup, handle_wait,
     handle_unwait, handle_watch, handle_unwatch, handle_delete, handle_stat, handle_list,
     handle_name_set, handle_name_lookup, handle_name_remove, handle_name_list, handle_stats,
-    handle_grow_pins, handle_released, handle_drain, handle_settle, handle_results,
-    handle_leave;
+    handle_grow_pins, handle_released, handle_drain, handle_settle, handle_results, handle_leave;
 
 #endif

@@ -447,6 +447,7 @@ session_reap_idle(struct store *store)
                     (session->pidfd < 0 || (session->draft_first == 0 && !has_pins(session)));
         if (done) {
             finish(store, session);
+            freeing_revisit(store);
         }
     }
 }

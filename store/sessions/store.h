@@ -55,8 +55,8 @@ struct session {
     /* Credit: granted - used is what the arena and the table hold in reserve for it. */
     uint64_t pages_granted, pages_used, pages_target;
     uint64_t entries_granted, entries_used, entries_target;
-    bool starved;  /* got less credit than its target */
-    bool rang;     /* and its client rang: it may be waiting for credit */
+    bool starved; /* got less credit than its target */
+    bool rang;    /* and its client rang: it may be waiting for credit */
 
     uint32_t own_first;   /* entries of this session's ids, by own_next */
     struct births births; /* its results that were made */
@@ -123,7 +123,8 @@ struct store_options {
 };
 
 /* Opens an empty store; serves nobody yet. Errors: those of arena_open() and table_open(). */
-LODE_MUST_CHECK lode_err store_create(const struct store_options *options, struct store **store_out);
+LODE_MUST_CHECK lode_err store_create(const struct store_options *options,
+                                      struct store **store_out);
 
 /* Tells all that it is down, ends all sessions, and with `remove` unlinks every file. */
 void store_destroy(struct store *store, bool remove);

@@ -44,6 +44,16 @@ subtract(struct table *table, uint32_t entry, uint32_t count)
     }
 }
 
+/* Who is referred to again need not go with his last pin. */
+static void
+add(struct table *table, uint32_t entry)
+{
+    table->truths[entry].refs++;
+    if (entry_state(table, entry) == LODE_ENTRY_WANTED) {
+        object_become(table, entry, LODE_ENTRY_WANTED, LODE_ENTRY_SEALED);
+    }
+}
+
 /* ---- records ---- */
 
 static lode_err
@@ -160,7 +170,7 @@ ref_take(struct table *table, uint32_t entry, uint32_t row)
         LODE_TRY(make_record(table, entry, row, &number));
     }
     table->refs[number - 1].count++;
-    table->truths[entry].refs++;
+    add(table, entry);
     return LODE_OK;
 }
 
@@ -211,7 +221,7 @@ void
 ref_name(struct table *table, uint32_t entry)
 {
     table->truths[entry].names++;
-    table->truths[entry].refs++;
+    add(table, entry);
 }
 
 void
@@ -301,7 +311,7 @@ hold_add(struct table *table, uint32_t container, uint32_t held)
     hold->next = table->truths[container].first_hold;
     table->truths[container].first_hold = number;
     table->truths[held].holders++;
-    table->truths[held].refs++;
+    add(table, held);
     return LODE_OK;
 }
 

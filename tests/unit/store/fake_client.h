@@ -156,10 +156,17 @@ fake_die(struct fake *fake)
 
 /* ---- the ring ---- */
 
+/* The body of a new record; the ring's end is filled up if it does not fit in front of it. */
 static inline uint8_t *
 fake_record(struct fake *fake, uint16_t type, uint32_t body_size)
 {
     uint32_t size = 16 + lode_ring_align(body_size);
+    uint32_t left = LODE_RING_BYTES_DEFAULT - fake->tail % LODE_RING_BYTES_DEFAULT;
+    if (left < size) {
+        struct lode_record pad = {.size = left, .type = LODE_RECORD_PAD};
+        memcpy(fake->file + LODE_RING_OFFSET + LODE_RING_BYTES_DEFAULT - left, &pad, sizeof pad);
+        fake->tail += left;
+    }
     uint8_t *at = fake->file + LODE_RING_OFFSET + fake->tail % LODE_RING_BYTES_DEFAULT;
     struct lode_record record = {.size = size, .type = type};
     memcpy(at, &record, sizeof record);

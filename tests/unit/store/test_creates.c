@@ -1,0 +1,161 @@
+/* Creates that find no room, or wait for it. */
+#include "tests/unit/store/fake_client.h"
+
+enum { MIB = 1 << 20 };
+
+TestSuite(creates, .init = store_setup, .fini = store_teardown, .timeout = 120);
+
+static void
+ask(struct fake *fake, lode_id id, uint64_t size, int64_t timeout_ms)
+{
+    struct lode_msg_create create = {.head = {.type = LODE_MSG_CREATE, .tag = 9},
+                                     .id = id,
+                                     .size = size,
+                                     .timeout_ms = timeout_ms};
+    fake_send(fake, &create, sizeof create);
+    pump();
+}
+
+Test(creates, larger_than_the_store_is_refused_at_once)
+{
+    struct fake fake = fake_attach(0);
+    struct lode_msg_error error;
+    ask(&fake, fake_next(&fake), FAKE_CAPACITY + 1, LODE_FOREVER);
+    expect_eq(fake_receive(&fake, &error, sizeof error, NULL), LODE_MSG_ERROR);
+    expect_eq(error.err, LODE_ETOOBIG);
+    ask(&fake, fake_next(&fake), UINT64_MAX, LODE_FOREVER);
+    expect_eq(fake_receive(&fake, &error, sizeof error, NULL), LODE_MSG_ERROR);
+    expect_eq(error.err, LODE_ETOOBIG);
+    fake_die(&fake);
+}
+
+Test(creates, without_room_or_patience_fail_with_the_numbers)
+{
+    struct fake fake = fake_attach(0);
+    struct lode_msg_created big;
+    struct lode_msg_error error;
+    expect_eq(fake_create(&fake, fake_next(&fake), 6 * MIB, 0, &big), LODE_MSG_CREATED);
+    ask(&fake, fake_next(&fake), 4 * MIB, 0);
+    expect_eq(fake_receive(&fake, &error, sizeof error, NULL), LODE_MSG_ERROR);
+    expect_eq(error.err, LODE_EFULL);
+    expect_eq(error.wanted, 4 * MIB);
+    expect_eq(error.capacity, FAKE_CAPACITY);
+    expect_eq(error.free, 2 * MIB);
+    fake_die(&fake);
+}
+
+Test(creates, with_patience_are_answered_when_room_comes)
+{
+    struct fake holder = fake_attach(0), patient = fake_attach(0);
+    struct lode_msg_created big, got;
+    fake_create(&holder, fake_next(&holder), 6 * MIB, 0, &big);
+    ask(&patient, fake_next(&patient), 4 * MIB, LODE_FOREVER);
+    expect(!fake_has_packet(&patient));
+    fake_draft_call(&holder, LODE_MSG_ABORT, &big);
+    while (!fake_has_packet(&patient)) {
+        expect_lt(0, helper_wait(store->helper, 10000));
+        pump();
+    }
+    expect_eq(fake_receive(&patient, &got, sizeof got, NULL), LODE_MSG_CREATED);
+    fake_die(&holder);
+    fake_die(&patient);
+}
+
+Test(creates, with_patience_fail_at_their_deadline)
+{
+    struct fake fake = fake_attach(0);
+    struct lode_msg_created big;
+    struct lode_msg_error error;
+    fake_create(&fake, fake_next(&fake), 6 * MIB, 0, &big);
+    ask(&fake, fake_next(&fake), 4 * MIB, 30);
+    while (!fake_has_packet(&fake)) {
+        struct epoll_event event;
+        expect_eq(epoll_wait(store->epoll_fd, &event, 1, 10000), 1);
+        pump();
+    }
+    expect_eq(fake_receive(&fake, &error, sizeof error, NULL), LODE_MSG_ERROR);
+    expect_eq(error.err, LODE_EFULL);
+    fake_die(&fake);
+}
+
+Test(creates, a_drop_that_only_lies_in_a_ring_is_found_for_them)
+{
+    struct fake holder = fake_attach(0), patient = fake_attach(0);
+    struct lode_msg_created big, got;
+    lode_id id = fake_next(&holder);
+    fake_create(&holder, id, 6 * MIB, 0, &big);
+    fake_draft_call(&holder, LODE_MSG_SEAL, &big);
+    fake_drop(&holder, id); /* nobody rings */
+    expect_eq(fake_create(&patient, fake_next(&patient), 4 * MIB, 0, &got), LODE_MSG_CREATED);
+    fake_die(&holder);
+    fake_die(&patient);
+}
+
+Test(creates, who_ends_while_waiting_leaves_nothing)
+{
+    struct fake holder = fake_attach(0), patient = fake_attach(0);
+    struct lode_msg_created big;
+    fake_create(&holder, fake_next(&holder), 6 * MIB, 0, &big);
+    ask(&patient, fake_next(&patient), 4 * MIB, LODE_FOREVER);
+    fake_die(&patient);
+    fake_die(&holder);
+    expect_eq(store->table.state_count[LODE_ENTRY_FREE], store->table.entry_count);
+}
+
+Test(creates, an_id_is_taken_once)
+{
+    struct fake a = fake_attach(0), b = fake_attach(0);
+    struct lode_msg_created first, second;
+    lode_id id = lode_id_make(LODE_ID_USER, 0, 1);
+    expect_eq(fake_create(&a, id, 10, 0, &first), LODE_MSG_CREATED);
+    expect_eq(fake_create(&b, id, 10, 0, &second), LODE_MSG_ERROR);
+    expect_eq(fake_draft_call(&a, LODE_MSG_SEAL, &first), LODE_MSG_OK);
+    expect_eq(fake_create(&b, id, 10, 0, &second), LODE_MSG_ERROR);
+    expect_eq(fake_draft_call(&a, LODE_MSG_SEAL, &first), LODE_MSG_ERROR);
+    expect_eq(fake_draft_call(&a, LODE_MSG_ABORT, &first), LODE_MSG_ERROR);
+    expect_eq(state_of(id), LODE_ENTRY_SEALED);
+    fake_die(&a);
+    fake_die(&b);
+}
+
+Test(creates, a_draft_is_its_makers_alone)
+{
+    struct fake a = fake_attach(0), b = fake_attach(0);
+    struct lode_msg_created draft;
+    fake_create(&a, fake_next(&a), 10, 0, &draft);
+    expect_eq(fake_draft_call(&b, LODE_MSG_SEAL, &draft), LODE_MSG_ERROR);
+    expect_eq(fake_draft_call(&b, LODE_MSG_ABORT, &draft), LODE_MSG_ERROR);
+    expect_eq(fake_draft_call(&a, LODE_MSG_SEAL, &draft), LODE_MSG_OK);
+    fake_die(&a);
+    fake_die(&b);
+}
+
+Test(creates, strides_are_the_stores_whatever_the_client_writes)
+{
+    struct fake fake = fake_attach(0);
+    struct lode_msg_create create = {.head = {.type = LODE_MSG_CREATE, .tag = 1},
+                                     .id = fake_next(&fake),
+                                     .size = 13 * 8,
+                                     .dtype = LODE_F64,
+                                     .kind = LODE_KIND_ARRAY,
+                                     .ndim = 2,
+                                     .flags = LODE_ENTRY_STRIDED,
+                                     .shape = {3, 3},
+                                     .strides = {5, 1}};
+    struct lode_msg_created created;
+    fake_send(&fake, &create, sizeof create);
+    pump();
+    expect_eq(fake_receive(&fake, &created, sizeof created, NULL), LODE_MSG_CREATED);
+    int64_t *lie = arena_address(store->arena, created.extent);
+    lie[0] = 1 << 20;
+    fake_draft_call(&fake, LODE_MSG_SEAL, &created);
+    expect_eq(lie[0], 5);
+    expect_eq(lie[1], 1);
+    create.strides[0] = 6; /* reaches beyond the object */
+    create.id = fake_next(&fake);
+    fake_send(&fake, &create, sizeof create);
+    pump();
+    uint8_t answer[1024];
+    expect_eq(fake_receive(&fake, answer, sizeof answer, NULL), LODE_MSG_ERROR);
+    fake_die(&fake);
+}

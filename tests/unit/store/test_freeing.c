@@ -1,0 +1,182 @@
+/* What is freed, what is not, and when. */
+#include "tests/unit/store/fake_client.h"
+
+TestSuite(freeing, .init = store_setup, .fini = store_teardown, .timeout = 120);
+
+static void
+released(struct fake *fake, uint32_t entry)
+{
+    struct lode_msg_released msg = {.head = {.type = LODE_MSG_RELEASED},
+                                    .entry = entry,
+                                    .generation =
+                                        lode_word_generation(entry_word(&store->table, entry))};
+    fake_send(fake, &msg, sizeof msg);
+    pump();
+}
+
+Test(freeing, waits_for_the_last_pin)
+{
+    struct fake maker = fake_attach(0), reader = fake_attach(0);
+    lode_id id = fake_put(&maker, "pinned", 6);
+    fake_ring(&maker);
+    uint32_t entry = entry_of(id);
+    fake_pin(&reader, 0, entry + 1);
+    fake_drop(&maker, id);
+    fake_ring(&maker);
+    expect_eq(entry_state(&store->table, entry), LODE_ENTRY_WANTED);
+    released(&reader, entry); /* not true: it is pinned */
+    expect_eq(entry_state(&store->table, entry), LODE_ENTRY_WANTED);
+    fake_pin(&reader, 0, 0);
+    released(&reader, entry);
+    expect_eq(entry_state(&store->table, entry), LODE_ENTRY_FREE);
+    fake_die(&maker);
+    fake_die(&reader);
+}
+
+Test(freeing, spares_what_a_ring_refers_to)
+{
+    struct fake giver = fake_attach(0), taker = fake_attach(0);
+    lode_id id = fake_put(&giver, "handed over", 11);
+    fake_ring(&giver);
+    fake_take(&taker, id); /* published, and nobody rang for it */
+    fake_drop(&giver, id);
+    fake_ring(&giver);
+    expect_eq(state_of(id), LODE_ENTRY_SEALED);
+    fake_die(&giver);
+    expect_eq(state_of(id), LODE_ENTRY_SEALED);
+    fake_die(&taker);
+    expect_eq(state_of(id), LODE_ENTRY_FREE);
+}
+
+Test(freeing, of_a_wanted_object_is_called_off_by_a_reference)
+{
+    struct fake maker = fake_attach(0), reader = fake_attach(0);
+    lode_id id = fake_put(&maker, "x", 1);
+    fake_ring(&maker);
+    fake_pin(&reader, 0, entry_of(id) + 1);
+    fake_drop(&maker, id);
+    fake_ring(&maker);
+    fake_take(&reader, id);
+    fake_pin(&reader, 0, 0);
+    released(&reader, entry_of(id));
+    expect_eq(state_of(id), LODE_ENTRY_SEALED);
+    fake_die(&reader);
+    expect_eq(state_of(id), LODE_ENTRY_FREE);
+    fake_die(&maker);
+}
+
+Test(freeing, follows_the_death_of_the_reader)
+{
+    struct fake maker = fake_attach(0), reader = fake_attach(0);
+    lode_id id = fake_put(&maker, "x", 1);
+    fake_ring(&maker);
+    fake_pin(&reader, 1000, entry_of(id) + 1);
+    fake_drop(&maker, id);
+    fake_ring(&maker);
+    expect_eq(state_of(id), LODE_ENTRY_WANTED);
+    fake_die(&reader);
+    expect_eq(state_of(id), LODE_ENTRY_FREE);
+    fake_die(&maker);
+}
+
+/* The socket is gone, but the process (this one) runs, and may still read. */
+Test(freeing, leaves_the_pins_of_a_process_that_still_runs)
+{
+    struct fake maker = fake_attach(0), reader = fake_attach(0);
+    struct session *session = reader.session;
+    lode_id id = fake_put(&maker, "x", 1);
+    fake_ring(&maker);
+    fake_pin(&reader, 0, entry_of(id) + 1);
+    fake_drop(&maker, id);
+    close(reader.fd);
+    pump();
+    fake_ring(&maker);
+    expect(session->ended);
+    expect_eq(store->session_count, 2);
+    expect_eq(state_of(id), LODE_ENTRY_WANTED);
+    fake_pin(&reader, 0, 0);
+    freeing_reclaim(store);
+    expect_eq(store->session_count, 1);
+    expect_eq(state_of(id), LODE_ENTRY_FREE);
+    fake_die(&maker);
+}
+
+Test(freeing, keeps_the_drafts_of_a_process_that_still_runs_unseen)
+{
+    struct fake maker = fake_attach(0), other = fake_attach(0);
+    struct lode_msg_created draft, again;
+    lode_id id = lode_id_make(LODE_ID_USER, 0, 5);
+    struct arena_stats before, after;
+    fake_create(&maker, id, 100000, 0, &draft);
+    arena_stats(store->arena, &before);
+    fake_wait(&other, id, 1);
+    close(maker.fd);
+    pump();
+    expect_eq(fake_lookup(&other, id, 1), LODE_FOUND_ABORTED);
+    arena_stats(store->arena, &after);
+    expect_eq(after.used_bytes, before.used_bytes); /* it may still be writing there */
+    expect_eq(fake_create(&other, id, 10, 0, &again), LODE_MSG_CREATED);
+    expect_ne(again.entry, draft.entry);
+    store->by_row[maker.row]->pidfd = -1;
+    session_reap_idle(store);
+    pump();
+    arena_stats(store->arena, &after);
+    expect_lt(after.used_bytes, before.used_bytes);
+    expect_eq(entry_of(id), again.entry);
+    fake_die(&other);
+}
+
+Test(freeing, of_a_container_frees_what_only_it_holds)
+{
+    struct fake maker = fake_attach(0);
+    lode_id held = fake_put(&maker, "inside", 6);
+    struct {
+        struct lode_msg_create create;
+        lode_id holds[1];
+        char bytes[3];
+    } __attribute__((packed))
+    put = {.create = {.head = {.type = LODE_MSG_PUT, .tag = 1}, .size = 3, .hold_count = 1},
+           .holds = {held},
+           .bytes = "box"};
+    put.create.id = fake_next(&maker);
+    struct lode_msg_created created;
+    fake_send(&maker, &put, sizeof put);
+    pump();
+    expect_eq(fake_receive(&maker, &created, sizeof created, NULL), LODE_MSG_CREATED);
+    fake_drop(&maker, held);
+    fake_ring(&maker);
+    expect_eq(state_of(held), LODE_ENTRY_SEALED);
+    fake_drop(&maker, put.create.id);
+    fake_ring(&maker);
+    expect_eq(state_of(put.create.id), LODE_ENTRY_FREE);
+    expect_eq(state_of(held), LODE_ENTRY_FREE);
+    fake_die(&maker);
+}
+
+Test(freeing, ignores_pins_that_name_no_entry)
+{
+    struct fake maker = fake_attach(0), liar = fake_attach(0);
+    fake_pin(&liar, 0, UINT32_MAX);
+    fake_pin(&liar, 1, store->table.entry_count + 1);
+    atomic_store(&liar.header->pin_high, UINT32_MAX);
+    lode_id id = fake_put(&maker, "x", 1);
+    fake_drop(&maker, id);
+    fake_ring(&maker);
+    expect_eq(state_of(id), LODE_ENTRY_FREE);
+    fake_die(&maker);
+    fake_die(&liar);
+}
+
+Test(freeing, takes_thousands_at_once)
+{
+    struct fake maker = fake_attach(0);
+    for (int round = 0; round < 20; round++) {
+        for (int i = 0; i < 200; i++) {
+            fake_put(&maker, "0123456789", 10);
+        }
+        fake_ring(&maker);
+    }
+    expect_eq(store->table.state_count[LODE_ENTRY_SEALED], 4000);
+    fake_die(&maker);
+    expect_eq(store->table.state_count[LODE_ENTRY_SEALED], 0);
+}

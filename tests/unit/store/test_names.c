@@ -1,0 +1,126 @@
+/* Names: bound, rebound, ended, and what they keep alive. */
+#include "store/table/names.h"
+#include "tests/unit/store/fake_client.h"
+
+TestSuite(names, .init = store_setup, .fini = store_teardown, .timeout = 120);
+
+static struct name_text
+text(const char *space, const char *name)
+{
+    struct name_text made;
+    must(name_make_text(&store->table, space, strlen(space), name, strlen(name), &made));
+    return made;
+}
+
+static uint32_t
+sealed(struct fake *fake)
+{
+    lode_id id = fake_put(fake, "x", 1);
+    fake_ring(fake);
+    return entry_of(id);
+}
+
+Test(names, keep_their_object_alive)
+{
+    struct fake fake = fake_attach(0);
+    struct name_text a = text("", "a");
+    uint32_t object = sealed(&fake), name;
+    bool is_new = false;
+    must(name_bind(&store->table, &a, object, false, &is_new));
+    expect(is_new);
+    fake_die(&fake);
+    expect_eq(entry_state(&store->table, object), LODE_ENTRY_SEALED);
+    must(name_find(&store->table, &a, &name));
+    expect_eq(name_object(&store->table, name), object);
+    name_unbind(&store->table, name);
+    pump();
+    expect_eq(entry_state(&store->table, object), LODE_ENTRY_FREE);
+    expect_eq(entry_state(&store->table, name), LODE_ENTRY_FREE);
+    fails(name_find(&store->table, &a, &name), LODE_ENOTFOUND);
+}
+
+Test(names, are_rebound_only_on_demand_and_let_the_old_object_go)
+{
+    struct fake fake = fake_attach(0);
+    struct name_text a = text("", "a");
+    uint32_t one = sealed(&fake), two = sealed(&fake);
+    bool is_new;
+    must(name_bind(&store->table, &a, one, false, &is_new));
+    fails(name_bind(&store->table, &a, two, false, &is_new), LODE_EEXIST);
+    must(name_bind(&store->table, &a, two, true, &is_new));
+    expect(!is_new);
+    expect_eq(store->table.truths[one].refs, 1);
+    expect_eq(store->table.truths[two].refs, 2);
+    must(name_bind(&store->table, &a, two, true, &is_new)); /* to the same one */
+    expect_eq(store->table.truths[two].refs, 2);
+    expect(store_check(store));
+    fake_die(&fake);
+}
+
+Test(names, of_two_namespaces_are_two)
+{
+    struct fake fake = fake_attach(0);
+    struct name_text a = text("", "n"), b = text("other", "n");
+    uint32_t object = sealed(&fake);
+    bool is_new;
+    must(name_bind(&store->table, &a, object, false, &is_new));
+    must(name_bind(&store->table, &b, object, false, &is_new));
+    expect_eq(store->table.truths[object].names, 2);
+    expect_eq(store->table.name_count, 2);
+    names_forget(&store->table, object);
+    expect_eq(store->table.name_count, 0);
+    fake_die(&fake);
+}
+
+Test(names, of_the_greatest_length_are_stored_whole)
+{
+    struct fake fake = fake_attach(0);
+    char space[256], name[256];
+    memset(space, 's', 255);
+    memset(name, 'n', 255);
+    space[255] = name[255] = '\0';
+    struct name_text longest = text(space, name);
+    uint32_t object = sealed(&fake), found;
+    size_t size;
+    bool is_new;
+    must(name_bind(&store->table, &longest, object, false, &is_new));
+    must(name_find(&store->table, &longest, &found));
+    const char *there = name_text_of(&store->table, found, &size);
+    expect_eq(size, 511);
+    expect(memcmp(there, longest.text, size) == 0);
+    fake_die(&fake);
+    name_unbind(&store->table, found);
+    pump();
+    struct arena_stats stats;
+    arena_stats(store->arena, &stats);
+    expect_eq(stats.used_bytes, 0);
+}
+
+Test(names, that_are_none_are_refused)
+{
+    struct name_text made;
+    fails(name_make_text(&store->table, "", 0, "", 0, &made), LODE_EINVAL);
+    fails(name_make_text(&store->table, "", 0, "a/b", 3, &made), LODE_EINVAL);
+    fails(name_make_text(&store->table, "", 0, "\xff", 1, &made), LODE_EINVAL);
+    fails(name_make_text(&store->table, "", 0, "\xc0\x80", 2, &made), LODE_EINVAL);
+    fails(name_make_text(&store->table, "a\0b", 3, "n", 1, &made), LODE_EINVAL);
+    must(name_make_text(&store->table, "", 0, "\xc3\xbc", 2, &made));
+}
+
+Test(names, stay_while_a_reader_has_them_pinned)
+{
+    struct fake fake = fake_attach(0);
+    struct name_text a = text("", "a");
+    uint32_t object = sealed(&fake), name;
+    bool is_new;
+    must(name_bind(&store->table, &a, object, false, &is_new));
+    must(name_find(&store->table, &a, &name));
+    fake_pin(&fake, 0, name + 1);
+    name_unbind(&store->table, name);
+    pump();
+    expect_eq(entry_state(&store->table, name), LODE_ENTRY_WANTED);
+    expect_eq(atomic_load(&store->table.entries[name].target), 0);
+    fails(name_find(&store->table, &a, &name), LODE_ENOTFOUND);
+    fake_die(&fake);
+    expect_eq(store->table.state_count[LODE_ENTRY_WANTED], 0);
+}

@@ -1,0 +1,178 @@
+/* The socket: every packet that breaks a rule cuts its session, and only that one. */
+#include "store/sessions/packets.h"
+#include "tests/unit/store/fake_client.h"
+
+TestSuite(packets, .init = store_setup, .fini = store_teardown, .timeout = 120);
+
+static struct fake
+connect_only(void)
+{
+    struct fake fake = {0};
+    int pair[2];
+    expect_eq(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair), 0);
+    fake.fd = pair[0];
+    must(session_accept(store, pair[1]));
+    return fake;
+}
+
+static void
+others_are_served(struct fake *good)
+{
+    struct lode_msg_head ask = {.type = LODE_MSG_STATS, .tag = 1};
+    struct lode_msg_stats answer;
+    fake_send(good, &ask, sizeof ask);
+    pump();
+    expect_eq(fake_receive(good, &answer, sizeof answer, NULL), LODE_MSG_STATS_ARE);
+}
+
+Test(packets, connect_and_close_a_thousand_times)
+{
+    struct fake good = fake_attach(0);
+    for (int i = 0; i < 1000; i++) {
+        struct fake fake = connect_only();
+        close(fake.fd);
+        pump();
+    }
+    expect_eq(store->session_count, 1);
+    expect(store->newcomers == NULL);
+    others_are_served(&good);
+    fake_die(&good);
+}
+
+Test(packets, another_version_is_told_so)
+{
+    struct fake fake = connect_only();
+    struct lode_msg_hello hello = {.head = {.type = LODE_MSG_HELLO, .tag = 1},
+                                   .magic = LODE_STORE_MAGIC,
+                                   .major = LODE_STORE_WIRE_MAJOR + 1};
+    struct {
+        struct lode_msg_error error;
+        char text[1024];
+    } answer = {0};
+    fake_send(&fake, &hello, sizeof hello);
+    pump();
+    expect_eq(fake_receive(&fake, &answer, sizeof answer, NULL), LODE_MSG_ERROR);
+    expect_eq(answer.error.err, LODE_EVERSION);
+    expect_text(answer.text, "speaks version");
+    expect(fake_is_cut(&fake));
+    close(fake.fd);
+}
+
+Test(packets, half_of_each_and_too_much_of_each_cut)
+{
+    struct fake good = fake_attach(0);
+    static uint8_t bytes[LODE_STORE_PACKET_MAX + 1];
+    for (uint8_t type = 0; type < LODE_MSG_END + 3; type++) {
+        for (size_t size = 1; size < 64; size += 9) {
+            struct fake bad = fake_attach(0);
+            memset(bytes, 0xff, sizeof bytes);
+            bytes[0] = type;
+            fake_send(&bad, bytes, size);
+            pump();
+            others_are_served(&good);
+            fake_die(&bad);
+        }
+        struct fake bad = fake_attach(0);
+        bytes[0] = type;
+        fake_send(&bad, bytes, sizeof bytes);
+        expect(fake_is_cut(&bad));
+        others_are_served(&good);
+        fake_die(&bad);
+    }
+    expect(store_check(store));
+    fake_die(&good);
+}
+
+Test(packets, random_bytes_never_hurt_the_others)
+{
+    struct fake good = fake_attach(0);
+    lode_id id = fake_put(&good, "kept", 4);
+    uint64_t seed = 88172645463325252;
+    for (int round = 0; round < 3000; round++) {
+        struct fake bad = fake_attach(round % 3 == 0 ? LODE_HELLO_SCHEDULER : LODE_HELLO_MAKER);
+        uint8_t bytes[512];
+        for (int packets = 0; packets < 3; packets++) {
+            for (size_t i = 0; i < sizeof bytes; i++) {
+                seed ^= seed << 13, seed ^= seed >> 7, seed ^= seed << 17;
+                bytes[i] = seed % 4 == 0 ? (uint8_t)(seed >> 8) : 0;
+            }
+            bytes[0] = (uint8_t)(1 + (seed >> 16) % LODE_MSG_END);
+            if (send(bad.fd, bytes, 8 + (seed >> 32) % 500, MSG_NOSIGNAL) > 0) {
+                pump();
+            }
+        }
+        fake_die(&bad);
+    }
+    expect_eq(fake_lookup(&good, id, 0), LODE_FOUND_SEALED);
+    expect(store_check(store));
+    fake_die(&good);
+}
+
+Test(packets, who_never_reads_is_cut_and_stops_nobody)
+{
+    struct fake good = fake_attach(0), deaf = fake_attach(0);
+    struct lode_msg_list ask = {.head = {.type = LODE_MSG_LIST, .tag = 1}};
+    for (int i = 0; i < 250; i++) {
+        fake_put(&deaf, "x", 1);
+    }
+    for (int i = 0; i < 2000; i++) {
+        if (send(deaf.fd, &ask, sizeof ask, MSG_NOSIGNAL) < 0) {
+            break;
+        }
+        pump();
+    }
+    expect(store_session(store, deaf.number) == NULL);
+    others_are_served(&good);
+    fake_die(&good);
+    fake_die(&deaf);
+}
+
+Test(packets, settling_is_the_schedulers_alone)
+{
+    struct fake fake = fake_attach(0);
+    struct lode_msg_settle msg = {.head = {.type = LODE_MSG_SETTLE, .tag = 1}};
+    fake_send(&fake, &msg, sizeof msg);
+    expect(fake_is_cut(&fake));
+}
+
+Test(packets, pins_grow_to_their_limit)
+{
+    struct fake fake = fake_attach(0);
+    struct lode_msg_pins pins = {.head = {.type = LODE_MSG_GROW_PINS, .tag = 1}, .slots = 5000};
+    uint8_t answer[1024];
+    fake_send(&fake, &pins, sizeof pins);
+    pump();
+    expect_eq(fake_receive(&fake, answer, sizeof answer, NULL), LODE_MSG_PINS);
+    expect_eq(((struct lode_msg_pins *)(void *)answer)->slots, 5000);
+    pins.slots = LODE_PIN_MAX + 1;
+    fake_send(&fake, &pins, sizeof pins);
+    pump();
+    expect_eq(fake_receive(&fake, answer, sizeof answer, NULL), LODE_MSG_ERROR);
+    fake_die(&fake);
+}
+
+Test(packets, lists_and_names_come_in_parts)
+{
+    struct fake fake = fake_attach(0);
+    static uint8_t answer[LODE_STORE_PACKET_MAX];
+    struct lode_msg_list ask = {.head = {.type = LODE_MSG_LIST, .tag = 1}}, part;
+    uint32_t seen = 0, parts = 0;
+    for (int round = 0; round < 5; round++) {
+        for (int i = 0; i < 200; i++) {
+            fake_put(&fake, "x", 1);
+        }
+        fake_ring(&fake);
+    }
+    do {
+        fake_send(&fake, &ask, sizeof ask);
+        pump();
+        expect_eq(fake_receive(&fake, answer, sizeof answer, NULL), LODE_MSG_INFO);
+        memcpy(&part, answer, sizeof part);
+        ask.cursor = part.cursor;
+        seen += part.count;
+        parts++;
+    } while (ask.cursor != 0);
+    expect_eq(seen, 1000);
+    expect_lt(1, parts);
+    fake_die(&fake);
+}

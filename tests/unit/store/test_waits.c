@@ -1,0 +1,237 @@
+/* Who is woken, when, and with what answer. */
+#include "store/sessions/waits.h"
+#include "tests/unit/store/fake_client.h"
+
+TestSuite(waits, .init = store_setup, .fini = store_teardown, .timeout = 120);
+
+static struct lode_wake *
+wake_of(lode_id id)
+{
+    return &store->table.wakes[lode_wake_bucket(table_hash(&store->table, id))];
+}
+
+static lode_id
+user(uint64_t n)
+{
+    return lode_id_make(LODE_ID_USER, 0, n);
+}
+
+Test(waits, a_seal_wakes_the_bucket_of_who_waits_and_no_other)
+{
+    struct fake maker = fake_attach(0), waiter = fake_attach(0);
+    struct lode_msg_created a, b;
+    fake_create(&maker, user(1), 10, 0, &a);
+    fake_create(&maker, user(2), 10, 0, &b);
+    fake_wait(&waiter, user(1), 7);
+    expect_eq(atomic_load(&wake_of(user(1))->waited), 1);
+    uint32_t seen = atomic_load(&wake_of(user(1))->counter);
+    uint64_t wakes = store->counts.wakes;
+    fake_draft_call(&maker, LODE_MSG_SEAL, &b);
+    expect_eq(store->counts.wakes, wakes);
+    fake_draft_call(&maker, LODE_MSG_SEAL, &a);
+    expect_eq(atomic_load(&wake_of(user(1))->counter), seen + 1);
+    expect_eq(atomic_load(&wake_of(user(1))->waited), 0);
+    expect_eq(fake_lookup(&waiter, user(1), 7), LODE_FOUND_SEALED);
+    expect_eq(atomic_load(&wake_of(user(1))->waited), 0);
+    fake_die(&maker);
+    fake_die(&waiter);
+}
+
+Test(waits, a_put_that_lies_in_its_makers_ring_is_found)
+{
+    struct fake maker = fake_attach(0), waiter = fake_attach(0);
+    lode_id id = fake_put(&maker, "x", 1); /* nobody rang */
+    uint32_t seen = atomic_load(&wake_of(id)->counter);
+    fake_wait(&waiter, id, 1);
+    expect_ne(atomic_load(&wake_of(id)->counter), seen);
+    expect_eq(fake_lookup(&waiter, id, 0), LODE_FOUND_SEALED);
+    fake_die(&maker);
+    fake_die(&waiter);
+}
+
+Test(waits, an_abort_is_told_to_who_waited_and_forgotten_then)
+{
+    struct fake maker = fake_attach(0), waiter = fake_attach(0);
+    struct lode_msg_created draft;
+    fake_create(&maker, user(1), 10, 0, &draft);
+    fake_wait(&waiter, user(1), 1);
+    fake_draft_call(&maker, LODE_MSG_ABORT, &draft);
+    expect_eq(atomic_load(&wake_of(user(1))->waited), 0);
+    expect_eq(fake_lookup(&waiter, user(1), 1), LODE_FOUND_ABORTED);
+    expect_eq(fake_lookup(&waiter, user(1), 2), LODE_FOUND_PENDING);
+    fake_die(&maker);
+    fake_die(&waiter);
+    expect_eq(atomic_load(&wake_of(user(1))->waited), 0);
+}
+
+Test(waits, a_put_of_an_ended_session_is_gone)
+{
+    struct fake maker = fake_attach(0), waiter = fake_attach(0);
+    struct lode_msg_created draft;
+    lode_id unsealed = fake_next(&maker), never = fake_next(&maker);
+    fake_create(&maker, unsealed, 10, 0, &draft);
+    fake_wait(&waiter, unsealed, 1);
+    expect_eq(fake_lookup(&waiter, never, 0), LODE_FOUND_GONE);
+    fake_die(&maker);
+    expect_eq(fake_lookup(&waiter, unsealed, 1), LODE_FOUND_ABORTED);
+    expect_eq(fake_lookup(&waiter, unsealed, 2), LODE_FOUND_GONE);
+    fake_die(&waiter);
+}
+
+static void
+say_results(struct fake *scheduler, uint64_t session, const lode_id *ids, uint32_t count,
+            uint8_t *status_out)
+{
+    uint8_t packet[sizeof(struct lode_msg_settle) + 4 * sizeof(lode_id)], answer[256];
+    struct lode_msg_settle msg = {
+        .head = {.type = LODE_MSG_RESULTS, .tag = 1}, .session = session, .count = count};
+    memcpy(packet, &msg, sizeof msg);
+    memcpy(packet + sizeof msg, ids, count * sizeof *ids);
+    fake_send(scheduler, packet, sizeof msg + count * sizeof *ids);
+    pump();
+    expect_eq(fake_receive(scheduler, answer, sizeof answer, NULL), LODE_MSG_SETTLED);
+    memcpy(status_out, answer + sizeof msg, count);
+}
+
+Test(waits, results_of_an_ended_session_come_as_the_scheduler_says)
+{
+    struct fake scheduler = fake_attach(LODE_HELLO_SCHEDULER), submitter = fake_attach(0),
+                waiter = fake_attach(0);
+    lode_id ids[3];
+    uint8_t status[3];
+    for (uint64_t i = 0; i < 3; i++) {
+        ids[i] = lode_id_make(LODE_ID_RESULT, submitter.number, i + 1);
+    }
+    fake_wait(&waiter, ids[0], 1); /* wanted, and to come */
+    fake_wait(&waiter, ids[1], 2); /* wanted, but not named */
+    fake_die(&submitter);
+    expect_eq(fake_lookup(&waiter, ids[0], 1), LODE_FOUND_PENDING);
+    expect_eq(fake_lookup(&waiter, ids[1], 2), LODE_FOUND_PENDING);
+    lode_id named[2] = {ids[0], ids[2]};
+    say_results(&scheduler, submitter.number, named, 2, status);
+    expect_eq(status[0], LODE_FOUND_PENDING);
+    expect_eq(status[1], LODE_FOUND_GONE); /* nobody will ask for it */
+    expect_eq(fake_lookup(&waiter, ids[0], 1), LODE_FOUND_PENDING);
+    expect_eq(fake_lookup(&waiter, ids[1], 2), LODE_FOUND_GONE);
+    fake_die(&scheduler);
+    expect_eq(fake_lookup(&waiter, ids[0], 1), LODE_FOUND_GONE); /* nobody makes it any more */
+    fake_die(&waiter);
+}
+
+Test(waits, results_named_before_the_end_is_known_are_the_same)
+{
+    struct fake scheduler = fake_attach(LODE_HELLO_SCHEDULER), submitter = fake_attach(0),
+                waiter = fake_attach(0);
+    lode_id ids[2] = {lode_id_make(LODE_ID_RESULT, submitter.number, 1),
+                      lode_id_make(LODE_ID_RESULT, submitter.number, 2)};
+    uint8_t status[2];
+    fake_take(&waiter, ids[0]);
+    fake_take(&submitter, ids[1]); /* its own references do not count: it is ending */
+    say_results(&scheduler, submitter.number, ids, 2, status);
+    expect_eq(status[0], LODE_FOUND_PENDING);
+    expect_eq(status[1], LODE_FOUND_GONE);
+    fake_die(&submitter);
+    expect_eq(fake_lookup(&waiter, ids[0], 0), LODE_FOUND_PENDING);
+    expect_eq(fake_lookup(&waiter, ids[1], 0), LODE_FOUND_GONE);
+    fake_die(&waiter);
+    fake_die(&scheduler);
+}
+
+Test(waits, without_a_scheduler_results_of_an_ended_session_are_gone)
+{
+    struct fake submitter = fake_attach(0), waiter = fake_attach(0);
+    lode_id id = lode_id_make(LODE_ID_RESULT, submitter.number, 1);
+    fake_wait(&waiter, id, 1);
+    expect_eq(fake_lookup(&waiter, id, 1), LODE_FOUND_PENDING);
+    fake_die(&submitter);
+    expect_eq(fake_lookup(&waiter, id, 1), LODE_FOUND_GONE);
+    fake_die(&waiter);
+}
+
+Test(waits, an_error_put_by_the_scheduler_is_a_result_and_first_wins)
+{
+    struct fake scheduler = fake_attach(LODE_HELLO_SCHEDULER), submitter = fake_attach(0);
+    struct {
+        struct lode_msg_create create;
+        char bytes[8];
+    } put = {.create = {.head = {.type = LODE_MSG_PUT, .tag = 1},
+                        .id = lode_id_make(LODE_ID_RESULT, submitter.number, 1),
+                        .size = 8,
+                        .kind = LODE_KIND_ERROR},
+             .bytes = "crashed"};
+    struct lode_msg_created first, second;
+    fake_send(&scheduler, &put, sizeof put);
+    pump();
+    expect_eq(fake_receive(&scheduler, &first, sizeof first, NULL), LODE_MSG_CREATED);
+    memcpy(put.bytes, "another", 8);
+    fake_send(&scheduler, &put, sizeof put);
+    pump();
+    expect_eq(fake_receive(&scheduler, &second, sizeof second, NULL), LODE_MSG_CREATED);
+    expect_eq(second.entry, first.entry);
+    expect(memcmp(object_data(&store->table, first.entry), "crashed", 8) == 0);
+    fake_send(&submitter, &put, sizeof put); /* who is no scheduler may not */
+    pump();
+    expect_eq(fake_receive(&submitter, &second, sizeof second, NULL), LODE_MSG_ERROR);
+    fake_die(&scheduler);
+    fake_die(&submitter);
+}
+
+Test(waits, a_watch_is_told_once_for_each_id)
+{
+    struct fake maker = fake_attach(0), watcher = fake_attach(0);
+    struct lode_msg_created draft;
+    lode_id there = fake_put(&maker, "x", 1);
+    struct {
+        struct lode_msg_watch head;
+        lode_id ids[2];
+    } watch = {.head = {.head = {.type = LODE_MSG_WATCH}, .cookie = 42, .count = 2},
+               .ids = {there, user(1)}};
+    struct {
+        struct lode_msg_watch head;
+        struct lode_msg_ready ready[2];
+    } notify;
+    fake_create(&maker, user(1), 10, 0, &draft);
+    fake_send(&watcher, &watch, sizeof watch);
+    pump();
+    expect_eq(fake_receive(&watcher, &notify, sizeof notify, NULL), LODE_MSG_NOTIFY);
+    expect_eq(notify.head.cookie, 42);
+    expect_eq(notify.head.count, 1);
+    expect(lode_id_same(notify.ready[0].id, there));
+    expect_eq(notify.ready[0].status, LODE_FOUND_SEALED);
+    fake_draft_call(&maker, LODE_MSG_SEAL, &draft);
+    expect_eq(fake_receive(&watcher, &notify, sizeof notify, NULL), LODE_MSG_NOTIFY);
+    expect(lode_id_same(notify.ready[0].id, user(1)));
+    expect(!fake_has_packet(&watcher));
+    watch.ids[0] = user(2);
+    watch.ids[1] = user(3);
+    fake_send(&watcher, &watch, sizeof watch);
+    watch.head.head.type = LODE_MSG_UNWATCH;
+    watch.head.head.tag = 1;
+    fake_send(&watcher, &watch, sizeof watch.head);
+    pump();
+    expect_eq(fake_receive(&watcher, &notify, sizeof notify, NULL), LODE_MSG_OK);
+    expect(!waits_any(store, user(2)));
+    fake_die(&maker);
+    fake_die(&watcher);
+}
+
+Test(waits, a_deleted_object_is_gone_though_it_is_pinned)
+{
+    struct fake maker = fake_attach(0);
+    lode_id id = fake_put(&maker, "x", 1);
+    fake_ring(&maker);
+    uint32_t entry = entry_of(id);
+    struct lode_msg_lookup delete = {.head = {.type = LODE_MSG_DELETE, .tag = 1}, .id = id};
+    uint8_t answer[1024];
+    fake_pin(&maker, 0, entry + 1);
+    fake_send(&maker, &delete, sizeof delete);
+    pump();
+    expect_eq(fake_receive(&maker, answer, sizeof answer, NULL), LODE_MSG_OK);
+    expect_eq(fake_lookup(&maker, id, 0), LODE_FOUND_GONE);
+    expect_eq(entry_state(&store->table, entry), LODE_ENTRY_WANTED);
+    fake_send(&maker, &delete, sizeof delete);
+    pump();
+    expect_eq(fake_receive(&maker, answer, sizeof answer, NULL), LODE_MSG_ERROR);
+    fake_die(&maker);
+    expect_eq(entry_state(&store->table, entry), LODE_ENTRY_FREE);
+}
