@@ -73,6 +73,18 @@ write_log(const struct core_action *action)
 }
 
 static void
+step_after_output(struct daemon *daemon, const struct core_action *action)
+{
+    struct core_event event = {.type = CORE_RECORD,
+                               .u.record = {.session = action->target,
+                                            .bytes = core_action_bytes(action),
+                                            .size = action->size,
+                                            .type = action->message}};
+    workers_read_output(daemon->workers);
+    drive_step(daemon->drive, &event);
+}
+
+static void
 run_errand(struct daemon *daemon, const struct core_action *action)
 {
     switch (action->type) {
@@ -96,6 +108,9 @@ run_errand(struct daemon *daemon, const struct core_action *action)
         break;
     case CORE_LOG:
         write_log(action);
+        break;
+    case ERRAND_RECORD_AFTER_OUTPUT:
+        step_after_output(daemon, action);
         break;
     default:
         store_unanswered(daemon->store, action);

@@ -34,6 +34,10 @@ struct errand {
 };
 STAILQ_HEAD(errand_list, errand);
 
+/* An errand of the daemon's own, beside the core's actions: a record of the session `target` that
+ * is to be stepped once the output of all workers has been read. `message` is its type. */
+enum { ERRAND_RECORD_AFTER_OUTPUT = 100 };
+
 /* What the drive needs from the rest of the daemon; called under the core's lock, never blocking. */
 struct drive_hooks {
     void *arg;

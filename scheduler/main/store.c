@@ -39,7 +39,8 @@ struct store {
     struct drive *drive;
     struct source source;
     struct lode_store_async *async;
-    lode *session; /* reads error objects; the main thread's */
+    struct lode_paths paths;
+    lode *session; /* reads error objects; opened by the first one that is to be read */
     void (*lost)(void *arg);
     void *arg;
     struct lode_mutex mu;
@@ -137,15 +138,30 @@ say_error_done(struct store *store, uint64_t cookie)
     drive_step(store->drive, &event);
 }
 
-/* The sentence of the failed task's error object, if it is there; no message to the store. */
+/* True if an error object is there to be read. No message to the store, but for the first time. */
+static bool
+sees_error(struct store *store, lode_id id)
+{
+    bool is_error = false;
+    if (lode_id_is_zero(id)) {
+        return false;
+    }
+    if (store->session == NULL &&
+        lode_session_attach(&store->paths, 0, LODE_OPEN_STORE_ONLY, &store->session) != LODE_OK) {
+        lode_log("STORE-SESSION", "%s", lode_last_error());
+        return false;
+    }
+    return lode_session_sees(store->session, id, &is_error) && is_error;
+}
+
+/* The sentence of the failed task's error object, if it is there. */
 static void
 describe(struct store *store, lode_id failed, char *text_out, size_t room, int64_t *pid_out)
 {
     lode_failure_info info = {.pid = 0};
     lode_view view;
-    bool is_error = false;
     snprintf(text_out, room, "the task failed");
-    if (!lode_session_sees(store->session, failed, &is_error) || !is_error) {
+    if (!sees_error(store, failed)) {
         return;
     }
     if (lode_failure(store->session, failed, &info) == LODE_OK) {
@@ -229,8 +245,8 @@ copy_error(struct store *store, lode_id from, uint64_t task, char *bytes, size_t
 {
     lode_failure_info info;
     struct lode_error_object head = {.magic = LODE_ERROR_MAGIC, .major = 1, .task = task};
-    if (lode_id_is_zero(from) || !lode_session_sees(store->session, from, NULL) ||
-        lode_failure(store->session, from, &info) != LODE_OK || sizeof head + sizeof info > room) {
+    if (!sees_error(store, from) || lode_failure(store->session, from, &info) != LODE_OK ||
+        sizeof head + sizeof info > room) {
         return 0;
     }
     head.code = (int32_t)info.code;
@@ -359,28 +375,20 @@ store_open(const struct lode_paths *paths, struct loop *loop, void (*lost)(void 
         return lode_fail_with(LODE_ENOMEM, "no memory");
     }
     store->loop = loop;
+    store->paths = *paths;
     store->lost = lost;
     store->arg = arg;
     store->source.ready = store_ready;
     lode_mutex_init(&store->mu, LODE_LOCK_STORE_ASKS);
     events.arg = store;
-    err = lode_session_attach(paths, 0, LODE_OPEN_STORE_ONLY, &store->session);
-    if (err != LODE_OK) {
-        goto free_store;
-    }
     err = lode_store_async_open(paths, &events, &store->async);
     if (err != LODE_OK) {
-        goto close_session;
+        lode_mutex_fini(&store->mu);
+        free(store);
+        return err;
     }
     *store_out = store;
     return LODE_OK;
-
-close_session:
-    lode_close(store->session);
-free_store:
-    lode_mutex_fini(&store->mu);
-    free(store);
-    return err;
 }
 
 lode_err

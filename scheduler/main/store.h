@@ -14,7 +14,7 @@ struct store;
 
 /*
  * Attaches; `lost` is called when the store has died.
- * Errors  LODE_EDOWN no store runs; those of lode_store_async_open() and lode_session_attach()
+ * Errors  LODE_EDOWN no store runs; those of lode_store_async_open()
  */
 LODE_MUST_CHECK lode_err store_open(const struct lode_paths *paths, struct loop *loop,
                                     void (*lost)(void *arg), void *arg, struct store **store_out);
