@@ -135,15 +135,13 @@ segment_capacity(const char *dir, uint64_t wanted_bytes, uint64_t *bytes_out)
     if (wanted_bytes == 0) {
         uint64_t memory = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
         bytes = least(least(memory, cgroup_limit()), has) / 100 * PERCENT;
+        bytes = bytes > SEGMENT_CAPACITY_MIN ? bytes : SEGMENT_CAPACITY_MIN;
     }
     bytes = bytes / LODE_PAGE * LODE_PAGE;
-    if (wanted_bytes != 0 && bytes < SEGMENT_CAPACITY_MIN) {
+    if (bytes < SEGMENT_CAPACITY_MIN) {
         return lode_fail_with(
             LODE_EINVAL, "a capacity of %llu bytes is too small: the least is %llu (1 MiB)",
             (unsigned long long)wanted_bytes, (unsigned long long)SEGMENT_CAPACITY_MIN);
-    }
-    if (bytes < SEGMENT_CAPACITY_MIN) {
-        return too_small(dir, SEGMENT_CAPACITY_MIN, has);
     }
     if (bytes > SEGMENT_CAPACITY_MAX) {
         return lode_fail_with(LODE_EINVAL, "a capacity of %llu bytes: at most %llu (16 TiB)",

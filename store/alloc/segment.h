@@ -27,7 +27,8 @@ struct segment {
 /*
  * The capacity of a store in `dir`.
  *
- *   wanted_bytes  0: 30 % of the least of memory, cgroup limit and what is free in the tmpfs
+ *   wanted_bytes  0: 30 % of the least of memory, cgroup limit and what is free in the tmpfs, but
+ *                 no less than SEGMENT_CAPACITY_MIN
  *
  * Errors  LODE_EINVAL   smaller than SEGMENT_CAPACITY_MIN, more than the tmpfs has free (both with
  *                       what to do, --shm-size included), or more than an extent can say

@@ -98,6 +98,14 @@ Test(segment, a_tmpfs_of_one_mebibyte_is_refused_with_advice)
     expect_text(lode_last_error(), tmpfs_dir);
 }
 
+Test(segment, the_default_is_never_less_than_the_least_where_that_fits)
+{
+    uint64_t bytes;
+    tmpfs_of("2500k");
+    must(segment_capacity(tmpfs_dir, 0, &bytes));
+    expect_eq(bytes, SEGMENT_CAPACITY_MIN);
+}
+
 Test(segment, a_capacity_larger_than_the_tmpfs_is_refused_with_advice)
 {
     uint64_t bytes;
