@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* ---- sending ------------------------------------------------------------------------------ */
 
@@ -302,10 +303,31 @@ lode_link_batches_taken(struct lode_link *link)
 
 /* ---- life --------------------------------------------------------------------------------- */
 
+/*
+ * nng aborts a process that uses it after a fork, if the parent had used it before. The first link
+ * notes whose nng it is.
+ */
+static lode_err
+check_process(void)
+{
+    static _Atomic pid_t owner;
+    pid_t first = 0;
+    pid_t me = getpid();
+    if (atomic_compare_exchange_strong(&owner, &first, me) || first == me) {
+        return LODE_OK;
+    }
+    return lode_fail_with(LODE_EFORKED,
+                          "this process is a fork of process %d, which has called tasks: only "
+                          "objects can be used here; to call tasks, exec a program, or fork before "
+                          "the first call",
+                          (int)first);
+}
+
 static lode_err
 open_link(const char *path, bool listens, const struct lode_link_events *events,
           struct lode_link **link_out)
 {
+    LODE_TRY(check_process());
     struct lode_link *link = calloc(1, sizeof *link);
     lode_err err;
     if (link == NULL) {

@@ -45,6 +45,35 @@ child_just_ends(struct child *parent, void *arg)
     (void)parent, (void)arg;
 }
 
+/* nng does not survive a fork: objects can be used, tasks are an error, not an abort. */
+static void
+child_calls_a_task(struct child *parent, void *arg)
+{
+    (void)parent, (void)arg;
+    lode *db = cluster_open();
+    lode_id id;
+    must(lode_put(db, "child's", 7, 0, &id));
+    fails(lode_call(db, "play.nothing", LODE_NO_ARGS, NULL, &id), LODE_EFORKED);
+    expect_text(lode_last_error(), "exec");
+    lode_close(db);
+}
+
+static void
+a_fork_of_a_program_with_tasks(void)
+{
+    struct child child;
+    lode_id id;
+    pid_t supervisor = cluster_start(1, 16 << 20);
+    lode *db = cluster_open();
+    must(lode_load(db, story_tasks("play")));
+    child_start(&child, child_calls_a_task, NULL);
+    child_must_end(&child);
+    must(lode_call(db, "play.nothing", LODE_NO_ARGS, NULL, &id)); /* the parent goes on */
+    must(lode_wait(db, &id, 1, 1, LODE_FOREVER, NULL, NULL));
+    lode_close(db);
+    cluster_stop(supervisor);
+}
+
 static void
 story(int argc, char **argv)
 {
@@ -79,6 +108,7 @@ story(int argc, char **argv)
 
     lode_close(mine.db);
     daemon_stop(store);
+    a_fork_of_a_program_with_tasks();
 }
 
 int

@@ -26,16 +26,6 @@ loader(struct child *parent, void *arg)
     lode_close(db);
 }
 
-/* In a process of its own: who has used tasks cannot use them in a fork (fork_gets_a_clear_error). */
-static void
-loader(struct child *parent, void *arg)
-{
-    (void)parent, (void)arg;
-    lode *db = cluster_open();
-    must(lode_load(db, story_tasks("play")));
-    lode_close(db);
-}
-
 static void
 printer(struct child *parent, void *arg)
 {
