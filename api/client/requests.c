@@ -41,7 +41,7 @@ send_question_locked(struct lode_tasks *tasks, uint16_t type, uint32_t tag, cons
                      uint32_t rest_size)
 {
     struct tagged short_head = {.tag = tag};
-    struct lode_task_stats stats = {.tag = tag};
+    struct lode_task_stats stats = {.tag = tag, .err = type == LODE_TASK_STATS ? rest_size : 0};
     lode_mutex_assert_held(&tasks->mu);
     return type == LODE_TASK_STATS
                ? lode_link_send(tasks->link, type, &stats, sizeof stats, NULL, 0, false)

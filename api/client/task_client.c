@@ -58,14 +58,27 @@ pending(void *arg, lode_id id)
     }
 }
 
+/* What could not be handed over, or printed, in this time is not waited for. */
+static void
+hand_over(struct lode_tasks *tasks)
+{
+    struct lode_request request = {0};
+    if (state_of(tasks) != LODE_TASKS_UP ||
+        lode_link_drain(tasks->link, CLOSE_TIMEOUT_MS) != LODE_OK || tasks->submitted == 0 ||
+        tasks->worker.record != NULL) {
+        return;
+    }
+    if (lode_tasks_ask(tasks, LODE_TASK_STATS, LODE_TASK_STATS_ARE, NULL, LODE_STATS_AFTER_OUTPUT,
+                       CLOSE_TIMEOUT_MS, &request) == LODE_OK) {
+        free(request.text);
+    }
+}
+
 static void
 close_tasks(void *arg)
 {
     struct lode_tasks *tasks = arg;
-    if (state_of(tasks) == LODE_TASKS_UP) {
-        /* What could not be handed over in this time is not waited for. */
-        (void)!lode_link_drain(tasks->link, CLOSE_TIMEOUT_MS);
-    }
+    hand_over(tasks);
     lode_rendezvous_close(tasks->rendezvous);
     tasks->rendezvous = NULL;
     tasks->link = NULL;

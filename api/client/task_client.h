@@ -105,7 +105,8 @@ struct lode_request {
 };
 
 /*
- * Sends `head`, whose first member is the tag, and `rest`, and waits for the answer.
+ * Sends the question, with a new tag and `rest` behind it, and waits for the answer. STATS: `rest`
+ * is NULL, and rest_size LODE_STATS_AFTER_OUTPUT or 0.
  *
  *   request_out  the answer; text is the caller's to free, also when it fails
  *

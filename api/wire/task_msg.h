@@ -139,6 +139,9 @@ struct lode_task_output {
  *    "failures": [{"function", "code", "message", "pid", "signal", "age_ns"}]  code: "LODE_ECRASHED"
  *    "libraries": [{"name", "path"}]}
  */
+/* STATS: the answer follows every line of output that was in a worker's pipe when it was asked. */
+enum { LODE_STATS_AFTER_OUTPUT = 1 }; /* in `err` of the question */
+
 struct lode_task_stats {
     uint32_t tag;
     uint32_t err;

@@ -106,6 +106,16 @@ pipe_ready(struct source *source, uint32_t events)
     }
 }
 
+void
+workers_read_output(struct workers *workers)
+{
+    for (struct worker *worker = workers->by_number; worker != NULL; worker = worker->hh.next) {
+        if (worker->pipe.fd >= 0) {
+            pipe_ready(&worker->pipe, 0);
+        }
+    }
+}
+
 /* ---- the page ----------------------------------------------------------------------------- */
 
 static lode_err

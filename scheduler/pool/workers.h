@@ -37,6 +37,9 @@ LODE_MUST_CHECK lode_err workers_open(int supervisor_fd, struct loop *loop, stru
 /* Starts worker `number`: CORE_SPAWNED follows, at once if it cannot even be asked for. */
 void workers_spawn(struct workers *workers, uint32_t number);
 
+/* Reads what is in the pipes of all workers now; their lines are stepped when this returns. */
+void workers_read_output(struct workers *workers);
+
 /* Sends it a signal, if it is there. */
 void workers_kill(struct workers *workers, uint32_t number, int signal);
 

@@ -112,10 +112,37 @@ socket_ready(struct source *source, uint32_t events)
 
 /* ---- a session's link: nng threads -------------------------------------------------------- */
 
+/* A session that closes wants the lines of its tasks first, and the main thread reads those. */
+static bool
+wants_output(uint16_t type, const void *bytes, uint32_t size)
+{
+    const struct lode_task_stats *stats = bytes;
+    return type == LODE_TASK_STATS && size == sizeof *stats &&
+           stats->err == LODE_STATS_AFTER_OUTPUT;
+}
+
+static void
+ask_after_output(struct session *session, const void *bytes)
+{
+    struct {
+        struct core_action action;
+        struct lode_task_stats stats;
+    } errand = {.action = {.type = ERRAND_RECORD_AFTER_OUTPUT,
+                           .message = LODE_TASK_STATS,
+                           .size = sizeof errand.stats,
+                           .target = session->number}};
+    memcpy(&errand.stats, bytes, sizeof errand.stats);
+    drive_add_errand(session->drive, &errand.action);
+}
+
 static lode_err
 link_record(void *arg, uint16_t type, const void *bytes, uint32_t size)
 {
     struct session *session = arg;
+    if (wants_output(type, bytes, size)) {
+        ask_after_output(session, bytes);
+        return LODE_OK;
+    }
     drive_record(session->drive, session->number, type, bytes, size, &session->holding);
     return LODE_OK; /* the core judges; whom it dislikes it cuts */
 }
