@@ -138,11 +138,14 @@ say_error_done(struct store *store, uint64_t cookie)
     drive_step(store->drive, &event);
 }
 
-/* True if an error object is there to be read. No message to the store, but for the first time. */
+/*
+ * True if an error object is there to be read. The worker's word that a task failed may overtake the
+ * store, which has yet to look into the worker's ring: then it is asked, and does.
+ */
 static bool
 sees_error(struct store *store, lode_id id)
 {
-    bool is_error = false;
+    bool is_error = false, there;
     if (lode_id_is_zero(id)) {
         return false;
     }
@@ -151,7 +154,10 @@ sees_error(struct store *store, lode_id id)
         lode_log("STORE-SESSION", "%s", lode_last_error());
         return false;
     }
-    return lode_session_sees(store->session, id, &is_error) && is_error;
+    return (lode_session_sees(store->session, id, &is_error) ||
+            (lode_contains(store->session, id, &there) == LODE_OK && there &&
+             lode_session_sees(store->session, id, &is_error))) &&
+           is_error;
 }
 
 /* The sentence of the failed task's error object, if it is there. */
