@@ -18,8 +18,8 @@ struct extent {
 
 struct pages {
     uint64_t total, free, warm, reserved, servable, extents;
-    uint64_t granule;
     uint64_t granule_count;
+    uint32_t granule_shift; /* a granule is so many pages, as a power of two: no division */
     uint64_t *warm_bits;
     struct tree by_page;
     struct tree by_size[2]; /* [warm] */
@@ -58,7 +58,7 @@ pages_create(uint64_t page_count, uint64_t granule_pages, struct pages **pages_o
         return lode_fail_with(LODE_ENOMEM, "no memory for the allocator");
     }
     pages->total = page_count;
-    pages->granule = granule_pages;
+    pages->granule_shift = (uint32_t)__builtin_ctzll(granule_pages);
     pages->granule_count = (page_count + granule_pages - 1) / granule_pages;
     /* Free extents of one temperature do not touch: every second page, and each change of
      * temperature, at most. */
@@ -300,6 +300,32 @@ pages_allocate(struct pages *pages, uint64_t count, enum pages_use use, uint64_t
     return allocate_across(pages, count, page_out);
 }
 
+static uint64_t
+granule_of(const struct pages *pages, uint64_t page)
+{
+    return page >> pages->granule_shift;
+}
+
+static uint64_t
+granule_page(const struct pages *pages, uint64_t granule)
+{
+    return granule << pages->granule_shift;
+}
+
+/* The page, rounded to the bounds of its granule; up: at most the last page's end. */
+static uint64_t
+round_down(const struct pages *pages, uint64_t page)
+{
+    return granule_page(pages, granule_of(pages, page));
+}
+
+static uint64_t
+round_up(const struct pages *pages, uint64_t page)
+{
+    uint64_t end = round_down(pages, page + granule_page(pages, 1) - 1);
+    return end < pages->total ? end : pages->total;
+}
+
 static bool
 granule_is_warm(const struct pages *pages, uint64_t granule)
 {
@@ -310,12 +336,12 @@ granule_is_warm(const struct pages *pages, uint64_t granule)
 static uint64_t
 temperature_end(const struct pages *pages, uint64_t page, uint64_t end)
 {
-    uint64_t granule = page / pages->granule;
+    uint64_t granule = granule_of(pages, page);
     bool warm = granule_is_warm(pages, granule);
     do {
         granule++;
-    } while (granule * pages->granule < end && granule_is_warm(pages, granule) == warm);
-    return granule * pages->granule < end ? granule * pages->granule : end;
+    } while (granule_page(pages, granule) < end && granule_is_warm(pages, granule) == warm);
+    return granule_page(pages, granule) < end ? granule_page(pages, granule) : end;
 }
 
 void
@@ -327,7 +353,7 @@ pages_free(struct pages *pages, uint64_t page, uint64_t count)
     LODE_ASSERT(before == NULL || before->page + before->count <= page); /* not free already */
     while (page < end) {
         uint64_t to = temperature_end(pages, page, end);
-        extent_add(pages, page, to - page, granule_is_warm(pages, page / pages->granule));
+        extent_add(pages, page, to - page, granule_is_warm(pages, granule_of(pages, page)));
         page = to;
     }
 }
@@ -362,10 +388,9 @@ pages_warm(struct pages *pages, uint64_t page, uint64_t count)
 {
     uint64_t from, to;
     LODE_ASSERT(page < pages->total && count <= pages->total - page);
-    uint64_t last = (page + count + pages->granule - 1) / pages->granule * pages->granule;
-    uint64_t end = last < pages->total ? last : pages->total;
+    uint64_t end = round_up(pages, page + count);
     while (pages_next_cold(pages, page, end, &from, &to)) {
-        for (uint64_t g = from / pages->granule; g * pages->granule < to; g++) {
+        for (uint64_t g = granule_of(pages, from); granule_page(pages, g) < to; g++) {
             pages->warm_bits[g / 64] |= UINT64_C(1) << g % 64;
         }
         pages->warm += to - from;
@@ -378,10 +403,8 @@ bool
 pages_next_cold(const struct pages *pages, uint64_t page, uint64_t end, uint64_t *from_out,
                 uint64_t *to_out)
 {
-    uint64_t limit = (end + pages->granule - 1) / pages->granule * pages->granule;
-    uint64_t from = page / pages->granule * pages->granule;
-    limit = limit < pages->total ? limit : pages->total;
-    if (from < limit && granule_is_warm(pages, from / pages->granule)) {
+    uint64_t limit = round_up(pages, end), from = round_down(pages, page);
+    if (from < limit && granule_is_warm(pages, granule_of(pages, from))) {
         from = temperature_end(pages, from, limit);
     }
     if (from >= limit) {
@@ -420,7 +443,7 @@ pages_first_cold_free(const struct pages *pages, uint64_t *page_out)
     uint64_t from, to = 0, page;
     while (pages_next_cold(pages, to, pages->total, &from, &to)) {
         if (first_free(pages, from, to, &page)) {
-            *page_out = page / pages->granule * pages->granule;
+            *page_out = round_down(pages, page);
             return true;
         }
     }
@@ -499,7 +522,8 @@ tree_count(const struct tree *tree)
 static bool
 temperature_is(const struct pages *pages, const struct extent *e)
 {
-    for (uint64_t g = e->page / pages->granule; g * pages->granule < e->page + e->count; g++) {
+    for (uint64_t g = granule_of(pages, e->page); granule_page(pages, g) < e->page + e->count;
+         g++) {
         if (granule_is_warm(pages, g) != e->warm) {
             return false;
         }

@@ -231,8 +231,8 @@ static void
 run_slot_free(struct slab *slab, struct run *run, uint64_t offset)
 {
     struct size_class *c = &slab->classes[run->class];
-    uint64_t lines = (offset - run->page * PAGE) / LINE, slot = lines / c->lines;
-    LODE_ASSERT(lines % c->lines == 0);
+    uint32_t lines = (uint32_t)(offset - run->page * PAGE) / LINE, slot = lines / c->lines;
+    LODE_ASSERT(slot * c->lines == lines);
     LODE_ASSERT(slot < c->slots && (run->taken[slot / 64] >> slot % 64 & 1) != 0);
     run->taken[slot / 64] &= ~(UINT64_C(1) << slot % 64);
     slab->objects--;
