@@ -238,6 +238,9 @@ struct lode_msg_released {
  * ring and says for each id whether it is sealed (enum lode_found). RESULTS (scheduler): the
  * session has ended and these of its results are still to come; the store says PENDING for those
  * that somebody else refers to or waits for, GONE for the others, which will never be asked for.
+ * RESULTS may come in several packets: one with fewer than LODE_STORE_IDS_MAX ids (none will do) is
+ * the last; from then on results of that session that were not named are GONE. SETTLED says SEALED
+ * also for a result that was made and is freed already.
  */
 struct lode_msg_settle {
     struct lode_msg_head head;

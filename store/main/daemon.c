@@ -24,6 +24,7 @@ struct daemon {
     struct source listener, signals, lifeline;
     int listen_fd, signal_fd, lifeline_fd;
     int spare_fd; /* given up to refuse a client when descriptors have run out */
+    bool starved; /* no descriptor was left; said once */
     bool stop;
     struct store *store;
 };
@@ -47,7 +48,11 @@ refuse_one(struct daemon *d)
         close(fd);
     }
     d->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    lode_log("STORE-SESSION-REFUSED", "no descriptor is left: raise the limit (ulimit -n)");
+    if (!d->starved) {
+        lode_log("STORE-STARVED", "no descriptor is left: clients are refused; raise the limit "
+                                  "(ulimit -n)");
+    }
+    d->starved = true;
 }
 
 static void
@@ -59,6 +64,7 @@ on_connect(struct store *store, struct source *source, uint32_t events)
     for (int i = 0; i < ACCEPTS_AT_ONCE; i++) {
         int fd = accept4(d->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
         if (fd >= 0) {
+            d->starved = false;
             if (session_accept(store, fd) != LODE_OK) {
                 lode_log("STORE-SESSION-REFUSED", "%s", lode_last_error());
             }
