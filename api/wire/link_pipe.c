@@ -214,15 +214,22 @@ resize_in(struct lode_link_pipe *pipe, size_t room)
     return LODE_OK;
 }
 
-/* Makes room behind what is there: for the rest of the batch that it begins, or for much. */
+/*
+ * Makes room behind what is there: for the rest of the batch that it begins, or for much if much
+ * comes. The room shrinks only after a row of small messages: not between two large ones.
+ */
 static lode_err
 make_room(struct lode_link_pipe *pipe, size_t wanted, bool was_full)
 {
-    size_t room = LODE_LINK_BUFFER;
-    if (was_full && pipe->in_room < LODE_LINK_BUFFER_BUSY) {
-        room = pipe->in_room * 2;
-    } else if (was_full || pipe->in_size > 0) {
-        room = pipe->in_room < LODE_LINK_BUFFER_BUSY ? pipe->in_room : LODE_LINK_BUFFER_BUSY;
+    size_t room = pipe->in_room;
+    bool small = !was_full && pipe->in_size == 0;
+    pipe->in_small = small ? pipe->in_small + 1 : 0;
+    if (was_full && room < LODE_LINK_BUFFER_BUSY) {
+        room *= 2;
+    } else if (pipe->in_small > LODE_LINK_SMALL_IN_A_ROW) {
+        room = LODE_LINK_BUFFER;
+    } else if (room > LODE_LINK_BUFFER_BUSY) {
+        room = LODE_LINK_BUFFER_BUSY;
     }
     room = room < wanted ? wanted : room;
     return room == pipe->in_room ? LODE_OK : resize_in(pipe, room);

@@ -37,7 +37,8 @@ enum {
     LODE_LINK_REFUSED_MAX = 8,       /* bad batches of the peer, in a row, that a link survives */
     LODE_LINK_VISITORS_MAX = 8,      /* pipes at a time */
     LODE_LINK_BUFFER = 16 << 10,     /* that an idle pipe keeps for receiving, and for sending */
-    LODE_LINK_BUFFER_BUSY = 256 << 10,
+    LODE_LINK_BUFFER_BUSY = 128 << 10,
+    LODE_LINK_SMALL_IN_A_ROW = 64,
     LODE_LINK_REDIAL_FIRST_MS = 1,
     LODE_LINK_REDIAL_LAST_MS = 100,
     LODE_LINK_ACCEPT_AGAIN_MS = 100 /* after an error such as too many open files */
@@ -56,6 +57,7 @@ struct lode_link_pipe {
     size_t out_size, out_sent, out_room;
     char *in; /* what came and is not handled yet; the receive callback */
     size_t in_size, in_room;
+    uint32_t in_small; /* messages in a row that left nothing */
 };
 
 struct lode_link {

@@ -17,7 +17,7 @@ enum {
     LODE_TASK_RECORD_MAX = 2 << 20, /* bytes of one record */
     LODE_TASK_INLINE_MAX = 1 << 20, /* bytes of the inline arguments of one call */
     LODE_TASK_ARGS_MAX = 1024,
-    LODE_TASK_RESULTS_MAX = 1024,
+    LODE_TASK_RESULTS_MAX = 1000, /* so that one commit record has room for all */
     LODE_TASK_NAME_MAX = 127,
     LODE_CPU_UNIT = 10000 /* num_cpus is counted in these */
 };

@@ -29,6 +29,7 @@ struct drive {
     struct drive_hooks hooks;
     struct session *dirty; /* drive.mu; got something since the last flush */
     int64_t timer;         /* drive.mu; what the timer is set to */
+    int64_t now;           /* drive.mu; when it was taken */
 
     struct lode_mutex queue_mu;
     struct waiting_list queue;  /* queue_mu */
@@ -177,18 +178,21 @@ carry_out_locked(struct drive *drive, const struct core_action *action)
 static void
 step_locked(struct drive *drive, struct core_event *event)
 {
-    event->now_ns = lode_now_ns();
+    event->now_ns = drive->now;
     if (event->type == CORE_TIMER) {
+        event->now_ns = drive->now = lode_now_ns();
         drive->timer = 0; /* it has gone off: the same time may be asked for again */
     }
     core_step(drive->core, event);
 }
 
+/* Whoever has taken the lock begins with this: the clock is read once for all that he does. */
 static void
 drain_locked(struct drive *drive)
 {
     struct waiting_list list = STAILQ_HEAD_INITIALIZER(list);
     struct waiting *waiting;
+    drive->now = lode_now_ns();
     if (atomic_load(&drive->queued) == 0) {
         return;
     }

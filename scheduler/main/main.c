@@ -5,6 +5,7 @@
 #include <argp.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -105,6 +106,15 @@ raise_limits(void)
     }
 }
 
+/* A dozen threads, most of which allocate nothing: few arenas, and what a burst left goes back. */
+static void
+limit_memory(void)
+{
+    (void)mallopt(M_ARENA_MAX, 2);
+    (void)mallopt(M_MMAP_THRESHOLD, 512 << 10);
+    (void)mallopt(M_TRIM_THRESHOLD, 1 << 20);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -115,6 +125,7 @@ main(int argc, char **argv)
     argp_err_exit_status = 2;
     argp_parse(&argp, argc, argv, 0, NULL, &options);
     lode_log_init("lode-scheduler");
+    limit_memory();
     block_signals();
     raise_limits();
     if (daemon_run(&options, &status) != LODE_OK) {

@@ -73,6 +73,7 @@ end_batch(void *arg)
     struct end *end = arg;
     pthread_mutex_lock(&end->mu);
     end->batches++;
+    pthread_cond_broadcast(&end->changed);
     pthread_mutex_unlock(&end->mu);
     if (end->echo != NULL) {
         lode_link_flush(end->link);
