@@ -399,6 +399,7 @@ creates_retry(struct store *store)
     struct creates *creates = store->creates;
     struct create **at = &creates->waiting;
     int64_t now = creates->waiting != NULL ? lode_now_ns() : 0;
+    store->table.now_ns = creates->waiting != NULL ? now : store->table.now_ns;
     while (*at != NULL) {
         struct create *create = *at;
         lode_err err = try_create(store, create);

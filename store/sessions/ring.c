@@ -1,6 +1,7 @@
 #include "store/sessions/ring.h"
 
 #include "api/base/assert.h"
+#include "api/base/clock.h"
 #include "api/base/fail.h"
 #include "store/sessions/credit.h"
 #include "store/sessions/own.h"
@@ -256,6 +257,7 @@ ring_drain(struct store *store, struct session *session)
                     (unsigned long long)head);
         return;
     }
+    store->table.now_ns = lode_now_ns();
     while (head != tail) {
         lode_err err = apply_at(store, session, &head, tail);
         if (err != LODE_OK || session->broken) {

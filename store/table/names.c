@@ -1,7 +1,6 @@
 #include "store/table/names.h"
 
 #include "api/base/assert.h"
-#include "api/base/clock.h"
 #include "api/base/fail.h"
 
 #include <stdlib.h>
@@ -86,7 +85,7 @@ write_entry(struct table *table, uint32_t name, const struct name_text *text, ui
     at->dtype = 0;
     at->kind = at->object_class = at->ndim = at->flags = 0;
     at->maker = 0;
-    at->created_ns = (uint64_t)lode_now_ns();
+    at->created_ns = (uint64_t)table->now_ns;
     table->truths[name].stored = extent == LODE_EXTENT_INLINE ? 0 : text->size;
     memcpy(object_data(table, name), text->text, text->size);
     atomic_store_explicit(&at->target, object + 1, memory_order_relaxed);

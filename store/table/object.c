@@ -1,7 +1,6 @@
 #include "store/table/object.h"
 
 #include "api/base/assert.h"
-#include "api/base/clock.h"
 #include "api/base/fail.h"
 
 #include <string.h>
@@ -107,7 +106,7 @@ object_describe(struct table *table, uint32_t entry, const struct object_desc *d
     at->flags = desc->flags;
     atomic_store_explicit(&at->target, 0, memory_order_relaxed);
     at->maker = row;
-    at->created_ns = (uint64_t)lode_now_ns();
+    at->created_ns = (uint64_t)table->now_ns;
     if (desc->ndim > 0) {
         memcpy(at->u.shape, desc->shape, sizeof at->u.shape);
     }

@@ -46,6 +46,7 @@ struct table {
     uint32_t candidate_count;
     struct arena *arena;  /* where extents come from; the caller's */
     uint32_t spare_pages; /* credit that the store keeps for its own: names, errors */
+    int64_t now_ns;       /* CLOCK_MONOTONIC, read once for all that one event makes */
     const char *dir;      /* where the files are; the caller's, stays */
 };
 
