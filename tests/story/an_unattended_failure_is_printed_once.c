@@ -1,0 +1,81 @@
+/*
+ * A call whose results nobody takes (results_out NULL): its failure is printed on the submitter's
+ * stderr, once, with function and reason; its success prints nothing; neither leaves an object.
+ */
+#include "tests/support/child.h"
+#include "tests/support/cluster.h"
+#include "tests/support/story.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { ROOM = 16 << 10 };
+
+static const lode_call_options once = {.struct_size = sizeof once, .max_retries = LODE_ZERO};
+
+static void
+submitter(struct child *parent, void *arg)
+{
+    lode_id done;
+    lode_view view;
+    lode_scheduler_stats stats;
+    int fd = open(arg, O_CREAT | O_WRONLY | O_APPEND | O_CLOEXEC, 0600);
+    (void)parent;
+    expect(fd >= 0 && dup2(fd, STDERR_FILENO) == STDERR_FILENO);
+    lode *db = cluster_open();
+    must(lode_load(db, story_tasks("play")));
+    must(lode_call(db, "play.fail", LODE_ARGS(lode_str("a reason")), NULL, NULL));
+    must(lode_call(db, "play.increment", LODE_ARGS(lode_i64(1)), NULL, NULL));
+    must(lode_call(db, "play.crash", LODE_NO_ARGS, &once, NULL));
+    must(lode_call(db, "play.fail", LODE_ARGS(lode_str("seen by get")), NULL, &done));
+    fails(lode_get(db, done, LODE_FOREVER, &view), LODE_ETASK);
+    lode_drop(db, done);
+    do {
+        must(lode_get_scheduler_stats(db, &stats));
+    } while (stats.finished + stats.failed < 4);
+    await_stat(db, objects, 0);
+    lode_close(db);
+}
+
+static int
+count(const char *text, const char *part)
+{
+    int found = 0;
+    for (const char *at = strstr(text, part); at != NULL; at = strstr(at + 1, part)) {
+        found++;
+    }
+    return found;
+}
+
+static void
+story(int argc, char **argv)
+{
+    (void)argc, (void)argv;
+    static char text[ROOM];
+    char path[256];
+    struct child child;
+    snprintf(path, sizeof path, "%s/stderr", story_files());
+    pid_t supervisor = cluster_start(1, 32 << 20);
+    child_start(&child, submitter, path);
+    child_must_end(&child);
+    FILE *file = fopen(path, "re");
+    expect(file != NULL);
+    text[fread(text, 1, sizeof text - 1, file)] = '\0';
+    fclose(file);
+    expect_eq(count(text, "it said: a reason"), 1);
+    expect_eq(count(text, "(play.fail pid="), 1);
+    expect_eq(count(text, "(play.crash pid="), 1);
+    expect_eq(count(text, "SIGSEGV"), 1);
+    expect_eq(count(text, "seen by get"), 0);
+    expect_eq(count(text, "increment"), 0);
+    expect_eq(count(text, "\n"), 2);
+    cluster_stop(supervisor);
+}
+
+int
+main(int argc, char **argv)
+{
+    return story_run(argc, argv, 10, story);
+}

@@ -1,0 +1,44 @@
+/* Functions with as many results as there can be. */
+#include <lode/lode.h>
+
+#include <string.h>
+
+enum { RESULTS = 1000, BLOCK = 100 };
+
+static lode_err
+numbers(lode_task *task)
+{
+    for (int i = 0; i < RESULTS; i++) {
+        LODE_TRY(lode_task_return_i64(task, (size_t)i, i));
+    }
+    return LODE_OK;
+}
+
+/* More than a commit record can carry. */
+static lode_err
+blocks(lode_task *task)
+{
+    char block[BLOCK];
+    for (int i = 0; i < RESULTS; i++) {
+        memset(block, i % 256, sizeof block);
+        LODE_TRY(lode_task_return_bytes(task, (size_t)i, block, sizeof block));
+    }
+    return LODE_OK;
+}
+
+static lode_err
+all_but_the_last(lode_task *task)
+{
+    for (int i = 0; i < RESULTS - 1; i++) {
+        LODE_TRY(lode_task_return_i64(task, (size_t)i, i));
+    }
+    return LODE_OK;
+}
+
+static const lode_function functions[] = {
+    {"numbers", "() -> 1000 i64", numbers, RESULTS},
+    {"blocks", "() -> 1000 bytes[100]", blocks, RESULTS},
+    {"all_but_the_last", "() -> 1000 i64", all_but_the_last, RESULTS},
+    {0},
+};
+LODE_LIBRARY("wide", functions, NULL);
