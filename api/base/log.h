@@ -10,7 +10,10 @@
 /* The name in front of each line; a static string. */
 void lode_log_init(const char *program);
 
-/* For people who run the daemon; a line is written with one write(). Any thread. */
+/*
+ * For people who run the daemon; a line is written with one write(). Any thread. Of one id at most
+ * LODE_LOG_BURST lines a second are written (log_budget.h); the next one says how many were not.
+ */
 void lode_log(const char *id, const char *format, ...) LODE_PRINTF(2, 3);
 
 #endif
