@@ -58,14 +58,29 @@ pending(void *arg, lode_id id)
     }
 }
 
+/*
+ * The link outlives its pipe, and so does not know that the scheduler is gone for good: that, the
+ * session hears. So look for it between slices, lest a close takes all its time for nobody.
+ */
+static bool
+drain_while_up(struct lode_tasks *tasks)
+{
+    enum { SLICE_MS = 50 };
+    int64_t deadline = lode_deadline(CLOSE_TIMEOUT_MS);
+    lode_err err = LODE_ETIMEDOUT;
+    while (err == LODE_ETIMEDOUT && state_of(tasks) == LODE_TASKS_UP &&
+           lode_remaining_ms(deadline) > 0) {
+        err = lode_link_drain(tasks->link, SLICE_MS);
+    }
+    return err == LODE_OK;
+}
+
 /* What could not be handed over, or printed, in this time is not waited for. */
 static void
 hand_over(struct lode_tasks *tasks)
 {
     struct lode_request request = {0};
-    if (state_of(tasks) != LODE_TASKS_UP ||
-        lode_link_drain(tasks->link, CLOSE_TIMEOUT_MS) != LODE_OK || tasks->submitted == 0 ||
-        tasks->worker.record != NULL) {
+    if (!drain_while_up(tasks) || tasks->submitted == 0 || tasks->worker.record != NULL) {
         return;
     }
     if (lode_tasks_ask(tasks, LODE_TASK_STATS, LODE_TASK_STATS_ARE, NULL, LODE_STATS_AFTER_OUTPUT,
