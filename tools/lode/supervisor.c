@@ -77,6 +77,9 @@ static bool
 scheduler_is_cleared(struct supervisor *s, int64_t grace_ms)
 {
     service_stop(&s->scheduler, grace_ms);
+    if (!s->scheduler.ready) {
+        supervisor_hang_up(s); /* it may be waiting for the word that the store serves */
+    }
     if (s->scheduler.pid == 0 || s->options->is_private) {
         workers_kill_all(&s->workers);
     }
