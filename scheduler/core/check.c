@@ -10,8 +10,8 @@ check_queue(const struct core_worker *worker)
     TAILQ_FOREACH(task, &worker->queue, link)
     {
         LODE_ASSERT(task->worker == worker);
-        LODE_ASSERT(task->state == (worker->state == CORE_WORKER_DEAD ? CORE_TASK_SETTLING
-                                                                      : CORE_TASK_PLACED));
+        LODE_ASSERT(task->state ==
+                    (worker->state == CORE_WORKER_DEAD ? CORE_TASK_SETTLING : CORE_TASK_PLACED));
         LODE_ASSERT(task->cpus == worker->lease);
         LODE_ASSERT(task->attempts <= task->max_retries);
         LODE_ASSERT(task->waiting == 0 && task->deps == NULL);

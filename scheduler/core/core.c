@@ -168,8 +168,8 @@ worker_record(struct core *core, struct core_session *session, const struct core
     const struct lode_task_worker *message = bytes;
     bool short_one = event->u.record.type == LODE_TASK_DONE ? size != sizeof(struct lode_task_done)
                                                             : size < sizeof *message;
-    bool bare = event->u.record.type == LODE_TASK_RECALLED ||
-                event->u.record.type == LODE_TASK_DESCRIBED;
+    bool bare =
+        event->u.record.type == LODE_TASK_RECALLED || event->u.record.type == LODE_TASK_DESCRIBED;
     if (short_one && !bare) {
         core_cut(core, session, LODE_EPROTO, "record type %u of %u bytes", event->u.record.type,
                  size);

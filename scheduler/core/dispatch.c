@@ -17,8 +17,7 @@ cpus_fit(const struct core *core, uint32_t cpus)
 static bool
 conflicts(const struct core_worker *worker, const struct core_function *function)
 {
-    return !core_worker_knows(worker, function) &&
-           core_worker_conflicts(worker, function->library);
+    return !core_worker_knows(worker, function) && core_worker_conflicts(worker, function->library);
 }
 
 /* Depth by time is in the list `open` (workers.c); this is the slow start of one function. */
@@ -143,9 +142,8 @@ core_fail_ready(struct core *core, lode_err code, const char *why)
 static void
 send_recall(struct core *core, struct core_worker *worker, const uint64_t *task, uint32_t count)
 {
-    struct lode_task_recall *recall =
-        core_send(core, worker->session, LODE_TASK_RECALL,
-                  (uint32_t)(sizeof *recall + count * sizeof *task));
+    struct lode_task_recall *recall = core_send(core, worker->session, LODE_TASK_RECALL,
+                                                (uint32_t)(sizeof *recall + count * sizeof *task));
     if (recall == NULL) {
         return;
     }

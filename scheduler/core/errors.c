@@ -64,10 +64,10 @@ core_put_error(struct core *core, struct core_task *task, lode_id copy_from, lod
     const char *backtrace = death != NULL ? death->backtrace : "";
     size_t function_size = strlen(function), message_size = strlen(message);
     size_t backtrace_size = strlen(backtrace);
-    size_t error_size = sizeof(struct lode_error_object) + function_size + message_size +
-                        backtrace_size + 3;
-    struct core_put_error *put = core_emit(core, CORE_PUT_ERROR, 0, task->number, 0,
-                                           (uint32_t)(sizeof *put + error_size));
+    size_t error_size =
+        sizeof(struct lode_error_object) + function_size + message_size + backtrace_size + 3;
+    struct core_put_error *put =
+        core_emit(core, CORE_PUT_ERROR, 0, task->number, 0, (uint32_t)(sizeof *put + error_size));
     *put = (struct core_put_error){.copy_from = copy_from,
                                    .results = task->results,
                                    .result_count = task->result_count,

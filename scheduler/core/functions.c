@@ -126,8 +126,8 @@ core_worker_teach(struct core *core, struct core_worker *worker, struct core_fun
     if (message == NULL) {
         return;
     }
-    *message = (struct lode_task_function){.function = function->number,
-                                           .results = function->results};
+    *message =
+        (struct lode_task_function){.function = function->number, .results = function->results};
     char *at = (char *)(message + 1);
     memcpy(at, function->library->path, path);
     memcpy(at + path, function->symbol, symbol);
@@ -169,8 +169,7 @@ send_resolved(struct core *core, uint64_t session, uint32_t tag,
     memcpy(resolved + 1, text, text_size);
 }
 
-static void
-append(char *text, size_t room, const char *format, ...) LODE_PRINTF(3, 4);
+static void append(char *text, size_t room, const char *format, ...) LODE_PRINTF(3, 4);
 
 static void
 append(char *text, size_t room, const char *format, ...)
@@ -185,8 +184,8 @@ append(char *text, size_t room, const char *format, ...)
 static void
 say_no_library(const struct core *core, const char *name, size_t size, char *text, size_t room)
 {
-    snprintf(text, room, "no library \"%.*s\" is loaded: call lode_load() first; loaded:",
-             (int)size, name);
+    snprintf(text, room,
+             "no library \"%.*s\" is loaded: call lode_load() first; loaded:", (int)size, name);
     const char *before = " ";
     for (const struct core_library *l = core->libraries; l != NULL; l = l->next) {
         if (l->current) {
@@ -228,8 +227,8 @@ add_request(struct core_load *load, const struct core_session *session, uint32_t
             const char *function)
 {
     struct core_request *request = core_alloc(sizeof *request);
-    *request = (struct core_request){
-        .next = load->requests, .session = session->number, .tag = tag};
+    *request =
+        (struct core_request){.next = load->requests, .session = session->number, .tag = tag};
     if (function != NULL) {
         request->function = strdup(function);
         LODE_ASSERT(request->function != NULL);
@@ -336,8 +335,7 @@ core_resolve(struct core *core, struct core_session *session, const void *bytes,
 }
 
 void
-core_load_library(struct core *core, struct core_session *session, const void *bytes,
-                  uint32_t size)
+core_load_library(struct core *core, struct core_session *session, const void *bytes, uint32_t size)
 {
     char path[PATH_BYTES_MAX + 1];
     const struct lode_task_load *message = bytes;
@@ -555,8 +553,7 @@ core_described(struct core *core, struct core_session *session, const void *byte
     struct core_worker *worker = session->worker;
     struct core_load *load = worker->describing;
     if (size < sizeof *message || load == NULL || message->tag != (uint32_t)load->cookie) {
-        core_cut(core, session, LODE_EPROTO, "a DESCRIBED of %u bytes that nobody asked for",
-                 size);
+        core_cut(core, session, LODE_EPROTO, "a DESCRIBED of %u bytes that nobody asked for", size);
         return;
     }
     const char *text = (const char *)(message + 1);

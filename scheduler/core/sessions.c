@@ -148,8 +148,7 @@ static bool
 ask_part(struct core *core, struct core_session *session, struct results_at *at)
 {
     lode_id ids[CORE_STORE_IDS];
-    struct core_query *query =
-        core_alloc(sizeof *query + CORE_STORE_IDS * sizeof query->task[0]);
+    struct core_query *query = core_alloc(sizeof *query + CORE_STORE_IDS * sizeof query->task[0]);
     uint32_t count = 0;
     while (at->task != NULL && count < CORE_STORE_IDS) {
         ids[count] = lode_id_plus(at->task->results, at->index);

@@ -33,13 +33,13 @@ enum {
     CORE_FAILURES_KEPT = 16,
     CORE_LIBRARY_FUNCTIONS = 4096
 };
-#define CORE_BACKOFF_NS INT64_C(10000000)       /* after the first worker that did not start */
-#define CORE_BACKOFF_MAX_NS INT64_C(5000000000) /* doubles up to this */
-#define CORE_START_NS INT64_C(30000000000)      /* a worker that is not READY by then is killed */
-#define CORE_SPARE_NS INT64_C(2000000000)       /* an idle worker beyond `prestart` is kept */
-#define CORE_STUCK_NS INT64_C(1000000000)       /* every worker blocked and no more allowed */
-#define CORE_WIDE_NS INT64_C(50000000)          /* a wide task waits; then the others do */
-#define CORE_RUN_MAX_NS UINT64_C(3600000000000) /* a run time that is believed */
+#define CORE_BACKOFF_NS     INT64_C(10000000)    /* after the first worker that did not start */
+#define CORE_BACKOFF_MAX_NS INT64_C(5000000000)  /* doubles up to this */
+#define CORE_START_NS       INT64_C(30000000000) /* a worker that is not READY by then is killed */
+#define CORE_SPARE_NS       INT64_C(2000000000)  /* an idle worker beyond `prestart` is kept */
+#define CORE_STUCK_NS       INT64_C(1000000000)  /* every worker blocked and no more allowed */
+#define CORE_WIDE_NS        INT64_C(50000000)    /* a wide task waits; then the others do */
+#define CORE_RUN_MAX_NS     UINT64_C(3600000000000) /* a run time that is believed */
 
 TAILQ_HEAD(core_task_list, core_task);
 TAILQ_HEAD(core_session_list, core_session);
@@ -135,7 +135,7 @@ struct core_session {
     bool cut;   /* told to go: nothing of it counts any more */
     bool ended; /* kept while it has tasks */
     bool active;
-    uint32_t queries;     /* RESULTS that are out */
+    uint32_t queries; /* RESULTS that are out */
     uint32_t task_count;
     uint32_t quantum;
     uint64_t last_submission;
@@ -164,7 +164,7 @@ struct core_worker {
     uint8_t state;
     uint8_t place; /* which list `link` is in */
     bool blocked;
-    bool stale;  /* holds an old version of a library: gets nothing more, is replaced */
+    bool stale; /* holds an old version of a library: gets nothing more, is replaced */
     bool killed;
     bool was_up;
     int64_t pid;
@@ -176,25 +176,25 @@ struct core_worker {
     uint32_t count;
     uint32_t recalls; /* RECALLs that are out */
     uint64_t queued_ns;
-    uint32_t lease;   /* CPUs, the same for each task in the queue; valid with count > 0 */
-    int64_t since;    /* STARTING: started; idle: since when */
+    uint32_t lease; /* CPUs, the same for each task in the queue; valid with count > 0 */
+    int64_t since;  /* STARTING: started; idle: since when */
     uint64_t blocked_task;
     struct core_load *describing;
     uint64_t *known; /* bits: functions that it was told */
     uint32_t known_words;
     struct core_library **held; /* libraries that it has opened */
     uint32_t held_count;
-    uint64_t finished; /* tasks */
+    uint64_t finished;                   /* tasks */
     struct core_function *last_function; /* whose task ended last */
     uint64_t last_session;
     char last_name[LODE_TASK_NAME_MAX + 1];
     uint64_t page_started, page_finished; /* DEAD */
-    uint32_t asked;                        /* DEAD: tasks that the store was asked about */
+    uint32_t asked;                       /* DEAD: tasks that the store was asked about */
     struct core_death {
         int64_t pid;
         int32_t signal, exit_status;
         char backtrace[LODE_WORKER_BACKTRACE_MAX];
-    } *death;
+    } * death;
     UT_hash_handle hh;
 };
 
@@ -204,7 +204,7 @@ struct core_function {
     uint32_t number;
     uint32_t results;
     struct core_library *library;
-    char *name;   /* "library.function" */
+    char *name;         /* "library.function" */
     const char *symbol; /* points into name */
     uint64_t average_ns;
     uint32_t ramp; /* slow start: tasks of it that a worker may have */
@@ -271,7 +271,7 @@ struct core {
     size_t out_used, out_read, out_room;
 
     struct core_pool task_pool;
-    struct core_task **slot; /* by the low bits of the number */
+    struct core_task **slot;                  /* by the low bits of the number */
     uint32_t slot_room, slot_used, slot_free; /* slot_free: 1 + first free one; 0: none */
     uint64_t serial;
     struct core_results results;
@@ -295,8 +295,8 @@ struct core {
     bool pool_changed;     /* a worker came, went, blocked …: count them again */
     int64_t pool_deadline; /* when time alone changes something in the pool; 0: never */
 
-    int64_t timer;      /* armed for; 0: not */
-    int64_t recall_at;  /* look again for queued tasks to recall; 0: no */
+    int64_t timer;     /* armed for; 0: not */
+    int64_t recall_at; /* look again for queued tasks to recall; 0: no */
     int64_t stuck_since;
     int64_t wide_since;
     struct core_session *wide;
@@ -347,8 +347,8 @@ void core_results_fini(struct core_results *results);
 struct core_result *core_result_find(struct core_results *results, lode_id id);
 void core_result_add(struct core_results *results, struct core_task *task, lode_id id);
 void core_results_remove(struct core_results *results, struct core_task *task);
-void core_dep_add(struct core_results *results, struct core_task *task,
-                  struct core_result *result, uint32_t arg_offset);
+void core_dep_add(struct core_results *results, struct core_task *task, struct core_result *result,
+                  uint32_t arg_offset);
 void core_deps_remove(struct core_results *results, struct core_task *task);
 
 /* ---- submit.c ------------------------------------------------------------------------------- */

@@ -209,8 +209,8 @@ core_send_stats(struct core *core, struct core_session *session, const void *byt
     add_failures(&d, core);
     memcpy(d.text + d.used, "}", 2);
     uint32_t text_size = (uint32_t)d.used + 1;
-    struct lode_task_stats *answer = core_send(core, session, LODE_TASK_STATS_ARE,
-                                               (uint32_t)sizeof *answer + text_size);
+    struct lode_task_stats *answer =
+        core_send(core, session, LODE_TASK_STATS_ARE, (uint32_t)sizeof *answer + text_size);
     if (answer == NULL) {
         return;
     }

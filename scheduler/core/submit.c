@@ -298,10 +298,9 @@ is_possible(struct core *core, struct core_task *task)
         return false;
     }
     if (task->cpus > core->options.cpus) {
-        core_task_fail(core, task, LODE_EINVAL, NULL,
-                       "num_cpus %.4g can never be met: the cluster has %.4g",
-                       (double)task->cpus / LODE_CPU_UNIT,
-                       (double)core->options.cpus / LODE_CPU_UNIT);
+        core_task_fail(
+            core, task, LODE_EINVAL, NULL, "num_cpus %.4g can never be met: the cluster has %.4g",
+            (double)task->cpus / LODE_CPU_UNIT, (double)core->options.cpus / LODE_CPU_UNIT);
         return false;
     }
     return true;
@@ -333,8 +332,7 @@ core_submit(struct core *core, struct core_session *session, const void *bytes, 
     }
     session->last_submission++;
     core->stats.submitted++;
-    struct core_task *task =
-        make_task(core, session, submit, size - (uint32_t)sizeof *submit);
+    struct core_task *task = make_task(core, session, submit, size - (uint32_t)sizeof *submit);
     if (!promise_results(core, task)) {
         core_cut(core, session, LODE_EPROTO, "submission %llu names results of another one",
                  (unsigned long long)submit->submission);

@@ -137,8 +137,8 @@ send_run(struct core *core, struct core_worker *worker, struct core_task *task)
 {
     uint32_t skip = core_align8(task->name_size);
     uint32_t args_size = task->bytes_size - skip;
-    struct lode_task_run *run = core_send(core, worker->session, LODE_TASK_RUN,
-                                          (uint32_t)sizeof *run + args_size);
+    struct lode_task_run *run =
+        core_send(core, worker->session, LODE_TASK_RUN, (uint32_t)sizeof *run + args_size);
     if (run == NULL) {
         return; /* its end is on the way, and brings the task back */
     }

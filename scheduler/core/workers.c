@@ -208,8 +208,7 @@ core_worker_quit(struct core *core, struct core_worker *worker)
 {
     LODE_ASSERT(worker->state == CORE_WORKER_UP && worker->count == 0);
     give_up(core, worker);
-    struct lode_task_worker *quit =
-        core_send(core, worker->session, LODE_TASK_QUIT, sizeof *quit);
+    struct lode_task_worker *quit = core_send(core, worker->session, LODE_TASK_QUIT, sizeof *quit);
     if (quit != NULL) {
         *quit = (struct lode_task_worker){.store_session = worker->store_session};
     }

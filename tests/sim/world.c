@@ -11,14 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum {
-    SESSIONS_MAX = 4096,
-    PROGRAMS = 3,
-    ARGS_MAX = 4,
-    RESULTS_MAX = 3,
-    FUNCTIONS = 3,
-    NONE = -1
-};
+enum { SESSIONS_MAX = 4096, PROGRAMS = 3, ARGS_MAX = 4, RESULTS_MAX = 3, FUNCTIONS = 3, NONE = -1 };
 
 enum object_state { OBJECT_TO_COME, OBJECT_SEALED, OBJECT_ERROR, OBJECT_GONE };
 
@@ -38,7 +31,7 @@ struct sim_object {
     enum object_state state;
     bool asked; /* the scheduler has named it in RESULTS */
     int user;   /* a session other than its maker's whose task wants it; NONE */
-    int task; /* NONE: made by nobody that the scheduler knows */
+    int task;   /* NONE: made by nobody that the scheduler knows */
 };
 
 struct sim_session {
@@ -46,7 +39,7 @@ struct sim_session {
     bool open, ended, is_worker;
     int worker;
     uint64_t submissions, submission_room;
-    int *task_of; /* by submission */
+    int *task_of;              /* by submission */
     struct sim_object *object; /* by counter */
     uint64_t objects, room;
     int64_t link_time; /* of the last record on its way to the core */
@@ -106,7 +99,7 @@ struct sim_world {
     struct sim_watch *watch;
     size_t watch_count, watch_room;
     uint64_t pending_timer; /* order of the only timer event that counts */
-    int *slot_task; /* by the slot in a task's number */
+    int *slot_task;         /* by the slot in a task's number */
     uint64_t slot_room;
     int start_failing; /* so many starts fail from now on */
 };
@@ -871,10 +864,8 @@ spawn(struct sim_world *w, uint64_t number)
         w->worker = realloc(w->worker, (size_t)w->worker_room * sizeof *w->worker);
     }
     int index = w->worker_count++;
-    w->worker[index] = (struct sim_worker){.number = (uint32_t)number,
-                                           .alive = true,
-                                           .session = NONE,
-                                           .running = NONE};
+    w->worker[index] = (struct sim_worker){
+        .number = (uint32_t)number, .alive = true, .session = NONE, .running = NONE};
     bool fails = one_in(w, 60);
     int64_t time = w->now + delay(w);
     struct sim_event *event = to_core(w, CORE_SPAWNED, time);
@@ -1001,8 +992,7 @@ do_settle(struct sim_world *w, const struct core_action *a)
     event->bytes = malloc(count + 1);
     int session = session_of_store(w, a->target);
     for (uint32_t i = 0; i < count; i++) {
-        event->bytes[i] =
-            results ? promise(w, ids[i]) : (uint8_t)found(object_of(w, ids[i]));
+        event->bytes[i] = results ? promise(w, ids[i]) : (uint8_t)found(object_of(w, ids[i]));
     }
     event->core.u.settled.cookie = a->cookie;
     event->core.u.settled.status = event->bytes;
@@ -1098,8 +1088,8 @@ cancel_something(struct sim_world *w, int session)
         return;
     }
     uint64_t counter = s->objects - 1 - below(w, s->objects < 20 ? s->objects : 20);
-    struct lode_task_cancel cancel = {
-        .result = lode_id_make(LODE_ID_RESULT, s->store_session, counter)};
+    struct lode_task_cancel cancel = {.result =
+                                          lode_id_make(LODE_ID_RESULT, s->store_session, counter)};
     record_to_core(w, session, LODE_TASK_CANCEL, &cancel, sizeof cancel);
     w->counts->cancelled++;
 }

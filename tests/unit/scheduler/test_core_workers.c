@@ -1,0 +1,404 @@
+/* Workers in the scheduler's core: CPUs, depth, recall, blocking, death and settlement, starting. */
+#include "driver.h"
+
+static void
+two_cpus(void)
+{
+    start(2);
+}
+
+static void
+one_cpu(void)
+{
+    start(1);
+}
+
+TestSuite(core_workers, .init = two_cpus, .fini = stop);
+TestSuite(core_one_cpu, .init = one_cpu, .fini = stop);
+
+static void
+recalled(uint32_t worker, const uint64_t *task, uint32_t tasks)
+{
+    uint8_t bytes[sizeof(struct lode_task_recall) + 64 * 8];
+    struct lode_task_recall head = {.count = tasks};
+    memcpy(bytes, &head, sizeof head);
+    memcpy(bytes + sizeof head, task, tasks * 8);
+    record(FIRST_WORKER + worker, LODE_TASK_RECALLED, bytes, sizeof head + tasks * 8);
+}
+
+static void
+blocked(uint32_t worker, uint64_t task, bool is)
+{
+    struct lode_task_worker message = {.task = task};
+    record(FIRST_WORKER + worker, is ? LODE_TASK_BLOCKED : LODE_TASK_UNBLOCKED, &message,
+           sizeof message);
+}
+
+/* Runs `tasks` of lib.f, each of run_ns, so that its run time is known. */
+static void
+learn(uint64_t run_ns, int tasks)
+{
+    for (int i = 0; i < tasks; i++) {
+        submit(PROGRAM, (struct call){0});
+        uint32_t worker;
+        uint64_t task = ran(0, &worker);
+        done(worker, task, LODE_DONE_OK, run_ns);
+    }
+}
+
+Test(core_workers, unmeasured_tasks_are_given_one_at_a_time)
+{
+    uint32_t first, second;
+    submit(PROGRAM, (struct call){0});
+    ran(0, &first);
+    submit(PROGRAM, (struct call){0});
+    ran(0, &second);
+    cr_assert_neq(first, second);
+    submit(PROGRAM, (struct call){0});
+    cr_assert_eq(ran(0, NULL), 0);
+    cr_assert_eq(stats().cpus_used, 2 * ONE_CPU);
+}
+
+Test(core_workers, short_tasks_are_queued_by_time_and_long_ones_are_not)
+{
+    learn(3000, 1100);
+    int queued = 0;
+    for (int i = 0; i < 2000; i++) {
+        submit(PROGRAM, (struct call){0});
+        queued += ran(0, NULL) != 0;
+    }
+    cr_assert_geq(queued, 2 * 95, "about 300 us of 3 us each, at two workers: %d", queued);
+    cr_assert_leq(queued, 2 * 105);
+}
+
+Test(core_workers, the_depth_has_an_end_and_a_slow_start)
+{
+    learn(100, 10);
+    int queued = 0;
+    for (int i = 0; i < 3000; i++) {
+        submit(PROGRAM, (struct call){0});
+        queued += ran(0, NULL) != 0;
+    }
+    cr_assert_eq(queued, 2 * 11, "ten were measured: %d", queued);
+}
+
+Test(core_workers, an_idle_worker_gets_what_is_queued_at_another_after_the_answer)
+{
+    learn(2000000, 3);
+    uint32_t worker[4];
+    uint64_t task[4];
+    for (int i = 0; i < 4; i++) {
+        submit(PROGRAM, (struct call){0});
+        task[i] = ran(0, &worker[i]);
+        cr_assert_neq(task[i], 0, "one runs, one is queued behind it: %d", i);
+    }
+    for (int i = 0; i < 4; i++) {
+        if (worker[i] != worker[0]) {
+            done(worker[i], task[i], LODE_DONE_OK, 2000000);
+        }
+    }
+    uint64_t session;
+    const struct lode_task_recall *recall = sent(LODE_TASK_RECALL, &session);
+    cr_assert_eq(session, FIRST_WORKER + worker[0]);
+    cr_assert_eq(recall->count, 1);
+    uint64_t back = *(const uint64_t *)(recall + 1);
+    cr_assert_eq(ran(0, NULL), 0, "not sent elsewhere before the answer");
+    recalled(worker[0], &back, 1);
+    uint32_t now;
+    cr_assert_eq(ran(0, &now), back);
+    cr_assert_neq(now, worker[0]);
+    const struct lode_task_run *run = sent(LODE_TASK_RUN, NULL);
+    cr_assert_eq(run->attempt, 1);
+}
+
+Test(core_workers, a_short_queue_behind_a_long_task_is_recalled_a_little_later)
+{
+    learn(20000, 3);
+    uint32_t worker[4];
+    uint64_t task[4];
+    for (int i = 0; i < 4; i++) {
+        submit(PROGRAM, (struct call){0});
+        task[i] = ran(0, &worker[i]);
+    }
+    for (int i = 0; i < 4; i++) {
+        if (worker[i] != worker[0]) {
+            done(worker[i], task[i], LODE_DONE_OK, 20000);
+        }
+    }
+    cr_assert_null(find(CORE_SEND, LODE_TASK_RECALL, 0));
+    timer(1100000);
+    cr_assert_not_null(find(CORE_SEND, LODE_TASK_RECALL, 0));
+}
+
+Test(core_workers, a_recalled_task_whose_worker_dies_instead_of_answering_goes_back_uncharged)
+{
+    learn(2000000, 3);
+    uint32_t worker[4];
+    uint64_t task[4];
+    for (int i = 0; i < 4; i++) {
+        submit(PROGRAM, (struct call){.retries = 0});
+        task[i] = ran(0, &worker[i]);
+    }
+    for (int i = 0; i < 4; i++) {
+        if (worker[i] != worker[0]) {
+            done(worker[i], task[i], LODE_DONE_OK, 2000000);
+        }
+    }
+    die(worker[0], task[0], SIGKILL);
+    settle(CORE_SETTLE, LODE_FOUND_PENDING);
+    cr_assert_eq(error_put(NULL)->code, LODE_ECRASHED, "the one that ran had no retries");
+    cr_assert_neq(ran(0, NULL), 0, "the other one runs");
+    cr_assert_eq(((const struct lode_task_run *)sent(LODE_TASK_RUN, NULL))->attempt, 1);
+}
+
+Test(core_workers, a_crash_is_retried_and_then_told_with_all_that_is_known)
+{
+    submit(PROGRAM, (struct call){.retries = 1});
+    uint32_t worker;
+    uint64_t task = ran(0, &worker);
+    die(worker, task, SIGSEGV);
+    cr_assert_not_null(find(CORE_SPAWN, 0, 0), "replaced");
+    cr_assert_eq(ran(0, NULL), 0, "not before the store was asked");
+    settle(CORE_SETTLE, LODE_FOUND_PENDING);
+    cr_assert_eq(ran(0, &worker), task);
+    cr_assert_eq(((const struct lode_task_run *)sent(LODE_TASK_RUN, NULL))->attempt, 2);
+    cr_assert_eq(stats().retried, 1);
+    die(worker, task, SIGSEGV);
+    settle(CORE_SETTLE, LODE_FOUND_PENDING);
+    const char *text;
+    const struct lode_error_object *error = error_put(&text);
+    cr_assert_eq(error->code, LODE_ECRASHED);
+    cr_assert_eq(error->signal, SIGSEGV);
+    cr_assert_eq(error->pid, 5000 + worker);
+    cr_assert_eq(error->attempt, 2);
+    cr_assert_eq(error->may_have_run, 1);
+    cr_assert_str_eq((const char *)(error + 1), "lib.f");
+    cr_assert_not_null(strstr(text, "SIGSEGV"), "%s", text);
+    cr_assert_eq(stats().cpus_used, 0);
+}
+
+Test(core_workers, a_result_that_the_store_has_is_no_crash)
+{
+    submit(PROGRAM, (struct call){0});
+    uint32_t worker;
+    uint64_t task = ran(0, &worker);
+    die(worker, task, SIGKILL);
+    settle(CORE_SETTLE, LODE_FOUND_SEALED);
+    cr_assert_null(error_put(NULL));
+    cr_assert_eq(stats().finished, 1);
+    cr_assert_eq(stats().failed, 0);
+}
+
+Test(core_workers, words_of_a_reaped_worker_count_no_more)
+{
+    submit(PROGRAM, (struct call){.retries = 3});
+    uint32_t worker;
+    uint64_t task = ran(0, &worker);
+    die(worker, task, SIGKILL);
+    struct core_event settled = {.type = CORE_SETTLED};
+    settled.u.settled.cookie = find(CORE_SETTLE, 0, 0)->a.cookie;
+    done(worker, task, LODE_DONE_OK, 1000);
+    cr_assert_eq(stats().finished, 0);
+    cr_assert_null(find(CORE_CUT, 0, 0));
+    step(settled); /* the store knows nothing */
+    cr_assert_eq(ran(0, NULL), task);
+}
+
+Test(core_workers, a_worker_whose_socket_ends_is_killed_and_settled_when_it_is_reaped)
+{
+    submit(PROGRAM, (struct call){0});
+    uint32_t worker;
+    ran(0, &worker);
+    session_end(FIRST_WORKER + worker);
+    const struct seen *killed = find(CORE_KILL, 0, 0);
+    cr_assert_not_null(killed);
+    cr_assert_eq(killed->a.target, worker);
+    cr_assert_eq(killed->a.value, SIGKILL);
+    cr_assert_null(find(CORE_SETTLE, 0, 0), "it may still write");
+}
+
+Test(core_workers, tasks_that_no_worker_lives_to_begin_end_in_an_error)
+{
+    submit(PROGRAM, (struct call){0});
+    uint32_t worker, next = 2;
+    ran(0, &worker);
+    for (int i = 0; i < 20 && error_put(NULL) == NULL; i++) {
+        die(worker, 0, SIGSEGV);
+        const struct seen *settling = find(CORE_SETTLE, 0, 0);
+        cr_assert_not_null(settling);
+        settle(CORE_SETTLE, LODE_FOUND_PENDING);
+        if (ran(0, &worker) == 0 && error_put(NULL) == NULL) {
+            worker_up(++next);
+            cr_assert_neq(ran(0, &worker), 0);
+        }
+    }
+    cr_assert_not_null(error_put(NULL));
+    cr_assert_eq(error_put(NULL)->code, LODE_ECRASHED);
+    cr_assert_eq(error_put(NULL)->may_have_run, 0);
+}
+
+Test(core_one_cpu, a_parent_that_waits_for_its_child_on_one_cpu_gets_it)
+{
+    submit(PROGRAM, (struct call){0});
+    uint32_t worker, child_worker;
+    uint64_t parent = ran(0, &worker);
+    submit(FIRST_WORKER + worker, (struct call){.parent = parent});
+    cr_assert_eq(ran(0, NULL), 0, "the CPU is taken");
+    blocked(worker, parent, true);
+    cr_assert_eq(stats().cpus_used, 0);
+    const struct seen *spawn = find(CORE_SPAWN, 0, 0);
+    cr_assert_not_null(spawn, "one more worker for the CPU that is free");
+    worker_up((uint32_t)spawn->a.target);
+    uint64_t child = ran(0, &child_worker);
+    cr_assert_neq(child, 0);
+    cr_assert_neq(child_worker, worker);
+    done(child_worker, child, LODE_DONE_OK, 1000);
+    blocked(worker, parent, false);
+    cr_assert_eq(stats().cpus_used, ONE_CPU);
+    done(worker, parent, LODE_DONE_OK, 1000);
+    cr_assert_eq(stats().cpus_used, 0);
+    cr_assert_eq(stats().finished, 2);
+    timer(3000000000);
+    cr_assert_eq(count(CORE_SEND, LODE_TASK_QUIT), 1, "the spare worker goes");
+}
+
+Test(core_one_cpu, what_is_queued_behind_a_blocked_task_is_recalled_and_bounces_are_taken)
+{
+    learn(1000, 5);
+    submit(PROGRAM, (struct call){0});
+    uint32_t worker;
+    uint64_t first = ran(0, &worker);
+    submit(PROGRAM, (struct call){0});
+    uint64_t second = ran(0, NULL);
+    cr_assert_neq(second, 0);
+    blocked(worker, first, true);
+    const struct lode_task_recall *recall = sent(LODE_TASK_RECALL, NULL);
+    cr_assert_eq(recall->count, 0, "all that it has not begun");
+    uint32_t spare = (uint32_t)(find(CORE_SPAWN, 0, 0) ? find(CORE_SPAWN, 0, 0)->a.target : 0);
+    recalled(worker, &second, 1);
+    if (spare == 0) {
+        spare = (uint32_t)find(CORE_SPAWN, 0, 0)->a.target;
+    }
+    worker_up(spare);
+    cr_assert_eq(ran(0, &worker), second);
+    cr_assert_eq(worker, spare);
+}
+
+Test(core_one_cpu, an_unblocked_task_goes_on_at_once_and_nothing_new_starts_until_one_ends)
+{
+    submit(PROGRAM, (struct call){0});
+    uint32_t worker, other;
+    uint64_t first = ran(0, &worker);
+    blocked(worker, first, true);
+    uint32_t spare = (uint32_t)find(CORE_SPAWN, 0, 0)->a.target;
+    submit(PROGRAM, (struct call){0});
+    worker_up(spare);
+    uint64_t second = ran(0, &other);
+    blocked(worker, first, false);
+    cr_assert_eq(stats().cpus_used, 2 * ONE_CPU);
+    submit(PROGRAM, (struct call){0});
+    cr_assert_eq(ran(0, NULL), 0);
+    done(other, second, LODE_DONE_OK, 20000000);
+    cr_assert_neq(ran(0, &other), 0);
+    cr_assert_eq(other, worker, "the CPU is the first one's: it is queued behind it");
+    cr_assert_eq(stats().cpus_used, ONE_CPU);
+}
+
+Test(core_one_cpu, fractions_of_a_cpu_run_side_by_side_in_more_workers)
+{
+    submit(PROGRAM, (struct call){.cpus = ONE_CPU / 2});
+    cr_assert_neq(ran(0, NULL), 0);
+    submit(PROGRAM, (struct call){.cpus = ONE_CPU / 2});
+    const struct seen *spawn = find(CORE_SPAWN, 0, 0);
+    cr_assert_not_null(spawn);
+    worker_up((uint32_t)spawn->a.target);
+    cr_assert_neq(ran(0, NULL), 0);
+    cr_assert_eq(stats().cpus_used, ONE_CPU);
+}
+
+Test(core_workers, a_wide_task_is_not_starved_by_narrow_ones_of_another_session)
+{
+    uint32_t worker[200];
+    uint64_t task[200];
+    int begun = 0, ended = 0;
+    bool ran_wide = false;
+    for (int i = 0; i < 60 && !ran_wide; i++) {
+        clock_ns += 10000000;
+        submit(i == 10 ? PROGRAM : OTHER, (struct call){.cpus = i == 10 ? 2 * ONE_CPU : ONE_CPU});
+        for (int look = 0; look < 2; look++) {
+            for (int n = 0; (task[begun] = ran(n, &worker[begun])) != 0; n++, begun++) {
+                const struct seen *s = find(CORE_SEND, LODE_TASK_RUN, n);
+                ran_wide =
+                    ran_wide || ((const struct lode_task_run *)s->bytes)->cpus == 2 * ONE_CPU;
+            }
+            if (look == 0 && i > 2 && ended < begun) {
+                done(worker[ended], task[ended], LODE_DONE_OK, 20000000);
+                ended++;
+            } else {
+                break;
+            }
+        }
+    }
+    cr_assert(ran_wide);
+}
+
+Test(core_workers, a_worker_program_that_dies_at_its_start_backs_off_and_ends_in_errors)
+{
+    for (uint32_t i = 1; i <= 2; i++) {
+        die(i, 0, SIGKILL);
+    }
+    submit(PROGRAM, (struct call){0});
+    int starts = 0;
+    for (uint32_t worker = 3; worker < 40 && error_put(NULL) == NULL; worker++) {
+        die(worker, 0, 1 << 8);
+        starts++;
+        if (error_put(NULL) == NULL && find(CORE_SPAWN, 0, 0) == NULL && worker > 3) {
+            timer(6000000000);
+        }
+    }
+    cr_assert_not_null(error_put(NULL));
+    cr_assert_eq(error_put(NULL)->code, LODE_ECRASHED);
+    cr_assert_leq(starts, 12);
+    error_done();
+    timer(1000000);
+    cr_assert_leq(count(CORE_SPAWN, 0), 2, "no spinning");
+}
+
+Test(core_workers, every_worker_blocked_and_no_more_allowed_ends_in_a_typed_error)
+{
+    stop();
+    struct core_options options = {.cpus = ONE_CPU, .worker_max = 1};
+    core = core_create(&options, clock_ns);
+    memset(submissions, 0, sizeof submissions);
+    fetch();
+    open_session(PROGRAM, 0);
+    worker_up(1);
+    load("lib", "/state/lib/1.so");
+    submit(PROGRAM, (struct call){0});
+    uint32_t worker;
+    uint64_t parent = ran(0, &worker);
+    submit(FIRST_WORKER + worker, (struct call){.parent = parent});
+    blocked(worker, parent, true);
+    cr_assert_null(error_put(NULL));
+    timer(1100000000);
+    cr_assert_eq(error_put(NULL)->code, LODE_ELIMIT);
+}
+
+Test(core_workers, output_goes_to_the_submitter_with_the_name_of_the_task)
+{
+    submit(PROGRAM, (struct call){0});
+    uint32_t worker;
+    uint64_t task = ran(0, &worker);
+    done(worker, task, LODE_DONE_OK, 1000);
+    struct core_event event = {.type = CORE_OUTPUT};
+    event.u.output.worker = worker;
+    event.u.output.task = task;
+    event.u.output.line = "hello";
+    event.u.output.size = 5;
+    step(event);
+    uint64_t session;
+    const struct lode_task_output *output = sent(LODE_TASK_OUTPUT, &session);
+    cr_assert_eq(session, PROGRAM);
+    cr_assert_eq(output->pid, 5000 + worker);
+    cr_assert_eq(memcmp(output + 1, "lib.fhello", 10), 0, "also after the task has ended");
+}
