@@ -79,7 +79,9 @@ take_order(lode_task *task, const struct lode_task_order *order)
                        sizeof *task->output));
     LODE_TRY(make_room((void **)&task->commit, &task->commit_room, order->result_count,
                        sizeof *task->commit));
-    memset(task->output, 0, order->declared * sizeof *task->output);
+    if (order->declared > 0) {
+        memset(task->output, 0, order->declared * sizeof *task->output);
+    }
     return LODE_OK;
 }
 

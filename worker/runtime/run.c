@@ -1,7 +1,7 @@
 /*
  * The main thread of a worker: one task after the other, from message to result.
  *
- * For each, in this order: its arguments are pinned; the shared page says that it was started; the
+ * For each, in this order: the shared page says that it was started; its arguments are pinned; the
  * function runs; its results are published in the ring; what it still held is ended; the page says
  * that it was finished; the scheduler is told. A crash anywhere leaves a page that says whom to
  * charge, and a ring that says what was made.
@@ -93,6 +93,13 @@ mark_started(struct worker *worker, const struct queue_item *item)
     atomic_store_explicit(&worker->page->started, run->task, memory_order_seq_cst);
 }
 
+static void
+mark_finished(struct worker *worker)
+{
+    uint64_t task = atomic_load_explicit(&worker->page->started, memory_order_relaxed);
+    atomic_store_explicit(&worker->page->finished, task, memory_order_release);
+}
+
 /* The user's code: the library's constructors, if this is the first task of it, and the function. */
 static lode_err
 call_function(struct worker *worker, struct function *function)
@@ -133,15 +140,16 @@ run_task(struct worker *worker, const struct queue_item *item)
     struct lode_task_done done = {.task = run->task, .status = LODE_DONE_MISSING};
     lode_err err, ended = LODE_OK;
     int64_t start = lode_now_ns();
+    mark_started(worker, item);
     enum lode_task_begun begun = lode_task_begin(&worker->task, &order, &err);
     if (begun == LODE_TASK_BROKEN) {
         return err;
     }
     if (begun == LODE_TASK_MISSING) {
         lode_task_abandon(&worker->task);
+        mark_finished(worker);
         return tell_done(worker, &done, start);
     }
-    mark_started(worker, item);
     if (begun == LODE_TASK_GO) {
         err = run_started(worker, item, function);
         flush_output();
@@ -149,7 +157,7 @@ run_task(struct worker *worker, const struct queue_item *item)
     LODE_TRY(lode_task_finish(&worker->task, err, &ended));
     worker->unrung = true;
     held_end(&worker->held, worker->db);
-    atomic_store_explicit(&worker->page->finished, run->task, memory_order_release);
+    mark_finished(worker);
     int64_t now = lode_now_ns();
     done.run_ns = (uint64_t)(now - start);
     done.status = ended == LODE_OK ? LODE_DONE_OK : LODE_DONE_FAILED;

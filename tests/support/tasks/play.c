@@ -155,7 +155,7 @@ crash(lode_task *task)
 {
     (void)task;
     no_core();
-    volatile int *volatile nowhere = NULL;
+    volatile int *volatile nowhere = (volatile int *)64; /* no page lies there */
     *nowhere = 1;
     return LODE_OK;
 }
