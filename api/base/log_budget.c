@@ -8,11 +8,11 @@ find(struct lode_log_budget *budget, const char *id)
 {
     for (int i = 0; i < LODE_LOG_IDS; i++) {
         struct lode_log_kind *kind = &budget->kinds[i];
-        if (kind->id == NULL) {
-            kind->id = id;
+        if (kind->id[0] == '\0') {
+            strncpy(kind->id, id, sizeof kind->id - 1);
             return kind;
         }
-        if (strcmp(kind->id, id) == 0) {
+        if (strncmp(kind->id, id, sizeof kind->id - 1) == 0) {
             return kind;
         }
     }

@@ -10,11 +10,15 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { LODE_LOG_IDS = 64, LODE_LOG_BURST = 20 }; /* kinds of lines; lines a second of one kind */
+enum {
+    LODE_LOG_IDS = 64, /* kinds of lines */
+    LODE_LOG_ID_BYTES = 32,
+    LODE_LOG_BURST = 20 /* lines a second of one kind */
+};
 
 struct lode_log_budget {
     struct lode_log_kind {
-        const char *id; /* static strings, compared by their text */
+        char id[LODE_LOG_ID_BYTES]; /* a copy, cut; "": none. The caller's may not last */
         int64_t second;
         uint32_t said, skipped;
     } kinds[LODE_LOG_IDS];
