@@ -45,15 +45,37 @@ mark(struct many *m, size_t i)
     }
 }
 
+enum { SCAN_BATCH = 16 };
+
+/* Each look is two misses of the cache: those of a batch are on their way together. */
+static lode_err
+scan_batch(struct many *m, size_t first, size_t count)
+{
+    uint64_t hash[SCAN_BATCH];
+    for (size_t i = 0; i < count; i++) {
+        hash[i] = hash_of(m, m->ids[first + i]);
+        lode_index_prefetch_slot(&m->db->index, hash[i]);
+    }
+    for (size_t i = 0; i < count; i++) {
+        lode_index_prefetch_entry(&m->db->index, hash[i]);
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (is_there(m->db, m->ids[first + i], hash[i])) {
+            mark(m, first + i);
+        } else if (lode_id_is_zero(m->ids[first + i])) {
+            return lode_fail_with(LODE_EINVAL, "lode_wait: id %zu of %zu is zero", first + i,
+                                  m->count);
+        }
+    }
+    return LODE_OK;
+}
+
 static lode_err
 scan(struct many *m)
 {
-    for (size_t i = 0; i < m->count; i++) {
-        if (!m->ready[i] && is_there(m->db, m->ids[i], hash_of(m, m->ids[i]))) {
-            mark(m, i);
-        } else if (lode_id_is_zero(m->ids[i])) {
-            return lode_fail_with(LODE_EINVAL, "lode_wait: id %zu of %zu is zero", i, m->count);
-        }
+    for (size_t i = 0; i < m->count; i += SCAN_BATCH) {
+        size_t left = m->count - i;
+        LODE_TRY(scan_batch(m, i, left < SCAN_BATCH ? left : SCAN_BATCH));
     }
     return LODE_OK;
 }
