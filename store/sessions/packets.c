@@ -61,6 +61,9 @@ handle_doorbell(struct store *store, struct session *session)
 {
     uint64_t head = session->ring_head;
     store->counts.doorbells++;
+    if (session->left) {
+        return; /* sent while it closed: it has no ring and no credit any more */
+    }
     ring_drain(store, session);
     if (!session->cut) {
         credit_rang(store, session, session->ring_head == head);

@@ -404,10 +404,10 @@ end_attached(struct store *store, struct session *session)
 void
 session_leave(struct store *store, struct session *session)
 {
-    session->left = true;
     while (session->draft_first != 0) {
         draft_abort(store, session->draft_first - 1);
     }
+    session->left = true;
     end_claims(store, session);
 }
 

@@ -72,7 +72,7 @@ struct session {
 };
 
 enum {
-    STORE_WAITS_MAX = 1 << 18, /* waits and watched ids of one session */
+    STORE_WAITS_MAX = 1 << 20, /* waits and watched ids of one session */
     STORE_PENDING_MAX = 4096,  /* creates that wait for room or memory */
     STORE_CANDIDATES_AT_ONCE = 256,
     STORE_ENDED_MAX = 4096, /* ended sessions whose results the scheduler still has to name */
@@ -147,7 +147,8 @@ static inline struct session *
 store_session(const struct store *store, uint64_t number)
 {
     struct session *session = store->by_row[number % LODE_SESSION_ROWS];
-    return session != NULL && session->number == number && !session->ended ? session : NULL;
+    bool lives = session != NULL && session->number == number && !session->ended && !session->left;
+    return lives ? session : NULL;
 }
 
 /* Walks everything, for debug builds and tests. */

@@ -126,6 +126,37 @@ Test(freeing, keeps_the_drafts_of_a_process_that_still_runs_unseen)
     fake_die(&other);
 }
 
+Test(freeing, after_a_leave_only_pins_are_left)
+{
+    struct fake maker = fake_attach(0), leaver = fake_attach(LODE_HELLO_MAKER);
+    struct lode_msg_head leave = {.type = LODE_MSG_LEAVE, .tag = 1};
+    struct lode_msg_created draft;
+    uint8_t answer[64];
+    lode_id id = fake_put(&maker, "x", 1), own = fake_put(&leaver, "y", 1);
+    fake_ring(&maker);
+    uint32_t entry = entry_of(id);
+    fake_create(&leaver, fake_next(&leaver), 5000, 0, &draft);
+    fake_take(&leaver, id);
+    fake_pin(&leaver, 0, entry + 1);
+    fake_drop(&maker, id);
+    fake_send(&leaver, &leave, sizeof leave);
+    pump();
+    expect_eq(fake_receive(&leaver, answer, sizeof answer, NULL), LODE_MSG_OK);
+    fake_ring(&maker);
+    expect_eq(entry_state(&store->table, entry), LODE_ENTRY_WANTED);
+    expect_eq(state_of(own), LODE_ENTRY_FREE);
+    expect_eq(store->table.state_count[LODE_ENTRY_CREATED], 0);
+    fake_ring(&leaver); /* a bell that was on its way gives it no credit */
+    expect(store_check(store));
+    expect(store_session(store, leaver.number) == NULL);
+    fake_pin(&leaver, 0, 0);
+    released(&leaver, entry);
+    expect_eq(entry_state(&store->table, entry), LODE_ENTRY_FREE);
+    fake_die(&leaver);
+    fake_die(&maker);
+    expect_eq(store->session_count, 0);
+}
+
 Test(freeing, of_a_container_frees_what_only_it_holds)
 {
     struct fake maker = fake_attach(0);

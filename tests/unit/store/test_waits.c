@@ -44,7 +44,7 @@ Test(waits, a_put_that_lies_in_its_makers_ring_is_found)
     uint32_t seen = atomic_load(&wake_of(id)->counter);
     fake_wait(&waiter, id, 1);
     expect_ne(atomic_load(&wake_of(id)->counter), seen);
-    expect_eq(fake_lookup(&waiter, id, 0), LODE_FOUND_SEALED);
+    expect_eq(fake_lookup(&waiter, id, 1), LODE_FOUND_SEALED);
     fake_die(&maker);
     fake_die(&waiter);
 }
