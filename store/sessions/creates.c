@@ -2,6 +2,7 @@
 
 #include "api/base/clock.h"
 #include "api/base/fail.h"
+#include "store/sessions/create_request.h"
 #include "store/sessions/credit.h"
 #include "store/sessions/freeing.h"
 #include "store/sessions/own.h"
@@ -16,22 +17,6 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
-/* A request: its packet, and how far it has come. */
-struct create {
-    struct create *next;
-    struct session *session;
-    int64_t deadline;
-    uint64_t stored; /* bytes asked of the arena */
-    uint32_t entry;  /* COMMITTING: the draft */
-    uint64_t word;
-    bool is_put;
-    struct object_desc desc;
-    uint32_t hold_count;
-    uint32_t tag;
-    size_t rest_size;
-    const uint8_t *rest; /* holds, then a PUT's bytes */
-};
-
 struct creates {
     struct source timer;
     int timer_fd;
@@ -41,79 +26,6 @@ struct creates {
     struct create *committing;
     uint32_t count;
 };
-
-/* ---- checking ---- */
-
-static lode_err
-check_id(struct store *store, struct session *session, const struct create *create)
-{
-    static const lode_id zero;
-    lode_id id = create->desc.id;
-    bool may = false;
-    uint32_t entry;
-    if (lode_id_same(id, zero)) {
-        return create->is_put ? lode_fail_with(LODE_EINVAL, "a put needs an id") : LODE_OK;
-    }
-    switch (lode_id_kind(id)) {
-    case LODE_ID_PUT:
-        may = lode_id_session(id) == session->number;
-        break;
-    case LODE_ID_RESULT:
-        may = create->is_put && (session->flags & LODE_HELLO_SCHEDULER);
-        break;
-    case LODE_ID_USER:
-        may = true;
-        break;
-    case LODE_ID_NAME:
-        break;
-    }
-    if (!may) {
-        return lode_fail_with(LODE_EINVAL,
-                              "an object cannot be made under that id: it is of kind "
-                              "%d, session %llu",
-                              (int)lode_id_kind(id), (unsigned long long)lode_id_session(id));
-    }
-    if (table_find(&store->table, id, &entry) &&
-        entry_state(&store->table, entry) != LODE_ENTRY_EXPECTED) {
-        return lode_fail_with(LODE_EEXIST, "there is an object of that id");
-    }
-    return LODE_OK;
-}
-
-static void
-read_request(struct session *session, const struct lode_msg_create *msg, const uint8_t *rest,
-             size_t rest_size, struct create *create)
-{
-    *create = (struct create){.session = session,
-                              .is_put = msg->head.type == LODE_MSG_PUT,
-                              .hold_count = msg->hold_count,
-                              .tag = msg->head.tag,
-                              .rest = rest,
-                              .rest_size = rest_size};
-    create->desc = (struct object_desc){.id = msg->id,
-                                        .size = msg->size,
-                                        .dtype = msg->dtype,
-                                        .kind = msg->kind,
-                                        .object_class = msg->object_class,
-                                        .ndim = msg->ndim,
-                                        .flags = msg->flags};
-    memcpy(create->desc.shape, msg->shape, sizeof msg->shape);
-    memcpy(create->desc.strides, msg->strides, sizeof msg->strides);
-    create->stored = create->is_put ? object_stored(&create->desc)
-                                    : lode_made_stored(create->desc.size, create->desc.flags);
-}
-
-static lode_err
-check_request(const struct create *create)
-{
-    uint64_t holds = (uint64_t)create->hold_count * sizeof(lode_id);
-    if (create->hold_count > LODE_STORE_HOLDS_MAX || holds > create->rest_size ||
-        create->rest_size - holds != (create->is_put ? create->desc.size : 0)) {
-        return lode_fail_with(LODE_EPROTO, "%u holds and %llu bytes in %zu", create->hold_count,
-                              (unsigned long long)create->desc.size, create->rest_size);
-    }
-    return object_check(&create->desc);
-}
 
 /* ---- holds ---- */
 
@@ -308,7 +220,7 @@ try_create(struct store *store, const struct create *create)
 {
     struct arena_room room;
     uint32_t entry;
-    LODE_TRY(check_id(store, create->session, create));
+    LODE_TRY(create_check_id(store, create->session, create));
     LODE_TRY(get_room(store, create, &room));
     lode_err err = make_entry(store, create, room.extent, &entry);
     if (err != LODE_OK) {
@@ -374,9 +286,9 @@ handle_create(struct store *store, struct session *session, const void *packet, 
     const struct lode_msg_create *msg = packet;
     struct create create;
     uint32_t entry = 0; /* of a repeat whose object is freed already: none */
-    read_request(session, msg, rest, rest_size, &create);
+    create_read(session, msg, rest, rest_size, &create);
     create.deadline = lode_deadline(msg->timeout_ms);
-    lode_err err = check_request(&create);
+    lode_err err = create_check(&create);
     if (err == LODE_EPROTO) {
         return err;
     }
