@@ -56,7 +56,7 @@ static lode_err
 read_header(int fd, struct npy *npy_out)
 {
     struct npy npy;
-    LODE_TRY(npy_read_header(fd, NULL, 0, &npy));
+    LODE_TRY(npy_read_header(fd, "", 0, &npy));
     LODE_TRY(check_length(fd, &npy));
     *npy_out = npy;
     return LODE_OK;
