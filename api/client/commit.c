@@ -44,10 +44,8 @@ static void
 use_draft(struct part *part, lode_id id, uint64_t size)
 {
     part->has_draft = true;
-    part->made = (struct lode_made){.id = id,
-                                    .size = size,
-                                    .draft = part->open.entry + 1,
-                                    .generation = part->open.generation};
+    part->made = (struct lode_made){
+        .id = id, .size = size, .draft = part->open.entry + 1, .generation = part->open.generation};
 }
 
 /* A value too large for the record: copied into a draft of its own. */
@@ -180,5 +178,5 @@ lode_ring_commit(lode *db, uint64_t task, struct lode_result *results, uint32_t 
 void
 lode_ring_doorbell(lode *db)
 {
-    lode_ring_bell(&db->ring);
+    lode_store_ring_bell(&db->calls);
 }

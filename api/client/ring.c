@@ -30,15 +30,6 @@ lode_ring_fini(struct lode_ring *ring)
     lode_mutex_fini(&ring->mu);
 }
 
-void
-lode_ring_bell(struct lode_ring *ring)
-{
-    struct lode_msg_type bell = {LODE_MSG_DOORBELL};
-    if (lode_store_tell(ring->calls, &bell, sizeof bell) != LODE_OK) {
-        return; /* the store is dead: the next call that needs it says so */
-    }
-}
-
 /* ---- room --------------------------------------------------------------------------------- */
 
 static uint64_t
@@ -135,7 +126,7 @@ wait_for_store(struct lode_ring *ring, uint32_t seen, int64_t deadline)
 {
     /* session.h [4]: counted before the word is looked at for the last time, by the kernel. */
     atomic_fetch_add_explicit(ring->waits, 1, memory_order_seq_cst);
-    lode_ring_bell(ring);
+    lode_store_ring_bell(ring->calls);
     int64_t left = deadline == LODE_NEVER ? SLICE_NS : deadline - lode_now_ns();
     if (left > 0) {
         lode_futex_wait(&ring->row->credit_wake, seen, left < SLICE_NS ? left : SLICE_NS);
@@ -228,7 +219,7 @@ lode_ring_publish(struct lode_ring *ring, const struct lode_ring_need *need, con
     lode_mutex_unlock(&ring->mu);
     atomic_thread_fence(memory_order_seq_cst);
     if (urgent || service || is_waited_for(ring, ids, count, stride)) {
-        lode_ring_bell(ring);
+        lode_store_ring_bell(ring->calls);
     }
 }
 

@@ -23,6 +23,7 @@ struct lode_ring {
     uint64_t rung_pages;                 /* mu: the same for this limit of credit */
     uint64_t window_pages;               /* mu: credit that there was when the limit last grew */
     uint64_t looked_ns;                  /* mu: when the store was last seen alive */
+    _Atomic uint64_t rung_tail;          /* up to here, the store was rung for */
     const struct lode_index_view *index;
     struct lode_store_calls *calls;
 };
@@ -65,8 +66,6 @@ void lode_ring_publish(struct lode_ring *ring, const struct lode_ring_need *need
 /* TAKE or DROP. Blocks only while the ring is full. Errors: LODE_EDOWN. */
 LODE_MUST_CHECK lode_err lode_ring_reference(struct lode_ring *ring, enum lode_record_type type,
                                              lode_id id, bool urgent);
-
-void lode_ring_bell(struct lode_ring *ring);
 
 /* How a value lies behind its struct lode_made: sizes in bytes. */
 struct lode_made_layout {

@@ -99,6 +99,16 @@ lode_store_tell(struct lode_store_calls *calls, const void *packet, size_t size)
     return send_packet(calls, packet, size, NULL, 0);
 }
 
+void
+lode_store_ring_bell(struct lode_store_calls *calls)
+{
+    struct lode_msg_type bell = {LODE_MSG_DOORBELL};
+    if (send(calls->fd, &bell, sizeof bell, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 && errno != EAGAIN &&
+        errno != EINTR) {
+        atomic_store_explicit(&calls->down, true, memory_order_relaxed);
+    }
+}
+
 /* ---- waiters ------------------------------------------------------------------------------ */
 
 static void

@@ -61,6 +61,12 @@ LODE_MUST_CHECK lode_err lode_store_tell(struct lode_store_calls *calls, const v
                                          size_t size);
 
 /*
+ * Rings the doorbell. Never blocks: where the socket is full of packets that the store has not
+ * read yet, each of those will make it drain the ring as well.
+ */
+void lode_store_ring_bell(struct lode_store_calls *calls);
+
+/*
  * A watch: NOTIFY packets with its cookie are handed to `notify` while some thread waits on the
  * socket, under the calls' lock, until it is removed.
  */

@@ -184,6 +184,16 @@ Test(ring, without_credit_a_put_goes_another_way_and_publishes_nothing)
     cr_assert_eq(put(id_of(3), 1, 0), LODE_EAGAIN, "but an entry");
 }
 
+Test(ring, a_doorbell_never_blocks_where_the_store_does_not_read)
+{
+    for (int i = 0; i < 2000; i++) { /* far more than a socket holds */
+        cr_assert_eq(lode_ring_reference(&ring, LODE_RECORD_DROP, id_of(1), true), LODE_OK);
+    }
+    cr_assert_eq(file->ring_tail, 2000 * 32 % ring.size + 2000 * 32 / ring.size * ring.size);
+    int came = bells();
+    cr_assert(came > 0 && came < 2000, "%d", came);
+}
+
 /* Waits for a doorbell, then grants, as a store that had to find pages first. */
 static void *
 grant_when_rung(void *arg)
