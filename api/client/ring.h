@@ -23,7 +23,6 @@ struct lode_ring {
     uint64_t rung_pages;                 /* mu: the same for this limit of credit */
     uint64_t window_pages;               /* mu: credit that there was when the limit last grew */
     uint64_t looked_ns;                  /* mu: when the store was last seen alive */
-    _Atomic uint64_t rung_tail;          /* up to here, the store was rung for */
     const struct lode_index_view *index;
     struct lode_store_calls *calls;
 };
