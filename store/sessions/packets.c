@@ -65,6 +65,7 @@ handle_doorbell(struct store *store, struct session *session)
         return; /* sent while it closed: it has no ring and no credit any more */
     }
     ring_drain(store, session);
+    waits_wake(store); /* first of all: somebody's handoff is what it rings for, mostly */
     if (!session->cut) {
         credit_rang(store, session, session->ring_head == head);
     }
@@ -120,6 +121,17 @@ packets_handle(struct store *store, struct session *session, const void *bytes, 
                                     size - fixed);
 }
 
+/*
+ * After these a client sleeps: to look for another packet would be a system call for nothing, on the
+ * path of every handoff. If there is one all the same, epoll says so again.
+ */
+static bool
+is_last(const struct store *store, size_t size)
+{
+    uint8_t type = store->packet[0];
+    return type == LODE_MSG_WAIT || (type == LODE_MSG_DOORBELL && size == 1);
+}
+
 /* One packet. False: there is none, or the session is over. */
 static bool
 receive_one(struct store *store, struct session *session)
@@ -143,7 +155,7 @@ receive_one(struct store *store, struct session *session)
         session_cut(session, "%s", lode_last_error());
     }
     waits_wake(store);
-    return !session->cut && !session->ended;
+    return !session->cut && !session->ended && !is_last(store, (size_t)got);
 }
 
 static void
