@@ -16,24 +16,22 @@ tools:          store scheduler worker $api
 tests:          tools store scheduler worker $api
 "
 
-# The part that a path belongs to.
+# $part: the part that a path belongs to.
 part_of() {
     case $1 in
-    api/include/*) echo public ;;
-    api/examples/*) echo example ;;
-    api/*/*) echo "${1%%/*}/$(cut -d/ -f2 <<<"$1")" ;;
-    *) echo "${1%%/*}" ;;
+    api/include/*) part=public ;;
+    api/examples/*) part=example ;;
+    api/*/*) part=${1#api/} part=api/${part%%/*} ;;
+    *) part=${1%%/*} ;;
     esac
 }
 
-# What a part may include, beside itself.
-allowed_for() {
-    local names below
-    while IFS=: read -r names below; do
-        case " $names " in *" $1 "*) echo "$below" && return 0 ;; esac
-    done <<<"$table"
-    return 1
-}
+declare -A allowed # what a part may include, beside itself
+while IFS=: read -r names below; do
+    for name in $names; do
+        allowed[$name]=" $below "
+    done
+done <<<"$table"
 
 bad=0
 complain() {
@@ -42,26 +40,21 @@ complain() {
 }
 
 check() { # file line include
-    local from to below
-    from=$(part_of "$1")
+    local from
+    part_of "$1"
+    from=$part
     case $from in
     public) [ -e "api/include/lode/$3" ] || complain "$1" "$2" "a public header includes \"$3\"" ;;
     example) complain "$1" "$2" "an example includes \"$3\": it has the public headers only" ;;
     *)
+        part_of "$3"
         if ! [ -e "$3" ]; then
             complain "$1" "$2" "\"$3\" is no path from the root of the tree"
-            return
-        fi
-        to=$(part_of "$3")
-        [ "$from" = "$to" ] && return
-        below=$(allowed_for "$from") || {
+        elif [ -z "${allowed[$from]:-}" ]; then
             complain "$1" "$2" "$from has no line in the table of tools/ci/layers.sh"
-            return
-        }
-        case " $below " in
-        *" $to "*) ;;
-        *) complain "$1" "$2" "$from includes $to: arrows go downward only" ;;
-        esac
+        elif [ "$from" != "$part" ] && [[ ${allowed[$from]} != *" $part "* ]]; then
+            complain "$1" "$2" "$from includes $part: arrows go downward only"
+        fi
         ;;
     esac
 }
