@@ -1,0 +1,90 @@
+/*
+ * bench.h: what the cases of lode-bench share. Each case runs in a process of its own, which has
+ * pinned itself (and so all that it starts) to one CPU or to two before it does anything else, and
+ * measures the floor first: the floors fork, which a process that has used nng must not.
+ */
+#ifndef LODE_TESTS_BENCH_BENCH_H
+#define LODE_TESTS_BENCH_BENCH_H
+
+#include "tests/bench/demo/machine.h"
+#include "tests/bench/floor.h"
+
+#include <lode/lode.h>
+#include <stdio.h>
+
+/* One line of output. What is 0 or NULL was not measured and is left out, but for the value. */
+struct bench_line {
+    const char *name;    /* the case */
+    const char *variant; /* of the case: "burst", "paced" … */
+    const char *unit;
+    const char *floor_name;
+    double value, p99, floor, ratio;
+    double switches; /* an operation, if counted */
+    double first;    /* matmul_fanout: the first round */
+    double memory_mb;
+    int cpus;
+    bool counted;
+};
+
+struct bench {
+    int cpus;
+    bool quick;
+    const char *self; /* path of this program */
+    lode *db;         /* after bench_open() */
+    struct machine_processes processes;
+};
+
+/* Writes the line as JSON to stdout. */
+void bench_emit(const struct bench_line *line);
+
+/* Ends the process with the sentence of a call that failed. */
+void bench_must(lode_err err, const char *what);
+#define MUST(call) bench_must((call), #call)
+
+/*
+ * Opens a private cluster with as many workers as CPUs. capacity_bytes 0: the default. With `tasks`
+ * the task library is loaded, and every worker has run a task.
+ */
+void bench_open(struct bench *bench, uint64_t capacity_bytes, uint32_t flags, bool tasks);
+void bench_close(struct bench *bench);
+
+/* Loads the task library into a session. */
+void bench_load(lode *db);
+
+/* Voluntary context switches, so far, of all threads of all processes of the cluster. */
+uint64_t bench_switches(const struct bench *bench);
+
+/* The resident set without shared memory (RssAnon + RssFile) of one process, in bytes. */
+uint64_t bench_own_memory(pid_t pid);
+
+/* `count` samples, sorted by this; fraction 0.5 is the median. */
+void bench_sort(double *samples, int count);
+double bench_at(const double *sorted, int count, double fraction);
+
+double bench_now_us(void);
+
+/* How often: the usual number, or a tenth of it with --quick. */
+int bench_rounds(const struct bench *bench, int usual);
+
+/* The cases. */
+void case_get(struct bench *bench, size_t size_bytes, const char *name);
+void case_put_small(struct bench *bench);
+void case_put_large(struct bench *bench);
+void case_handoff(struct bench *bench);
+void case_task_sync(struct bench *bench);
+void case_task_async(struct bench *bench);
+void case_map_100(struct bench *bench);
+void case_tree_reduce_100(struct bench *bench);
+void case_chain_reduce_100(struct bench *bench);
+void case_wait_1k(struct bench *bench);
+void case_startup(struct bench *bench);
+void case_idle(struct bench *bench);
+void case_matmul_fanout(struct bench *bench);
+
+/* The other process of the handoff: `lode-bench --peer DIR ROUNDS`. */
+int handoff_peer(const char *dir, int rounds);
+
+/* The process that startup measures: `lode-bench --first-result`. */
+int startup_child(void);
+
+#endif

@@ -1,0 +1,358 @@
+/* The store's cases: get, put, handing over. */
+#include "tests/bench/bench.h"
+
+#include <errno.h>
+#include <spawn.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum {
+    KIB = 1024,
+    MB = 1000 * 1000,
+    LARGE = 100 * MB,
+    GETS_A_SAMPLE = 1000,
+    PUTS_A_BURST = 32,
+    PACE_US = 100
+};
+
+extern char **environ;
+
+static double *
+new_samples(int count)
+{
+    double *samples = calloc((size_t)count, sizeof *samples);
+    if (samples == NULL) {
+        bench_must(LODE_ENOMEM, "samples");
+    }
+    return samples;
+}
+
+/* ---- get ------------------------------------------------------------------------------------ */
+
+/* What no get can do without: a pin, a fence, a second look, and the same to let go. In us. */
+static double
+floor_pin_and_look(void)
+{
+    enum { ROUNDS = 2000000 };
+    static _Atomic uint32_t pin;
+    static _Atomic uint64_t word = 1;
+    uint64_t seen = 0;
+    double start = bench_now_us();
+    for (int i = 0; i < ROUNDS; i++) {
+        seen += atomic_load_explicit(&word, memory_order_acquire);
+        atomic_store_explicit(&pin, (uint32_t)i, memory_order_relaxed);
+        atomic_thread_fence(memory_order_seq_cst);
+        seen += atomic_load_explicit(&word, memory_order_acquire);
+        atomic_store_explicit(&pin, 0, memory_order_release);
+        atomic_thread_fence(memory_order_seq_cst);
+        seen += atomic_load_explicit(&word, memory_order_relaxed);
+    }
+    double us = (bench_now_us() - start) / ROUNDS;
+    if (seen != (uint64_t)ROUNDS * 3) {
+        bench_must(LODE_ECORRUPT, "floor");
+    }
+    return us;
+}
+
+static void
+get_once(lode *db, lode_id id, uint64_t *sum)
+{
+    lode_view view;
+    MUST(lode_get(db, id, LODE_FOREVER, &view));
+    *sum += *(const volatile uint8_t *)view.data;
+    lode_release(&view);
+}
+
+void
+case_get(struct bench *bench, size_t size_bytes, const char *name)
+{
+    int rounds = bench_rounds(bench, 2000);
+    double floor = floor_pin_and_look();
+    double *us = new_samples(rounds);
+    uint8_t *bytes = malloc(size_bytes);
+    lode_id id;
+    uint64_t sum = 0;
+    bench_open(bench, 4 * size_bytes + 64 * MB, 0, false);
+    memset(bytes, 1, size_bytes);
+    MUST(lode_put(bench->db, bytes, size_bytes, LODE_FOREVER, &id));
+    get_once(bench->db, id, &sum);
+    uint64_t switches = bench_switches(bench);
+    for (int i = 0; i < rounds; i++) {
+        double start = bench_now_us();
+        for (int j = 0; j < GETS_A_SAMPLE; j++) {
+            get_once(bench->db, id, &sum);
+        }
+        us[i] = (bench_now_us() - start) / GETS_A_SAMPLE;
+    }
+    switches = bench_switches(bench) - switches;
+    bench_must(sum == (uint64_t)rounds * GETS_A_SAMPLE + 1 ? LODE_OK : LODE_ECORRUPT, "get");
+    bench_sort(us, rounds);
+    double median = bench_at(us, rounds, 0.5);
+    struct bench_line line = {.name = name,
+                              .unit = "us",
+                              .value = median,
+                              .p99 = bench_at(us, rounds, 0.99),
+                              .cpus = bench->cpus,
+                              .floor_name = "pin, fence, look",
+                              .floor = floor,
+                              .ratio = median / floor,
+                              .switches = (double)switches / ((double)rounds * GETS_A_SAMPLE),
+                              .counted = true};
+    bench_emit(&line);
+    lode_drop(bench->db, id);
+    bench_close(bench);
+    free(bytes);
+    free(us);
+}
+
+/* ---- small puts ----------------------------------------------------------------------------- */
+
+static void
+drop_all(lode *db, lode_id *ids, int count)
+{
+    lode_store_stats stats;
+    for (int i = 0; i < count; i++) {
+        lode_drop(db, ids[i]);
+    }
+    MUST(lode_get_store_stats(db, &stats)); /* the ring is drained: what it spent has come back */
+}
+
+static void
+emit_put_small(struct bench *bench, const char *variant, double *us, int count, double switches,
+               double floor)
+{
+    bench_sort(us, count);
+    double median = bench_at(us, count, 0.5);
+    struct bench_line line = {.name = "put_small",
+                              .variant = variant,
+                              .unit = "us",
+                              .value = median,
+                              .p99 = bench_at(us, count, 0.99),
+                              .cpus = bench->cpus,
+                              .floor_name = "memcpy",
+                              .floor = floor,
+                              .ratio = median / floor,
+                              .switches = switches,
+                              .counted = true};
+    bench_emit(&line);
+}
+
+static void
+put_bursts(struct bench *bench, const void *bytes, double floor)
+{
+    int rounds = bench_rounds(bench, 2000);
+    double *us = new_samples(rounds);
+    lode_id ids[PUTS_A_BURST];
+    uint64_t switches = 0;
+    for (int i = 0; i < rounds; i++) {
+        uint64_t before = i < 100 ? bench_switches(bench) : 0;
+        double start = bench_now_us();
+        for (int j = 0; j < PUTS_A_BURST; j++) {
+            MUST(lode_put(bench->db, bytes, KIB, LODE_FOREVER, &ids[j]));
+        }
+        us[i] = (bench_now_us() - start) / PUTS_A_BURST;
+        switches += i < 100 ? bench_switches(bench) - before : 0;
+        drop_all(bench->db, ids, PUTS_A_BURST);
+    }
+    int counted = rounds < 100 ? rounds : 100;
+    emit_put_small(bench, "burst", us, rounds, (double)switches / (counted * PUTS_A_BURST), floor);
+    free(us);
+}
+
+static void
+put_paced(struct bench *bench, const void *bytes, double floor)
+{
+    int rounds = bench_rounds(bench, 20000);
+    double *us = new_samples(rounds);
+    lode_id id;
+    uint64_t switches = bench_switches(bench);
+    double next = bench_now_us();
+    for (int i = 0; i < rounds; i++) {
+        next += PACE_US;
+        while (bench_now_us() < next) {
+        }
+        double start = bench_now_us();
+        MUST(lode_put(bench->db, bytes, KIB, LODE_FOREVER, &id));
+        us[i] = bench_now_us() - start;
+        lode_drop(bench->db, id);
+    }
+    switches = bench_switches(bench) - switches;
+    emit_put_small(bench, "paced", us, rounds, (double)switches / rounds, floor);
+    free(us);
+}
+
+void
+case_put_small(struct bench *bench)
+{
+    uint8_t bytes[KIB] = {1};
+    double floor = KIB / (floor_memcpy_gb_s(KIB, 20001) * 1e3);
+    bench_open(bench, 0, 0, false);
+    lode_id ids[PUTS_A_BURST];
+    for (int i = 0; i < PUTS_A_BURST; i++) {
+        MUST(lode_put(bench->db, bytes, KIB, LODE_FOREVER, &ids[i]));
+    }
+    drop_all(bench->db, ids, PUTS_A_BURST);
+    put_bursts(bench, bytes, floor);
+    put_paced(bench, bytes, floor);
+    bench_close(bench);
+}
+
+/* ---- large puts ----------------------------------------------------------------------------- */
+
+static void
+put_large(struct bench *bench, const void *bytes, uint32_t flags, const char *variant)
+{
+    int rounds = bench_rounds(bench, 20) < 5 ? 5 : bench_rounds(bench, 20);
+    double *gb_s = new_samples(rounds);
+    lode_id id;
+    lode_store_stats stats;
+    double floor_before = floor_memcpy_gb_s(LARGE, 9);
+    bench_open(bench, UINT64_C(6) * LARGE, flags, false);
+    for (int i = -3; i < rounds; i++) {
+        double start = bench_now_us();
+        MUST(lode_put(bench->db, bytes, LARGE, LODE_FOREVER, &id));
+        double us = bench_now_us() - start;
+        if (i >= 0) {
+            gb_s[i] = LARGE / us / 1e3;
+        }
+        lode_drop(bench->db, id);
+        MUST(lode_get_store_stats(bench->db, &stats)); /* freed: the next put gets warm pages */
+    }
+    bench_close(bench);
+    double floor = (floor_before + floor_memcpy_gb_s(LARGE, 9)) / 2;
+    bench_sort(gb_s, rounds);
+    double median = bench_at(gb_s, rounds, 0.5);
+    struct bench_line line = {.name = "put_large",
+                              .variant = variant,
+                              .unit = "GB/s",
+                              .value = median,
+                              .p99 = bench_at(gb_s, rounds, 0.01),
+                              .cpus = bench->cpus,
+                              .floor_name = "memcpy",
+                              .floor = floor,
+                              .ratio = median / floor};
+    bench_emit(&line);
+    free(gb_s);
+}
+
+void
+case_put_large(struct bench *bench)
+{
+    uint8_t *bytes = malloc(LARGE);
+    memset(bytes, 1, LARGE);
+    put_large(bench, bytes, 0, "protected");
+    put_large(bench, bytes, LODE_OPEN_UNPROTECTED, "not protected");
+    free(bytes);
+}
+
+/* ---- handing over --------------------------------------------------------------------------- */
+
+/* Ids that both sides know beforehand: of the user's kind, counted. */
+static lode_id
+nth_id(uint8_t side, int n)
+{
+    lode_id id = {{0x80, side}};
+    memcpy(id.byte + 8, &n, sizeof n);
+    id.byte[15] = 1;
+    return id;
+}
+
+static void
+hand(lode *db, uint8_t side, int n)
+{
+    uint8_t bytes[KIB] = {1};
+    lode_create_options options = {.struct_size = sizeof options, .id = nth_id(side, n)};
+    lode_id id;
+    MUST(lode_put_with(db, bytes, sizeof bytes, &options, LODE_FOREVER, &id));
+}
+
+static void
+take(lode *db, uint8_t side, int n)
+{
+    lode_view view;
+    MUST(lode_get(db, nth_id(side, n), LODE_FOREVER, &view));
+    lode_release(&view);
+}
+
+int
+handoff_peer(const char *dir, int rounds)
+{
+    lode *db;
+    lode_open_options options = {.struct_size = sizeof options,
+                                 .flags = LODE_OPEN_ATTACH | LODE_OPEN_STORE_ONLY};
+    MUST(lode_open(dir, &options, &db));
+    for (int i = 0; i < rounds; i++) {
+        take(db, 'a', i);
+        hand(db, 'b', i);
+        if (i > 0) {
+            lode_drop(db, nth_id('b', i - 1)); /* taken: the other side has answered since */
+        }
+    }
+    lode_close(db);
+    return 0;
+}
+
+static pid_t
+start_peer(struct bench *bench, int rounds)
+{
+    char count[32];
+    pid_t pid;
+    snprintf(count, sizeof count, "%d", rounds);
+    char *argv[] = {(char *)(uintptr_t) "lode-bench", (char *)(uintptr_t) "--peer",
+                    (char *)(uintptr_t)lode_cluster_dir(bench->db), count, NULL};
+    int failed = posix_spawn(&pid, bench->self, NULL, NULL, argv, environ);
+    if (failed != 0) {
+        fprintf(stderr, "lode-bench: cannot start %s: %s\n", bench->self, strerror(failed));
+        exit(1);
+    }
+    return pid;
+}
+
+void
+case_handoff(struct bench *bench)
+{
+    int rounds = bench_rounds(bench, 10000), warm = rounds / 10;
+    struct floor_latency floor = floor_futex_chain(rounds);
+    double *us = new_samples(rounds);
+    bench_open(bench, 0, LODE_OPEN_STORE_ONLY, false);
+    pid_t peer = start_peer(bench, rounds + warm);
+    bench->processes.pid[bench->processes.count++] = peer;
+    uint64_t switches = 0;
+    for (int i = 0; i < rounds + warm; i++) {
+        if (i == warm) {
+            switches = bench_switches(bench);
+        }
+        double start = bench_now_us();
+        hand(bench->db, 'a', i);
+        take(bench->db, 'b', i);
+        if (i >= warm) {
+            us[i - warm] = bench_now_us() - start;
+        }
+        lode_drop(bench->db, nth_id('a', i));
+        if (i == rounds + warm - 2) {
+            switches = bench_switches(bench) - switches;
+        }
+    }
+    int status;
+    waitpid(peer, &status, 0);
+    bench->processes.count--;
+    bench_must(WIFEXITED(status) && WEXITSTATUS(status) == 0 ? LODE_OK : LODE_ESYS, "the peer");
+    bench_close(bench);
+    bench_sort(us, rounds);
+    double median = bench_at(us, rounds, 0.5);
+    struct bench_line line = {.name = "handoff",
+                              .unit = "us",
+                              .value = median,
+                              .p99 = bench_at(us, rounds, 0.99),
+                              .cpus = bench->cpus,
+                              .floor_name = "futex chain",
+                              .floor = floor.median_us,
+                              .ratio = median / floor.median_us,
+                              .switches = (double)switches / (rounds - 1),
+                              .counted = true};
+    bench_emit(&line);
+    free(us);
+}

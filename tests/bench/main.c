@@ -1,0 +1,317 @@
+/*
+ * lode-bench: what lode costs, beside what the machine cannot do without.
+ *
+ *   lode-bench [CASE…] [--json] [--quick]
+ *
+ * Each case runs in a process of its own, and latency cases twice: everything on one CPU, and over
+ * two. With --json, one line a case on stdout, as shared with the peers' benchmarks, and a table on
+ * stderr; else the table on stdout.
+ */
+#include "tests/bench/bench.h"
+
+#include <argp.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <limits.h>
+#include <signal.h>
+#include <spawn.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { CASES_MAX = 64, EXIT_USAGE = 2, CASE_SECONDS = 300 };
+
+extern char **environ;
+
+static void
+case_get_small(struct bench *bench)
+{
+    case_get(bench, 1 << 10, "get_small");
+}
+
+static void
+case_get_large(struct bench *bench)
+{
+    case_get(bench, 100 * 1000 * 1000, "get_large");
+}
+
+static const struct bench_case {
+    const char *name;
+    void (*run)(struct bench *bench);
+    bool twice; /* on one CPU, and over two */
+} CASES[] = {
+    {"matmul_fanout", case_matmul_fanout, false},
+    {"get_small", case_get_small, false},
+    {"get_large", case_get_large, false},
+    {"put_small", case_put_small, true},
+    {"put_large", case_put_large, false},
+    {"handoff", case_handoff, true},
+    {"task_sync", case_task_sync, true},
+    {"task_async", case_task_async, false},
+    {"map_100", case_map_100, true},
+    {"tree_reduce_100", case_tree_reduce_100, true},
+    {"chain_reduce_100", case_chain_reduce_100, true},
+    {"wait_1k", case_wait_1k, false},
+    {"startup", case_startup, false},
+    {"idle", case_idle, false},
+};
+enum { CASE_COUNT = sizeof CASES / sizeof CASES[0] };
+
+static struct {
+    bool json, quick;
+    int cpus; /* 0: both */
+    const char *only;
+    const char *peer;
+    bool first_result;
+    const char *chosen[CASES_MAX];
+    int chosen_count;
+} arguments;
+
+enum { KEY_ONLY = 256, KEY_PEER, KEY_FIRST_RESULT };
+
+static const struct argp_option OPTIONS[] = {
+    {"json", 'j', NULL, 0, "one JSON object a line on stdout", 0},
+    {"quick", 'q', NULL, 0, "a tenth of the rounds, smaller matrices", 0},
+    {"cpus", 'c', "N", 0, "only on one CPU (1), or only over two (2)", 0},
+    {"only", KEY_ONLY, "CASE", OPTION_HIDDEN, NULL, 0},
+    {"peer", KEY_PEER, "DIR", OPTION_HIDDEN, NULL, 0},
+    {"first-result", KEY_FIRST_RESULT, NULL, OPTION_HIDDEN, NULL, 0},
+    {0}};
+
+static const struct bench_case *
+find_case(const char *name)
+{
+    for (int i = 0; i < CASE_COUNT; i++) {
+        if (strcmp(CASES[i].name, name) == 0) {
+            return &CASES[i];
+        }
+    }
+    return NULL;
+}
+
+static void
+choose(struct argp_state *state, char *name)
+{
+    if (arguments.peer == NULL && find_case(name) == NULL) {
+        fprintf(stderr, "lode-bench: unknown case \"%s\"; there are:", name);
+        for (int i = 0; i < CASE_COUNT; i++) {
+            fprintf(stderr, " %s", CASES[i].name);
+        }
+        fprintf(stderr, "\n");
+        exit(EXIT_USAGE);
+    }
+    if (arguments.chosen_count == CASES_MAX) {
+        argp_error(state, "more than %d cases", CASES_MAX);
+    }
+    arguments.chosen[arguments.chosen_count++] = name;
+}
+
+static error_t
+parse(int key, char *arg, struct argp_state *state)
+{
+    switch (key) {
+    case 'j':
+        arguments.json = true;
+        return 0;
+    case 'q':
+        arguments.quick = true;
+        return 0;
+    case 'c':
+        arguments.cpus = atoi(arg);
+        if (arguments.cpus != 1 && arguments.cpus != 2) {
+            argp_error(state, "--cpus is 1 or 2, not \"%s\"", arg);
+        }
+        return 0;
+    case KEY_ONLY:
+        arguments.only = arg;
+        return 0;
+    case KEY_PEER:
+        arguments.peer = arg;
+        return 0;
+    case KEY_FIRST_RESULT:
+        arguments.first_result = true;
+        return 0;
+    case ARGP_KEY_ARG:
+        choose(state, arg);
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+/* ---- one case, in this process -------------------------------------------------------------- */
+
+static int
+run_only(const char *self)
+{
+    struct bench bench = {.cpus = arguments.cpus, .quick = arguments.quick, .self = self};
+    const struct bench_case *chosen = find_case(arguments.only);
+    if (chosen == NULL) {
+        return EXIT_USAGE;
+    }
+    floor_pin(bench.cpus);
+    alarm(CASE_SECONDS); /* a case that hangs has failed */
+    chosen->run(&bench);
+    return 0;
+}
+
+/* ---- all cases, each in a process of its own ------------------------------------------------ */
+
+static double
+get(const json_t *line, const char *key)
+{
+    const json_t *value = json_object_get(line, key);
+    return value != NULL ? json_number_value(value) : -1;
+}
+
+static void
+cell(FILE *out, double value, int width)
+{
+    if (value < 0) {
+        fprintf(out, " %*s", width, "-");
+    } else {
+        fprintf(out, " %*.4g", width, value);
+    }
+}
+
+static void
+print_row(FILE *out, const char *text)
+{
+    json_t *line = json_loads(text, 0, NULL);
+    if (line == NULL) {
+        return;
+    }
+    const char *variant = json_string_value(json_object_get(line, "variant"));
+    char name[80];
+    snprintf(name, sizeof name, "%s%s%s", json_string_value(json_object_get(line, "case")),
+             variant ? " " : "", variant ? variant : "");
+    fprintf(out, "%-26s %4d %8s", name, (int)get(line, "cpus"),
+            json_string_value(json_object_get(line, "unit")));
+    cell(out, get(line, "value"), 10);
+    cell(out, get(line, "p99"), 10);
+    cell(out, get(line, "first"), 8);
+    cell(out, get(line, "floor"), 10);
+    cell(out, get(line, "ratio"), 7);
+    cell(out, get(line, "switches"), 8);
+    cell(out, get(line, "memory_mb"), 8);
+    const char *floor = json_string_value(json_object_get(line, "floor_is"));
+    fprintf(out, "  %s\n", floor ? floor : "");
+    fflush(out);
+    json_decref(line);
+}
+
+static void
+print_head(FILE *out)
+{
+    fprintf(out, "%-26s %4s %8s %10s %10s %8s %10s %7s %8s %8s  %s\n", "case", "cpus", "unit",
+            "value", "p99", "first", "floor", "ratio", "switches", "MB", "floor is");
+}
+
+static FILE *
+start_case(const char *self, const char *name, int cpus, pid_t *pid_out)
+{
+    int pipe_fds[2];
+    char count[8];
+    snprintf(count, sizeof count, "%d", cpus);
+    char *argv[] = {(char *)(uintptr_t) "lode-bench",
+                    (char *)(uintptr_t) "--only",
+                    (char *)(uintptr_t)name,
+                    (char *)(uintptr_t) "--cpus",
+                    count,
+                    (char *)(uintptr_t)(arguments.quick ? "--quick" : NULL),
+                    NULL};
+    posix_spawn_file_actions_t actions;
+    if (pipe2(pipe_fds, O_CLOEXEC) != 0) {
+        return NULL;
+    }
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_adddup2(&actions, pipe_fds[1], STDOUT_FILENO);
+    int failed = posix_spawn(pid_out, self, &actions, NULL, argv, environ);
+    posix_spawn_file_actions_destroy(&actions);
+    close(pipe_fds[1]);
+    if (failed != 0) {
+        close(pipe_fds[0]);
+        errno = failed;
+        return NULL;
+    }
+    return fdopen(pipe_fds[0], "re");
+}
+
+static bool
+run_apart(const char *self, const char *name, int cpus)
+{
+    char line[4096];
+    pid_t pid;
+    int status;
+    FILE *out = start_case(self, name, cpus, &pid);
+    if (out == NULL) {
+        fprintf(stderr, "lode-bench: cannot run %s: %s\n", self, strerror(errno));
+        return false;
+    }
+    while (fgets(line, sizeof line, out) != NULL) {
+        if (arguments.json) {
+            fputs(line, stdout);
+            fflush(stdout);
+        }
+        print_row(arguments.json ? stderr : stdout, line);
+    }
+    fclose(out);
+    waitpid(pid, &status, 0);
+    if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
+        fprintf(stderr, "lode-bench: %s on %d CPU%s failed\n", name, cpus, cpus > 1 ? "s" : "");
+        return false;
+    }
+    return true;
+}
+
+static bool
+run_case(const char *self, const char *name)
+{
+    const struct bench_case *chosen = find_case(name);
+    int most = machine_cpus() < 2 ? 1 : 2;
+    bool good = true;
+    if (arguments.cpus != 0) {
+        return run_apart(self, name, arguments.cpus);
+    }
+    if (chosen->twice && most > 1) {
+        good = run_apart(self, name, 1);
+    }
+    return run_apart(self, name, most) && good;
+}
+
+int
+main(int argc, char **argv)
+{
+    static const struct argp ARGP = {
+        OPTIONS, parse, "[CASE...]", "What lode costs, beside what the machine cannot do without.",
+        NULL,    NULL,  NULL};
+    static char self[PATH_MAX];
+    argp_err_exit_status = EXIT_USAGE;
+    argp_parse(&ARGP, argc, argv, 0, NULL, NULL);
+    ssize_t size = readlink("/proc/self/exe", self, sizeof self - 1);
+    if (size <= 0) {
+        fprintf(stderr, "lode-bench: /proc/self/exe: %s\n", strerror(errno));
+        return 1;
+    }
+    if (arguments.peer != NULL) {
+        return handoff_peer(arguments.peer,
+                            arguments.chosen_count > 0 ? atoi(arguments.chosen[0]) : 0);
+    }
+    if (arguments.first_result) {
+        return startup_child();
+    }
+    if (arguments.only != NULL) {
+        return run_only(self);
+    }
+    bool good = true;
+    print_head(arguments.json ? stderr : stdout);
+    for (int i = 0; i < CASE_COUNT && arguments.chosen_count == 0; i++) {
+        good = run_case(self, CASES[i].name) && good;
+    }
+    for (int i = 0; i < arguments.chosen_count; i++) {
+        good = run_case(self, arguments.chosen[i]) && good;
+    }
+    return good ? 0 : 1;
+}
