@@ -8,11 +8,11 @@
 
 _Noreturn void lode_assert_failed(const char *what, const char *file, int line);
 
-#define LODE_ASSERT(condition)                                    \
-    do {                                                          \
-        if (__builtin_expect(!(condition), 0)) {                  \
-            lode_assert_failed(#condition, __FILE__, __LINE__);   \
-        }                                                         \
+#define LODE_ASSERT(condition)                                                                     \
+    do {                                                                                           \
+        if (__builtin_expect(!(condition), 0)) {                                                   \
+            lode_assert_failed(#condition, __FILE__, __LINE__);                                    \
+        }                                                                                          \
     } while (0)
 
 #ifdef NDEBUG

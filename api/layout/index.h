@@ -88,8 +88,7 @@ lode_word_generation(uint64_t word)
 static inline bool
 lode_word_readable(uint64_t word)
 {
-    return lode_word_state(word) == LODE_ENTRY_SEALED ||
-           lode_word_state(word) == LODE_ENTRY_WANTED;
+    return lode_word_state(word) == LODE_ENTRY_SEALED || lode_word_state(word) == LODE_ENTRY_WANTED;
 }
 
 enum { LODE_ENTRY_STRIDED = 1 }; /* flags: the extent begins with int64_t strides[8] */
@@ -144,11 +143,11 @@ struct lode_wake {
 
 /* One session, as its client and the store see it. */
 struct lode_session_row {
-    _Atomic uint64_t session;       /* 0: the row is free */
-    _Atomic uint64_t ring_head;     /* bytes of the ring that the store has applied */
-    _Atomic uint64_t credit_pages;  /* pages that its puts may have used, since the start */
+    _Atomic uint64_t session;        /* 0: the row is free */
+    _Atomic uint64_t ring_head;      /* bytes of the ring that the store has applied */
+    _Atomic uint64_t credit_pages;   /* pages that its puts may have used, since the start */
     _Atomic uint64_t credit_entries; /* entries that its records may have used, since the start */
-    _Atomic uint32_t credit_wake;   /* FUTEX_WAIT for ring room or credit; the store adds one */
+    _Atomic uint32_t credit_wake;    /* FUTEX_WAIT for ring room or credit; the store adds one */
     uint32_t flags;
     uint64_t pad[3];
 };
@@ -172,13 +171,13 @@ struct lode_index_header {
 };
 static_assert(sizeof(struct lode_index_header) <= LODE_PAGE, "index.h");
 
-#define LODE_WAKE_OFFSET ((uint64_t)LODE_PAGE)
-#define LODE_ROWS_OFFSET (LODE_WAKE_OFFSET + LODE_WAKE_BUCKETS * sizeof(struct lode_wake))
-#define LODE_ENTRIES_OFFSET \
-    (LODE_ROWS_OFFSET + LODE_SESSION_ROWS * sizeof(struct lode_session_row))
-#define LODE_TABLES_OFFSET \
+#define LODE_WAKE_OFFSET    ((uint64_t)LODE_PAGE)
+#define LODE_ROWS_OFFSET    (LODE_WAKE_OFFSET + LODE_WAKE_BUCKETS * sizeof(struct lode_wake))
+#define LODE_ENTRIES_OFFSET (LODE_ROWS_OFFSET + LODE_SESSION_ROWS * sizeof(struct lode_session_row))
+#define LODE_TABLES_OFFSET                                                                         \
     (LODE_ENTRIES_OFFSET + (uint64_t)LODE_ENTRY_MAX * sizeof(struct lode_entry))
-#define LODE_INDEX_BYTES (LODE_TABLES_OFFSET + 2 * sizeof(uint32_t) * (UINT64_C(2) << LODE_TABLE_LOG2_MAX))
+#define LODE_INDEX_BYTES                                                                           \
+    (LODE_TABLES_OFFSET + 2 * sizeof(uint32_t) * (UINT64_C(2) << LODE_TABLE_LOG2_MAX))
 static_assert(LODE_ENTRIES_OFFSET % LODE_PAGE == 0, "index.h");
 
 #define LODE_TABLE_TOMBSTONE UINT32_MAX

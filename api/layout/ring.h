@@ -49,8 +49,8 @@ static_assert(sizeof(struct lode_record) == 16, "ring.h");
 /* An object that a record makes. */
 struct lode_made {
     lode_id id;
-    uint64_t size;   /* bytes of the object */
-    uint32_t dtype;  /* ring.h, index.h: as in struct lode_entry */
+    uint64_t size;  /* bytes of the object */
+    uint32_t dtype; /* ring.h, index.h: as in struct lode_entry */
     uint8_t kind;
     uint8_t object_class;
     uint8_t ndim;

@@ -69,7 +69,7 @@ static_assert(offsetof(struct lode_session_header, pin_high) == 128, "session.h"
 static_assert(offsetof(struct lode_session_header, touched_head) == 192, "session.h");
 
 #define LODE_TOUCHED_OFFSET ((uint64_t)LODE_PAGE)
-#define LODE_RING_OFFSET ((uint64_t)2 * LODE_PAGE)
+#define LODE_RING_OFFSET    ((uint64_t)2 * LODE_PAGE)
 
 static inline uint64_t
 lode_pins_offset(uint32_t ring_bytes)

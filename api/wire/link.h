@@ -56,8 +56,7 @@ struct lode_link;
  * valid during the call and aligned to 8. It may append to this or other links. Returning another
  * value than LODE_OK ends the link: `broken` follows.
  */
-typedef lode_err (*lode_link_record_fn)(void *arg, uint16_t type, const void *bytes,
-                                        uint32_t size);
+typedef lode_err (*lode_link_record_fn)(void *arg, uint16_t type, const void *bytes, uint32_t size);
 
 struct lode_link_events {
     lode_link_record_fn record;
@@ -73,8 +72,7 @@ struct lode_link_events {
  *
  * Errors  LODE_EINVAL  the path is too long; LODE_ESYS; LODE_ENOMEM
  */
-LODE_MUST_CHECK lode_err lode_link_listen(const char *path,
-                                          const struct lode_link_events *events,
+LODE_MUST_CHECK lode_err lode_link_listen(const char *path, const struct lode_link_events *events,
                                           struct lode_link **link_out);
 LODE_MUST_CHECK lode_err lode_link_dial(const char *path, const struct lode_link_events *events,
                                         struct lode_link **link_out);
@@ -107,9 +105,9 @@ void lode_link_reap(struct lode_link *link, void (*done)(void *arg), void *arg);
 struct lode_link_counters {
     uint64_t records_sent, records_acked, records_received;
     uint64_t messages_sent, messages_received;
-    uint64_t pipes;    /* that a peer has said HELLO on */
-    uint64_t repeats;  /* records that came again, and were dropped */
-    uint64_t refused;  /* batches that broke a rule; each cost its pipe */
+    uint64_t pipes;         /* that a peer has said HELLO on */
+    uint64_t repeats;       /* records that came again, and were dropped */
+    uint64_t refused;       /* batches that broke a rule; each cost its pipe */
     uint64_t backlog_bytes; /* of records that are not acknowledged */
 };
 void lode_link_count(struct lode_link *link, struct lode_link_counters *counters_out);

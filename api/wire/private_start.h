@@ -22,8 +22,8 @@
 #define LODE_WIRE_PRIVATE_START_H
 
 /* Templates for mkdtemp(): in $XDG_RUNTIME_DIR if it is set and the path fits, else in /tmp. */
-#define LODE_PRIVATE_RUNTIME_TEMPLATE "%s/lode-XXXXXX"   /* XDG_RUNTIME_DIR */
-#define LODE_PRIVATE_TMP_TEMPLATE "/tmp/lode-%u-XXXXXX"  /* uid */
+#define LODE_PRIVATE_RUNTIME_TEMPLATE "%s/lode-XXXXXX"      /* XDG_RUNTIME_DIR */
+#define LODE_PRIVATE_TMP_TEMPLATE     "/tmp/lode-%u-XXXXXX" /* uid */
 
 #define LODE_FILE_OWNER "owner"
 

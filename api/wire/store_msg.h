@@ -172,7 +172,7 @@ struct lode_msg_lookup {
 };
 
 enum lode_found {
-    LODE_FOUND_SEALED = 1, /* look into the index again */
+    LODE_FOUND_SEALED = 1,  /* look into the index again */
     LODE_FOUND_PENDING = 2, /* not there; it may come */
     LODE_FOUND_ABORTED = 3, /* given up while this wait was armed */
     LODE_FOUND_GONE = 4     /* not there, and it will not come */
@@ -196,7 +196,7 @@ struct lode_msg_watch {
 
 struct lode_msg_ready {
     lode_id id;
-    uint32_t status; /* enum lode_found, never PENDING */
+    uint32_t status;   /* enum lode_found, never PENDING */
     uint32_t is_error; /* 1: sealed, and of kind error */
 };
 
@@ -211,7 +211,7 @@ struct lode_msg_name {
     struct lode_msg_head head;
     lode_id id;
     uint64_t cursor;
-    uint32_t flags; /* LODE_NAME_… */
+    uint32_t flags;                 /* LODE_NAME_… */
     uint16_t space_size, name_size; /* bytes; 0xffff as space_size in NAME_LIST: every namespace */
 };
 

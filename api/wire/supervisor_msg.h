@@ -38,10 +38,10 @@
 #include <stdint.h>
 
 enum lode_supervisor_msg {
-    LODE_SUPERVISOR_SPAWN = 1,   /* scheduler: start worker `worker`; fd: its shared page */
-    LODE_SUPERVISOR_SPAWNED = 2, /* supervisor: pid (fds: pidfd, output pipe), or err (no fds) */
-    LODE_SUPERVISOR_KILL = 3,    /* scheduler: send `signal` to `worker` */
-    LODE_SUPERVISOR_EXITED = 4,  /* supervisor: it was reaped, with `status` as of waitpid() */
+    LODE_SUPERVISOR_SPAWN = 1,      /* scheduler: start worker `worker`; fd: its shared page */
+    LODE_SUPERVISOR_SPAWNED = 2,    /* supervisor: pid (fds: pidfd, output pipe), or err (no fds) */
+    LODE_SUPERVISOR_KILL = 3,       /* scheduler: send `signal` to `worker` */
+    LODE_SUPERVISOR_EXITED = 4,     /* supervisor: it was reaped, with `status` as of waitpid() */
     LODE_SUPERVISOR_STORE_READY = 5 /* supervisor: the store serves; once, first of all */
 };
 

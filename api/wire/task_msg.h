@@ -159,7 +159,7 @@ struct lode_task_function {
 };
 
 struct lode_task_run {
-    uint64_t task; /* the scheduler's number; the same for each attempt */
+    uint64_t task;              /* the scheduler's number; the same for each attempt */
     uint64_t submitter_session; /* at the store */
     lode_id results;
     uint32_t function;

@@ -28,8 +28,7 @@ LODE_API LODE_MUST_CHECK lode_err lode_actor_create(lode *db, const char *actor_
                                                     const lode_actor_options *options,
                                                     lode_actor *actor_out);
 LODE_API LODE_MUST_CHECK lode_err lode_actor_call(lode *db, lode_actor actor, const char *method,
-                                                  lode_args args,
-                                                  const lode_call_options *options,
+                                                  lode_args args, const lode_call_options *options,
                                                   lode_id *results_out);
 LODE_API void lode_actor_drop(lode *db, lode_actor actor);
 LODE_API lode_arg lode_actor_ref(lode_actor actor);

@@ -18,24 +18,24 @@ enum { LODE_MAX_NDIM = 8 };
 /* code | bits << 8 | lanes << 16; two types are the same exactly if the numbers are. */
 typedef uint32_t lode_dtype;
 
-#define LODE_DTYPE(code, bits, lanes) \
+#define LODE_DTYPE(code, bits, lanes)                                                              \
     ((lode_dtype)((uint32_t)(code) | (uint32_t)(bits) << 8 | (uint32_t)(lanes) << 16))
 
-#define LODE_I8 LODE_DTYPE(0, 8, 1)
-#define LODE_I16 LODE_DTYPE(0, 16, 1)
-#define LODE_I32 LODE_DTYPE(0, 32, 1)
-#define LODE_I64 LODE_DTYPE(0, 64, 1)
-#define LODE_U8 LODE_DTYPE(1, 8, 1)
-#define LODE_U16 LODE_DTYPE(1, 16, 1)
-#define LODE_U32 LODE_DTYPE(1, 32, 1)
-#define LODE_U64 LODE_DTYPE(1, 64, 1)
-#define LODE_F16 LODE_DTYPE(2, 16, 1)
-#define LODE_F32 LODE_DTYPE(2, 32, 1)
-#define LODE_F64 LODE_DTYPE(2, 64, 1)
-#define LODE_BF16 LODE_DTYPE(4, 16, 1)
-#define LODE_C64 LODE_DTYPE(5, 64, 1)
-#define LODE_C128 LODE_DTYPE(5, 128, 1)
-#define LODE_BOOL LODE_DTYPE(6, 8, 1)
+#define LODE_I8      LODE_DTYPE(0, 8, 1)
+#define LODE_I16     LODE_DTYPE(0, 16, 1)
+#define LODE_I32     LODE_DTYPE(0, 32, 1)
+#define LODE_I64     LODE_DTYPE(0, 64, 1)
+#define LODE_U8      LODE_DTYPE(1, 8, 1)
+#define LODE_U16     LODE_DTYPE(1, 16, 1)
+#define LODE_U32     LODE_DTYPE(1, 32, 1)
+#define LODE_U64     LODE_DTYPE(1, 64, 1)
+#define LODE_F16     LODE_DTYPE(2, 16, 1)
+#define LODE_F32     LODE_DTYPE(2, 32, 1)
+#define LODE_F64     LODE_DTYPE(2, 64, 1)
+#define LODE_BF16    LODE_DTYPE(4, 16, 1)
+#define LODE_C64     LODE_DTYPE(5, 64, 1)
+#define LODE_C128    LODE_DTYPE(5, 128, 1)
+#define LODE_BOOL    LODE_DTYPE(6, 8, 1)
 #define LODE_F8_E4M3 LODE_DTYPE(10, 8, 1)
 #define LODE_F8_E5M2 LODE_DTYPE(12, 8, 1)
 
@@ -59,8 +59,7 @@ typedef struct lode_array {
  * Errors  LODE_EINVAL  unknown dtype, ndim or a shape out of range, or the size does not fit
  * Never blocks; any thread.
  */
-LODE_API LODE_MUST_CHECK lode_err lode_array_size(const lode_array *array,
-                                                  size_t *size_bytes_out);
+LODE_API LODE_MUST_CHECK lode_err lode_array_size(const lode_array *array, size_t *size_bytes_out);
 
 /* Fills the strides of C order in, where all strides are zero. The array must be valid. */
 LODE_API void lode_array_fill_strides(lode_array *array);

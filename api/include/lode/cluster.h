@@ -13,7 +13,7 @@ extern "C" {
 typedef struct lode lode; /* one session of this process with a cluster; thread-safe */
 
 #define LODE_FOREVER ((int64_t)-1) /* a timeout_ms: without limit */
-#define LODE_ZERO (-1073741824)    /* in an options struct, where 0 means "the default": zero */
+#define LODE_ZERO    (-1073741824) /* in an options struct, where 0 means "the default": zero */
 
 enum {
     LODE_OPEN_ATTACH = 1,     /* only a cluster that runs; never start a private one */

@@ -16,9 +16,9 @@
 extern "C" {
 #endif
 
-#define LODE_API __attribute__((visibility("default")))
+#define LODE_API        __attribute__((visibility("default")))
 #define LODE_MUST_CHECK __attribute__((warn_unused_result))
-#define LODE_PRINTF(format_index, first_index) \
+#define LODE_PRINTF(format_index, first_index)                                                     \
     __attribute__((format(printf, format_index, first_index)))
 
 /* clang-format off */
@@ -60,12 +60,12 @@ typedef enum lode_err {
 } lode_err;
 
 /* Returns from the calling function with the error of `call`, if it has one. */
-#define LODE_TRY(call)                        \
-    do {                                      \
-        lode_err lode_try_err_ = (call);      \
-        if (lode_try_err_ != LODE_OK) {       \
-            return lode_try_err_;             \
-        }                                     \
+#define LODE_TRY(call)                                                                             \
+    do {                                                                                           \
+        lode_err lode_try_err_ = (call);                                                           \
+        if (lode_try_err_ != LODE_OK) {                                                            \
+            return lode_try_err_;                                                                  \
+        }                                                                                          \
     } while (0)
 
 /*

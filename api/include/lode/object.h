@@ -58,9 +58,9 @@ typedef struct lode_create_options {
     const lode_array *array; /* NULL: a blob */
     lode_id id;              /* zero: a new id; else an id of the caller's own choice */
     lode_object_class object_class;
-    lode_kind kind;          /* with array NULL: LODE_KIND_BLOB or LODE_KIND_PYTHON */
-    const lode_id *holds;    /* references that the sealed object holds, so long as it lives */
-    size_t hold_count;       /* at most 1,024 */
+    lode_kind kind;       /* with array NULL: LODE_KIND_BLOB or LODE_KIND_PYTHON */
+    const lode_id *holds; /* references that the sealed object holds, so long as it lives */
+    size_t hold_count;    /* at most 1,024 */
 } lode_create_options;
 
 /*
@@ -171,8 +171,8 @@ LODE_API void lode_drop(lode *db, lode_id id);
  * An id that occurs more than once counts each time.
  * Errors  LODE_ETIMEDOUT; LODE_EINVAL want > count or a zero id; LODE_EDOWN
  */
-LODE_API LODE_MUST_CHECK lode_err lode_wait(lode *db, const lode_id *ids, size_t count,
-                                            size_t want, int64_t timeout_ms, bool *ready_out,
+LODE_API LODE_MUST_CHECK lode_err lode_wait(lode *db, const lode_id *ids, size_t count, size_t want,
+                                            int64_t timeout_ms, bool *ready_out,
                                             size_t *ready_count_out);
 
 /* True in *there_out if the object is sealed at this moment. Errors: LODE_EDOWN, LODE_EINVAL. */
@@ -231,17 +231,15 @@ LODE_API LODE_MUST_CHECK lode_err lode_name_set(lode *db, const char *space, con
  * Waits until the name exists and gives the object's id, as one reference of the caller's.
  * Errors: LODE_ETIMEDOUT (LODE_ENOTFOUND with timeout 0); LODE_EINVAL; LODE_EDOWN.
  */
-LODE_API LODE_MUST_CHECK lode_err lode_name_lookup(lode *db, const char *space,
-                                                   const char *name, int64_t timeout_ms,
-                                                   lode_id *id_out);
+LODE_API LODE_MUST_CHECK lode_err lode_name_lookup(lode *db, const char *space, const char *name,
+                                                   int64_t timeout_ms, lode_id *id_out);
 
 /* lode_get() by name; without a message if the name and the object are there. */
 LODE_API LODE_MUST_CHECK lode_err lode_name_get(lode *db, const char *space, const char *name,
                                                 int64_t timeout_ms, lode_view *view_out);
 
 /* Errors: LODE_ENOTFOUND. */
-LODE_API LODE_MUST_CHECK lode_err lode_name_remove(lode *db, const char *space,
-                                                   const char *name);
+LODE_API LODE_MUST_CHECK lode_err lode_name_remove(lode *db, const char *space, const char *name);
 
 /* As lode_list(); space NULL: those of every namespace. */
 typedef bool (*lode_name_fn)(const char *space, const char *name, lode_id id, void *arg);

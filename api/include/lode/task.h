@@ -74,8 +74,7 @@ typedef struct lode_call_options {
  *           LODE_EDOWN     the scheduler is not running
  */
 LODE_API LODE_MUST_CHECK lode_err lode_call(lode *db, const char *function, lode_args args,
-                                            const lode_call_options *options,
-                                            lode_id *results_out);
+                                            const lode_call_options *options, lode_id *results_out);
 
 /* How many ids lode_call() writes for this function (at least 1). Errors as lode_call(). */
 LODE_API LODE_MUST_CHECK lode_err lode_result_count(lode *db, const char *function,
@@ -96,8 +95,8 @@ LODE_API LODE_MUST_CHECK lode_err lode_cancel(lode *db, lode_id result);
 
 /* Why a task failed. Strings are cut to their room. */
 typedef struct lode_failure_info {
-    lode_err code;       /* what lode_get() returned: LODE_ETASK, LODE_ECRASHED … */
-    lode_err task_code;  /* with LODE_ETASK: what the function itself returned */
+    lode_err code;      /* what lode_get() returned: LODE_ETASK, LODE_ECRASHED … */
+    lode_err task_code; /* with LODE_ETASK: what the function itself returned */
     char function[128];
     char message[512];
     int64_t pid;         /* the worker's; 0: it never ran */
@@ -143,8 +142,8 @@ typedef struct lode_library {
     uint32_t abi_major, abi_minor;
     uint32_t library_size, function_size, class_size, method_size; /* sizeof, as compiled */
     const char *name;
-    const lode_function *functions;   /* ends with a zeroed entry; NULL: none */
-    const lode_class *classes;  /* ends with a zeroed entry; NULL: none */
+    const lode_function *functions; /* ends with a zeroed entry; NULL: none */
+    const lode_class *classes;      /* ends with a zeroed entry; NULL: none */
 } lode_library;
 
 enum { LODE_LIBRARY_MAJOR = 1, LODE_LIBRARY_MINOR = 0 };
@@ -156,16 +155,16 @@ enum { LODE_LIBRARY_MAJOR = 1, LODE_LIBRARY_MINOR = 0 };
 #endif
 
 /* Exports the table of a task library; once in a library. */
-#define LODE_LIBRARY(library_name, function_table, class_table)                               \
-    LODE_EXTERN_C_ LODE_API const lode_library lode_library_v1;                               \
-    const lode_library lode_library_v1 = {LODE_LIBRARY_MAJOR,                                 \
-                                          LODE_LIBRARY_MINOR,                                 \
-                                          (uint32_t)sizeof(lode_library),                     \
-                                          (uint32_t)sizeof(lode_function),                    \
-                                          (uint32_t)sizeof(lode_class),                 \
-                                          (uint32_t)sizeof(lode_method),                      \
-                                          library_name,                                       \
-                                          function_table,                                     \
+#define LODE_LIBRARY(library_name, function_table, class_table)                                    \
+    LODE_EXTERN_C_ LODE_API const lode_library lode_library_v1;                                    \
+    const lode_library lode_library_v1 = {LODE_LIBRARY_MAJOR,                                      \
+                                          LODE_LIBRARY_MINOR,                                      \
+                                          (uint32_t)sizeof(lode_library),                          \
+                                          (uint32_t)sizeof(lode_function),                         \
+                                          (uint32_t)sizeof(lode_class),                            \
+                                          (uint32_t)sizeof(lode_method),                           \
+                                          library_name,                                            \
+                                          function_table,                                          \
                                           class_table}
 
 /*
@@ -173,10 +172,8 @@ enum { LODE_LIBRARY_MAJOR = 1, LODE_LIBRARY_MINOR = 0 };
  * position, what came and what was wanted, if the argument is something else; return that.
  */
 LODE_API size_t lode_task_arg_count(const lode_task *task);
-LODE_API LODE_MUST_CHECK lode_err lode_task_i64(lode_task *task, size_t index,
-                                                int64_t *value_out);
-LODE_API LODE_MUST_CHECK lode_err lode_task_f64(lode_task *task, size_t index,
-                                                double *value_out);
+LODE_API LODE_MUST_CHECK lode_err lode_task_i64(lode_task *task, size_t index, int64_t *value_out);
+LODE_API LODE_MUST_CHECK lode_err lode_task_f64(lode_task *task, size_t index, double *value_out);
 /* The text is the task's, valid until it returns. */
 LODE_API LODE_MUST_CHECK lode_err lode_task_str(lode_task *task, size_t index,
                                                 const char **text_out);
@@ -184,9 +181,8 @@ LODE_API LODE_MUST_CHECK lode_err lode_task_str(lode_task *task, size_t index,
 LODE_API LODE_MUST_CHECK lode_err lode_task_view(lode_task *task, size_t index,
                                                  lode_view *view_out);
 /* An array of that type (0: any) and number of axes (-1: any); strides are filled. */
-LODE_API LODE_MUST_CHECK lode_err lode_task_array(lode_task *task, size_t index,
-                                                  lode_dtype dtype, int32_t ndim,
-                                                  lode_view *view_out);
+LODE_API LODE_MUST_CHECK lode_err lode_task_array(lode_task *task, size_t index, lode_dtype dtype,
+                                                  int32_t ndim, lode_view *view_out);
 /* The id of an argument that is a reference. */
 LODE_API LODE_MUST_CHECK lode_err lode_task_ref(lode_task *task, size_t index, lode_id *id_out);
 
@@ -198,8 +194,7 @@ LODE_API LODE_MUST_CHECK lode_err lode_task_result(lode_task *task, size_t index
                                                    const lode_array *array, void **data_out);
 LODE_API LODE_MUST_CHECK lode_err lode_task_return_i64(lode_task *task, size_t index,
                                                        int64_t value);
-LODE_API LODE_MUST_CHECK lode_err lode_task_return_f64(lode_task *task, size_t index,
-                                                       double value);
+LODE_API LODE_MUST_CHECK lode_err lode_task_return_f64(lode_task *task, size_t index, double value);
 LODE_API LODE_MUST_CHECK lode_err lode_task_return_bytes(lode_task *task, size_t index,
                                                          const void *data, size_t size_bytes);
 
@@ -225,16 +220,17 @@ LODE_API const char *lode_task_function(const lode_task *task);
 #ifdef __cplusplus
 }
 /* The list lives until the end of the full expression, as the C compound literal does. */
-static inline lode_args lode_args_of_(std::initializer_list<lode_arg> list)
+static inline lode_args
+lode_args_of_(std::initializer_list<lode_arg> list)
 {
     lode_args args = {list.begin(), list.size()};
     return args;
 }
 #define LODE_ARGS(...) lode_args_of_({__VA_ARGS__})
-#define LODE_NO_ARGS (lode_args{nullptr, 0})
+#define LODE_NO_ARGS   (lode_args{nullptr, 0})
 #else
-#define LODE_ARGS(...)                                                      \
-    ((lode_args){(const lode_arg[]){__VA_ARGS__},                           \
+#define LODE_ARGS(...)                                                                             \
+    ((lode_args){(const lode_arg[]){__VA_ARGS__},                                                  \
                  sizeof((const lode_arg[]){__VA_ARGS__}) / sizeof(lode_arg)})
 #define LODE_NO_ARGS ((lode_args){NULL, 0})
 #endif
