@@ -9,7 +9,7 @@
 #include <stdlib.h>
 
 /* nng counts references with atomics that ThreadSanitizer does not see, before it destroys a lock. */
-const char *__tsan_default_suppressions(void);
+__attribute__((visibility("default"))) const char *__tsan_default_suppressions(void);
 const char *
 __tsan_default_suppressions(void)
 {
