@@ -76,7 +76,7 @@ lode_note_reference(const lode *db, lode_id id, int change)
 void lode_note_blocked(const lode *db, bool blocked);
 
 /* Asks the hooks once a second whether a wait still makes sense. */
-LODE_MUST_CHECK lode_err lode_ask_pending(const lode *db, lode_id id);
+LODE_MUST_CHECK lode_err lode_ask_pending(lode *db, lode_id id);
 
 static inline void
 lode_note_draft(const lode *db, const lode_draft *draft, bool open)

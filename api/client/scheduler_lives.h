@@ -1,5 +1,5 @@
 /*
- * scheduler_lives.h: whether a scheduler runs at all, for who waits for another program's results
+ * scheduler_lives.h: whether the scheduler still runs, for who waits for another program's results
  * and has no session with the scheduler to see it end.
  */
 #ifndef LODE_CLIENT_SCHEDULER_LIVES_H
@@ -8,10 +8,14 @@
 #include "api/base/paths.h"
 
 /*
- * LODE_OK if somebody holds the scheduler's lock, or nobody can tell. Sends nothing, so that a
- * waiter wakes nobody. Any thread.
- * Errors: LODE_EDOWN no scheduler runs in this cluster.
+ * LODE_OK if the scheduler's lock is held, and by the same one as before, or if nobody can tell.
+ * Sends nothing and takes no lock, so that a waiter wakes nobody and stands in nobody's way.
+ *
+ *   seen  0 at first; which one was seen, from call to call
+ *
+ * Blocking  a few file reads. Threads  any, one at a time for each `seen`
+ * Errors    LODE_EDOWN  no scheduler runs in this cluster, or another one than before
  */
-LODE_MUST_CHECK lode_err lode_scheduler_lives(const struct lode_paths *paths);
+LODE_MUST_CHECK lode_err lode_scheduler_lives(const struct lode_paths *paths, uint64_t *seen);
 
 #endif

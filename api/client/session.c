@@ -6,6 +6,7 @@
 #include "api/client/handle.h"
 #include "api/client/private_cluster.h"
 #include "api/client/process.h"
+#include "api/client/task_client.h"
 #include "api/client/threads.h"
 #include "api/layout/names.h"
 
@@ -305,8 +306,11 @@ lode_note_blocked(const lode *db, bool blocked)
 }
 
 lode_err
-lode_ask_pending(const lode *db, lode_id id)
+lode_ask_pending(lode *db, lode_id id)
 {
+    if (lode_id_kind(id) == LODE_ID_RESULT && lode_tasks_peek(db) == NULL) {
+        lode_tasks_watch(db);
+    }
     for (int i = 0; i < LODE_HOOK_SLOTS; i++) {
         const struct lode_session_hooks *hooks = lode_session_hooks(db, i);
         if (hooks != NULL && hooks->pending != NULL) {

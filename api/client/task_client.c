@@ -40,6 +40,15 @@ become_locked(struct lode_tasks *tasks, enum lode_tasks_state state)
 
 /* ---- hooks of the session ------------------------------------------------------------------ */
 
+static lode_err
+still_lives(struct lode_tasks *tasks)
+{
+    lode_mutex_lock(&tasks->mu);
+    lode_err err = lode_scheduler_lives(lode_session_paths(tasks->db), &tasks->scheduler_seen);
+    lode_mutex_unlock(&tasks->mu);
+    return err;
+}
+
 /* Waits for results end with the scheduler that was to see to them. */
 static lode_err
 pending(void *arg, lode_id id)
@@ -52,7 +61,7 @@ pending(void *arg, lode_id id)
     case LODE_TASKS_DOWN:
         return lode_tasks_down();
     case LODE_TASKS_NONE:
-        return lode_scheduler_lives(lode_session_paths(tasks->db));
+        return still_lives(tasks);
     default:
         return LODE_OK;
     }
@@ -174,6 +183,15 @@ installed(lode *db, const struct lode_tasks_worker *worker, struct lode_tasks **
     }
     *tasks_out = tasks;
     return LODE_OK;
+}
+
+void
+lode_tasks_watch(lode *db)
+{
+    struct lode_tasks *tasks;
+    if (installed(db, NULL, &tasks) != LODE_OK) {
+        return; /* no memory: the wait goes on, and tries again in a second */
+    }
 }
 
 static void

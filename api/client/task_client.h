@@ -55,6 +55,7 @@ struct lode_tasks {
     uint64_t submitted;            /* number of the last submission */
     uint64_t cpus_total;           /* as far as was asked; a call may have so many */
     uint32_t last_tag;
+    uint64_t scheduler_seen; /* without a session: which scheduler there was */
     _Atomic uint64_t parent; /* the task that this worker runs; 0: none. Any thread */
 };
 
@@ -73,6 +74,12 @@ LODE_MUST_CHECK lode_err lode_tasks_connect_worker(lode *db, const struct lode_t
 
 /* The task client if there is one, connected or not; else NULL. No lock, never blocks. */
 struct lode_tasks *lode_tasks_peek(const lode *db);
+
+/*
+ * Sees to it that waits of this session for results end with the scheduler: for a session that never
+ * called a task. Connects to nobody. Any thread.
+ */
+void lode_tasks_watch(lode *db);
 
 /* Fails with the sentence for a scheduler that is gone. */
 lode_err lode_tasks_down(void);
