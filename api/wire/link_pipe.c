@@ -1,6 +1,7 @@
 #include "api/wire/link_private.h"
 
 #include "api/base/assert.h"
+#include "api/base/clock.h"
 #include "api/base/fail.h"
 #include "api/base/log.h"
 
@@ -76,6 +77,7 @@ free_pipe(struct lode_link_pipe *pipe)
 {
     nng_stream_free(pipe->stream); /* nng's reaper does the rest */
     nng_aio_free(pipe->send_aio);
+    nng_aio_free(pipe->quick_aio);
     nng_aio_free(pipe->receive_aio);
     free(pipe->out);
     free(pipe->in);
@@ -91,6 +93,7 @@ bury(struct lode_link_pipe *pipe)
     }
     nng_aio_stop(pipe->receive_aio);
     nng_aio_stop(pipe->send_aio);
+    nng_aio_stop(pipe->quick_aio);
     free_pipe(pipe);
 }
 
@@ -164,19 +167,74 @@ send_rest(struct lode_link_pipe *pipe)
     nng_stream_send(pipe->stream, pipe->send_aio);
 }
 
+/*
+ * A lone message mostly fits into the socket, and is written before nng_stream_send() returns: then
+ * no other thread need wake up to hear of it. One that does not fit is taken back, and goes the
+ * way of the others. False: the pipe is lost.
+ */
+static bool
+send_at_once(struct lode_link_pipe *pipe)
+{
+    nng_iov all = {pipe->out, pipe->out_size};
+    nng_aio_set_iov(pipe->quick_aio, 1, &all);
+    nng_stream_send(pipe->stream, pipe->quick_aio);
+    if (nng_aio_count(pipe->quick_aio) == 0) {
+        nng_aio_cancel(pipe->quick_aio);
+    }
+    nng_aio_wait(pipe->quick_aio); /* for what is written, or taken back: does not sleep */
+    int code = nng_aio_result(pipe->quick_aio);
+    pipe->out_sent = nng_aio_count(pipe->quick_aio);
+    return code == 0 || code == NNG_ECANCELED;
+}
+
+/* The message is written: the next one, if there is one, is the send aio's. */
+static bool
+start_next(struct lode_link_pipe *pipe)
+{
+    struct lode_link *link = pipe->link;
+    lode_mutex_lock(&link->mu);
+    pipe->busy = false;
+    bool more = lode_link_start_locked(link, pipe);
+    if (!more && pipe->out_room > LODE_LINK_BUFFER) {
+        free(pipe->out);
+        pipe->out = NULL;
+        pipe->out_room = 0;
+    }
+    lode_mutex_unlock(&link->mu);
+    return more;
+}
+
+static void
+end_use(struct lode_link_pipe *pipe)
+{
+    atomic_fetch_sub_explicit(&pipe->users, 1, memory_order_release);
+}
+
+/*
+ * Starts the message that lode_link_start_locked() made. In a burst its completion is a callback
+ * on another thread: what queues up until then goes as one message.
+ */
 void
 lode_link_start(struct lode_link_pipe *pipe)
 {
-    send_rest(pipe);
-    atomic_fetch_sub_explicit(&pipe->users, 1, memory_order_release);
+    int64_t now = lode_now_ns();
+    bool quiet = now - pipe->out_begun_ns >= LODE_LINK_QUIET_NS;
+    pipe->out_begun_ns = now;
+    if (quiet && !send_at_once(pipe)) {
+        retire(pipe);
+    } else if (pipe->out_sent < pipe->out_size) {
+        send_rest(pipe);
+    } else if (start_next(pipe)) {
+        send_rest(pipe);
+        end_use(pipe);
+    }
+    end_use(pipe);
 }
 
 static void
 send_done(void *arg)
 {
     struct lode_link_pipe *pipe = arg;
-    struct lode_link *link = pipe->link;
-    bool more;
     if (nng_aio_result(pipe->send_aio) != 0) {
         retire(pipe);
         return;
@@ -184,19 +242,9 @@ send_done(void *arg)
     pipe->out_sent += nng_aio_count(pipe->send_aio);
     if (pipe->out_sent < pipe->out_size) {
         send_rest(pipe);
-        return;
-    }
-    lode_mutex_lock(&link->mu);
-    pipe->busy = false;
-    more = lode_link_start_locked(link, pipe);
-    if (!more && pipe->out_room > LODE_LINK_BUFFER) {
-        free(pipe->out);
-        pipe->out = NULL;
-        pipe->out_room = 0;
-    }
-    lode_mutex_unlock(&link->mu);
-    if (more) {
-        lode_link_start(pipe);
+    } else if (start_next(pipe)) {
+        send_rest(pipe);
+        end_use(pipe);
     }
 }
 
@@ -311,6 +359,7 @@ new_pipe(struct lode_link *link, nng_stream *stream)
     pipe->stream = stream;
     if (nng_aio_alloc(&pipe->send_aio, send_done, pipe) != 0 ||
         nng_aio_alloc(&pipe->receive_aio, receive_done, pipe) != 0 ||
+        nng_aio_alloc(&pipe->quick_aio, NULL, NULL) != 0 ||
         resize_in(pipe, LODE_LINK_BUFFER) != LODE_OK) {
         free_pipe(pipe);
         return NULL;

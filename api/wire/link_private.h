@@ -41,7 +41,8 @@ enum {
     LODE_LINK_SMALL_IN_A_ROW = 64,
     LODE_LINK_REDIAL_FIRST_MS = 1,
     LODE_LINK_REDIAL_LAST_MS = 100,
-    LODE_LINK_ACCEPT_AGAIN_MS = 100 /* after an error such as too many open files */
+    LODE_LINK_ACCEPT_AGAIN_MS = 100, /* after an error such as too many open files */
+    LODE_LINK_QUIET_NS = 50000 /* a message after so long a pause is completed by its sender */
 };
 
 struct lode_link_pipe {
@@ -49,13 +50,15 @@ struct lode_link_pipe {
     struct lode_link *link;
     nng_stream *stream;
     nng_aio *send_aio, *receive_aio;
-    _Atomic int users; /* threads that are about to start send_aio */
-    bool busy;         /* link.mu; a message is under way */
-    bool told;         /* link.mu; we have said HELLO on it */
-    bool retired;      /* link.mu */
-    char *out;         /* the message under way; whoever set busy */
+    nng_aio *quick_aio; /* sends too, but has no callback: whoever has set busy waits for it */
+    _Atomic int users;  /* threads that are about to start send_aio */
+    bool busy;          /* link.mu; a message is under way */
+    bool told;          /* link.mu; we have said HELLO on it */
+    bool retired;       /* link.mu */
+    char *out;          /* the message under way; whoever set busy */
     size_t out_size, out_sent, out_room;
-    char *in; /* what came and is not handled yet; the receive callback */
+    int64_t out_begun_ns; /* when the last message was started */
+    char *in;             /* what came and is not handled yet; the receive callback */
     size_t in_size, in_room;
     uint32_t in_small; /* messages in a row that left nothing */
 };
