@@ -317,7 +317,7 @@ case_handoff(struct bench *bench)
     int rounds = bench_rounds(bench, 10000), warm = rounds / 10;
     struct floor_latency floor = floor_futex_chain(rounds);
     double *us = new_samples(rounds);
-    bench_open(bench, 0, LODE_OPEN_STORE_ONLY, false);
+    bench_open(bench, 0, 0, false);
     pid_t peer = start_peer(bench, rounds + warm);
     bench->processes.pid[bench->processes.count++] = peer;
     uint64_t switches = 0;
