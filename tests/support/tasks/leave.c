@@ -69,7 +69,23 @@ half_a_result(lode_task *task)
     return LODE_ECORRUPT;
 }
 
+/* Asks for a library that nobody has asked for yet. */
+static lode_err
+first_to_call(lode_task *task)
+{
+    lode *db = lode_task_session(task);
+    lode_array array = {.dtype = LODE_F64, .ndim = 1, .shape = {3}};
+    static const double numbers[3] = {1, 2, 4};
+    lode_id id, result;
+    double sum;
+    LODE_TRY(lode_put_array(db, &array, numbers, LODE_FOREVER, &id));
+    LODE_TRY(lode_call(db, "blas.sum", LODE_ARGS(lode_ref(id)), NULL, &result));
+    LODE_TRY(lode_get_f64(db, result, LODE_FOREVER, &sum));
+    return lode_task_return_f64(task, 0, sum);
+}
+
 static const lode_function functions[] = {
+    {"first_to_call", "() -> f64", first_to_call, 1},
     {"everything", "(x: any)", everything, 0},
     {"everything_and_fail", "(x: any)", everything_and_fail, 0},
     {"orphan", "()", an_orphan, 0},
