@@ -1,6 +1,6 @@
 /*
- * link_private.h: a link's inside, shared by link.c (records and batches) and link_pipe.c (nng's
- * streams and aios).
+ * link_private.h: a link's inside, shared by link.c (records and batches), link_pipe.c (one pipe: an
+ * nng stream and its aios) and link_connect.c (how pipes come to be, and the link's end).
  *
  *   dialing:    dial() --> pipe --retire()--> sleep --> dial() …      one pipe at a time
  *   listening:  accept() --> pipe, accept() --> pipe …                the last HELLO is the peer's
@@ -104,12 +104,18 @@ lode_err lode_link_take_batch(struct lode_link *link, struct lode_link_pipe *pip
                               const struct lode_link_batch *batch, const char *records);
 void lode_link_batches_taken(struct lode_link *link);
 
-/* link_pipe.c */
-LODE_MUST_CHECK lode_err lode_link_open_pipes(struct lode_link *link);
-void lode_link_close_pipes(struct lode_link *link);
+/* link_pipe.c: one pipe */
+struct lode_link_pipe *lode_link_new_pipe(struct lode_link *link, nng_stream *stream);
+void lode_link_receive(struct lode_link_pipe *pipe);
 bool lode_link_start_locked(struct lode_link *link, struct lode_link_pipe *pipe);
 void lode_link_start(struct lode_link_pipe *pipe);
 bool lode_link_retire_locked(struct lode_link *link, struct lode_link_pipe *pipe);
 void lode_link_retired(struct lode_link *link, bool redial);
+void lode_link_bury_all(struct lode_link *link);
+void lode_link_run_bury(struct lode_reaper_job *job);
+
+/* link_connect.c: how pipes come to be */
+LODE_MUST_CHECK lode_err lode_link_open_pipes(struct lode_link *link);
+void lode_link_close_pipes(struct lode_link *link);
 
 #endif

@@ -1,0 +1,237 @@
+#include "api/wire/link_private.h"
+
+#include "api/base/fail.h"
+#include "api/base/log.h"
+
+#include <nng/transport/ipc/ipc.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static lode_err
+fail_nng(int code, const char *what, const char *url)
+{
+    lode_err err = code == NNG_ENOMEM    ? LODE_ENOMEM
+                   : code == NNG_ECLOSED ? LODE_ECLOSED
+                                         : LODE_ESYS;
+    return lode_fail_with(err, "cannot %s '%s': %s", what, url, nng_strerror(code));
+}
+
+/* ---- pipes that begin --------------------------------------------------------------------- */
+
+/* The directory is closed to others already; another user is refused all the same. */
+static bool
+is_our_user(nng_stream *stream)
+{
+    uint64_t uid;
+    if (nng_stream_get_uint64(stream, NNG_OPT_IPC_PEER_UID, &uid) == 0 && uid == geteuid()) {
+        return true;
+    }
+    lode_log("LINK-PEER-REFUSED", "a visitor of another user was turned away");
+    return false;
+}
+
+/* Takes the place of the visitor that has been here longest, if there are too many. */
+static bool
+admit_locked(struct lode_link *link, struct lode_link_pipe *pipe)
+{
+    bool crowded = link->pipe_count >= LODE_LINK_VISITORS_MAX;
+    if (crowded) {
+        struct lode_link_pipe *oldest = TAILQ_FIRST(&link->pipes);
+        lode_link_retire_locked(link, oldest != link->open ? oldest : TAILQ_NEXT(oldest, entry));
+    }
+    TAILQ_INSERT_TAIL(&link->pipes, pipe, entry);
+    link->pipe_count++;
+    return crowded;
+}
+
+static void
+begin_pipe(struct lode_link *link, nng_stream *stream)
+{
+    struct lode_link_pipe *pipe;
+    bool crowded, start;
+    if (!is_our_user(stream)) {
+        nng_stream_free(stream);
+        lode_link_retired(link, true);
+        return;
+    }
+    pipe = lode_link_new_pipe(link, stream);
+    if (pipe == NULL) {
+        lode_link_retired(link, true);
+        return;
+    }
+    lode_mutex_lock(&link->mu);
+    crowded = admit_locked(link, pipe);
+    if (link->closing || link->broken) {
+        lode_link_retire_locked(link, pipe);
+    }
+    start = lode_link_start_locked(link, pipe);
+    atomic_fetch_add_explicit(&pipe->users, 1, memory_order_relaxed); /* until it receives */
+    lode_mutex_unlock(&link->mu);
+    if (crowded) {
+        lode_link_retired(link, false);
+    }
+    if (start) {
+        lode_link_start(pipe);
+    }
+    lode_link_receive(pipe);
+    atomic_fetch_sub_explicit(&pipe->users, 1, memory_order_release);
+}
+
+static bool
+goes_on(struct lode_link *link)
+{
+    lode_mutex_lock(&link->mu);
+    bool on = !link->closing && !link->broken;
+    lode_mutex_unlock(&link->mu);
+    return on;
+}
+
+static void
+connect_next(struct lode_link *link)
+{
+    if (!goes_on(link)) {
+        return;
+    }
+    if (link->listens) {
+        nng_stream_listener_accept(link->listener, link->connect_aio);
+    } else {
+        nng_stream_dialer_dial(link->dialer, link->connect_aio);
+    }
+}
+
+static void
+connect_done(void *arg)
+{
+    struct lode_link *link = arg;
+    int code = nng_aio_result(link->connect_aio);
+    if (code == 0) {
+        begin_pipe(link, nng_aio_get_output(link->connect_aio, 0));
+        if (link->listens) {
+            connect_next(link);
+        }
+    } else if (code != NNG_ECLOSED && code != NNG_ECANCELED) {
+        if (!link->listens) {
+            lode_link_retired(link, true);
+        } else if (goes_on(link)) {
+            nng_sleep_aio(LODE_LINK_ACCEPT_AGAIN_MS, link->pause_aio);
+        }
+    }
+}
+
+static void
+pause_done(void *arg)
+{
+    struct lode_link *link = arg;
+    if (nng_aio_result(link->pause_aio) == 0) {
+        connect_next(link);
+    }
+}
+
+/* ---- the link's own ----------------------------------------------------------------------- */
+
+/* nng removes whatever lies at the path, were it somebody's file. */
+static lode_err
+check_path(const char *path)
+{
+    struct stat st;
+    if (lstat(path, &st) == 0 && !S_ISSOCK(st.st_mode)) {
+        return lode_fail_with(LODE_EINVAL, "'%s' is in the way: it is not a socket; remove it",
+                              path);
+    }
+    return LODE_OK;
+}
+
+static lode_err
+open_end(struct lode_link *link)
+{
+    int code;
+    if (!link->listens) {
+        code = nng_stream_dialer_alloc(&link->dialer, link->url);
+        return code != 0 ? fail_nng(code, "dial", link->url) : LODE_OK;
+    }
+    LODE_TRY(check_path(link->url + strlen("ipc://")));
+    if ((code = nng_stream_listener_alloc(&link->listener, link->url)) != 0 ||
+        (code = nng_stream_listener_set_int(link->listener, NNG_OPT_IPC_PERMISSIONS, 0600)) != 0 ||
+        (code = nng_stream_listener_listen(link->listener)) != 0) {
+        return fail_nng(code, "listen at", link->url);
+    }
+    return LODE_OK;
+}
+
+static lode_err
+open_aios(struct lode_link *link)
+{
+    int code;
+    if ((code = nng_aio_alloc(&link->connect_aio, connect_done, link)) != 0 ||
+        (code = nng_aio_alloc(&link->pause_aio, pause_done, link)) != 0) {
+        return fail_nng(code, "prepare for", link->url);
+    }
+    nng_aio_set_timeout(link->connect_aio, NNG_DURATION_INFINITE);
+    return LODE_OK;
+}
+
+lode_err
+lode_link_open_pipes(struct lode_link *link)
+{
+    sigset_t all, old;
+    lode_err err;
+    TAILQ_INIT(&link->pipes);
+    TAILQ_INIT(&link->retired);
+    link->bury_job.run = lode_link_run_bury;
+    link->redial_ms = LODE_LINK_REDIAL_FIRST_MS;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &old); /* nng's threads, made now, inherit it */
+    err = open_aios(link);
+    if (err == LODE_OK) {
+        err = open_end(link);
+    }
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    if (err == LODE_OK) {
+        connect_next(link);
+    }
+    return err;
+}
+
+static void
+stop_connecting(struct lode_link *link)
+{
+    if (link->listener != NULL) {
+        nng_stream_listener_close(link->listener);
+    }
+    if (link->dialer != NULL) {
+        nng_stream_dialer_close(link->dialer);
+    }
+    if (link->connect_aio != NULL) {
+        nng_aio_stop(link->connect_aio); /* its callback may have begun a pause, */
+    }
+    if (link->pause_aio != NULL) {
+        nng_aio_stop(link->pause_aio); /* and a pause another try, which does nothing: closing */
+    }
+}
+
+void
+lode_link_close_pipes(struct lode_link *link)
+{
+    lode_mutex_lock(&link->mu);
+    link->closing = true;
+    lode_cond_broadcast(&link->changed);
+    lode_mutex_unlock(&link->mu);
+    stop_connecting(link); /* from here on no pipe begins */
+    lode_reaper_cancel(&link->bury_job);
+    lode_mutex_lock(&link->mu);
+    while (!TAILQ_EMPTY(&link->pipes)) {
+        lode_link_retire_locked(link, TAILQ_FIRST(&link->pipes));
+    }
+    lode_mutex_unlock(&link->mu);
+    lode_link_bury_all(link); /* from here on no callback runs that could queue the job */
+    lode_reaper_cancel(&link->bury_job);
+    if (link->connect_aio != NULL) {
+        nng_aio_stop(link->connect_aio);
+    }
+    nng_stream_listener_free(link->listener);
+    nng_stream_dialer_free(link->dialer);
+    nng_aio_free(link->connect_aio);
+    nng_aio_free(link->pause_aio);
+}
