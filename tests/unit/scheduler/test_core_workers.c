@@ -1,5 +1,5 @@
 /* Workers in the scheduler's core: CPUs, depth, recall, blocking, death and settlement, starting. */
-#include "driver.h"
+#include "tests/unit/scheduler/driver.h"
 
 static void
 two_cpus(void)
