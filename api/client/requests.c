@@ -7,7 +7,6 @@
 
 #include "api/base/clock.h"
 #include "api/base/fail.h"
-#include "api/client/handle.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -90,8 +89,6 @@ lode_tasks_ask(struct lode_tasks *tasks, uint16_t type, uint16_t answer, const v
 {
     int64_t deadline = lode_deadline(timeout_ms);
     *request_out = (struct lode_request){.answer = answer};
-    /* The answer may need a worker that is free: in a task, this one's CPU is lent out. */
-    lode_note_blocked(tasks->db, true);
     lode_mutex_lock(&tasks->mu);
     request_out->tag = next_tag_locked(tasks);
     request_out->next = tasks->requests;
@@ -103,7 +100,6 @@ lode_tasks_ask(struct lode_tasks *tasks, uint16_t type, uint16_t answer, const v
     }
     forget_locked(tasks, request_out);
     lode_mutex_unlock(&tasks->mu);
-    lode_note_blocked(tasks->db, false);
     if (err == LODE_OK && request_out->err != LODE_OK) {
         err = lode_fail_with(request_out->err, "%s",
                              request_out->text != NULL ? request_out->text

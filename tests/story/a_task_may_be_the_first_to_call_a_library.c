@@ -1,6 +1,6 @@
 /*
- * A task calls a function of a library that no worker has opened, on one CPU: while it waits to hear
- * what the function is, its CPU is lent to the worker that opens the library.
+ * A task calls a function of a library that no worker has opened, on one CPU: another worker opens
+ * the library meanwhile.
  */
 #include "tests/support/cluster.h"
 #include "tests/support/story.h"
