@@ -51,6 +51,9 @@ say_up(struct supervisor *s)
 void
 supervisor_stop(struct supervisor *s)
 {
+    if (!s->stopping) {
+        s->stop_ns = lode_now_ns();
+    }
     s->stopping = true;
 }
 

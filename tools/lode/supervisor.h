@@ -10,7 +10,8 @@
  *   either, before the first time that both were up: the start has failed, and all ends
  *
  * SIGTERM, SIGINT, SIGHUP, or the end of a private cluster's lifeline stop all in order: the
- * scheduler, its workers, the store; then the files go. A second signal stops it at once.
+ * scheduler, its workers, the store; then the files go. A second signal, a second
+ * or more later, stops it at once.
  *
  * One thread, one epoll; it wakes only for an event.
  */

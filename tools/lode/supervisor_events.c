@@ -15,7 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { PACKETS_AT_ONCE = 256 };
+enum { PACKETS_AT_ONCE = 256, IMPATIENT_NS = 1000000000 };
 
 void
 supervisor_hang_up(struct supervisor *s)
@@ -179,7 +179,8 @@ take_signals(struct supervisor *s)
         if (info.ssi_signo == SIGCHLD) {
             continue;
         }
-        if (s->stopping) {
+        /* timeout(1) and service managers signal the process and its group: that is one wish. */
+        if (s->stopping && lode_now_ns() - s->stop_ns > IMPATIENT_NS) {
             kill_at_once(s);
         }
         supervisor_stop(s);

@@ -21,6 +21,7 @@ struct supervisor {
     int ready_fd;        /* who started us; -1: told, or nobody */
     bool was_up;         /* both daemons were, at least once */
     bool stopping, failed, done;
+    int64_t stop_ns;      /* since when it is stopping */
     int64_t wake_at;      /* when a back-off is over; LODE_NEVER */
     int64_t strays_until; /* 0: not yet looked for */
     char store_program[LODE_PATH_MAX], scheduler_program[LODE_PATH_MAX];
