@@ -130,7 +130,7 @@ Test(core_libraries, the_same_copy_again_is_only_made_current)
 Test(core_libraries, a_new_version_runs_in_workers_that_never_held_the_old_one)
 {
     submit(PROGRAM, (struct call){0});
-    uint32_t worker;
+    uint32_t worker = 0;
     uint64_t task = ran(0, &worker);
     done(worker, task, LODE_DONE_OK, 1000);
     load("lib", "/state/lib/2.so");

@@ -12,7 +12,7 @@ TestSuite(core_tasks, .init = two_cpus, .fini = stop);
 Test(core_tasks, a_task_without_arguments_runs_at_once_and_its_end_is_told_after_five_ms)
 {
     submit(PROGRAM, (struct call){0});
-    uint32_t worker;
+    uint32_t worker = 0;
     uint64_t task = ran(0, &worker);
     cr_assert_neq(task, 0);
     cr_assert_not_null(find(CORE_SEND, LODE_TASK_FUNCTION, 0), "told before the first RUN");
@@ -31,7 +31,7 @@ Test(core_tasks, a_task_without_arguments_runs_at_once_and_its_end_is_told_after
 Test(core_tasks, end_notices_ride_on_the_next_message_to_the_session)
 {
     submit(PROGRAM, (struct call){0});
-    uint32_t worker;
+    uint32_t worker = 0;
     uint64_t task = ran(0, &worker);
     done(worker, task, LODE_DONE_OK, 1000);
     struct lode_task_stats ask = {.tag = 3};
@@ -47,7 +47,7 @@ Test(core_tasks, sixty_four_end_notices_are_one_message)
 {
     for (int i = 0; i < 64; i++) {
         submit(PROGRAM, (struct call){0});
-        uint32_t worker;
+        uint32_t worker = 0;
         uint64_t task = ran(0, &worker);
         done(worker, task, LODE_DONE_OK, 1000);
         cr_assert_eq(count(CORE_SEND, LODE_TASK_ENDED), i == 63);
@@ -58,7 +58,7 @@ Test(core_tasks, sixty_four_end_notices_are_one_message)
 Test(core_tasks, a_dependent_task_waits_for_its_maker_without_asking_the_store)
 {
     lode_id made = submit(PROGRAM, (struct call){0});
-    uint32_t worker;
+    uint32_t worker = 0;
     uint64_t first = ran(0, &worker);
     submit(PROGRAM, (struct call){.args = 1, .arg = {made}});
     cr_assert_eq(ran(0, NULL), 0);
@@ -74,7 +74,7 @@ Test(core_tasks, a_dependent_task_waits_for_its_maker_without_asking_the_store)
 Test(core_tasks, a_result_that_was_made_already_is_not_asked_for)
 {
     lode_id made = submit(PROGRAM, (struct call){0});
-    uint32_t worker;
+    uint32_t worker = 0;
     uint64_t first = ran(0, &worker);
     done(worker, first, LODE_DONE_OK, 1000);
     submit(OTHER, (struct call){.args = 1, .arg = {made}});
@@ -117,7 +117,7 @@ Test(core_tasks, an_argument_that_is_gone_ends_the_task_with_a_typed_error)
 Test(core_tasks, an_error_argument_is_passed_on_without_a_call)
 {
     lode_id bad = submit(PROGRAM, (struct call){0});
-    uint32_t worker;
+    uint32_t worker = 0;
     uint64_t first = ran(0, &worker);
     lode_id next = submit(PROGRAM, (struct call){.args = 1, .arg = {bad}});
     submit(PROGRAM, (struct call){.args = 1, .arg = {next}});
@@ -145,7 +145,7 @@ Test(core_tasks, a_missing_argument_hands_the_task_back_uncharged)
 {
     lode_id own = lode_id_make(LODE_ID_PUT, PROGRAM, 5);
     submit(PROGRAM, (struct call){.args = 1, .arg = {own}, .ready = 1});
-    uint32_t worker;
+    uint32_t worker = 0;
     uint64_t task = ran(0, &worker);
     done(worker, task, LODE_DONE_MISSING, 0);
     const struct seen *watch = find(CORE_WATCH, 0, 0);
@@ -162,7 +162,7 @@ Test(core_tasks, an_argument_that_is_missing_for_ever_ends_in_an_error)
     submit(PROGRAM, (struct call){.args = 1, .arg = {own}, .ready = 1});
     int rounds = 0;
     while (error_put(NULL) == NULL && rounds++ < 100) {
-        uint32_t worker;
+        uint32_t worker = 0;
         uint64_t task = ran(0, &worker);
         done(worker, task, LODE_DONE_MISSING, 0);
         if (find(CORE_WATCH, 0, 0) != NULL) {
@@ -279,7 +279,7 @@ Test(core_tasks, a_cancelled_task_that_waits_never_runs)
 Test(core_tasks, a_cancelled_task_that_runs_is_told_and_so_are_its_children)
 {
     lode_id result = submit(PROGRAM, (struct call){0});
-    uint32_t worker;
+    uint32_t worker = 0;
     uint64_t task = ran(0, &worker);
     lode_id other = lode_id_make(LODE_ID_PUT, 77, 5);
     submit(FIRST_WORKER + worker, (struct call){.args = 1, .arg = {other}, .parent = task});
@@ -295,7 +295,7 @@ Test(core_tasks, a_cancelled_task_that_runs_is_told_and_so_are_its_children)
 Test(core_tasks, a_failure_that_nobody_waits_for_is_reported_before_the_task_ends)
 {
     submit(PROGRAM, (struct call){.flags = LODE_SUBMIT_UNATTENDED});
-    uint32_t worker;
+    uint32_t worker = 0;
     uint64_t task = ran(0, &worker);
     done(worker, task, LODE_DONE_FAILED, 1000);
     const struct seen *report = find(CORE_REPORT, 0, 0);
@@ -339,7 +339,7 @@ Test(core_tasks, a_task_of_an_ended_session_that_another_one_needs_goes_on)
 Test(core_tasks, a_running_task_of_an_ended_session_is_told_to_stop)
 {
     submit(PROGRAM, (struct call){0});
-    uint32_t worker;
+    uint32_t worker = 0;
     uint64_t task = ran(0, &worker);
     session_end(PROGRAM);
     settle(CORE_RESULTS, LODE_FOUND_GONE);
@@ -364,7 +364,7 @@ Test(core_tasks, more_results_than_fit_one_packet_are_asked_for_in_full_packets)
 Test(core_tasks, a_chain_of_a_thousand_runs_in_order)
 {
     lode_id last = submit(PROGRAM, (struct call){0});
-    uint32_t worker;
+    uint32_t worker = 0;
     uint64_t task = ran(0, &worker);
     for (int i = 1; i < 1000; i++) {
         last = submit(PROGRAM, (struct call){.args = 1, .arg = {last}});

@@ -40,7 +40,7 @@ learn(uint64_t run_ns, int tasks)
 {
     for (int i = 0; i < tasks; i++) {
         submit(PROGRAM, (struct call){0});
-        uint32_t worker;
+        uint32_t worker = 0;
         uint64_t task = ran(0, &worker);
         done(worker, task, LODE_DONE_OK, run_ns);
     }
@@ -154,7 +154,7 @@ Test(core_workers, a_recalled_task_whose_worker_dies_instead_of_answering_goes_b
 Test(core_workers, a_crash_is_retried_and_then_told_with_all_that_is_known)
 {
     submit(PROGRAM, (struct call){.retries = 1});
-    uint32_t worker;
+    uint32_t worker = 0;
     uint64_t task = ran(0, &worker);
     die(worker, task, SIGSEGV);
     cr_assert_not_null(find(CORE_SPAWN, 0, 0), "replaced");
@@ -180,7 +180,7 @@ Test(core_workers, a_crash_is_retried_and_then_told_with_all_that_is_known)
 Test(core_workers, a_result_that_the_store_has_is_no_crash)
 {
     submit(PROGRAM, (struct call){0});
-    uint32_t worker;
+    uint32_t worker = 0;
     uint64_t task = ran(0, &worker);
     die(worker, task, SIGKILL);
     settle(CORE_SETTLE, LODE_FOUND_SEALED);
@@ -192,7 +192,7 @@ Test(core_workers, a_result_that_the_store_has_is_no_crash)
 Test(core_workers, words_of_a_reaped_worker_count_no_more)
 {
     submit(PROGRAM, (struct call){.retries = 3});
-    uint32_t worker;
+    uint32_t worker = 0;
     uint64_t task = ran(0, &worker);
     die(worker, task, SIGKILL);
     struct core_event settled = {.type = CORE_SETTLED};
@@ -207,7 +207,7 @@ Test(core_workers, words_of_a_reaped_worker_count_no_more)
 Test(core_workers, a_worker_whose_socket_ends_is_killed_and_settled_when_it_is_reaped)
 {
     submit(PROGRAM, (struct call){0});
-    uint32_t worker;
+    uint32_t worker = 0;
     ran(0, &worker);
     session_end(FIRST_WORKER + worker);
     const struct seen *killed = find(CORE_KILL, 0, 0);
@@ -240,7 +240,7 @@ Test(core_workers, tasks_that_no_worker_lives_to_begin_end_in_an_error)
 Test(core_one_cpu, a_parent_that_waits_for_its_child_on_one_cpu_gets_it)
 {
     submit(PROGRAM, (struct call){0});
-    uint32_t worker, child_worker;
+    uint32_t worker = 0, child_worker = 0;
     uint64_t parent = ran(0, &worker);
     submit(FIRST_WORKER + worker, (struct call){.parent = parent});
     cr_assert_eq(ran(0, NULL), 0, "the CPU is taken");
@@ -266,7 +266,7 @@ Test(core_one_cpu, what_is_queued_behind_a_blocked_task_is_recalled_and_bounces_
 {
     learn(1000, 5);
     submit(PROGRAM, (struct call){0});
-    uint32_t worker;
+    uint32_t worker = 0;
     uint64_t first = ran(0, &worker);
     submit(PROGRAM, (struct call){0});
     uint64_t second = ran(0, NULL);
@@ -287,7 +287,7 @@ Test(core_one_cpu, what_is_queued_behind_a_blocked_task_is_recalled_and_bounces_
 Test(core_one_cpu, an_unblocked_task_goes_on_at_once_and_nothing_new_starts_until_one_ends)
 {
     submit(PROGRAM, (struct call){0});
-    uint32_t worker, other;
+    uint32_t worker = 0, other = 0;
     uint64_t first = ran(0, &worker);
     blocked(worker, first, true);
     uint32_t spare = (uint32_t)find(CORE_SPAWN, 0, 0)->a.target;
@@ -375,7 +375,7 @@ Test(core_workers, every_worker_blocked_and_no_more_allowed_ends_in_a_typed_erro
     worker_up(1);
     load("lib", "/state/lib/1.so");
     submit(PROGRAM, (struct call){0});
-    uint32_t worker;
+    uint32_t worker = 0;
     uint64_t parent = ran(0, &worker);
     submit(FIRST_WORKER + worker, (struct call){.parent = parent});
     blocked(worker, parent, true);
@@ -387,7 +387,7 @@ Test(core_workers, every_worker_blocked_and_no_more_allowed_ends_in_a_typed_erro
 Test(core_workers, output_goes_to_the_submitter_with_the_name_of_the_task)
 {
     submit(PROGRAM, (struct call){0});
-    uint32_t worker;
+    uint32_t worker = 0;
     uint64_t task = ran(0, &worker);
     done(worker, task, LODE_DONE_OK, 1000);
     struct core_event event = {.type = CORE_OUTPUT};
