@@ -220,7 +220,7 @@ Test(core_workers, a_worker_whose_socket_ends_is_killed_and_settled_when_it_is_r
 Test(core_workers, tasks_that_no_worker_lives_to_begin_end_in_an_error)
 {
     submit(PROGRAM, (struct call){0});
-    uint32_t worker, next = 2;
+    uint32_t worker = 0, next = 2;
     ran(0, &worker);
     for (int i = 0; i < 20 && error_put(NULL) == NULL; i++) {
         die(worker, 0, SIGSEGV);
