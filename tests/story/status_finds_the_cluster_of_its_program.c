@@ -100,13 +100,18 @@ a_private_one_can_be_stopped(void)
     lode_close(db);
 }
 
+/* Of ours: other programs of this user may have theirs, in /tmp. */
 static void
 nothing_is_left_to_show(void)
 {
     char out[ROOM], err[ROOM];
-    expect_eq(program_run(status, out, err, ROOM), 5);
-    expect_eq(strlen(out), 0);
+    int status_code = program_run(status, out, err, ROOM);
     expect_text(err, "no cluster runs in");
+    if (status_code != 0) {
+        expect_eq(status_code, 5);
+        expect_eq(strlen(out), 0);
+    }
+    expect(strstr(out, getenv("XDG_RUNTIME_DIR")) == NULL);
 }
 
 static void
