@@ -84,35 +84,38 @@ ask(struct await *a)
                           SEALED_TRIES);
 }
 
-/* Sleeps for a slice; LODE_EAGAIN: go on. */
+/*
+ * Sleeps for a slice; LODE_EAGAIN: go on. The counter is read anew before the store is asked: what
+ * the store tells after its answer changes it once more, and the next sleep ends at once. After a
+ * whole slice without a change the store is asked as well: a wake-up that is lost costs a slice.
+ */
 static lode_err
-sleep_once(struct await *a, uint32_t seen, int64_t deadline)
+sleep_once(struct await *a, uint32_t *seen, int64_t deadline)
 {
     int64_t left = deadline == LODE_NEVER ? SLICE_NS : deadline - lode_now_ns();
     if (left > 0) {
-        lode_futex_wait(&a->wake->counter, seen, left < SLICE_NS ? left : SLICE_NS);
+        lode_futex_wait(&a->wake->counter, *seen, left < SLICE_NS ? left : SLICE_NS);
     }
-    if (atomic_load_explicit(&a->wake->counter, memory_order_acquire) != seen) {
-        lode_err err = a->try_it(a->db, a->arg);
-        return err != LODE_EAGAIN ? err : ask(a);
+    uint32_t before = *seen;
+    *seen = atomic_load_explicit(&a->wake->counter, memory_order_acquire);
+    if (*seen == before) {
+        if (lode_store_is_dead(&a->db->calls)) {
+            return lode_store_down();
+        }
+        LODE_TRY(lode_ask_pending(a->db, a->id));
     }
-    if (lode_store_is_dead(&a->db->calls)) {
-        return lode_store_down();
-    }
-    lode_err err = lode_ask_pending(a->db, a->id);
-    return err == LODE_OK ? LODE_EAGAIN : err;
+    lode_err err = a->try_it(a->db, a->arg);
+    bool asks = *seen != before || left >= SLICE_NS;
+    return err == LODE_EAGAIN && asks ? ask(a) : err;
 }
 
 static lode_err
 wait_for_it(struct await *a, int64_t deadline)
 {
-    for (;;) {
-        /* Read before the try: a seal after it changes the counter, and the sleep ends at once. */
-        uint32_t seen = atomic_load_explicit(&a->wake->counter, memory_order_acquire);
-        lode_err err = a->try_it(a->db, a->arg);
-        if (err != LODE_EAGAIN) {
-            return err;
-        }
+    /* Read before the try: a seal after it changes the counter, and the sleep ends at once. */
+    uint32_t seen = atomic_load_explicit(&a->wake->counter, memory_order_acquire);
+    lode_err err = a->try_it(a->db, a->arg);
+    while (err == LODE_EAGAIN) {
         if (deadline != LODE_NEVER && lode_now_ns() >= deadline) {
             return LODE_EAGAIN;
         }
@@ -120,11 +123,9 @@ wait_for_it(struct await *a, int64_t deadline)
             a->cookie = lode_store_cookie(&a->db->calls);
             LODE_TRY(tell(a, LODE_MSG_WAIT));
         }
-        err = sleep_once(a, seen, deadline);
-        if (err != LODE_EAGAIN) {
-            return err;
-        }
+        err = sleep_once(a, &seen, deadline);
     }
+    return err;
 }
 
 lode_err

@@ -1,0 +1,132 @@
+/* Waiting for one id; the test plays the store, with the worst timing. */
+#include "api/client/await.h"
+
+#include "api/base/futex.h"
+#include "tests/unit/api/fake_index.h"
+
+#include <criterion/criterion.h>
+#include <pthread.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static struct fake_index fake;
+static lode db;
+static lode_id id;
+static uint64_t hash;
+static int store; /* the other end of the socket */
+
+static void
+setup(void)
+{
+    int ends[2];
+    fake = fake_index_make();
+    memset(&db, 0, sizeof db);
+    db.index = fake.view;
+    cr_assert_eq(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, ends), 0);
+    store = ends[1];
+    cr_assert_eq(lode_store_calls_init(&db.calls), LODE_OK);
+    db.calls.fd = ends[0];
+    cr_assert_eq(lode_store_calls_start(&db.calls), LODE_OK);
+    id = lode_id_make(LODE_ID_PUT, 1, 1);
+    hash = lode_id_hash(id, fake.view.hash_key);
+}
+
+static void
+teardown(void)
+{
+    lode_store_calls_fini(&db.calls);
+    close(store);
+    fake_index_free(&fake);
+}
+
+TestSuite(await, .init = setup, .fini = teardown);
+
+static lode_err
+never_there(lode *session, void *arg)
+{
+    (void)session;
+    (void)arg;
+    return LODE_EAGAIN;
+}
+
+static void
+bump(void)
+{
+    struct lode_wake *wake = &fake.wakes[lode_wake_bucket(hash)];
+    atomic_fetch_add(&wake->counter, 1);
+    lode_futex_wake_all(&wake->counter);
+}
+
+static struct lode_msg_lookup
+receive(enum lode_store_msg type)
+{
+    struct lode_msg_lookup msg = {.cookie = 0};
+    cr_assert_eq(recv(store, &msg, sizeof msg, 0), (ssize_t)sizeof msg);
+    cr_assert_eq(msg.head.type, type);
+    cr_assert(lode_id_same(msg.id, id));
+    return msg;
+}
+
+static void
+answer(const struct lode_msg_lookup *asked, uint8_t status)
+{
+    struct lode_msg_found found = {.head = {.type = LODE_MSG_FOUND, .tag = asked->head.tag},
+                                   .status = status};
+    send(store, &found, sizeof found, 0);
+}
+
+/* The counter changes for another id; the answer is PENDING, and the end comes right behind it. */
+static void *
+end_behind_the_answer(void *arg)
+{
+    uint64_t cookie = receive(LODE_MSG_WAIT).cookie;
+    (void)arg;
+    bump();
+    struct lode_msg_lookup asked = receive(LODE_MSG_LOOKUP);
+    cr_assert_eq(asked.cookie, cookie);
+    bump();
+    answer(&asked, LODE_FOUND_PENDING);
+    asked = receive(LODE_MSG_LOOKUP);
+    answer(&asked, LODE_FOUND_ABORTED);
+    return NULL;
+}
+
+/* Nothing is ever said by the counter. */
+static void *
+end_without_a_word(void *arg)
+{
+    receive(LODE_MSG_WAIT);
+    (void)arg;
+    struct lode_msg_lookup asked = receive(LODE_MSG_LOOKUP);
+    answer(&asked, LODE_FOUND_GONE);
+    return NULL;
+}
+
+static lode_err
+await_against(void *(*play)(void *), int64_t timeout_ms)
+{
+    pthread_t thread;
+    pthread_create(&thread, NULL, play, NULL);
+    lode_err err = lode_await(&db, id, hash, timeout_ms, never_there, NULL);
+    shutdown(store, SHUT_RDWR); /* where the script was not played to its end, it fails */
+    pthread_join(thread, NULL);
+    return err;
+}
+
+/* Less than a slice: the net of the next test is not what catches it. */
+Test(await, an_end_that_comes_right_behind_the_answer_is_not_slept_over, .timeout = 30)
+{
+    cr_assert_eq(await_against(end_behind_the_answer, 900), LODE_EABORTED);
+}
+
+Test(await, after_a_slice_without_a_word_the_store_is_asked, .timeout = 30)
+{
+    cr_assert_eq(await_against(end_without_a_word, LODE_FOREVER), LODE_EGONE);
+}
+
+Test(await, a_time_that_is_up_is_told_to_the_store)
+{
+    cr_assert_eq(lode_await(&db, id, hash, 1, never_there, NULL), LODE_ETIMEDOUT);
+    uint64_t cookie = receive(LODE_MSG_WAIT).cookie;
+    cr_assert_eq(receive(LODE_MSG_UNWAIT).cookie, cookie);
+}
