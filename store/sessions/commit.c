@@ -36,7 +36,7 @@ check_draft(struct store *store, struct session *session, const struct ring_part
         entry_word(&store->table, entry) != lode_word_make(part->generation, LODE_ENTRY_CREATED) ||
         store->table.truths[entry].maker_session != session->number ||
         !lode_id_same(at->id, zero) ||
-        (store->table.truths[entry].flags & (TRUTH_UNREADY | TRUTH_PINNED))) {
+        (store->table.truths[entry].flags & (TRUTH_UNREADY | TRUTH_NAMED))) {
         return lode_fail_with(LODE_EPROTO,
                               "a commit names entry %u, which is no draft of its "
                               "session",
@@ -46,7 +46,7 @@ check_draft(struct store *store, struct session *session, const struct ring_part
         return lode_fail_with(LODE_EPROTO, "a commit says %llu bytes of a draft of %llu",
                               (unsigned long long)part->desc.size, (unsigned long long)at->size);
     }
-    store->table.truths[entry].flags |= TRUTH_PINNED; /* as a mark: named by this record */
+    store->table.truths[entry].flags |= TRUTH_NAMED;
     return LODE_OK;
 }
 
@@ -60,13 +60,14 @@ check_part(struct store *store, struct session *session, const struct ring_part 
     return part->draft != 0 ? check_draft(store, session, part) : LODE_OK;
 }
 
+/* The first `count` parts were good: the draft of any other may be anybody's. */
 static void
 unmark(struct store *store, uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++) {
         uint32_t draft = store->scratch->parts[i].draft;
-        if (draft != 0 && draft <= store->table.entry_count) {
-            store->table.truths[draft - 1].flags &= ~(uint32_t)TRUTH_PINNED;
+        if (draft != 0) {
+            store->table.truths[draft - 1].flags &= ~(uint32_t)TRUTH_NAMED;
         }
     }
 }
@@ -77,8 +78,8 @@ read_parts(struct store *store, struct session *session, const uint8_t *at, uint
 {
     uint64_t pages = 0, entries = 0;
     lode_err err = LODE_OK;
-    uint32_t i;
-    for (i = 0; i < count && err == LODE_OK; i++) {
+    uint32_t good = 0;
+    for (uint32_t i = 0; i < count && err == LODE_OK; i++) {
         struct ring_part *part = &store->scratch->parts[i];
         uint64_t size = 0;
         err = ring_read_part(at, left, part, &size);
@@ -88,11 +89,10 @@ read_parts(struct store *store, struct session *session, const uint8_t *at, uint
             left -= size;
             pages += part->pages;
             entries += part->draft == 0;
-        } else {
-            part->draft = 0;
         }
+        good += err == LODE_OK;
     }
-    unmark(store, i);
+    unmark(store, good);
     if (err == LODE_OK && !credit_has(session, pages, entries)) {
         err = lode_fail_with(LODE_EPROTO, "a commit of %u results without credit", count);
     }

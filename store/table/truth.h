@@ -53,7 +53,8 @@ enum truth_flag {
     TRUTH_OWNED = 64,     /* linked in its id's session's list */
     TRUTH_DRAFT = 128,    /* linked in its maker's list of drafts */
     TRUTH_IN_TABLE = 256, /* a slot of the table leads to it */
-    TRUTH_UNREADY = 512   /* a draft whose memory is still being committed */
+    TRUTH_UNREADY = 512,  /* a draft whose CREATE is not answered yet */
+    TRUTH_NAMED = 1024    /* a draft that the COMMIT being read has named */
 };
 
 struct truth_entry {

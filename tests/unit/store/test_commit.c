@@ -1,4 +1,5 @@
 /* The commit of a task's results: all or none, first wins, and never twice. */
+#include "store/sessions/packets.h"
 #include "tests/unit/store/fake_client.h"
 
 TestSuite(commit, .init = store_setup, .fini = store_teardown, .timeout = 120);
@@ -198,3 +199,26 @@ Test(commit, no_abort_wakes_who_waits_for_a_result)
     fake_die(&submitter);
     fake_die(&retry);
 }
+
+/* The scan has found the pin, and only then the drain meets the lie. */
+Test(commit, that_lies_about_a_doomed_object_does_not_unpin_it)
+{
+    struct fake maker = fake_attach(0), reader = fake_attach(0),
+                liar = fake_attach(LODE_HELLO_MAKER);
+    lode_id id = fake_put(&maker, "pinned", 6);
+    fake_ring(&maker);
+    struct part part = {.id = result(&maker, 1), .size = 6};
+    part.draft.entry = entry_of(id);
+    part.draft.generation = lode_word_generation(entry_word(&store->table, part.draft.entry));
+    fake_pin(&reader, 0, part.draft.entry + 1);
+    put_commit(&liar, &part, 1); /* nobody rings for it */
+    fake_drop(&maker, id);
+    fake_ring(&maker);
+    expect_eq(state_of(id), LODE_ENTRY_WANTED);
+    expect(fake_is_cut(&liar));
+    fake_die(&reader);
+    expect_eq(state_of(id), LODE_ENTRY_FREE);
+    fake_die(&maker);
+}
+
+/* The commit comes in after the packet's own drain: only the holds of the request drain again. */
