@@ -71,8 +71,9 @@ object_check(const struct object_desc *desc)
         return lode_fail_with(LODE_EINVAL, "kind %u or class %u of an object is unknown",
                               desc->kind, desc->object_class);
     }
-    if (desc->ndim > LODE_MAX_NDIM || (desc->flags & ~LODE_ENTRY_STRIDED) != 0) {
-        return lode_fail_with(LODE_EINVAL, "%u axes (at most %d) or flags 0x%x", desc->ndim,
+    if (desc->ndim > LODE_MAX_NDIM || (desc->flags & ~LODE_ENTRY_STRIDED) != 0 ||
+        (desc->ndim == 0 && desc->flags != 0)) {
+        return lode_fail_with(LODE_EINVAL, "%u axes (at most %d) with flags 0x%x", desc->ndim,
                               LODE_MAX_NDIM, desc->flags);
     }
     if (desc->size >= UINT64_C(1) << 62) {

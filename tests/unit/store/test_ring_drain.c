@@ -299,3 +299,20 @@ Test(ring_drain, ends_of_sessions_leave_nothing)
     expect_eq(store->table.state_count[LODE_ENTRY_FREE], store->table.entry_count);
     expect_eq(store->table.reserved, 0);
 }
+
+Test(ring_drain, strides_of_an_array_without_axes_are_refused)
+{
+    struct fake liar = fake_attach(0);
+    struct lode_made made = {.id = fake_next(&liar),
+                             .size = 8,
+                             .dtype = LODE_F64,
+                             .kind = LODE_KIND_ARRAY,
+                             .flags = LODE_ENTRY_STRIDED,
+                             .carried = 16};
+    memcpy(fake_record(&liar, LODE_RECORD_PUT, sizeof made + 16), &made, sizeof made);
+    fake_publish(&liar);
+    fake_send(&liar, &(uint8_t){LODE_MSG_DOORBELL}, 1);
+    expect(fake_is_cut(&liar));
+    expect_eq(store->counts.sealed, 0);
+    fake_die(&liar);
+}
