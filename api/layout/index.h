@@ -143,7 +143,7 @@ struct lode_wake {
 
 /* One session, as its client and the store see it. */
 struct lode_session_row {
-    _Atomic uint64_t session;        /* 0: the row is free */
+    _Atomic uint64_t session;        /* 0: free, or over: no new pin is heeded */
     _Atomic uint64_t ring_head;      /* bytes of the ring that the store has applied */
     _Atomic uint64_t credit_pages;   /* pages that its puts may have used, since the start */
     _Atomic uint64_t credit_entries; /* entries that its records may have used, since the start */

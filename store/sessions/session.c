@@ -334,7 +334,18 @@ bury(struct store *store, struct session *session)
     }
 }
 
-/* Pins and drafts go, the row is free again. */
+/*
+ * The process may run on, and get: a get that pins, and then finds its session's number in the row,
+ * is seen by whoever looks at the pins after this; any other is told that it has no session.
+ */
+static void
+close_row(struct store *store, const struct session *session)
+{
+    atomic_store_explicit(&store->table.rows[session->row].session, 0, memory_order_release);
+    atomic_thread_fence(memory_order_seq_cst);
+}
+
+/* Pins and drafts go, the row is free again. Its row was closed before its pins were looked at. */
 static void
 finish(struct store *store, struct session *session)
 {
@@ -343,7 +354,6 @@ finish(struct store *store, struct session *session)
     }
     freeing_unpinned(store, session);
     file_close(store, session);
-    atomic_store_explicit(&store->table.rows[session->row].session, 0, memory_order_release);
     store->table.truth_rows[session->row] = (struct truth_row){0};
     store->by_row[session->row] = NULL;
     struct session *last = store->sessions[--store->session_count];
@@ -393,6 +403,7 @@ end_attached(struct store *store, struct session *session)
     if (!session->left) {
         end_claims(store, session);
     }
+    close_row(store, session);
     if (still_runs(session) && (session->draft_first != 0 || has_pins(session)) &&
         store_watch_fd(store, session->pidfd, EPOLLIN, &session->exit) == LODE_OK) {
         hide_drafts(store, session);

@@ -211,3 +211,26 @@ Test(freeing, takes_thousands_at_once)
     fake_die(&maker);
     expect_eq(store->table.state_count[LODE_ENTRY_SEALED], 0);
 }
+
+/* Its row says so before its pins are looked at for the last time: a get that comes later sees it. */
+Test(freeing, tells_a_process_that_still_runs_that_its_session_is_over)
+{
+    struct fake maker = fake_attach(0), reader = fake_attach(0), idle = fake_attach(0);
+    lode_id id = fake_put(&maker, "x", 1);
+    fake_ring(&maker);
+    fake_pin(&reader, 0, entry_of(id) + 1);
+    expect_eq(atomic_load(&store->table.rows[reader.row].session), reader.number);
+    close(reader.fd);
+    close(idle.fd);
+    pump();
+    expect_eq(store->session_count, 2);
+    expect_eq(atomic_load(&store->table.rows[reader.row].session), 0);
+    expect_eq(atomic_load(&store->table.rows[idle.row].session), 0);
+    fake_drop(&maker, id);
+    fake_ring(&maker);
+    expect_eq(state_of(id), LODE_ENTRY_WANTED);
+    fake_pin(&reader, 0, 0);
+    freeing_reclaim(store);
+    expect_eq(store->session_count, 1);
+    fake_die(&maker);
+}
