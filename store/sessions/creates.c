@@ -93,27 +93,44 @@ complete(struct store *store, const struct create *create, uint32_t entry)
 
 /* ---- making ---- */
 
-/* An entry in state CREATED, with all that refers to it. */
+/* The entry of the id, or a fresh one. Errors: those of table_take(). */
+static lode_err
+find_entry(struct store *store, lode_id id, enum lode_entry_state *from_out, uint32_t *entry_out)
+{
+    static const lode_id zero;
+    *from_out = LODE_ENTRY_EXPECTED;
+    if (!lode_id_same(id, zero) && table_find(&store->table, id, entry_out)) {
+        return LODE_OK;
+    }
+    *from_out = LODE_ENTRY_FREE;
+    LODE_TRY(table_take(&store->table, id, false, entry_out));
+    own_born(store, *entry_out, id);
+    return LODE_OK;
+}
+
+/* An entry in state CREATED, with all that refers to it. If it fails, the extent is free again. */
 static lode_err
 make_entry(struct store *store, const struct create *create, uint64_t extent, uint32_t *entry_out)
 {
     struct table *table = &store->table;
-    enum lode_entry_state from = LODE_ENTRY_EXPECTED;
+    enum lode_entry_state from;
     uint32_t entry;
     static const lode_id zero;
     bool named = !lode_id_same(create->desc.id, zero);
-    if (!named || !table_find(table, create->desc.id, &entry)) {
-        from = LODE_ENTRY_FREE;
-        LODE_TRY(table_take(table, create->desc.id, false, &entry));
-        own_born(store, entry, create->desc.id);
+    lode_err err = find_entry(store, create->desc.id, &from, &entry);
+    if (err != LODE_OK) {
+        if (extent != LODE_EXTENT_INLINE) {
+            arena_free(store->arena, extent, create->stored);
+        }
+        return err;
     }
     object_describe(table, entry, &create->desc, extent, create->stored, create->session->row);
     object_become(table, entry, from, LODE_ENTRY_CREATED);
     draft_link(store, entry, create->session);
     store->counts.created++;
-    lode_err err = lode_id_kind(create->desc.id) == LODE_ID_USER && named
-                       ? ref_take(table, entry, create->session->row)
-                       : LODE_OK;
+    if (lode_id_kind(create->desc.id) == LODE_ID_USER && named) {
+        err = ref_take(table, entry, create->session->row);
+    }
     if (err == LODE_OK && (create->desc.flags & LODE_ENTRY_STRIDED) && !create->is_put) {
         err = strides_note(&store->strides, entry, create->desc.strides);
     }

@@ -1,4 +1,6 @@
 /* Creates that find no room, or wait for it. */
+#include "store/sessions/packets.h"
+#include "store/sessions/waits.h"
 #include "tests/unit/store/fake_client.h"
 
 enum { MIB = 1 << 20 };
@@ -159,3 +161,26 @@ Test(creates, strides_are_the_stores_whatever_the_client_writes)
     expect_eq(fake_receive(&fake, answer, sizeof answer, NULL), LODE_MSG_ERROR);
     fake_die(&fake);
 }
+
+Test(creates, without_an_entry_give_their_room_back)
+{
+    struct fake fake = fake_attach(0);
+    struct arena_stats before, after;
+    struct lode_msg_error error;
+    uint32_t reserved = store->table.reserved;
+    int truth_fd = store->table.truth_fd;
+    arena_stats(store->arena, &before);
+    store->table.reserved = store->table.free_count; /* there must be more entries, */
+    store->table.truth_fd = -1;                      /* and there can be none */
+    struct lode_msg_create create = {
+        .head = {.type = LODE_MSG_CREATE, .tag = 9}, .id = fake_next(&fake), .size = 100000};
+    must(handle_create(store, fake.session, &create, NULL, 0));
+    store->table.reserved = reserved;
+    store->table.truth_fd = truth_fd;
+    expect_eq(fake_receive(&fake, &error, sizeof error, NULL), LODE_MSG_ERROR);
+    arena_stats(store->arena, &after);
+    expect_eq(after.used_bytes, before.used_bytes);
+    fake_die(&fake);
+}
+
+/* The scheduler's put of an error under a result's id, whose one hold does not exist. */
