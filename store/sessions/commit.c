@@ -117,8 +117,8 @@ static bool
 is_taken(const struct store *store, lode_id id, bool *expected_out, uint32_t *entry_out)
 {
     *expected_out = table_find(&store->table, id, entry_out);
-    return *expected_out ? entry_state(&store->table, *entry_out) != LODE_ENTRY_EXPECTED
-                         : own_was_made(store, id);
+    return (*expected_out && entry_state(&store->table, *entry_out) != LODE_ENTRY_EXPECTED) ||
+           own_was_made(store, id);
 }
 
 static lode_err

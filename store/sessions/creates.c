@@ -100,11 +100,13 @@ find_entry(struct store *store, lode_id id, enum lode_entry_state *from_out, uin
     static const lode_id zero;
     *from_out = LODE_ENTRY_EXPECTED;
     if (!lode_id_same(id, zero) && table_find(&store->table, id, entry_out)) {
+        own_arrived(store, *entry_out, id);
         return LODE_OK;
     }
     *from_out = LODE_ENTRY_FREE;
     LODE_TRY(table_take(&store->table, id, false, entry_out));
     own_born(store, *entry_out, id);
+    own_arrived(store, *entry_out, id);
     return LODE_OK;
 }
 

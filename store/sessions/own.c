@@ -96,7 +96,15 @@ own_born(struct store *store, uint32_t entry, lode_id id)
         return;
     }
     own_link(store, entry, head);
-    if (store_session(store, number) != NULL) {
+    if (store_session(store, number) != NULL && lode_id_kind(id) != LODE_ID_PUT) {
+        ref_birth(&store->table, entry);
+    }
+}
+
+void
+own_arrived(struct store *store, uint32_t entry, lode_id id)
+{
+    if (lode_id_kind(id) == LODE_ID_PUT && store_session(store, lode_id_session(id)) != NULL) {
         ref_birth(&store->table, entry);
     }
 }

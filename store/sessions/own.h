@@ -16,8 +16,15 @@
 
 #include "store/sessions/store.h"
 
-/* Links a new entry with an id of a live session, and gives it the reference from birth. */
+/*
+ * Links a new entry with an id of a live session. A result is referenced by that session from now
+ * on, expected or made. A put only when it arrives: who refers to one that is freed already leaves
+ * nothing behind by that.
+ */
 void own_born(struct store *store, uint32_t entry, lode_id id);
+
+/* The entry becomes an object now, expected before or not. */
+void own_arrived(struct store *store, uint32_t entry, lode_id id);
 
 /* Makes an EXPECTED entry for an id that is not there. Errors: LODE_ELIMIT, LODE_EFULL. */
 LODE_MUST_CHECK lode_err own_expect(struct store *store, lode_id id, uint32_t *entry_out);

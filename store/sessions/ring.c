@@ -113,6 +113,7 @@ ring_make(struct store *store, struct session *session, const struct ring_part *
         LODE_ASSERT(err == LODE_OK); /* it spends a reserved entry */
         own_born(store, entry, part->desc.id);
     }
+    own_arrived(store, entry, part->desc.id);
     object_describe(table, entry, &part->desc, room.extent, part->stored, session->row);
     copy_bytes(store, entry, part);
     object_become(table, entry, from, LODE_ENTRY_SEALED);
@@ -153,6 +154,7 @@ apply_take(struct store *store, struct session *session, lode_id id)
         bool may_come =
             lode_id_kind(id) == LODE_ID_USER || store_session(store, lode_id_session(id)) != NULL;
         if (lode_id_kind(id) == LODE_ID_NAME ||
+            (lode_id_kind(id) == LODE_ID_RESULT && own_was_made(store, id)) ||
             (!may_come && own_status(store, id, NULL) == LODE_FOUND_GONE)) {
             return LODE_OK; /* gone for good: there is nothing to refer to */
         }

@@ -221,4 +221,24 @@ Test(commit, that_lies_about_a_doomed_object_does_not_unpin_it)
     fake_die(&maker);
 }
 
+Test(commit, of_a_freed_result_that_another_refers_to_makes_it_not_again)
+{
+    struct fake submitter = fake_attach(0), late = fake_attach(0),
+                worker = fake_attach(LODE_HELLO_MAKER);
+    struct part part = {.id = result(&submitter, 1), .bytes = "x", .size = 1};
+    put_commit(&worker, &part, 1);
+    fake_ring(&worker);
+    fake_drop(&submitter, part.id);
+    fake_ring(&submitter);
+    fake_take(&late, part.id);
+    fake_ring(&late);
+    expect_eq(state_of(part.id), LODE_ENTRY_FREE);
+    put_commit(&worker, &part, 1);
+    fake_ring(&worker);
+    expect_eq(state_of(part.id), LODE_ENTRY_FREE);
+    fake_die(&submitter);
+    fake_die(&late);
+    fake_die(&worker);
+}
+
 /* The commit comes in after the packet's own drain: only the holds of the request drain again. */

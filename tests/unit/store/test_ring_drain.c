@@ -316,3 +316,32 @@ Test(ring_drain, strides_of_an_array_without_axes_are_refused)
     expect_eq(store->counts.sealed, 0);
     fake_die(&liar);
 }
+
+Test(ring_drain, a_take_of_a_freed_put_is_forgotten_with_its_drop)
+{
+    struct fake maker = fake_attach(0), late = fake_attach(0);
+    lode_id id = fake_put(&maker, "x", 1), next;
+    fake_ring(&maker);
+    fake_drop(&maker, id);
+    fake_ring(&maker);
+    expect_eq(state_of(id), LODE_ENTRY_FREE);
+    fake_take(&late, id);
+    fake_ring(&late);
+    fake_drop(&late, id);
+    fake_ring(&late);
+    expect_eq(state_of(id), LODE_ENTRY_FREE);
+    next = lode_id_make(LODE_ID_PUT, maker.number, maker.counter + 1);
+    fake_take(&late, next); /* before it is put */
+    fake_ring(&late);
+    expect(lode_id_same(fake_put(&maker, "y", 1), next));
+    fake_ring(&maker);
+    expect_eq(store->table.truths[entry_of(next)].refs, 2);
+    fake_drop(&late, next);
+    fake_ring(&late);
+    expect_eq(state_of(next), LODE_ENTRY_SEALED);
+    fake_drop(&maker, next);
+    fake_ring(&maker);
+    expect_eq(state_of(next), LODE_ENTRY_FREE);
+    fake_die(&late);
+    fake_die(&maker);
+}
