@@ -400,22 +400,32 @@ void core_fail_ready(struct core *core, lode_err code, const char *why);
 struct core_worker *core_worker_find(struct core *core, uint32_t number);
 void core_worker_ready(struct core *core, struct core_worker *worker);
 void core_worker_spawned(struct core *core, uint32_t number, int64_t pid, uint32_t err);
-void core_worker_exited(struct core *core, const struct core_event *event);
-void core_worker_settled(struct core *core, uint64_t cookie, const uint8_t *status, uint32_t count);
 void core_worker_blocked(struct core *core, struct core_worker *worker, uint64_t task);
 void core_worker_unblocked(struct core *core, struct core_worker *worker);
 void core_worker_kill(struct core *core, struct core_worker *worker);
 void core_worker_quit(struct core *core, struct core_worker *worker);
+/* Nothing more is given to it; what it has stays until it is reaped. */
+void core_worker_give_up(struct core *core, struct core_worker *worker);
 /* Puts it into the list that it belongs to: idle, open, none. After each change of it. */
 void core_worker_relist(struct core *core, struct core_worker *worker);
 /* Into and out of its queue, with the CPUs. */
 void core_worker_take(struct core *core, struct core_worker *worker, struct core_task *task);
 void core_worker_lose(struct core *core, struct core_worker *worker, struct core_task *task);
 void core_worker_output(struct core *core, const struct core_event *event);
+void core_worker_free(struct core *core, struct core_worker *worker);
+
+/* ---- settle.c ------------------------------------------------------------------------------- */
+
+void core_worker_exited(struct core *core, const struct core_event *event);
+void core_worker_settled(struct core *core, uint64_t cookie, const uint8_t *status, uint32_t count);
+
+/* ---- staff.c -------------------------------------------------------------------------------- */
+
 void core_workers_start(struct core *core);
+/* One died before it was up: the next one is started later, each time twice as much later. */
+void core_worker_start_failed(struct core *core);
 /* Starts what is missing, ends what is too much. */
 void core_workers_adjust(struct core *core);
-void core_worker_free(struct core *core, struct core_worker *worker);
 
 /* SETTLE's cookies are worker numbers; the others are odd and come from next_cookie. */
 static inline uint64_t
@@ -427,10 +437,33 @@ core_settle_cookie(const struct core_worker *worker)
 /* ---- functions.c ---------------------------------------------------------------------------- */
 
 struct core_function *core_function_at(const struct core *core, uint32_t number);
+void core_function_add(struct core *core, struct core_library *library, const char *symbol,
+                       uint32_t results);
+bool core_worker_knows(const struct core_worker *worker, const struct core_function *function);
+/* True if it holds another version of the function's library. */
+bool core_worker_conflicts(const struct core_worker *worker, const struct core_library *library);
+void core_worker_hold(struct core_worker *worker, struct core_library *library);
+void core_worker_teach(struct core *core, struct core_worker *worker,
+                       struct core_function *function);
 void core_resolve(struct core *core, struct core_session *session, const void *bytes,
                   uint32_t size);
+/* Answers a RESOLVE; with `load`, a built-in library that is not there is loaded first. */
+void core_resolve_name(struct core *core, struct core_session *session, uint32_t tag,
+                       const char *name, bool load);
+/* function NULL: LODE_ELIBRARY, and why. */
+void core_send_resolved(struct core *core, uint64_t session, uint32_t tag,
+                        const struct core_function *function, const char *text);
+/* The text of a record behind its struct, as a string. False: it is not one. */
+bool core_record_text(const void *bytes, uint32_t size, uint32_t head, char *text_out, size_t room);
+void core_functions_fini(struct core *core);
+
+/* ---- loads.c -------------------------------------------------------------------------------- */
+
 void core_load_library(struct core *core, struct core_session *session, const void *bytes,
                        uint32_t size);
+/* Loads the built-in library, once; then the RESOLVE is answered. */
+void core_load_builtin(struct core *core, struct core_session *session, uint32_t tag,
+                       const char *name);
 void core_library_copied(struct core *core, const struct core_event *event);
 void core_described(struct core *core, struct core_session *session, const void *bytes,
                     uint32_t size);
@@ -439,12 +472,7 @@ void core_describe_next(struct core *core);
 bool core_describe_waits(const struct core *core);
 void core_describe_died(struct core *core, struct core_worker *worker);
 void core_describe_fail_all(struct core *core, lode_err err, const char *why);
-bool core_worker_knows(const struct core_worker *worker, const struct core_function *function);
-/* True if it holds another version of the function's library. */
-bool core_worker_conflicts(const struct core_worker *worker, const struct core_library *library);
-void core_worker_teach(struct core *core, struct core_worker *worker,
-                       struct core_function *function);
-void core_functions_fini(struct core *core);
+void core_loads_fini(struct core *core);
 
 /* ---- errors.c, stats.c, timer.c ------------------------------------------------------------- */
 

@@ -4,7 +4,7 @@
 
 #include <stdint.h>
 
-/* Runs `tasks` empty tasks with `outstanding` at a time; tasks a second. */
+/* Runs `tasks` empty tasks with `outstanding` at a time; tasks a second of CPU time. */
 double sim_speed(uint64_t tasks, uint64_t outstanding);
 
 #endif

@@ -1,0 +1,201 @@
+/*
+ * settle.c: the death of a worker: what its page and its exit say, what the store says of its tasks,
+ * and what becomes of each.
+ */
+#include "scheduler/core/state.h"
+
+#include <sys/wait.h>
+
+/* ---- reaped --------------------------------------------------------------------------------- */
+
+static void
+read_death(struct core_worker *worker, const struct core_event *event)
+{
+    const struct lode_worker_page *page = event->u.exited.page;
+    int32_t status = event->u.exited.status;
+    struct core_death *death = core_alloc(sizeof *death);
+    memset(death, 0, sizeof *death);
+    death->pid = worker->pid;
+    death->signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+    death->exit_status = WIFEXITED(status) ? WEXITSTATUS(status) : 0;
+    worker->death = death;
+    if (page == NULL) {
+        return;
+    }
+    worker->page_started = atomic_load_explicit(&page->started, memory_order_relaxed);
+    worker->page_finished = atomic_load_explicit(&page->finished, memory_order_relaxed);
+    if (atomic_load_explicit(&page->crash_set, memory_order_relaxed) != 0) {
+        memcpy(death->backtrace, page->crash_backtrace, sizeof death->backtrace - 1);
+    }
+}
+
+/*
+ * How many of a task's results are asked for. All are sealed in one step, but those that nobody
+ * wants are freed at once: one that is there says that the task is done.
+ */
+static uint32_t
+asked_of(const struct core_worker *worker, const struct core_task *task)
+{
+    uint32_t most = CORE_STORE_IDS / worker->asked;
+    return task->result_count < most ? task->result_count : most;
+}
+
+/* The store drains its ring first and says which of its tasks have their results. */
+static void
+ask_store(struct core *core, struct core_worker *worker)
+{
+    lode_id ids[CORE_STORE_IDS];
+    uint32_t count = 0;
+    struct core_task *task;
+    worker->asked = worker->count;
+    TAILQ_FOREACH(task, &worker->queue, link)
+    {
+        task->state = CORE_TASK_SETTLING;
+        for (uint32_t i = 0; i < asked_of(worker, task); i++) {
+            ids[count++] = lode_id_plus(task->results, i);
+        }
+    }
+    uint32_t size = count * (uint32_t)sizeof ids[0];
+    memcpy(core_emit(core, CORE_SETTLE, worker->store_session, core_settle_cookie(worker), 0, size),
+           ids, size);
+}
+
+static void
+log_death(struct core *core, const struct core_worker *worker)
+{
+    char text[128];
+    core_describe_death(worker->death, text, sizeof text);
+    core_log(core, "WORKER-DIED", "worker %u (pid %lld) %s with %u tasks", worker->number,
+             (long long)worker->pid, text, worker->count);
+}
+
+void
+core_worker_exited(struct core *core, const struct core_event *event)
+{
+    struct core_worker *worker = core_worker_find(core, event->u.exited.worker);
+    if (worker == NULL || worker->state == CORE_WORKER_DEAD) {
+        return;
+    }
+    read_death(worker, event);
+    if (worker->state != CORE_WORKER_QUITTING || worker->killed) {
+        core->stats.workers_died++;
+        log_death(core, worker);
+    }
+    if (!worker->was_up) {
+        core_worker_start_failed(core);
+    }
+    core_worker_give_up(core, worker);
+    if (worker->count > 0 && !worker->blocked) {
+        core->cpus_used -= worker->lease;
+    }
+    core->stacked -= worker->count > 1;
+    worker->state = CORE_WORKER_DEAD;
+    worker->blocked = false;
+    core->processes--;
+    if (worker->session != NULL) {
+        worker->session->worker = NULL;
+        worker->session = NULL;
+    }
+    if (worker->describing != NULL) {
+        core_describe_died(core, worker);
+    }
+    if (worker->count > 0) {
+        ask_store(core, worker);
+    } else {
+        core_worker_free(core, worker);
+    }
+}
+
+/* ---- settling ------------------------------------------------------------------------------- */
+
+static void
+charge(struct core *core, struct core_task *task, const struct core_death *death)
+{
+    task->attempts++;
+    if (core_task_stop(core, task)) {
+        return;
+    }
+    if (task->attempts <= task->max_retries) {
+        core->stats.retried++;
+        core_task_ready(core, task, true);
+        return;
+    }
+    char text[128];
+    core_describe_death(death, text, sizeof text);
+    core_task_fail(core, task, LODE_ECRASHED, death, "its worker (pid %lld) %s, attempt %u of %llu",
+                   (long long)death->pid, text, task->attempts,
+                   (unsigned long long)task->max_retries + 1);
+}
+
+/* Not begun: it goes back uncharged, unless worker after worker has died with it at the head. */
+static void
+give_back(struct core *core, struct core_task *task, bool blame, const struct core_death *death)
+{
+    if (core_task_stop(core, task)) {
+        return;
+    }
+    task->uncharged += blame;
+    if (task->uncharged > CORE_UNCHARGED_MAX) {
+        char text[128];
+        core_describe_death(death, text, sizeof text);
+        core_task_fail(core, task, LODE_ECRASHED, death,
+                       "%u workers died before it began; the last %s", (unsigned)task->uncharged,
+                       text);
+        return;
+    }
+    core_task_ready(core, task, true);
+}
+
+/* How many of its tasks, from the head on, had begun: a worker takes them in order. */
+static uint32_t
+count_begun(const struct core_worker *worker)
+{
+    uint32_t begun = 0, i = 0;
+    const struct core_task *task;
+    TAILQ_FOREACH(task, &worker->queue, link)
+    {
+        i++;
+        if (task->number == worker->page_started || task->number == worker->page_finished) {
+            begun = i;
+        }
+    }
+    return begun;
+}
+
+/*
+ * What is not sealed and had not begun goes back uncharged. Of those that had begun, the last is as
+ * a rule the one that was running. One before it has no result either because it had nothing to run
+ * with, or because nobody wanted its result, which is freed: it may have run, and is charged too.
+ *
+ * The last task first: each goes to the front of its session's ready list.
+ */
+void
+core_worker_settled(struct core *core, uint64_t cookie, const uint8_t *status, uint32_t count)
+{
+    struct core_worker *worker = core_worker_find(core, (uint32_t)(cookie >> 1));
+    if (worker == NULL || worker->state != CORE_WORKER_DEAD) {
+        return;
+    }
+    uint32_t begun = count_begun(worker), at = 0;
+    struct core_task *task;
+    TAILQ_FOREACH(task, &worker->queue, link)
+    {
+        uint32_t end = at + asked_of(worker, task);
+        task->done = task->number == worker->page_finished;
+        for (; at < end; at++) {
+            task->done = task->done || (at < count && status[at] == LODE_FOUND_SEALED);
+        }
+    }
+    for (uint32_t i = worker->count; i-- > 0;) {
+        task = TAILQ_LAST(&worker->queue, core_task_list);
+        core_worker_lose(core, worker, task);
+        if (task->done) {
+            core_task_end(core, task, false);
+        } else if (i < begun) {
+            charge(core, task, worker->death);
+        } else {
+            give_back(core, task, i == 0, worker->death);
+        }
+    }
+    core_worker_free(core, worker);
+}
