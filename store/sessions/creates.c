@@ -129,6 +129,7 @@ make_entry(struct store *store, const struct create *create, uint64_t extent, ui
     object_describe(table, entry, &create->desc, extent, create->stored, create->session->row);
     object_become(table, entry, from, LODE_ENTRY_CREATED);
     draft_link(store, entry, create->session);
+    table->truths[entry].flags |= TRUTH_UNREADY; /* its holds drain rings: no commit may name it */
     store->counts.created++;
     if (lode_id_kind(create->desc.id) == LODE_ID_USER && named) {
         err = ref_take(table, entry, create->session->row);
@@ -210,7 +211,6 @@ start_commit(struct store *store, const struct create *create, uint32_t entry)
         free(copy);
         return err;
     }
-    store->table.truths[entry].flags |= TRUTH_UNREADY;
     copy->next = store->creates->committing;
     store->creates->committing = copy;
     store->creates->count++;

@@ -242,3 +242,19 @@ Test(commit, of_a_freed_result_that_another_refers_to_makes_it_not_again)
 }
 
 /* The commit comes in after the packet's own drain: only the holds of the request drain again. */
+Test(commit, of_a_draft_that_is_not_answered_yet_is_refused)
+{
+    struct fake submitter = fake_attach(0), maker = fake_attach(LODE_HELLO_MAKER);
+    uint32_t next = store->table.free_first - 1;
+    struct part part = {.id = result(&submitter, 1), .size = 5000};
+    lode_id held = result(&submitter, 2);
+    struct lode_msg_create create = {
+        .head = {.type = LODE_MSG_CREATE, .tag = 9}, .size = 5000, .hold_count = 1};
+    part.draft.entry = next;
+    part.draft.generation = lode_word_generation(entry_word(&store->table, next));
+    put_commit(&maker, &part, 1);
+    must(handle_create(store, maker.session, &create, (const uint8_t *)&held, sizeof held));
+    expect_eq(state_of(part.id), LODE_ENTRY_FREE);
+    expect(fake_is_cut(&maker));
+    fake_die(&submitter);
+}
