@@ -44,6 +44,26 @@ note_touched(lode *db, uint32_t number)
     atomic_store_explicit(&db->file->touched_head, head + 1, memory_order_relaxed);
 }
 
+/*
+ * The store clears the row, fences, and looks at the pins once more before it forgets them: so a pin
+ * counts if the row is still ours after it (session.h [2]).
+ */
+static inline bool
+pin_counts(const lode *db)
+{
+    return atomic_load_explicit(&db->row->session, memory_order_acquire) == db->number;
+}
+
+/* The store ended the session while the process runs: nobody looks at its pins any more. */
+static __attribute__((noinline)) lode_err
+fail_ended(lode *db, struct lode_thread *self, uint32_t slot)
+{
+    atomic_store_explicit(&db->pins[slot], 0, memory_order_release);
+    give_slot(db, self, slot);
+    atomic_store_explicit(&db->calls.down, true, memory_order_relaxed);
+    return lode_fail_with(LODE_EDOWN, "the store has ended this session: open a new one");
+}
+
 lode_err
 lode_pin(lode *db, lode_id id, uint64_t hash, struct lode_pinned *pinned_out)
 {
@@ -54,6 +74,9 @@ lode_pin(lode *db, lode_id id, uint64_t hash, struct lode_pinned *pinned_out)
                         &pinned_out->word) != LODE_LOOK_PINNED) {
         give_slot(db, self, slot);
         return LODE_EAGAIN;
+    }
+    if (__builtin_expect(!pin_counts(db), 0)) {
+        return fail_ended(db, self, slot);
     }
     pinned_out->slot = slot;
     note_touched(db, (uint32_t)(pinned_out->entry - db->index.entries));

@@ -29,6 +29,8 @@ struct lode {
     /* What every get reads, and nobody writes after attach. */
     struct lode_index_view index;
     _Atomic uint32_t *pins;
+    const struct lode_session_row *row;
+    uint64_t number;
     struct lode_session_header *file;
     uint64_t serial; /* of this process; never reused */
     _Atomic uint32_t state;
@@ -41,8 +43,6 @@ struct lode {
     struct lode_drafts drafts;
 
     _Atomic uint64_t drawn[LODE_ID_RESULT + 1]; /* ids drawn, by kind */
-    const struct lode_session_row *row;
-    uint64_t number;
     uint64_t capacity_bytes;
     size_t file_bytes;
     int file_fd; /* holds the session's lock */
