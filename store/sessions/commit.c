@@ -18,6 +18,7 @@ draft_abort(struct store *store, uint32_t entry)
     lode_id id = store->table.entries[entry].id;
     bool known = store->table.truths[entry].flags & TRUTH_IN_TABLE;
     store->counts.aborted++;
+    own_leave_id(store, entry);
     own_free(store, entry, LODE_ENTRY_CREATED);
     /* No abort ends the wait for a result: a retry may make it. */
     if (known && lode_id_kind(id) != LODE_ID_RESULT) {

@@ -231,6 +231,51 @@ own_sealed(struct store *store, uint32_t entry)
 
 /* ---- the end ---- */
 
+/* Whether an EXPECTED entry in the place of a draft would say more than none. */
+static bool
+is_remembered(const struct store *store, uint32_t draft)
+{
+    const struct truth_entry *truth = &store->table.truths[draft];
+    lode_id id = store->table.entries[draft].id;
+    bool birth = truth->flags & TRUTH_BIRTH, promised = truth->flags & TRUTH_PROMISED;
+    if (lode_id_kind(id) != LODE_ID_RESULT) {
+        return lode_id_kind(id) == LODE_ID_USER && truth->refs != 0;
+    }
+    if (!may_come(store, id)) {
+        return promised && store->scheduler_count > 0;
+    }
+    bool dropped = !birth && store_session(store, lode_id_session(id)) != NULL;
+    return promised || dropped || truth->refs != birth;
+}
+
+void
+own_leave_id(struct store *store, uint32_t draft)
+{
+    struct table *table = &store->table;
+    lode_id id = table->entries[draft].id;
+    uint32_t fresh, row = table->truths[draft].maker_row;
+    if (!(table->truths[draft].flags & TRUTH_IN_TABLE)) {
+        return;
+    }
+    if (lode_id_kind(id) == LODE_ID_USER) {
+        ref_drop(table, draft, row, false); /* what it took with the CREATE */
+    }
+    bool owned = table->truths[draft].flags & TRUTH_OWNED;
+    bool remembered = is_remembered(store, draft);
+    table_remove(table, draft);
+    own_unlink(store, draft);
+    if (remembered && table_take(table, id, false, &fresh) == LODE_OK) {
+        object_become(table, fresh, LODE_ENTRY_FREE, LODE_ENTRY_EXPECTED);
+        refs_move(table, draft, fresh);
+        if (owned) {
+            own_link(store, fresh, own_head(store, lode_id_session(id)));
+        }
+    } else if (lode_id_kind(id) == LODE_ID_RESULT &&
+               own_status(store, id, NULL) == LODE_FOUND_GONE) {
+        waits_tell(store, id, LODE_FOUND_GONE, false);
+    }
+}
+
 void
 own_free(struct store *store, uint32_t entry, enum lode_entry_state from)
 {

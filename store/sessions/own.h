@@ -47,6 +47,12 @@ void own_free(struct store *store, uint32_t entry, enum lode_entry_state from);
 /* An EXPECTED entry has been taken the place of by `draft`: that one gets its id and references. */
 void own_name_draft(struct store *store, uint32_t draft, lode_id id);
 
+/*
+ * A draft will not be sealed: nothing leads to it from now on. What others remembered of its id goes
+ * to an EXPECTED entry; if it was a result that nobody makes any more, who waits for it is told.
+ */
+void own_leave_id(struct store *store, uint32_t draft);
+
 /* Frees an EXPECTED entry that remembers nothing any more. */
 void own_forget_expected(struct store *store, uint32_t entry);
 

@@ -372,7 +372,7 @@ hide_drafts(struct store *store, struct session *session)
 {
     for (uint32_t n = session->draft_first; n != 0; n = store->table.truths[n - 1].link_next) {
         lode_id id = store->table.entries[n - 1].id;
-        table_remove(&store->table, n - 1);
+        own_leave_id(store, n - 1);
         if (lode_id_kind(id) != LODE_ID_RESULT) {
             waits_tell(store, id, LODE_FOUND_ABORTED, false);
         }

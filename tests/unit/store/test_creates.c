@@ -183,4 +183,127 @@ Test(creates, without_an_entry_give_their_room_back)
     fake_die(&fake);
 }
 
+Test(creates, that_are_aborted_leave_what_others_remembered_of_the_id)
+{
+    struct fake keeper = fake_attach(0), quitter = fake_attach(0), maker = fake_attach(0);
+    struct lode_msg_created draft;
+    lode_id id = lode_id_make(LODE_ID_USER, 0, 1);
+    fake_take(&keeper, id);
+    fake_ring(&keeper);
+    expect_eq(fake_create(&quitter, id, 5000, 0, &draft), LODE_MSG_CREATED);
+    expect_eq(fake_draft_call(&quitter, LODE_MSG_ABORT, &draft), LODE_MSG_OK);
+    expect_eq(state_of(id), LODE_ENTRY_EXPECTED);
+    expect_eq(fake_create(&maker, id, 5000, 0, &draft), LODE_MSG_CREATED);
+    expect_eq(fake_draft_call(&maker, LODE_MSG_SEAL, &draft), LODE_MSG_OK);
+    expect_eq(store->table.truths[entry_of(id)].refs, 2);
+    fake_die(&maker);
+    expect_eq(state_of(id), LODE_ENTRY_SEALED);
+    fake_drop(&keeper, id);
+    fake_ring(&keeper);
+    expect_eq(state_of(id), LODE_ENTRY_FREE);
+    fake_die(&keeper);
+    fake_die(&quitter);
+}
+
+Test(creates, of_a_process_that_still_runs_leave_what_others_remembered_of_the_id)
+{
+    struct fake keeper = fake_attach(0), quitter = fake_attach(0);
+    struct lode_msg_created draft;
+    lode_id id = lode_id_make(LODE_ID_USER, 0, 1);
+    fake_take(&keeper, id);
+    fake_ring(&keeper);
+    expect_eq(fake_create(&quitter, id, 5000, 0, &draft), LODE_MSG_CREATED);
+    close(quitter.fd);
+    pump();
+    expect_eq(state_of(id), LODE_ENTRY_EXPECTED);
+    expect_eq(store->table.truths[entry_of(id)].refs, 1);
+    store->by_row[quitter.row]->pidfd = -1;
+    session_reap_idle(store);
+    pump();
+    expect_eq(store->table.state_count[LODE_ENTRY_CREATED], 0);
+    fake_drop(&keeper, id);
+    fake_ring(&keeper);
+    expect_eq(state_of(id), LODE_ENTRY_FREE);
+    fake_die(&keeper);
+}
+
 /* The scheduler's put of an error under a result's id, whose one hold does not exist. */
+static void
+put_badly(struct fake *scheduler, lode_id id)
+{
+    struct {
+        struct lode_msg_create create;
+        lode_id holds[1];
+        char bytes[3];
+    } __attribute__((packed))
+    put = {.create = {.head = {.type = LODE_MSG_PUT, .tag = 1}, .size = 3, .hold_count = 1},
+           .bytes = "bad"};
+    struct lode_msg_error error;
+    put.create.id = id;
+    put.holds[0] = lode_id_make(LODE_ID_PUT, scheduler->number, 999);
+    fake_send(scheduler, &put, sizeof put);
+    pump();
+    expect_eq(fake_receive(scheduler, &error, sizeof error, NULL), LODE_MSG_ERROR);
+}
+
+Test(creates, of_a_result_that_fail_leave_its_references_as_they_were)
+{
+    struct fake submitter = fake_attach(0), keeper = fake_attach(0),
+                scheduler = fake_attach(LODE_HELLO_SCHEDULER);
+    lode_id kept = lode_id_make(LODE_ID_RESULT, submitter.number, 1),
+            dropped = lode_id_make(LODE_ID_RESULT, submitter.number, 2);
+    fake_take(&keeper, kept);
+    fake_ring(&keeper);
+    put_badly(&scheduler, kept);
+    expect_eq(store->table.truths[entry_of(kept)].refs, 2); /* the keeper's, and that from birth */
+    fake_drop(&submitter, dropped);
+    fake_ring(&submitter);
+    put_badly(&scheduler, dropped);
+    expect_eq(state_of(dropped), LODE_ENTRY_EXPECTED); /* nobody wants it, when it comes */
+    expect_eq(store->table.truths[entry_of(dropped)].refs, 0);
+    fake_die(&submitter);
+    expect_eq(state_of(dropped), LODE_ENTRY_EXPECTED);
+    fake_die(&scheduler);
+    fake_die(&keeper);
+    expect_eq(store->table.state_count[LODE_ENTRY_EXPECTED], 0);
+}
+
+Test(creates, of_a_promised_result_that_end_with_the_scheduler_are_told)
+{
+    enum { SIZE = 60000, COUNT = 200 }; /* more than has memory, at first */
+    struct fake submitter = fake_attach(0), waiter = fake_attach(0),
+                scheduler = fake_attach(LODE_HELLO_SCHEDULER);
+    struct {
+        struct lode_msg_create create;
+        uint8_t bytes[SIZE];
+    } put = {.create = {.head = {.type = LODE_MSG_PUT}, .size = SIZE}};
+    struct {
+        struct lode_msg_settle settle;
+        lode_id ids[COUNT];
+    } results = {.settle = {.head = {.type = LODE_MSG_RESULTS},
+                            .session = submitter.number,
+                            .count = COUNT}};
+    for (uint32_t i = 0; i < COUNT; i++) {
+        results.ids[i] = lode_id_make(LODE_ID_RESULT, submitter.number, i + 1);
+        fake_take(&waiter, results.ids[i]);
+        fake_wait(&waiter, results.ids[i], 1);
+    }
+    fake_die(&submitter);
+    fake_send(&scheduler, &results, sizeof results);
+    pump();
+    uint32_t last = 0; /* the first whose memory is being committed */
+    do {
+        expect_lt(last, COUNT);
+        put.create.id = results.ids[last++];
+        must(packets_handle(store, scheduler.session, &put, sizeof put));
+    } while (state_of(put.create.id) == LODE_ENTRY_SEALED);
+    expect_eq(state_of(put.create.id), LODE_ENTRY_CREATED);
+    close(scheduler.session->pidfd);
+    scheduler.session->pidfd = -1;
+    session_end(store, scheduler.session);
+    expect_eq(state_of(put.create.id), LODE_ENTRY_FREE);
+    expect(!waits_any(store, put.create.id)); /* told */
+    expect_eq(fake_lookup(&waiter, put.create.id, 1), LODE_FOUND_GONE);
+    fake_die(&scheduler);
+    fake_die(&waiter);
+}
