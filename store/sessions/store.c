@@ -36,19 +36,22 @@ store_drain_all(struct store *store)
     }
 }
 
-/* Sessions that were cut by another's event, or by the guard, end here. */
-static void
+/* Sessions that were cut by another's event, or by the guard, end here. True if there was one. */
+static bool
 end_cut(struct store *store)
 {
+    bool any = false;
     for (uint32_t i = store->session_count; i-- > 0;) {
         struct session *session = store->sessions[i];
         if (session->broken && !session->ended && !session->cut) {
             session_cut(session, "its file was cut short");
         }
-        if (session->cut) {
+        if (session->cut && !session->ended) {
             session_end(store, session);
+            any = true;
         }
     }
+    return any;
 }
 
 static void
@@ -96,11 +99,10 @@ store_settle(struct store *store, bool would_sleep)
     if (store->freed_room) {
         use_freed_room(store);
     }
-    waits_wake(store);
-    send_notices(store);
-    end_cut(store);
-    waits_wake(store);
-    send_notices(store);
+    do { /* the news of one's end may cut another */
+        waits_wake(store);
+        send_notices(store);
+    } while (end_cut(store));
     session_free_dead(store);
     creates_set_timer(store);
     store->rounds++;

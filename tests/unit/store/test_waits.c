@@ -235,3 +235,19 @@ Test(waits, a_deleted_object_is_gone_though_it_is_pinned)
     fake_die(&maker);
     expect_eq(entry_state(&store->table, entry), LODE_ENTRY_FREE);
 }
+
+/* The news of one session's end cuts another that the loop has passed already. */
+Test(waits, that_cut_a_session_while_others_end_end_it_too)
+{
+    struct fake submitter = fake_attach(0), watcher = fake_attach(0);
+    for (uint64_t i = 1; i < 3; i++) {
+        must(waits_arm(store, watcher.session, lode_id_make(LODE_ID_RESULT, submitter.number, i), i,
+                       true));
+    }
+    close(watcher.fd); /* what it is told does not arrive */
+    session_cut(submitter.session, "the test says so");
+    store_settle(store, false);
+    expect(store_session(store, submitter.number) == NULL);
+    expect(store_session(store, watcher.number) == NULL);
+    pump();
+}
