@@ -1,6 +1,8 @@
 #include "store/sessions/births.h"
 
 #include <stdlib.h>
+
+#define HASH_NONFATAL_OOM 1 /* the element then has no table */
 #include <uthash.h>
 
 struct births_chunk {
@@ -34,6 +36,10 @@ make(struct births *births, uint64_t number)
             chunk->born = 1;
         }
         HASH_ADD(hh, births->chunks, number, sizeof chunk->number, chunk);
+        if (chunk->hh.tbl == NULL) {
+            free(chunk);
+            return NULL;
+        }
         births->count++;
     }
     return chunk;

@@ -4,7 +4,8 @@
  * comes late changes nothing. Results are counted from 1 without gaps, so what lies below the first
  * one that is missing takes no memory: a bitmap of what is outstanding is all that there is.
  *
- * Bounded: a client that counts wildly has BIRTHS_CHUNKS_MAX bitmaps; what goes beyond is forgotten.
+ * Bounded: a client that counts wildly has BIRTHS_CHUNKS_MAX bitmaps; what goes beyond, or
+ * finds no memory, is forgotten.
  */
 #ifndef LODE_STORE_SESSIONS_BIRTHS_H
 #define LODE_STORE_SESSIONS_BIRTHS_H

@@ -101,7 +101,11 @@ ring_make(struct store *store, struct session *session, const struct ring_part *
     struct arena_room room = {.extent = LODE_EXTENT_INLINE};
     uint32_t entry;
     if (part->stored > 0) {
-        LODE_TRY(arena_allocate(store->arena, part->stored, ARENA_SMALL, true, &room));
+        lode_err err = arena_allocate(store->arena, part->stored, ARENA_SMALL, true, &room);
+        if (err != LODE_OK) {
+            credit_waste(store, session, part->pages, 1); /* it was spent, and nothing came of it */
+            return err;
+        }
     }
     enum lode_entry_state from = LODE_ENTRY_EXPECTED;
     if (expected != NULL) {

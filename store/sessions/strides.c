@@ -4,6 +4,8 @@
 
 #include <stdlib.h>
 #include <string.h>
+
+#define HASH_NONFATAL_OOM 1 /* the element then has no table */
 #include <uthash.h>
 
 struct strided {
@@ -22,6 +24,10 @@ strides_note(struct strided **notes, uint32_t entry, const int64_t strides[LODE_
     note->entry = entry;
     memcpy(note->strides, strides, sizeof note->strides);
     HASH_ADD(hh, *notes, entry, sizeof note->entry, note);
+    if (note->hh.tbl == NULL) {
+        free(note);
+        return lode_fail_with(LODE_ENOMEM, "no memory for an array's strides");
+    }
     return LODE_OK;
 }
 

@@ -1,8 +1,20 @@
 /* Which results were made once. */
-#include "store/sessions/births.h"
 #include "tests/support/check.h"
 
 #include <criterion/criterion.h>
+#include <stdlib.h>
+
+/* The hash's memory comes from here, so that it can run out. */
+static bool is_poor;
+
+static void *
+hash_memory(size_t size)
+{
+    return is_poor ? NULL : malloc(size);
+}
+
+#define uthash_malloc(size) hash_memory(size)
+#include "store/sessions/births.c"
 
 static struct births births;
 
@@ -50,4 +62,15 @@ Test(births, of_a_wild_counter_are_bounded)
         births_note(&births, i << 40);
     }
     expect_eq(births.count, BIRTHS_CHUNKS_MAX);
+}
+
+Test(births, without_memory_are_forgotten)
+{
+    is_poor = true;
+    births_note(&births, 5);
+    expect(!births_has(&births, 5));
+    expect_eq(births.count, 0);
+    is_poor = false;
+    births_note(&births, 5);
+    expect(births_has(&births, 5));
 }
