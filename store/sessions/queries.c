@@ -33,9 +33,10 @@ fill_array(const struct store *store, uint32_t entry, lode_array *array)
     if ((at->flags & LODE_ENTRY_STRIDED) && entry_is_sealed(&store->table, entry)) {
         memcpy(array->strides, arena_address(store->arena, at->extent), at->ndim * sizeof(int64_t));
     } else if (!(at->flags & LODE_ENTRY_STRIDED)) {
-        int64_t step = 1;
-        for (int i = at->ndim; i-- > 0; step *= array->shape[i]) {
-            array->strides[i] = step;
+        uint64_t step =
+            1; /* may wrap around in an array without elements, where it means nothing */
+        for (int i = at->ndim; i-- > 0; step *= (uint64_t)array->shape[i]) {
+            array->strides[i] = (int64_t)step;
         }
     }
 }

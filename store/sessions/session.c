@@ -84,21 +84,42 @@ session_ok(struct session *session, uint32_t tag)
     }
 }
 
+struct pinned {
+    uint32_t *entries; /* each once */
+    uint64_t count, room, bytes;
+};
+
 static void
 add_pinned(struct store *store, uint32_t entry, void *arg)
 {
+    struct pinned *pinned = arg;
     struct truth_entry *truth = &store->table.truths[entry];
-    if (!(truth->flags & TRUTH_PINNED) && entry_is_sealed(&store->table, entry)) {
+    if (!(truth->flags & TRUTH_PINNED) && entry_is_sealed(&store->table, entry) &&
+        pinned->count < pinned->room) {
         truth->flags |= TRUTH_PINNED;
-        *(uint64_t *)arg += truth->stored;
+        pinned->entries[pinned->count++] = entry;
+        pinned->bytes += truth->stored;
     }
 }
 
-static void
-clear_pinned(struct store *store, uint32_t entry, void *arg)
+/* For a sentence only. Pins come and go meanwhile: what was marked is kept, and unmarked by that. */
+static uint64_t
+pinned_bytes(struct store *store)
 {
-    (void)arg;
-    store->table.truths[entry].flags &= ~(uint32_t)TRUTH_PINNED;
+    struct pinned pinned = {0};
+    for (uint32_t i = 0; i < store->session_count; i++) {
+        pinned.room += file_pin_high(store->sessions[i]);
+    }
+    pinned.entries = calloc(pinned.room, sizeof *pinned.entries);
+    if (pinned.entries == NULL) {
+        return 0;
+    }
+    freeing_each_pin(store, add_pinned, &pinned);
+    for (uint64_t i = 0; i < pinned.count; i++) {
+        store->table.truths[pinned.entries[i]].flags &= ~(uint32_t)TRUTH_PINNED;
+    }
+    free(pinned.entries);
+    return pinned.bytes;
 }
 
 void
@@ -117,8 +138,7 @@ session_fail(struct store *store, struct session *session, uint32_t tag, lode_er
         error.free = stats.free_bytes;
         error.largest_free = stats.largest_free_bytes;
         error.capacity = stats.capacity_bytes;
-        freeing_each_pin(store, add_pinned, &error.pinned);
-        freeing_each_pin(store, clear_pinned, NULL);
+        error.pinned = pinned_bytes(store);
     }
     session_send(session, &error, sizeof error, text, strlen(text));
 }

@@ -176,3 +176,55 @@ Test(packets, lists_and_names_come_in_parts)
     expect_lt(1, parts);
     fake_die(&fake);
 }
+
+Test(packets, tell_of_an_array_without_elements_and_with_huge_axes)
+{
+    struct fake fake = fake_attach(0);
+    int64_t huge = INT64_C(1) << 40;
+    struct lode_msg_create put = {.head = {.type = LODE_MSG_PUT, .tag = 1},
+                                  .id = fake_next(&fake),
+                                  .dtype = LODE_F64,
+                                  .kind = LODE_KIND_ARRAY,
+                                  .ndim = 4,
+                                  .shape = {huge, 0, huge, huge}};
+    struct lode_msg_lookup ask = {.head = {.type = LODE_MSG_STAT, .tag = 2}, .id = put.id};
+    struct lode_msg_created created;
+    static uint8_t answer[LODE_STORE_PACKET_MAX];
+    lode_object_info info;
+    fake_send(&fake, &put, sizeof put);
+    pump();
+    while (!fake_has_packet(&fake)) {
+        expect_lt(0, helper_wait(store->helper, 10000));
+        pump();
+    }
+    expect_eq(fake_receive(&fake, &created, sizeof created, NULL), LODE_MSG_CREATED);
+    fake_send(&fake, &ask, sizeof ask);
+    pump();
+    expect_eq(fake_receive(&fake, answer, sizeof answer, NULL), LODE_MSG_INFO);
+    memcpy(&info, answer + sizeof(struct lode_msg_list), sizeof info);
+    expect_eq(info.array.shape[0], huge);
+    expect_eq(info.array.strides[2], huge);
+    fake_die(&fake);
+}
+
+Test(packets, that_find_no_room_are_told_what_is_pinned_once)
+{
+    struct fake fake = fake_attach(0), reader = fake_attach(0);
+    struct lode_msg_created draft;
+    struct lode_msg_create more = {
+        .head = {.type = LODE_MSG_CREATE, .tag = 9}, .id = fake_next(&fake), .size = FAKE_CAPACITY};
+    struct lode_msg_error error;
+    expect_eq(fake_create(&fake, fake_next(&fake), 100000, 0, &draft), LODE_MSG_CREATED);
+    expect_eq(fake_draft_call(&fake, LODE_MSG_SEAL, &draft), LODE_MSG_OK);
+    fake_pin(&reader, 0, draft.entry + 1);
+    fake_pin(&reader, 7, draft.entry + 1);
+    for (int i = 0; i < 2; i++) { /* the second says the same: no mark is left */
+        fake_send(&fake, &more, sizeof more);
+        pump();
+        expect_eq(fake_receive(&fake, &error, sizeof error, NULL), LODE_MSG_ERROR);
+        expect_eq(error.err, LODE_EFULL);
+        expect_eq(error.pinned, store->table.truths[draft.entry].stored);
+    }
+    fake_die(&reader);
+    fake_die(&fake);
+}
