@@ -5,8 +5,8 @@
 #include <stdlib.h>
 
 /*
- * A commit is one record. Values ride in it while it has room for all structs and them; what does
- * not fit is copied into drafts first. Drafts are closed (write-protected) before the record is
+ * A commit is one record. Values ride in it while it has room for all structs and them, and the
+ * session has credit for them; what does not fit is copied into drafts first. Drafts are closed (write-protected) before the record is
  * published, since the store may seal them at once.
  */
 struct part {
@@ -17,10 +17,13 @@ struct part {
     struct lode_open_draft open;
 };
 
+enum { PAGES_SURE = 16 }; /* that the store grants each session, however small its share */
+
 struct commit {
     lode *db;
     struct part *parts;
     uint32_t count;
+    uint64_t pages_most; /* more might never be granted at once */
     struct lode_ring_need need;
 };
 
@@ -88,19 +91,26 @@ add_value(struct commit *c, struct part *part, const struct lode_result *result,
         return move_to_draft(c, part, deadline);
     }
     lode_spec_made(&part->spec, &part->made);
-    if (structs + c->need.size + part->made.carried > LODE_RECORD_MAX) {
+    uint32_t pages = lode_made_pages(part->spec.size, part->spec.ndim, part->spec.flags);
+    if (structs + c->need.size + part->made.carried > LODE_RECORD_MAX ||
+        c->need.pages + pages > c->pages_most) {
         return move_to_draft(c, part, deadline);
     }
     c->need.size += part->made.carried;
-    c->need.pages += lode_made_pages(part->spec.size, part->spec.ndim, part->spec.flags);
+    c->need.pages += pages;
     c->need.entries++;
     return LODE_OK;
 }
 
-/* need.size counts what is carried until the end of this. */
+/*
+ * need.size counts what is carried until the end of this. What the session has of credit now is no
+ * more than what the store lets it have again, should another thread spend it.
+ */
 static lode_err
 add_parts(struct commit *c, struct lode_result *results, int64_t deadline)
 {
+    uint64_t pages = lode_ring_pages(&c->db->ring);
+    c->pages_most = pages > PAGES_SURE ? pages : PAGES_SURE;
     for (uint32_t i = 0; i < c->count; i++) {
         LODE_TRY(results[i].draft != NULL ? add_draft(c, &c->parts[i], &results[i])
                                           : add_value(c, &c->parts[i], &results[i], deadline));

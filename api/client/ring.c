@@ -90,6 +90,15 @@ has_credit_locked(const struct lode_ring *ring, const struct lode_ring_need *nee
            (int64_t)(credit_entries_locked(ring) - need->entries) >= 0;
 }
 
+uint64_t
+lode_ring_pages(struct lode_ring *ring)
+{
+    lode_mutex_lock(&ring->mu);
+    uint64_t pages = credit_pages_locked(ring);
+    lode_mutex_unlock(&ring->mu);
+    return pages;
+}
+
 lode_err
 lode_ring_fail_full(const struct lode_ring *ring, const struct lode_ring_need *need)
 {

@@ -51,6 +51,9 @@ LODE_MUST_CHECK lode_err lode_ring_reserve(struct lode_ring *ring, enum lode_rec
                                            const struct lode_ring_need *need, int64_t deadline,
                                            void **body_out);
 
+/* Pages of credit that are left at this moment; other threads may spend them. */
+uint64_t lode_ring_pages(struct lode_ring *ring);
+
 /* LODE_EFULL with the store's numbers. */
 lode_err lode_ring_fail_full(const struct lode_ring *ring, const struct lode_ring_need *need);
 

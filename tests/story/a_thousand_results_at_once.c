@@ -5,7 +5,7 @@
 #include "tests/support/cluster.h"
 #include "tests/support/story.h"
 
-enum { RESULTS = 1000, BLOCK = 100 };
+enum { RESULTS = 1000, BLOCK = 100, ROWS = 500 };
 
 static lode_id ids[RESULTS];
 
@@ -62,10 +62,34 @@ one_is_missing(lode *db)
     drop_all(db);
 }
 
+/* They need a page each for a moment: more than the share of a session in so small a store. */
+static void
+rows_in_a_small_store(void)
+{
+    pid_t supervisor = cluster_start(1, 16 << 20);
+    lode *db = cluster_open();
+    must(lode_load(db, story_tasks("wide")));
+    for (int round = 0; round < 3; round++) {
+        lode_view view;
+        must(lode_call(db, "wide.rows", LODE_NO_ARGS, NULL, ids));
+        for (int i = 0; i < ROWS; i++) {
+            must(lode_get(db, ids[i], LODE_FOREVER, &view));
+            expect_eq(view.array.ndim, 1);
+            expect_eq(*(const unsigned char *)view.data, i % 256);
+            lode_release(&view);
+            lode_drop(db, ids[i]);
+        }
+        await_stat(db, objects, 0);
+    }
+    lode_close(db);
+    cluster_stop(supervisor);
+}
+
 static void
 story(int argc, char **argv)
 {
     (void)argc, (void)argv;
+    rows_in_a_small_store();
     pid_t supervisor = cluster_start(1, 64 << 20);
     lode *db = cluster_open();
     must(lode_load(db, story_tasks("wide")));

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-enum { RESULTS = 1000, BLOCK = 100 };
+enum { RESULTS = 1000, BLOCK = 100, ROWS = 500 };
 
 static lode_err
 numbers(lode_task *task)
@@ -26,6 +26,19 @@ blocks(lode_task *task)
     return LODE_OK;
 }
 
+/* As many arrays as a commit record can carry. */
+static lode_err
+rows(lode_task *task)
+{
+    lode_array array = {.dtype = LODE_U8, .ndim = 1, .shape = {1}};
+    for (int i = 0; i < ROWS; i++) {
+        void *data;
+        LODE_TRY(lode_task_result(task, (size_t)i, &array, &data));
+        *(unsigned char *)data = (unsigned char)i;
+    }
+    return LODE_OK;
+}
+
 static lode_err
 all_but_the_last(lode_task *task)
 {
@@ -38,6 +51,7 @@ all_but_the_last(lode_task *task)
 static const lode_function functions[] = {
     {"numbers", "() -> 1000 i64", numbers, RESULTS},
     {"blocks", "() -> 1000 bytes[100]", blocks, RESULTS},
+    {"rows", "() -> 500 u8[1]", rows, ROWS},
     {"all_but_the_last", "() -> 1000 i64", all_but_the_last, RESULTS},
     {0},
 };
