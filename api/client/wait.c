@@ -196,16 +196,20 @@ unwatch(struct many *m)
     return lode_ask_exactly(m->db, &msg.head, sizeof msg, LODE_MSG_OK, NULL, 0);
 }
 
-/* The first id that is missing stands for all when the scheduler is asked whether it lives. */
+/*
+ * The first id that is missing stands for all when the scheduler is asked whether it lives. What is
+ * missing is marked by whoever reads the socket, under the calls' lock.
+ */
 static lode_err
-ask_pending(const struct many *m)
+ask_pending(struct many *m)
 {
-    for (size_t i = 0; i < m->count; i++) {
-        if (!m->ready[i]) {
-            return lode_ask_pending(m->db, m->ids[i]);
-        }
+    size_t i = 0;
+    lode_mutex_lock(&m->db->calls.mu);
+    while (i < m->count && m->ready[i]) {
+        i++;
     }
-    return LODE_OK;
+    lode_mutex_unlock(&m->db->calls.mu);
+    return i < m->count ? lode_ask_pending(m->db, m->ids[i]) : LODE_OK;
 }
 
 static lode_err
