@@ -222,13 +222,13 @@ store_destroy(struct store *store, bool remove)
         session_end(store, store->newcomers);
     }
     session_free_dead(store);
-    creates_destroy(store);
     waits_destroy(store->waits);
     arena_close(store->arena, remove);
     if (store->table.index != NULL) {
         table_close(&store->table, remove);
     }
     helper_destroy(store->helper);
+    creates_destroy(store); /* after all that may still call it back */
     if (store->epoll_fd >= 0) {
         close(store->epoll_fd);
     }
