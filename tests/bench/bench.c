@@ -82,6 +82,7 @@ bench_emit(const struct bench_line *line)
     if (line->counted) {
         printf(",\"switches\":%.6g", line->switches);
     }
+    number("cpu_us", line->cpu_us);
     number("memory_mb", line->memory_mb);
     printf("}\n");
     fflush(stdout);
@@ -161,22 +162,50 @@ number_after(const char *path, const char *key)
     return value;
 }
 
+/* Nanoseconds on a CPU: the first number of a thread's schedstat. */
 static uint64_t
-switches_of(pid_t pid)
+cpu_of_thread(const char *dir)
 {
     char path[PATH_BYTES];
-    uint64_t sum = 0;
-    snprintf(path, sizeof path, "/proc/%d/task", (int)pid);
-    DIR *dir = opendir(path);
-    struct dirent *entry;
-    while (dir != NULL && (entry = readdir(dir)) != NULL) {
-        if (entry->d_name[0] != '.') {
-            snprintf(path, sizeof path, "/proc/%d/task/%s/status", (int)pid, entry->d_name);
-            sum += number_after(path, "voluntary_ctxt_switches:");
+    unsigned long long ns = 0;
+    snprintf(path, sizeof path, "%s/schedstat", dir);
+    FILE *file = fopen(path, "re");
+    if (file != NULL) {
+        if (fscanf(file, "%llu", &ns) != 1) {
+            ns = 0;
         }
+        fclose(file);
     }
-    if (dir != NULL) {
-        closedir(dir);
+    return ns;
+}
+
+static uint64_t
+switches_of_thread(const char *dir)
+{
+    char path[PATH_BYTES];
+    snprintf(path, sizeof path, "%s/status", dir);
+    return number_after(path, "voluntary_ctxt_switches:");
+}
+
+/* The sum over all threads of all processes; each is given its directory below /proc. */
+static uint64_t
+sum_threads(const struct bench *bench, uint64_t (*of_thread)(const char *dir))
+{
+    char path[64], thread[PATH_BYTES / 2];
+    uint64_t sum = 0;
+    for (int i = 0; i < bench->processes.count; i++) {
+        snprintf(path, sizeof path, "/proc/%d/task", (int)bench->processes.pid[i]);
+        DIR *dir = opendir(path);
+        struct dirent *entry;
+        while (dir != NULL && (entry = readdir(dir)) != NULL) {
+            if (entry->d_name[0] != '.') {
+                snprintf(thread, sizeof thread, "%s/%s", path, entry->d_name);
+                sum += of_thread(thread);
+            }
+        }
+        if (dir != NULL) {
+            closedir(dir);
+        }
     }
     return sum;
 }
@@ -184,11 +213,13 @@ switches_of(pid_t pid)
 uint64_t
 bench_switches(const struct bench *bench)
 {
-    uint64_t sum = 0;
-    for (int i = 0; i < bench->processes.count; i++) {
-        sum += switches_of(bench->processes.pid[i]);
-    }
-    return sum;
+    return sum_threads(bench, switches_of_thread);
+}
+
+double
+bench_cpu_us(const struct bench *bench)
+{
+    return (double)sum_threads(bench, cpu_of_thread) / 1e3;
 }
 
 uint64_t

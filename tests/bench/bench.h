@@ -19,7 +19,8 @@ struct bench_line {
     const char *unit;
     const char *floor_name;
     double value, p99, floor, ratio;
-    double switches; /* an operation, if counted */
+    double switches; /* an operation, if counted: voluntary, of all threads of all processes */
+    double cpu_us;   /* an operation: CPU time of all processes; what others do here does not count */
     double first;    /* matmul_fanout: the first round */
     double memory_mb;
     int cpus;
@@ -53,6 +54,9 @@ void bench_load(lode *db);
 
 /* Voluntary context switches, so far, of all threads of all processes of the cluster. */
 uint64_t bench_switches(const struct bench *bench);
+
+/* CPU time so far of all threads of all processes of the cluster, in us. */
+double bench_cpu_us(const struct bench *bench);
 
 /* The resident set without shared memory (RssAnon + RssFile) of one process, in bytes. */
 uint64_t bench_own_memory(pid_t pid);

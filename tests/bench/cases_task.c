@@ -43,7 +43,9 @@ case_task_sync(struct bench *bench)
     struct floor_latency floor = floor_task_skeleton(rounds);
     bench_open(bench, 0, 0, true);
     uint64_t switches = bench_switches(bench);
+    double cpu = bench_cpu_us(bench);
     double *us = sync_samples(bench->db, rounds);
+    cpu = bench_cpu_us(bench) - cpu;
     switches = bench_switches(bench) - switches;
     bench_close(bench);
     bench_sort(us, rounds);
@@ -57,6 +59,7 @@ case_task_sync(struct bench *bench)
                               .floor = floor.median_us,
                               .ratio = median / floor.median_us,
                               .switches = (double)switches / (rounds + rounds / 10),
+                              .cpu_us = cpu / (rounds + rounds / 10),
                               .counted = true};
     bench_emit(&line);
     free(us);
@@ -90,10 +93,12 @@ case_task_async(struct bench *bench)
     bench_open(bench, 0, 0, true);
     all_at_once(bench->db, ids, count);
     uint64_t switches = bench_switches(bench);
+    double cpu = bench_cpu_us(bench);
     for (int i = 0; i < rounds; i++) {
         rate[i] = all_at_once(bench->db, ids, count);
     }
     switches = bench_switches(bench) - switches;
+    cpu = bench_cpu_us(bench) - cpu;
     bench_sort(rate, rounds);
     struct bench_line line = {.name = "task_async",
                               .unit = "tasks/s",
@@ -101,6 +106,7 @@ case_task_async(struct bench *bench)
                               .p99 = rate[0],
                               .cpus = bench->cpus,
                               .switches = (double)switches / ((double)rounds * count),
+                              .cpu_us = cpu / ((double)rounds * count),
                               .counted = true};
     bench_emit(&line);
     bench_close(bench);

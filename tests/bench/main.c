@@ -195,6 +195,7 @@ print_row(FILE *out, const char *text)
     cell(out, get(line, "floor"), 10);
     cell(out, get(line, "ratio"), 7);
     cell(out, get(line, "switches"), 8);
+    cell(out, get(line, "cpu_us"), 7);
     cell(out, get(line, "memory_mb"), 8);
     const char *floor = json_string_value(json_object_get(line, "floor_is"));
     fprintf(out, "  %s\n", floor ? floor : "");
@@ -205,8 +206,8 @@ print_row(FILE *out, const char *text)
 static void
 print_head(FILE *out)
 {
-    fprintf(out, "%-26s %4s %8s %10s %10s %8s %10s %7s %8s %8s  %s\n", "case", "cpus", "unit",
-            "value", "p99", "first", "floor", "ratio", "switches", "MB", "floor is");
+    fprintf(out, "%-26s %4s %8s %10s %10s %8s %10s %7s %8s %7s %8s  %s\n", "case", "cpus", "unit",
+            "value", "p99", "first", "floor", "ratio", "switches", "CPU us", "MB", "floor is");
 }
 
 static FILE *

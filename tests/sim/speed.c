@@ -179,7 +179,7 @@ sim_speed(uint64_t tasks, uint64_t outstanding)
     load_library(&c);
     double start = cpu_seconds();
     while (c.ended < tasks / 64 * 64) {
-        for (int i = 0; i < 64 && c.submitted < tasks && c.submitted - c.ended < outstanding; i++) {
+        while (c.submitted < tasks && c.submitted - c.ended < outstanding) {
             submit(&c);
         }
         carry_out_all(&c);
