@@ -34,7 +34,7 @@ exits 2 lode matmul x.npy y.npy
 says "$err" "--out DIR"
 exits 5 lode stop
 says "$err" "no cluster runs in '$LODE_DIR'"
-exits 5 lode status
+exits 5 lode status --dir "$LODE_DIR" # without it, private clusters of others are listed
 exits 5 lode load "$tasks"
 exits 5 lode run --dir "$LODE_DIR" play.nothing
 [ -z "$out" ] || give_up "an error is on stdout: $out"
@@ -110,5 +110,5 @@ exits 4 lode run --timeout 0.2 play.loop "$files/said"
 must lode stop --json
 says "$out" '"schema": "lode.stop/1"' "\"supervisor_pid\": $daemon"
 wait $daemon || give_up "lode start has ended with $?"
-exits 5 lode status
+exits 5 lode status --dir "$LODE_DIR" # without it, private clusters of others are listed
 [ ! -e "$LODE_DIR/supervisor.lock" ] || give_up "its lock is still there"
