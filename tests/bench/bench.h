@@ -20,8 +20,8 @@ struct bench_line {
     const char *floor_name;
     double value, p99, floor, ratio;
     double switches; /* an operation, if counted: voluntary, of all threads of all processes */
-    double cpu_us;   /* an operation: CPU time of all processes; what others do here does not count */
-    double first;    /* matmul_fanout: the first round */
+    double cpu_us; /* an operation: CPU time of all processes; what others do here does not count */
+    double first;  /* matmul_fanout: the first round */
     double memory_mb;
     int cpus;
     bool counted;

@@ -291,6 +291,7 @@ handoff_peer(const char *dir, int rounds)
             lode_drop(db, nth_id('b', i - 1)); /* taken: the other side has answered since */
         }
     }
+    take(db, 'a', rounds); /* the last one is taken too, and may go with this session */
     lode_close(db);
     return 0;
 }
@@ -337,6 +338,7 @@ case_handoff(struct bench *bench)
         }
     }
     int status;
+    hand(bench->db, 'a', rounds + warm);
     waitpid(peer, &status, 0);
     bench->processes.count--;
     bench_must(WIFEXITED(status) && WEXITSTATUS(status) == 0 ? LODE_OK : LODE_ESYS, "the peer");
