@@ -280,6 +280,7 @@ supervisor_run(const struct supervisor_options *options)
         supervisor_fail(&s, "%s", lode_last_error());
     } else {
         loop(&s);
+        workers_forget_ended(&s.workers); /* whose end came with the last event */
     }
     /* A private cluster's directories are its own, and nobody else's, even before it has the lock. */
     bool is_ours =
