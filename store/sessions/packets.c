@@ -158,8 +158,8 @@ receive_one(struct store *store, struct session *session)
     return !session->cut && !session->ended && !is_last(store, (size_t)got);
 }
 
-static void
-want_output(struct store *store, struct session *session)
+void
+packets_want_output(struct store *store, struct session *session)
 {
     bool wants = !outbox_is_empty(&session->out);
     if (wants != session->wants_output && session->fd >= 0) {
@@ -188,6 +188,6 @@ packets_ready(struct store *store, struct session *session, uint32_t events)
     if (session->cut) {
         session_end(store, session);
     } else {
-        want_output(store, session);
+        packets_want_output(store, session);
     }
 }

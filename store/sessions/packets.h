@@ -27,4 +27,7 @@ packet_fn handle_segment, handle_create, handle_seal, handle_abort, handle_looku
     handle_name_set, handle_name_lookup, handle_name_remove, handle_name_list, handle_stats,
     handle_grow_pins, handle_released, handle_drain, handle_settle, handle_results, handle_leave;
 
+/* Asks to hear when the session's socket takes more, exactly while something is kept for it. */
+void packets_want_output(struct store *store, struct session *session);
+
 #endif

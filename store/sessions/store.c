@@ -6,6 +6,7 @@
 #include "api/base/futex.h"
 #include "store/sessions/creates.h"
 #include "store/sessions/credit.h"
+#include "store/sessions/packets.h"
 #include "store/sessions/file.h"
 #include "store/sessions/freeing.h"
 #include "store/sessions/ring.h"
@@ -103,6 +104,10 @@ store_settle(struct store *store, bool would_sleep)
         waits_wake(store);
         send_notices(store);
     } while (end_cut(store));
+    for (uint32_t i = 0; i < store->session_count; i++) {
+        /* Notices reach sessions that sent nothing this round: what they did not take goes later. */
+        packets_want_output(store, store->sessions[i]);
+    }
     session_free_dead(store);
     creates_set_timer(store);
     store->rounds++;
