@@ -17,16 +17,18 @@ static bool
 check_credit(const struct store *store, uint64_t spare)
 {
     struct arena_stats stats;
-    uint64_t pages = spare, entries = 0;
+    uint64_t pages = spare, entries = 0, starving = 0;
     arena_stats(store->arena, &stats);
     for (uint32_t i = 0; i < store->session_count; i++) {
         const struct session *s = store->sessions[i];
         EXPECT(s->slot == i && store->by_row[s->row] == s);
         pages += s->pages_granted - s->pages_used;
         entries += s->entries_granted - s->entries_used;
+        starving += s->starved && s->rang;
     }
     EXPECT(stats.credit_bytes == pages * LODE_PAGE);
     EXPECT(entries == store->table.reserved);
+    EXPECT(starving == store->starving);
     EXPECT(stats.free_bytes + stats.used_bytes == stats.capacity_bytes);
     return true;
 }

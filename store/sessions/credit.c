@@ -78,6 +78,16 @@ fill_entries(struct store *store, struct session *session)
     return true;
 }
 
+/* Whether a tick must look for its room, and how many there are of these, changes here alone. */
+static void
+set_starved(struct store *store, struct session *session, bool starved, bool rang)
+{
+    store->starving -= session->starved && session->rang;
+    session->starved = starved;
+    session->rang = rang;
+    store->starving += session->starved && session->rang;
+}
+
 static uint64_t
 grown(uint64_t target, uint64_t floor, uint64_t most)
 {
@@ -94,7 +104,7 @@ credit_refill(struct store *store, struct session *session, bool pressed)
         session->entries_target = grown(session->entries_target, PRESSED_ENTRIES, ENTRIES_MOST);
     }
     bool pages = fill_pages(store, session), entries = fill_entries(store, session);
-    session->starved = !pages || !entries;
+    set_starved(store, session, !pages || !entries, session->rang);
     publish(store, session);
 }
 
@@ -146,7 +156,7 @@ credit_rang(struct store *store, struct session *session, bool drained_nothing)
         credit_refill(store, session, drained_nothing);
         wake(store, session);
     }
-    session->rang = session->starved;
+    set_starved(store, session, session->starved, session->starved);
 }
 
 void
@@ -168,12 +178,7 @@ credit_feed(struct store *store)
 bool
 credit_anyone_starves(const struct store *store)
 {
-    for (uint32_t i = 0; i < store->session_count; i++) {
-        if (store->sessions[i]->starved && store->sessions[i]->rang) {
-            return true;
-        }
-    }
-    return false;
+    return store->starving > 0;
 }
 
 void
@@ -183,5 +188,5 @@ credit_end(struct store *store, struct session *session)
     table_unreserve(&store->table, (uint32_t)(session->entries_granted - session->entries_used));
     session->pages_granted = session->pages_used;
     session->entries_granted = session->entries_used;
-    session->starved = false;
+    set_starved(store, session, false, false);
 }

@@ -17,7 +17,7 @@
 struct guarded {
     uint8_t *base; /* NULL: free */
     uint64_t bytes;
-    volatile int *broken;
+    volatile int *broken, *someone_broke;
 };
 static struct guarded guarded[LODE_SESSION_ROWS];
 
@@ -32,7 +32,7 @@ on_sigbus(int number, siginfo_t *info, void *context)
         if (g->base != NULL && at >= g->base && at < g->base + g->bytes &&
             mmap(g->base, g->bytes, PROT_READ | PROT_WRITE,
                  MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0) != MAP_FAILED) {
-            *g->broken = 1;
+            *g->broken = *g->someone_broke = 1;
             errno = saved;
             return;
         }
@@ -58,6 +58,7 @@ guard(struct session *session)
     struct guarded *g = &guarded[session->row];
     g->bytes = session->file_bytes;
     g->broken = &session->broken;
+    g->someone_broke = &session->store->someone_broke;
     atomic_signal_fence(memory_order_seq_cst);
     g->base = session->file;
 }

@@ -41,8 +41,20 @@ session_cut(struct session *session, const char *format, ...)
     vsnprintf(why, sizeof why, format, args);
     va_end(args);
     session->cut = true;
+    session->store->someone_broke = true;
     lode_log("STORE-SESSION-CUT", "session %llu of process %lld ends: %s",
              (unsigned long long)session->number, (long long)session->pid, why);
+}
+
+/* What was not taken goes when there is room: the loop asks epoll before it sleeps. */
+static void
+note_unsent(struct session *session)
+{
+    if (!session->unsent && !session->wants_output) {
+        session->unsent = true;
+        session->next_unsent = session->store->unsent;
+        session->store->unsent = session;
+    }
 }
 
 static void
@@ -56,8 +68,11 @@ send_or_cut(struct session *session, const void *head, size_t head_size, const v
         outbox_send(&session->out, session->fd, head, head_size, rest, rest_size, fds, fd_count);
     if (err == LODE_EDOWN) {
         session->cut = true; /* the end of file comes anyway: nothing to log */
+        session->store->someone_broke = true;
     } else if (err != LODE_OK) {
         session_cut(session, "%s", lode_last_error());
+    } else if (!outbox_is_empty(&session->out)) {
+        note_unsent(session);
     }
 }
 
@@ -218,6 +233,7 @@ session_accept(struct store *store, int fd)
     }
     session->socket.ready = on_socket;
     session->exit.ready = on_exit_of_process;
+    session->store = store;
     session->fd = fd;
     session->pidfd = session->file_fd = -1;
     session->pid = pid;

@@ -42,6 +42,10 @@ static bool
 end_cut(struct store *store)
 {
     bool any = false;
+    if (!store->someone_broke) {
+        return false;
+    }
+    store->someone_broke = false;
     for (uint32_t i = store->session_count; i-- > 0;) {
         struct session *session = store->sessions[i];
         if (session->broken && !session->ended && !session->cut) {
@@ -62,6 +66,18 @@ send_notices(struct store *store)
         waits_send_notices(store, store->notify[i]);
     }
     store->notify_count = 0;
+}
+
+/* Sessions that sent nothing this round are sent answers and notices, too. */
+static void
+want_output(struct store *store)
+{
+    while (store->unsent != NULL) {
+        struct session *session = store->unsent;
+        store->unsent = session->next_unsent;
+        session->unsent = false;
+        packets_want_output(store, session);
+    }
 }
 
 static void
@@ -104,10 +120,7 @@ store_settle(struct store *store, bool would_sleep)
         waits_wake(store);
         send_notices(store);
     } while (end_cut(store));
-    for (uint32_t i = 0; i < store->session_count; i++) {
-        /* Notices reach sessions that sent nothing this round: what they did not take goes later. */
-        packets_want_output(store, store->sessions[i]);
-    }
+    want_output(store);
     session_free_dead(store);
     creates_set_timer(store);
     store->rounds++;

@@ -29,6 +29,7 @@ struct source {
 struct session {
     struct source socket; /* first: a source is its session */
     struct source exit;   /* the pidfd */
+    struct store *store;  /* whose it is */
     int fd;               /* -1 after the end of file */
     int pidfd;            /* -1: none */
     int file_fd;
@@ -69,6 +70,8 @@ struct session {
     uint64_t ready_cookie;
     struct session *next_dead;
     struct session *newer, *older; /* among the newcomers, before HELLO */
+    struct session *next_unsent;   /* in store->unsent, while `unsent` */
+    bool unsent;
 };
 
 enum {
@@ -107,7 +110,10 @@ struct store {
     struct strided *strides;    /* of drafts: strides.h */
     struct session *notify[64]; /* have NOTIFY entries; more: sent at once */
     uint32_t notify_count;
-    bool freed_room;                /* since creates were last tried */
+    uint32_t starving;          /* sessions that wait for credit: credit.c */
+    struct session *unsent;     /* something is kept for them of which epoll does not know yet */
+    volatile int someone_broke; /* a session was cut, or its file was, since the loop last looked */
+    bool freed_room;            /* since creates were last tried */
     struct lode_store_stats counts; /* the counters; gauges are filled in when asked for */
     int64_t started_ns;
     uint64_t rounds; /* of the loop */

@@ -215,6 +215,50 @@ Test(waits, a_watch_is_told_once_for_each_id)
     fake_die(&watcher);
 }
 
+static void
+watch_one(struct fake *fake, lode_id id, uint64_t cookie)
+{
+    struct {
+        struct lode_msg_watch head;
+        lode_id id;
+    } watch = {.head = {.head = {.type = LODE_MSG_WATCH}, .cookie = cookie, .count = 1}, .id = id};
+    fake_send(fake, &watch, sizeof watch);
+    pump();
+}
+
+/* Another's packets fill the watcher's socket; it sends nothing itself, and then it reads. */
+Test(waits, notices_that_the_socket_did_not_take_come_when_it_is_read)
+{
+    enum { COUNT = 300 };
+    struct fake maker = fake_attach(0), watcher = fake_attach(0);
+    struct lode_msg_created draft[COUNT];
+    int small = 4096;
+    setsockopt(watcher.session->fd, SOL_SOCKET, SO_SNDBUF, &small, sizeof small);
+    for (uint64_t i = 0; i < COUNT; i++) {
+        fake_create(&maker, user(i + 1), 10, 0, &draft[i]);
+        watch_one(&watcher, user(i + 1), i); /* a cookie, and so a packet, for each */
+    }
+    for (uint64_t i = 0; i < COUNT; i++) {
+        fake_draft_call(&maker, LODE_MSG_SEAL, &draft[i]);
+    }
+    expect(!outbox_is_empty(&watcher.session->out));
+    for (uint64_t i = 0; i < COUNT; i++) {
+        struct {
+            struct lode_msg_watch head;
+            struct lode_msg_ready ready;
+        } notify;
+        pump();
+        expect_eq(fake_receive(&watcher, &notify, sizeof notify, NULL), LODE_MSG_NOTIFY);
+        expect_eq(notify.head.cookie, i);
+        expect(lode_id_same(notify.ready.id, user(i + 1)));
+    }
+    pump();
+    expect(!fake_has_packet(&watcher));
+    expect(!watcher.session->wants_output); /* nothing is kept: epoll is not to say so for ever */
+    fake_die(&maker);
+    fake_die(&watcher);
+}
+
 Test(waits, a_deleted_object_is_gone_though_it_is_pinned)
 {
     struct fake maker = fake_attach(0);
