@@ -1,7 +1,8 @@
 /*
- * The skeleton of a task: see floor.h. Every process but the third one uses nng as lode does: PAIR0
- * over ipc, an aio at each end, work done in the callback. nng cannot be used on both sides of a
- * fork, so no process uses it before it has forked: the client of the skeleton is a child too.
+ * The skeleton of a task: see floor.h. Every process but the third one uses nng as lode's links do:
+ * ipc byte streams (why: api/wire/link.h), what arrives is handled in the callback, what is sent is
+ * written by the sender itself. nng cannot be used on both sides of a fork, so no process uses it
+ * before it has forked: the client of the skeleton is a child too.
  */
 #include "tests/bench/floor_private.h"
 
@@ -10,8 +11,6 @@
 #include "api/base/futex.h"
 
 #include <nng/nng.h>
-#include <nng/protocol/pair0/pair.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,10 +20,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { MESSAGE_BYTES = 96 };
+enum { MESSAGE_BYTES = 96, LISTENING = 2, CONNECTED = 4 };
 
 struct skeleton {
-    _Alignas(64) _Atomic uint32_t up;     /* how many sides are connected */
+    _Alignas(64) _Atomic uint32_t up;     /* listeners, then also streams that are connected */
     _Alignas(64) _Atomic uint32_t result; /* the client sleeps on it */
     _Alignas(64) _Atomic uint32_t work;   /* the worker's main thread sleeps on it */
     char to_client[64], to_worker[64];    /* endpoints */
@@ -33,13 +32,14 @@ struct skeleton {
     double us[];
 };
 
-/* One end of a PAIR0: receives for ever, sends what it is told. */
+/* One end of a stream: receives for ever, sends what it is told. */
 struct end {
-    nng_socket socket;
-    nng_aio *receive, *send;
+    nng_stream *stream;
+    nng_aio *receive, *send; /* sending has no callback */
     void (*received)(struct end *end);
     void *arg;
-    _Atomic bool sending;
+    size_t got;
+    char in[MESSAGE_BYTES], out[MESSAGE_BYTES];
 };
 
 static void
@@ -52,68 +52,87 @@ must(int result)
 }
 
 static void
+end_receive(struct end *end)
+{
+    nng_iov rest = {end->in + end->got, MESSAGE_BYTES - end->got};
+    must(nng_aio_set_iov(end->receive, 1, &rest));
+    nng_stream_recv(end->stream, end->receive);
+}
+
+static void
 on_receive(void *arg)
 {
     struct end *end = arg;
     if (nng_aio_result(end->receive) != 0) {
         return;
     }
-    nng_msg_free(nng_aio_get_msg(end->receive));
-    end->received(end);
-    nng_recv_aio(end->socket, end->receive);
-}
-
-static void
-on_sent(void *arg)
-{
-    struct end *end = arg;
-    if (nng_aio_result(end->send) != 0) {
-        nng_msg_free(nng_aio_get_msg(end->send));
+    end->got += nng_aio_count(end->receive);
+    if (end->got == MESSAGE_BYTES) {
+        end->got = 0;
+        end->received(end);
     }
-    atomic_store(&end->sending, false);
+    end_receive(end);
 }
 
+/* The socket has room for it: it is written when this returns, and no other thread wakes up. */
 static void
 end_send(struct end *end)
 {
-    nng_msg *message;
-    /* The answer may overtake the completion of the send: rarely, and shortly. */
-    while (atomic_exchange(&end->sending, true)) {
-        sched_yield();
-    }
-    must(nng_msg_alloc(&message, MESSAGE_BYTES));
-    nng_aio_set_msg(end->send, message);
-    nng_send_aio(end->socket, end->send);
+    nng_iov all = {end->out, MESSAGE_BYTES};
+    must(nng_aio_set_iov(end->send, 1, &all));
+    nng_stream_send(end->stream, end->send);
+    nng_aio_wait(end->send);
+    must(nng_aio_result(end->send));
+    LODE_ASSERT(nng_aio_count(end->send) == MESSAGE_BYTES);
 }
 
+/* Takes over the stream that `connected`, an accept or a dial, has brought. */
 static void
-on_pipe(nng_pipe pipe, nng_pipe_ev event, void *arg)
-{
-    (void)pipe;
-    (void)event;
-    floor_bump(arg);
-}
-
-static void
-end_open(struct end *end, const char *url, bool listen, struct skeleton *skeleton,
+end_open(struct end *end, nng_aio *connected, struct skeleton *skeleton,
          void (*received)(struct end *end), void *arg)
 {
-    *end = (struct end){.received = received, .arg = arg};
-    must(nng_pair0_open(&end->socket));
+    nng_aio_wait(connected);
+    must(nng_aio_result(connected));
+    *end =
+        (struct end){.stream = nng_aio_get_output(connected, 0), .received = received, .arg = arg};
     must(nng_aio_alloc(&end->receive, on_receive, end));
-    must(nng_aio_alloc(&end->send, on_sent, end));
-    must(nng_pipe_notify(end->socket, NNG_PIPE_EV_ADD_POST, on_pipe, &skeleton->up));
-    must(listen ? nng_listen(end->socket, url, NULL, 0)
-                : nng_dial(end->socket, url, NULL, NNG_FLAG_NONBLOCK));
-    nng_recv_aio(end->socket, end->receive);
+    must(nng_aio_alloc(&end->send, NULL, NULL));
+    end_receive(end);
+    floor_bump(&skeleton->up);
+}
+
+static nng_aio *
+begin_accept(const char *url, struct skeleton *skeleton)
+{
+    nng_stream_listener *listener;
+    nng_aio *accepted;
+    must(nng_aio_alloc(&accepted, NULL, NULL));
+    must(nng_stream_listener_alloc(&listener, url));
+    must(nng_stream_listener_listen(listener));
+    nng_stream_listener_accept(listener, accepted);
+    floor_bump(&skeleton->up);
+    return accepted;
 }
 
 static void
-sleep_for_ever(void)
+await_up(struct skeleton *skeleton, uint32_t count)
 {
-    for (;;) {
-        pause();
+    for (uint32_t up; (up = atomic_load(&skeleton->up)) < count;) {
+        floor_wait_change(&skeleton->up, up);
     }
+}
+
+static void
+end_dial(struct end *end, const char *url, struct skeleton *skeleton,
+         void (*received)(struct end *end))
+{
+    nng_stream_dialer *dialer;
+    nng_aio *dialed;
+    await_up(skeleton, LISTENING);
+    must(nng_aio_alloc(&dialed, NULL, NULL));
+    must(nng_stream_dialer_alloc(&dialer, url));
+    nng_stream_dialer_dial(dialer, dialed);
+    end_open(end, dialed, skeleton, received, skeleton);
 }
 
 /* ---- dispatcher ---- */
@@ -135,9 +154,13 @@ dispatcher_main(void *arg)
 {
     struct skeleton *skeleton = arg;
     struct end client, worker;
-    end_open(&worker, skeleton->to_worker, true, skeleton, done_arrived, NULL);
-    end_open(&client, skeleton->to_client, true, skeleton, dispatch, &worker);
-    sleep_for_ever();
+    nng_aio *worker_comes = begin_accept(skeleton->to_worker, skeleton);
+    nng_aio *client_comes = begin_accept(skeleton->to_client, skeleton);
+    end_open(&worker, worker_comes, skeleton, done_arrived, NULL);
+    end_open(&client, client_comes, skeleton, dispatch, &worker);
+    for (;;) {
+        pause();
+    }
 }
 
 /* ---- worker ---- */
@@ -154,7 +177,7 @@ worker_main(void *arg)
 {
     struct skeleton *skeleton = arg;
     struct end dispatcher;
-    end_open(&dispatcher, skeleton->to_worker, false, skeleton, work_arrived, skeleton);
+    end_dial(&dispatcher, skeleton->to_worker, skeleton, work_arrived);
     for (uint32_t seen = 0;; seen++) {
         floor_wait_change(&skeleton->work, seen);
         LODE_ASSERT(send(skeleton->store_worker[0], "d", 1, 0) == 1);
@@ -196,10 +219,8 @@ client_main(void *arg)
     struct skeleton *skeleton = arg;
     struct end dispatcher;
     char wait[40] = {0};
-    end_open(&dispatcher, skeleton->to_client, false, skeleton, done_arrived, NULL);
-    for (uint32_t up; (up = atomic_load(&skeleton->up)) < 4;) {
-        floor_wait_change(&skeleton->up, up);
-    }
+    end_dial(&dispatcher, skeleton->to_client, skeleton, done_arrived);
+    await_up(skeleton, LISTENING + CONNECTED);
     for (int i = -skeleton->rounds / 10; i < skeleton->rounds; i++) {
         int64_t start = lode_now_ns();
         uint32_t seen = atomic_load_explicit(&skeleton->result, memory_order_relaxed);
