@@ -101,6 +101,14 @@ Test(array, entries_beyond_ndim_are_ignored)
     cr_assert(lode_array_is_contiguous(&a));
 }
 
+Test(array, a_type_is_dlpacks_in_bytes)
+{
+    const uint8_t want[4] = {2, 64, 1, 0}; /* kDLFloat, 64 bits, one lane */
+    lode_dtype f64 = LODE_F64;
+    cr_assert_arr_eq(&f64, want, sizeof want);
+    cr_assert_eq(LODE_DTYPE(4, 16, 1), LODE_BF16);
+}
+
 Test(array, every_type_has_a_name_that_parses_back)
 {
     const lode_dtype all[] = {LODE_I8,  LODE_I16,  LODE_I32,  LODE_I64,     LODE_U8,     LODE_U16,
@@ -116,6 +124,7 @@ Test(array, every_type_has_a_name_that_parses_back)
     }
     cr_assert_str_eq(lode_dtype_name(0x12345678), "?");
     cr_assert_eq(lode_dtype_size(0x12345678), 0);
+    cr_assert_eq(lode_dtype_parse("?", &(lode_dtype){0}), LODE_EINVAL);
     cr_assert_eq(lode_dtype_parse("f65", &(lode_dtype){0}), LODE_EINVAL);
     cr_assert_eq(lode_dtype_parse(NULL, &(lode_dtype){0}), LODE_EINVAL);
 }

@@ -36,6 +36,8 @@ Test(id, text_parses_back_in_both_cases)
     }
     cr_assert_eq(lode_id_parse(text, &back), LODE_OK);
     cr_assert(lode_id_equal(id, back));
+    lode_id_format((lode_id){{0}}, text);
+    cr_assert_str_eq(text, "00000000000000000000000000000000");
 }
 
 Test(id, other_text_is_refused_and_leaves_the_output_alone)
