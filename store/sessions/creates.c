@@ -148,6 +148,29 @@ make_entry(struct store *store, const struct create *create, uint64_t extent, ui
     return LODE_OK;
 }
 
+/*
+ * It waits for room as before it got this: its draft goes, of which nobody was told. At its deadline
+ * it is tried once more, with the room that what can be freed has: that has memory.
+ */
+static void
+wait_again(struct store *store, struct create *create)
+{
+    struct creates *creates = store->creates;
+    bool freed_room = store->freed_room;
+    own_leave_id(store, create->entry);
+    own_free(store, create->entry, LODE_ENTRY_CREATED);
+    store->counts.created--;
+    store->freed_room = freed_room; /* what it gave back has no memory: to try that is a tick's */
+    create->next = creates->waiting;
+    creates->waiting = create;
+    creates->waiting_end = create->next == NULL ? &create->next : creates->waiting_end;
+    if (lode_remaining_ms(create->deadline) == 0) {
+        create->last_try = true;
+        freeing_reclaim(store);
+        store->freed_room = true;
+    }
+}
+
 static void
 on_committed(void *owner, uint64_t token, lode_err err)
 {
@@ -161,6 +184,10 @@ on_committed(void *owner, uint64_t token, lode_err err)
         return; /* its session has ended meanwhile */
     }
     *at = create->next;
+    if (err == LODE_EFULL && !create->last_try) {
+        wait_again(store, create);
+        return;
+    }
     store->creates->count--;
     if (err == LODE_OK) {
         complete(store, create, create->entry);

@@ -3,7 +3,8 @@
  *
  *   (packet) --room, warm--> answered
  *      |  +---room, cold--> COMMITTING --helper is done--> answered
- *      +------no room-----> WAITING --room came--> (as above)
+ *      |                        |no memory
+ *      +------no room-----> WAITING --room came, or a tick--> (as above)
  *                              +-----deadline---> LODE_EFULL
  *
  * Waiting requests are tried in the order in which they came, whenever room came. While any wait,

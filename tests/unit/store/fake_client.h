@@ -30,12 +30,18 @@ struct fake {
 static struct store *store;
 
 static inline void
-store_setup(void)
+store_begin(void)
 {
-    tmpfs_setup();
     struct store_options options = {
         .shm_dir = tmpfs_dir, .capacity_bytes = FAKE_CAPACITY, .generation = 77};
     must(store_create(&options, &store));
+}
+
+static inline void
+store_setup(void)
+{
+    tmpfs_setup();
+    store_begin();
 }
 
 static inline void

@@ -1,7 +1,10 @@
 /* Creates that find no room, or wait for it. */
+#include "api/base/clock.h"
 #include "store/sessions/packets.h"
 #include "store/sessions/waits.h"
 #include "tests/unit/store/fake_client.h"
+
+#include <fcntl.h>
 
 enum { MIB = 1 << 20 };
 
@@ -77,6 +80,113 @@ Test(creates, with_patience_fail_at_their_deadline)
     }
     expect_eq(fake_receive(&fake, &error, sizeof error, NULL), LODE_MSG_ERROR);
     expect_eq(error.err, LODE_EFULL);
+    fake_die(&fake);
+}
+
+static void
+until_answered(struct fake *fake)
+{
+    while (!fake_has_packet(fake)) {
+        struct epoll_event event;
+        expect_eq(epoll_wait(store->epoll_fd, &event, 1, 10000), 1);
+        pump();
+    }
+}
+
+static void
+small_tmpfs_setup(void)
+{
+    tmpfs_setup();
+    tmpfs_of("24m");
+    store_begin();
+}
+
+/* Something else takes all that the tmpfs has left. */
+static int
+fill_tmpfs(void)
+{
+    char path[sizeof tmpfs_dir + 8];
+    snprintf(path, sizeof path, "%s/filler", tmpfs_dir);
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    off_t end = 0;
+    expect_lt(-1, fd);
+    unlink(path);
+    for (off_t piece = 4 * MIB; piece >= 4096; piece /= 2) {
+        while (fallocate(fd, 0, end, piece) == 0) {
+            end += piece;
+        }
+    }
+    return fd;
+}
+
+/* The store has room, the tmpfs has no memory for it: the commit fails, on the helper's thread. */
+Test(creates, that_get_no_memory_wait_for_it_till_their_deadline, .init = small_tmpfs_setup)
+{
+    struct fake fake = fake_attach(0), waiter = fake_attach(0);
+    struct lode_msg_error error;
+    struct lode_msg_created got;
+    lode_id id = lode_id_make(LODE_ID_USER, 0, 1);
+    fake_take(&waiter, id); /* the store has made room for references, then */
+    fake_ring(&waiter);
+    int filler = fill_tmpfs();
+    ask(&fake, fake_next(&fake), 6 * MIB, 0);
+    until_answered(&fake);
+    expect_eq(fake_receive(&fake, &error, sizeof error, NULL), LODE_MSG_ERROR);
+    expect_eq(error.err, LODE_EFULL);
+    int64_t deadline = lode_deadline(100);
+    ask(&fake, fake_next(&fake), 6 * MIB, 100);
+    until_answered(&fake);
+    expect_eq(fake_receive(&fake, &error, sizeof error, NULL), LODE_MSG_ERROR);
+    expect_eq(error.err, LODE_EFULL);
+    expect_eq(error.wanted, 6 * MIB);
+    expect_eq(error.capacity, FAKE_CAPACITY);
+    expect_lt(deadline, lode_now_ns());
+    fake_wait(&waiter, id, 1);
+    ask(&fake, id, 6 * MIB, LODE_FOREVER);
+    for (int i = 0; i < 3; i++) { /* commits that fail, and ticks */
+        struct epoll_event event;
+        expect_eq(epoll_wait(store->epoll_fd, &event, 1, 10000), 1);
+        pump();
+    }
+    expect(!fake_has_packet(&fake));
+    expect_eq(fake_lookup(&waiter, id, 1), LODE_FOUND_PENDING); /* and was not aborted */
+    close(filler);
+    until_answered(&fake);
+    expect_eq(fake_receive(&fake, &got, sizeof got, NULL), LODE_MSG_CREATED);
+    expect_eq(fake_draft_call(&fake, LODE_MSG_SEAL, &got), LODE_MSG_OK);
+    expect_eq(state_of(id), LODE_ENTRY_SEALED);
+    fake_die(&fake);
+    fake_die(&waiter);
+}
+
+Test(creates, that_get_no_memory_take_that_of_what_is_dropped, .init = small_tmpfs_setup)
+{
+    struct fake holder = fake_attach(0), fake = fake_attach(0);
+    struct lode_msg_created big, got;
+    lode_id id = fake_next(&holder);
+    expect_eq(fake_create(&holder, id, 4 * MIB, 0, &big), LODE_MSG_CREATED);
+    fake_draft_call(&holder, LODE_MSG_SEAL, &big);
+    int filler = fill_tmpfs();
+    fake_drop(&holder, id); /* nobody rings */
+    expect_eq(fake_create(&fake, fake_next(&fake), 3 * MIB, 0, &got), LODE_MSG_CREATED);
+    close(filler);
+    fake_die(&holder);
+    fake_die(&fake);
+}
+
+/* Such a request does not try again because of the room that it gave back itself. */
+Test(creates, that_get_no_memory_wait_without_haste, .init = small_tmpfs_setup)
+{
+    struct fake fake = fake_attach(0);
+    struct lode_msg_error error;
+    int filler = fill_tmpfs();
+    uint64_t before = store->rounds;
+    ask(&fake, fake_next(&fake), 6 * MIB, 200);
+    until_answered(&fake);
+    expect_eq(fake_receive(&fake, &error, sizeof error, NULL), LODE_MSG_ERROR);
+    expect_eq(error.err, LODE_EFULL);
+    expect_lt(store->rounds - before, 100); /* ticks of 10, 20, 40, 80 ms, a few rounds for each */
+    close(filler);
     fake_die(&fake);
 }
 
