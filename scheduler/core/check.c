@@ -4,7 +4,7 @@
 static uint32_t
 check_queue(const struct core_worker *worker)
 {
-    uint32_t count = 0;
+    uint32_t count = 0, chained = 0;
     uint64_t queued_ns = 0;
     const struct core_task *task;
     TAILQ_FOREACH(task, &worker->queue, link)
@@ -14,11 +14,13 @@ check_queue(const struct core_worker *worker)
                     (worker->state == CORE_WORKER_DEAD ? CORE_TASK_SETTLING : CORE_TASK_PLACED));
         LODE_ASSERT(task->cpus == worker->lease);
         LODE_ASSERT(task->attempts <= task->max_retries);
-        LODE_ASSERT(task->waiting == 0 && task->deps == NULL);
+        LODE_ASSERT(!task->watching);
+        chained += task->waiting > 0;
         queued_ns += task->estimate_ns;
         count++;
     }
     LODE_ASSERT(queued_ns == worker->queued_ns);
+    LODE_ASSERT(chained == worker->chained);
     return count;
 }
 
@@ -71,8 +73,8 @@ check_task(const struct core *core, const struct core_task *task)
         LODE_ASSERT(dep->task == task && dep->result->task != task);
         deps++;
     }
-    LODE_ASSERT(deps == 0 || task->state == CORE_TASK_WAITING);
-    LODE_ASSERT(deps <= task->waiting);
+    LODE_ASSERT(deps == 0 || task->state == CORE_TASK_WAITING || task->worker != NULL);
+    LODE_ASSERT(task->worker != NULL ? deps == task->waiting : deps <= task->waiting);
     LODE_ASSERT((task->worker != NULL) ==
                 (task->state == CORE_TASK_PLACED || task->state == CORE_TASK_SETTLING));
     uint32_t results = 0;

@@ -14,15 +14,15 @@ cpus_fit(const struct core *core, uint32_t cpus)
     return cpus == 0 || core->cpus_used + cpus <= core->options.cpus;
 }
 
-static bool
-conflicts(const struct core_worker *worker, const struct core_function *function)
+bool
+core_worker_would_conflict(const struct core_worker *worker, const struct core_function *function)
 {
     return !core_worker_knows(worker, function) && core_worker_conflicts(worker, function->library);
 }
 
 /* Depth by time is in the list `open` (workers.c); this is the slow start of one function. */
-static bool
-may_queue(const struct core_worker *worker, const struct core_task *task)
+bool
+core_worker_may_queue(const struct core_worker *worker, const struct core_task *task)
 {
     return worker->lease == task->cpus && worker->count < task->function->ramp;
 }
@@ -34,7 +34,7 @@ choose_worker(struct core *core, const struct core_task *task)
     if (cpus_fit(core, task->cpus)) {
         TAILQ_FOREACH(worker, &core->idle, link)
         {
-            if (!conflicts(worker, task->function)) {
+            if (!core_worker_would_conflict(worker, task->function)) {
                 return worker;
             }
             old = worker;
@@ -42,8 +42,8 @@ choose_worker(struct core *core, const struct core_task *task)
     }
     TAILQ_FOREACH(worker, &core->open, link)
     {
-        if (may_queue(worker, task)) {
-            if (!conflicts(worker, task->function)) {
+        if (core_worker_may_queue(worker, task)) {
+            if (!core_worker_would_conflict(worker, task->function)) {
                 return worker;
             }
             old = old != NULL ? old : worker;
@@ -183,10 +183,32 @@ recall_half(struct core *core, struct core_worker *worker)
     send_recall(core, worker, number, count);
 }
 
+/* Half of it, but nothing is torn away from what it is chained to. */
+static void
+recall_some(struct core *core, struct core_worker *worker)
+{
+    if (worker->chained > 0) {
+        core_recall(core, worker, NULL);
+    } else {
+        recall_half(core, worker);
+    }
+}
+
 static uint64_t
 queued_behind(const struct core_worker *worker)
 {
     return worker->queued_ns - TAILQ_FIRST(&worker->queue)->estimate_ns;
+}
+
+/*
+ * What could run at another worker: unstarted and not chained. The first one may have begun. A chain
+ * alone stays where it is; what lies among chained tasks is fetched with all of them.
+ */
+static uint32_t
+movable(const struct core_worker *worker)
+{
+    uint32_t first = TAILQ_FIRST(&worker->queue)->waiting == 0;
+    return worker->count - worker->chained - first;
 }
 
 /* The worker with the most to give to an idle one. */
@@ -197,7 +219,7 @@ find_victim(struct core *core)
     TAILQ_FOREACH(worker, &core->all, all_link)
     {
         if (worker->state == CORE_WORKER_UP && worker->count > 1 && worker->recalls == 0 &&
-            !worker->blocked && cpus_fit(core, worker->lease) &&
+            !worker->blocked && movable(worker) > 0 && cpus_fit(core, worker->lease) &&
             (best == NULL || queued_behind(worker) > queued_behind(best))) {
             best = worker;
         }
@@ -218,10 +240,10 @@ core_rebalance(struct core *core)
         return;
     }
     /* Short queues are as a rule empty before the answer is here; a long task is not known before. */
-    bool now = queued_behind(victim) > CORE_RECALL_NOW_NS ||
+    bool now = (victim->chained == 0 && queued_behind(victim) > CORE_RECALL_NOW_NS) ||
                (core->recall_at != 0 && core->now >= core->recall_at);
     if (now) {
-        recall_half(core, victim);
+        recall_some(core, victim);
         core->recall_at = 0;
     } else if (core->recall_at == 0) {
         core->recall_at = core->now + CORE_RECALL_LATER_NS;
@@ -243,7 +265,7 @@ core_recalled(struct core *core, struct core_worker *worker, const uint64_t *tas
         }
         core_task_unlink(core, back);
         if (!core_task_stop(core, back)) {
-            core_task_ready(core, back, true);
+            core_task_back(core, back);
         }
     }
 }

@@ -117,7 +117,7 @@ charge(struct core *core, struct core_task *task, const struct core_death *death
     }
     if (task->attempts <= task->max_retries) {
         core->stats.retried++;
-        core_task_ready(core, task, true);
+        core_task_back(core, task);
         return;
     }
     char text[128];
@@ -143,7 +143,7 @@ give_back(struct core *core, struct core_task *task, bool blame, const struct co
                        text);
         return;
     }
-    core_task_ready(core, task, true);
+    core_task_back(core, task);
 }
 
 /* How many of its tasks, from the head on, had begun: a worker takes them in order. */
@@ -188,7 +188,7 @@ core_worker_settled(struct core *core, uint64_t cookie, const uint8_t *status, u
     }
     for (uint32_t i = worker->count; i-- > 0;) {
         task = TAILQ_LAST(&worker->queue, core_task_list);
-        core_worker_lose(core, worker, task);
+        core_task_unlink(core, task);
         if (task->done) {
             core_task_end(core, task, false);
         } else if (i < begun) {

@@ -19,6 +19,7 @@ enum {
     CORE_AHEAD_NS = 300000,         /* run time that may be queued at a worker */
     CORE_AHEAD_ONE_NS = 10000000,   /* below it, one task may be queued behind the running one */
     CORE_DEPTH_MAX = 1001,          /* tasks at a worker, the running one included */
+    CORE_CHAIN_NS = 50000,          /* what may lie before a chained task if a worker is idle */
     CORE_TASK_COST_NS = 300,        /* what the shortest task is taken to last */
     CORE_QUANTUM = 16,              /* tasks of one session in a row */
     CORE_RECALL_NOW_NS = 200000,    /* queued ahead by more: recalled for an idle worker at once */
@@ -71,7 +72,7 @@ struct core_task {
     struct core_session *session;
     struct core_worker *worker;     /* PLACED, SETTLING */
     struct core_function *function; /* NULL: there is no such function; FAILING from birth */
-    struct core_dep *deps;          /* WAITING: for results of live tasks */
+    struct core_dep *deps;          /* WAITING, chained: for results of live tasks */
     struct core_result *made;       /* what it will make: `result_count` of them */
     uint64_t submission;
     uint64_t parent;
@@ -81,7 +82,7 @@ struct core_task {
     uint32_t max_retries;
     uint32_t attempts; /* charged */
     uint32_t flags;    /* LODE_SUBMIT_… */
-    uint32_t waiting;  /* arguments that are not there */
+    uint32_t waiting;  /* arguments that are not there; PLACED: chained, made in the same queue */
     uint32_t estimate_ns;
     uint32_t bytes_size;
     uint16_t arg_count;
@@ -174,6 +175,7 @@ struct core_worker {
     TAILQ_ENTRY(core_worker) link; /* core.idle or core.open */
     struct core_task_list queue;   /* in the order of sending */
     uint32_t count;
+    uint32_t chained; /* tasks in the queue that wait for others in it */
     uint32_t recalls; /* RECALLs that are out */
     uint64_t queued_ns;
     uint32_t lease; /* CPUs, the same for each task in the queue; valid with count > 0 */
@@ -366,6 +368,10 @@ struct core_task *core_task_create(struct core *core, struct core_session *sessi
 const char *core_task_name(const struct core_task *task, char room[LODE_TASK_NAME_MAX + 1]);
 void core_task_ready(struct core *core, struct core_task *task, bool first);
 void core_task_place(struct core *core, struct core_task *task, struct core_worker *worker);
+/* The same for a task that is in no list. */
+void core_task_put(struct core *core, struct core_task *task, struct core_worker *worker);
+/* It was placed and is in no list: to be run elsewhere, or it waits again for its makers. */
+void core_task_back(struct core *core, struct core_task *task);
 /* From READY or PLACED: it belongs to no list any more. */
 void core_task_unlink(struct core *core, struct core_task *task);
 /* An argument is there. */
@@ -383,9 +389,21 @@ void core_task_error_done(struct core *core, uint64_t cookie);
 void core_task_done(struct core *core, struct core_worker *worker,
                     const struct lode_task_done *done);
 
+/* ---- chain.c -------------------------------------------------------------------------------- */
+
+/* A WAITING task goes to the worker that has all its makers; false: it stays. */
+bool core_chain(struct core *core, struct core_task *task);
+/* The same for all that wait for a task that was placed just now, and for those behind them. */
+void core_chain_behind(struct core *core, struct core_task *task);
+
 /* ---- dispatch.c ----------------------------------------------------------------------------- */
 
 void core_dispatch(struct core *core);
+/* One more of that function, by lease and slow start. */
+bool core_worker_may_queue(const struct core_worker *worker, const struct core_task *task);
+/* True if the worker would have to open a second version of a library. */
+bool core_worker_would_conflict(const struct core_worker *worker,
+                                const struct core_function *function);
 /* Fetches unstarted tasks of busy workers for idle ones. */
 void core_rebalance(struct core *core);
 void core_recalled(struct core *core, struct core_worker *worker, const uint64_t *task,

@@ -180,6 +180,8 @@ core_task_look_for_args(struct core *core, struct core_task *task, bool trust)
     } else if (task->waiting == 0) {
         core_task_unlink(core, task);
         core_task_ready(core, task, false);
+    } else if (core_chain(core, task)) {
+        core_chain_behind(core, task);
     }
 }
 

@@ -155,15 +155,32 @@ send_run(struct core *core, struct core_worker *worker, struct core_task *task)
 }
 
 void
-core_task_place(struct core *core, struct core_task *task, struct core_worker *worker)
+core_task_put(struct core *core, struct core_task *task, struct core_worker *worker)
 {
-    LODE_ASSERT(task->state == CORE_TASK_READY);
-    unready(core, task);
     core_worker_teach(core, worker, task->function);
     task->state = CORE_TASK_PLACED;
     task->recalling = false;
     core_worker_take(core, worker, task);
     send_run(core, worker, task);
+}
+
+void
+core_task_place(struct core *core, struct core_task *task, struct core_worker *worker)
+{
+    LODE_ASSERT(task->state == CORE_TASK_READY);
+    unready(core, task);
+    core_task_put(core, task, worker);
+    core_chain_behind(core, task);
+}
+
+void
+core_task_back(struct core *core, struct core_task *task)
+{
+    if (task->waiting > 0) {
+        core_task_look_for_args(core, task, true);
+    } else {
+        core_task_ready(core, task, true);
+    }
 }
 
 void
@@ -181,6 +198,7 @@ core_task_unlink(struct core *core, struct core_task *task)
     case CORE_TASK_PLACED:
     case CORE_TASK_SETTLING:
         core_worker_lose(core, task->worker, task);
+        core_deps_remove(&core->results, task);
         break;
     default:
         break;
@@ -191,18 +209,24 @@ void
 core_task_arg_ready(struct core *core, struct core_task *task, uint32_t arg_offset)
 {
     struct lode_task_arg *arg = (struct lode_task_arg *)(task->bytes + arg_offset);
-    LODE_DEBUG_ASSERT(task->state == CORE_TASK_WAITING && arg->ready != CORE_ARG_THERE);
+    LODE_DEBUG_ASSERT(arg->ready != CORE_ARG_THERE);
     arg->ready = CORE_ARG_THERE;
-    if (--task->waiting == 0) {
+    bool all = --task->waiting == 0;
+    if (task->worker != NULL) {
+        task->worker->chained -= all;
+    } else if (all) {
         task->watching = false; /* a watch is one-shot, and all of it has come */
         core_task_unlink(core, task);
         core_task_ready(core, task, false);
+    } else if (core_chain(core, task)) {
+        core_chain_behind(core, task);
     }
 }
 
 /* ---- the end -------------------------------------------------------------------------------- */
 
-/* Those who wait for what it made go on; with an error, they fail with it. */
+/* Those who wait for what it made go on; with an error, they fail with it. A chained one goes on
+ * either way: its worker reads the error. */
 static void
 tell_waiters(struct core *core, struct core_task *task, bool error)
 {
@@ -211,7 +235,7 @@ tell_waiters(struct core *core, struct core_task *task, bool error)
         while ((dep = LIST_FIRST(&r->waiters)) != NULL) {
             struct core_task *waiter = dep->task;
             uint32_t offset = dep->arg_offset;
-            if (error) {
+            if (error && waiter->state == CORE_TASK_WAITING) {
                 core_task_unlink(core, waiter);
                 core_task_fail_as(core, waiter, r->id);
                 continue;
@@ -410,7 +434,8 @@ hand_back(struct core *core, struct core_task *task)
     if (core_task_stop(core, task)) {
         return;
     }
-    if (++task->missing > CORE_MISSING_MAX) {
+    task->missing += task->waiting == 0; /* a chained one may have a maker that left nothing */
+    if (task->missing > CORE_MISSING_MAX) {
         core_task_fail(core, task, LODE_EGONE, NULL,
                        "an argument was freed each time that the task was to run: keep a reference "
                        "to it until the task has ended");

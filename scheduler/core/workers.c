@@ -77,6 +77,7 @@ core_worker_take(struct core *core, struct core_worker *worker, struct core_task
     worker->queued_ns += task->estimate_ns;
     task->function->placed++;
     worker->count++;
+    worker->chained += task->waiting > 0;
     if (worker->count == 1) {
         worker->lease = task->cpus;
         core->cpus_used += worker->lease;
@@ -95,6 +96,7 @@ core_worker_lose(struct core *core, struct core_worker *worker, struct core_task
     worker->queued_ns -= task->estimate_ns;
     task->function->placed--;
     worker->count--;
+    worker->chained -= task->waiting > 0;
     if (worker->state == CORE_WORKER_DEAD) {
         return; /* its CPUs went when it was reaped */
     }

@@ -268,6 +268,17 @@ got_recall(struct sim_world *w, struct sim_worker *worker, const struct lode_tas
     free(back);
 }
 
+/* It runs there, or is to run there. */
+static bool
+task_waits_at(struct sim_world *w, const struct sim_worker *worker, const struct sim_task *task)
+{
+    bool is_there = worker->running != NONE && &w->task[worker->running] == task;
+    for (uint32_t i = 0; i < worker->count; i++) {
+        is_there = is_there || worker->queue[i] == task->number;
+    }
+    return is_there;
+}
+
 static void
 got_run(struct sim_world *w, int index, const struct lode_task_run *run)
 {
@@ -278,6 +289,11 @@ got_run(struct sim_world *w, int index, const struct lode_task_run *run)
     LODE_ASSERT(run->attempt > task->executions); /* charged for each one that began … */
     LODE_ASSERT(run->attempt <= task->executions + task->lost_answers + 1); /* … and no other */
     note_number(w, task, run->task);
+    for (uint32_t i = 0; i < task->arg_count; i++) {
+        const struct sim_object *object = object_of(w, task->arg[i]);
+        w->counts->chained += object->state == OBJECT_TO_COME && object->task != NONE &&
+                              task_waits_at(w, worker, &w->task[object->task]);
+    }
     if (worker->blocked) {
         w->counts->bounced++;
         send_recalled(w, worker, &run->task, 1);

@@ -263,6 +263,29 @@ done(uint32_t worker, uint64_t task, uint32_t status, uint64_t run_ns)
     record(FIRST_WORKER + worker, LODE_TASK_DONE, &message, sizeof message);
 }
 
+/* Runs `tasks` of lib.f, each of run_ns, so that its run time is known. */
+static inline void
+learn(uint64_t run_ns, int tasks)
+{
+    for (int i = 0; i < tasks; i++) {
+        submit(PROGRAM, (struct call){0});
+        uint32_t worker = 0;
+        uint64_t task = ran(0, &worker);
+        done(worker, task, LODE_DONE_OK, run_ns);
+    }
+}
+
+/* The worker gives these back. */
+static inline void
+recalled(uint32_t worker, const uint64_t *task, uint32_t tasks)
+{
+    uint8_t bytes[sizeof(struct lode_task_recall) + 64 * 8];
+    struct lode_task_recall head = {.count = tasks};
+    memcpy(bytes, &head, sizeof head);
+    memcpy(bytes + sizeof head, task, tasks * 8);
+    record(FIRST_WORKER + worker, LODE_TASK_RECALLED, bytes, sizeof head + tasks * 8);
+}
+
 /* The worker dies; `running` is what its page says that it had begun (0: nothing). */
 static inline void
 die(uint32_t worker, uint64_t running, int32_t status)

@@ -360,22 +360,3 @@ Test(core_tasks, more_results_than_fit_one_packet_are_asked_for_in_full_packets)
     cr_assert_eq(find(CORE_RESULTS, 0, 0)->a.size, CORE_STORE_IDS * 16);
     cr_assert_eq(find(CORE_RESULTS, 0, 1)->a.size, 0);
 }
-
-Test(core_tasks, a_chain_of_a_thousand_runs_in_order)
-{
-    lode_id last = submit(PROGRAM, (struct call){0});
-    uint32_t worker = 0;
-    uint64_t task = ran(0, &worker);
-    for (int i = 1; i < 1000; i++) {
-        last = submit(PROGRAM, (struct call){.args = 1, .arg = {last}});
-    }
-    for (int i = 1; i < 1000; i++) {
-        cr_assert_eq(stats().tasks_waiting, 1000 - i);
-        done(worker, task, LODE_DONE_OK, 1000);
-        task = ran(0, &worker);
-        cr_assert_neq(task, 0);
-        cr_assert_eq(ran(1, NULL), 0);
-    }
-    done(worker, task, LODE_DONE_OK, 1000);
-    cr_assert_eq(stats().finished, 1000);
-}

@@ -17,33 +17,11 @@ TestSuite(core_workers, .init = two_cpus, .fini = stop);
 TestSuite(core_one_cpu, .init = one_cpu, .fini = stop);
 
 static void
-recalled(uint32_t worker, const uint64_t *task, uint32_t tasks)
-{
-    uint8_t bytes[sizeof(struct lode_task_recall) + 64 * 8];
-    struct lode_task_recall head = {.count = tasks};
-    memcpy(bytes, &head, sizeof head);
-    memcpy(bytes + sizeof head, task, tasks * 8);
-    record(FIRST_WORKER + worker, LODE_TASK_RECALLED, bytes, sizeof head + tasks * 8);
-}
-
-static void
 blocked(uint32_t worker, uint64_t task, bool is)
 {
     struct lode_task_worker message = {.task = task};
     record(FIRST_WORKER + worker, is ? LODE_TASK_BLOCKED : LODE_TASK_UNBLOCKED, &message,
            sizeof message);
-}
-
-/* Runs `tasks` of lib.f, each of run_ns, so that its run time is known. */
-static void
-learn(uint64_t run_ns, int tasks)
-{
-    for (int i = 0; i < tasks; i++) {
-        submit(PROGRAM, (struct call){0});
-        uint32_t worker = 0;
-        uint64_t task = ran(0, &worker);
-        done(worker, task, LODE_DONE_OK, run_ns);
-    }
 }
 
 Test(core_workers, unmeasured_tasks_are_given_one_at_a_time)
