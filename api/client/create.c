@@ -2,6 +2,7 @@
 
 #include "api/base/fail.h"
 #include "api/client/process.h"
+#include "api/client/reserve.h"
 
 #include <stddef.h>
 
@@ -27,6 +28,19 @@ read_options(const lode_create_options *options, lode_create_options *read_out)
 }
 
 static lode_err
+check_id(const lode *db, lode_id id)
+{
+    if (lode_id_is_zero(id) || lode_id_kind(id) == LODE_ID_USER) {
+        return LODE_OK;
+    }
+    if (lode_id_is_reserved(id)) {
+        return lode_reserved_check(db, id);
+    }
+    return lode_fail_with(LODE_EINVAL, "an id of one's own choice comes from lode_id_random() or "
+                                       "lode_reserve(); this one was drawn by a session");
+}
+
+static lode_err
 check_options(const lode_create_options *options)
 {
     if (options->object_class != LODE_CLASS_KEEP && options->object_class != LODE_CLASS_CACHE) {
@@ -44,11 +58,6 @@ check_options(const lode_create_options *options)
         (options->hold_count > 0 && options->holds == NULL)) {
         return lode_fail_with(LODE_EINVAL, "an object holds at most %d references, not %zu",
                               LODE_STORE_HOLDS_MAX, options->hold_count);
-    }
-    if (!lode_id_is_zero(options->id) && lode_id_kind(options->id) != LODE_ID_USER) {
-        return lode_fail_with(LODE_EINVAL,
-                              "an id of one's own choice begins with the bits 10, as those of "
-                              "lode_id_random() do; this one was drawn by a session");
     }
     return LODE_OK;
 }
@@ -68,12 +77,14 @@ lode_spec_array(const lode_array *array, struct lode_spec *spec_out)
 }
 
 lode_err
-lode_spec_make(size_t size_bytes, const lode_create_options *given, struct lode_spec *spec_out)
+lode_spec_make(const lode *db, size_t size_bytes, const lode_create_options *given,
+               struct lode_spec *spec_out)
 {
     lode_create_options options;
     struct lode_spec spec = {.size = size_bytes};
     LODE_TRY(read_options(given, &options));
     LODE_TRY(check_options(&options));
+    LODE_TRY(check_id(db, options.id));
     if (options.array != NULL) {
         LODE_TRY(lode_spec_array(options.array, &spec));
         if (size_bytes != 0 && size_bytes != spec.size) {
@@ -215,7 +226,9 @@ lode_draft_seal(lode *db, const struct lode_open_draft *open)
 {
     struct lode_msg_draft msg = {
         .head.type = LODE_MSG_SEAL, .entry = open->entry, .generation = open->generation};
-    return lode_ask_exactly(db, &msg.head, sizeof msg, LODE_MSG_OK, NULL, 0);
+    LODE_TRY(lode_ask_exactly(db, &msg.head, sizeof msg, LODE_MSG_OK, NULL, 0));
+    lode_reserved_was_made(db, open->id);
+    return LODE_OK;
 }
 
 void
@@ -253,7 +266,7 @@ lode_create(lode *db, size_t size_bytes, const lode_create_options *options, int
 {
     struct lode_spec spec;
     LODE_TRY(lode_session_check(db));
-    LODE_TRY(lode_spec_make(size_bytes, options, &spec));
+    LODE_TRY(lode_spec_make(db, size_bytes, options, &spec));
     return create_named(db, &spec, timeout_ms, draft_out);
 }
 
@@ -318,7 +331,7 @@ lode_seal(lode_draft *draft, lode_id *id_out)
         return lode_fail_with(LODE_EINVAL, "a task's result is sealed when the task returns");
     }
     LODE_TRY(lode_draft_seal(db, &open));
-    lode_note_reference(db, open.id, 1);
+    lode_note_made(db, open.id);
     if (id_out != NULL) {
         *id_out = open.id;
     }

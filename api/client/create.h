@@ -22,7 +22,8 @@ struct lode_spec {
  * From the arguments of a public call. size_bytes with an array: 0 or exactly its size.
  * Errors  LODE_EINVAL
  */
-LODE_MUST_CHECK lode_err lode_spec_make(size_t size_bytes, const lode_create_options *options,
+LODE_MUST_CHECK lode_err lode_spec_make(const lode *db, size_t size_bytes,
+                                        const lode_create_options *options,
                                         struct lode_spec *spec_out);
 LODE_MUST_CHECK lode_err lode_spec_array(const lode_array *array, struct lode_spec *spec_out);
 
@@ -43,6 +44,16 @@ LODE_MUST_CHECK lode_err lode_draft_close(lode *db, lode_draft *draft,
 
 /* Seals what lode_draft_close() gave. */
 LODE_MUST_CHECK lode_err lode_draft_seal(lode *db, const struct lode_open_draft *open);
+
+/* Notes the reference of who has put or sealed it; that to a reserved id was noted before. */
+static inline void
+lode_note_made(const lode *db, lode_id id)
+{
+    if (!lode_id_is_reserved(id)) {
+        lode_note_reference(db, id, 1);
+    }
+}
+
 void lode_draft_abort(lode *db, const struct lode_open_draft *open);
 
 #endif

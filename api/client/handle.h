@@ -20,6 +20,7 @@
 #include "api/client/ring.h"
 #include "api/client/segments.h"
 #include "api/client/session.h"
+#include "api/layout/births.h"
 
 enum lode_session_state { LODE_SESSION_LIVE = 0, LODE_SESSION_CLOSED = 1, LODE_SESSION_FORKED = 2 };
 
@@ -43,6 +44,8 @@ struct lode {
     struct lode_drafts drafts;
 
     _Atomic uint64_t drawn[LODE_ID_RESULT + 1]; /* ids drawn, by kind */
+    _Atomic uint64_t reserved;                  /* ids reserved */
+    struct lode_births reserved_made;           /* ring.mu */
     uint64_t capacity_bytes;
     size_t file_bytes;
     int file_fd; /* holds the session's lock */

@@ -1,10 +1,11 @@
 #include "api/base/clock.h"
 #include "api/base/fail.h"
 #include "api/client/create.h"
+#include "api/client/reserve.h"
 
 /*
- * Three ways, by size and by what is asked for: bytes in the ring (small, an id of our own), bytes
- * in a packet (small, with an id of the user's or references of its own), or a draft (large).
+ * Three ways, by size and by what is asked for: bytes in the ring (small, an id of our own, drawn
+ * now or reserved before), bytes in a packet (small, with an id of the user's or references of its own), or a draft (large).
  */
 
 /* LODE_EAGAIN: no credit came in time. */
@@ -20,6 +21,13 @@ put_by_ring(lode *db, const struct lode_spec *spec, const void *data, int64_t ti
                                   .entries = 1};
     LODE_TRY(
         lode_ring_reserve(&db->ring, LODE_RECORD_PUT, &need, lode_deadline(timeout_ms), &body));
+    if (lode_id_is_reserved(spec->id)) {
+        lode_err err = lode_reserved_use_locked(db, spec->id);
+        if (err != LODE_OK) {
+            lode_ring_cancel(&db->ring);
+            return err;
+        }
+    }
     lode_made_write(body, &made, spec->array.shape, spec->array.strides, data);
     lode_ring_publish(&db->ring, &need, &made.id, 1, sizeof made, false);
     return LODE_OK;
@@ -45,8 +53,11 @@ put_by_packet(lode *db, const struct lode_spec *spec, const void *data, int64_t 
     if (spec->size > 0) {
         memcpy(packet.rest + holds, data, spec->size);
     }
-    return lode_store_ask(&db->calls, &packet.head.head,
-                          offsetof(struct put_packet, rest) + holds + spec->size, NULL, 0, &reply);
+    LODE_TRY(lode_store_ask(&db->calls, &packet.head.head,
+                            offsetof(struct put_packet, rest) + holds + spec->size, NULL, 0,
+                            &reply));
+    lode_reserved_was_made(db, spec->id);
+    return LODE_OK;
 }
 
 static lode_err
@@ -81,10 +92,11 @@ put(lode *db, struct lode_spec *spec, const void *data, int64_t timeout_ms, lode
     if (own_id) {
         spec->id = lode_session_draw(db, LODE_ID_PUT, 1);
     }
-    LODE_TRY(spec->size > LODE_RING_PUT_MAX    ? put_by_draft(db, spec, data, timeout_ms)
-             : own_id && spec->hold_count == 0 ? put_small(db, spec, data, timeout_ms)
-                                               : put_by_packet(db, spec, data, timeout_ms));
-    lode_note_reference(db, spec->id, 1);
+    bool by_ring = lode_id_kind(spec->id) == LODE_ID_PUT && spec->hold_count == 0;
+    LODE_TRY(spec->size > LODE_RING_PUT_MAX ? put_by_draft(db, spec, data, timeout_ms)
+             : by_ring                      ? put_small(db, spec, data, timeout_ms)
+                                            : put_by_packet(db, spec, data, timeout_ms));
+    lode_note_made(db, spec->id);
     if (id_out != NULL) {
         *id_out = spec->id;
     }
@@ -113,6 +125,6 @@ lode_put_with(lode *db, const void *data, size_t size_bytes, const lode_create_o
 {
     struct lode_spec spec;
     LODE_TRY(lode_session_check(db));
-    LODE_TRY(lode_spec_make(size_bytes, options, &spec));
+    LODE_TRY(lode_spec_make(db, size_bytes, options, &spec));
     return put(db, &spec, data, timeout_ms, id_out);
 }

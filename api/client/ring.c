@@ -216,6 +216,12 @@ is_waited_for(const struct lode_ring *ring, const void *ids, uint32_t count, siz
 }
 
 void
+lode_ring_cancel(struct lode_ring *ring)
+{
+    lode_mutex_unlock(&ring->mu); /* the tail has not moved: the next record takes its place */
+}
+
+void
 lode_ring_publish(struct lode_ring *ring, const struct lode_ring_need *need, const void *ids,
                   uint32_t count, size_t stride, bool urgent)
 {

@@ -57,6 +57,9 @@ uint64_t lode_ring_pages(struct lode_ring *ring);
 /* LODE_EFULL with the store's numbers. */
 lode_err lode_ring_fail_full(const struct lode_ring *ring, const struct lode_ring_need *need);
 
+/* Unlocks: the record that was reserved is not written after all. */
+void lode_ring_cancel(struct lode_ring *ring);
+
 /*
  * Publishes the record and unlocks; then rings the doorbell if somebody may wait for one of the
  * `count` ids that the record makes (at a distance of `stride` bytes), if the ring is half full or

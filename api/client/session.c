@@ -178,6 +178,7 @@ destroy(lode *db)
     lode_segments_fini(&db->segments);
     lode_drafts_fini(&db->drafts);
     if (db->ring.bytes != NULL) {
+        lode_births_clear(&db->reserved_made);
         lode_ring_fini(&db->ring);
     }
     if (db->pin_slots.next != NULL) {

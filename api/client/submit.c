@@ -151,12 +151,14 @@ take_refs(lode *db, struct call *call)
     return err;
 }
 
-/* What this session put itself is there, or a worker will say that it is not. */
+/* What this session put itself is there, or a worker will say that it is not; an id that it only
+ * reserved may have to wait. */
 static bool
 is_ready(void *arg, lode_id id)
 {
     const lode *db = arg;
-    return (lode_id_kind(id) == LODE_ID_PUT && lode_id_session(id) == lode_session_number(db)) ||
+    return (lode_id_kind(id) == LODE_ID_PUT && !lode_id_is_reserved(id) &&
+            lode_id_session(id) == lode_session_number(db)) ||
            lode_session_sees(arg, id, NULL);
 }
 

@@ -4,6 +4,8 @@
  *   high 64 bits   kind:2 | session:46 | counter, bits 64..79
  *   low 64 bits    counter, bits 0..63
  *
+ * A put's counter with its highest bit set was reserved: given out before it is put.
+ *
  * Stored big-endian, so that the hex text sorts by kind, session and counter. A session's number
  * is never reused in a cluster's life, and it starts at 1: no id but the zero id is all zero.
  */
@@ -21,6 +23,8 @@ enum lode_id_kind {
 };
 
 #define LODE_SESSION_MAX ((UINT64_C(1) << 46) - 1)
+
+#define LODE_ID_RESERVED UINT64_C(0x8000) /* in the high word of a put's id */
 
 static inline lode_id
 lode_id_from_words(uint64_t high, uint64_t low)
@@ -59,6 +63,26 @@ static inline enum lode_id_kind
 lode_id_kind(lode_id id)
 {
     return (enum lode_id_kind)(lode_id_high(id) >> 62);
+}
+
+/* The n-th id that a session has reserved, from 1. */
+static inline lode_id
+lode_id_reserve(uint64_t session, uint64_t counter)
+{
+    return lode_id_from_words(session << 16 | LODE_ID_RESERVED, counter);
+}
+
+static inline bool
+lode_id_is_reserved(lode_id id)
+{
+    return lode_id_kind(id) == LODE_ID_PUT && (lode_id_high(id) & LODE_ID_RESERVED) != 0;
+}
+
+/* Others may know of it before it is made: until then it is awaited. */
+static inline bool
+lode_id_is_promised(lode_id id)
+{
+    return lode_id_kind(id) == LODE_ID_RESULT || lode_id_is_reserved(id);
 }
 
 /* The session that the id was drawn in; 0 for user ids and names. */

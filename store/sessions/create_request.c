@@ -1,6 +1,7 @@
 #include "store/sessions/create_request.h"
 
 #include "api/base/fail.h"
+#include "store/sessions/own.h"
 
 #include <string.h>
 
@@ -37,6 +38,9 @@ create_check_id(const struct store *store, const struct session *session,
     if (table_find(&store->table, id, &entry) &&
         entry_state(&store->table, entry) != LODE_ENTRY_EXPECTED) {
         return lode_fail_with(LODE_EEXIST, "there is an object of that id");
+    }
+    if (lode_id_is_reserved(id) && own_was_made(store, id)) {
+        return lode_fail_with(LODE_EEXIST, "an object of that reserved id was made before");
     }
     return LODE_OK;
 }

@@ -35,7 +35,7 @@ hold(struct store *store, uint32_t container, lode_id id)
     uint32_t held;
     enum lode_found status = own_ask(store, id, NULL);
     if (!table_find(&store->table, id, &held)) {
-        if (status != LODE_FOUND_PENDING || lode_id_kind(id) != LODE_ID_RESULT) {
+        if (status != LODE_FOUND_PENDING || !lode_id_is_promised(id)) {
             return lode_fail_with(LODE_EGONE, "an object that is to be held does not exist");
         }
         LODE_TRY(own_expect(store, id, &held));

@@ -96,7 +96,7 @@ own_born(struct store *store, uint32_t entry, lode_id id)
         return;
     }
     own_link(store, entry, head);
-    if (store_session(store, number) != NULL && lode_id_kind(id) != LODE_ID_PUT) {
+    if (store_session(store, number) != NULL && lode_id_is_promised(id)) {
         ref_birth(&store->table, entry);
     }
 }
@@ -104,7 +104,8 @@ own_born(struct store *store, uint32_t entry, lode_id id)
 void
 own_arrived(struct store *store, uint32_t entry, lode_id id)
 {
-    if (lode_id_kind(id) == LODE_ID_PUT && store_session(store, lode_id_session(id)) != NULL) {
+    if (lode_id_kind(id) == LODE_ID_PUT && !lode_id_is_reserved(id) &&
+        store_session(store, lode_id_session(id)) != NULL) {
         ref_birth(&store->table, entry);
     }
 }
@@ -141,12 +142,25 @@ own_name_draft(struct store *store, uint32_t draft, lode_id id)
 
 /* ---- status ---- */
 
+/* Where the birth of a promised id is noted; NULL: nowhere. */
+static struct lode_births *
+births_of(const struct store *store, lode_id id)
+{
+    struct session *session = store_session(store, lode_id_session(id));
+    uint64_t top = lode_id_high(id) & 0xffff; /* of the counter */
+    if (session == NULL || !lode_id_is_promised(id)) {
+        return NULL;
+    }
+    return lode_id_kind(id) == LODE_ID_RESULT ? (top == 0 ? &session->births : NULL)
+           : top == LODE_ID_RESERVED          ? &session->reserved
+                                              : NULL;
+}
+
 static bool
 was_born(const struct store *store, lode_id id)
 {
-    struct session *session = store_session(store, lode_id_session(id));
-    return session != NULL && (lode_id_high(id) & 0xffff) == 0 &&
-           births_has(&session->births, lode_id_low(id));
+    const struct lode_births *births = births_of(store, id);
+    return births != NULL && lode_births_has(births, lode_id_low(id));
 }
 
 bool
@@ -158,9 +172,9 @@ own_was_made(const struct store *store, lode_id id)
 static void
 note_birth(struct store *store, lode_id id)
 {
-    struct session *session = store_session(store, lode_id_session(id));
-    if (session != NULL && (lode_id_high(id) & 0xffff) == 0) {
-        births_note(&session->births, lode_id_low(id));
+    struct lode_births *births = births_of(store, id);
+    if (births != NULL) {
+        lode_births_note(births, lode_id_low(id));
     }
 }
 
@@ -176,6 +190,9 @@ may_come(const struct store *store, lode_id id)
         return number != 0 && !was_born(store, id) &&
                (store_session(store, number) != NULL ||
                 store->ended[number % LODE_SESSION_ROWS].session == number);
+    case LODE_ID_PUT:
+        return lode_id_is_reserved(id) && !was_born(store, id) &&
+               store_session(store, number) != NULL;
     default:
         return false;
     }
@@ -222,9 +239,7 @@ own_sealed(struct store *store, uint32_t entry)
 {
     const struct lode_entry *at = &store->table.entries[entry];
     store->counts.sealed++;
-    if (lode_id_kind(at->id) == LODE_ID_RESULT) {
-        note_birth(store, at->id);
-    }
+    note_birth(store, at->id);
     waits_tell(store, at->id, LODE_FOUND_SEALED, at->kind == LODE_KIND_ERROR);
     candidate_add(&store->table, entry); /* if nobody refers to it */
 }
@@ -238,7 +253,7 @@ is_remembered(const struct store *store, uint32_t draft)
     const struct truth_entry *truth = &store->table.truths[draft];
     lode_id id = store->table.entries[draft].id;
     bool birth = truth->flags & TRUTH_BIRTH, promised = truth->flags & TRUTH_PROMISED;
-    if (lode_id_kind(id) != LODE_ID_RESULT) {
+    if (!lode_id_is_promised(id)) {
         return lode_id_kind(id) == LODE_ID_USER && truth->refs != 0;
     }
     if (!may_come(store, id)) {

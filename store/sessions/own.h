@@ -6,6 +6,8 @@
  * heard of until it is freed or the session ends.
  *
  *   not there, and    put: GONE, once its maker's ring is drained: a put that returned is in there
+ *                     reserved put: PENDING while its session lives; GONE if it was put, and freed,
+ *                             before
  *                     result: PENDING while its session lives, or until the scheduler has said that
  *                             it will not come (RESULTS); then GONE. GONE if it was made, and
  *                             freed, before
@@ -17,8 +19,8 @@
 #include "store/sessions/store.h"
 
 /*
- * Links a new entry with an id of a live session. A result is referenced by that session from now
- * on, expected or made. A put only when it arrives: who refers to one that is freed already leaves
+ * Links a new entry with an id of a live session. A promised id is referenced by that session from
+ * now on, expected or made. Another put only when it arrives: who refers to one that is freed already leaves
  * nothing behind by that.
  */
 void own_born(struct store *store, uint32_t entry, lode_id id);
@@ -29,7 +31,7 @@ void own_arrived(struct store *store, uint32_t entry, lode_id id);
 /* Makes an EXPECTED entry for an id that is not there. Errors: LODE_ELIMIT, LODE_EFULL. */
 LODE_MUST_CHECK lode_err own_expect(struct store *store, lode_id id, uint32_t *entry_out);
 
-/* Whether a result was made already, even if it is freed by now: another attempt is too late. */
+/* Whether a promised id was made already, even if it is freed by now: to make it is too late. */
 bool own_was_made(const struct store *store, lode_id id);
 
 /* What is known of an id, without draining anything. entry_out: with SEALED; may be NULL. */

@@ -142,10 +142,16 @@ apply_put(struct store *store, struct session *session, const uint8_t *at, uint6
         return lode_fail_with(LODE_EPROTO, "a put without credit");
     }
     bool known = table_find(&store->table, part->desc.id, &entry);
-    if (known && entry_state(&store->table, entry) != LODE_ENTRY_EXPECTED) {
+    bool taken = (known && entry_state(&store->table, entry) != LODE_ENTRY_EXPECTED) ||
+                 (lode_id_is_reserved(part->desc.id) && own_was_made(store, part->desc.id));
+    if (taken && !lode_id_is_reserved(part->desc.id)) {
         return lode_fail_with(LODE_EPROTO, "two puts under one id");
     }
     credit_spend(session, part->pages, 1);
+    if (taken) { /* two threads of the client made a reserved id at once: first wins */
+        credit_waste(store, session, part->pages, 1);
+        return LODE_OK;
+    }
     store->counts.created++;
     return ring_make(store, session, part, known ? &entry : NULL);
 }
@@ -158,7 +164,7 @@ apply_take(struct store *store, struct session *session, lode_id id)
         bool may_come =
             lode_id_kind(id) == LODE_ID_USER || store_session(store, lode_id_session(id)) != NULL;
         if (lode_id_kind(id) == LODE_ID_NAME ||
-            (lode_id_kind(id) == LODE_ID_RESULT && own_was_made(store, id)) ||
+            (lode_id_is_promised(id) && own_was_made(store, id)) ||
             (!may_come && own_status(store, id, NULL) == LODE_FOUND_GONE)) {
             return LODE_OK; /* gone for good: there is nothing to refer to */
         }
@@ -176,7 +182,7 @@ apply_drop(struct store *store, struct session *session, lode_id id)
     uint32_t entry;
     bool own = lode_id_session(id) == session->number;
     if (!table_find(&store->table, id, &entry)) {
-        if (!own || lode_id_kind(id) != LODE_ID_RESULT || own_was_made(store, id)) {
+        if (!own || !lode_id_is_promised(id) || own_was_made(store, id)) {
             return LODE_OK;
         }
         LODE_TRY(own_expect(store, id, &entry)); /* remembered until it is born */

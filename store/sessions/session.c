@@ -505,7 +505,8 @@ session_free_dead(struct store *store)
     while (store->dead != NULL) {
         struct session *session = store->dead;
         store->dead = session->next_dead;
-        births_clear(&session->births);
+        lode_births_clear(&session->births);
+        lode_births_clear(&session->reserved);
         free(session);
     }
 }

@@ -8,10 +8,10 @@
 #ifndef LODE_STORE_SESSIONS_STORE_H
 #define LODE_STORE_SESSIONS_STORE_H
 
+#include "api/layout/births.h"
 #include "api/layout/ring.h"
 #include "api/wire/store_msg.h"
 #include "store/alloc/arena.h"
-#include "store/sessions/births.h"
 #include "store/sessions/outbox.h"
 #include "store/table/object.h"
 
@@ -59,10 +59,11 @@ struct session {
     bool starved; /* got less credit than its target */
     bool rang;    /* and its client rang: it may be waiting for credit */
 
-    uint32_t own_first;   /* entries of this session's ids, by own_next */
-    struct births births; /* its results that were made */
-    uint32_t draft_first; /* unsealed objects that it makes, by link_next */
-    uint32_t wait_first;  /* waits.h */
+    uint32_t own_first;          /* entries of this session's ids, by own_next */
+    struct lode_births births;   /* its results that were made */
+    struct lode_births reserved; /* the same of the ids that it reserved */
+    uint32_t draft_first;        /* unsealed objects that it makes, by link_next */
+    uint32_t wait_first;         /* waits.h */
     uint32_t wait_count;
     struct outbox out;
     struct lode_msg_ready *ready; /* NOTIFY entries not yet sent, all of one cookie */

@@ -183,6 +183,23 @@ large_results_are_not_copied_through_messages(lode *db)
     lode_drop(db, id);
 }
 
+/* The argument is put after the call that takes it. */
+static void
+what_is_only_reserved_is_awaited(lode *db)
+{
+    lode_create_options options = {.struct_size = sizeof options};
+    lode_view view;
+    must(lode_reserve(db, 1, &options.id));
+    lode_id result = call(db, "play.copy", LODE_ARGS(lode_ref(options.id)));
+    fails(lode_get(db, result, 1, &view), LODE_ETIMEDOUT);
+    must(lode_put_with(db, "later", 5, &options, 0, NULL));
+    must(lode_get(db, result, LODE_FOREVER, &view));
+    expect(view.size == 5 && memcmp(view.data, "later", 5) == 0);
+    lode_release(&view);
+    lode_drop(db, result);
+    lode_drop(db, options.id);
+}
+
 static void
 story(int argc, char **argv)
 {
@@ -199,6 +216,7 @@ story(int argc, char **argv)
         fractions_of_a_cpu(db);
         parents_wait_for_their_children(db);
         large_results_are_not_copied_through_messages(db);
+        what_is_only_reserved_is_awaited(db);
     }
     await_stat(db, objects, 0);
     lode_scheduler_stats stats;

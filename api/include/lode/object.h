@@ -56,7 +56,7 @@ typedef struct lode_view {
 typedef struct lode_create_options {
     size_t struct_size;      /* sizeof(lode_create_options) */
     const lode_array *array; /* NULL: a blob */
-    lode_id id;              /* zero: a new id; else an id of the caller's own choice */
+    lode_id id;              /* zero: a new id; or one of lode_reserve() or lode_id_random() */
     lode_object_class object_class;
     lode_kind kind;       /* with array NULL: LODE_KIND_BLOB or LODE_KIND_PYTHON */
     const lode_id *holds; /* references that the sealed object holds, so long as it lives */
@@ -74,7 +74,7 @@ typedef struct lode_create_options {
  * Threads   any
  * Errors    LODE_EFULL    no room came in time; lode_last_error() has the numbers
  *           LODE_ETOOBIG  larger than the store
- *           LODE_EEXIST   options->id is in use
+ *           LODE_EEXIST   options->id is in use, or it is a reserved one and was used
  *           LODE_EINVAL   the array is invalid, or an option out of range
  *           LODE_EDOWN    the store is not running
  */
@@ -117,6 +117,19 @@ LODE_API LODE_MUST_CHECK lode_err lode_put_array(lode *db, const lode_array *arr
 LODE_API LODE_MUST_CHECK lode_err lode_put_with(lode *db, const void *data, size_t size_bytes,
                                                 const lode_create_options *options,
                                                 int64_t timeout_ms, lode_id *id_out);
+
+/*
+ * Reserves ids that only this session can put under, later, with lode_create_options.id. Others may
+ * wait for them from now on: lode_get() and lode_wait() in any process, or a task that has one as
+ * its argument. So two processes hand objects to each other without a message between them.
+ *
+ *   ids_out  `count` ids; one reference of the caller's each, which the put does not double
+ *
+ * A put under one of them costs what a put under a new id costs; a second one is LODE_EEXIST. When
+ * the session ends, who waits for one that was not put gets LODE_EGONE. Blocking: never. Errors:
+ * LODE_EDOWN.
+ */
+LODE_API LODE_MUST_CHECK lode_err lode_reserve(lode *db, size_t count, lode_id *ids_out);
 
 /*
  * Waits until the object is sealed and pins it. If it is there already: no message, no lock, no

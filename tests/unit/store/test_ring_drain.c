@@ -159,6 +159,28 @@ Test(ring_drain, cuts_who_puts_twice_under_one_id)
     is_cut_by(&bad);
 }
 
+Test(ring_drain, keeps_the_first_of_two_puts_under_a_reserved_id)
+{
+    struct fake maker = fake_attach(0);
+    struct lode_made made = good_made(&maker);
+    uint64_t created = store->counts.created, freed = store->counts.freed;
+    made.id = lode_id_reserve(maker.number, 1);
+    for (int i = 0; i < 2; i++) {
+        memcpy(fake_record(&maker, LODE_RECORD_PUT, sizeof made + 16), &made, sizeof made);
+        fake_publish(&maker);
+    }
+    expect_eq(fake_lookup(&maker, made.id, 0), LODE_FOUND_SEALED);
+    expect_eq(store->counts.created, created + 1);
+    fake_drop(&maker, made.id);
+    fake_ring(&maker);
+    expect_eq(store->counts.freed, freed + 1);
+    memcpy(fake_record(&maker, LODE_RECORD_PUT, sizeof made + 16), &made, sizeof made);
+    fake_publish(&maker);
+    expect_eq(fake_lookup(&maker, made.id, 0), LODE_FOUND_GONE);
+    expect_eq(store->counts.created, created + 1);
+    fake_die(&maker);
+}
+
 Test(ring_drain, cuts_who_spends_more_than_its_credit)
 {
     struct fake bad = fake_attach(0);

@@ -1,34 +1,34 @@
-#include "store/sessions/births.h"
+#include "api/layout/births.h"
 
 #include <stdlib.h>
 
 #define HASH_NONFATAL_OOM 1 /* the element then has no table */
 #include <uthash.h>
 
-struct births_chunk {
-    uint64_t number; /* counters number * BIRTHS_CHUNK .. + BIRTHS_CHUNK - 1 */
+struct lode_births_chunk {
+    uint64_t number; /* counters number * LODE_BIRTHS_CHUNK .. + LODE_BIRTHS_CHUNK - 1 */
     uint32_t born;
-    uint64_t bits[BIRTHS_CHUNK / 64];
+    uint64_t bits[LODE_BIRTHS_CHUNK / 64];
     UT_hash_handle hh;
 };
 
-static struct births_chunk *
-find(const struct births *births, uint64_t number)
+static struct lode_births_chunk *
+find(const struct lode_births *births, uint64_t number)
 {
-    struct births_chunk *chunk = births->last;
+    struct lode_births_chunk *chunk = births->last;
     if (chunk == NULL || chunk->number != number) {
         HASH_FIND(hh, births->chunks, &number, sizeof number, chunk);
     }
     return chunk;
 }
 
-static struct births_chunk *
-make(struct births *births, uint64_t number)
+static struct lode_births_chunk *
+make(struct lode_births *births, uint64_t number)
 {
-    if (births->count >= BIRTHS_CHUNKS_MAX) {
+    if (births->count >= LODE_BIRTHS_CHUNKS_MAX) {
         return NULL;
     }
-    struct births_chunk *chunk = calloc(1, sizeof *chunk);
+    struct lode_births_chunk *chunk = calloc(1, sizeof *chunk);
     if (chunk != NULL) {
         chunk->number = number;
         if (number == 0) { /* counters begin at 1 */
@@ -46,7 +46,7 @@ make(struct births *births, uint64_t number)
 }
 
 static void
-drop(struct births *births, struct births_chunk *chunk)
+drop(struct lode_births *births, struct lode_births_chunk *chunk)
 {
     HASH_DELETE(hh, births->chunks, chunk);
     births->count--;
@@ -55,52 +55,53 @@ drop(struct births *births, struct births_chunk *chunk)
 }
 
 static void
-raise_floor(struct births *births)
+raise_floor(struct lode_births *births)
 {
-    struct births_chunk *chunk;
-    while ((chunk = find(births, births->floor)) != NULL && chunk->born == BIRTHS_CHUNK) {
+    struct lode_births_chunk *chunk;
+    while ((chunk = find(births, births->floor)) != NULL && chunk->born == LODE_BIRTHS_CHUNK) {
         drop(births, chunk);
         births->floor++;
     }
 }
 
-void
-births_note(struct births *births, uint64_t counter)
+bool
+lode_births_note(struct lode_births *births, uint64_t counter)
 {
-    uint64_t number = counter / BIRTHS_CHUNK, bit = counter % BIRTHS_CHUNK;
+    uint64_t number = counter / LODE_BIRTHS_CHUNK, bit = counter % LODE_BIRTHS_CHUNK;
     if (number < births->floor) {
-        return;
+        return true;
     }
-    struct births_chunk *chunk = find(births, number);
+    struct lode_births_chunk *chunk = find(births, number);
     chunk = chunk == NULL ? make(births, number) : chunk;
     if (chunk == NULL) {
-        return;
+        return false;
     }
     births->last = chunk;
     uint64_t mask = UINT64_C(1) << bit % 64;
     if (!(chunk->bits[bit / 64] & mask)) {
         chunk->bits[bit / 64] |= mask;
-        if (++chunk->born == BIRTHS_CHUNK) {
+        if (++chunk->born == LODE_BIRTHS_CHUNK) {
             raise_floor(births);
         }
     }
+    return true;
 }
 
 bool
-births_has(const struct births *births, uint64_t counter)
+lode_births_has(const struct lode_births *births, uint64_t counter)
 {
-    uint64_t number = counter / BIRTHS_CHUNK, bit = counter % BIRTHS_CHUNK;
+    uint64_t number = counter / LODE_BIRTHS_CHUNK, bit = counter % LODE_BIRTHS_CHUNK;
     if (number < births->floor) {
         return true;
     }
-    const struct births_chunk *chunk = find(births, number);
+    const struct lode_births_chunk *chunk = find(births, number);
     return chunk != NULL && (chunk->bits[bit / 64] >> bit % 64 & 1) != 0;
 }
 
 void
-births_clear(struct births *births)
+lode_births_clear(struct lode_births *births)
 {
-    struct births_chunk *chunk, *next;
+    struct lode_births_chunk *chunk, *next;
     HASH_ITER(hh, births->chunks, chunk, next)
     {
         drop(births, chunk);

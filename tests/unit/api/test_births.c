@@ -14,43 +14,43 @@ hash_memory(size_t size)
 }
 
 #define uthash_malloc(size) hash_memory(size)
-#include "store/sessions/births.c"
+#include "api/layout/births.c"
 
-static struct births births;
+static struct lode_births births;
 
 static void
 teardown(void)
 {
-    births_clear(&births);
+    lode_births_clear(&births);
 }
 
 TestSuite(births, .fini = teardown, .timeout = 60);
 
 Test(births, are_remembered_one_by_one)
 {
-    births_note(&births, 5);
-    expect(births_has(&births, 5));
-    expect(!births_has(&births, 4));
-    expect(!births_has(&births, 5 + BIRTHS_CHUNK));
+    lode_births_note(&births, 5);
+    expect(lode_births_has(&births, 5));
+    expect(!lode_births_has(&births, 4));
+    expect(!lode_births_has(&births, 5 + LODE_BIRTHS_CHUNK));
 }
 
 Test(births, that_are_complete_take_no_memory)
 {
     for (uint64_t i = 1; i < 1000000; i++) {
-        births_note(&births, i);
+        lode_births_note(&births, i);
         expect_le(births.count, 1);
     }
-    expect_eq(births.floor, 1000000 / BIRTHS_CHUNK);
-    expect(births_has(&births, 1) && births_has(&births, 999999));
-    expect(!births_has(&births, 1000000));
+    expect_eq(births.floor, 1000000 / LODE_BIRTHS_CHUNK);
+    expect(lode_births_has(&births, 1) && lode_births_has(&births, 999999));
+    expect(!lode_births_has(&births, 1000000));
 }
 
 Test(births, out_of_order_are_the_same)
 {
-    for (uint64_t i = 3 * BIRTHS_CHUNK - 1; i > 0; i--) {
-        expect(!births_has(&births, i));
-        births_note(&births, i);
-        births_note(&births, i);
+    for (uint64_t i = 3 * LODE_BIRTHS_CHUNK - 1; i > 0; i--) {
+        expect(!lode_births_has(&births, i));
+        lode_births_note(&births, i);
+        lode_births_note(&births, i);
     }
     expect_eq(births.floor, 3);
     expect_eq(births.count, 0);
@@ -59,18 +59,18 @@ Test(births, out_of_order_are_the_same)
 Test(births, of_a_wild_counter_are_bounded)
 {
     for (uint64_t i = 1; i < 20000; i++) {
-        births_note(&births, i << 40);
+        lode_births_note(&births, i << 40);
     }
-    expect_eq(births.count, BIRTHS_CHUNKS_MAX);
+    expect_eq(births.count, LODE_BIRTHS_CHUNKS_MAX);
 }
 
 Test(births, without_memory_are_forgotten)
 {
     is_poor = true;
-    births_note(&births, 5);
-    expect(!births_has(&births, 5));
+    expect(!lode_births_note(&births, 5));
+    expect(!lode_births_has(&births, 5));
     expect_eq(births.count, 0);
     is_poor = false;
-    births_note(&births, 5);
-    expect(births_has(&births, 5));
+    expect(lode_births_note(&births, 5));
+    expect(lode_births_has(&births, 5));
 }

@@ -1,0 +1,32 @@
+/*
+ * births.h: which of a session's promised ids (results, reserved ones) were made once, also after
+ * they are freed: so that a get of a freed one says GONE and does not wait for ever, a second drop
+ * is nothing, and who makes it again, a late attempt say, changes nothing. They are counted from 1
+ * without gaps, so what lies below the first one that is missing takes no memory: a bitmap of what
+ * is outstanding is all that there is.
+ *
+ * Bounded: a client that counts wildly has LODE_BIRTHS_CHUNKS_MAX bitmaps; what goes beyond, or
+ * finds no memory, is not remembered. Threads: one at a time.
+ */
+#ifndef LODE_LAYOUT_BIRTHS_H
+#define LODE_LAYOUT_BIRTHS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum { LODE_BIRTHS_CHUNK = 4096, LODE_BIRTHS_CHUNKS_MAX = 16384 };
+
+struct lode_births_chunk;
+
+struct lode_births {
+    uint64_t floor; /* every counter in chunks below this one was born */
+    struct lode_births_chunk *chunks, *last;
+    uint32_t count;
+};
+
+/* False: it is not remembered. */
+bool lode_births_note(struct lode_births *births, uint64_t counter);
+bool lode_births_has(const struct lode_births *births, uint64_t counter);
+void lode_births_clear(struct lode_births *births);
+
+#endif
