@@ -85,8 +85,8 @@ void case_startup(struct bench *bench);
 void case_idle(struct bench *bench);
 void case_matmul_fanout(struct bench *bench);
 
-/* The other process of the handoff: `lode-bench --peer DIR ROUNDS`. */
-int handoff_peer(const char *dir, int rounds);
+/* The other process of the handoff: `lode-bench --peer DIR ROUNDS KIND`. */
+int handoff_peer(const char *dir, int rounds, bool chosen);
 
 /* The process that startup measures: `lode-bench --first-result`. */
 int startup_child(void);

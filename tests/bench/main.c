@@ -297,8 +297,9 @@ main(int argc, char **argv)
         return 1;
     }
     if (arguments.peer != NULL) {
-        return handoff_peer(arguments.peer,
-                            arguments.chosen_count > 0 ? atoi(arguments.chosen[0]) : 0);
+        return handoff_peer(
+            arguments.peer, arguments.chosen_count > 0 ? atoi(arguments.chosen[0]) : 0,
+            arguments.chosen_count > 1 && strcmp(arguments.chosen[1], "chosen") == 0);
     }
     if (arguments.first_result) {
         return startup_child();
