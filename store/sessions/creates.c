@@ -7,6 +7,7 @@
 #include "store/sessions/freeing.h"
 #include "store/sessions/own.h"
 #include "store/sessions/packets.h"
+#include "store/sessions/quota.h"
 #include "store/sessions/ring.h"
 #include "store/sessions/session.h"
 #include "store/sessions/strides.h"
@@ -30,7 +31,7 @@ struct creates {
 /* ---- holds ---- */
 
 static lode_err
-hold(struct store *store, uint32_t container, lode_id id)
+hold(struct store *store, struct session *session, uint32_t container, lode_id id)
 {
     uint32_t held;
     enum lode_found status = own_ask(store, id, NULL);
@@ -38,7 +39,7 @@ hold(struct store *store, uint32_t container, lode_id id)
         if (status != LODE_FOUND_PENDING || !lode_id_is_promised(id)) {
             return lode_fail_with(LODE_EGONE, "an object that is to be held does not exist");
         }
-        LODE_TRY(own_expect(store, id, &held));
+        LODE_TRY(quota_expect(store, session, id, &held));
     }
     if (lode_id_kind(id) == LODE_ID_NAME || status == LODE_FOUND_GONE || held == container) {
         return lode_fail_with(LODE_EINVAL, "an object cannot hold a name, itself, or what is gone");
@@ -52,7 +53,7 @@ add_holds(struct store *store, const struct create *create, uint32_t entry)
     for (uint32_t i = 0; i < create->hold_count; i++) {
         lode_id id;
         memcpy(&id, create->rest + i * sizeof id, sizeof id);
-        LODE_TRY(hold(store, entry, id));
+        LODE_TRY(hold(store, create->session, entry, id));
     }
     return LODE_OK;
 }
@@ -267,6 +268,7 @@ try_create(struct store *store, const struct create *create)
     struct arena_room room;
     uint32_t entry;
     LODE_TRY(create_check_id(store, create->session, create));
+    LODE_TRY(quota_check(store, create->session)); /* an abort may leave one more */
     LODE_TRY(get_room(store, create, &room));
     lode_err err = make_entry(store, create, room.extent, &entry);
     if (err != LODE_OK) {

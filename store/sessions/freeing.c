@@ -3,6 +3,7 @@
 #include "store/sessions/file.h"
 #include "store/sessions/own.h"
 #include "store/sessions/session.h"
+#include "store/table/expected.h"
 
 void
 freeing_each_pin(struct store *store, void (*each)(struct store *store, uint32_t entry, void *arg),
@@ -37,6 +38,10 @@ doom(struct store *store, uint32_t *victims)
     uint32_t entry, count = 0;
     while (count < STORE_CANDIDATES_AT_ONCE && candidate_pop(table, &entry)) {
         enum lode_entry_state state = entry_state(table, entry);
+        if (expected_says_nothing(table, entry)) {
+            own_free(store, entry, LODE_ENTRY_EXPECTED);
+            continue;
+        }
         if (table->truths[entry].refs != 0) {
             continue;
         }

@@ -5,6 +5,7 @@
 #include "api/base/fail.h"
 #include "store/sessions/credit.h"
 #include "store/sessions/own.h"
+#include "store/sessions/quota.h"
 #include "store/sessions/session.h"
 
 #include <string.h>
@@ -168,7 +169,7 @@ apply_take(struct store *store, struct session *session, lode_id id)
             (!may_come && own_status(store, id, NULL) == LODE_FOUND_GONE)) {
             return LODE_OK; /* gone for good: there is nothing to refer to */
         }
-        LODE_TRY(own_expect(store, id, &entry));
+        LODE_TRY(quota_expect(store, session, id, &entry));
     }
     if (lode_id_kind(id) == LODE_ID_NAME) {
         return LODE_OK;

@@ -1,5 +1,5 @@
 /* Walks over the whole table: for tests, and after every round of the loop in debug builds. */
-#include "store/table/table.h"
+#include "store/table/expected.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -91,6 +91,23 @@ check_sums(const struct table *table)
     return true;
 }
 
+/* What each session is charged with. */
+static bool
+check_expected(const struct table *table)
+{
+    uint64_t charged = 0, sum = 0;
+    uint32_t entry = 0;
+    for (; entry < table->entry_count; entry++) {
+        charged +=
+            entry_state(table, entry) == LODE_ENTRY_EXPECTED && expected_row(table, entry) != NULL;
+    }
+    for (uint32_t row = 0; row < LODE_SESSION_ROWS; row++) {
+        sum += table->truth_rows[row].expected;
+    }
+    EXPECT(charged == sum);
+    return true;
+}
+
 bool
 table_check(const struct table *table)
 {
@@ -102,5 +119,5 @@ table_check(const struct table *table)
     uint32_t *held = calloc(table->entry_count, sizeof *held);
     bool good = held != NULL && check_holds(table, held);
     free(held);
-    return good && check_sums(table);
+    return good && check_sums(table) && check_expected(table);
 }

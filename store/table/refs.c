@@ -2,6 +2,7 @@
 
 #include "api/base/assert.h"
 #include "api/base/fail.h"
+#include "store/table/expected.h"
 
 /* ---- candidates ---- */
 
@@ -9,8 +10,9 @@ void
 candidate_add(struct table *table, uint32_t entry)
 {
     struct truth_entry *truth = &table->truths[entry];
-    bool may_go = entry_is_sealed(table, entry) || entry_state(table, entry) == LODE_ENTRY_EXPECTED;
-    if (truth->refs != 0 || (truth->flags & TRUTH_CANDIDATE) || !may_go) {
+    if ((truth->refs != 0 && !expected_says_nothing(table, entry)) ||
+        (truth->flags & TRUTH_CANDIDATE) ||
+        (!entry_is_sealed(table, entry) && entry_state(table, entry) != LODE_ENTRY_EXPECTED)) {
         return;
     }
     truth->flags |= TRUTH_CANDIDATE;
@@ -39,7 +41,7 @@ subtract(struct table *table, uint32_t entry, uint32_t count)
     struct truth_entry *truth = &table->truths[entry];
     LODE_ASSERT(truth->refs >= count);
     truth->refs -= count;
-    if (truth->refs == 0) {
+    if (truth->refs <= 1) {
         candidate_add(table, entry);
     }
 }
@@ -129,6 +131,9 @@ free_record(struct table *table, uint32_t number)
 {
     struct truth_ref *ref = &table->refs[number - 1];
     unlink_from_entry(table, number);
+    if (table->truths[ref->entry - 1].first_ref != 0) {
+        expected_hand_on(table, ref->entry - 1, ref->row);
+    }
     if (ref->session_prev != 0) {
         table->refs[ref->session_prev - 1].session_next = ref->session_next;
     } else {
@@ -271,6 +276,9 @@ refs_move(struct table *table, uint32_t from, uint32_t to)
             source->holders--;
             target->holders++;
         }
+    }
+    if (target->first_ref != 0 && entry_state(table, to) == LODE_ENTRY_EXPECTED) {
+        expected_charge(table, to, table->refs[target->first_ref - 1].row);
     }
     target->refs = source->refs;
     target->flags |= source->flags & (TRUTH_BIRTH | TRUTH_PROMISED);

@@ -4,6 +4,7 @@
 #include "api/base/fail.h"
 #include "api/base/paths.h"
 #include "api/layout/names.h"
+#include "store/table/expected.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -392,6 +393,9 @@ object_become(struct table *table, uint32_t entry, enum lode_entry_state from,
     uint64_t word = entry_word(table, entry);
     LODE_ASSERT(lode_word_state(word) == from);
     LODE_ASSERT(edges[from] & 1u << to);
+    if (from == LODE_ENTRY_EXPECTED) {
+        expected_discharge(table, entry);
+    }
     table->state_count[from]--;
     table->state_count[to]++;
     uint64_t generation = lode_word_generation(word) + (to == LODE_ENTRY_FREE);

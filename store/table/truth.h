@@ -39,7 +39,8 @@ struct truth_row {
     uint32_t first_ref; /* of the session's chain */
     uint32_t flags;
     int64_t pid;
-    uint64_t pad[5];
+    uint64_t expected; /* EXPECTED entries that it is charged with */
+    uint64_t pad[4];
 };
 static_assert(sizeof(struct truth_row) == 64, "truth.h");
 
@@ -63,7 +64,7 @@ struct truth_entry {
     uint32_t first_ref;            /* chain of truth_ref */
     uint32_t first_hold;           /* chain of truth_hold: what this object holds */
     uint32_t own_next, own_prev;   /* entries of one session's ids: born there, or expected */
-    uint32_t link_next, link_prev; /* free list; drafts of one session */
+    uint32_t link_next, link_prev; /* free list; drafts of one session; EXPECTED: expected.h */
     uint32_t names;   /* names bound to it; of a name: its place in the list of names */
     uint32_t holders; /* containers that hold it */
     uint64_t stored;  /* bytes asked of the arena; valid with an extent */

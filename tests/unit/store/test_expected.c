@@ -1,0 +1,151 @@
+/* Ids that somebody refers to before they exist: who is charged with them, and how many may be. */
+#include "store/table/expected.h"
+#include "store/sessions/packets.h"
+#include "tests/unit/store/fake_client.h"
+
+enum { AT_ONCE = 4096, OWN = 300000 };
+
+TestSuite(expected, .init = store_setup, .fini = store_teardown, .timeout = 120);
+
+static lode_id
+user(uint64_t n)
+{
+    return lode_id_make(LODE_ID_USER, 0, n);
+}
+
+static lode_id
+result(const struct fake *submitter, uint64_t n)
+{
+    return lode_id_make(LODE_ID_RESULT, submitter->number, n);
+}
+
+static uint64_t
+charged(const struct fake *fake)
+{
+    return store->table.truth_rows[fake->row].expected;
+}
+
+/* Takes `count` references to ids that differ, from `first` on; of the maker, or users' ids. */
+static void
+take_many(struct fake *fake, const struct fake *maker, uint64_t first, uint64_t count)
+{
+    for (uint64_t i = first; i < first + count; i++) {
+        fake_take(fake, maker != NULL ? result(maker, i) : user(i));
+        if (i % AT_ONCE == 0) {
+            fake_ring(fake);
+        }
+    }
+    fake_ring(fake);
+}
+
+Test(expected, ids_of_others_are_so_many_and_one_more_cuts)
+{
+    struct fake greedy = fake_attach(0), good = fake_attach(0);
+    uint64_t half = STORE_EXPECTED_MAX / 2;
+    take_many(&greedy, NULL, 1, half);
+    take_many(&greedy, &good, 1, half);
+    expect_eq(charged(&greedy), STORE_EXPECTED_MAX);
+    take_many(&greedy, NULL, 1, 10); /* again: they cost nothing */
+    expect(store_session(store, greedy.number) != NULL);
+    take_many(&good, NULL, half, 2); /* there, and one that is not */
+    expect_eq(charged(&good), 1);
+    take_many(&greedy, NULL, half + 2, 1);
+    expect(fake_is_cut(&greedy));
+    expect_eq(store->table.state_count[LODE_ENTRY_EXPECTED], 2); /* the good one's */
+    expect_eq(charged(&good), 2);                                /* it inherited one */
+    fake_die(&greedy);
+    take_many(&good, NULL, 1, half);
+    expect(store_session(store, good.number) != NULL);
+    fake_die(&good);
+    expect_eq(store->table.state_count[LODE_ENTRY_EXPECTED], 0);
+}
+
+Test(expected, results_of_its_own_are_not_charged)
+{
+    struct fake fake = fake_attach(0);
+    take_many(&fake, &fake, 1, OWN);
+    expect_eq(store->table.state_count[LODE_ENTRY_EXPECTED], OWN);
+    expect_eq(charged(&fake), 0);
+    fake_die(&fake);
+    expect_eq(store->table.state_count[LODE_ENTRY_EXPECTED], 0);
+}
+
+Test(expected, what_comes_or_is_dropped_is_charged_no_more)
+{
+    struct fake fake = fake_attach(0), submitter = fake_attach(0);
+    struct lode_msg_created draft;
+    fake_take(&fake, user(1));
+    fake_take(&fake, user(2));
+    fake_take(&fake, result(&submitter, 1));
+    fake_ring(&fake);
+    expect_eq(charged(&fake), 3);
+    fake_create(&submitter, user(1), 10, 0, &draft);
+    expect_eq(charged(&fake), 2);
+    fake_drop(&fake, user(2));
+    fake_drop(&fake, result(&submitter, 1)); /* its submitter's reference says no more than none */
+    fake_ring(&fake);
+    expect_eq(charged(&fake), 0);
+    expect_eq(store->table.state_count[LODE_ENTRY_EXPECTED], 0);
+    fake_die(&fake);
+    fake_die(&submitter);
+}
+
+Test(expected, an_abort_leaves_the_charge_to_who_still_refers)
+{
+    struct fake maker = fake_attach(0), fake = fake_attach(0);
+    struct lode_msg_created draft;
+    fake_create(&maker, user(1), 10, 0, &draft);
+    fake_take(&fake, user(1));
+    fake_ring(&fake);
+    expect_eq(charged(&fake), 0);
+    fake_draft_call(&maker, LODE_MSG_ABORT, &draft);
+    expect_eq(state_of(user(1)), LODE_ENTRY_EXPECTED);
+    expect_eq(charged(&fake), 1);
+    fake_die(&fake);
+    fake_die(&maker);
+}
+
+Test(expected, whoever_ends_hands_the_charge_on)
+{
+    struct fake first = fake_attach(0), second = fake_attach(0);
+    take_many(&first, NULL, 1, 100);
+    take_many(&second, NULL, 1, 100);
+    expect_eq(charged(&first), 100);
+    expect_eq(charged(&second), 0);
+    fake_die(&first);
+    expect_eq(charged(&second), 100);
+    fake_die(&second);
+    expect_eq(store->table.state_count[LODE_ENTRY_EXPECTED], 0);
+}
+
+/* A container that holds what does not exist, from a session that may refer to no more. */
+Test(expected, a_create_beyond_the_quota_is_refused_with_a_sentence)
+{
+    struct fake fake = fake_attach(0), submitter = fake_attach(0);
+    struct {
+        struct lode_msg_create create;
+        lode_id holds[1];
+        char bytes[3];
+    } __attribute__((packed))
+    put = {.create = {.head = {.type = LODE_MSG_PUT, .tag = 1}, .size = 3, .hold_count = 1},
+           .bytes = "box"};
+    struct {
+        struct lode_msg_error error;
+        char text[1024];
+    } answer = {0};
+    uint64_t *expected = &store->table.truth_rows[fake.row].expected;
+    put.create.id = fake_next(&fake);
+    put.holds[0] = result(&submitter, 1);
+    *expected += STORE_EXPECTED_MAX;
+    fake_send(&fake, &put, sizeof put);
+    must(packets_handle(store, fake.session, &put, sizeof put));
+    *expected -= STORE_EXPECTED_MAX;
+    expect_eq(fake_receive(&fake, &answer, sizeof answer, NULL), LODE_MSG_ERROR);
+    expect_eq(answer.error.err, LODE_ELIMIT);
+    expect_text(answer.text, "that do not exist");
+    pump(); /* the same once more, with quota */
+    expect_eq(fake_receive(&fake, &answer, sizeof answer, NULL), LODE_MSG_CREATED);
+    expect_eq(charged(&fake), 1);
+    fake_die(&fake);
+    fake_die(&submitter);
+}
