@@ -168,7 +168,7 @@ open_draft(lode *db, const struct lode_spec *spec, const struct lode_open_draft 
     }
     lode_err err = lode_drafts_add(&db->drafts, open);
     if (err != LODE_OK) {
-        lode_segments_close(&db->segments, open->extent, open->stored);
+        (void)!lode_segments_close(&db->segments, open->extent, open->stored);
         return err;
     }
     fill_draft(db, open, data, spec->size, draft_out);
@@ -217,8 +217,11 @@ lode_draft_close(lode *db, lode_draft *draft, struct lode_open_draft *open_out)
     uint64_t entry = draft->reserved_[1], generation = draft->reserved_[2];
     *draft = (lode_draft){0};
     LODE_TRY(lode_drafts_take(&db->drafts, (uint32_t)entry, generation, open_out));
-    lode_segments_close(&db->segments, open_out->extent, open_out->stored);
-    return LODE_OK;
+    lode_err err = lode_segments_close(&db->segments, open_out->extent, open_out->stored);
+    if (err != LODE_OK) {
+        lode_draft_abort(db, open_out);
+    }
+    return err;
 }
 
 lode_err
@@ -312,11 +315,12 @@ static lode_err
 end_draft(lode *db, lode_draft *draft, struct lode_open_draft *open_out)
 {
     lode_draft ended = *draft;
-    LODE_TRY(lode_draft_close(db, draft, open_out));
+    *open_out = (struct lode_open_draft){0};
+    lode_err err = lode_draft_close(db, draft, open_out);
     if (open_out->named) {
         lode_note_draft(db, &ended, false);
     }
-    return LODE_OK;
+    return err;
 }
 
 lode_err

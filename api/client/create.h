@@ -38,7 +38,11 @@ void lode_spec_made(const struct lode_spec *spec, struct lode_made *made_out);
 LODE_MUST_CHECK lode_err lode_create_spec(lode *db, const struct lode_spec *spec, bool named,
                                           int64_t timeout_ms, lode_draft *draft_out);
 
-/* Takes an open draft out of the books and closes its pages; the draft is zeroed in any case. */
+/*
+ * Takes an open draft out of the books and closes its pages; the draft is zeroed in any case.
+ * Errors: LODE_EINVAL it is not open; LODE_ENOMEM its pages cannot be closed: it is aborted, and
+ * open_out says which one it was.
+ */
 LODE_MUST_CHECK lode_err lode_draft_close(lode *db, lode_draft *draft,
                                           struct lode_open_draft *open_out);
 

@@ -1,6 +1,5 @@
 #include "api/client/segments.h"
 
-#include "api/base/assert.h"
 #include "api/base/fail.h"
 
 #include <stdlib.h>
@@ -260,14 +259,17 @@ lode_segments_open(struct lode_segments *segments, uint64_t extent, uint64_t siz
     return LODE_OK;
 }
 
-void
+lode_err
 lode_segments_close(struct lode_segments *segments, uint64_t extent, uint64_t size)
 {
     struct lode_segment_map *map = &segments->map[lode_extent_segment(extent)];
     uint8_t *base = atomic_load_explicit(&map->write, memory_order_acquire);
-    if (!segments->unprotected) {
-        /* Closing merges areas; it can only fail for want of kernel memory, and then the bytes
-         * must not be published as read-only. */
-        LODE_ASSERT(mprotect(base + lode_extent_offset(extent), page_bytes(size), PROT_NONE) == 0);
+    uint64_t bytes = page_bytes(size);
+    if (!segments->unprotected &&
+        mprotect(base + lode_extent_offset(extent), bytes, PROT_NONE) != 0) {
+        return lode_fail_errno("cannot make the %llu bytes of a draft read-only, so they cannot be "
+                               "sealed: the process has too many maps (vm.max_map_count)",
+                               (unsigned long long)bytes);
     }
+    return LODE_OK;
 }

@@ -41,7 +41,12 @@ void lode_segments_populate_read(struct lode_segments *segments, uint64_t extent
 LODE_MUST_CHECK lode_err lode_segments_open(struct lode_segments *segments, uint64_t extent,
                                             uint64_t size, void **bytes_out);
 
-/* Closes them again: from here on a write is SIGSEGV (unless unprotected). */
-void lode_segments_close(struct lode_segments *segments, uint64_t extent, uint64_t size);
+/*
+ * Closes them again: from here on a write is SIGSEGV (unless unprotected).
+ * Errors: LODE_ENOMEM the process has too many maps: closing pages between open ones takes two more.
+ * They stay writable in this process, so what lies there must not be sealed.
+ */
+LODE_MUST_CHECK lode_err lode_segments_close(struct lode_segments *segments, uint64_t extent,
+                                             uint64_t size);
 
 #endif

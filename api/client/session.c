@@ -372,7 +372,7 @@ abort_drafts(lode *db)
 {
     struct lode_open_draft draft;
     while (lode_drafts_take_any(&db->drafts, &draft)) {
-        lode_segments_close(&db->segments, draft.extent, draft.stored);
+        (void)!lode_segments_close(&db->segments, draft.extent, draft.stored);
         lode_draft_abort(db, &draft);
     }
 }

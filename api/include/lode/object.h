@@ -93,6 +93,7 @@ LODE_API LODE_MUST_CHECK lode_err lode_create_array(lode *db, const lode_array *
  *   id_out  the object; one reference of the caller's
  *
  * Errors  LODE_EINVAL  the draft is not open; LODE_EDOWN
+ *         LODE_ENOMEM  the process has too many maps to make its pages read-only: it was aborted
  */
 LODE_API LODE_MUST_CHECK lode_err lode_seal(lode_draft *draft, lode_id *id_out);
 
