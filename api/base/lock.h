@@ -25,6 +25,7 @@
     X(SCHEDULER_CORE,      60)   /* scheduler: the state machine                              */ \
     X(SCHEDULER_QUEUE,     65)   /* scheduler: events that wait for the core                  */ \
     X(LIBRARY_JOBS,        66)   /* scheduler: libraries to be copied                         */ \
+    X(FAILURE_JOBS,        66)   /* scheduler: error objects to be read                       */ \
     X(STORE_ASKS,          67)   /* scheduler: what the store has not answered                */ \
     X(WORKER_QUEUE,        70)   /* worker: tasks that wait for the main thread               */ \
     X(WORKER_FUNCTIONS,    72)   /* worker: which functions there are                         */ \

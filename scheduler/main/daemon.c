@@ -75,13 +75,19 @@ write_log(const struct core_action *action)
 static void
 step_after_output(struct daemon *daemon, const struct core_action *action)
 {
-    struct core_event event = {.type = CORE_RECORD,
-                               .u.record = {.session = action->target,
-                                            .bytes = core_action_bytes(action),
-                                            .size = action->size,
-                                            .type = action->message}};
     workers_read_output(daemon->workers);
-    drive_step(daemon->drive, &event);
+    failures_read(daemon->failures, action); /* behind what tasks' failures are to say */
+}
+
+static void
+put_error(struct daemon *daemon, const struct core_action *action)
+{
+    const struct core_put_error *wanted = core_action_bytes(action);
+    if (lode_id_is_zero(wanted->copy_from)) {
+        store_put_error(daemon->store, action);
+    } else {
+        failures_read(daemon->failures, action); /* comes back with bytes */
+    }
 }
 
 static void
@@ -98,10 +104,10 @@ run_errand(struct daemon *daemon, const struct core_action *action)
         workers_kill(daemon->workers, (uint32_t)action->target, (int)action->value);
         break;
     case CORE_PUT_ERROR:
-        store_put_error(daemon->store, action);
+        put_error(daemon, action);
         break;
     case CORE_REPORT:
-        store_report(daemon->store, action);
+        failures_read(daemon->failures, action);
         break;
     case CORE_COPY_LIBRARY:
         copier_copy(daemon->copier, action->cookie, core_action_bytes(action));
@@ -343,6 +349,7 @@ start(struct daemon *daemon, const struct daemon_options *options)
     LODE_TRY(store_open(&daemon->paths, &daemon->loop, store_lost, daemon, &daemon->store));
     LODE_TRY(start_drive(daemon, options));
     LODE_TRY(copier_create(daemon->paths.state, daemon->drive, &daemon->copier));
+    LODE_TRY(failures_create(&daemon->paths, daemon->drive, &daemon->failures));
     LODE_TRY(workers_open(options->supervisor_fd, &daemon->loop, daemon->drive, supervisor_lost,
                           daemon, &daemon->workers));
     LODE_TRY(store_serve(daemon->store, daemon->drive));

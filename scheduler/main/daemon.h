@@ -7,6 +7,7 @@
 #include "api/base/paths.h"
 #include "scheduler/libraries/copier.h"
 #include "scheduler/main/drive.h"
+#include "scheduler/main/failures.h"
 #include "scheduler/main/loop.h"
 #include "scheduler/main/store.h"
 #include "scheduler/pool/workers.h"
@@ -29,6 +30,7 @@ struct daemon {
     struct workers *workers;
     struct store *store;
     struct copier *copier;
+    struct failures *failures;
     struct source wake;     /* eventfd: there are errands */
     struct source timer;    /* timerfd: the core's */
     struct source signals;  /* signalfd */

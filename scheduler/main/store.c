@@ -3,9 +3,9 @@
 #include "api/base/assert.h"
 #include "api/base/fail.h"
 #include "api/base/log.h"
-#include "api/client/session.h"
 #include "api/client/store_async.h"
 #include "api/client/view.h"
+#include "scheduler/main/failures.h"
 
 #include <lode/task.h>
 #include <stdio.h>
@@ -39,8 +39,6 @@ struct store {
     struct drive *drive;
     struct source source;
     struct lode_store_async *async;
-    struct lode_paths paths;
-    lode *session; /* reads error objects; opened by the first one that is to be read */
     void (*lost)(void *arg);
     void *arg;
     struct lode_mutex mu;
@@ -138,77 +136,14 @@ say_error_done(struct store *store, uint64_t cookie)
     drive_step(store->drive, &event);
 }
 
-/*
- * True if an error object is there to be read. The worker's word that a task failed may overtake the
- * store, which has yet to look into the worker's ring: then it is asked, and does.
- */
-static bool
-sees_error(struct store *store, lode_id id)
-{
-    bool is_error = false, there;
-    if (lode_id_is_zero(id)) {
-        return false;
-    }
-    if (store->session == NULL &&
-        lode_session_attach(&store->paths, 0, LODE_OPEN_STORE_ONLY, &store->session) != LODE_OK) {
-        lode_log("STORE-SESSION", "%s", lode_last_error());
-        return false;
-    }
-    return (lode_session_sees(store->session, id, &is_error) ||
-            (lode_contains(store->session, id, &there) == LODE_OK && there &&
-             lode_session_sees(store->session, id, &is_error))) &&
-           is_error;
-}
-
-/* The sentence of the failed task's error object, if it is there. */
-static void
-describe(struct store *store, lode_id failed, char *text_out, size_t room, int64_t *pid_out)
-{
-    lode_failure_info info = {.pid = 0};
-    lode_view view;
-    snprintf(text_out, room, "the task failed");
-    if (!sees_error(store, failed)) {
-        return;
-    }
-    if (lode_failure(store->session, failed, &info) == LODE_OK) {
-        *pid_out = info.pid;
-    }
-    if (lode_get(store->session, failed, 0, &view) != LODE_OK) {
-        snprintf(text_out, room, "%s", lode_last_error());
-    } else {
-        lode_release(&view);
-    }
-}
-
-static void
-send_failure(struct store *store, uint64_t session, const char *name, int64_t pid, const char *text)
-{
-    struct {
-        struct core_action action;
-        struct lode_task_output output;
-        char text[LODE_TASK_NAME_MAX + LODE_FAIL_MAX];
-    } send = {.output = {.pid = pid,
-                         .flags = LODE_OUTPUT_FAILURE,
-                         .name_size = (uint32_t)strnlen(name, LODE_TASK_NAME_MAX),
-                         .line_size = (uint32_t)strnlen(text, LODE_FAIL_MAX)}};
-    send.action = (struct core_action){.type = CORE_SEND,
-                                       .message = LODE_TASK_OUTPUT,
-                                       .size = (uint32_t)sizeof send.output +
-                                               send.output.name_size + send.output.line_size,
-                                       .target = session};
-    memcpy(send.text, name, send.output.name_size);
-    memcpy(send.text + send.output.name_size, text, send.output.line_size);
-    drive_send(store->drive, &send.action);
-}
-
 static void
 finish_put(struct store *store, struct put *put)
 {
     if (put->report_session != 0) {
         const struct lode_error_object *error = (const void *)put->bytes;
         lode_err code = lode_error_object_fail(error, put->size);
-        send_failure(store, put->report_session, put->name, error->pid,
-                     code != LODE_OK ? lode_last_error() : "the task failed");
+        failures_send(store->drive, put->report_session, put->name, error->pid,
+                      code != LODE_OK ? lode_last_error() : "the task failed");
     }
     say_error_done(store, put->cookie);
     free(put);
@@ -237,71 +172,24 @@ put_one(struct store *store, struct put *put, lode_id id, bool shortened)
     }
 }
 
-static uint32_t
-append_text(char *bytes, uint32_t at, const char *text)
-{
-    size_t size = strlen(text) + 1;
-    memcpy(bytes + at, text, size);
-    return at + (uint32_t)size;
-}
-
-/* The error that an argument stands for, as this task's own. 0: it cannot be read. */
-static uint32_t
-copy_error(struct store *store, lode_id from, uint64_t task, char *bytes, size_t room)
-{
-    lode_failure_info info;
-    struct lode_error_object head = {.magic = LODE_ERROR_MAGIC, .major = 1, .task = task};
-    if (!sees_error(store, from) || lode_failure(store->session, from, &info) != LODE_OK ||
-        sizeof head + sizeof info > room) {
-        return 0;
-    }
-    head.code = (int32_t)info.code;
-    head.task_code = (int32_t)info.task_code;
-    head.pid = info.pid;
-    head.signal = info.signal;
-    head.exit_status = info.exit_status;
-    head.attempt = info.attempt;
-    head.may_have_run = info.may_have_run;
-    memcpy(bytes, &head, sizeof head);
-    uint32_t at = append_text(bytes, sizeof head, info.function);
-    at = append_text(bytes, at, info.message);
-    return append_text(bytes, at, info.backtrace);
-}
-
 void
 store_put_error(struct store *store, const struct core_action *action)
 {
     const struct core_put_error *wanted = core_action_bytes(action);
-    size_t room = sizeof(struct lode_error_object) + sizeof(lode_failure_info);
-    room = wanted->error_size > room ? wanted->error_size : room;
-    struct put *put = malloc(sizeof *put + room);
+    struct put *put = malloc(sizeof *put + wanted->error_size);
     LODE_ASSERT(put != NULL); /* as the core: out of memory ends the process */
     *put = (struct put){.cookie = action->cookie,
                         .missing = wanted->result_count + 1,
+                        .size = wanted->error_size,
                         .report_session = wanted->report_session};
     memcpy(put->name, wanted->name, sizeof put->name);
-    put->size = copy_error(store, wanted->copy_from, action->cookie, (char *)put->bytes, room);
-    if (put->size == 0) {
-        memcpy(put->bytes, wanted + 1, wanted->error_size);
-        put->size = wanted->error_size;
-    }
+    memcpy(put->bytes, wanted + 1, wanted->error_size);
     for (uint32_t i = 0; i < wanted->result_count; i++) {
         put_one(store, put, lode_id_plus(wanted->results, i), false);
     }
     if (--put->missing == 0) { /* ours, so that it was not finished meanwhile */
         finish_put(store, put);
     }
-}
-
-void
-store_report(struct store *store, const struct core_action *action)
-{
-    const struct core_report *report = core_action_bytes(action);
-    char text[LODE_FAIL_MAX];
-    int64_t pid = 0;
-    describe(store, report->failed, text, sizeof text, &pid);
-    send_failure(store, action->target, report->name, pid, text);
-    say_error_done(store, action->cookie);
 }
 
 /* ---- answers: main thread, from dispatch -------------------------------------------------- */
@@ -381,7 +269,6 @@ store_open(const struct lode_paths *paths, struct loop *loop, void (*lost)(void 
         return lode_fail_with(LODE_ENOMEM, "no memory");
     }
     store->loop = loop;
-    store->paths = *paths;
     store->lost = lost;
     store->arg = arg;
     store->source.ready = store_ready;

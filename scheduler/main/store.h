@@ -25,9 +25,8 @@ LODE_MUST_CHECK lode_err store_serve(struct store *store, struct drive *drive);
 /* WATCH, UNWATCH, SETTLE, RESULTS; under the core's lock. */
 void store_action_locked(struct store *store, const struct core_action *action);
 
-/* What could not even be asked, PUT_ERROR and REPORT; main thread, no lock. */
+/* What could not even be asked, and PUT_ERROR without `copy_from`; main thread, no lock. */
 void store_unanswered(struct store *store, const struct core_action *action);
 void store_put_error(struct store *store, const struct core_action *action);
-void store_report(struct store *store, const struct core_action *action);
 
 #endif

@@ -1,0 +1,248 @@
+#include "scheduler/main/failures.h"
+
+#include "api/base/assert.h"
+#include "api/base/clock.h"
+#include "api/base/fail.h"
+#include "api/base/log.h"
+#include "api/client/session.h"
+
+#include <lode/task.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct failures {
+    const struct lode_paths *paths;
+    struct drive *drive;
+    bool started;  /* main thread */
+    lode *session; /* its own thread; opened by the first object that is to be read */
+    struct lode_mutex mu;
+    struct lode_cond changed;
+    struct errand_list jobs; /* mu */
+};
+
+/* ---- reading ------------------------------------------------------------------------------ */
+
+/*
+ * True if an error object is there to be read. The worker's word that a task failed may overtake the
+ * store, which has yet to look into the worker's ring: then it is asked, and does.
+ */
+static bool
+sees_error(struct failures *failures, lode_id id)
+{
+    bool is_error = false, there;
+    if (failures->session == NULL && lode_session_attach(failures->paths, 0, LODE_OPEN_STORE_ONLY,
+                                                         &failures->session) != LODE_OK) {
+        lode_log("STORE-SESSION", "%s", lode_last_error());
+        return false;
+    }
+    return (lode_session_sees(failures->session, id, &is_error) ||
+            (lode_contains(failures->session, id, &there) == LODE_OK && there &&
+             lode_session_sees(failures->session, id, &is_error))) &&
+           is_error;
+}
+
+static uint32_t
+append_text(char *bytes, uint32_t at, const char *text)
+{
+    size_t size = strlen(text) + 1;
+    memcpy(bytes + at, text, size);
+    return at + (uint32_t)size;
+}
+
+/* The error that an argument stands for, as this task's own. 0: it cannot be read. */
+static uint32_t
+copy_error(struct failures *failures, lode_id from, uint64_t task, char *bytes, size_t room)
+{
+    lode_failure_info info;
+    struct lode_error_object head = {.magic = LODE_ERROR_MAGIC, .major = 1, .task = task};
+    if (!sees_error(failures, from) || lode_failure(failures->session, from, &info) != LODE_OK ||
+        sizeof head + sizeof info > room) {
+        return 0;
+    }
+    head.code = (int32_t)info.code;
+    head.task_code = (int32_t)info.task_code;
+    head.pid = info.pid;
+    head.signal = info.signal;
+    head.exit_status = info.exit_status;
+    head.attempt = info.attempt;
+    head.may_have_run = info.may_have_run;
+    memcpy(bytes, &head, sizeof head);
+    uint32_t at = append_text(bytes, sizeof head, info.function);
+    at = append_text(bytes, at, info.message);
+    return append_text(bytes, at, info.backtrace);
+}
+
+/* ---- what is asked for -------------------------------------------------------------------- */
+
+/* The same wish, with the object's bytes instead of its id, goes to the main thread. */
+static void
+give_bytes(struct failures *failures, const struct core_action *action, bool read)
+{
+    const struct core_put_error *wanted = core_action_bytes(action);
+    size_t room = sizeof(struct lode_error_object) + sizeof(lode_failure_info);
+    room = wanted->error_size > room ? wanted->error_size : room;
+    struct core_action *again = malloc(sizeof *again + sizeof *wanted + room);
+    LODE_ASSERT(again != NULL); /* as the core: out of memory ends the process */
+    struct core_put_error *put = (struct core_put_error *)(again + 1);
+    *again = *action;
+    *put = *wanted;
+    put->copy_from = (lode_id){{0}};
+    put->error_size =
+        read ? copy_error(failures, wanted->copy_from, action->cookie, (char *)(put + 1), room) : 0;
+    if (put->error_size == 0) { /* then the bytes that came along */
+        put->error_size = wanted->error_size;
+        memcpy(put + 1, wanted + 1, wanted->error_size);
+    }
+    again->size = (uint32_t)sizeof *put + put->error_size;
+    drive_add_errand(failures->drive, again);
+    free(again);
+}
+
+/* The sentence of the failed task's error object, if it is there. */
+static void
+describe(struct failures *failures, lode_id failed, char *text_out, size_t room, int64_t *pid_out)
+{
+    lode_failure_info info = {.pid = 0};
+    lode_view view;
+    if (!sees_error(failures, failed)) {
+        return;
+    }
+    if (lode_failure(failures->session, failed, &info) == LODE_OK) {
+        *pid_out = info.pid;
+    }
+    if (lode_get(failures->session, failed, 0, &view) != LODE_OK) {
+        snprintf(text_out, room, "%s", lode_last_error());
+    } else {
+        lode_release(&view);
+    }
+}
+
+void
+failures_send(struct drive *drive, uint64_t session, const char *name, int64_t pid,
+              const char *text)
+{
+    struct {
+        struct core_action action;
+        struct lode_task_output output;
+        char text[LODE_TASK_NAME_MAX + LODE_FAIL_MAX];
+    } send = {.output = {.pid = pid,
+                         .flags = LODE_OUTPUT_FAILURE,
+                         .name_size = (uint32_t)strnlen(name, LODE_TASK_NAME_MAX),
+                         .line_size = (uint32_t)strnlen(text, LODE_FAIL_MAX)}};
+    send.action = (struct core_action){.type = CORE_SEND,
+                                       .message = LODE_TASK_OUTPUT,
+                                       .size = (uint32_t)sizeof send.output +
+                                               send.output.name_size + send.output.line_size,
+                                       .target = session};
+    memcpy(send.text, name, send.output.name_size);
+    memcpy(send.text + send.output.name_size, text, send.output.line_size);
+    drive_send(drive, &send.action);
+}
+
+static void
+report(struct failures *failures, const struct core_action *action, bool read)
+{
+    const struct core_report *wanted = core_action_bytes(action);
+    char text[LODE_FAIL_MAX] = "the task failed";
+    int64_t pid = 0;
+    if (read) {
+        describe(failures, wanted->failed, text, sizeof text, &pid);
+    }
+    failures_send(failures->drive, action->target, wanted->name, pid, text);
+    struct core_event event = {.type = CORE_ERROR_DONE, .u.cookie = action->cookie};
+    drive_step(failures->drive, &event);
+}
+
+static void
+step_record(struct drive *drive, const struct core_action *action)
+{
+    struct core_event event = {.type = CORE_RECORD,
+                               .u.record = {.session = action->target,
+                                            .bytes = core_action_bytes(action),
+                                            .size = action->size,
+                                            .type = action->message}};
+    drive_step(drive, &event);
+}
+
+static void
+carry_out(struct failures *failures, const struct core_action *action, bool read)
+{
+    if (action->type == CORE_PUT_ERROR) {
+        give_bytes(failures, action, read);
+    } else if (action->type == CORE_REPORT) {
+        report(failures, action, read);
+    } else {
+        step_record(failures->drive, action);
+    }
+}
+
+/* ---- the thread --------------------------------------------------------------------------- */
+
+static void *
+run(void *arg)
+{
+    struct failures *failures = arg;
+    for (;;) {
+        lode_mutex_lock(&failures->mu);
+        struct errand *job;
+        while ((job = STAILQ_FIRST(&failures->jobs)) == NULL) {
+            lode_cond_wait(&failures->changed, &failures->mu, LODE_NEVER);
+        }
+        STAILQ_REMOVE_HEAD(&failures->jobs, entry);
+        lode_mutex_unlock(&failures->mu);
+        carry_out(failures, &job->action, true);
+        free(job);
+    }
+    return NULL;
+}
+
+lode_err
+failures_create(const struct lode_paths *paths, struct drive *drive, struct failures **failures_out)
+{
+    struct failures *failures = calloc(1, sizeof *failures);
+    if (failures == NULL) {
+        return lode_fail_with(LODE_ENOMEM, "no memory for reading failures");
+    }
+    failures->paths = paths;
+    failures->drive = drive;
+    lode_mutex_init(&failures->mu, LODE_LOCK_FAILURE_JOBS);
+    lode_cond_init(&failures->changed);
+    STAILQ_INIT(&failures->jobs);
+    *failures_out = failures;
+    return LODE_OK;
+}
+
+/* Signals are blocked in this thread, and so in the new one. */
+static bool
+start(struct failures *failures)
+{
+    pthread_t thread;
+    if (!failures->started) {
+        if (pthread_create(&thread, NULL, run, failures) != 0) {
+            lode_log("FAILURE-NOT-READ", "cannot start the thread that reads error objects");
+            return false;
+        }
+        pthread_detach(thread);
+        failures->started = true;
+    }
+    return true;
+}
+
+void
+failures_read(struct failures *failures, const struct core_action *action)
+{
+    bool is_read = action->type == CORE_PUT_ERROR || action->type == CORE_REPORT;
+    if (is_read ? !start(failures) : !failures->started) {
+        carry_out(failures, action, false);
+        return;
+    }
+    struct errand *job = malloc(sizeof *job + action->size);
+    LODE_ASSERT(job != NULL); /* as the core: out of memory ends the process */
+    memcpy(&job->action, action, sizeof *action + action->size);
+    lode_mutex_lock(&failures->mu);
+    STAILQ_INSERT_TAIL(&failures->jobs, job, entry);
+    lode_cond_signal(&failures->changed);
+    lode_mutex_unlock(&failures->mu);
+}
