@@ -15,6 +15,9 @@ must lode --version
 says "$out" "lode 0."
 exits 2 lode statsu
 says "$err" "there is no command 'statsu'; did you mean 'status'?"
+exits 2 lode --dir "$LODE_DIR" status
+says "$err" "the command comes before its options"
+must lode help help
 exits 2 lode frobnicate
 says "$err" "see \`lode help\`"
 exits 2 lode start --capcity 1G
@@ -42,7 +45,14 @@ exits 3 lode matmul none.npy y.npy --out out
 says "$err" "none.npy: there is no such file"
 echo "this is no array" >bad.npy
 exits 7 lode matmul bad.npy y.npy --out out
-says "$err" "bad.npy: "
+says "$err" "bad.npy: it is called .npy and is none"
+cp bad.npy bad.txt
+exits 7 lode matmul bad.txt y.npy --out out
+says "$err" "bad.txt: it is no .npy file"
+exits 2 lode matmul - y.npy --out out
+says "$err" "stdin cannot be read twice"
+exits 2 lode status --dir relative
+says "$err" "absolute path"
 [ ! -e out ] || give_up "a directory was made for nothing"
 
 # lode never loads OpenBLAS, nor what would load it
@@ -60,8 +70,12 @@ exits 1 lode start
 says "$err" "already running (pid $daemon)"
 must lode status # the first is unharmed
 
-exits 1 lode load none.so
+exits 3 lode load none.so
 says "$err" "none.so"
+exits 1 lode load bad.npy
+says "$err" "lode load: bad.npy: "
+exits 2 lode run "$tasks" 41
+says "$err" "names no function"
 must lode load "$tasks"
 [ "$out" = play ] || give_up "the library's name is '$out'"
 must lode run play.increment 41
@@ -74,16 +88,60 @@ must lode run play.nothing
 [ "$out" = done ] || give_up "nothing is '$out'"
 must lode run --json play.increment 1
 says "$out" '"schema": "lode.run/1"' '"function": "play.increment"' '"value": 2'
+must lode run -j play.increment 1
 exits 1 lode run play.increment text
 says "$err" "play.increment"
+case $err in *play.increment:*play.increment:*) give_up "it is said twice: $err" ;; esac
 exits 1 lode run play.incremnt 1
 says "$err" "incremnt"
 exits 3 lode run play.increment @nobody
 says "$err" "nobody"
 exits 3 lode run play.increment nobody.npy
 says "$err" "nobody.npy: there is no such file"
-exits 1 lode run -o a.npy -o b.npy play.increment 1
+exits 2 lode run -o a.npy -o b.npy play.increment 1
 says "$err" "1 result"
+exits 2 lode run -o - --json play.increment 1
+
+# what is printed has arrived, or the command has failed
+for command in "status" "status --json" "run play.increment 1" "run --json play.increment 1" \
+    "load $tasks" "help" "--version" "status --help"; do
+    exits 6 bash -c "lode $command >/dev/full"
+    says "$err" "cannot write to stdout: No space left on device"
+    exits 1 bash -c "lode $command >&-"
+    says "$err" "cannot write to stdout"
+done
+
+# outputs: to stdout, through links, into pipes; the mode of a file stays
+must lode run -o a.npy play.increment 1
+must lode run -o - play.increment 1
+cmp "$base/out" a.npy || give_up "-o - gives another array"
+exits 6 bash -c 'lode run -o - play.increment 1 >/dev/full'
+mkfifo pipe
+cat pipe >from_pipe &
+must lode run -o pipe play.increment 1
+wait $!
+[ -p pipe ] || give_up "the pipe is no pipe any more"
+cmp from_pipe a.npy || give_up "the pipe has got another array"
+ln -s b.npy link.npy
+exits 3 lode run -o link.npy play.increment 1
+touch b.npy
+chmod 640 b.npy
+must lode run -o link.npy play.increment 1
+cmp b.npy a.npy || give_up "the link was not followed"
+[ -L link.npy ] || give_up "the link is gone"
+[ "$(stat -c %a b.npy)" = 640 ] || give_up "the mode has changed"
+exits 1 lode run -o none/a.npy play.increment 1
+says "$err" "none/a.npy: cannot be written"
+
+# objects as arguments: by name, by id
+must storectl put a.npy
+id=$out
+must lode run play.copy @a
+must lode run play.copy "@$id"
+exits 3 lode run play.copy @b
+says "$err" "there is no object 'b'"
+exits 3 lode run play.copy @0123456789abcdef0123456789abcdef
+must storectl rm a
 exits 1 lode run play.crash
 says "$err" "signal 11"
 must lode status
@@ -92,7 +150,7 @@ says "$out" "play.crash: LODE_ECRASHED"
 # an interrupt ends the command, and cancels what it asked for
 mkfifo said
 exec {said}<>said
-lode run play.loop_until_cancelled "$files/said" 2>err.txt >out.txt &
+env --default-signal=INT lode run play.loop_until_cancelled "$files/said" 2>err.txt >out.txt &
 waiting=$!
 IFS= read -r -N 1 -t 20 byte <&"$said" && [ "$byte" = r ] || give_up "the task does not run"
 must lode status

@@ -34,8 +34,10 @@ prints 'namespace'
 status 5 storectl ls
 says "nothing listens at '$LODE_DIR/store.sock'\|$LODE_DIR"
 status 5 storectl ls --dir "$here/elsewhere"
-status 1 storectl ls --dir relative
+status 2 storectl ls --dir relative
 says 'absolute'
+status 2 storectl --dir "$LODE_DIR" ls
+says 'the command comes before its options'
 
 store_start --capacity 8M
 status 0 storectl ls
@@ -57,13 +59,13 @@ status 2 storectl put good.npy --name a/b/c
 status 2 storectl put good.npy --name 0123456789abcdef0123456789abcdef
 says 'taken for an id'
 bad=$(printf '\xff\xfe\x01')
-status 1 storectl get "$bad"
+status 2 storectl get "$bad"
 says 'UTF-8'
 
 # Files that are none, or not what they say.
 status 3 storectl put missing.npy
-says "there is no file 'missing.npy'"
-status 1 storectl put .
+says 'missing.npy: there is no such file'
+status 2 storectl put .
 says 'directory'
 head -c 50 good.npy >cut.npy
 status 7 storectl put cut.npy
@@ -94,16 +96,22 @@ fi
 # Outputs that cannot be written; nothing half is left.
 status 1 storectl get good -o /nonexistent/file
 says '/nonexistent/file'
-status 6 bash -c 'storectl get good >/dev/full'
-status 1 bash -c 'storectl ls >/dev/full'
-says 'cannot write'
+for command in 'get good' ls stat 'wait good' 'put -f good.npy' help 'ls --help'; do
+    status 6 bash -c "storectl $command >/dev/full"
+    says 'cannot write.*No space left'
+    # A closed stdout is not the number that the next socket gets: see bad_messages at the end.
+    status 1 bash -c "storectl $command >&-"
+    says 'cannot write'
+done
 status 1 storectl get good -o .
-[ -z "$(find . -name '.*.[0-9]*')" ] || give_up "a temporary file was left"
+[ -z "$(find . -name '*.??????' ! -name '*.npy')" ] || give_up "a temporary file was left"
 
 # More than there is room for: 6, at once or in time; then room again.
 head -c 9000000 /dev/zero >larger.bin
 status 6 storectl put larger.bin
 says 'larger than the store\|more than the whole store'
+status 6 storectl put /dev/zero --name endless
+says 'more than the whole store'
 head -c 5000000 /dev/zero >half.bin
 status 0 storectl put half.bin
 status 6 storectl put half.bin --name again --timeout 0.1
@@ -133,7 +141,19 @@ if command -v script >/dev/null; then
     prints 'is a terminal'
     NO_COLOR=1 status 0 script -qec 'storectl ls' /dev/null
     ! grep -q "$(printf '\033')" out || give_up "colours although NO_COLOR is set"
+    TERM=dumb status 0 script -qec 'storectl ls' /dev/null
+    ! grep -q "$(printf '\033')" out || give_up "colours on a terminal that is dumb"
 fi
+
+# Names are anybody's: what they hold does not drive a terminal, nor break a line.
+status 0 storectl put good.npy --name "$(printf 'a\nb\033[31m')"
+status 0 storectl ls
+prints '^[0-9a-f]\{32\} .* a\\nb\\x1b\[31m$'
+status 0 storectl stat "$(printf 'a\nb\033[31m')"
+prints '^names: .*a\\nb\\x1b\[31m$'
+status 0 storectl rm "$(printf 'a\nb\033[31m')"
+status 3 storectl stat nothing good
+grep -q '^id: ' <(head -1 out) || give_up "the first line is not the first object's"
 
 # After all of it: the store serves, and nothing but what was put is there.
 status 0 storectl get good

@@ -6,6 +6,8 @@ exit_code_of(lode_err err)
     switch (err) {
     case LODE_OK:
         return EXIT_OK;
+    case LODE_EINVAL:
+        return EXIT_USAGE;
     case LODE_EGONE:
     case LODE_ENOTFOUND:
         return EXIT_NOT_FOUND;

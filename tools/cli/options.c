@@ -1,7 +1,6 @@
 #include "tools/cli/options.h"
 
-#include "api/base/fail.h"
-#include "tools/cli/exit_code.h"
+#include "tools/cli/program.h"
 #include "tools/cli/suggest.h"
 
 #include <errno.h>
@@ -52,9 +51,8 @@ check_long_options(const struct argp *argp, int argc, char **argv)
         snprintf(word, sizeof word, "%.*s", (int)strcspn(argv[i] + 2, "="), argv[i] + 2);
         const char *meant = begins_one(word, names, count) ? NULL : suggest(word, names, count);
         if (meant != NULL) {
-            fprintf(stderr, "%s: there is no option --%s; did you mean --%s?\n", argv[0], word,
-                    meant);
-            exit(EXIT_USAGE);
+            exit(program_error(EXIT_USAGE, "there is no option --%s; did you mean --%s?", word,
+                               meant));
         }
     }
 }
@@ -64,26 +62,78 @@ options_parse(const struct argp *argp, int argc, char **argv, void *input)
 {
     argp_err_exit_status = EXIT_USAGE;
     check_long_options(argp, argc, argv);
-    /* argp names the program by these in its messages. */
-    program_invocation_name = argv[0];
-    program_invocation_short_name = argv[0];
     error_t err = argp_parse(argp, argc, argv, 0, NULL, input);
     if (err != 0) {
-        fprintf(stderr, "%s: %s\n", argv[0], strerror(err));
-        exit(err == EINVAL ? EXIT_USAGE : EXIT_FAILED);
+        exit(program_error(err == EINVAL ? EXIT_USAGE : EXIT_FAILED, "%s", strerror(err)));
     }
 }
 
-lode_err
-options_seconds(const char *text, int64_t *ms_out)
+/* ---- options that many commands have ----------------------------------------------------------- */
+
+static const struct argp_option common_options[] = {
+    {"json", 'j', 0, 0, "print one JSON document", 0},
+    {"dir", 'd', "DIR", 0, "the cluster in this directory (default: $LODE_DIR, or the user's)", 1},
+    {0},
+};
+
+static error_t
+parse_common(int key, char *arg, struct argp_state *state)
+{
+    struct options_common *common = state->input;
+    switch (key) {
+    case 'd':
+        common->dir = arg;
+        return 0;
+    case 'j':
+        common->json = true;
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+const struct argp options_dir_json_argp = {common_options, parse_common, 0, 0, 0, 0, 0};
+const struct argp options_dir_argp = {common_options + 1, parse_common, 0, 0, 0, 0, 0};
+const struct argp_child options_dir_json[] = {{&options_dir_json_argp, 0, 0, 0}, {0}};
+const struct argp_child options_dir[] = {{&options_dir_argp, 0, 0, 0}, {0}};
+
+/* ---- values ------------------------------------------------------------------------------------ */
+
+static bool
+parse_number(const char *text, double least, double most, double *number_out)
 {
     char *end;
     errno = 0;
-    double seconds = strtod(text, &end);
-    if (errno != 0 || end == text || *end != '\0' || !isfinite(seconds) || seconds < 0 ||
-        seconds > 1e9) {
-        return lode_fail_with(LODE_EINVAL, "'%s' is not a number of seconds, 0 or more", text);
+    double number = strtod(text, &end);
+    if (errno != 0 || end == text || *end != '\0' || !isfinite(number) || number < least ||
+        number > most) {
+        return false;
+    }
+    *number_out = number;
+    return true;
+}
+
+void
+options_timeout(struct argp_state *state, const char *text, int64_t *ms_out)
+{
+    double seconds = 0;
+    if (!parse_number(text, 0, 1e9, &seconds)) {
+        argp_error(state, "--timeout: '%s' is not a number of seconds, 0 or more", text);
     }
     *ms_out = (int64_t)(seconds * 1000);
-    return LODE_OK;
+}
+
+void
+options_cpus(struct argp_state *state, const char *option, const char *text, double *cpus_out)
+{
+    if (!parse_number(text, 0.0001, 8192, cpus_out)) {
+        argp_error(state, "--%s: '%s' is not a number of CPUs between 0.0001 and 8192", option,
+                   text);
+    }
+}
+
+void
+options_one_too_many(struct argp_state *state, const char *text)
+{
+    argp_error(state, "'%s' is one argument too many", text);
 }

@@ -11,7 +11,26 @@
 /* argp_parse(); argv[0] names the command in messages. Returns only if there was no error. */
 void options_parse(const struct argp *argp, int argc, char **argv, void *input);
 
-/* A number of seconds, as milliseconds. Errors: LODE_EINVAL with a sentence. */
-LODE_MUST_CHECK lode_err options_seconds(const char *text, int64_t *ms_out);
+/* ---- options that many commands have, as argp children ----------------------------------------- */
+
+struct options_common {
+    const char *dir; /* NULL: the default cluster */
+    bool json;
+};
+
+/* --dir and --json, or --dir alone; child_inputs[0] is a struct options_common. */
+extern const struct argp options_dir_json_argp, options_dir_argp;
+extern const struct argp_child options_dir_json[], options_dir[];
+
+/* ---- values: what is wrong with one is a usage error, and the command's end -------------------- */
+
+/* --timeout: a number of seconds, as milliseconds. */
+void options_timeout(struct argp_state *state, const char *text, int64_t *ms_out);
+
+/* A number of CPUs: "2", "0.5"; `option` names it in messages. */
+void options_cpus(struct argp_state *state, const char *option, const char *text, double *cpus_out);
+
+/* Of a command that takes none, or no more arguments. */
+void options_one_too_many(struct argp_state *state, const char *text);
 
 #endif

@@ -1,6 +1,7 @@
 #include "tools/lode/argument.h"
 
 #include "api/base/fail.h"
+#include "tools/cli/word.h"
 #include "tools/lode/array_file.h"
 
 #include <errno.h>
@@ -75,20 +76,19 @@ argument_parse(const char *text, struct argument *argument_out)
     *argument_out = argument;
 }
 
+/* The id of a name comes with a reference; one that was typed gets one, to be dropped alike. */
 static lode_err
 look_up(lode *db, const char *text, lode_id *id_out)
 {
-    char space[256];
-    const char *slash = strchr(text, '/');
-    if (slash == NULL) {
-        return lode_name_lookup(db, NULL, text, 0, id_out);
+    struct word word;
+    LODE_TRY(word_parse(text, &word));
+    lode_err err = word_resolve(db, &word, 0, id_out);
+    if (err == LODE_OK && word.is_id) {
+        lode_object_info info;
+        err = lode_stat(db, word.id, &info);
+        err = err == LODE_OK ? lode_keep(db, word.id) : err;
     }
-    if ((size_t)(slash - text) >= sizeof space) {
-        return lode_fail_with(LODE_EINVAL, "'@%.80s…': a namespace has at most 255 bytes", text);
-    }
-    memcpy(space, text, (size_t)(slash - text));
-    space[slash - text] = '\0';
-    return lode_name_lookup(db, space, slash + 1, 0, id_out);
+    return err == LODE_ENOTFOUND || err == LODE_EGONE ? word_not_found(db, text) : err;
 }
 
 lode_err
@@ -100,9 +100,6 @@ argument_resolve(lode *db, struct argument *argument)
         err = array_file_put(db, argument->text, &array, &argument->id);
     } else if (argument->kind == ARGUMENT_NAME) {
         err = look_up(db, argument->text, &argument->id);
-        if (err == LODE_ENOTFOUND) {
-            return lode_fail_with(err, "there is no object of the name '%s'", argument->text);
-        }
     }
     return err;
 }

@@ -1,11 +1,11 @@
 /*
  * argument.h: one argument of `lode run`, from its text.
  *
- *   42  -7            an integer, if it fits into 64 bits
- *   2.5  1e-3  inf    a float
- *   FILE.npy          the array in that file, put into the store
- *   @NAME  @NS/NAME   the object of that name
- *   str:TEXT          a string, whatever it looks like; so is everything else
+ *   42  -7                     an integer, if it fits into 64 bits
+ *   2.5  1e-3  inf             a float
+ *   FILE.npy                   the array in that file, put into the store
+ *   @NAME  @SPACE/NAME  @ID    an object (tools/cli/word.h)
+ *   str:TEXT                   a string, whatever it looks like; so is everything else
  */
 #ifndef LODE_TOOLS_ARGUMENT_H
 #define LODE_TOOLS_ARGUMENT_H

@@ -24,8 +24,8 @@ LODE_MUST_CHECK lode_err array_file_put(lode *db, const char *path, lode_array *
                                         lode_id *id_out);
 
 /*
- * Writes the array (a blob: its bytes) as a .npy file: first under another name beside it, then
- * renamed, so that nobody sees half of it. Errors: LODE_EFULL, LODE_EDENIED, LODE_ESYS.
+ * Writes the array (a blob: its bytes) as a .npy file: whole, or not at all.
+ * Errors: as whole_file_write().
  */
 LODE_MUST_CHECK lode_err array_file_write(const char *path, const lode_view *view);
 

@@ -1,6 +1,6 @@
-#include "tools/lode/command.h"
-
 #include "api/base/paths.h"
+#include "tools/cli/program.h"
+#include "tools/lode/command.h"
 #include "tools/lode/spawn.h"
 
 #include <errno.h>
@@ -18,12 +18,12 @@ command_bench(int argc, char **argv)
         err = lode_path_join(path, sizeof path, dir, "lode-bench");
     }
     if (err != LODE_OK) {
-        return command_failed("bench", err);
+        return program_failed(err);
     }
     static char name[] = "lode-bench";
     argv[0] = name;
     execv(path, argv);
-    return command_error("bench", errno == ENOENT ? EXIT_NOT_FOUND : EXIT_FAILED,
+    return program_error(errno == ENOENT ? EXIT_NOT_FOUND : EXIT_FAILED,
                          "cannot run '%s': %s; it is built with the tests (LODE_BUILD_TESTS)", path,
                          strerror(errno));
 }

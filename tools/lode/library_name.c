@@ -3,9 +3,11 @@
 #include "api/base/fail.h"
 #include "api/client/task_client.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 void
 library_stem(const char *path, char *stem_out, size_t room)
@@ -24,7 +26,13 @@ lode_err
 library_load(lode *db, const char *path, char *name_out, size_t room)
 {
     char *name = NULL;
-    LODE_TRY(lode_tasks_load(db, path, &name));
+    if (access(path, F_OK) != 0) {
+        return lode_fail_with(LODE_ENOTFOUND, "%s: %s", path, strerror(errno));
+    }
+    lode_err err = lode_tasks_load(db, path, &name);
+    if (err != LODE_OK) { /* the sentence may name the copy only, which workers open */
+        return lode_fail_with(err, "%s: %s", path, lode_last_error());
+    }
     if (name == NULL || name[0] == '\0') {
         free(name);
         library_stem(path, name_out, room);

@@ -5,19 +5,22 @@
 #include "api/base/clock.h"
 #include "api/base/fail.h"
 #include "api/base/paths.h"
+#include "tools/cli/document.h"
+#include "tools/cli/interrupts.h"
+#include "tools/cli/program.h"
 #include "tools/lode/array_file.h"
+#include "tools/lode/command.h"
 #include "tools/lode/session.h"
 
 #include <errno.h>
 #include <inttypes.h>
-#include <jansson.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
-enum { OPTION_JSON = 0x100, IN_FLIGHT = 16 };
+enum { IN_FLIGHT = 16 };
 
 static const char MATMUL[] = "blas.matmul";
 
@@ -36,7 +39,6 @@ struct matmul {
     lode_id x_id;
     struct product *products;
     size_t count;
-    bool json;
     lode *db;
     int64_t put_ns, total_ns;
 };
@@ -44,7 +46,6 @@ struct matmul {
 static const struct argp_option options[] = {
     {"out", 'o', "DIR", 0, "write the products here, under the names of the Ys (made if need be)",
      0},
-    {"json", OPTION_JSON, 0, 0, "print one JSON document", 0},
     {0},
 };
 
@@ -54,13 +55,10 @@ parse_option(int key, char *arg, struct argp_state *state)
     struct matmul *m = state->input;
     switch (key) {
     case ARGP_KEY_INIT:
-        state->child_inputs[0] = &m->session;
+        session_inputs(state, &m->session);
         return 0;
     case 'o':
         m->out_dir = arg;
-        return 0;
-    case OPTION_JSON:
-        m->json = true;
         return 0;
     case ARGP_KEY_ARG:
         if (m->x_path == NULL) {
@@ -81,8 +79,6 @@ parse_option(int key, char *arg, struct argp_state *state)
     }
 }
 
-static const struct argp_child children[] = {{&session_argp, 0, "Cluster:", 1}, {0}};
-
 static const struct argp argp = {
     options,
     parse_option,
@@ -91,7 +87,7 @@ static const struct argp argp = {
     "f64 with two axes. Each product is written to DIR whole, or not at all."
     "\vExit status: 0 ok, 1 failed, 2 usage or shapes that do not fit, 3 no such file, 5 no "
     "cluster, 6 full, 7 a damaged file, 130 interrupted.",
-    children,
+    session_children,
     0,
     0};
 
@@ -101,7 +97,8 @@ static lode_err
 check_matrix(const char *path, const lode_array *array)
 {
     if (array->ndim != 2) {
-        return lode_fail_with(LODE_ETYPE, "%s has %d axes; a matrix has 2", path, array->ndim);
+        return lode_fail_with(LODE_ETYPE, "%s has %d ax%s; a matrix has 2", path, array->ndim,
+                              array->ndim == 1 ? "is" : "es");
     }
     if (array->dtype != LODE_F32 && array->dtype != LODE_F64) {
         return lode_fail_with(LODE_ETYPE, "%s is of type %s; f32 and f64 can be multiplied", path,
@@ -210,7 +207,7 @@ finish(struct matmul *m, struct product *p)
     if (err == LODE_OK) {
         lode_drop(m->db, p->result);
         memset(&p->result, 0, sizeof p->result);
-        if (!m->json) {
+        if (!m->session.common.json) {
             printf("%s  %s[%" PRId64 ", %" PRId64 "]\n", p->out_path, lode_dtype_name(p->z.dtype),
                    p->z.shape[0], p->z.shape[1]);
             fflush(stdout);
@@ -225,9 +222,8 @@ product_failed(struct matmul *m, const struct product *p, lode_err err)
 {
     const char *path = p->y_path;
     bool is_named = strncmp(lode_last_error(), path, strlen(path)) == 0;
-    return is_named && !session_interrupted()
-               ? command_failed("matmul", err)
-               : session_failed("matmul", m->db, p->result, err, path);
+    return is_named && !interrupts_came() ? program_failed(err)
+                                          : session_failed(m->db, p->result, err, path);
 }
 
 static int
@@ -272,17 +268,14 @@ print_document(const struct matmul *m)
     json_t *results = json_array();
     for (size_t i = 0; i < m->count; i++) {
         const struct product *p = &m->products[i];
-        json_array_append_new(results,
-                              json_pack("{s:s, s:s, s:s, s:[I, I]}", "y", p->y_path, "path",
-                                        p->out_path, "dtype", lode_dtype_name(p->z.dtype), "shape",
-                                        (json_int_t)p->z.shape[0], (json_int_t)p->z.shape[1]));
+        json_array_append_new(
+            results, json_pack("{s:o, s:o, s:s, s:[I, I]}", "y", document_text(p->y_path), "path",
+                               document_text(p->out_path), "dtype", lode_dtype_name(p->z.dtype),
+                               "shape", (json_int_t)p->z.shape[0], (json_int_t)p->z.shape[1]));
     }
-    json_t *document = json_pack("{s:s, s:s, s:I, s:I, s:o}", "schema", "lode.matmul/1", "x",
-                                 m->x_path, "put_x_ns", (json_int_t)m->put_ns, "total_ns",
-                                 (json_int_t)m->total_ns, "results", results);
-    json_dumpf(document, stdout, JSON_INDENT(2));
-    putchar('\n');
-    json_decref(document);
+    document_print(json_pack("{s:s, s:o, s:I, s:I, s:o}", "schema", "lode.matmul/1", "x",
+                             document_text(m->x_path), "put_x_ns", (json_int_t)m->put_ns,
+                             "total_ns", (json_int_t)m->total_ns, "results", results));
 }
 
 static int
@@ -291,16 +284,16 @@ run(struct matmul *m)
     int64_t began = lode_now_ns();
     lode_err err = session_open(&m->session, &m->db);
     if (err != LODE_OK) {
-        return command_failed("matmul", err);
+        return program_failed(err);
     }
-    session_catch_interrupts();
+    interrupts_catch(true);
     err = array_file_put(m->db, m->x_path, &m->x, &m->x_id);
     m->put_ns = lode_now_ns() - began;
-    int exit_code = err == LODE_OK ? multiply_all(m) : command_failed("matmul", err);
+    int exit_code = err == LODE_OK ? multiply_all(m) : program_failed(err);
     m->total_ns = lode_now_ns() - began;
     if (exit_code != EXIT_OK) {
         give_up_rest(m);
-    } else if (m->json) {
+    } else if (m->session.common.json) {
         print_document(m);
     }
     lode_drop(m->db, m->x_id);
@@ -314,11 +307,11 @@ command_matmul(int argc, char **argv)
     struct matmul m = {0};
     m.products = calloc((size_t)argc, sizeof *m.products);
     if (m.products == NULL) {
-        return command_error("matmul", EXIT_FAILED, "out of memory");
+        return program_error(EXIT_FAILED, "out of memory");
     }
-    command_parse(&argp, argc, argv, &m);
+    options_parse(&argp, argc, argv, &m);
     lode_err err = plan(&m);
-    int exit_code = err == LODE_OK ? run(&m) : command_failed("matmul", err);
+    int exit_code = err == LODE_OK ? run(&m) : program_failed(err);
     if (err == LODE_EINVAL || err == LODE_ETYPE) {
         exit_code = EXIT_USAGE;
     }

@@ -1,7 +1,12 @@
+#include "api/base/clock.h"
 #include "api/base/fail.h"
 #include "api/wire/task_msg.h"
+#include "tools/cli/document.h"
+#include "tools/cli/interrupts.h"
+#include "tools/cli/program.h"
 #include "tools/lode/argument.h"
 #include "tools/lode/array_file.h"
+#include "tools/lode/command.h"
 #include "tools/lode/library_name.h"
 #include "tools/lode/result.h"
 #include "tools/lode/session.h"
@@ -11,7 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { OPTION_JSON = 0x100, OPTION_TASK_CPUS };
+enum { OPTION_TASK_CPUS = 0x100 };
 
 /* A negative number is no option: it goes past argp behind this byte. */
 enum { NUMBER_MARK = '\x01' };
@@ -23,17 +28,18 @@ struct run_options {
     size_t arg_count;
     const char **outputs;
     size_t output_count;
+    bool on_stdout; /* one of them is "-" */
     double task_cpus;
     int64_t timeout_ms;
-    bool json;
 };
 
 static const struct argp_option options[] = {
     {"output", 'o', "FILE.npy", 0,
-     "write the result to this file; once for each result that is wanted, in order", 0},
+     "write the result to this file ('-': stdout, and print nothing else); once for each result "
+     "that is wanted, in order",
+     0},
     {"timeout", 't', "SECONDS", 0, "how long to wait for the results (default: without limit)", 0},
     {"task-cpus", OPTION_TASK_CPUS, "N", 0, "CPUs that the call takes (default 1)", 0},
-    {"json", OPTION_JSON, 0, 0, "print one JSON document", 0},
     {0},
 };
 
@@ -56,23 +62,17 @@ parse_option(int key, char *arg, struct argp_state *state)
     struct run_options *wanted = state->input;
     switch (key) {
     case ARGP_KEY_INIT:
-        state->child_inputs[0] = &wanted->session;
+        session_inputs(state, &wanted->session);
         return 0;
     case 'o':
         wanted->outputs[wanted->output_count++] = arg;
+        wanted->on_stdout = wanted->on_stdout || strcmp(arg, "-") == 0;
         return 0;
     case 't':
-        if (command_parse_seconds(arg, &wanted->timeout_ms) != LODE_OK) {
-            argp_error(state, "--timeout: %s", lode_last_error());
-        }
+        options_timeout(state, arg, &wanted->timeout_ms);
         return 0;
     case OPTION_TASK_CPUS:
-        if (command_parse_cpus(arg, &wanted->task_cpus) != LODE_OK) {
-            argp_error(state, "--task-cpus: %s", lode_last_error());
-        }
-        return 0;
-    case OPTION_JSON:
-        wanted->json = true;
+        options_cpus(state, "task-cpus", arg, &wanted->task_cpus);
         return 0;
     case ARGP_KEY_ARG:
         add_positional(wanted, arg);
@@ -81,6 +81,8 @@ parse_option(int key, char *arg, struct argp_state *state)
         if (wanted->function == NULL) {
             argp_error(state, "which function? LIBRARY.so:FUNCTION, or LIBRARY.FUNCTION of a "
                               "registered one");
+        } else if (wanted->on_stdout && wanted->session.common.json) {
+            argp_error(state, "stdout takes either --json or the array of --output -");
         }
         return 0;
     default:
@@ -88,19 +90,19 @@ parse_option(int key, char *arg, struct argp_state *state)
     }
 }
 
-static const struct argp_child children[] = {{&session_argp, 0, "Cluster:", 1}, {0}};
-
 static const struct argp argp = {
     options,
     parse_option,
     "LIBRARY.so:FUNCTION [ARGUMENT...]\nLIBRARY.FUNCTION [ARGUMENT...]",
     "Call one function of a task library in a worker, and print its results: scalars by value, "
     "arrays by type and shape."
-    "\vAn argument is an integer, a float, a file FILE.npy, an object @NAME or @NAMESPACE/NAME, or "
+    "\vAn argument is an integer, a float, a file FILE.npy, an object @NAME, @SPACE/NAME or @ID, "
+    "or "
     "else a string; str:TEXT is a string whatever it looks like.\n\n"
-    "Exit status: 0 ok, 1 the task failed, 3 a file or name is not there, 4 timeout, 5 no cluster, "
+    "Exit status: 0 ok, 1 the task failed, 2 usage, 3 a file or name is not there, 4 timeout, 5 no "
+    "cluster, "
     "6 full, 130 interrupted.",
-    children,
+    session_children,
     0,
     0};
 
@@ -120,6 +122,9 @@ name_function(struct call *call, const char *text)
     char library[LODE_TASK_NAME_MAX + 1], path[PATH_MAX];
     const char *colon = strrchr(text, ':');
     int length;
+    if (colon == NULL && strchr(text, '/') != NULL) {
+        return lode_fail_with(LODE_EINVAL, "'%s' names no function: write %s:FUNCTION", text, text);
+    }
     if (colon == NULL) {
         length = snprintf(call->function, sizeof call->function, "%s", text);
     } else {
@@ -190,9 +195,9 @@ take_result(struct call *call, size_t i, int64_t deadline, const struct run_opti
     if (i < wanted->output_count) {
         err = array_file_write(wanted->outputs[i], &view);
     }
-    if (err == LODE_OK && wanted->json) {
+    if (err == LODE_OK && wanted->session.common.json) {
         json_array_append_new(list, result_json(&view));
-    } else if (err == LODE_OK) {
+    } else if (err == LODE_OK && !wanted->on_stdout) {
         result_print(&view, stdout);
     }
     lode_release(&view);
@@ -202,21 +207,18 @@ take_result(struct call *call, size_t i, int64_t deadline, const struct run_opti
 static int
 take_results(struct call *call, const struct run_options *wanted)
 {
-    int64_t deadline = session_deadline(wanted->timeout_ms);
+    int64_t deadline = lode_deadline(wanted->timeout_ms);
     json_t *list = json_array();
     int exit_code = EXIT_OK;
     for (size_t i = 0; i < call->result_count && exit_code == EXIT_OK; i++) {
         lode_err err = take_result(call, i, deadline, wanted, list);
         if (err != LODE_OK) {
-            exit_code = session_failed("run", call->db, call->results[i], err, call->function);
+            exit_code = session_failed(call->db, call->results[i], err, call->function);
         }
     }
-    if (wanted->json && exit_code == EXIT_OK) {
-        json_t *document = json_pack("{s:s, s:s, s:O}", "schema", "lode.run/1", "function",
-                                     call->function, "results", list);
-        json_dumpf(document, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(17));
-        putchar('\n');
-        json_decref(document);
+    if (wanted->session.common.json && exit_code == EXIT_OK) {
+        document_print(json_pack("{s:s, s:s, s:O}", "schema", "lode.run/1", "function",
+                                 call->function, "results", list));
     }
     json_decref(list);
     return exit_code;
@@ -228,12 +230,12 @@ run_call(struct call *call, const struct run_options *wanted)
     lode_id none = {0};
     lode_err err = session_open(&wanted->session, &call->db);
     if (err != LODE_OK) {
-        return command_failed("run", err);
+        return program_failed(err);
     }
-    session_catch_interrupts();
+    interrupts_catch(true);
     err = submit(call, wanted);
     int exit_code = err == LODE_OK ? take_results(call, wanted)
-                                   : session_failed("run", call->db, none, err, wanted->function);
+                                   : session_failed(call->db, none, err, wanted->function);
     for (size_t i = 0; call->results != NULL && i < call->result_count; i++) {
         if (exit_code == EXIT_INTERRUPTED && lode_cancel(call->db, call->results[i]) != LODE_OK) {
             break;
@@ -279,14 +281,14 @@ command_run(int argc, char **argv)
     wanted.outputs = calloc((size_t)argc, sizeof *wanted.outputs);
     call.args = calloc((size_t)argc, sizeof *call.args);
     if (wanted.args == NULL || wanted.outputs == NULL || call.args == NULL) {
-        return command_error("run", EXIT_FAILED, "out of memory");
+        return program_error(EXIT_FAILED, "out of memory");
     }
     for (int i = 1; i < argc; i++) {
         if (is_negative_number(argv[i])) {
             argv[i] = marked(argv[i]);
         }
     }
-    command_parse(&argp, argc, argv, &wanted);
+    options_parse(&argp, argc, argv, &wanted);
     int exit_code = run_call(&call, &wanted);
     free(wanted.args);
     free(wanted.outputs);

@@ -2,17 +2,17 @@
 
 #include "api/base/clock.h"
 #include "api/base/fail.h"
+#include "tools/cli/interrupts.h"
+#include "tools/cli/program.h"
 #include "tools/cli/size.h"
 
-#include <signal.h>
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 static const struct argp_option options[] = {
-    {"dir", 'd', "DIR", 0,
-     "use the cluster in this directory (default: the user's; where none runs, a private one)", 1},
-    {"num-cpus", 'c', "N", 0, "CPUs of a private cluster", 1},
-    {"capacity", 'm', "SIZE", 0, "room for objects in a private cluster, as 4G", 1},
+    {"num-cpus", 'c', "N", 0, "CPUs of a private cluster, which starts where none runs", 2},
+    {"capacity", 'm', "SIZE", 0, "room for objects in a private cluster, as 4G", 2},
     {0},
 };
 
@@ -22,11 +22,9 @@ parse_option(int key, char *arg, struct argp_state *state)
     struct session_options *wanted = state->input;
     double cpus = 0;
     switch (key) {
-    case 'd':
-        wanted->dir = arg;
-        return 0;
     case 'c':
-        if (command_parse_cpus(arg, &cpus) != LODE_OK || cpus != (int32_t)cpus) {
+        options_cpus(state, "num-cpus", arg, &cpus);
+        if (cpus != (int32_t)cpus) {
             argp_error(state, "--num-cpus: '%s' is not a whole number of CPUs", arg);
         }
         wanted->open.num_cpus = (int32_t)cpus;
@@ -41,43 +39,23 @@ parse_option(int key, char *arg, struct argp_state *state)
     }
 }
 
-const struct argp session_argp = {options, parse_option, 0, 0, 0, 0, 0};
+static const struct argp session_argp = {options, parse_option, 0, 0, 0, 0, 0};
+const struct argp_child session_children[] = {
+    {&session_argp, 0, NULL, 0}, {&options_dir_json_argp, 0, NULL, 0}, {0}};
+
+void
+session_inputs(struct argp_state *state, struct session_options *wanted)
+{
+    state->child_inputs[0] = wanted;
+    state->child_inputs[1] = &wanted->common;
+}
 
 lode_err
 session_open(const struct session_options *wanted, lode **db_out)
 {
     lode_open_options open = wanted->open;
     open.struct_size = sizeof open;
-    return lode_open(wanted->dir, &open, db_out);
-}
-
-static volatile sig_atomic_t interrupted;
-
-static void
-on_interrupt(int signal)
-{
-    (void)signal;
-    interrupted = 1;
-}
-
-void
-session_catch_interrupts(void)
-{
-    struct sigaction action = {.sa_handler = on_interrupt, .sa_flags = SA_RESETHAND};
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
-}
-
-bool
-session_interrupted(void)
-{
-    return interrupted != 0;
-}
-
-int64_t
-session_deadline(int64_t timeout_ms)
-{
-    return lode_deadline(timeout_ms);
+    return lode_open(wanted->common.dir, &open, db_out);
 }
 
 lode_err
@@ -91,7 +69,7 @@ session_get(lode *db, lode_id id, int64_t deadline, lode_view *view_out)
         if (err != LODE_ETIMEDOUT || is_last) {
             return err;
         }
-        if (session_interrupted()) {
+        if (interrupts_came()) {
             return lode_fail_with(LODE_ECANCELLED, "interrupted");
         }
     }
@@ -105,10 +83,13 @@ is_failure_of_task(lode_err err)
 }
 
 static void
-print_failure(const char *command, const char *what, const lode_failure_info *failure)
+print_failure(const char *what, const lode_failure_info *failure)
 {
-    fprintf(stderr, "lode %s: %s: %s", command, what,
-            failure->message[0] != '\0' ? failure->message : lode_err_text(failure->code));
+    const char *message =
+        failure->message[0] != '\0' ? failure->message : lode_err_text(failure->code);
+    bool is_named = strncmp(message, what, strlen(what)) == 0;
+    fprintf(stderr, "%s: %s%s%s", program_invocation_name, is_named ? "" : what,
+            is_named ? "" : ": ", message);
     if (failure->pid != 0) {
         fprintf(stderr, " (%s, pid %lld", failure->function, (long long)failure->pid);
         if (failure->signal != 0) {
@@ -126,24 +107,24 @@ print_failure(const char *command, const char *what, const lode_failure_info *fa
 }
 
 int
-session_failed(const char *command, lode *db, lode_id id, lode_err err, const char *what)
+session_failed(lode *db, lode_id id, lode_err err, const char *what)
 {
     static lode_failure_info failure;
     char sentence[LODE_FAIL_MAX];
     snprintf(sentence, sizeof sentence, "%s", lode_last_error());
-    if (session_interrupted()) {
-        fprintf(stderr, "lode %s: interrupted\n", command);
-        return EXIT_INTERRUPTED;
+    if (interrupts_came()) {
+        return program_error(EXIT_INTERRUPTED, "interrupted");
     }
     if (is_failure_of_task(err) && !lode_id_is_zero(id) &&
         lode_failure(db, id, &failure) == LODE_OK) {
-        print_failure(command, what, &failure);
+        print_failure(what, &failure);
         return exit_code_of(err);
     }
     if (err == LODE_ETIMEDOUT && !lode_id_is_zero(id)) {
         snprintf(sentence, sizeof sentence, "there is no result within the time given");
+    } else if (strncmp(sentence, what, strlen(what)) == 0) {
+        return program_error(exit_code_of(err), "%s", sentence);
     }
-    fprintf(stderr, "lode %s: %s: %s\n", command, what,
-            sentence[0] != '\0' ? sentence : lode_err_text(err));
-    return exit_code_of(err);
+    return program_error(exit_code_of(err), "%s: %s", what,
+                         sentence[0] != '\0' ? sentence : lode_err_text(err));
 }

@@ -5,15 +5,18 @@
 #ifndef LODE_TOOLS_SESSION_H
 #define LODE_TOOLS_SESSION_H
 
-#include "tools/lode/command.h"
+#include "tools/cli/options.h"
+
+#include <lode/lode.h>
 
 struct session_options {
-    const char *dir;
+    struct options_common common;
     lode_open_options open; /* zeroed: the defaults */
 };
 
-/* --dir, --num-cpus, --capacity: an argp child; its input is a struct session_options. */
-extern const struct argp session_argp;
+/* --num-cpus, --capacity, --dir and --json: argp children, and at ARGP_KEY_INIT their inputs. */
+extern const struct argp_child session_children[];
+void session_inputs(struct argp_state *state, struct session_options *wanted);
 
 /*
  * lode_open() with these; a private cluster where none runs, unless the options say otherwise.
@@ -22,17 +25,7 @@ extern const struct argp session_argp;
 LODE_MUST_CHECK lode_err session_open(const struct session_options *wanted, lode **db_out);
 
 /*
- * From now on SIGINT and SIGTERM make session_interrupted() true and end waits early; a second one
- * ends the process. For commands that have something to clean up.
- */
-void session_catch_interrupts(void);
-bool session_interrupted(void);
-
-/* The end of a timeout that begins now, for session_get(). */
-int64_t session_deadline(int64_t timeout_ms);
-
-/*
- * lode_get() until the deadline, in slices, so that an interrupt ends it.
+ * lode_get() until the deadline, in slices, so that an interrupt (interrupts.h) ends it.
  * Errors: as lode_get(); LODE_ECANCELLED interrupted.
  */
 LODE_MUST_CHECK lode_err session_get(lode *db, lode_id id, int64_t deadline, lode_view *view_out);
@@ -41,6 +34,6 @@ LODE_MUST_CHECK lode_err session_get(lode *db, lode_id id, int64_t deadline, lod
  * Says on stderr why a task failed, or another call: `what` names it for people. Returns the exit
  * code. The sentence of the call that failed must still be this thread's last.
  */
-int session_failed(const char *command, lode *db, lode_id id, lode_err err, const char *what);
+int session_failed(lode *db, lode_id id, lode_err err, const char *what);
 
 #endif

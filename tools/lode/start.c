@@ -1,9 +1,10 @@
-#include "tools/lode/command.h"
-
 #include "api/base/fail.h"
 #include "api/base/log.h"
 #include "api/base/paths.h"
+#include "tools/cli/options.h"
+#include "tools/cli/program.h"
 #include "tools/cli/size.h"
+#include "tools/lode/command.h"
 #include "tools/lode/cpus.h"
 #include "tools/lode/spawn.h"
 #include "tools/lode/supervisor.h"
@@ -17,11 +18,15 @@
 
 enum { OPTION_PRIVATE = 0x100, OPTION_LIFELINE, OPTION_READY };
 
+struct start_options {
+    struct options_common common; /* --dir alone */
+    struct supervisor_options how;
+};
+
 static const struct argp_option options[] = {
     {"num-cpus", 'c', "N", 0, "CPUs that tasks may use together (default: those of this machine)",
      0},
     {"capacity", 'm', "SIZE", 0, "room for objects, as 4G (default: 30 % of what there is)", 0},
-    {"dir", 'd', "DIR", 0, "directory of the cluster (default: $LODE_DIR, or the user's own)", 0},
     {"ready-fd", OPTION_READY, "FD", 0,
      "write '+' to this descriptor once all is up, or '-' and the reason", 0},
     {"private", OPTION_PRIVATE, 0, OPTION_HIDDEN, 0, 0},
@@ -47,12 +52,14 @@ parse_descriptor(struct argp_state *state, const char *option, const char *text,
 static error_t
 parse_option(int key, char *arg, struct argp_state *state)
 {
-    struct supervisor_options *wanted = state->input;
+    struct start_options *start = state->input;
+    struct supervisor_options *wanted = &start->how;
     switch (key) {
+    case ARGP_KEY_INIT:
+        state->child_inputs[0] = &start->common;
+        return 0;
     case 'c':
-        if (command_parse_cpus(arg, &wanted->num_cpus) != LODE_OK) {
-            argp_error(state, "--num-cpus: %s", lode_last_error());
-        }
+        options_cpus(state, "num-cpus", arg, &wanted->num_cpus);
         return 0;
     case 'm':
         if (size_parse(arg, &wanted->capacity_bytes) != LODE_OK) {
@@ -60,9 +67,6 @@ parse_option(int key, char *arg, struct argp_state *state)
         } else if (wanted->capacity_bytes == 0) {
             argp_error(state, "--capacity: a store of 0 bytes holds nothing");
         }
-        return 0;
-    case 'd':
-        wanted->dir = arg;
         return 0;
     case OPTION_PRIVATE:
         wanted->is_private = true;
@@ -72,10 +76,10 @@ parse_option(int key, char *arg, struct argp_state *state)
     case OPTION_READY:
         return parse_descriptor(state, "ready-fd", arg, &wanted->ready_fd);
     case ARGP_KEY_ARG:
-        argp_error(state, "'%s' is one argument too many", arg);
+        options_one_too_many(state, arg);
         return 0;
     case ARGP_KEY_END:
-        if (wanted->is_private && (wanted->lifeline_fd < 0 || wanted->dir == NULL)) {
+        if (wanted->is_private && (wanted->lifeline_fd < 0 || start->common.dir == NULL)) {
             argp_error(state, "--private needs --lifeline-fd and --dir");
         }
         return 0;
@@ -92,7 +96,7 @@ static const struct argp argp = {
     "(SIGTERM, SIGINT, `lode stop`). For a service manager: it neither forks nor writes a pid file."
     "\vExit status: 0 stopped in order, 1 the start failed or a cluster runs there already, "
     "2 usage, 8 denied.",
-    0,
+    options_dir,
     0,
     0};
 
@@ -153,8 +157,7 @@ detach(struct supervisor_options *wanted)
     wanted->owner = getppid();
     pid_t pid = fork();
     if (pid < 0) {
-        fprintf(stderr, "lode start: cannot fork: %s\n", strerror(errno));
-        exit(EXIT_FAILED);
+        exit(program_error(EXIT_FAILED, "cannot fork: %s", strerror(errno)));
     }
     if (pid > 0) {
         _exit(EXIT_OK);
@@ -170,24 +173,26 @@ int
 command_start(int argc, char **argv)
 {
     char program_dir[LODE_PATH_MAX];
-    struct supervisor_options wanted = {
-        .program_dir = program_dir, .lifeline_fd = -1, .ready_fd = -1};
-    command_parse(&argp, argc, argv, &wanted);
-    wanted.lifeline_fd = move_up(wanted.lifeline_fd);
-    wanted.ready_fd = move_up(wanted.ready_fd);
+    struct start_options start = {
+        .how = {.program_dir = program_dir, .lifeline_fd = -1, .ready_fd = -1}};
+    struct supervisor_options *wanted = &start.how;
+    options_parse(&argp, argc, argv, &start);
+    wanted->dir = start.common.dir;
+    wanted->lifeline_fd = move_up(wanted->lifeline_fd);
+    wanted->ready_fd = move_up(wanted->ready_fd);
     fill_standard();
     /* What whoever started us has left open is none of our children's business. */
     close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC);
     lode_log_init("lode");
     lode_err err = spawn_own_dir(program_dir, sizeof program_dir);
     if (err != LODE_OK) {
-        return command_failed("start", err);
+        return program_failed(err);
     }
-    if (wanted.num_cpus == 0) {
-        wanted.num_cpus = cpus_usable();
+    if (wanted->num_cpus == 0) {
+        wanted->num_cpus = cpus_usable();
     }
-    if (wanted.is_private) {
-        detach(&wanted);
+    if (wanted->is_private) {
+        detach(wanted);
     }
-    return supervisor_run(&wanted);
+    return supervisor_run(wanted);
 }

@@ -1,36 +1,21 @@
+#include "tools/cli/document.h"
+#include "tools/cli/options.h"
+#include "tools/cli/program.h"
 #include "tools/lode/clusters.h"
 #include "tools/lode/command.h"
 #include "tools/lode/report.h"
 
-#include <jansson.h>
 #include <stdio.h>
-
-enum { OPTION_JSON = 0x100 };
-
-struct status_options {
-    const char *dir;
-    bool json;
-};
-
-static const struct argp_option options[] = {
-    {"dir", 'd', "DIR", 0, "directory of the cluster (default: $LODE_DIR, or the user's own)", 0},
-    {"json", OPTION_JSON, 0, 0, "print one JSON document", 0},
-    {0},
-};
 
 static error_t
 parse_option(int key, char *arg, struct argp_state *state)
 {
-    struct status_options *wanted = state->input;
     switch (key) {
-    case 'd':
-        wanted->dir = arg;
-        return 0;
-    case OPTION_JSON:
-        wanted->json = true;
+    case ARGP_KEY_INIT:
+        state->child_inputs[0] = state->input;
         return 0;
     case ARGP_KEY_ARG:
-        argp_error(state, "'%s' is one argument too many", arg);
+        options_one_too_many(state, arg);
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;
@@ -38,24 +23,16 @@ parse_option(int key, char *arg, struct argp_state *state)
 }
 
 static const struct argp argp = {
-    options,
+    0,
     parse_option,
     0,
     "Show a cluster: health, resources, object store, demands, workers, recent failures. Without "
     "--dir it is the default cluster, else the private one of the program that this command was "
     "started from; else the private ones are listed."
     "\vExit status: 0 all is up, or a list; 1 a part is down; 5 no cluster runs.",
-    0,
+    options_dir_json,
     0,
     0};
-
-static void
-dump(json_t *document)
-{
-    json_dumpf(document, stdout, JSON_INDENT(2));
-    putchar('\n');
-    json_decref(document);
-}
 
 static const char *
 name_of(const struct owner *owner, struct process *process)
@@ -83,11 +60,11 @@ print_clusters(bool json)
     static struct cluster list[CLUSTERS_MAX];
     struct process process;
     if (!json) {
-        fprintf(stderr, "lode status: %s\n", lode_last_error());
+        program_failed(LODE_ENOTFOUND);
     }
     size_t count = clusters_private(list, CLUSTERS_MAX);
     if (json) {
-        dump(list_json(list, count));
+        document_print(list_json(list, count));
         return EXIT_OK;
     }
     for (size_t i = 0; i < count; i++) {
@@ -100,20 +77,20 @@ print_clusters(bool json)
 int
 command_status(int argc, char **argv)
 {
-    struct status_options wanted = {0};
+    struct options_common wanted = {0};
     struct cluster cluster;
     struct report report;
-    command_parse(&argp, argc, argv, &wanted);
+    options_parse(&argp, argc, argv, &wanted);
     lode_err err = clusters_find(wanted.dir, &cluster);
     if (err == LODE_ENOTFOUND) {
         return print_clusters(wanted.json);
     }
     if (err != LODE_OK) {
-        return command_failed("status", err);
+        return program_failed(err);
     }
     report_gather(&cluster, &report);
     if (wanted.json) {
-        dump(report_json(&report));
+        document_print(report_json(&report));
     } else {
         report_print(&report, stdout);
     }

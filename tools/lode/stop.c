@@ -1,12 +1,13 @@
-#include "tools/lode/command.h"
-
 #include "api/base/clock.h"
 #include "api/base/paths.h"
+#include "tools/cli/document.h"
+#include "tools/cli/options.h"
+#include "tools/cli/program.h"
+#include "tools/lode/command.h"
 #include "tools/lode/lockfile.h"
 #include "tools/lode/processes.h"
 
 #include <errno.h>
-#include <jansson.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -14,18 +15,15 @@
 #include <sys/pidfd.h>
 #include <unistd.h>
 
-enum { OPTION_JSON = 0x100, CHILDREN_MAX = 4200 };
+enum { CHILDREN_MAX = 4200 };
 
 struct stop_options {
-    const char *dir;
+    struct options_common common;
     int64_t timeout_ms;
-    bool json;
 };
 
 static const struct argp_option options[] = {
-    {"dir", 'd', "DIR", 0, "directory of the cluster (default: $LODE_DIR, or the user's own)", 0},
     {"timeout", 't', "SECONDS", 0, "how long to wait for its end (default 30)", 0},
-    {"json", OPTION_JSON, 0, 0, "print one JSON document", 0},
     {0},
 };
 
@@ -34,19 +32,14 @@ parse_option(int key, char *arg, struct argp_state *state)
 {
     struct stop_options *wanted = state->input;
     switch (key) {
-    case 'd':
-        wanted->dir = arg;
+    case ARGP_KEY_INIT:
+        state->child_inputs[0] = &wanted->common;
         return 0;
     case 't':
-        if (command_parse_seconds(arg, &wanted->timeout_ms) != LODE_OK) {
-            argp_error(state, "--timeout: %s", lode_last_error());
-        }
-        return 0;
-    case OPTION_JSON:
-        wanted->json = true;
+        options_timeout(state, arg, &wanted->timeout_ms);
         return 0;
     case ARGP_KEY_ARG:
-        argp_error(state, "'%s' is one argument too many", arg);
+        options_one_too_many(state, arg);
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;
@@ -60,7 +53,7 @@ static const struct argp argp = {
     "Stop a cluster in order: the scheduler, its workers, the store; and wait until it has ended "
     "and left nothing."
     "\vExit status: 0 it has ended, 4 not in time, 5 none runs there, 8 it is another user's.",
-    0,
+    options_dir_json,
     0,
     0};
 
@@ -109,14 +102,11 @@ static void
 print_stopped(const char *dir, const struct stopped *s, int64_t ns, bool json)
 {
     if (json) {
-        json_t *document =
-            json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I}", "schema", "lode.stop/1", "dir", dir,
-                      "supervisor_pid", (json_int_t)s->supervisor, "store_pid",
-                      (json_int_t)s->store, "scheduler_pid", (json_int_t)s->scheduler, "workers",
-                      (json_int_t)s->workers, "stop_ns", (json_int_t)ns);
-        json_dumpf(document, stdout, JSON_INDENT(2));
-        putchar('\n');
-        json_decref(document);
+        document_print(json_pack("{s:s, s:o, s:I, s:I, s:I, s:I, s:I}", "schema", "lode.stop/1",
+                                 "dir", document_text(dir), "supervisor_pid",
+                                 (json_int_t)s->supervisor, "store_pid", (json_int_t)s->store,
+                                 "scheduler_pid", (json_int_t)s->scheduler, "workers",
+                                 (json_int_t)s->workers, "stop_ns", (json_int_t)ns));
         return;
     }
     printf("stopped the cluster in %s: supervisor (pid %d)", dir, (int)s->supervisor);
@@ -136,17 +126,17 @@ stop_holder(const char *dir, pid_t supervisor, int pidfd, const struct stop_opti
     int64_t began = lode_now_ns();
     look(supervisor, &stopped);
     if (pidfd_send_signal(pidfd, SIGTERM, NULL, 0) != 0 && errno != ESRCH) {
-        return command_error("stop", errno == EPERM ? EXIT_DENIED : EXIT_FAILED,
+        return program_error(errno == EPERM ? EXIT_DENIED : EXIT_FAILED,
                              "cannot signal the supervisor (pid %d): %s", (int)supervisor,
                              strerror(errno));
     }
     if (!wait_end(pidfd, wanted->timeout_ms)) {
-        return command_error("stop", EXIT_TIMEOUT,
+        return program_error(EXIT_TIMEOUT,
                              "the cluster in '%s' has not ended after %g s; its supervisor is pid "
                              "%d; a second `lode stop` ends it at once",
                              dir, (double)wanted->timeout_ms / 1000, (int)supervisor);
     }
-    print_stopped(dir, &stopped, lode_now_ns() - began, wanted->json);
+    print_stopped(dir, &stopped, lode_now_ns() - began, wanted->common.json);
     return EXIT_OK;
 }
 
@@ -157,13 +147,13 @@ command_stop(int argc, char **argv)
     struct lode_paths paths;
     pid_t supervisor = 0;
     int pidfd = -1;
-    command_parse(&argp, argc, argv, &wanted);
-    lode_err err = lode_paths_resolve(wanted.dir, &paths);
+    options_parse(&argp, argc, argv, &wanted);
+    lode_err err = lode_paths_resolve(wanted.common.dir, &paths);
     if (err == LODE_OK) {
         err = lockfile_holder(paths.dir, &supervisor, &pidfd);
     }
     if (err != LODE_OK) {
-        return command_failed("stop", err);
+        return program_failed(err);
     }
     int exit_code = stop_holder(paths.dir, supervisor, pidfd, &wanted);
     close(pidfd);

@@ -1,6 +1,8 @@
 #include "tools/storectl/listing.h"
 
 #include "api/base/fail.h"
+#include "tools/cli/describe.h"
+#include "tools/cli/word.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -45,10 +47,9 @@ note_name(const char *space, const char *name, lode_id id, void *arg)
 {
     struct filling *filling = arg;
     struct listing *l = filling->listing;
-    bool is_default = space == NULL || space[0] == '\0';
     char *text = NULL;
     if (!grow((void **)&l->names, l->name_count, &l->name_room, sizeof *l->names) ||
-        asprintf(&text, "%s%s%s", is_default ? "" : space, is_default ? "" : "/", name) < 0) {
+        (text = word_of_name(space, name)) == NULL) {
         filling->no_memory = true;
         return false;
     }
@@ -116,6 +117,18 @@ listing_names(const struct listing *listing, lode_id id, const struct listed_nam
     }
     *first_out = end > low ? &listing->names[low] : NULL;
     return end - low;
+}
+
+size_t
+listing_print_names(const struct listing *listing, lode_id id)
+{
+    const struct listed_name *first;
+    size_t count = listing_names(listing, id, &first);
+    for (size_t i = 0; i < count; i++) {
+        fputs(i > 0 ? ", " : "", stdout);
+        describe_text(first[i].text, stdout);
+    }
+    return count;
 }
 
 json_t *

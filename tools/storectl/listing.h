@@ -25,6 +25,9 @@ void listing_free(struct listing *listing);
 size_t listing_names(const struct listing *listing, lode_id id,
                      const struct listed_name **first_out);
 
+/* Prints them on stdout. Returns how many. */
+size_t listing_print_names(const struct listing *listing, lode_id id);
+
 /* The same as a JSON list of strings. The caller's; NULL: no memory. */
 json_t *listing_names_json(const struct listing *listing, lode_id id);
 

@@ -1,7 +1,10 @@
 /* ls.c: `storectl ls [PATTERN]`: the objects of the store. */
+#include "tools/cli/attach.h"
+#include "tools/cli/describe.h"
+#include "tools/cli/document.h"
 #include "tools/cli/options.h"
+#include "tools/cli/program.h"
 #include "tools/cli/size.h"
-#include "tools/storectl/describe.h"
 #include "tools/storectl/listing.h"
 #include "tools/storectl/storectl.h"
 
@@ -11,22 +14,20 @@
 #include <string.h>
 #include <unistd.h>
 
-enum format { TABLE, JSON, JSONL };
-enum { KEY_JSON = 256, KEY_JSONL };
+enum { KEY_JSONL = 256 };
 
 typedef int (*order_fn)(const void *a, const void *b);
 
 struct arguments {
-    struct storectl_common common;
-    enum format format;
+    struct options_common common;
+    bool jsonl;
     const char *sort;
     const char *pattern;
 };
 
 static const struct argp_option options[] = {
     {"sort", 's', "KEY", 0, "by age (youngest last, the default), size (largest first) or id", 0},
-    {"json", KEY_JSON, 0, 0, "one document, \"storectl.ls/1\"", 0},
-    {"jsonl", KEY_JSONL, 0, 0, "one object a line", 0},
+    {"jsonl", KEY_JSONL, 0, 0, "print one JSON object a line", 0},
     {0},
 };
 
@@ -50,11 +51,8 @@ parse_option(int key, char *arg, struct argp_state *state)
         }
         a->sort = arg;
         return 0;
-    case KEY_JSON:
-        a->format = JSON;
-        return 0;
     case KEY_JSONL:
-        a->format = JSONL;
+        a->jsonl = true;
         return 0;
     case ARGP_KEY_ARG:
         if (a->pattern != NULL) {
@@ -114,23 +112,21 @@ is_shown(const struct listing *listing, const lode_object_info *info, const char
 static bool
 is_colour(void)
 {
-    return isatty(STDOUT_FILENO) && getenv("NO_COLOR") == NULL;
+    const char *terminal = getenv("TERM");
+    return isatty(STDOUT_FILENO) && getenv("NO_COLOR") == NULL &&
+           (terminal == NULL || strcmp(terminal, "dumb") != 0);
 }
 
 static void
 print_row(const struct listing *listing, const lode_object_info *info)
 {
     char id[LODE_ID_TEXT_SIZE], size[SIZE_TEXT_MAX], array[DESCRIBE_MAX], age[DESCRIBE_MAX];
-    const struct listed_name *first;
-    size_t names = listing_names(listing, info->id, &first);
     lode_id_format(info->id, id);
     printf("%s  %-7s %-6s %10s %4llu %4llu %8s  %-20s ", id, describe_state(info->state),
            describe_kind(info->kind), size_format(info->size_bytes, size),
            (unsigned long long)info->references, (unsigned long long)info->pins,
            describe_age(info->age_ns, age), describe_array(info, array));
-    for (size_t i = 0; i < names; i++) {
-        printf("%s%s", i > 0 ? ", " : "", first[i].text);
-    }
+    listing_print_names(listing, info->id);
     putchar('\n');
 }
 
@@ -157,29 +153,49 @@ row_json(const struct listing *listing, const lode_object_info *info)
 }
 
 static void
-print_json(const struct listing *listing, const char *pattern, enum format format)
+print_lines(const struct listing *listing, const char *pattern)
 {
-    json_t *all = json_array();
     for (size_t i = 0; i < listing->count; i++) {
-        if (!is_shown(listing, &listing->objects[i], pattern)) {
-            continue;
-        }
-        json_t *object = row_json(listing, &listing->objects[i]);
-        if (format == JSONL) {
+        if (is_shown(listing, &listing->objects[i], pattern)) {
+            json_t *object = row_json(listing, &listing->objects[i]);
             json_dumpf(object, stdout, JSON_COMPACT);
             putchar('\n');
             json_decref(object);
-        } else {
-            json_array_append_new(all, object);
         }
     }
-    if (format == JSON) {
-        json_t *document = json_pack("{s:s, s:O}", "schema", "storectl.ls/1", "objects", all);
-        json_dumpf(document, stdout, JSON_INDENT(2));
-        putchar('\n');
-        json_decref(document);
+}
+
+static void
+print_json(const struct listing *listing, const char *pattern)
+{
+    json_t *all = json_array();
+    for (size_t i = 0; i < listing->count; i++) {
+        if (is_shown(listing, &listing->objects[i], pattern)) {
+            json_array_append_new(all, row_json(listing, &listing->objects[i]));
+        }
     }
-    json_decref(all);
+    document_print(json_pack("{s:s, s:o}", "schema", "storectl.ls/1", "objects", all));
+}
+
+static int
+list(lode *db, void *arguments)
+{
+    const struct arguments *a = arguments;
+    struct listing listing;
+    lode_err err = listing_read(db, true, &listing);
+    if (err != LODE_OK) {
+        return program_failed(err);
+    }
+    sort_objects(&listing, a->sort);
+    if (a->common.json) {
+        print_json(&listing, a->pattern);
+    } else if (a->jsonl) {
+        print_lines(&listing, a->pattern);
+    } else {
+        print_table(&listing, a->pattern);
+    }
+    listing_free(&listing);
+    return EXIT_OK;
 }
 
 int
@@ -191,30 +207,10 @@ storectl_ls(int argc, char **argv)
         "[PATTERN]",
         "Lists the objects of the store; with a PATTERN (as 'x*', 'space/*') those of which a name "
         "matches.",
-        storectl_children,
+        options_dir_json,
         0,
         0};
     struct arguments a = {.sort = "age"};
-    struct listing listing;
-    lode *db;
     options_parse(&argp, argc, argv, &a);
-    lode_err err = storectl_open(&a.common, &db);
-    if (err != LODE_OK) {
-        return storectl_failed("ls", err);
-    }
-    err = listing_read(db, true, &listing);
-    if (err != LODE_OK) {
-        int code = storectl_failed("ls", err);
-        lode_close(db);
-        return code;
-    }
-    sort_objects(&listing, a.sort);
-    if (a.format == TABLE) {
-        print_table(&listing, a.pattern);
-    } else {
-        print_json(&listing, a.pattern, a.format);
-    }
-    listing_free(&listing);
-    lode_close(db);
-    return EXIT_OK;
+    return attach_run(a.common.dir, LODE_OPEN_STORE_ONLY, list, &a);
 }

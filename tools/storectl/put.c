@@ -1,9 +1,13 @@
 /* put.c: `storectl put FILE…`: files become named objects, .npy files arrays. */
-#include "tools/cli/options.h"
-#include "tools/storectl/source.h"
-#include "tools/storectl/storectl.h"
-
 #include "api/base/fail.h"
+#include "tools/cli/attach.h"
+#include "tools/cli/document.h"
+#include "tools/cli/interrupts.h"
+#include "tools/cli/options.h"
+#include "tools/cli/program.h"
+#include "tools/cli/word.h"
+#include "tools/npy/source.h"
+#include "tools/storectl/storectl.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -11,10 +15,10 @@
 enum { ROOM_MS = 5000 };
 
 struct arguments {
-    struct storectl_common common;
+    struct options_common common;
     const char *name; /* a word: NAME or SPACE/NAME; NULL: the file's stem */
     const char *space;
-    bool replace, raw, json;
+    bool replace, raw;
     int64_t timeout_ms;
     char **files;
     int count;
@@ -26,7 +30,6 @@ static const struct argp_option options[] = {
     {"replace", 'f', 0, 0, "take the name from the object that has it", 0},
     {"raw", 'r', 0, 0, "put a .npy file, too, as the bytes that it is", 0},
     {"timeout", 't', "SECONDS", 0, "wait so long for room in a full store (default 5)", 0},
-    {"json", 'j', 0, 0, "one document, \"storectl.put/1\"", 0},
     {0},
 };
 
@@ -63,13 +66,8 @@ parse_option(int key, char *arg, struct argp_state *state)
     case 'r':
         a->raw = true;
         return 0;
-    case 'j':
-        a->json = true;
-        return 0;
     case 't':
-        if (options_seconds(arg, &a->timeout_ms) != LODE_OK) {
-            argp_error(state, "--timeout: %s", lode_last_error());
-        }
+        options_timeout(state, arg, &a->timeout_ms);
         return 0;
     case ARGP_KEY_ARGS:
         a->files = state->argv + state->next;
@@ -88,12 +86,12 @@ parse_option(int key, char *arg, struct argp_state *state)
 
 /* "dir/x.tar.npy" gives "x.tar"; ".hidden" stays. */
 static lode_err
-name_of_file(const char *path, struct storectl_word *word)
+name_of_file(const char *path, struct word *word)
 {
     const char *slash = strrchr(path, '/'), *base = slash != NULL ? slash + 1 : path;
     const char *dot = strrchr(base, '.');
     size_t length = dot != NULL && dot > base ? (size_t)(dot - base) : strlen(base);
-    if (length == 0 || length > STORECTL_NAME_MAX) {
+    if (length == 0 || length > WORD_NAME_MAX) {
         return lode_fail_with(LODE_EINVAL, "'%.100s' gives no name: use --name", path);
     }
     memcpy(word->name, base, length);
@@ -102,19 +100,19 @@ name_of_file(const char *path, struct storectl_word *word)
 }
 
 static lode_err
-choose_name(const struct arguments *a, const char *path, struct storectl_word *word_out)
+choose_name(const struct arguments *a, const char *path, struct word *word_out)
 {
-    struct storectl_word word = {0};
+    struct word word = {0};
     if (a->name == NULL) {
         LODE_TRY(name_of_file(path, &word));
     } else {
-        LODE_TRY(storectl_parse_word(a->name, &word));
+        LODE_TRY(word_parse(a->name, &word));
         if (word.is_id) {
             return lode_fail_with(LODE_EINVAL, "the name '%s' would be taken for an id", a->name);
         }
     }
     if (a->space != NULL) {
-        if (word.space[0] != '\0' || strlen(a->space) > STORECTL_NAME_MAX) {
+        if (word.space[0] != '\0' || strlen(a->space) > WORD_NAME_MAX) {
             return lode_fail_with(LODE_EINVAL, "the namespace '%.40s' is too long, or one of two",
                                   a->space);
         }
@@ -126,10 +124,10 @@ choose_name(const struct arguments *a, const char *path, struct storectl_word *w
 
 /* Before hundreds of megabytes are copied: a name that is taken is an error without --replace. */
 static lode_err
-check_free(lode *db, const struct storectl_word *word)
+check_free(lode *db, const struct word *word)
 {
     lode_id id;
-    lode_err err = lode_name_lookup(db, storectl_space(word), word->name, 0, &id);
+    lode_err err = lode_name_lookup(db, word_space(word), word->name, 0, &id);
     if (err == LODE_ENOTFOUND) {
         return LODE_OK;
     }
@@ -147,7 +145,7 @@ struct made {
 };
 
 static lode_err
-put_file(lode *db, const struct arguments *a, const char *path, const struct storectl_word *word,
+put_file(lode *db, const struct arguments *a, const char *path, const struct word *word,
          struct made *made_out)
 {
     struct source source;
@@ -158,17 +156,16 @@ put_file(lode *db, const struct arguments *a, const char *path, const struct sto
     lode_err err = source_put(&source, db, a->timeout_ms, &made_out->id, &made_out->size_bytes);
     source_close(&source);
     LODE_TRY(err);
-    return lode_name_set(db, storectl_space(word), word->name, made_out->id,
+    return lode_name_set(db, word_space(word), word->name, made_out->id,
                          a->replace ? LODE_NAME_REPLACE : 0);
 }
 
 static void
-tell(const struct arguments *a, const struct storectl_word *word, const struct made *made,
-     json_t *all)
+tell(const struct arguments *a, const struct word *word, const struct made *made, json_t *all)
 {
     char id[LODE_ID_TEXT_SIZE];
     lode_id_format(made->id, id);
-    if (!a->json) {
+    if (!a->common.json) {
         printf("%s\n", id);
         return;
     }
@@ -178,32 +175,35 @@ tell(const struct arguments *a, const struct storectl_word *word, const struct m
 }
 
 static int
-put_all(lode *db, const struct arguments *a)
+put_one(lode *db, const struct arguments *a, const char *path, json_t *all)
 {
+    struct word word;
+    struct made made;
+    lode_err err = choose_name(a, path, &word);
+    if (err != LODE_OK) {
+        return program_failed(err);
+    }
+    err = put_file(db, a, path, &word, &made);
+    if (err != LODE_OK) {
+        bool as_bytes = err == LODE_ECORRUPT || err == LODE_EUNSUPPORTED;
+        return program_error(exit_code_of(err), "%s: %s%s", path, lode_last_error(),
+                             as_bytes ? "; --raw puts its bytes as they are" : "");
+    }
+    tell(a, &word, &made, all);
+    return EXIT_OK;
+}
+
+static int
+put_all(lode *db, void *arguments)
+{
+    const struct arguments *a = arguments;
     int code = EXIT_OK;
     json_t *all = json_array();
     for (int i = 0; i < a->count && code == EXIT_OK; i++) {
-        struct storectl_word word;
-        struct made made;
-        lode_err err = choose_name(a, a->files[i], &word);
-        if (err != LODE_OK) {
-            storectl_failed("put", err);
-            code = EXIT_USAGE;
-            break;
-        }
-        err = put_file(db, a, a->files[i], &word, &made);
-        if (err == LODE_OK) {
-            tell(a, &word, &made, all);
-        } else {
-            code =
-                storectl_error("put", exit_code_of(err), "%s: %s", a->files[i], lode_last_error());
-        }
+        code = put_one(db, a, a->files[i], all);
     }
-    if (a->json) {
-        json_t *document = json_pack("{s:s, s:O}", "schema", "storectl.put/1", "objects", all);
-        json_dumpf(document, stdout, JSON_INDENT(2));
-        putchar('\n');
-        json_decref(document);
+    if (a->common.json) {
+        document_print(json_pack("{s:s, s:O}", "schema", "storectl.put/1", "objects", all));
     }
     json_decref(all);
     return code;
@@ -218,18 +218,11 @@ storectl_put(int argc, char **argv)
         "FILE...",
         "Puts files into the store and prints their ids: .npy files become arrays, others blobs. "
         "Each is named after its file; the name keeps it there.\v'-' is stdin, and needs --name.",
-        storectl_children,
+        options_dir_json,
         0,
         0};
     struct arguments a = {.timeout_ms = ROOM_MS};
-    lode *db;
     options_parse(&argp, argc, argv, &a);
-    storectl_catch_interrupts();
-    lode_err err = storectl_open(&a.common, &db);
-    if (err != LODE_OK) {
-        return storectl_failed("put", err);
-    }
-    int code = put_all(db, &a);
-    lode_close(db);
-    return code;
+    interrupts_catch(false);
+    return attach_run(a.common.dir, LODE_OPEN_STORE_ONLY, put_all, &a);
 }

@@ -1,9 +1,12 @@
 /* rm.c: `storectl rm NAME|ID…`: names go, or objects. */
+#include "tools/cli/attach.h"
 #include "tools/cli/options.h"
+#include "tools/cli/program.h"
+#include "tools/cli/word.h"
 #include "tools/storectl/storectl.h"
 
 struct arguments {
-    struct storectl_common common;
+    struct options_common common;
     bool force;
     char **words;
     int count;
@@ -41,18 +44,31 @@ parse_option(int key, char *arg, struct argp_state *state)
 static int
 remove_word(lode *db, const char *text, bool force)
 {
-    struct storectl_word word;
-    lode_err err = storectl_parse_word(text, &word);
+    struct word word;
+    lode_err err = word_parse(text, &word);
     if (err != LODE_OK) {
-        storectl_failed("rm", err);
-        return EXIT_USAGE;
+        return program_failed(err);
     }
-    err = word.is_id ? lode_delete(db, word.id)
-                     : lode_name_remove(db, storectl_space(&word), word.name);
-    if (err == LODE_EGONE || err == LODE_ENOTFOUND) {
-        return force ? EXIT_OK : storectl_not_found("rm", db, text);
+    err =
+        word.is_id ? lode_delete(db, word.id) : lode_name_remove(db, word_space(&word), word.name);
+    bool missing = err == LODE_EGONE || err == LODE_ENOTFOUND;
+    if (missing && force) {
+        return EXIT_OK;
     }
-    return err == LODE_OK ? EXIT_OK : storectl_failed("rm", err);
+    err = missing ? word_not_found(db, text) : err;
+    return err == LODE_OK ? EXIT_OK : program_failed(err);
+}
+
+static int
+remove_all(lode *db, void *arguments)
+{
+    const struct arguments *a = arguments;
+    int code = EXIT_OK;
+    for (int i = 0; i < a->count; i++) {
+        int one = remove_word(db, a->words[i], a->force);
+        code = code == EXIT_OK ? one : code;
+    }
+    return code;
 }
 
 int
@@ -64,21 +80,10 @@ storectl_rm(int argc, char **argv)
         "NAME|ID...",
         "Removes names: an object that nobody else refers to goes with its last one. An id removes "
         "the object itself, whoever refers to it; those who have it pinned keep their bytes.",
-        storectl_children,
+        options_dir,
         0,
         0};
     struct arguments a = {0};
-    lode *db;
-    int code = EXIT_OK;
     options_parse(&argp, argc, argv, &a);
-    lode_err err = storectl_open(&a.common, &db);
-    if (err != LODE_OK) {
-        return storectl_failed("rm", err);
-    }
-    for (int i = 0; i < a.count; i++) {
-        int one = remove_word(db, a.words[i], a.force);
-        code = code == EXIT_OK ? one : code;
-    }
-    lode_close(db);
-    return code;
+    return attach_run(a.common.dir, LODE_OPEN_STORE_ONLY, remove_all, &a);
 }

@@ -1,7 +1,11 @@
 /* stat.c: `storectl stat [NAME|ID…]`: what the store knows of an object, or of itself. */
+#include "tools/cli/attach.h"
+#include "tools/cli/describe.h"
+#include "tools/cli/document.h"
 #include "tools/cli/options.h"
+#include "tools/cli/program.h"
 #include "tools/cli/size.h"
-#include "tools/storectl/describe.h"
+#include "tools/cli/word.h"
 #include "tools/storectl/listing.h"
 #include "tools/storectl/storectl.h"
 
@@ -9,15 +13,9 @@
 #include <string.h>
 
 struct arguments {
-    struct storectl_common common;
-    bool json;
+    struct options_common common;
     char **words;
     int count;
-};
-
-static const struct argp_option options[] = {
-    {"json", 'j', 0, 0, "one document, \"storectl.stat/1\" or \"storectl.store/1\"", 0},
-    {0},
 };
 
 static error_t
@@ -28,9 +26,6 @@ parse_option(int key, char *arg, struct argp_state *state)
     switch (key) {
     case ARGP_KEY_INIT:
         state->child_inputs[0] = &a->common;
-        return 0;
-    case 'j':
-        a->json = true;
         return 0;
     case ARGP_KEY_ARGS:
         a->words = state->argv + state->next;
@@ -101,24 +96,16 @@ stats_json(const lode_store_stats *s)
     return o;
 }
 
-static void
-print_document(json_t *document)
-{
-    json_dumpf(document, stdout, JSON_INDENT(2));
-    putchar('\n');
-    json_decref(document);
-}
-
 static int
 stat_store(lode *db, bool json)
 {
     lode_store_stats stats;
     lode_err err = lode_get_store_stats(db, &stats);
     if (err != LODE_OK) {
-        return storectl_failed("stat", err);
+        return program_failed(err);
     }
     if (json) {
-        print_document(stats_json(&stats));
+        document_print(stats_json(&stats));
     } else {
         print_stats(&stats);
     }
@@ -131,21 +118,19 @@ static void
 print_object(const struct listing *listing, const lode_object_info *info)
 {
     char id[LODE_ID_TEXT_SIZE], size[SIZE_TEXT_MAX], text[DESCRIBE_MAX];
-    const struct listed_name *first;
-    size_t names = listing_names(listing, info->id, &first);
     lode_id_format(info->id, id);
     printf("%-11s %s\n%-11s ", "id:", id, "names:");
-    for (size_t i = 0; i < names; i++) {
-        printf("%s%s", i > 0 ? ", " : "", first[i].text);
+    if (listing_print_names(listing, info->id) == 0) {
+        putchar('-');
     }
-    printf("%s\n%-11s %s\n%-11s %s\n", names == 0 ? "-" : "", "state:", describe_state(info->state),
+    printf("\n%-11s %s\n%-11s %s\n", "state:", describe_state(info->state),
            "kind:", describe_kind(info->kind));
     if (info->kind == LODE_KIND_ARRAY) {
         printf("%-11s %s\n%-11s", "array:", describe_array(info, text), "strides:");
         for (int i = 0; i < info->array.ndim; i++) {
             printf(" %lld", (long long)info->array.strides[i]);
         }
-        putchar('\n');
+        puts(info->array.ndim == 0 ? " -" : "");
     }
     printf("%-11s %s (%llu bytes)\n", "size:", size_format(info->size_bytes, size),
            (unsigned long long)info->size_bytes);
@@ -164,14 +149,13 @@ print_object(const struct listing *listing, const lode_object_info *info)
 static int
 stat_word(lode *db, const char *text, lode_object_info *info_out)
 {
-    struct storectl_word word;
+    struct word word;
     lode_id id;
-    lode_err err = storectl_parse_word(text, &word);
+    lode_err err = word_parse(text, &word);
     if (err != LODE_OK) {
-        storectl_failed("stat", err);
-        return EXIT_USAGE;
+        return program_failed(err);
     }
-    err = storectl_resolve(db, &word, 0, &id);
+    err = word_resolve(db, &word, 0, &id);
     if (err == LODE_OK) {
         if (!word.is_id) {
             lode_drop(db, id); /* the name keeps it; ours is not to be counted */
@@ -179,63 +163,63 @@ stat_word(lode *db, const char *text, lode_object_info *info_out)
         err = lode_stat(db, id, info_out);
     }
     if (err == LODE_ENOTFOUND || err == LODE_EGONE) {
-        return storectl_not_found("stat", db, text);
+        err = word_not_found(db, text);
     }
-    return err == LODE_OK ? EXIT_OK : storectl_failed("stat", err);
+    return err == LODE_OK ? EXIT_OK : program_failed(err);
 }
 
 static int
 stat_objects(lode *db, const struct arguments *a)
 {
     struct listing listing;
-    int code = EXIT_OK;
+    int code = EXIT_OK, printed = 0;
     json_t *all = json_array();
     lode_err err = listing_read(db, false, &listing);
     if (err != LODE_OK) {
         json_decref(all);
-        return storectl_failed("stat", err);
+        return program_failed(err);
     }
     for (int i = 0; i < a->count; i++) {
         lode_object_info info;
         int one = stat_word(db, a->words[i], &info);
         if (one != EXIT_OK) {
             code = code == EXIT_OK ? one : code;
-        } else if (a->json) {
+        } else if (a->common.json) {
             json_t *object = describe_json(&info);
             json_object_set_new(object, "names", listing_names_json(&listing, info.id));
             json_array_append_new(all, object);
         } else {
-            fputs(i > 0 ? "\n" : "", stdout);
+            fputs(printed++ > 0 ? "\n" : "", stdout);
             print_object(&listing, &info);
         }
     }
-    if (a->json) {
-        print_document(json_pack("{s:s, s:O}", "schema", "storectl.stat/1", "objects", all));
+    if (a->common.json) {
+        document_print(json_pack("{s:s, s:O}", "schema", "storectl.stat/1", "objects", all));
     }
     json_decref(all);
     listing_free(&listing);
     return code;
 }
 
+static int
+stat_any(lode *db, void *arguments)
+{
+    const struct arguments *a = arguments;
+    return a->count == 0 ? stat_store(db, a->common.json) : stat_objects(db, a);
+}
+
 int
 storectl_stat(int argc, char **argv)
 {
-    static const struct argp argp = {options,
+    static const struct argp argp = {0,
                                      parse_option,
                                      "[NAME|ID...]",
                                      "Says what the store knows of objects; without any, how the "
                                      "store itself does.",
-                                     storectl_children,
+                                     options_dir_json,
                                      0,
                                      0};
     struct arguments a = {0};
-    lode *db;
     options_parse(&argp, argc, argv, &a);
-    lode_err err = storectl_open(&a.common, &db);
-    if (err != LODE_OK) {
-        return storectl_failed("stat", err);
-    }
-    int code = a.count == 0 ? stat_store(db, a.json) : stat_objects(db, &a);
-    lode_close(db);
-    return code;
+    return attach_run(a.common.dir, LODE_OPEN_STORE_ONLY, stat_any, &a);
 }

@@ -1,7 +1,7 @@
 /* What people read of objects, and how a word names one. */
 #include "tests/support/check.h"
-#include "tools/storectl/describe.h"
-#include "tools/storectl/storectl.h"
+#include "tools/cli/describe.h"
+#include "tools/cli/word.h"
 
 #include <criterion/criterion.h>
 #include <string.h>
@@ -56,6 +56,26 @@ Test(describe, arrays_are_type_and_shape)
                     "9223372036854775807 x 9223372036854775807");
 }
 
+static void
+shown_as(const char *text, const char *want)
+{
+    char shown[64] = "";
+    FILE *out = fmemopen(shown, sizeof shown, "w");
+    describe_text(text, out);
+    fclose(out);
+    cr_assert_str_eq(shown, want);
+}
+
+Test(describe, text_of_others_stays_on_one_line_and_drives_no_terminal)
+{
+    shown_as("plain, ünï", "plain, ünï");
+    shown_as("a\nb\tc", "a\\nb\\tc");
+    shown_as("\x1b[31m\x7f\r", "\\x1b[31m\\x7f\\x0d");
+    shown_as("\xc2\x9b"
+             "31m\xc2\xa0",
+             "\\x9b31m\xc2\xa0"); /* the second begins above the control characters */
+}
+
 Test(describe, json_has_shapes_for_arrays_only)
 {
     lode_object_info info = {.kind = LODE_KIND_ARRAY,
@@ -76,35 +96,35 @@ Test(describe, json_has_shapes_for_arrays_only)
 
 Test(describe, a_word_is_an_id_or_a_name)
 {
-    struct storectl_word word;
-    must(storectl_parse_word("x", &word));
-    expect(!word.is_id && storectl_space(&word) == NULL);
+    struct word word;
+    must(word_parse("x", &word));
+    expect(!word.is_id && word_space(&word) == NULL);
     expect_text(word.name, "x");
-    must(storectl_parse_word("space/name", &word));
-    expect_text(storectl_space(&word), "space");
+    must(word_parse("space/name", &word));
+    expect_text(word_space(&word), "space");
     expect_text(word.name, "name");
-    must(storectl_parse_word("0123456789abcdef0123456789abcdef", &word));
+    must(word_parse("0123456789abcdef0123456789abcdef", &word));
     expect(word.is_id);
-    must(storectl_parse_word("0123456789abcdef0123456789abcdeg", &word));
+    must(word_parse("0123456789abcdef0123456789abcdeg", &word));
     expect(!word.is_id);
-    must(storectl_parse_word("0123456789abcdef0123456789abcde", &word));
+    must(word_parse("0123456789abcdef0123456789abcde", &word));
     expect(!word.is_id);
 }
 
 Test(describe, what_is_neither_is_refused)
 {
-    struct storectl_word word = {.text = "as it was"};
+    struct word word = {.text = "as it was"};
     char longer[300];
     memset(longer, 'a', sizeof longer - 1);
     longer[256] = '\0';
-    fails(storectl_parse_word("", &word), LODE_EINVAL);
-    fails(storectl_parse_word("/", &word), LODE_EINVAL);
-    fails(storectl_parse_word("a/", &word), LODE_EINVAL);
-    fails(storectl_parse_word("a/b/c", &word), LODE_EINVAL);
-    fails(storectl_parse_word("00000000000000000000000000000000", &word), LODE_EINVAL);
-    fails(storectl_parse_word(longer, &word), LODE_EINVAL);
+    fails(word_parse("", &word), LODE_EINVAL);
+    fails(word_parse("/", &word), LODE_EINVAL);
+    fails(word_parse("a/", &word), LODE_EINVAL);
+    fails(word_parse("a/b/c", &word), LODE_EINVAL);
+    fails(word_parse("00000000000000000000000000000000", &word), LODE_EINVAL);
+    fails(word_parse(longer, &word), LODE_EINVAL);
     expect_text(lode_last_error(), "255 bytes");
     longer[255] = '\0';
-    must(storectl_parse_word(longer, &word));
+    must(word_parse(longer, &word));
     expect_eq(strlen(word.name), 255);
 }

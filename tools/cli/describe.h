@@ -1,9 +1,10 @@
 /* describe.h: an object in words for people, and as JSON for programs. */
-#ifndef LODE_TOOLS_STORECTL_DESCRIBE_H
-#define LODE_TOOLS_STORECTL_DESCRIBE_H
+#ifndef LODE_TOOLS_DESCRIBE_H
+#define LODE_TOOLS_DESCRIBE_H
 
 #include <jansson.h>
 #include <lode/lode.h>
+#include <stdio.h>
 
 enum { DESCRIBE_MAX = 256 };
 
@@ -16,6 +17,12 @@ const char *describe_array(const lode_object_info *info, char text_out[DESCRIBE_
 
 /* "0.5 s", "12 min", "3 h", "5 d". Returns text_out. */
 const char *describe_age(uint64_t ns, char text_out[DESCRIBE_MAX]);
+
+/*
+ * Somebody else's text, on one line: control characters, which might also drive a terminal, become
+ * \n, \t, \x1b and the like.
+ */
+void describe_text(const char *text, FILE *out);
 
 /*
  * An object: {"id", "state", "kind", "class", "size_bytes", "dtype", "shape", "strides",

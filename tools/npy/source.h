@@ -1,9 +1,9 @@
 /*
- * source.h: what `storectl put` puts: a .npy file, any other file, or stdin. An array's bytes and
+ * source.h: files that become objects: a .npy file, any other file, or stdin. An array's bytes and
  * those of a file of known size go from the descriptor straight into the store's memory.
  */
-#ifndef LODE_TOOLS_STORECTL_SOURCE_H
-#define LODE_TOOLS_STORECTL_SOURCE_H
+#ifndef LODE_TOOLS_SOURCE_H
+#define LODE_TOOLS_SOURCE_H
 
 #include "tools/npy/npy.h"
 

@@ -1,4 +1,4 @@
-#include "tools/storectl/describe.h"
+#include "tools/cli/describe.h"
 
 #include <stdio.h>
 
@@ -72,6 +72,25 @@ describe_age(uint64_t ns, char text_out[DESCRIBE_MAX])
     double number = units[i].seconds > 0 ? seconds / units[i].seconds : seconds;
     snprintf(text_out, DESCRIBE_MAX, "%.*f %s", number < 10 ? 1 : 0, number, units[i].unit);
     return text_out;
+}
+
+void
+describe_text(const char *text, FILE *out)
+{
+    for (const unsigned char *c = (const unsigned char *)text; *c != '\0'; c++) {
+        bool is_c1 = *c == 0xc2 && c[1] >= 0x80 && c[1] < 0xa0; /* U+0080 to U+009F, in UTF-8 */
+        if (*c == '\n') {
+            fputs("\\n", out);
+        } else if (*c == '\t') {
+            fputs("\\t", out);
+        } else if (is_c1) {
+            fprintf(out, "\\x%02x", *++c);
+        } else if (*c < 0x20 || *c == 0x7f) {
+            fprintf(out, "\\x%02x", *c);
+        } else {
+            fputc(*c, out);
+        }
+    }
 }
 
 static json_t *

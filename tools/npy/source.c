@@ -1,4 +1,4 @@
-#include "tools/storectl/source.h"
+#include "tools/npy/source.h"
 
 #include "api/base/fail.h"
 
@@ -15,8 +15,8 @@ open_path(const char *path, int *fd_out)
     int fd = strcmp(path, "-") == 0 ? fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, 3)
                                     : open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0) {
-        return errno == ENOENT ? lode_fail_with(LODE_ENOTFOUND, "there is no file '%s'", path)
-                               : lode_fail_errno("cannot read '%s'", path);
+        return errno == ENOENT ? lode_fail_with(LODE_ENOTFOUND, "there is no such file")
+                               : lode_fail_errno("cannot be opened");
     }
     *fd_out = fd;
     return LODE_OK;
@@ -65,10 +65,10 @@ look(struct source *source, const char *path, bool raw)
 {
     struct stat st;
     if (fstat(source->fd, &st) != 0) {
-        return lode_fail_errno("cannot look at '%s'", path);
+        return lode_fail_errno("cannot be looked at");
     }
     if (S_ISDIR(st.st_mode)) {
-        return lode_fail_with(LODE_EINVAL, "'%s' is a directory", path);
+        return lode_fail_with(LODE_EINVAL, "it is a directory");
     }
     LODE_TRY(read_first(source));
     if (!raw && npy_is(source->first, source->first_size)) {
@@ -81,9 +81,7 @@ look(struct source *source, const char *path, bool raw)
     }
     if (!raw && is_npy_name(path)) {
         return lode_fail_with(LODE_ECORRUPT,
-                              "'%s' is called .npy and is none: it does not begin with \\x93NUMPY; "
-                              "--raw puts its bytes as they are",
-                              path);
+                              "it is called .npy and is none: it does not begin with \\x93NUMPY");
     }
     source->knows_size = S_ISREG(st.st_mode) && (size_t)st.st_size >= source->first_size;
     source->size = source->knows_size ? (size_t)st.st_size : 0;
@@ -156,11 +154,16 @@ buffer_more(struct buffer *buffer)
     return LODE_OK;
 }
 
-/* A pipe's bytes, to its end. */
+/* A pipe's bytes, to its end; it may have none, so no more than the store could ever hold. */
 static lode_err
-read_rest(struct source *source, struct buffer *buffer)
+read_rest(struct source *source, uint64_t most, struct buffer *buffer)
 {
     for (;;) {
+        if (buffer->size > most) {
+            return lode_fail_with(LODE_ETOOBIG,
+                                  "it is more than the whole store, which has %llu bytes",
+                                  (unsigned long long)most);
+        }
         LODE_TRY(buffer_more(buffer));
         ssize_t n = read(source->fd, buffer->bytes + buffer->size, buffer->room - buffer->size);
         if (n == 0) {
@@ -177,11 +180,13 @@ static lode_err
 put_unknown(struct source *source, lode *db, int64_t timeout_ms, lode_id *id_out)
 {
     struct buffer buffer = {0};
+    lode_store_stats stats;
+    LODE_TRY(lode_get_store_stats(db, &stats));
     lode_err err = buffer_more(&buffer);
     if (err == LODE_OK) {
         memcpy(buffer.bytes, source->first, source->first_size);
         buffer.size = source->first_size;
-        err = read_rest(source, &buffer);
+        err = read_rest(source, stats.capacity_bytes, &buffer);
     }
     if (err == LODE_OK) {
         source->size = buffer.size;

@@ -1,0 +1,13 @@
+/* document.h: the one JSON document of `--json`. */
+#ifndef LODE_TOOLS_DOCUMENT_H
+#define LODE_TOOLS_DOCUMENT_H
+
+#include <jansson.h>
+
+/* A path, which need not be UTF-8: what is not becomes '?'. NULL: no memory. */
+json_t *document_text(const char *text);
+
+/* Prints it on stdout, floats with all their digits, and lets go of it. NULL: no memory for it. */
+void document_print(json_t *document);
+
+#endif
