@@ -311,13 +311,17 @@ core_task_error_done(struct core *core, uint64_t cookie)
 
 /* ---- cancelling ----------------------------------------------------------------------------- */
 
-/* True if another task waits for it: then it is not abandoned after all. */
+/* True if another task waits for it that is not abandoned: then it is not abandoned after all. */
 static bool
 is_waited_for(const struct core_task *task)
 {
     for (const struct core_result *r = task->made; r != NULL; r = r->sibling) {
-        if (!LIST_EMPTY(&r->waiters)) {
-            return true;
+        const struct core_dep *dep;
+        LIST_FOREACH(dep, &r->waiters, of_result)
+        {
+            if (!dep->task->abandoned) {
+                return true;
+            }
         }
     }
     return false;

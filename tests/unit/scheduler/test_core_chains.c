@@ -197,3 +197,22 @@ Test(core_chains, of_many_that_wait_for_one_result_few_queue_up_while_a_worker_i
     cr_assert_neq(ran(0, &at), 0);
     cr_assert_eq(at, 3 - worker, "the idle one comes first");
 }
+
+Test(core_chains, a_chain_that_nobody_wants_any_more_is_stopped_from_its_head_on)
+{
+    learn(1000, 100);
+    uint32_t worker;
+    lode_id last = submit(PROGRAM, (struct call){0});
+    uint64_t head = ran(0, &worker), link[2];
+    for (int i = 0; i < 2; i++) {
+        last = submit(PROGRAM, after(last));
+        link[i] = ran(0, NULL);
+    }
+    session_end(PROGRAM);
+    settle(CORE_RESULTS, LODE_FOUND_GONE);
+    cr_assert_eq(count(CORE_SEND, LODE_TASK_STOP_TASK), 3, "the head runs, and is told");
+    recalled(worker, link, 2);
+    done(worker, head, LODE_DONE_FAILED, 1000);
+    cr_assert_eq(stats().cpus_used, 0);
+    cr_assert_eq(stats().sessions, 3);
+}
