@@ -17,6 +17,7 @@ lode_ring_init(struct lode_ring *ring, struct lode_session_header *file,
                                .shared_tail = &file->ring_tail,
                                .waits = &file->credit_waits,
                                .row = row,
+                               .session = file->session,
                                .rung_head = UINT64_MAX,
                                .rung_pages = UINT64_MAX,
                                .index = index,
@@ -115,10 +116,17 @@ lode_ring_fail_full(const struct lode_ring *ring, const struct lode_ring_need *n
                           (unsigned long long)are.stats.largest_free_bytes);
 }
 
-/* A put into a ring that nobody drains would succeed for long: look now and then. */
+/*
+ * A put into a ring that nobody drains would succeed for long. That the store has ended the session
+ * is seen at once; whether it lives itself is looked at now and then.
+ */
 static bool
 is_dead_locked(struct lode_ring *ring)
 {
+    if (atomic_load_explicit(&ring->row->session, memory_order_relaxed) != ring->session) {
+        atomic_store_explicit(&ring->calls->down, true, memory_order_relaxed);
+        return true;
+    }
     struct timespec coarse;
     clock_gettime(CLOCK_MONOTONIC_COARSE, &coarse);
     uint64_t now = (uint64_t)coarse.tv_sec * 1000000000 + (uint64_t)coarse.tv_nsec;

@@ -18,6 +18,7 @@ struct lode_ring {
     _Atomic uint64_t *shared_tail; /* in the session file */
     _Atomic uint32_t *waits;       /* session.h [4] */
     const struct lode_session_row *row;
+    uint64_t session; /* the number in the row, as long as the store has not ended the session */
     uint64_t spent_pages, spent_entries; /* mu; counted as the store counts them */
     uint64_t rung_head;                  /* mu: the ring's half was reported at this head */
     uint64_t rung_pages;                 /* mu: the same for this limit of credit */

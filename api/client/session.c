@@ -240,7 +240,8 @@ lode_session_check(const lode *db)
     if (state == LODE_SESSION_CLOSED) {
         return lode_fail_with(LODE_ECLOSED, "the session is closed: open a new one");
     }
-    if (atomic_load_explicit(&db->calls.down, memory_order_relaxed)) {
+    if (atomic_load_explicit(&db->calls.down, memory_order_relaxed) ||
+        atomic_load_explicit(&db->row->session, memory_order_relaxed) != db->number) {
         return lode_store_down();
     }
     return LODE_OK;

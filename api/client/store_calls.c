@@ -16,7 +16,8 @@ enum { SLICE_NS = 1000000000, SLICE_MS = 1000 };
 lode_err
 lode_store_down(void)
 {
-    return lode_fail_with(LODE_EDOWN, "the store has ended: open a new session");
+    return lode_fail_with(LODE_EDOWN,
+                          "the store has ended, or has ended this session: open a new one");
 }
 
 lode_err
