@@ -60,30 +60,31 @@ find_own_file(char real_out[PATH_MAX])
     return path != NULL && realpath(path, real_out) != NULL;
 }
 
-/* ../bin/lode, seen from there. */
+/*
+ * ../bin/lode, seen from there; or where it is installed, seen from the libraries' directory: that of
+ * a Debian package is lib/x86_64-linux-gnu.
+ */
 static lode_err
 find_program(char path_out[PATH_MAX])
 {
-    char real[PATH_MAX];
+    static const char *const places[] = {"../bin", LODE_LIBRARIES_TO_PROGRAMS};
+    char real[PATH_MAX], path[PATH_MAX + 64];
     if (!find_own_file(real)) {
         return lode_fail_with(LODE_EDOWN, "no cluster runs, and liblode cannot tell where it is "
                                           "installed: start one with `lode start`");
     }
-    for (int i = 0; i < 2; i++) {
-        char *slash = strrchr(real, '/');
-        if (slash == NULL) {
-            return lode_fail_with(LODE_EDOWN, "no cluster runs: start one with `lode start`");
+    *strrchr(real, '/') = '\0'; /* realpath() has put it there */
+    for (size_t i = 0; i < sizeof places / sizeof places[0]; i++) {
+        snprintf(path, sizeof path, "%s/%s/lode", real, places[i]);
+        if (realpath(path, path_out) != NULL && access(path_out, X_OK) == 0) {
+            return LODE_OK;
         }
-        *slash = '\0';
     }
-    if (snprintf(path_out, PATH_MAX, "%s/bin/lode", real) >= PATH_MAX ||
-        access(path_out, X_OK) != 0) {
-        return lode_fail_with(LODE_EDOWN,
-                              "no cluster runs, and '%s/bin/lode', which would start one, cannot "
-                              "be run: install it, or start a cluster with `lode start`",
-                              real);
-    }
-    return LODE_OK;
+    return lode_fail_with(
+        LODE_EDOWN,
+        "no cluster runs, and '%s', which would start one, cannot be run: install "
+        "it, or start a cluster with `lode start`",
+        path);
 }
 
 static lode_err

@@ -1,9 +1,12 @@
 #!/usr/bin/env bash
-# consumer.sh CMAKE BUILD: installs the build into a prefix, moves the prefix elsewhere, and builds
-# and runs a program outside the tree against it: in C and in C++, by pkg-config and by find_package.
+# consumer.sh CMAKE BUILD [LIBDIR]: installs the build into a prefix, moves the prefix elsewhere, and
+# builds and runs a program outside the tree against it: in C and in C++, by pkg-config and by
+# find_package. With LIBDIR it builds the tree anew, for libraries that lie there.
+# ctest: ci lib/x86_64-linux-gnu
 set -euo pipefail
 cmake=$1
 build=$2
+lib=${3:-lib}
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 
 for program in g++ pkg-config; do
@@ -20,14 +23,20 @@ mkdir "$work/run" "$work/state"
 export XDG_RUNTIME_DIR=$work/run LODE_SHM_DIR=$shm LODE_STATE_DIR=$work/state
 unset LODE_DIR
 
+if [ "$lib" != lib ]; then
+    { "$cmake" -S "$here/../.." -B "$work/tree" -G Ninja -DCMAKE_BUILD_TYPE=Debug \
+        "-DCMAKE_INSTALL_LIBDIR=$lib" -DLODE_BUILD_TESTS=OFF &&
+        "$cmake" --build "$work/tree"; } >"$work/log" || { cat "$work/log" >&2; exit 1; }
+    build=$work/tree
+fi
 "$cmake" --install "$build" --prefix "$work/first" >"$work/log" || { cat "$work/log" >&2; exit 1; }
 mv "$work/first" "$work/moved"
 prefix=$work/moved
 cp -r "$here/consumer" "$work/source"
 
-for wanted in include/lode/lode.h lib/liblode.so.0 lib/pkgconfig/lode.pc lib/liblode-blas.so \
-    lib/cmake/lode/lodeConfig.cmake bin/lode bin/lode-store bin/lode-scheduler bin/lode-worker \
-    bin/storectl; do
+for wanted in include/lode/lode.h "$lib/liblode.so.0" "$lib/pkgconfig/lode.pc" \
+    "$lib/liblode-blas.so" "$lib/cmake/lode/lodeConfig.cmake" bin/lode bin/lode-store \
+    bin/lode-scheduler bin/lode-worker bin/storectl; do
     [ -e "$prefix/$wanted" ] || { echo "not installed: $wanted" >&2; exit 1; }
 done
 if [ -e "$prefix/include/lode/actor.h" ]; then
@@ -35,7 +44,7 @@ if [ -e "$prefix/include/lode/actor.h" ]; then
     exit 1
 fi
 
-export PKG_CONFIG_PATH=$prefix/lib/pkgconfig
+export PKG_CONFIG_PATH=$prefix/$lib/pkgconfig
 flags=(-Wall -Wextra -Wpedantic -Werror)
 # shellcheck disable=SC2046
 gcc -std=c11 "${flags[@]}" "$work/source/consumer.c" -o "$work/by_pkg_config_c" \
@@ -53,7 +62,7 @@ done
 
 version=$(pkg-config --modversion lode)
 for program in "$work/by_pkg_config_c" "$work/by_pkg_config_cpp"; do
-    LD_LIBRARY_PATH=$prefix/lib "$program" >"$work/out"
+    LD_LIBRARY_PATH=$prefix/$lib "$program" >"$work/out"
     [ "$(cat "$work/out")" = "$version 10" ] || { cat "$work/out" >&2; exit 1; }
 done
 for program in "$work/build/by_find_package_c" "$work/build/by_find_package_cpp"; do
