@@ -229,7 +229,7 @@ apply(struct store *store, struct session *session, uint16_t type, const uint8_t
     }
 }
 
-/* One record at `head`; its size is added to *head. */
+/* One record at `head`; its size is added to *head, unless LODE_EPROTO: it cannot be believed. */
 static lode_err
 apply_at(struct store *store, struct session *session, uint64_t *head, uint64_t tail)
 {
@@ -245,11 +245,33 @@ apply_at(struct store *store, struct session *session, uint64_t *head, uint64_t 
         return lode_fail_with(LODE_EPROTO, "a record of %u bytes, of %llu that are there",
                               record.size, (unsigned long long)(tail - *head));
     }
-    LODE_TRY(
-        apply(store, session, record.type, ring + at + sizeof record, record.size - sizeof record));
-    *head += record.size;
-    store->counts.ring_records++;
-    return LODE_OK;
+    lode_err err =
+        apply(store, session, record.type, ring + at + sizeof record, record.size - sizeof record);
+    if (err != LODE_EPROTO) {
+        *head += record.size;
+        store->counts.ring_records++;
+    }
+    return err;
+}
+
+/*
+ * A record that is whole, but cannot be applied (there is no memory for a reference, say), ends the
+ * session, too; what follows it counts all the same: it may be a commit, and others wait for that.
+ */
+static uint64_t
+apply_all(struct store *store, struct session *session, uint64_t head, uint64_t tail)
+{
+    lode_err err = LODE_OK;
+    while (head != tail && err != LODE_EPROTO && !session->broken) {
+        err = apply_at(store, session, &head, tail);
+        if (err != LODE_OK && !session->broken) {
+            session_cut(session, "%s", lode_last_error());
+        }
+    }
+    if (session->broken) {
+        session_cut(session, "its file was cut short");
+    }
+    return head;
 }
 
 void
@@ -271,15 +293,7 @@ ring_drain(struct store *store, struct session *session)
         return;
     }
     store->table.now_ns = lode_now_ns();
-    while (head != tail) {
-        lode_err err = apply_at(store, session, &head, tail);
-        if (err != LODE_OK || session->broken) {
-            session_cut(session, "%s",
-                        session->broken ? "its file was cut short" : lode_last_error());
-            break;
-        }
-    }
-    session->ring_head = head;
+    session->ring_head = apply_all(store, session, head, tail);
     credit_after_drain(store, session, pages, entries);
 }
 

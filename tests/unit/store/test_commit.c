@@ -57,6 +57,23 @@ Test(commit, names_drafts_and_carries_small_results)
     expect_eq(store->table.state_count[LODE_ENTRY_SEALED], 0);
 }
 
+/* What comes before it in the ring cuts the session, but is a whole record: the commit was made. */
+Test(commit, behind_a_reference_that_is_refused_counts)
+{
+    struct fake submitter = fake_attach(0), worker = fake_attach(LODE_HELLO_MAKER);
+    struct part part = {.id = result(&submitter, 1), .bytes = "made", .size = 4};
+    store->table.truth_rows[worker.row].expected += STORE_EXPECTED_MAX;
+    fake_take(&worker, lode_id_make(LODE_ID_USER, 0, 1));
+    put_commit(&worker, &part, 1);
+    ring_drain(store, worker.session);
+    store->table.truth_rows[worker.row].expected -= STORE_EXPECTED_MAX;
+    expect(worker.session->cut);
+    expect(fake_is_cut(&worker));
+    expect_eq(state_of(part.id), LODE_ENTRY_SEALED);
+    fake_die(&worker);
+    fake_die(&submitter);
+}
+
 Test(commit, of_a_later_attempt_changes_nothing_and_frees_its_drafts)
 {
     struct fake submitter = fake_attach(0), first = fake_attach(LODE_HELLO_MAKER),
