@@ -3,54 +3,15 @@
  * whatever sleeps in it, and whatever is called after, gets LODE_EDOWN within a bound, a small put
  * at once; what was mapped stays readable, and other sessions notice nothing.
  */
-#include "api/layout/session.h"
+#include "api/layout/id.h"
 #include "tests/support/child.h"
 #include "tests/support/cluster.h"
+#include "tests/support/cut.h"
 #include "tests/support/story.h"
 
-#include <fcntl.h>
-#include <glob.h>
-#include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 enum { LARGE = 300000, CAPACITY = 16 << 20 };
-
-/* The end of its ring, as nobody would write it. */
-static void
-break_ring(uint64_t session)
-{
-    char pattern[256];
-    glob_t found;
-    uint64_t tail = 3;
-    snprintf(pattern, sizeof pattern, "%s/*/session-%llu", story_shm(),
-             (unsigned long long)session);
-    expect_eq(glob(pattern, 0, NULL, &found), 0);
-    expect_eq(found.gl_pathc, 1);
-    int fd = open(found.gl_pathv[0], O_RDWR | O_CLOEXEC);
-    expect_lt(-1, fd);
-    expect_eq(pwrite(fd, &tail, sizeof tail, offsetof(struct lode_session_header, ring_tail)),
-              sizeof tail);
-    close(fd);
-    globfree(&found);
-}
-
-/*
- * Another session's question after an id of the broken one makes the store look at its ring; the cut
- * session ends after that round of the loop, which answers so many packets of one session at most.
- */
-static void
-cut(lode *db, uint64_t session)
-{
-    enum { PACKETS_A_ROUND = 64 };
-    lode_view view;
-    lode_store_stats stats;
-    break_ring(session);
-    fails(lode_get(db, lode_id_make(LODE_ID_PUT, session, 99), 0, &view), LODE_EGONE);
-    for (int i = 0; i <= PACKETS_A_ROUND; i++) {
-        must(lode_get_store_stats(db, &stats));
-    }
-}
 
 static uint64_t
 session_of(lode *db)
@@ -99,7 +60,7 @@ first_calls_are_told(lode *db, lode_id there)
         lode_id id;
         lode_view view;
         lode_draft draft;
-        cut(db, session_of(victim));
+        cut_session(db, session_of(victim));
         lode_err err = kind == 0   ? lode_put(victim, "x", 1, 0, &id)
                        : kind == 1 ? lode_put(victim, bytes, LARGE, 0, &id)
                        : kind == 2 ? lode_get(victim, there, 0, &view)
@@ -129,7 +90,7 @@ what_is_open_ends(struct child *parent, void *arg)
     must(lode_create(victim, LARGE, NULL, 0, &sealed));
     must(lode_create(victim, LARGE, NULL, 0, &aborted));
     must(lode_create(victim, LARGE, NULL, 0, &left));
-    cut(db, session_of(victim));
+    cut_session(db, session_of(victim));
     memset(sealed.data, 1, LARGE);
     fails(lode_seal(&sealed, &id), LODE_EDOWN);
     lode_abort(&aborted);
@@ -202,7 +163,7 @@ sleepers_are_woken(lode *db)
     await_stat(db, waits, 2); /* asleep in the get and the look-up, not just before it */
     int64_t start = now_ms();
     for (int i = 0; i < SLEEPERS; i++) {
-        cut(db, session[i]);
+        cut_session(db, session[i]);
     }
     for (int i = 0; i < SLEEPERS; i++) {
         child_must_end(&children[i]);

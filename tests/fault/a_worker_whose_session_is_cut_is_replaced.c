@@ -1,0 +1,114 @@
+/*
+ * The store cuts the session of a worker, whose process lives: the task that it runs, or gets next,
+ * is another worker's, and nobody who waits for a result hangs.
+ */
+#include "tests/support/cluster.h"
+#include "tests/support/cut.h"
+#include "tests/support/story.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static int64_t
+bounded(lode *db, lode_id result)
+{
+    int64_t value;
+    must(lode_get_i64(db, result, bound_ms(10000), &value));
+    lode_drop(db, result);
+    return value;
+}
+
+static pid_t
+pid_of_worker(lode *db)
+{
+    lode_id result;
+    must(lode_call(db, "play.pid", LODE_NO_ARGS, NULL, &result));
+    return (pid_t)bounded(db, result);
+}
+
+/* A task of values only finds it out when it has results, one with an argument in the store before. */
+static void
+idle_ones_are_replaced(lode *db)
+{
+    lode_id result, array;
+    const double one = 1;
+    lode_array shape = {.dtype = LODE_F64, .ndim = 1, .shape = {1}};
+    pid_t worker = pid_of_worker(db);
+    cut_session(db, cut_session_of(worker));
+    must(lode_call(db, "play.increment", LODE_ARGS(lode_i64(1)), NULL, &result));
+    expect_eq(bounded(db, result), 2);
+    expect(story_wait_end(worker, bound_ms(1000)));
+    worker = pid_of_worker(db);
+    must(lode_put_array(db, &shape, &one, 0, &array));
+    cut_session(db, cut_session_of(worker));
+    must(lode_call(db, "play.copy", LODE_ARGS(lode_ref(array)), NULL, &result));
+    lode_view view;
+    must(lode_get(db, result, bound_ms(10000), &view));
+    expect_eq(*(const double *)view.data, 1);
+    lode_release(&view);
+    lode_drop(db, result);
+    lode_drop(db, array);
+    expect(story_wait_end(worker, bound_ms(1000)));
+}
+
+static void
+hear(const char *fifo)
+{
+    char byte;
+    int fd = open(fifo, O_RDONLY | O_CLOEXEC);
+    expect_lt(-1, fd);
+    expect_eq(read(fd, &byte, 1), 1);
+    close(fd);
+}
+
+static void
+let_go(const char *fifo)
+{
+    int fd = open(fifo, O_WRONLY | O_CLOEXEC);
+    expect_lt(-1, fd);
+    expect_eq(write(fd, "g", 1), 1);
+    close(fd);
+}
+
+/* What it makes is lost: the task is charged with an attempt, and runs again elsewhere. */
+static void
+busy_ones_are_replaced(lode *db)
+{
+    char runs[256], go[256];
+    lode_id result;
+    snprintf(runs, sizeof runs, "%s/runs", story_files());
+    snprintf(go, sizeof go, "%s/go", story_files());
+    expect_eq(mkfifo(runs, 0600), 0);
+    expect_eq(mkfifo(go, 0600), 0);
+    pid_t worker = pid_of_worker(db);
+    must(lode_call(db, "hold.until", LODE_ARGS(lode_str(runs), lode_str(go)), NULL, &result));
+    hear(runs);
+    cut_session(db, cut_session_of(worker));
+    let_go(go);
+    hear(runs);
+    let_go(go);
+    expect_eq(bounded(db, result), 2); /* the second attempt */
+    expect(story_wait_end(worker, bound_ms(1000)));
+}
+
+static void
+story(int argc, char **argv)
+{
+    (void)argc, (void)argv;
+    pid_t supervisor = cluster_start(1, 64 << 20);
+    lode *db = cluster_open();
+    must(lode_load(db, story_tasks("play")));
+    must(lode_load(db, story_tasks("hold")));
+    idle_ones_are_replaced(db);
+    busy_ones_are_replaced(db);
+    lode_close(db);
+    cluster_stop(supervisor);
+}
+
+int
+main(int argc, char **argv)
+{
+    return story_run(argc, argv, 10, story);
+}
