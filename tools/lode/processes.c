@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { STAT_MAX = 1024 };
@@ -48,6 +49,33 @@ process_read(pid_t pid, struct process *process_out)
     }
     *process_out = process;
     return true;
+}
+
+enum process_role
+process_role(const struct process *process)
+{
+    static const struct {
+        const char *name;
+        enum process_role role;
+    } roles[] = {{"lode-store", ROLE_STORE},
+                 {"lode-scheduler", ROLE_SCHEDULER},
+                 {"lode-worker", ROLE_WORKER}};
+    for (size_t i = 0; i < sizeof roles / sizeof roles[0]; i++) {
+        if (strcmp(process->name, roles[i].name) == 0) {
+            return roles[i].role;
+        }
+    }
+    return ROLE_OTHER;
+}
+
+uint64_t
+process_age_ns(const struct process *process)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_BOOTTIME, &now);
+    uint64_t now_ns = (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+    uint64_t start_ns = process->start * (1000000000 / (uint64_t)sysconf(_SC_CLK_TCK));
+    return now_ns > start_ns ? now_ns - start_ns : 0;
 }
 
 void

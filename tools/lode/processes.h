@@ -19,6 +19,13 @@ struct process {
 /* False if there is no such process. */
 bool process_read(pid_t pid, struct process *process_out);
 
+/* Which part of a cluster it is, by its name. */
+enum process_role { ROLE_OTHER, ROLE_STORE, ROLE_SCHEDULER, ROLE_WORKER };
+enum process_role process_role(const struct process *process);
+
+/* How long it has been there. */
+uint64_t process_age_ns(const struct process *process);
+
 /* Fills the memory figures in; zeros if they cannot be read. */
 void process_read_memory(struct process *process);
 

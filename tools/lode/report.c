@@ -2,15 +2,19 @@
 
 #include "api/client/task_client.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
-enum { CHILDREN_MAX = 4200 };
+/* The scheduler is asked for 5 s at the most. */
+enum { CHILDREN_MAX = 4200, ANSWER_S = 7 };
 
 static void
 note_process(struct report_part *part, const struct process *process)
 {
     part->pid = process->pid;
+    part->uptime_ns = process_age_ns(process);
     part->private_bytes = process->private_bytes;
     part->shared_bytes = process->shared_bytes;
 }
@@ -30,11 +34,12 @@ look_at_processes(struct report *report)
     report->supervisor.up = true;
     size_t count = processes_of(pid, children, CHILDREN_MAX);
     for (size_t i = 0; i < count && i < CHILDREN_MAX; i++) {
-        if (strcmp(children[i].name, "lode-store") == 0) {
+        enum process_role role = process_role(&children[i]);
+        if (role == ROLE_STORE) {
             note_process(&report->store, &children[i]);
-        } else if (strcmp(children[i].name, "lode-scheduler") == 0) {
+        } else if (role == ROLE_SCHEDULER) {
             note_process(&report->scheduler, &children[i]);
-        } else if (strcmp(children[i].name, "lode-worker") == 0) {
+        } else if (role == ROLE_WORKER) {
             report->workers++;
             report->workers_bytes += children[i].private_bytes;
         }
@@ -51,10 +56,17 @@ note_pid(struct report_part *part, int64_t pid)
     }
 }
 
+/* ---- what the daemons say -------------------------------------------------------------------- */
+
+/* What has ended comes back, unless nobody is there to start it, or the cluster is private. */
 static void
-note_down(struct report_part *part)
+note_down(const struct report *report, struct report_part *part, const char *why)
 {
-    snprintf(part->why, sizeof part->why, "%.255s", lode_last_error());
+    const struct cluster *cluster = &report->cluster;
+    if (part->pid == 0 && cluster->supervisor != 0) {
+        why = cluster->is_private ? "it has ended" : "it has ended; the supervisor starts it again";
+    }
+    snprintf(part->why, sizeof part->why, "%.255s", why);
 }
 
 static void
@@ -62,7 +74,7 @@ ask_scheduler(struct report *report, lode *db)
 {
     char *text = NULL;
     if (lode_tasks_status(db, &report->scheduler_stats, &text) != LODE_OK) {
-        note_down(&report->scheduler);
+        note_down(report, &report->scheduler, lode_last_error());
         return;
     }
     report->scheduler.up = true;
@@ -76,25 +88,52 @@ ask_scheduler(struct report *report, lode *db)
     free(text);
 }
 
+static void *
+ask(void *arg)
+{
+    struct report *report = arg;
+    lode_open_options open = {.struct_size = sizeof open, .flags = LODE_OPEN_ATTACH};
+    lode *db = NULL;
+    if (lode_open(report->cluster.dir, &open, &db) != LODE_OK ||
+        lode_get_store_stats(db, &report->store_stats) != LODE_OK) {
+        note_down(report, &report->store, lode_last_error());
+        note_down(report, &report->scheduler, "without the store it cannot be asked");
+    } else {
+        report->store.up = true;
+        note_pid(&report->store, report->store_stats.store_pid);
+        ask_scheduler(report, db);
+    }
+    lode_close(db);
+    return NULL;
+}
+
+/*
+ * A store that hangs is waited for without end, so somebody else asks. Who gets no answer is left
+ * behind with what it writes to, until the process ends.
+ */
 void
 report_gather(const struct cluster *cluster, struct report *report_out)
 {
-    lode_open_options open = {.struct_size = sizeof open, .flags = LODE_OPEN_ATTACH};
-    lode *db = NULL;
+    pthread_t asker;
+    struct timespec deadline;
     memset(report_out, 0, sizeof *report_out);
     report_out->cluster = *cluster;
     look_at_processes(report_out);
-    if (lode_open(cluster->dir, &open, &db) != LODE_OK ||
-        lode_get_store_stats(db, &report_out->store_stats) != LODE_OK) {
-        note_down(&report_out->store);
-        note_down(&report_out->scheduler);
-        lode_close(db);
+    struct report *answer = malloc(sizeof *answer);
+    clock_gettime(CLOCK_REALTIME, &deadline);
+    deadline.tv_sec += ANSWER_S;
+    if (answer == NULL) {
         return;
     }
-    report_out->store.up = true;
-    note_pid(&report_out->store, report_out->store_stats.store_pid);
-    ask_scheduler(report_out, db);
-    lode_close(db);
+    *answer = *report_out;
+    if (pthread_create(&asker, NULL, ask, answer) == 0 &&
+        pthread_timedjoin_np(asker, NULL, &deadline) == 0) {
+        *report_out = *answer;
+        free(answer);
+        return;
+    }
+    note_down(report_out, &report_out->store, "it does not answer");
+    note_down(report_out, &report_out->scheduler, "without the store it cannot be asked");
 }
 
 void

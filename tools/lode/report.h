@@ -15,6 +15,7 @@
 struct report_part {
     bool up;   /* it has answered; the supervisor: it holds the lock */
     pid_t pid; /* 0: there is none */
+    uint64_t uptime_ns;
     uint64_t private_bytes, shared_bytes;
     char why[256]; /* that it is not up */
 };
@@ -29,7 +30,10 @@ struct report {
     size_t workers;         /* processes */
 };
 
-/* Blocking: a few milliseconds; some seconds if a daemon hangs. End it with report_fini(). */
+/*
+ * Blocking: a few milliseconds; some seconds if a daemon hangs, and then the program should end soon.
+ * End it with report_fini().
+ */
 void report_gather(const struct cluster *cluster, struct report *report_out);
 void report_fini(struct report *report);
 

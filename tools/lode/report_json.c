@@ -3,9 +3,14 @@
 static json_t *
 part_json(const struct report_part *part)
 {
-    return json_pack("{s:b, s:I, s:I, s:I}", "up", part->up, "pid", (json_int_t)part->pid,
-                     "private_bytes", (json_int_t)part->private_bytes, "shared_bytes",
-                     (json_int_t)part->shared_bytes);
+    json_t *o =
+        json_pack("{s:b, s:I, s:I, s:I, s:I}", "up", part->up, "pid", (json_int_t)part->pid,
+                  "uptime_ns", (json_int_t)part->uptime_ns, "private_bytes",
+                  (json_int_t)part->private_bytes, "shared_bytes", (json_int_t)part->shared_bytes);
+    if (!part->up) {
+        json_object_set_new(o, "why", json_string(part->why));
+    }
+    return o;
 }
 
 static void

@@ -1,5 +1,6 @@
 #include "tools/lode/report.h"
 
+#include "tools/cli/describe.h"
 #include "tools/cli/size.h"
 
 #include <inttypes.h>
@@ -13,24 +14,10 @@ cpus(uint64_t units)
     return (double)units / 10000;
 }
 
-static const char *
-duration(uint64_t ns, char *text, size_t room)
-{
-    uint64_t s = ns / 1000000000;
-    if (s < 120) {
-        snprintf(text, room, "%" PRIu64 " s", s);
-    } else if (s < 7200) {
-        snprintf(text, room, "%" PRIu64 " min %" PRIu64 " s", s / 60, s % 60);
-    } else {
-        snprintf(text, room, "%" PRIu64 " h %" PRIu64 " min", s / 3600, s / 60 % 60);
-    }
-    return text;
-}
-
 static void
 print_head(const struct report *r, FILE *out)
 {
-    char now[32], up[40];
+    char now[32], up[DESCRIBE_MAX];
     time_t seconds = time(NULL);
     struct tm local;
     struct process owner;
@@ -42,7 +29,7 @@ print_head(const struct report *r, FILE *out)
                 (int)r->cluster.owner.pid);
     }
     if (r->store.up) {
-        fprintf(out, ", up %s", duration(r->store_stats.uptime_ns, up, sizeof up));
+        fprintf(out, ", up %s", describe_age(r->store_stats.uptime_ns, up));
     }
     fputc('\n', out);
 }
@@ -50,15 +37,16 @@ print_head(const struct report *r, FILE *out)
 static void
 print_part(const char *name, const struct report_part *part, FILE *out)
 {
-    char size[SIZE_TEXT_MAX];
+    char size[SIZE_TEXT_MAX], up[DESCRIBE_MAX];
     if (part->pid != 0) {
-        fprintf(out, " %-9s %-10s pid %-8d %s", part->up ? "healthy" : "SILENT", name,
-                (int)part->pid, size_format(part->private_bytes, size));
+        fprintf(out, " %-9s %-10s pid %-8d %-9s up %s", part->up ? "healthy" : "SILENT", name,
+                (int)part->pid, size_format(part->private_bytes, size),
+                describe_age(part->uptime_ns, up));
     } else {
         fprintf(out, " %-9s %-10s", "DOWN", name);
     }
     if (!part->up && part->why[0] != '\0') {
-        fprintf(out, "  %s", part->why);
+        fprintf(out, "%s%s", part->pid != 0 ? ": " : " ", part->why);
     }
     fputc('\n', out);
 }
@@ -84,6 +72,9 @@ print_health(const struct report *r, FILE *out)
 static void
 print_resources(const struct report *r, FILE *out)
 {
+    if (!r->scheduler.up && !r->store.up) {
+        return;
+    }
     char used[SIZE_TEXT_MAX], capacity[SIZE_TEXT_MAX], largest[SIZE_TEXT_MAX];
     fprintf(out, "\nResources\n%s", rule);
     fputs("Usage:\n", out);
@@ -119,21 +110,25 @@ number_of(json_t *object, const char *key)
 static void
 print_demand(json_t *demand, FILE *out)
 {
+    fputc(' ', out);
+    describe_text(text_of(demand, "function"), out);
     fprintf(out,
-            " %s (%g CPU): %" JSON_INTEGER_FORMAT " waiting for arguments, %" JSON_INTEGER_FORMAT
+            " (%g CPU): %" JSON_INTEGER_FORMAT " waiting for arguments, %" JSON_INTEGER_FORMAT
             " ready, %" JSON_INTEGER_FORMAT " running\n",
-            text_of(demand, "function"), cpus((uint64_t)number_of(demand, "cpus")),
-            number_of(demand, "waiting"), number_of(demand, "ready"), number_of(demand, "running"));
+            cpus((uint64_t)number_of(demand, "cpus")), number_of(demand, "waiting"),
+            number_of(demand, "ready"), number_of(demand, "running"));
 }
 
 static void
 print_worker(json_t *worker, FILE *out)
 {
     const char *function = json_string_value(json_object_get(worker, "function"));
-    fprintf(out, " pid %-8" JSON_INTEGER_FORMAT " %-9s %" JSON_INTEGER_FORMAT " tasks done",
-            number_of(worker, "pid"), text_of(worker, "state"), number_of(worker, "finished"));
+    json_int_t finished = number_of(worker, "finished");
+    fprintf(out, " pid %-8" JSON_INTEGER_FORMAT " %-9s %" JSON_INTEGER_FORMAT " task%s done",
+            number_of(worker, "pid"), text_of(worker, "state"), finished, finished == 1 ? "" : "s");
     if (function != NULL && function[0] != '\0') {
-        fprintf(out, ", in %s", function);
+        fputs(", in ", out);
+        describe_text(function, out);
     }
     fputc('\n', out);
 }
@@ -141,13 +136,11 @@ print_worker(json_t *worker, FILE *out)
 static void
 print_failure(json_t *failure, FILE *out)
 {
-    char age[40];
-    fprintf(out, " %s ago: %s: %s: %s",
-            duration((uint64_t)number_of(failure, "age_ns"), age, sizeof age),
-            text_of(failure, "function"), text_of(failure, "code"), text_of(failure, "message"));
-    if (number_of(failure, "signal") != 0) {
-        fprintf(out, " (signal %" JSON_INTEGER_FORMAT ")", number_of(failure, "signal"));
-    }
+    char age[DESCRIBE_MAX];
+    fprintf(out, " %s ago: ", describe_age((uint64_t)number_of(failure, "age_ns"), age));
+    describe_text(text_of(failure, "function"), out);
+    fprintf(out, ": %s: ", text_of(failure, "code"));
+    describe_text(text_of(failure, "message"), out);
     fputc('\n', out);
 }
 

@@ -90,11 +90,9 @@ print_failure(const char *what, const lode_failure_info *failure)
     bool is_named = strncmp(message, what, strlen(what)) == 0;
     fprintf(stderr, "%s: %s%s%s", program_invocation_name, is_named ? "" : what,
             is_named ? "" : ": ", message);
-    if (failure->pid != 0) {
-        fprintf(stderr, " (%s, pid %lld", failure->function, (long long)failure->pid);
-        if (failure->signal != 0) {
-            fprintf(stderr, ", signal %d %s", failure->signal, strsignal(failure->signal));
-        }
+    /* Of a crash the message says the rest. */
+    if (failure->pid != 0 && failure->signal == 0) {
+        fprintf(stderr, " (pid %lld", (long long)failure->pid);
         if (failure->attempt > 1) {
             fprintf(stderr, ", attempt %d", failure->attempt);
         }

@@ -70,11 +70,12 @@ look(pid_t supervisor, struct stopped *stopped_out)
     size_t count = processes_of(supervisor, children, CHILDREN_MAX);
     *stopped_out = (struct stopped){.supervisor = supervisor};
     for (size_t i = 0; i < count && i < CHILDREN_MAX; i++) {
-        if (strcmp(children[i].name, "lode-store") == 0) {
+        enum process_role role = process_role(&children[i]);
+        if (role == ROLE_STORE) {
             stopped_out->store = children[i].pid;
-        } else if (strcmp(children[i].name, "lode-scheduler") == 0) {
+        } else if (role == ROLE_SCHEDULER) {
             stopped_out->scheduler = children[i].pid;
-        } else if (strcmp(children[i].name, "lode-worker") == 0) {
+        } else if (role == ROLE_WORKER) {
             stopped_out->workers++;
         }
     }
