@@ -111,6 +111,7 @@ core_destroy(struct core *core)
         HASH_DELETE(hh, core->queries, query);
         free(query);
     }
+    core_told_fini(core);
     destroy_workers(core);
     TAILQ_INIT(&core->idle);
     TAILQ_INIT(&core->open);
@@ -270,8 +271,11 @@ apply(struct core *core, const struct core_event *event)
         break;
     case CORE_SETTLED:
         if (event->u.settled.cookie & 1) {
-            core_results_answered(core, event->u.settled.cookie, event->u.settled.status,
-                                  event->u.settled.count);
+            if (!core_told_answered(core, event->u.settled.cookie, event->u.settled.status,
+                                    event->u.settled.count)) {
+                core_results_answered(core, event->u.settled.cookie, event->u.settled.status,
+                                      event->u.settled.count);
+            }
         } else {
             core_worker_settled(core, event->u.settled.cookie, event->u.settled.status,
                                 event->u.settled.count);

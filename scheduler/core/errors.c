@@ -55,7 +55,7 @@ fill_error(struct lode_error_object *error, const struct core_task *task, lode_e
 }
 
 void
-core_put_error(struct core *core, struct core_task *task, lode_id copy_from, lode_err code,
+core_put_error(struct core *core, const struct core_task *task, lode_id copy_from, lode_err code,
                const struct core_death *death, const char *message)
 {
     char room[LODE_TASK_NAME_MAX + 1];

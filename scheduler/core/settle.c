@@ -22,8 +22,10 @@ read_death(struct core_worker *worker, const struct core_event *event)
     if (page == NULL) {
         return;
     }
-    worker->page_started = atomic_load_explicit(&page->started, memory_order_relaxed);
-    worker->page_finished = atomic_load_explicit(&page->finished, memory_order_relaxed);
+    death->finished = atomic_load_explicit(&page->finished, memory_order_relaxed);
+    for (uint32_t i = 0; i < LODE_WORKER_BEGUN_MAX; i++) {
+        death->begun[i] = atomic_load_explicit(&page->begun[i], memory_order_relaxed);
+    }
     if (atomic_load_explicit(&page->crash_set, memory_order_relaxed) != 0) {
         memcpy(death->backtrace, page->crash_backtrace, sizeof death->backtrace - 1);
     }
@@ -101,7 +103,9 @@ core_worker_exited(struct core *core, const struct core_event *event)
     }
     if (worker->count > 0) {
         ask_store(core, worker);
-    } else {
+    }
+    core_told_ask(core, worker);
+    if (worker->count == 0) {
         core_worker_free(core, worker);
     }
 }
@@ -146,26 +150,42 @@ give_back(struct core *core, struct core_task *task, bool blame, const struct co
     core_task_back(core, task);
 }
 
-/* How many of its tasks, from the head on, had begun: a worker takes them in order. */
-static uint32_t
-count_begun(const struct core_worker *worker)
+_Static_assert((int)LODE_WORKER_BEGUN_MAX >= (int)CORE_DEPTH_MAX,
+               "a page names all that a worker is given");
+
+static bool
+had_begun(const struct core_death *death, const struct core_task *task)
 {
-    uint32_t begun = 0, i = 0;
-    const struct core_task *task;
-    TAILQ_FOREACH(task, &worker->queue, link)
-    {
-        i++;
-        if (task->number == worker->page_started || task->number == worker->page_finished) {
-            begun = i;
+    for (uint32_t i = 0; i < LODE_WORKER_BEGUN_MAX; i++) {
+        if (death->begun[i] == task->number) {
+            return true;
         }
     }
-    return begun;
+    return false;
 }
 
 /*
- * What is not sealed and had not begun goes back uncharged. Of those that had begun, the last is as
- * a rule the one that was running. One before it has no result either because it had nothing to run
- * with, or because nobody wanted its result, which is freed: it may have run, and is charged too.
+ * The store remembers results that were made and are freed, but not those of a session that has
+ * ended: of these it says that they will not come, and the page has to do.
+ */
+static bool
+is_done(const struct core_death *death, const struct core_task *task, const uint8_t *status,
+        uint32_t count)
+{
+    bool is_gone = task->session->ended && count > 0;
+    for (uint32_t i = 0; i < count; i++) {
+        if (status[i] == LODE_FOUND_SEALED) {
+            return true;
+        }
+        is_gone = is_gone && status[i] == LODE_FOUND_GONE;
+    }
+    return is_gone && task->number == death->finished && had_begun(death, task);
+}
+
+/*
+ * What is not sealed and had not begun goes back uncharged: it was never reached, or its arguments
+ * were not there, or it was recalled and the answer is lost. What had begun is charged: the last
+ * one was running; one before it has ended, but its results were lost with the worker's session.
  *
  * The last task first: each goes to the front of its session's ready list.
  */
@@ -176,25 +196,27 @@ core_worker_settled(struct core *core, uint64_t cookie, const uint8_t *status, u
     if (worker == NULL || worker->state != CORE_WORKER_DEAD) {
         return;
     }
-    uint32_t begun = count_begun(worker), at = 0;
+    uint32_t at = 0;
+    bool reached = false; /* any of them */
     struct core_task *task;
     TAILQ_FOREACH(task, &worker->queue, link)
     {
-        uint32_t end = at + asked_of(worker, task);
-        task->done = task->number == worker->page_finished;
-        for (; at < end; at++) {
-            task->done = task->done || (at < count && status[at] == LODE_FOUND_SEALED);
-        }
+        uint32_t asked = asked_of(worker, task);
+        uint32_t known = at < count ? count - at : 0;
+        task->done = is_done(worker->death, task, known > 0 ? status + at : NULL,
+                             asked < known ? asked : known);
+        reached = reached || had_begun(worker->death, task);
+        at += asked;
     }
     for (uint32_t i = worker->count; i-- > 0;) {
         task = TAILQ_LAST(&worker->queue, core_task_list);
         core_task_unlink(core, task);
         if (task->done) {
             core_task_end(core, task, false);
-        } else if (i < begun) {
+        } else if (had_begun(worker->death, task)) {
             charge(core, task, worker->death);
         } else {
-            give_back(core, task, i == 0, worker->death);
+            give_back(core, task, i == 0 && !reached, worker->death);
         }
     }
     core_worker_free(core, worker);

@@ -190,11 +190,15 @@ struct core_worker {
     struct core_function *last_function; /* whose task ended last */
     uint64_t last_session;
     char last_name[LODE_TASK_NAME_MAX + 1];
-    uint64_t page_started, page_finished; /* DEAD */
-    uint32_t asked;                       /* DEAD: tasks that the store was asked about */
+    struct core_told *told; /* the last ones of `told_count` that it said were done */
+    uint64_t told_count;
+    uint32_t told_room;
+    uint32_t asked; /* DEAD: tasks that the store was asked about */
     struct core_death {
         int64_t pid;
         int32_t signal, exit_status;
+        uint64_t finished;                     /* from its page: the last task, */
+        uint64_t begun[LODE_WORKER_BEGUN_MAX]; /* and those that had begun */
         char backtrace[LODE_WORKER_BACKTRACE_MAX];
     } * death;
     UT_hash_handle hh;
@@ -309,6 +313,7 @@ struct core {
     struct core_load_list loads;
     uint64_t next_cookie;
     struct core_query *queries;
+    struct core_told_query *told_queries;
 
     struct core_failure failure[CORE_FAILURES_KEPT];
     uint64_t failure_count;
@@ -437,6 +442,16 @@ void core_worker_free(struct core *core, struct core_worker *worker);
 void core_worker_exited(struct core *core, const struct core_event *event);
 void core_worker_settled(struct core *core, uint64_t cookie, const uint8_t *status, uint32_t count);
 
+/* ---- told.c --------------------------------------------------------------------------------- */
+
+/* Its worker says that it is done: the results may still lie in the worker's ring. */
+void core_told_note(struct core_worker *worker, const struct core_task *task);
+/* It is dead: the store is asked for what it said was done. */
+void core_told_ask(struct core *core, const struct core_worker *worker);
+/* False: the cookie is of another question. */
+bool core_told_answered(struct core *core, uint64_t cookie, const uint8_t *status, uint32_t count);
+void core_told_fini(struct core *core);
+
 /* ---- staff.c -------------------------------------------------------------------------------- */
 
 void core_workers_start(struct core *core);
@@ -445,7 +460,8 @@ void core_worker_start_failed(struct core *core);
 /* Starts what is missing, ends what is too much. */
 void core_workers_adjust(struct core *core);
 
-/* SETTLE's cookies are worker numbers; the others are odd and come from next_cookie. */
+/* The cookies of a SETTLE for a dead worker's queue are its number; the others are odd and come from
+ * next_cookie. */
 static inline uint64_t
 core_settle_cookie(const struct core_worker *worker)
 {
@@ -495,8 +511,8 @@ void core_loads_fini(struct core *core);
 /* ---- errors.c, stats.c, timer.c ------------------------------------------------------------- */
 
 /* Emits PUT_ERROR for all results of a task. */
-void core_put_error(struct core *core, struct core_task *task, lode_id copy_from, lode_err code,
-                    const struct core_death *death, const char *message);
+void core_put_error(struct core *core, const struct core_task *task, lode_id copy_from,
+                    lode_err code, const struct core_death *death, const char *message);
 void core_describe_death(const struct core_death *death, char *text_out, size_t room);
 void core_failure_note(struct core *core, const struct core_task *task, lode_err code,
                        const struct core_death *death, const char *message);

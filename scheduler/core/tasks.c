@@ -448,6 +448,10 @@ hand_back(struct core *core, struct core_task *task)
     core_task_look_for_args(core, task, false);
 }
 
+/*
+ * Its worker has one placement of it at a time, and says in order what became of each: a DONE that
+ * finds its task placed at the same worker is of that placement (README.md, rule 3).
+ */
 void
 core_task_done(struct core *core, struct core_worker *worker, const struct lode_task_done *done)
 {
@@ -472,6 +476,7 @@ core_task_done(struct core *core, struct core_worker *worker, const struct lode_
         return;
     }
     measure(task->function, done->run_ns);
+    core_told_note(worker, task);
     if (done->status == LODE_DONE_OK) {
         core_task_end(core, task, false);
     } else {

@@ -16,7 +16,7 @@ got_ended(struct sim_world *w, int session, const struct lode_task_ended *ended)
         LODE_ASSERT(submission[i] >= 1 && submission[i] <= w->session[session].submissions);
         int at = w->session[session].task_of[submission[i]];
         LODE_ASSERT(!w->task[at].ended); /* once */
-        LODE_ASSERT(w->task[at].sealed && w->task[at].running_at == NONE);
+        LODE_ASSERT((w->task[at].sealed || w->task[at].lost) && w->task[at].running_at == NONE);
         w->task[at].ended = true;
     }
 }
@@ -108,6 +108,16 @@ promise(struct sim_world *w, lode_id id)
     return (uint8_t)status;
 }
 
+/* Also what was made and is freed, as long as its submitter lives. */
+static uint8_t
+was_made(struct sim_world *w, lode_id id)
+{
+    struct sim_object *object = object_of(w, id);
+    const struct sim_task *task = object->task != NONE ? &w->task[object->task] : NULL;
+    bool made = task != NULL && task->sealed && !w->session[task->session].ended;
+    return made ? LODE_FOUND_SEALED : (uint8_t)found(object);
+}
+
 static void
 do_settle(struct sim_world *w, const struct core_action *a)
 {
@@ -119,7 +129,7 @@ do_settle(struct sim_world *w, const struct core_action *a)
     event->bytes = malloc(count + 1);
     int session = session_of_store(w, a->target);
     for (uint32_t i = 0; i < count; i++) {
-        event->bytes[i] = results ? promise(w, ids[i]) : (uint8_t)found(object_of(w, ids[i]));
+        event->bytes[i] = results ? promise(w, ids[i]) : was_made(w, ids[i]);
     }
     event->core.u.settled.cookie = a->cookie;
     event->core.u.settled.status = event->bytes;

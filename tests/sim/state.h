@@ -18,10 +18,10 @@ struct sim_task {
     uint64_t submission, parent, number;
     lode_id results;
     uint32_t result_count, arg_count, max_retries, executions, flags;
-    uint32_t lost_answers; /* by a worker that died: the core may take it for begun */
     lode_id arg[ARGS_MAX];
     bool arrived; /* at the core */
     bool ended, sealed, failed;
+    bool lost;      /* its end was told, and its results never came */
     int running_at; /* worker */
 };
 
@@ -54,7 +54,7 @@ struct sim_worker {
     uint64_t running_number;
     bool blocked;
     lode_id awaits;
-    uint64_t epoch;
+    uint64_t epoch, begun;
     struct lode_worker_page page;
 };
 

@@ -45,32 +45,6 @@ note_number(struct sim_world *w, struct sim_task *task, uint64_t number)
     w->slot_task[slot] = (int)(task - w->task);
 }
 
-/* What a dead worker said last may be lost, or come too late: the core takes these for begun. */
-static void
-note_lost(struct sim_world *w, const struct sim_event *event)
-{
-    if (event->core.u.record.type == LODE_TASK_DONE) {
-        const struct lode_task_done *done = (const void *)event->bytes;
-        task_numbered(w, done->task)->lost_answers++;
-    } else if (event->core.u.record.type == LODE_TASK_RECALLED) {
-        const struct lode_task_recall *recall = (const void *)event->bytes;
-        for (uint32_t i = 0; i < recall->count; i++) {
-            task_numbered(w, ((const uint64_t *)(recall + 1))[i])->lost_answers++;
-        }
-    }
-}
-
-static void
-note_all_lost(struct sim_world *w, int index)
-{
-    for (size_t i = 0; i < w->heap_count; i++) {
-        const struct sim_event *event = w->heap[i];
-        if (event->kind == EV_CORE && event->core.type == CORE_RECORD && event->worker == index) {
-            note_lost(w, event);
-        }
-    }
-}
-
 void
 die(struct sim_world *w, int index, int32_t status)
 {
@@ -86,7 +60,6 @@ die(struct sim_world *w, int index, int32_t status)
         worker->running = NONE;
     }
     worker->count = 0;
-    note_all_lost(w, index);
     int64_t reaped = w->now + delay(w), end = w->now + delay(w);
     struct sim_event *event = to_core(w, CORE_EXITED, reaped);
     event->worker = index;
@@ -135,6 +108,7 @@ start(struct sim_world *w, int index, uint64_t number, struct sim_task *task)
     worker->running = task - w->task;
     worker->running_number = number;
     atomic_store(&worker->page.started, number);
+    atomic_store(&worker->page.begun[worker->begun++ % LODE_WORKER_BEGUN_MAX], number);
     w->counts->ran++;
     int64_t lasts = one_in(w, 30) ? (int64_t)below(w, 30000000) : (int64_t)below(w, 20000);
     struct sim_event *event = schedule(w, EV_FINISH, w->now + lasts);
@@ -184,6 +158,17 @@ call_and_block(struct sim_world *w, int index)
     w->counts->blocked++;
 }
 
+/* Its session with the store was cut: it goes on until it notices, and nothing of it arrives. */
+static void
+lose_results(struct sim_world *w, int index, struct sim_task *task, uint64_t number)
+{
+    task->lost = true;
+    w->counts->lost++;
+    atomic_store(&w->worker[index].page.finished, number);
+    send_done(w, &w->worker[index], number, LODE_DONE_OK, below(w, 20000));
+    die(w, index, 0);
+}
+
 void
 finish(struct sim_world *w, int index)
 {
@@ -197,6 +182,10 @@ finish(struct sim_world *w, int index)
     uint64_t number = worker->running_number;
     task->running_at = NONE;
     worker->running = NONE;
+    if (one_in(w, 300)) {
+        lose_results(w, index, task, number);
+        return;
+    }
     seal_results(w, task, error);
     atomic_store(&worker->page.finished, number);
     if (one_in(w, 150)) {
@@ -286,8 +275,7 @@ got_run(struct sim_world *w, int index, const struct lode_task_run *run)
     struct sim_task *task = task_of_run(w, run);
     LODE_ASSERT(lode_id_same(task->results, run->results) && !task->ended);
     LODE_ASSERT(run->attempt >= 1 && run->attempt <= task->max_retries + 1);
-    LODE_ASSERT(run->attempt > task->executions); /* charged for each one that began … */
-    LODE_ASSERT(run->attempt <= task->executions + task->lost_answers + 1); /* … and no other */
+    LODE_ASSERT(run->attempt == task->executions + 1); /* charged for each that began, no other */
     note_number(w, task, run->task);
     for (uint32_t i = 0; i < task->arg_count; i++) {
         const struct sim_object *object = object_of(w, task->arg[i]);

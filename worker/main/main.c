@@ -7,6 +7,7 @@
  */
 #include "api/base/fail.h"
 #include "api/base/log.h"
+#include "api/client/handle.h"
 #include "api/wire/store_msg.h"
 #include "worker/crash/crash.h"
 #include "worker/runtime/worker.h"
@@ -90,35 +91,42 @@ static const struct argp arguments = {
 
 /* ---- surroundings -------------------------------------------------------------------------- */
 
+/*
+ * The supervisor's end is the cluster's. Without its session with the store a worker can make
+ * nothing that anybody sees: it must not go on saying that tasks are done.
+ */
 static void *
-watch_lifeline(void *arg)
+watch(void *arg)
 {
-    struct pollfd lifeline = {.fd = (int)(intptr_t)arg, .events = POLLIN};
+    struct pollfd *end = arg;
     for (;;) {
         char byte;
-        if (poll(&lifeline, 1, -1) > 0 && read(lifeline.fd, &byte, 1) <= 0) {
-            _exit(0); /* the supervisor is dead, and the cluster with it */
+        if (poll(end, 2, -1) > 0 &&
+            ((end[0].revents != 0 && read(end[0].fd, &byte, 1) <= 0) || end[1].revents != 0)) {
+            _exit(0);
         }
     }
     return NULL;
 }
 
 static lode_err
-start_watch(int lifeline_fd)
+start_watch(int lifeline_fd, int store_fd)
 {
+    static struct pollfd ends[2];
     pthread_attr_t attr;
     pthread_t thread;
     sigset_t all, before;
-    fcntl(lifeline_fd, F_SETFD, FD_CLOEXEC);
+    ends[0] = (struct pollfd){.fd = lifeline_fd, .events = POLLIN};
+    ends[1] = (struct pollfd){.fd = store_fd, .events = POLLRDHUP};
     sigfillset(&all);
     pthread_attr_init(&attr);
     pthread_attr_setstacksize(&attr, WATCH_STACK_BYTES);
     pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    int failed = pthread_create(&thread, &attr, watch_lifeline, (void *)(intptr_t)lifeline_fd);
+    int failed = pthread_create(&thread, &attr, watch, ends);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     pthread_attr_destroy(&attr);
-    return failed == 0 ? LODE_OK : lode_fail_with(LODE_ESYS, "no thread for the lifeline");
+    return failed == 0 ? LODE_OK : lode_fail_with(LODE_ESYS, "no thread that watches the lifeline");
 }
 
 static lode_err
@@ -163,11 +171,12 @@ work(const struct options *options)
     struct lode_paths paths;
     lode *db;
     LODE_TRY(map_page((int)options->page_fd, &page));
-    LODE_TRY(start_watch((int)options->lifeline_fd));
     LODE_TRY(crash_install(page));
     prepare_for_user_code();
     LODE_TRY(lode_paths_resolve(options->dir, &paths));
-    LODE_TRY(lode_session_attach(&paths, LODE_HELLO_MAKER, 0, &db));
+    fcntl((int)options->lifeline_fd, F_SETFD, FD_CLOEXEC);
+    LODE_TRY(lode_session_attach(&paths, LODE_HELLO_MAKER, 0, &db)); /* some seconds at most */
+    LODE_TRY(start_watch((int)options->lifeline_fd, db->calls.fd));
     LODE_TRY(worker_init(&worker, db, page));
     LODE_TRY(worker_connect(&worker, (uint32_t)options->worker));
     LODE_TRY(worker_run(&worker));

@@ -14,6 +14,7 @@
 #include "api/base/clock.h"
 #include "api/base/fail.h"
 #include "api/base/log.h"
+#include "api/client/handle.h"
 #include "worker/libraries/library.h"
 
 #include <stdio.h>
@@ -40,7 +41,7 @@ tell_done(struct worker *worker, const struct lode_task_done *done, int64_t now)
 }
 
 /* Nothing waits: who waits for results in the store must not wait for more of them. */
-static void
+static lode_err
 become_idle(struct worker *worker)
 {
     if (worker->unrung) {
@@ -51,6 +52,9 @@ become_idle(struct worker *worker)
         worker->held_back = 0;
         lode_link_flush(worker->tasks->link);
     }
+    /* Also if user code has closed the socket: the doorbell was told so. */
+    return atomic_load_explicit(&worker->db->calls.down, memory_order_relaxed) ? lode_store_down()
+                                                                               : LODE_OK;
 }
 
 /* What a task printed goes before its results: who has those may look for it. */
@@ -86,9 +90,18 @@ order_of(const struct queue_item *item, const struct function *function)
 }
 
 static void
+note_begun(struct worker *worker, uint64_t task)
+{
+    atomic_store_explicit(&worker->page->begun[worker->begun % LODE_WORKER_BEGUN_MAX], task,
+                          memory_order_relaxed);
+}
+
+static void
 mark_started(struct worker *worker, const struct queue_item *item)
 {
     const struct lode_task_run *run = (const void *)item->bytes;
+    worker->begun++;
+    note_begun(worker, run->task);
     atomic_store_explicit(&worker->page->function, run->function, memory_order_relaxed);
     atomic_store_explicit(&worker->page->started, run->task, memory_order_seq_cst);
 }
@@ -147,6 +160,7 @@ run_task(struct worker *worker, const struct queue_item *item)
     }
     if (begun == LODE_TASK_MISSING) {
         lode_task_abandon(&worker->task);
+        note_begun(worker, 0); /* it has not, after all */
         mark_finished(worker);
         return tell_done(worker, &done, start);
     }
@@ -203,7 +217,7 @@ worker_run(struct worker *worker)
     while (err == LODE_OK && !quit) {
         struct queue_item *next = queue_take(&worker->queue, item, false);
         if (next == NULL) {
-            become_idle(worker);
+            LODE_TRY(become_idle(worker));
             next = queue_take(&worker->queue, NULL, true);
         }
         item = next;

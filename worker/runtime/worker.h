@@ -34,6 +34,7 @@ struct worker {
 
     /* The main thread's. */
     lode_task task;
+    uint64_t begun;          /* tasks, for the page */
     int64_t held_back_since; /* when the oldest DONE that was not sent was made; 0: none waits */
     uint32_t held_back;
     bool unrung; /* a commit was published since the last doorbell */

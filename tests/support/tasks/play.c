@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 static lode_err
@@ -227,6 +229,34 @@ loop_until_cancelled(lode_task *task)
     return LODE_ECANCELLED;
 }
 
+/* Ends the worker's session with the store, and gives a result that the store will never see. */
+static lode_err
+cut_off(lode_task *task)
+{
+    for (int fd = 3; fd < 256; fd++) {
+        struct sockaddr_un peer = {0};
+        socklen_t size = sizeof peer;
+        if (getpeername(fd, (struct sockaddr *)&peer, &size) == 0 &&
+            strstr(peer.sun_path, "/store.sock") != NULL) {
+            char byte;
+            shutdown(fd, SHUT_WR);
+            while (recv(fd, &byte, 1, 0) != 0) { /* the store has closed its side, too */
+            }
+        }
+    }
+    return lode_task_return_i64(task, 0, 1);
+}
+
+/* The worker's descriptors are its own, but a function can reach them. */
+static lode_err
+close_all(lode_task *task)
+{
+    for (int fd = 3; fd < 256; fd++) {
+        close(fd);
+    }
+    return lode_task_return_i64(task, 0, 1);
+}
+
 static const lode_function functions[] = {
     {"nothing", "()", nothing, 0},
     {"increment", "(x: i64) -> i64", increment, 1},
@@ -246,6 +276,8 @@ static const lode_function functions[] = {
     {"die_until", "(attempt: i64, path: str) -> i64", die_until, 1},
     {"loop", "(path: str)", loop, 0},
     {"loop_until_cancelled", "(path: str)", loop_until_cancelled, 0},
+    {"cut_off", "() -> i64", cut_off, 1},
+    {"close_all", "() -> i64", close_all, 1},
     {0},
 };
 LODE_LIBRARY("play", functions, NULL);

@@ -290,7 +290,8 @@ recalled(uint32_t worker, const uint64_t *task, uint32_t tasks)
 static inline void
 die(uint32_t worker, uint64_t running, int32_t status)
 {
-    struct lode_worker_page page = {.magic = LODE_WORKER_PAGE_MAGIC, .started = running};
+    struct lode_worker_page page = {
+        .magic = LODE_WORKER_PAGE_MAGIC, .started = running, .begun = {running}};
     struct core_event event = {.type = CORE_EXITED};
     event.u.exited.worker = worker;
     event.u.exited.status = status;

@@ -380,3 +380,97 @@ Test(core_workers, output_goes_to_the_submitter_with_the_name_of_the_task)
     cr_assert_eq(output->pid, 5000 + worker);
     cr_assert_eq(memcmp(output + 1, "lib.fhello", 10), 0, "also after the task has ended");
 }
+
+Test(core_workers, only_what_had_begun_and_has_no_result_is_charged)
+{
+    enum { MISSING, RUNNING, UNTOUCHED, TASKS };
+    uint64_t task[TASKS];
+    uint32_t worker[TASKS] = {0};
+    learn(1000, 100);
+    submit(OTHER, (struct call){0}); /* takes the other worker */
+    uint32_t other;
+    ran(0, &other);
+    for (int i = 0; i < TASKS; i++) {
+        do {
+            submit(PROGRAM, (struct call){.retries = 3});
+            task[i] = ran(0, &worker[i]);
+        } while (worker[i] == other);
+    }
+    die(worker[0], task[RUNNING], SIGKILL); /* what it said of MISSING is lost */
+    settle(CORE_SETTLE, LODE_FOUND_PENDING);
+    for (int i = 0, seen_tasks = 0; seen_tasks < TASKS; i++) {
+        const struct seen *s = find(CORE_SEND, LODE_TASK_RUN, i);
+        cr_assert_not_null(s);
+        const struct lode_task_run *run = (const void *)s->bytes;
+        for (int t = 0; t < TASKS; t++) {
+            if (run->task == task[t]) {
+                cr_assert_eq(run->attempt, t == RUNNING ? 2 : 1, "task %d", t);
+                seen_tasks++;
+            }
+        }
+    }
+}
+
+Test(core_workers, a_handed_back_task_whose_answer_is_lost_is_not_done)
+{
+    submit(PROGRAM, (struct call){.retries = 3});
+    uint32_t worker = 0;
+    uint64_t task = ran(0, &worker);
+    struct lode_worker_page page = {
+        .magic = LODE_WORKER_PAGE_MAGIC, .started = task, .finished = task};
+    struct core_event event = {.type = CORE_EXITED};
+    event.u.exited.worker = worker;
+    event.u.exited.status = SIGKILL;
+    event.u.exited.page = &page;
+    step(event);
+    settle(CORE_SETTLE, LODE_FOUND_PENDING);
+    cr_assert_eq(ran(0, NULL), task);
+    cr_assert_eq(((const struct lode_task_run *)sent(LODE_TASK_RUN, NULL))->attempt, 1);
+}
+
+Test(core_workers, what_a_worker_said_was_done_and_the_store_never_got_ends_in_an_error)
+{
+    lode_id lost = submit(PROGRAM, (struct call){.retries = 3});
+    uint32_t worker = 0;
+    uint64_t task = ran(0, &worker);
+    done(worker, task, LODE_DONE_OK, 1000);
+    cr_assert_eq(stats().finished, 1);
+    die(worker, 0, 0);
+    settle(CORE_SETTLE, LODE_FOUND_PENDING);
+    const char *text;
+    const struct lode_error_object *error = error_put(&text);
+    cr_assert_not_null(error);
+    cr_assert_eq(error->code, LODE_ECRASHED);
+    cr_assert_eq(error->may_have_run, 1);
+    const struct core_put_error *put = (const void *)find(CORE_PUT_ERROR, 0, 0)->bytes;
+    cr_assert(lode_id_same(put->results, lost));
+    error_done();
+    cr_assert_eq(stats().finished, 1);
+}
+
+Test(core_workers, a_death_after_results_that_arrived_costs_nothing)
+{
+    submit(PROGRAM, (struct call){0});
+    uint32_t worker = 0;
+    uint64_t task = ran(0, &worker);
+    done(worker, task, LODE_DONE_OK, 1000);
+    die(worker, 0, SIGKILL);
+    settle(CORE_SETTLE, LODE_FOUND_SEALED);
+    cr_assert_null(find(CORE_PUT_ERROR, 0, 0));
+}
+
+Test(core_workers, a_late_done_of_another_worker_ends_no_later_attempt)
+{
+    submit(PROGRAM, (struct call){.retries = 3});
+    uint32_t first = 0, second = 0;
+    uint64_t task = ran(0, &first);
+    die(first, task, SIGKILL);
+    settle(CORE_SETTLE, LODE_FOUND_PENDING);
+    cr_assert_eq(ran(0, &second), task, "the same number");
+    cr_assert_neq(second, first);
+    done(first, task, LODE_DONE_OK, 1000);
+    cr_assert_eq(stats().finished, 0);
+    cr_assert_eq(stats().tasks_running, 1);
+    done(second, task, LODE_DONE_OK, 1000);
+    cr_assert_eq(stats().finished, 1);
+}
