@@ -108,6 +108,11 @@ print_line(const struct lode_task_output *head, const char *name, const char *li
         fprintf(stderr, "(%.*s pid=%lld) … %u lines are left out here\n", (int)head->name_size,
                 name, (long long)head->pid, head->dropped);
     }
+    if (head->flags & LODE_OUTPUT_DROPPED) {
+        fflush(stderr);
+        funlockfile(stderr);
+        return;
+    }
     fprintf(stderr, "(%.*s pid=%lld) ", (int)head->name_size, name, (long long)head->pid);
     for (uint32_t i = 0; i < head->line_size; i++) {
         unsigned char c = (unsigned char)line[i];

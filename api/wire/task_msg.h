@@ -119,7 +119,10 @@ struct lode_task_ended {
     uint32_t pad;
 };
 
-enum { LODE_OUTPUT_FAILURE = 1 /* the text of an unattended task's failure */ };
+enum {
+    LODE_OUTPUT_FAILURE = 1, /* the text of an unattended task's failure */
+    LODE_OUTPUT_DROPPED = 2  /* no line: only `dropped` counts */
+};
 
 struct lode_task_output {
     int64_t pid;

@@ -117,7 +117,8 @@ struct core_event {
             uint32_t worker;
             uint32_t dropped; /* lines that had to be left out before this one */
             uint64_t task;    /* page->started as of now; 0: none */
-            const char *line; /* without the line feed; CORE_OUTPUT_LINE_MAX at most */
+            const char *line; /* without the line feed; CORE_OUTPUT_LINE_MAX at most; NULL: only
+                                 `dropped` is to be told */
             uint32_t size;
         } output;
     } u;

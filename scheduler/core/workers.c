@@ -247,15 +247,24 @@ core_worker_output(struct core *core, const struct core_event *event)
         event->u.output.size < CORE_OUTPUT_LINE_MAX ? event->u.output.size : CORE_OUTPUT_LINE_MAX;
     struct lode_task_output *output = core_send(core, session, LODE_TASK_OUTPUT,
                                                 (uint32_t)sizeof *output + name_size + line_size);
+    bool is_line = event->u.output.line != NULL;
+    if (output == NULL && !is_line) {
+        core_log(core, "WORKER-OUTPUT", "(%s pid=%lld) … %u lines are left out here", name,
+                 (long long)worker->pid, event->u.output.dropped);
+        return;
+    }
     if (output == NULL) {
         core_log(core, "WORKER-OUTPUT", "(%s pid=%lld) %.*s", name, (long long)worker->pid,
                  (int)(line_size < 400 ? line_size : 400), event->u.output.line);
         return;
     }
     *output = (struct lode_task_output){.pid = worker->pid,
+                                        .flags = is_line ? 0 : LODE_OUTPUT_DROPPED,
                                         .name_size = name_size,
                                         .line_size = line_size,
                                         .dropped = event->u.output.dropped};
     memcpy(output + 1, name, name_size);
-    memcpy((char *)(output + 1) + name_size, event->u.output.line, line_size);
+    if (is_line) {
+        memcpy((char *)(output + 1) + name_size, event->u.output.line, line_size);
+    }
 }

@@ -25,7 +25,7 @@ struct worker {
     struct output output;
     struct lode_worker_page *page;
     uint32_t lines;   /* given in this go */
-    uint32_t dropped; /* since the last one that was given */
+    uint32_t dropped; /* left out in this go */
     UT_hash_handle hh;
 };
 
@@ -57,31 +57,35 @@ find_worker(struct workers *workers, uint32_t number)
 
 /* ---- output ------------------------------------------------------------------------------- */
 
+/* line NULL: so many lines were left out here. */
+static void
+step_output(struct worker *worker, const char *line, uint32_t size, uint32_t dropped)
+{
+    struct core_event event = {
+        .type = CORE_OUTPUT,
+        .u.output = {.worker = worker->number,
+                     .dropped = dropped,
+                     .task = atomic_load_explicit(&worker->page->started, memory_order_relaxed),
+                     .line = line,
+                     .size = size}};
+    drive_step(worker->workers->drive, &event);
+}
+
 static void
 give_line(void *arg, const char *line, uint32_t size)
 {
     struct worker *worker = arg;
     if (++worker->lines > WORKERS_LINES_IN_A_ROW) {
         worker->dropped++;
-        return;
+    } else {
+        step_output(worker, line, size, 0);
     }
-    struct core_event event = {
-        .type = CORE_OUTPUT,
-        .u.output = {.worker = worker->number,
-                     .dropped = worker->dropped,
-                     .task = atomic_load_explicit(&worker->page->started, memory_order_relaxed),
-                     .line = line,
-                     .size = size}};
-    worker->dropped = 0;
-    drive_step(worker->workers->drive, &event);
 }
 
-/* Reads at most `limit` bytes; false: the pipe has ended. */
 static bool
-read_output(struct worker *worker, size_t limit)
+read_pipe(struct worker *worker, size_t limit)
 {
     char bytes[16 << 10];
-    worker->lines = 0;
     for (size_t total = 0; total < limit;) {
         ssize_t got = read(worker->pipe.fd, bytes, sizeof bytes);
         if (got == 0) {
@@ -94,6 +98,25 @@ read_output(struct worker *worker, size_t limit)
         total += (size_t)got;
     }
     return true;
+}
+
+static void
+tell_dropped(struct worker *worker)
+{
+    if (worker->dropped > 0) {
+        step_output(worker, NULL, 0, worker->dropped);
+        worker->dropped = 0;
+    }
+}
+
+/* Reads at most `limit` bytes, and says what was left out; false: the pipe has ended. */
+static bool
+read_output(struct worker *worker, size_t limit)
+{
+    worker->lines = 0;
+    bool goes_on = read_pipe(worker, limit);
+    tell_dropped(worker);
+    return goes_on;
 }
 
 static void
@@ -307,6 +330,7 @@ exited(struct workers *workers, const struct lode_supervisor_packet *packet)
         (void)read_output(worker, WORKERS_LAST_MAX);
     }
     output_end(&worker->output, give_line, worker);
+    tell_dropped(worker);
     memcpy(&page, worker->page, sizeof page);
     struct core_event event = {
         .type = CORE_EXITED,

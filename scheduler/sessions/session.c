@@ -44,15 +44,31 @@ send_output_locked(struct session *session, const struct core_action *action)
 {
     const char *rest = core_action_bytes(action);
     struct lode_task_output output;
+    memcpy(&output, rest, sizeof output);
     if (is_swamped(session)) {
-        session->output_dropped++;
+        session->output_dropped += output.dropped + !(output.flags & LODE_OUTPUT_DROPPED);
         return LODE_OK;
     }
-    memcpy(&output, rest, sizeof output);
     output.dropped += session->output_dropped;
     session->output_dropped = 0;
     return lode_link_send(session->link, LODE_TASK_OUTPUT, &output, sizeof output,
                           rest + sizeof output, action->size - (uint32_t)sizeof output, true);
+}
+
+/* No later line may come to tell of what was left out: a session asks this before it closes. */
+static lode_err
+tell_dropped_locked(struct session *session)
+{
+    static const char NAME[] = "tasks";
+    const struct lode_task_output output = {.flags = LODE_OUTPUT_DROPPED,
+                                            .name_size = sizeof NAME - 1,
+                                            .dropped = session->output_dropped};
+    if (session->output_dropped == 0) {
+        return LODE_OK;
+    }
+    session->output_dropped = 0;
+    return lode_link_send(session->link, LODE_TASK_OUTPUT, &output, sizeof output, NAME,
+                          sizeof NAME - 1, true);
 }
 
 /* The core cannot know what the links have dropped. */
@@ -61,6 +77,7 @@ send_stats_locked(struct session *session, const struct core_action *action)
 {
     const char *rest = core_action_bytes(action);
     struct lode_task_stats stats;
+    LODE_TRY(tell_dropped_locked(session));
     memcpy(&stats, rest, sizeof stats);
     stats.stats.repeats_dropped = sessions_repeats_locked(session->table);
     return lode_link_send(session->link, LODE_TASK_STATS_ARE, &stats, sizeof stats,

@@ -1,0 +1,166 @@
+/*
+ * A program is stopped while its tasks print: what waits for it is bounded, lines beyond that are
+ * left out and counted, and nobody else waits. When it goes on it gets what was kept, its calls work,
+ * and before it closes it is told how much is missing.
+ */
+#include "tests/support/child.h"
+#include "tests/support/cluster.h"
+#include "tests/support/story.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { LINES = 600, CALLS = 50, LINE_BYTES = 8000, KEPT_MAX = 4 << 20 };
+
+static char fifo[256], printed[256];
+
+static void
+await_submitted(lode *db, uint64_t count)
+{
+    lode_scheduler_stats stats;
+    do {
+        must(lode_get_scheduler_stats(db, &stats));
+    } while (stats.submitted < count);
+}
+
+static void
+printer(struct child *parent, void *arg)
+{
+    static char text[LINE_BYTES + 1];
+    static lode_id said[LINES];
+    lode_id first;
+    (void)arg;
+    int fd = open(printed, O_CREAT | O_WRONLY | O_APPEND | O_CLOEXEC, 0600);
+    expect(fd >= 0 && dup2(fd, STDERR_FILENO) == STDERR_FILENO);
+    lode *db = cluster_open();
+    must(lode_load(db, story_tasks("play")));
+    memset(text, 'x', LINE_BYTES);
+    must(lode_call(db, "play.loop_until_cancelled", LODE_ARGS(lode_str(fifo)), NULL, &first));
+    for (int i = 0; i < LINES; i++) {
+        must(lode_call(db, "play.say", LODE_ARGS(lode_str(text)), NULL, &said[i]));
+    }
+    await_submitted(db, LINES + 1);
+    child_say(parent, &first, sizeof first); /* and is stopped */
+    must(lode_wait(db, said, LINES, LINES, LODE_FOREVER, NULL, NULL));
+    must(lode_call(db, "play.say", LODE_ARGS(lode_str("the last one")), NULL, &first));
+    must(lode_wait(db, &first, 1, 1, LODE_FOREVER, NULL, NULL));
+    lode_close(db);
+}
+
+static long
+resident_bytes(pid_t pid)
+{
+    char path[64], line[256];
+    long kib = 0;
+    snprintf(path, sizeof path, "/proc/%d/status", (int)pid);
+    FILE *file = fopen(path, "re");
+    expect(file != NULL);
+    while (fgets(line, sizeof line, file) != NULL) {
+        if (sscanf(line, "RssAnon: %ld", &kib) == 1) {
+            break;
+        }
+    }
+    fclose(file);
+    return kib * 1024;
+}
+
+/*
+ * All is printed, and has left the workers' pipes: a session that closes wants that. A line belongs
+ * to the task that was started last, so nothing else runs before.
+ */
+static void
+all_is_printed(lode *db)
+{
+    lode_scheduler_stats stats;
+    do {
+        must(lode_get_scheduler_stats(db, &stats));
+    } while (stats.tasks_ready > 0 || stats.tasks_running > 0);
+    lode *other = cluster_open();
+    must(lode_get_scheduler_stats(other, &stats));
+    lode_close(other);
+}
+
+static void
+others_work_meanwhile(lode *db)
+{
+    for (int i = 0; i < CALLS; i++) {
+        lode_id id;
+        int64_t value;
+        must(lode_call(db, "play.increment", LODE_ARGS(lode_i64(1)), NULL, &id));
+        must(lode_get_i64(db, id, bound_ms(5000), &value));
+        expect_eq(value, 2);
+        lode_drop(db, id);
+    }
+}
+
+static void
+count_lines(void)
+{
+    static char line[2 * LINE_BYTES];
+    long whole = 0, left_out = 0, last = 0;
+    FILE *file = fopen(printed, "re");
+    expect(file != NULL);
+    while (fgets(line, sizeof line, file) != NULL) {
+        const char *notice = strstr(line, ") … ");
+        if (notice != NULL) {
+            left_out += strtol(notice + strlen(") … "), NULL, 10);
+            expect_text(notice, "lines are left out here");
+        } else if (strstr(line, "the last one") != NULL) {
+            last++;
+        } else {
+            expect_lt(LINE_BYTES, strlen(line));
+            whole++;
+        }
+    }
+    fclose(file);
+    expect_lt(0, left_out);
+    expect_lt(0, whole);
+    expect_eq(whole + last + left_out, LINES + 1);
+}
+
+static void
+story(int argc, char **argv)
+{
+    (void)argc, (void)argv;
+    struct child child;
+    lode_id first;
+    char byte;
+    int status;
+    snprintf(fifo, sizeof fifo, "%s/fifo", story_files());
+    snprintf(printed, sizeof printed, "%s/stderr", story_files());
+    expect_eq(mkfifo(fifo, 0600), 0);
+    int fd = open(fifo, O_RDWR | O_CLOEXEC);
+    expect(fd >= 0);
+    pid_t supervisor = cluster_start(1, 32 << 20);
+    pid_t scheduler = story_process("lode-scheduler");
+    child_start(&child, printer, NULL);
+    child_hear(&child, &first, sizeof first);
+    expect_eq(read(fd, &byte, 1), 1); /* its first task keeps the only worker */
+    kill(child.pid, SIGSTOP);
+    expect_eq(waitpid(child.pid, &status, WUNTRACED), child.pid);
+    expect(WIFSTOPPED(status));
+    lode *db = cluster_open();
+    long before = resident_bytes(scheduler);
+    must(lode_cancel(db, first));
+    all_is_printed(db);
+    others_work_meanwhile(db);
+    expect_lt(resident_bytes(scheduler) - before, KEPT_MAX);
+    kill(child.pid, SIGCONT);
+    child_must_end(&child);
+    count_lines();
+    lode_close(db);
+    close(fd);
+    cluster_stop(supervisor);
+}
+
+int
+main(int argc, char **argv)
+{
+    return story_run(argc, argv, 10, story);
+}
