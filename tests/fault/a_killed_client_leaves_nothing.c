@@ -191,9 +191,6 @@ story(int argc, char **argv)
         killed_right_after_a_put(db);
     }
     expect_empty_store(db);
-    lode_store_stats stats;
-    must(lode_get_store_stats(db, &stats));
-    expect_eq(stats.unsealed_bytes, 0);
     lode_close(db);
     daemon_stop(store);
 }

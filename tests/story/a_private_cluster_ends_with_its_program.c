@@ -14,16 +14,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-static lode *
-open_private(void)
-{
-    lode *db = NULL;
-    lode_open_options options = {
-        .struct_size = sizeof options, .num_cpus = 1, .capacity_bytes = 32 << 20};
-    must(lode_open(NULL, &options, &db));
-    return db;
-}
-
 static void
 work(lode *db)
 {
@@ -44,7 +34,7 @@ program(struct child *parent, void *arg)
     if (ending == IS_KILLED_AT_ONCE) {
         child_signal(parent); /* while it starts */
     }
-    lode *db = open_private();
+    lode *db = private_open();
     expect(strcmp(lode_cluster_dir(db), story_dir()) != 0);
     work(db);
     expect_eq(waitpid(-1, NULL, WNOHANG), -1); /* the cluster is no child of the program's */
@@ -98,7 +88,7 @@ static void
 neighbour(struct child *parent, void *arg)
 {
     int mine = *(int *)arg;
-    lode *db = open_private();
+    lode *db = private_open();
     lode_id id;
     lode_id other;
     must(lode_put(db, "mine", 4, 0, &id));

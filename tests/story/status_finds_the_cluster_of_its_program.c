@@ -17,16 +17,6 @@ enum { ROOM = 8192 };
 static const char *const status[] = {"lode", "status", NULL};
 static const char *const status_json[] = {"lode", "status", "--json", NULL};
 
-static lode *
-open_private(void)
-{
-    lode *db = NULL;
-    lode_open_options options = {
-        .struct_size = sizeof options, .num_cpus = 1, .capacity_bytes = 32 << 20};
-    must(lode_open(NULL, &options, &db));
-    return db;
-}
-
 static void
 expect_own_status(lode *db)
 {
@@ -49,7 +39,7 @@ program(struct child *parent, void *arg)
 {
     char dir[64] = {0};
     (void)arg;
-    lode *db = open_private();
+    lode *db = private_open();
     expect_own_status(db);
     snprintf(dir, sizeof dir, "%s", lode_cluster_dir(db));
     child_say(parent, dir, sizeof dir);
@@ -89,7 +79,7 @@ a_private_one_can_be_stopped(void)
     char out[ROOM], err[ROOM], dir[64];
     lode_id id;
     lode_view view;
-    lode *db = open_private();
+    lode *db = private_open();
     must(lode_id_random(&id));
     snprintf(dir, sizeof dir, "%s", lode_cluster_dir(db));
     const char *argv[] = {"lode", "stop", "--dir", dir, NULL};

@@ -197,6 +197,16 @@ store_open(void)
     return db;
 }
 
+lode *
+private_open(void)
+{
+    lode *db = NULL;
+    lode_open_options options = {
+        .struct_size = sizeof options, .num_cpus = 1, .capacity_bytes = 32 << 20};
+    must(lode_open(NULL, &options, &db));
+    return db;
+}
+
 void
 await_store_stat(lode *db, size_t field, uint64_t want)
 {
@@ -220,5 +230,6 @@ expect_empty_store(lode *db)
     await_stat(db, sessions, 1);
     await_stat(db, objects, 0);
     await_stat(db, unsealed_objects, 0);
+    await_stat(db, unsealed_bytes, 0);
     await_stat(db, names, 0);
 }

@@ -38,6 +38,9 @@ void cluster_stop(pid_t supervisor);
 lode *cluster_open(void);
 lode *store_open(void);
 
+/* A session with a private cluster of one CPU and 32 MiB; what runs in LODE_DIR is preferred. */
+lode *private_open(void);
+
 /*
  * Asks for the store's statistics until the field at `field` (offsetof) is `want`, each time as
  * soon as the last answer is in. Fails the test after a bound.
@@ -45,7 +48,7 @@ lode *store_open(void);
 void await_store_stat(lode *db, size_t field, uint64_t want);
 #define await_stat(db, name, want) await_store_stat((db), offsetof(lode_store_stats, name), (want))
 
-/* Asserts that nothing is left in the store: objects, names, bytes in use, other sessions. */
+/* Asserts that nothing is left in the store: objects, names, unsealed bytes, other sessions. */
 void expect_empty_store(lode *db);
 
 #endif

@@ -97,6 +97,13 @@ const struct argp options_dir_argp = {common_options + 1, parse_common, 0, 0, 0,
 const struct argp_child options_dir_json[] = {{&options_dir_json_argp, 0, 0, 0}, {0}};
 const struct argp_child options_dir[] = {{&options_dir_argp, 0, 0, 0}, {0}};
 
+void
+options_words(struct argp_state *state, struct options_common *common)
+{
+    common->words = state->argv + state->next;
+    common->count = state->argc - state->next;
+}
+
 /* ---- values ------------------------------------------------------------------------------------ */
 
 static bool

@@ -16,11 +16,16 @@ void options_parse(const struct argp *argp, int argc, char **argv, void *input);
 struct options_common {
     const char *dir; /* NULL: the default cluster */
     bool json;
+    char **words; /* see options_words() */
+    int count;
 };
 
 /* --dir and --json, or --dir alone; child_inputs[0] is a struct options_common. */
 extern const struct argp options_dir_json_argp, options_dir_argp;
 extern const struct argp_child options_dir_json[], options_dir[];
+
+/* At ARGP_KEY_ARGS: all arguments, as many as there are. */
+void options_words(struct argp_state *state, struct options_common *common);
 
 /* ---- values: what is wrong with one is a usage error, and the command's end -------------------- */
 

@@ -43,8 +43,8 @@ say_up(struct supervisor *s)
 {
     tell_starter(s, LODE_START_READY, "");
     if (!s->options->is_private) {
-        fprintf(stderr, "lode: ready in %s (pid %d, %g CPUs)\n", s->paths.dir, (int)getpid(),
-                s->options->num_cpus);
+        fprintf(stderr, "lode: ready in %s (pid %d, %g CPU%s)\n", s->paths.dir, (int)getpid(),
+                s->options->num_cpus, s->options->num_cpus == 1 ? "" : "s");
     }
 }
 

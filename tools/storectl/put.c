@@ -20,8 +20,6 @@ struct arguments {
     const char *space;
     bool replace, raw;
     int64_t timeout_ms;
-    char **files;
-    int count;
 };
 
 static const struct argp_option options[] = {
@@ -36,11 +34,11 @@ static const struct argp_option options[] = {
 static void
 check_arguments(const struct arguments *a, struct argp_state *state)
 {
-    if (a->count > 1 && a->name != NULL) {
-        argp_error(state, "--name is for one file, and here are %d", a->count);
+    if (a->common.count > 1 && a->name != NULL) {
+        argp_error(state, "--name is for one file, and here are %d", a->common.count);
     }
-    for (int i = 0; i < a->count; i++) {
-        if (strcmp(a->files[i], "-") == 0 && a->name == NULL) {
+    for (int i = 0; i < a->common.count; i++) {
+        if (strcmp(a->common.words[i], "-") == 0 && a->name == NULL) {
             argp_error(state, "stdin has no name: give one with --name");
         }
     }
@@ -70,11 +68,10 @@ parse_option(int key, char *arg, struct argp_state *state)
         options_timeout(state, arg, &a->timeout_ms);
         return 0;
     case ARGP_KEY_ARGS:
-        a->files = state->argv + state->next;
-        a->count = state->argc - state->next;
+        options_words(state, &a->common);
         return 0;
     case ARGP_KEY_END:
-        if (a->count == 0) {
+        if (a->common.count == 0) {
             argp_error(state, "which file? '-' is stdin");
         }
         check_arguments(a, state);
@@ -199,8 +196,8 @@ put_all(lode *db, void *arguments)
     const struct arguments *a = arguments;
     int code = EXIT_OK;
     json_t *all = json_array();
-    for (int i = 0; i < a->count && code == EXIT_OK; i++) {
-        code = put_one(db, a, a->files[i], all);
+    for (int i = 0; i < a->common.count && code == EXIT_OK; i++) {
+        code = put_one(db, a, a->common.words[i], all);
     }
     if (a->common.json) {
         document_print(json_pack("{s:s, s:O}", "schema", "storectl.put/1", "objects", all));

@@ -8,8 +8,6 @@
 struct arguments {
     struct options_common common;
     bool force;
-    char **words;
-    int count;
 };
 
 static const struct argp_option options[] = {
@@ -30,8 +28,7 @@ parse_option(int key, char *arg, struct argp_state *state)
         a->force = true;
         return 0;
     case ARGP_KEY_ARGS:
-        a->words = state->argv + state->next;
-        a->count = state->argc - state->next;
+        options_words(state, &a->common);
         return 0;
     case ARGP_KEY_NO_ARGS:
         argp_error(state, "which objects? Give names or ids");
@@ -64,8 +61,8 @@ remove_all(lode *db, void *arguments)
 {
     const struct arguments *a = arguments;
     int code = EXIT_OK;
-    for (int i = 0; i < a->count; i++) {
-        int one = remove_word(db, a->words[i], a->force);
+    for (int i = 0; i < a->common.count; i++) {
+        int one = remove_word(db, a->common.words[i], a->force);
         code = code == EXIT_OK ? one : code;
     }
     return code;

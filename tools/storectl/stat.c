@@ -12,24 +12,16 @@
 #include <stdio.h>
 #include <string.h>
 
-struct arguments {
-    struct options_common common;
-    char **words;
-    int count;
-};
-
 static error_t
 parse_option(int key, char *arg, struct argp_state *state)
 {
-    struct arguments *a = state->input;
     (void)arg;
     switch (key) {
     case ARGP_KEY_INIT:
-        state->child_inputs[0] = &a->common;
+        state->child_inputs[0] = state->input;
         return 0;
     case ARGP_KEY_ARGS:
-        a->words = state->argv + state->next;
-        a->count = state->argc - state->next;
+        options_words(state, state->input);
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;
@@ -169,7 +161,7 @@ stat_word(lode *db, const char *text, lode_object_info *info_out)
 }
 
 static int
-stat_objects(lode *db, const struct arguments *a)
+stat_objects(lode *db, const struct options_common *a)
 {
     struct listing listing;
     int code = EXIT_OK, printed = 0;
@@ -184,7 +176,7 @@ stat_objects(lode *db, const struct arguments *a)
         int one = stat_word(db, a->words[i], &info);
         if (one != EXIT_OK) {
             code = code == EXIT_OK ? one : code;
-        } else if (a->common.json) {
+        } else if (a->json) {
             json_t *object = describe_json(&info);
             json_object_set_new(object, "names", listing_names_json(&listing, info.id));
             json_array_append_new(all, object);
@@ -193,7 +185,7 @@ stat_objects(lode *db, const struct arguments *a)
             print_object(&listing, &info);
         }
     }
-    if (a->common.json) {
+    if (a->json) {
         document_print(json_pack("{s:s, s:O}", "schema", "storectl.stat/1", "objects", all));
     }
     json_decref(all);
@@ -204,8 +196,8 @@ stat_objects(lode *db, const struct arguments *a)
 static int
 stat_any(lode *db, void *arguments)
 {
-    const struct arguments *a = arguments;
-    return a->count == 0 ? stat_store(db, a->common.json) : stat_objects(db, a);
+    const struct options_common *a = arguments;
+    return a->count == 0 ? stat_store(db, a->json) : stat_objects(db, a);
 }
 
 int
@@ -219,7 +211,7 @@ storectl_stat(int argc, char **argv)
                                      options_dir_json,
                                      0,
                                      0};
-    struct arguments a = {0};
+    struct options_common a = {0};
     options_parse(&argp, argc, argv, &a);
-    return attach_run(a.common.dir, LODE_OPEN_STORE_ONLY, stat_any, &a);
+    return attach_run(a.dir, LODE_OPEN_STORE_ONLY, stat_any, &a);
 }

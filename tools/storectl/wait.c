@@ -14,8 +14,6 @@
 struct arguments {
     struct options_common common;
     int64_t timeout_ms;
-    char **words;
-    int count;
 };
 
 static const struct argp_option options[] = {
@@ -35,8 +33,7 @@ parse_option(int key, char *arg, struct argp_state *state)
         options_timeout(state, arg, &a->timeout_ms);
         return 0;
     case ARGP_KEY_ARGS:
-        a->words = state->argv + state->next;
-        a->count = state->argc - state->next;
+        options_words(state, &a->common);
         return 0;
     case ARGP_KEY_NO_ARGS:
         argp_error(state, "for which objects? Give names or ids");
@@ -56,14 +53,14 @@ late(const char *text)
 static int
 resolve_all(lode *db, const struct arguments *a, int64_t deadline, lode_id *ids)
 {
-    for (int i = 0; i < a->count; i++) {
+    for (int i = 0; i < a->common.count; i++) {
         struct word word;
-        lode_err err = word_parse(a->words[i], &word);
+        lode_err err = word_parse(a->common.words[i], &word);
         if (err == LODE_OK) {
             err = word_resolve(db, &word, lode_remaining_ms(deadline), &ids[i]);
         }
         if (err == LODE_ENOTFOUND || err == LODE_ETIMEDOUT) {
-            return late(a->words[i]);
+            return late(a->common.words[i]);
         }
         if (err != LODE_OK) {
             return program_failed(err);
@@ -88,21 +85,21 @@ check_one(lode *db, const char *text, lode_id id)
 static int
 wait_all(lode *db, const struct arguments *a, int64_t deadline, const lode_id *ids, bool *ready)
 {
-    size_t count = (size_t)a->count;
+    size_t count = (size_t)a->common.count;
     lode_err err = lode_wait(db, ids, count, count, lode_remaining_ms(deadline), ready, NULL);
     if (err == LODE_ETIMEDOUT) {
         int first = 0;
-        while (first < a->count - 1 && ready[first]) {
+        while (first < a->common.count - 1 && ready[first]) {
             first++;
         }
-        return late(a->words[first]);
+        return late(a->common.words[first]);
     }
     if (err != LODE_OK) {
         return program_failed(err);
     }
     int code = EXIT_OK;
-    for (int i = 0; i < a->count; i++) {
-        int one = check_one(db, a->words[i], ids[i]);
+    for (int i = 0; i < a->common.count; i++) {
+        int one = check_one(db, a->common.words[i], ids[i]);
         code = code == EXIT_OK ? one : code;
     }
     return code;
@@ -112,11 +109,12 @@ static void
 print_ids(const struct arguments *a, const lode_id *ids)
 {
     json_t *all = json_array();
-    for (int i = 0; i < a->count; i++) {
+    for (int i = 0; i < a->common.count; i++) {
         char id[LODE_ID_TEXT_SIZE];
         lode_id_format(ids[i], id);
         if (a->common.json) {
-            json_array_append_new(all, json_pack("{s:s, s:s}", "word", a->words[i], "id", id));
+            json_array_append_new(all,
+                                  json_pack("{s:s, s:s}", "word", a->common.words[i], "id", id));
         } else {
             printf("%s\n", id);
         }
@@ -132,8 +130,8 @@ wait_for(lode *db, void *arguments)
 {
     const struct arguments *a = arguments;
     int64_t deadline = lode_deadline(a->timeout_ms);
-    lode_id *ids = calloc((size_t)a->count, sizeof *ids);
-    bool *ready = calloc((size_t)a->count, sizeof *ready);
+    lode_id *ids = calloc((size_t)a->common.count, sizeof *ids);
+    bool *ready = calloc((size_t)a->common.count, sizeof *ready);
     int code = EXIT_FAILED;
     if (ids == NULL || ready == NULL) {
         code = program_error(EXIT_FAILED, "no memory");
