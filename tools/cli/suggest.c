@@ -1,6 +1,7 @@
 #include "tools/cli/suggest.h"
 
 #include <string.h>
+#include <strings.h>
 
 enum { WORD_MAX = 64 };
 
@@ -45,15 +46,19 @@ suggest(const char *word, const char *const *candidates, size_t count)
         if (strlen(candidates[i]) > WORD_MAX) {
             continue;
         }
+        if (strcasecmp(word, candidates[i]) == 0) {
+            return candidates[i];
+        }
         size_t d = distance(word, candidates[i]);
         if (best == NULL || d < best_distance) {
             best = candidates[i];
             best_distance = d;
         }
     }
-    /* One letter of a short word, two of a longer one; or the beginning of the word. */
+    /* One letter of a short word, two of a longer one; or the beginning of the word. A word of one
+     * letter is as near to any other. */
     size_t tolerated = length <= 3 ? 1 : 2;
-    if (best != NULL && best_distance <= tolerated) {
+    if (length > 1 && best != NULL && best_distance <= tolerated) {
         return best;
     }
     for (size_t i = 0; i < count; i++) {

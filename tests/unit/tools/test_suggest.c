@@ -32,6 +32,17 @@ Test(suggest, the_beginning_of_a_word_means_the_word)
     cr_assert_str_eq(nearest("be"), "bench");
 }
 
+Test(suggest, capitals_and_small_letters_are_the_same_to_people)
+{
+    cr_assert_str_eq(nearest("STATUS"), "status");
+    cr_assert_str_eq(suggest("X", (const char *const[]){"y", "x"}, 2), "x");
+}
+
+Test(suggest, one_letter_is_as_near_to_any_other)
+{
+    cr_assert_null(suggest("x", (const char *const[]){"y", "q"}, 2));
+}
+
 Test(suggest, what_is_like_nothing_gives_nothing)
 {
     char long_word[200];
