@@ -28,7 +28,7 @@ pid_of_worker(lode *db)
     return (pid_t)bounded(db, result);
 }
 
-/* A task of values only finds it out when it has results, one with an argument in the store before. */
+/* It may have been given a task before it ends: that runs elsewhere. */
 static void
 idle_ones_are_replaced(lode *db)
 {
@@ -72,7 +72,7 @@ let_go(const char *fifo)
     close(fd);
 }
 
-/* What it makes is lost: the task is charged with an attempt, and runs again elsewhere. */
+/* What it makes would be lost: the task is charged with an attempt, and runs again elsewhere. */
 static void
 busy_ones_are_replaced(lode *db)
 {
@@ -85,8 +85,7 @@ busy_ones_are_replaced(lode *db)
     pid_t worker = pid_of_worker(db);
     must(lode_call(db, "hold.until", LODE_ARGS(lode_str(runs), lode_str(go)), NULL, &result));
     hear(runs);
-    cut_session(db, cut_session_of(worker));
-    let_go(go);
+    cut_session(db, cut_session_of(worker)); /* it ends at once, whatever it is doing */
     hear(runs);
     let_go(go);
     expect_eq(bounded(db, result), 2); /* the second attempt */
