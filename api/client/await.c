@@ -6,7 +6,8 @@
 
 #include <sched.h>
 
-enum { SLICE_NS = 1000000000, SEALED_TRIES = 1000 };
+/* The first slice is short: nothing has told this thread yet whether the store lives. */
+enum { FIRST_SLICE_NS = 50000000, SLICE_NS = 1000000000, SEALED_TRIES = 1000 };
 
 struct await {
     lode *db;
@@ -15,6 +16,7 @@ struct await {
     lode_try_fn try_it;
     void *arg;
     uint64_t cookie; /* 0: the store has not been told that this thread waits */
+    int64_t slice_ns;
 };
 
 static lode_err
@@ -39,9 +41,9 @@ fail_late(lode_id id, int64_t timeout_ms)
 }
 
 static lode_err
-tell(const struct await *a, enum lode_store_msg type)
+unwait(const struct await *a)
 {
-    struct lode_msg_lookup msg = {.head.type = (uint8_t)type, .id = a->id, .cookie = a->cookie};
+    struct lode_msg_lookup msg = {.head.type = LODE_MSG_UNWAIT, .id = a->id, .cookie = a->cookie};
     return lode_store_tell(&a->db->calls, &msg, sizeof msg);
 }
 
@@ -92,9 +94,10 @@ ask(struct await *a)
 static lode_err
 sleep_once(struct await *a, uint32_t *seen, int64_t deadline)
 {
-    int64_t left = deadline == LODE_NEVER ? SLICE_NS : deadline - lode_now_ns();
+    int64_t slice = a->slice_ns, left = deadline == LODE_NEVER ? slice : deadline - lode_now_ns();
+    a->slice_ns = SLICE_NS;
     if (left > 0) {
-        lode_futex_wait(&a->wake->counter, *seen, left < SLICE_NS ? left : SLICE_NS);
+        lode_futex_wait(&a->wake->counter, *seen, left < slice ? left : slice);
     }
     uint32_t before = *seen;
     *seen = atomic_load_explicit(&a->wake->counter, memory_order_acquire);
@@ -105,7 +108,7 @@ sleep_once(struct await *a, uint32_t *seen, int64_t deadline)
         LODE_TRY(lode_ask_pending(a->db, a->id));
     }
     lode_err err = a->try_it(a->db, a->arg);
-    bool asks = *seen != before || left >= SLICE_NS;
+    bool asks = *seen != before || left >= slice;
     return err == LODE_EAGAIN && asks ? ask(a) : err;
 }
 
@@ -121,7 +124,7 @@ wait_for_it(struct await *a, int64_t deadline)
         }
         if (a->cookie == 0) {
             a->cookie = lode_store_cookie(&a->db->calls);
-            LODE_TRY(tell(a, LODE_MSG_WAIT));
+            LODE_TRY(lode_ring_wait(&a->db->ring, a->id, a->cookie));
         }
         err = sleep_once(a, &seen, deadline);
     }
@@ -135,7 +138,8 @@ lode_await(lode *db, lode_id id, uint64_t hash, int64_t timeout_ms, lode_try_fn 
                       .id = id,
                       .wake = lode_index_wake(&db->index, hash),
                       .try_it = try_it,
-                      .arg = arg};
+                      .arg = arg,
+                      .slice_ns = FIRST_SLICE_NS};
     if (timeout_ms == 0) {
         lode_err err = ask(&a);
         return err == LODE_EAGAIN ? fail_late(id, 0) : err;
@@ -146,8 +150,7 @@ lode_await(lode *db, lode_id id, uint64_t hash, int64_t timeout_ms, lode_try_fn 
     if (err == LODE_EAGAIN) {
         err = fail_late(id, timeout_ms);
     }
-    if (err != LODE_OK && err != LODE_EDOWN && a.cookie != 0 &&
-        tell(&a, LODE_MSG_UNWAIT) != LODE_OK) {
+    if (err != LODE_OK && err != LODE_EDOWN && a.cookie != 0 && unwait(&a) != LODE_OK) {
         return lode_store_down();
     }
     return err;

@@ -40,6 +40,7 @@ fork_session(lode *db)
 {
     atomic_store_explicit(&db->state, LODE_SESSION_FORKED, memory_order_relaxed);
     close_descriptor(&db->calls.fd);
+    close_descriptor(&db->calls.bell_fd);
     close_descriptor(&db->file_fd);
     for (int i = 0; i < LODE_HOOK_SLOTS; i++) {
         const struct lode_session_hooks *hooks =

@@ -257,6 +257,18 @@ lode_ring_reference(struct lode_ring *ring, enum lode_record_type type, lode_id 
     return LODE_OK;
 }
 
+lode_err
+lode_ring_wait(struct lode_ring *ring, lode_id id, uint64_t cookie)
+{
+    struct lode_wait_record record = {.id = id, .cookie = cookie};
+    struct lode_ring_need need = {.size = sizeof(struct lode_record) + sizeof record};
+    void *body;
+    LODE_TRY(lode_ring_reserve(ring, LODE_RECORD_WAIT, &need, LODE_NEVER, &body));
+    memcpy(body, &record, sizeof record);
+    lode_ring_publish(ring, &need, NULL, 0, 0, true);
+    return LODE_OK;
+}
+
 /* ---- values ------------------------------------------------------------------------------- */
 
 struct lode_made_layout

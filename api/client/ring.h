@@ -73,6 +73,9 @@ void lode_ring_publish(struct lode_ring *ring, const struct lode_ring_need *need
 LODE_MUST_CHECK lode_err lode_ring_reference(struct lode_ring *ring, enum lode_record_type type,
                                              lode_id id, bool urgent);
 
+/* WAIT: this thread is about to sleep until the id is decided. Errors: LODE_EDOWN. */
+LODE_MUST_CHECK lode_err lode_ring_wait(struct lode_ring *ring, lode_id id, uint64_t cookie);
+
 /* How a value lies behind its struct lode_made: sizes in bytes. */
 struct lode_made_layout {
     uint32_t head;    /* shape and strides, filled to 16 */

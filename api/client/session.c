@@ -121,7 +121,7 @@ map_session_file(lode *db)
 }
 
 static lode_err
-say_hello(lode *db, uint32_t hello_flags, struct lode_msg_welcome *welcome, int fds[2])
+say_hello(lode *db, uint32_t hello_flags, struct lode_msg_welcome *welcome, int fds[3])
 {
     struct lode_msg_hello hello = {.head.type = LODE_MSG_HELLO,
                                    .magic = LODE_STORE_MAGIC,
@@ -131,10 +131,9 @@ say_hello(lode *db, uint32_t hello_flags, struct lode_msg_welcome *welcome, int 
     struct lode_reply reply = {
         .type = LODE_MSG_WELCOME, .packet = welcome, .room = sizeof *welcome};
     LODE_TRY(lode_store_ask(&db->calls, &hello.head, sizeof hello, NULL, 0, &reply));
-    if (reply.size == sizeof *welcome && reply.fd_count == 2 &&
+    if (reply.size == sizeof *welcome && reply.fd_count == 3 &&
         welcome->major == LODE_STORE_WIRE_MAJOR && welcome->row < LODE_SESSION_ROWS) {
-        fds[0] = reply.fds[0];
-        fds[1] = reply.fds[1];
+        memcpy(fds, reply.fds, 3 * sizeof *fds);
         return LODE_OK;
     }
     for (size_t i = 0; i < reply.fd_count; i++) {
@@ -150,11 +149,12 @@ static lode_err
 attach(lode *db, uint32_t hello_flags)
 {
     struct lode_msg_welcome welcome = {0};
-    int fds[2];
+    int fds[3];
     LODE_TRY(connect_store(db));
     LODE_TRY(lode_store_calls_start(&db->calls));
     LODE_TRY(say_hello(db, hello_flags, &welcome, fds));
     db->file_fd = fds[1];
+    db->calls.bell_fd = fds[2];
     db->number = welcome.session;
     db->capacity_bytes = welcome.capacity_bytes;
     lode_err err = map_index(db, fds[0], welcome.generation);

@@ -23,7 +23,7 @@ lode_store_down(void)
 lode_err
 lode_store_calls_init(struct lode_store_calls *calls)
 {
-    *calls = (struct lode_store_calls){.fd = -1};
+    *calls = (struct lode_store_calls){.fd = -1, .bell_fd = -1};
     calls->buffer = malloc(LODE_STORE_PACKET_MAX);
     if (calls->buffer == NULL) {
         return lode_fail_with(LODE_ENOMEM, "no memory for a session");
@@ -50,6 +50,9 @@ lode_store_calls_fini(struct lode_store_calls *calls)
     LODE_ASSERT(calls->first == NULL);
     if (calls->fd >= 0) {
         close(calls->fd);
+    }
+    if (calls->bell_fd >= 0) {
+        close(calls->bell_fd);
     }
     lode_mutex_fini(&calls->mu);
     free(calls->buffer);
@@ -103,9 +106,8 @@ lode_store_tell(struct lode_store_calls *calls, const void *packet, size_t size)
 void
 lode_store_ring_bell(struct lode_store_calls *calls)
 {
-    struct lode_msg_type bell = {LODE_MSG_DOORBELL};
-    if (send(calls->fd, &bell, sizeof bell, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 && errno != EAGAIN &&
-        errno != EINTR) {
+    static const uint64_t ONCE = 1;
+    if (write(calls->bell_fd, &ONCE, sizeof ONCE) < 0 && errno != EAGAIN) {
         atomic_store_explicit(&calls->down, true, memory_order_relaxed);
     }
 }

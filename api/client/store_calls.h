@@ -18,6 +18,7 @@ struct lode_waiter;
 
 struct lode_store_calls {
     int fd; /* blocking, with timeouts of a second; -1 in a child after fork */
+    int bell_fd;
     _Atomic bool down;
     struct lode_mutex mu;
     struct lode_waiter *first; /* mu */
@@ -28,8 +29,8 @@ struct lode_store_calls {
 };
 
 /*
- * init, then set fd to a connected socket, which the calls own from then on, then start. fini is
- * right after any of these. Errors: LODE_ENOMEM; LODE_ESYS.
+ * init, then set fd to a connected socket, which the calls own from then on, then start; the store's
+ * WELCOME brings the bell_fd, which they own, too. fini is right after any of these. Errors: LODE_ENOMEM; LODE_ESYS.
  */
 LODE_MUST_CHECK lode_err lode_store_calls_init(struct lode_store_calls *calls);
 LODE_MUST_CHECK lode_err lode_store_calls_start(struct lode_store_calls *calls);
@@ -60,10 +61,7 @@ LODE_MUST_CHECK lode_err lode_store_ask(struct lode_store_calls *calls,
 LODE_MUST_CHECK lode_err lode_store_tell(struct lode_store_calls *calls, const void *packet,
                                          size_t size);
 
-/*
- * Rings the doorbell. Never blocks: where the socket is full of packets that the store has not
- * read yet, each of those will make it drain the ring as well.
- */
+/* Rings the doorbell: the store will look into the ring. Never blocks. */
 void lode_store_ring_bell(struct lode_store_calls *calls);
 
 /*

@@ -14,6 +14,7 @@
  *            one attempt of one task, all or none; first wins: if the first id is sealed already,
  *            the whole record changes nothing but ending the named drafts. Only from sessions that
  *            attached as makers. Spends credit for the parts that carry their bytes.
+ *   WAIT     struct lode_wait_record: the session is about to sleep until the id is decided; it rings
  *
  * In front of the bytes that a struct lode_made carries stand int64_t shape[ndim] and, with
  * LODE_ENTRY_STRIDED, int64_t strides[ndim]; the bytes begin at the next multiple of 16. A draft in
@@ -29,7 +30,8 @@ enum lode_record_type {
     LODE_RECORD_TAKE = 2,
     LODE_RECORD_DROP = 3,
     LODE_RECORD_PUT = 4,
-    LODE_RECORD_COMMIT = 5
+    LODE_RECORD_COMMIT = 5,
+    LODE_RECORD_WAIT = 6
 };
 
 enum {
@@ -67,6 +69,13 @@ struct lode_commit {
     uint64_t task; /* the scheduler's number, for diagnosis */
 };
 static_assert(sizeof(struct lode_commit) == 16, "ring.h");
+
+struct lode_wait_record {
+    lode_id id;
+    uint64_t cookie; /* of the session's choice, not 0: tells its waits for one id apart */
+    uint64_t pad;
+};
+static_assert(sizeof(struct lode_wait_record) == 32, "ring.h");
 
 static inline uint32_t
 lode_ring_align(uint64_t size)

@@ -8,6 +8,9 @@
  * Requests carry a tag of the client's choice (not 0), which the reply repeats, so that several
  * threads can wait for replies at once. Tag 0: no reply is wanted or expected.
  * Before any packet is handled, the store applies the sender's ring.
+ *
+ * The doorbell is an eventfd: what is written to it says "look into my ring", and costs a third of
+ * a packet, on both sides.
  */
 #ifndef LODE_WIRE_STORE_MSG_H
 #define LODE_WIRE_STORE_MSG_H
@@ -27,7 +30,7 @@ enum {
 /*    name           from    struct                       variable part                                  reply        */
 #define LODE_STORE_MSG_MAP(X)                                                                                          \
     X(HELLO,       1, client, lode_msg_hello,       "")                                   /* WELCOME or ERROR       */ \
-    X(WELCOME,     2, store,  lode_msg_welcome,     "fds: index (read), session file (read-write)")                    \
+    X(WELCOME,     2, store,  lode_msg_welcome,     "fds: index (read), session file, doorbell")                       \
     X(ERROR,       3, store,  lode_msg_error,       "text")                               /* to any request         */ \
     X(OK,          4, store,  lode_msg_head,        "")                                   /* to any request         */ \
     X(SEGMENT,     5, client, lode_msg_segment,     "")                                   /* SEGMENT_FD             */ \
@@ -39,7 +42,6 @@ enum {
     X(PUT,        11, client, lode_msg_create,      "lode_id holds[hold_count], bytes")   /* CREATED or ERROR       */ \
     X(LOOKUP,     12, client, lode_msg_lookup,      "")                                   /* FOUND                  */ \
     X(FOUND,      13, store,  lode_msg_found,       "")                                                                \
-    X(WAIT,       14, client, lode_msg_lookup,      "")                                   /* none                   */ \
     X(UNWAIT,     15, client, lode_msg_lookup,      "")                                   /* none                   */ \
     X(WATCH,      16, client, lode_msg_watch,       "lode_id ids[count]")                 /* NOTIFY, now and later  */ \
     X(UNWATCH,    17, client, lode_msg_watch,       "")                                   /* OK: no NOTIFY follows  */ \
@@ -57,7 +59,6 @@ enum {
     X(STATS_ARE,  29, store,  lode_msg_stats,       "")                                                                \
     X(GROW_PINS,  30, client, lode_msg_pins,        "")                                   /* PINS or ERROR          */ \
     X(PINS,       31, store,  lode_msg_pins,        "")                                                                \
-    X(DOORBELL,   32, client, lode_msg_type,        "")                                   /* none; 1 byte           */ \
     X(RELEASED,   33, client, lode_msg_released,    "")                                   /* none                   */ \
     X(DRAIN,      34, client, lode_msg_head,        "")                                   /* OK                     */ \
     X(SETTLE,     35, client, lode_msg_settle,      "lode_id ids[count]")                 /* SETTLED                */ \
@@ -79,15 +80,11 @@ enum lode_store_msg {
  * waits), but keeps the pins and the row until the socket's end of file.
  */
 
-/* Every packet but DOORBELL (one byte: its type) begins with this. */
+/* Every packet begins with this. */
 struct lode_msg_head {
     uint8_t type;
     uint8_t pad[3];
     uint32_t tag;
-};
-
-struct lode_msg_type {
-    uint8_t type;
 };
 
 enum {

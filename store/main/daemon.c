@@ -18,7 +18,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { EVENTS_AT_ONCE = 64, ACCEPTS_AT_ONCE = 64 };
+enum { EVENTS_AT_ONCE = 64, ACCEPTS_AT_ONCE = 64, EMPTY_LOOKS = 8 };
 
 struct daemon {
     struct source listener, signals, lifeline;
@@ -26,6 +26,7 @@ struct daemon {
     int spare_fd; /* given up to refuse a client when descriptors have run out */
     bool starved; /* no descriptor was left; said once */
     bool stop;
+    int empty_looks; /* in a row; see timeout_of() */
     struct store *store;
 };
 
@@ -189,16 +190,35 @@ say_ready(int fd)
 
 /* ---- the loop ---- */
 
+/*
+ * Frees are gathered while more comes in, so before a sleep the loop looks once more. Where that
+ * look found nothing the last few times, one event comes at a time: it is left out, and with it a
+ * system call on the path of every handoff.
+ */
+static int
+timeout_of(struct daemon *d)
+{
+    if (store_has_work(d->store) && d->empty_looks >= EMPTY_LOOKS) {
+        store_settle(d->store, true);
+    }
+    return store_has_work(d->store) ? 0 : -1;
+}
+
 static void
 loop(struct daemon *d)
 {
     struct epoll_event events[EVENTS_AT_ONCE];
     while (!d->stop) {
-        int timeout = store_has_work(d->store) ? 0 : -1;
+        int timeout = timeout_of(d);
         int count = epoll_wait(d->store->epoll_fd, events, EVENTS_AT_ONCE, timeout);
         for (int i = 0; i < count; i++) {
             struct source *source = events[i].data.ptr;
             source->ready(d->store, source, events[i].events);
+        }
+        if (timeout == 0 ? count > 0 : count > 1) {
+            d->empty_looks = 0;
+        } else if (timeout == 0 && d->empty_looks < EMPTY_LOOKS) {
+            d->empty_looks++;
         }
         store_settle(d->store, count <= 0);
     }

@@ -1,4 +1,4 @@
-/* Questions after ids, and waiting for them: LOOKUP, WAIT, WATCH, SETTLE, RESULTS. */
+/* Questions after ids, and waiting for them: LOOKUP, UNWAIT, WATCH, SETTLE, RESULTS. */
 #include "store/sessions/packets.h"
 
 #include "api/base/fail.h"
@@ -33,27 +33,6 @@ static lode_err
 too_many(lode_err err)
 {
     return err == LODE_OK ? LODE_OK : lode_fail_with(LODE_EPROTO, "%s", lode_last_error());
-}
-
-lode_err
-handle_wait(struct store *store, struct session *session, const void *packet, const uint8_t *rest,
-            size_t rest_size)
-{
-    const struct lode_msg_lookup *msg = packet;
-    enum lode_found status = LODE_FOUND_PENDING;
-    uint32_t entry = 0;
-    (void)rest;
-    (void)rest_size;
-    store->counts.waits++;
-    if (msg->cookie == 0) {
-        return lode_fail_with(LODE_EPROTO, "a WAIT without a cookie");
-    }
-    LODE_TRY(too_many(arm_and_ask(store, session, msg->id, msg->cookie, false, &status, &entry)));
-    if (status != LODE_FOUND_PENDING) {
-        waits_tell_one(store, session, msg->id, msg->cookie, status,
-                       status == LODE_FOUND_SEALED && is_error(store, entry));
-    }
-    return LODE_OK;
 }
 
 lode_err

@@ -23,7 +23,6 @@ static const struct {
     [LODE_MSG_ABORT]       = {handle_abort,       sizeof(struct lode_msg_draft),    false},
     [LODE_MSG_PUT]         = {handle_create,      sizeof(struct lode_msg_create),   true},
     [LODE_MSG_LOOKUP]      = {handle_lookup,      sizeof(struct lode_msg_lookup),   false},
-    [LODE_MSG_WAIT]        = {handle_wait,        sizeof(struct lode_msg_lookup),   false},
     [LODE_MSG_UNWAIT]      = {handle_unwait,      sizeof(struct lode_msg_lookup),   false},
     [LODE_MSG_WATCH]       = {handle_watch,       sizeof(struct lode_msg_watch),    true},
     [LODE_MSG_UNWATCH]     = {handle_unwatch,     sizeof(struct lode_msg_watch),    false},
@@ -56,21 +55,6 @@ handle_leave(struct store *store, struct session *session, const void *packet, c
     return LODE_OK;
 }
 
-static void
-handle_doorbell(struct store *store, struct session *session)
-{
-    uint64_t head = session->ring_head;
-    store->counts.doorbells++;
-    if (session->left) {
-        return; /* sent while it closed: it has no ring and no credit any more */
-    }
-    ring_drain(store, session);
-    waits_wake(store); /* first of all: somebody's handoff is what it rings for, mostly */
-    if (!session->cut) {
-        credit_rang(store, session, session->ring_head == head);
-    }
-}
-
 /* The first packet; a refusal is answered, then the connection is closed. */
 static lode_err
 handle_first(struct store *store, struct session *session, const void *bytes, size_t size)
@@ -96,10 +80,6 @@ packets_handle(struct store *store, struct session *session, const void *bytes, 
     if (session->number == 0) {
         return handle_first(store, session, bytes, size);
     }
-    if (size == sizeof(struct lode_msg_type) && *(const uint8_t *)bytes == LODE_MSG_DOORBELL) {
-        handle_doorbell(store, session);
-        return LODE_OK;
-    }
     if (size < sizeof *head || head->type >= LODE_MSG_END || table[head->type].handle == NULL) {
         return lode_fail_with(LODE_EPROTO, "a packet of %zu bytes and type %u", size,
                               size > 0 ? head->type : 0);
@@ -119,17 +99,6 @@ packets_handle(struct store *store, struct session *session, const void *bytes, 
     }
     return table[head->type].handle(store, session, bytes, (const uint8_t *)bytes + fixed,
                                     size - fixed);
-}
-
-/*
- * After these a client sleeps: to look for another packet would be a system call for nothing, on the
- * path of every handoff. If there is one all the same, epoll says so again.
- */
-static bool
-is_last(const struct store *store, size_t size)
-{
-    uint8_t type = store->packet[0];
-    return type == LODE_MSG_WAIT || (type == LODE_MSG_DOORBELL && size == 1);
 }
 
 /* One packet. False: there is none, or the session is over. */
@@ -155,7 +124,7 @@ receive_one(struct store *store, struct session *session)
         session_cut(session, "%s", lode_last_error());
     }
     waits_wake(store);
-    return !session->cut && !session->ended && !is_last(store, (size_t)got);
+    return !session->cut && !session->ended;
 }
 
 void
@@ -168,6 +137,23 @@ packets_want_output(struct store *store, struct session *session)
         if (epoll_ctl(store->epoll_fd, EPOLL_CTL_MOD, session->fd, &event) == 0) {
             session->wants_output = wants;
         }
+    }
+}
+
+void
+packets_rung(struct store *store, struct session *session)
+{
+    uint64_t head = session->ring_head;
+    if (session->ended || session->left) {
+        return; /* rung while it closed: it has no ring and no credit any more */
+    }
+    store->counts.doorbells++;
+    ring_drain(store, session);
+    waits_wake(store); /* first of all: somebody's handoff is what it rings for, mostly */
+    if (session->cut) {
+        session_end(store, session);
+    } else {
+        credit_rang(store, session, session->ring_head == head);
     }
 }
 

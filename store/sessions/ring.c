@@ -7,6 +7,7 @@
 #include "store/sessions/own.h"
 #include "store/sessions/quota.h"
 #include "store/sessions/session.h"
+#include "store/sessions/waits.h"
 
 #include <string.h>
 
@@ -210,6 +211,23 @@ apply_id(struct store *store, struct session *session, uint16_t type, const uint
                                     : apply_drop(store, session, id);
 }
 
+/* Whether it is there already is asked when the ring is empty: that may drain other rings. */
+static lode_err
+apply_wait(struct store *store, struct session *session, const uint8_t *at, uint64_t left)
+{
+    struct lode_wait_record record;
+    if (left < sizeof record) {
+        return lode_fail_with(LODE_EPROTO, "a wait of %llu bytes", (unsigned long long)left);
+    }
+    memcpy(&record, at, sizeof record);
+    RING_COPIED(record);
+    if (record.cookie == 0) {
+        return lode_fail_with(LODE_EPROTO, "a wait without a cookie");
+    }
+    store->counts.waits++;
+    return waits_arm_and_ask(store, session, record.id, record.cookie);
+}
+
 static lode_err
 apply(struct store *store, struct session *session, uint16_t type, const uint8_t *body,
       uint64_t left)
@@ -224,6 +242,8 @@ apply(struct store *store, struct session *session, uint16_t type, const uint8_t
         return apply_put(store, session, body, left);
     case LODE_RECORD_COMMIT:
         return commit_apply(store, session, body, left);
+    case LODE_RECORD_WAIT:
+        return apply_wait(store, session, body, left);
     default:
         return lode_fail_with(LODE_EPROTO, "a record of the unknown type %u", type);
     }

@@ -19,6 +19,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -177,6 +179,13 @@ on_socket(struct store *store, struct source *source, uint32_t events)
     packets_ready(store, (struct session *)source, events);
 }
 
+static void
+on_bell(struct store *store, struct source *source, uint32_t events)
+{
+    (void)events;
+    packets_rung(store, (struct session *)((char *)source - offsetof(struct session, bell)));
+}
+
 /* The process of an ended session is gone: what it may still have used is free. */
 static void
 on_exit_of_process(struct store *store, struct source *source, uint32_t events)
@@ -235,7 +244,7 @@ session_accept(struct store *store, int fd)
     session->exit.ready = on_exit_of_process;
     session->store = store;
     session->fd = fd;
-    session->pidfd = session->file_fd = -1;
+    session->pidfd = session->file_fd = session->bell_fd = -1;
     session->pid = pid;
     err = store_watch_fd(store, fd, EPOLLIN, &session->socket);
     if (err != LODE_OK) {
@@ -305,11 +314,35 @@ enlist(struct store *store, struct session *session)
     atomic_store_explicit(&row->session, session->number, memory_order_release);
 }
 
+/* Each ring of the bell is an event of its own: the counter is never read, nor need it be. */
+static lode_err
+hang_bell(struct store *store, struct session *session)
+{
+    session->bell.ready = on_bell;
+    session->bell_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    if (session->bell_fd < 0) {
+        return lode_fail_errno("cannot make a session's doorbell");
+    }
+    return store_watch_fd(store, session->bell_fd, EPOLLIN | EPOLLET, &session->bell);
+}
+
+/* The client has it too, so that a mere close would leave it in the epoll. */
+static void
+take_bell(struct store *store, struct session *session)
+{
+    if (session->bell_fd >= 0) {
+        (void)epoll_ctl(store->epoll_fd, EPOLL_CTL_DEL, session->bell_fd, NULL);
+        close(session->bell_fd);
+        session->bell_fd = -1;
+    }
+}
+
 lode_err
 session_hello(struct store *store, struct session *session, const struct lode_msg_hello *hello)
 {
     int client_fd = -1;
     LODE_TRY(check_hello(hello, &session->ring_bytes));
+    LODE_TRY(hang_bell(store, session));
     LODE_TRY(draw_number(store, session));
     lode_err err = file_open(store, session, &client_fd);
     if (err != LODE_OK) {
@@ -330,8 +363,8 @@ session_hello(struct store *store, struct session *session, const struct lode_ms
         .generation = store->table.header->generation,
         .capacity_bytes = stats.capacity_bytes,
     };
-    int fds[2] = {store->table.index_read_fd, client_fd};
-    session_send_fds(session, &welcome, sizeof welcome, fds, 2);
+    int fds[3] = {store->table.index_read_fd, client_fd, session->bell_fd};
+    session_send_fds(session, &welcome, sizeof welcome, fds, 3);
     if (!outbox_is_empty(&session->out)) {
         session_cut(session, "it does not read its WELCOME");
     }
@@ -472,6 +505,7 @@ session_end(struct store *store, struct session *session)
         bury(store, session);
     }
     outbox_clear(&session->out);
+    take_bell(store, session);
     close(session->fd); /* leaves the epoll by that */
     session->fd = -1;
 }

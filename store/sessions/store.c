@@ -117,6 +117,7 @@ store_settle(struct store *store, bool would_sleep)
         use_freed_room(store);
     }
     do { /* the news of one's end may cut another */
+        waits_ask(store);
         waits_wake(store);
         send_notices(store);
     } while (end_cut(store));

@@ -17,6 +17,7 @@ struct wait {
     uint32_t bucket;
     uint8_t status; /* enum lode_found; PENDING: armed */
     bool is_watch;
+    bool is_unasked; /* in the list of those; another may have come into its place since */
     uint32_t hash_next, hash_prev;       /* + 1 */
     uint32_t session_next, session_prev; /* + 1 */
 };
@@ -29,6 +30,8 @@ struct waits {
     uint16_t dirty[LODE_WAKE_BUCKETS]; /* buckets to be woken */
     uint32_t dirty_count;
     bool is_dirty[LODE_WAKE_BUCKETS];
+    uint32_t *unasked; /* + 1: armed by a record; whether the id is there already is to be asked */
+    uint32_t unasked_count, unasked_room;
 };
 
 lode_err
@@ -47,6 +50,7 @@ waits_destroy(struct waits *waits)
 {
     if (waits != NULL) {
         free(waits->pool);
+        free(waits->unasked);
         free(waits);
     }
 }
@@ -153,6 +157,7 @@ remove_wait(struct store *store, uint32_t number)
     }
     wait->session->wait_count--;
     wait->session = NULL;
+    wait->is_unasked = false;
     wait->hash_next = waits->free_first;
     waits->free_first = number;
 }
@@ -190,6 +195,55 @@ waits_arm(struct store *store, struct session *session, lode_id id, uint64_t coo
     link_wait(store, number, session, hash);
     arm_bucket(store, wait->bucket);
     return LODE_OK;
+}
+
+/* ---- armed by a record ---- */
+
+static lode_err
+ask_later(struct waits *waits, uint32_t number)
+{
+    if (waits->unasked_count == waits->unasked_room) {
+        uint32_t room = waits->unasked_room == 0 ? POOL_MIN : waits->unasked_room * 2;
+        uint32_t *unasked = realloc(waits->unasked, room * sizeof *unasked);
+        if (unasked == NULL) {
+            return lode_fail_with(LODE_ENOMEM, "no memory for %u waits", room);
+        }
+        waits->unasked = unasked;
+        waits->unasked_room = room;
+    }
+    waits->unasked[waits->unasked_count++] = number;
+    waits->pool[number - 1].is_unasked = true;
+    return LODE_OK;
+}
+
+lode_err
+waits_arm_and_ask(struct store *store, struct session *session, lode_id id, uint64_t cookie)
+{
+    LODE_TRY(waits_arm(store, session, id, cookie, false));
+    uint32_t number = find(store, session, id, cookie, false);
+    return store->waits->pool[number - 1].is_unasked ? LODE_OK : ask_later(store->waits, number);
+}
+
+void
+waits_ask(struct store *store)
+{
+    struct waits *waits = store->waits;
+    while (waits->unasked_count > 0) { /* what is drained on the way may arm more */
+        uint32_t entry = 0, number = waits->unasked[--waits->unasked_count];
+        if (!waits->pool[number - 1].is_unasked) {
+            continue; /* it has ended meanwhile */
+        }
+        waits->pool[number - 1].is_unasked = false;
+        struct wait wait = waits->pool[number - 1];
+        /* index.h [4]: a putter that did not see `waited` has published its record by now. */
+        atomic_thread_fence(memory_order_seq_cst);
+        enum lode_found status = own_ask(store, wait.id, &entry);
+        if (status != LODE_FOUND_PENDING) {
+            bool is_error = status == LODE_FOUND_SEALED &&
+                            store->table.entries[entry].kind == LODE_KIND_ERROR;
+            waits_tell_one(store, wait.session, wait.id, wait.cookie, status, is_error);
+        }
+    }
 }
 
 bool

@@ -22,6 +22,14 @@ void waits_destroy(struct waits *waits);
 LODE_MUST_CHECK lode_err waits_arm(struct store *store, struct session *session, lode_id id,
                                    uint64_t cookie, bool is_watch);
 
+/*
+ * The same for a record in a ring, where others cannot be drained: what is there already is found,
+ * and told, by waits_ask(), which the loop calls before it wakes anybody or sleeps.
+ */
+LODE_MUST_CHECK lode_err waits_arm_and_ask(struct store *store, struct session *session, lode_id id,
+                                           uint64_t cookie);
+void waits_ask(struct store *store);
+
 /* Takes a wait away. `status_out` (may be NULL): what it was told; PENDING: nothing yet. */
 bool waits_disarm(struct store *store, struct session *session, lode_id id, uint64_t cookie,
                   enum lode_found *status_out);

@@ -6,6 +6,8 @@
 
 #include <criterion/criterion.h>
 #include <pthread.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -14,6 +16,7 @@ static lode db;
 static lode_id id;
 static uint64_t hash;
 static int store; /* the other end of the socket */
+static struct lode_session_header *file;
 
 static void
 setup(void)
@@ -26,7 +29,12 @@ setup(void)
     store = ends[1];
     cr_assert_eq(lode_store_calls_init(&db.calls), LODE_OK);
     db.calls.fd = ends[0];
+    db.calls.bell_fd = eventfd(0, EFD_CLOEXEC);
     cr_assert_eq(lode_store_calls_start(&db.calls), LODE_OK);
+    file = aligned_alloc(LODE_PAGE, LODE_RING_OFFSET + LODE_RING_BYTES_MIN);
+    memset(file, 0, LODE_RING_OFFSET + LODE_RING_BYTES_MIN);
+    file->ring_bytes = LODE_RING_BYTES_MIN;
+    lode_ring_init(&db.ring, file, &fake.rows[5], &db.index, &db.calls);
     id = lode_id_make(LODE_ID_PUT, 1, 1);
     hash = lode_id_hash(id, fake.view.hash_key);
 }
@@ -34,8 +42,10 @@ setup(void)
 static void
 teardown(void)
 {
+    lode_ring_fini(&db.ring);
     lode_store_calls_fini(&db.calls);
     close(store);
+    free(file);
     fake_index_free(&fake);
 }
 
@@ -67,6 +77,24 @@ receive(enum lode_store_msg type)
     return msg;
 }
 
+/* The bell, and what the one record in the ring says: the cookie. */
+static uint64_t
+receive_wait(void)
+{
+    uint64_t rung;
+    struct lode_record record;
+    struct lode_wait_record wait;
+    const uint8_t *at = (const uint8_t *)file + LODE_RING_OFFSET;
+    cr_assert_eq(read(db.calls.bell_fd, &rung, sizeof rung), (ssize_t)sizeof rung);
+    cr_assert_eq(rung, 1);
+    memcpy(&record, at, sizeof record);
+    memcpy(&wait, at + sizeof record, sizeof wait);
+    cr_assert_eq(atomic_load(&file->ring_tail), sizeof record + sizeof wait);
+    cr_assert_eq(record.type, LODE_RECORD_WAIT);
+    cr_assert(lode_id_same(wait.id, id));
+    return wait.cookie;
+}
+
 static void
 answer(const struct lode_msg_lookup *asked, uint8_t status)
 {
@@ -79,7 +107,7 @@ answer(const struct lode_msg_lookup *asked, uint8_t status)
 static void *
 end_behind_the_answer(void *arg)
 {
-    uint64_t cookie = receive(LODE_MSG_WAIT).cookie;
+    uint64_t cookie = receive_wait();
     (void)arg;
     bump();
     struct lode_msg_lookup asked = receive(LODE_MSG_LOOKUP);
@@ -95,7 +123,7 @@ end_behind_the_answer(void *arg)
 static void *
 end_without_a_word(void *arg)
 {
-    receive(LODE_MSG_WAIT);
+    receive_wait();
     (void)arg;
     struct lode_msg_lookup asked = receive(LODE_MSG_LOOKUP);
     answer(&asked, LODE_FOUND_GONE);
@@ -127,6 +155,6 @@ Test(await, after_a_slice_without_a_word_the_store_is_asked, .timeout = 30)
 Test(await, a_time_that_is_up_is_told_to_the_store)
 {
     cr_assert_eq(lode_await(&db, id, hash, 1, never_there, NULL), LODE_ETIMEDOUT);
-    uint64_t cookie = receive(LODE_MSG_WAIT).cookie;
+    uint64_t cookie = receive_wait();
     cr_assert_eq(receive(LODE_MSG_UNWAIT).cookie, cookie);
 }

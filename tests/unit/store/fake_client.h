@@ -17,7 +17,7 @@
 #define FAKE_CAPACITY (UINT64_C(8) << 20)
 
 struct fake {
-    int fd, file_fd;
+    int fd, file_fd, bell_fd;
     struct session *session; /* the store's side; not valid after its end */
     uint64_t number;
     uint32_t row;
@@ -135,6 +135,7 @@ fake_attach(uint32_t flags)
     expect_eq(fake_receive(&fake, &welcome, sizeof welcome, fds), LODE_MSG_WELCOME);
     close(fds[0]);
     fake.file_fd = fds[1];
+    fake.bell_fd = fds[2];
     fake.number = welcome.session;
     fake.row = welcome.row;
     fake.session = store_session(store, fake.number);
@@ -158,6 +159,7 @@ fake_die(struct fake *fake)
     pump();
     munmap(fake->file, lode_session_file_bytes(LODE_RING_BYTES_DEFAULT));
     close(fake->file_fd);
+    close(fake->bell_fd);
 }
 
 /* ---- the ring ---- */
@@ -223,12 +225,18 @@ fake_take(struct fake *fake, lode_id id)
     fake_reference(fake, LODE_RECORD_TAKE, id);
 }
 
+static inline void
+fake_bell(struct fake *fake)
+{
+    uint64_t once = 1;
+    expect_eq(write(fake->bell_fd, &once, sizeof once), sizeof once);
+}
+
 /* Rings the bell, and lets the store work. */
 static inline void
 fake_ring(struct fake *fake)
 {
-    uint8_t bell = LODE_MSG_DOORBELL;
-    fake_send(fake, &bell, 1);
+    fake_bell(fake);
     pump();
 }
 
@@ -274,9 +282,10 @@ fake_lookup(struct fake *fake, lode_id id, uint64_t cookie)
 static inline void
 fake_wait(struct fake *fake, lode_id id, uint64_t cookie)
 {
-    struct lode_msg_lookup wait = {.head = {.type = LODE_MSG_WAIT}, .id = id, .cookie = cookie};
-    fake_send(fake, &wait, sizeof wait);
-    pump();
+    struct lode_wait_record wait = {.id = id, .cookie = cookie};
+    memcpy(fake_record(fake, LODE_RECORD_WAIT, sizeof wait), &wait, sizeof wait);
+    fake_publish(fake);
+    fake_ring(fake);
 }
 
 /* A CREATE; the answer's type, and the answer. */

@@ -154,7 +154,7 @@ static void
 is_cut(struct fake *worker)
 {
     uint64_t sealed = store->counts.sealed;
-    fake_send(worker, &(uint8_t){LODE_MSG_DOORBELL}, 1);
+    fake_bell(worker);
     expect(fake_is_cut(worker));
     expect_eq(store->counts.sealed, sealed);
 }

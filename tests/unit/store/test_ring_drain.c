@@ -66,11 +66,10 @@ static void
 is_cut_by(struct fake *bad)
 {
     uint64_t created = store->counts.created;
-    uint8_t bell = LODE_MSG_DOORBELL;
     struct fake good = fake_attach(0);
     lode_id id = fake_put(&good, "good", 4);
     fake_ring(&good);
-    fake_send(bad, &bell, 1);
+    fake_bell(bad);
     expect(fake_is_cut(bad));
     expect_eq(store->counts.created, created + 1); /* nothing of the bad record was applied */
     expect_eq(fake_lookup(&good, id, 0), LODE_FOUND_SEALED);
@@ -188,9 +187,25 @@ Test(ring_drain, cuts_who_spends_more_than_its_credit)
     for (int i = 0; i < 5; i++) { /* 5 × 4 pages; 16 are granted */
         fake_put(&bad, bytes, sizeof bytes);
     }
-    uint8_t bell = LODE_MSG_DOORBELL;
-    fake_send(&bad, &bell, 1);
+    fake_bell(&bad);
     expect(fake_is_cut(&bad));
+}
+
+Test(ring_drain, cuts_who_waits_without_a_cookie)
+{
+    struct fake bad = fake_attach(0);
+    struct lode_wait_record wait = {.id = fake_next(&bad)};
+    memcpy(fake_record(&bad, LODE_RECORD_WAIT, sizeof wait), &wait, sizeof wait);
+    fake_publish(&bad);
+    is_cut_by(&bad);
+}
+
+Test(ring_drain, cuts_whose_wait_is_cut_short)
+{
+    struct fake bad = fake_attach(0);
+    fake_record(&bad, LODE_RECORD_WAIT, sizeof(lode_id));
+    fake_publish(&bad);
+    is_cut_by(&bad);
 }
 
 Test(ring_drain, cuts_who_commits_without_being_a_maker)
@@ -259,7 +274,7 @@ Test(ring_drain, random_bytes_never_hurt_the_others)
         }
         bad.tail = 2048;
         fake_publish(&bad);
-        fake_send(&bad, &(uint8_t){LODE_MSG_DOORBELL}, 1);
+        fake_bell(&bad);
         pump();
         expect_eq(fake_lookup(&good, id, 0), LODE_FOUND_SEALED);
         fake_die(&bad);
@@ -333,7 +348,7 @@ Test(ring_drain, strides_of_an_array_without_axes_are_refused)
                              .carried = 16};
     memcpy(fake_record(&liar, LODE_RECORD_PUT, sizeof made + 16), &made, sizeof made);
     fake_publish(&liar);
-    fake_send(&liar, &(uint8_t){LODE_MSG_DOORBELL}, 1);
+    fake_bell(&liar);
     expect(fake_is_cut(&liar));
     expect_eq(store->counts.sealed, 0);
     fake_die(&liar);

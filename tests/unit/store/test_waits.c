@@ -49,6 +49,44 @@ Test(waits, a_put_that_lies_in_its_makers_ring_is_found)
     fake_die(&waiter);
 }
 
+/* One drain comes upon a wait whose answer lies behind another wait, in a ring not drained yet. */
+Test(waits, for_each_others_puts_find_them_both)
+{
+    struct fake a = fake_attach(0), b = fake_attach(0);
+    lode_id of_a = fake_put(&a, "a", 1), of_b = {{0}};
+    struct lode_wait_record wait = {.id = of_a, .cookie = 2};
+    memcpy(fake_record(&b, LODE_RECORD_WAIT, sizeof wait), &wait, sizeof wait);
+    of_b = fake_put(&b, "b", 1);
+    uint32_t seen_a = atomic_load(&wake_of(of_a)->counter);
+    uint32_t seen_b = atomic_load(&wake_of(of_b)->counter);
+    fake_wait(&a, of_b, 1); /* b never rings */
+    expect_ne(atomic_load(&wake_of(of_a)->counter), seen_a);
+    expect_ne(atomic_load(&wake_of(of_b)->counter), seen_b);
+    expect_eq(atomic_load(&wake_of(of_a)->waited), 0);
+    expect_eq(atomic_load(&wake_of(of_b)->waited), 0);
+    fake_die(&a);
+    fake_die(&b);
+}
+
+Test(waits, that_are_over_before_they_are_asked_are_nothing)
+{
+    struct fake maker = fake_attach(0), waiter = fake_attach(0);
+    lode_id id = fake_put(&maker, "x", 1);
+    struct lode_wait_record wait = {.id = id, .cookie = 3};
+    struct lode_msg_lookup unwait = {.head.type = LODE_MSG_UNWAIT, .id = id, .cookie = wait.cookie};
+    uint32_t seen = atomic_load(&wake_of(id)->counter);
+    memcpy(fake_record(&waiter, LODE_RECORD_WAIT, sizeof wait), &wait, sizeof wait);
+    fake_publish(&waiter);
+    fake_send(&waiter, &unwait, sizeof unwait);
+    pump();
+    expect_eq(atomic_load(&wake_of(id)->waited), 0);
+    expect_eq(atomic_load(&wake_of(id)->counter), seen);
+    fake_wait(&waiter, id, 4); /* in the place of the other */
+    expect_ne(atomic_load(&wake_of(id)->counter), seen);
+    fake_die(&maker);
+    fake_die(&waiter);
+}
+
 Test(waits, an_abort_is_told_to_who_waited_and_forgotten_then)
 {
     struct fake maker = fake_attach(0), waiter = fake_attach(0);
