@@ -16,12 +16,7 @@ for program in g++ pkg-config; do
     fi
 done
 
-work=$(mktemp -d)
-shm=$(mktemp -d /dev/shm/lt-consumer-XXXXXX)
-trap 'rm -rf "$work" "$shm"' EXIT
-mkdir "$work/run" "$work/state"
-export XDG_RUNTIME_DIR=$work/run LODE_SHM_DIR=$shm LODE_STATE_DIR=$work/state
-unset LODE_DIR
+. "$here/own_folders.sh"
 
 if [ "$lib" != lib ]; then
     { "$cmake" -S "$here/../.." -B "$work/tree" -G Ninja -DCMAKE_BUILD_TYPE=Debug \

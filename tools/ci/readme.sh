@@ -4,12 +4,7 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 build=$1
 
-work=$(mktemp -d)
-shm=$(mktemp -d /dev/shm/lt-readme-XXXXXX)
-trap 'rm -rf "$work" "$shm"' EXIT
-mkdir "$work/run" "$work/state"
-export XDG_RUNTIME_DIR=$work/run LODE_SHM_DIR=$shm LODE_STATE_DIR=$work/state
-unset LODE_DIR
+. tools/ci/own_folders.sh
 
 sed -n '/^```c$/,/^```$/p' README.md | sed '/^```/d' >"$work/sum.c"
 sed -n '/^    \$ cc sum\.c/,/^$/p' README.md | sed '1d; /^$/d; s/^    //' >"$work/wanted"
