@@ -17,8 +17,9 @@
  * pages takes at most k from both sides; freeing and coalescing only add. So the line above, kept
  * by every ordinary allocation and by pages_reserve(), is the whole guarantee.
  *
- * Invariant  no two free extents of one temperature touch; by_address and the by_size trees hold
- *            the same extents; free_pages and servable are their sums; servable >= reserved.
+ * Made of granules.h, which pages have memory, and extents.h, which are free.
+ *
+ * Invariant  each free extent has the temperature of its granules; servable >= reserved.
  * Threads    one. Blocking: never; time O(log extents). Errors: as said; nothing changes on error.
  */
 #ifndef LODE_STORE_ALLOC_PAGES_H
