@@ -15,7 +15,9 @@ lode_task_init(lode_task *task, lode *db, const _Atomic uint64_t *cancelled)
 {
     *task = (lode_task){.db = db, .cancelled = cancelled};
     task->small = aligned_alloc(LODE_LINE, LODE_TASK_SMALL_BYTES);
-    if (task->small == NULL) {
+    task->recent = lode_recent_create();
+    if (task->small == NULL || task->recent == NULL) {
+        lode_task_fini(task);
         return lode_fail_with(LODE_ENOMEM, "no room for the results of tasks");
     }
     return LODE_OK;
@@ -25,6 +27,7 @@ void
 lode_task_fini(lode_task *task)
 {
     free(task->small);
+    lode_recent_destroy(task->recent);
     free(task->input);
     free(task->output);
     free(task->commit);
@@ -122,6 +125,9 @@ pin(lode_task *task, uint32_t index)
     struct lode_task_input *input = &task->input[index];
     lode_id id;
     memcpy(&id, input->in.value, sizeof id);
+    if (lode_recent_find(task->recent, id, input->copy, &input->view)) {
+        return LODE_OK;
+    }
     lode_err err = lode_get(task->db, id, 0, &input->view);
     switch (err) {
     case LODE_OK:
@@ -212,7 +218,14 @@ commit_results(lode_task *task)
         to->data = from->data != NULL ? from->data : from->scalar;
         to->size = from->size;
     }
-    return lode_ring_commit(task->db, task->order.task, task->commit, count, LODE_FOREVER);
+    LODE_TRY(lode_ring_commit(task->db, task->order.task, task->commit, count, LODE_FOREVER));
+    for (uint32_t i = 0; i < task->order.declared; i++) {
+        const struct lode_result *made = &task->commit[i];
+        if (made->draft == NULL) {
+            lode_recent_note(task->recent, made->id, made->array, made->data, made->size);
+        }
+    }
+    return LODE_OK;
 }
 
 /* Drafts that no commit has named. */

@@ -6,7 +6,7 @@
  *     ^                          |
  *     +--lode_task_abandon()-----+   (an argument is missing: handed back)
  *
- * READY: each argument that is a reference is pinned; results are drafts that nobody sees, or values
+ * READY: each argument that is a reference is pinned, or known from an earlier call; results are drafts that nobody sees, or values
  * in the task's own memory. lode_task_finish() commits all results in one step, or error objects in
  * their place, and releases the pins.
  *
@@ -17,6 +17,7 @@
 #define LODE_CLIENT_TASK_CONTEXT_H
 
 #include "api/client/args.h"
+#include "api/client/recent.h"
 #include "api/client/session.h"
 #include "api/layout/index.h"
 
@@ -40,7 +41,8 @@ struct lode_task_order {
 
 struct lode_task_input {
     struct lode_arg_in in;
-    lode_view view; /* of a reference: pinned; else zeroed */
+    lode_view view; /* of a reference: pinned, or of `copy`; else zeroed */
+    _Alignas(16) uint8_t copy[LODE_RECENT_BYTES];
 };
 
 struct lode_task_output_slot {
@@ -63,9 +65,10 @@ struct lode_task {
     size_t input_room, output_room, commit_room;
     char *small; /* LODE_TASK_SMALL_BYTES for small results */
     size_t small_used;
-    lode_err failed;       /* of `message` */
-    char message[512];     /* set by lode_fail() and the accessors */
-    lode_failure_info why; /* of an argument that is an error, or of what the worker found */
+    struct lode_recent *recent; /* what was committed last */
+    lode_err failed;            /* of `message` */
+    char message[512];          /* set by lode_fail() and the accessors */
+    lode_failure_info why;      /* of an argument that is an error, or of what the worker found */
 };
 
 LODE_MUST_CHECK lode_err lode_task_init(lode_task *task, lode *db,
