@@ -44,7 +44,7 @@ void session_reap_idle(struct store *store);
 /* Frees sessions that ended while events were handled. */
 void session_free_dead(struct store *store);
 
-/* Sends a packet, or keeps it until the client reads. Never fails for the caller. */
+/* Sends a packet, or keeps it until the client reads. Never fails for the caller. answers.c. */
 void session_send(struct session *session, const void *head, size_t head_size, const void *rest,
                   size_t rest_size);
 void session_send_fds(struct session *session, const void *head, size_t head_size, const int *fds,
