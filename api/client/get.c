@@ -64,8 +64,9 @@ fail_ended(lode *db, struct lode_thread *self, uint32_t slot)
     return lode_fail_with(LODE_EDOWN, "the store has ended this session: open a new one");
 }
 
-lode_err
-lode_pin(lode *db, lode_id id, uint64_t hash, struct lode_pinned *pinned_out)
+/* The three that a get and a release are made of are inlined there: calls are a fifth of them. */
+static inline __attribute__((always_inline)) lode_err
+pin(lode *db, lode_id id, uint64_t hash, struct lode_pinned *pinned_out)
 {
     struct lode_thread *self = lode_thread_get();
     uint32_t slot;
@@ -83,7 +84,13 @@ lode_pin(lode *db, lode_id id, uint64_t hash, struct lode_pinned *pinned_out)
     return LODE_OK;
 }
 
-static void
+lode_err
+lode_pin(lode *db, lode_id id, uint64_t hash, struct lode_pinned *pinned_out)
+{
+    return pin(db, id, hash, pinned_out);
+}
+
+static __attribute__((noinline)) void
 tell_released(lode *db, const struct lode_pinned *pinned)
 {
     struct lode_msg_released msg = {.head.type = LODE_MSG_RELEASED,
@@ -94,8 +101,8 @@ tell_released(lode *db, const struct lode_pinned *pinned)
     }
 }
 
-void
-lode_unpin(lode *db, const struct lode_pinned *pinned)
+static inline __attribute__((always_inline)) void
+unpin(lode *db, const struct lode_pinned *pinned)
 {
     struct lode_thread *self = lode_thread_get();
     if (__builtin_expect(self != NULL, 1)) {
@@ -115,6 +122,12 @@ lode_unpin(lode *db, const struct lode_pinned *pinned)
     } else {
         lode_session_leave(db, self);
     }
+}
+
+void
+lode_unpin(lode *db, const struct lode_pinned *pinned)
+{
+    unpin(db, pinned);
 }
 
 /* ---- views -------------------------------------------------------------------------------- */
@@ -150,10 +163,13 @@ find_bytes(lode *db, const struct lode_entry *entry, const void **data_out,
         *data_out = entry->u.bytes;
         return size <= LODE_INLINE_MAX ? LODE_OK : fail_corrupt(entry);
     }
-    LODE_TRY(
-        lode_segments_read(&db->segments, extent, lode_made_stored(size, entry->flags), &bytes));
-    if (size >= POPULATE_MIN) {
-        lode_segments_populate_read(&db->segments, extent, lode_made_stored(size, entry->flags));
+    uint64_t stored = lode_made_stored(size, entry->flags);
+    bytes = lode_segments_at(&db->segments, extent, stored);
+    if (__builtin_expect(bytes == NULL, 0)) {
+        LODE_TRY(lode_segments_read(&db->segments, extent, stored, &bytes));
+    }
+    if (size >= POPULATE_MIN && !lode_segments_is_populated(&db->segments, extent, stored)) {
+        lode_segments_populate_read(&db->segments, extent, stored);
     }
     *strides_out = strided ? bytes : NULL;
     *data_out = (const uint8_t *)bytes + (strided ? LODE_LINE : 0);
@@ -239,8 +255,8 @@ fill(lode *db, const struct lode_entry *entry, lode_view *view_out)
     return LODE_OK;
 }
 
-lode_err
-lode_view_fill(lode *db, const struct lode_pinned *pinned, lode_view *view_out)
+static inline __attribute__((always_inline)) lode_err
+fill_view(lode *db, const struct lode_pinned *pinned, lode_view *view_out)
 {
     lode_err err = fill(db, pinned->entry, view_out);
     if (__builtin_expect(err != LODE_OK, 0)) {
@@ -256,6 +272,12 @@ lode_view_fill(lode *db, const struct lode_pinned *pinned, lode_view *view_out)
         hooks->pinned(hooks->arg, view_out, true);
     }
     return LODE_OK;
+}
+
+lode_err
+lode_view_fill(lode *db, const struct lode_pinned *pinned, lode_view *view_out)
+{
+    return fill_view(db, pinned, view_out);
 }
 
 void
@@ -274,7 +296,7 @@ lode_release(lode_view *view)
         struct lode_pinned pinned = {.entry = &db->index.entries[(uint32_t)view->reserved_[1]],
                                      .word = lode_word_make(view->reserved_[2], LODE_ENTRY_SEALED),
                                      .slot = (uint32_t)(view->reserved_[1] >> 32)};
-        lode_unpin(db, &pinned);
+        unpin(db, &pinned);
     }
     clear_view(view);
 }
@@ -287,13 +309,29 @@ struct get {
     lode_view *view;
 };
 
+static inline __attribute__((always_inline)) lode_err
+get_now(lode *db, lode_id id, uint64_t hash, lode_view *view_out)
+{
+    struct lode_pinned pinned;
+    lode_err err = pin(db, id, hash, &pinned);
+    return __builtin_expect(err == LODE_OK, 1) ? fill_view(db, &pinned, view_out) : err;
+}
+
 static lode_err
 try_get(lode *db, void *arg)
 {
     const struct get *get = arg;
-    struct lode_pinned pinned;
-    LODE_TRY(lode_pin(db, get->id, get->hash, &pinned));
-    return lode_view_fill(db, &pinned, get->view);
+    return get_now(db, get->id, get->hash, get->view);
+}
+
+static __attribute__((noinline)) lode_err
+await_get(lode *db, lode_id id, uint64_t hash, int64_t timeout_ms, lode_view *view_out)
+{
+    struct get get = {id, hash, view_out};
+    if (lode_id_is_zero(id)) {
+        return lode_fail_zero_id("lode_get");
+    }
+    return lode_await(db, id, hash, timeout_ms, try_get, &get);
 }
 
 lode_err
@@ -302,15 +340,10 @@ lode_get(lode *db, lode_id id, int64_t timeout_ms, lode_view *view_out)
     if (db == NULL || atomic_load_explicit(&db->state, memory_order_relaxed) != LODE_SESSION_LIVE) {
         return lode_session_check(db);
     }
-    struct get get = {id, lode_id_hash(id, db->index.hash_key), view_out};
-    lode_err err = try_get(db, &get);
-    if (__builtin_expect(err != LODE_EAGAIN, 1)) {
-        return err;
-    }
-    if (lode_id_is_zero(id)) {
-        return lode_fail_zero_id("lode_get");
-    }
-    return lode_await(db, id, get.hash, timeout_ms, try_get, &get);
+    uint64_t hash = lode_id_hash(id, db->index.hash_key);
+    lode_err err = get_now(db, id, hash, view_out);
+    return __builtin_expect(err != LODE_EAGAIN, 1) ? err
+                                                   : await_get(db, id, hash, timeout_ms, view_out);
 }
 
 /* Those that are missing are awaited together; then each is got, or says what is wrong with it. */

@@ -221,6 +221,8 @@ lode_segments_populate_read(struct lode_segments *segments, uint64_t extent, uin
     const uint8_t *base = atomic_load_explicit(&map->read, memory_order_acquire);
     if (base != NULL) {
         populate(base, map->read_chunks, lode_extent_offset(extent), size, MADV_POPULATE_READ);
+        atomic_store_explicit(&segments->populated, lode_segments_key(extent, size),
+                              memory_order_relaxed);
     }
 }
 

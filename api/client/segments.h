@@ -20,6 +20,7 @@ struct lode_segments {
     struct lode_mutex mu; /* mapping */
     bool unprotected;     /* LODE_OPEN_UNPROTECTED */
     struct lode_store_calls *calls;
+    _Atomic uint64_t populated; /* lode_segments_key() of what was populated last */
     struct lode_segment_map map[LODE_SEGMENT_MAX];
 };
 
@@ -33,6 +34,36 @@ void lode_segments_fini(struct lode_segments *segments);
  */
 LODE_MUST_CHECK lode_err lode_segments_read(struct lode_segments *segments, uint64_t extent,
                                             uint64_t size, const void **bytes_out);
+
+/* lode_segments_read() of what is mapped already; NULL: it is not, or the extent is no such. */
+static inline const void *
+lode_segments_at(const struct lode_segments *segments, uint64_t extent, uint64_t size)
+{
+    uint32_t number = lode_extent_segment(extent);
+    uint64_t offset = lode_extent_offset(extent);
+    if (number >= LODE_SEGMENT_MAX) {
+        return NULL;
+    }
+    const struct lode_segment_map *map = &segments->map[number];
+    const uint8_t *base = atomic_load_explicit(&map->read, memory_order_acquire);
+    bool inside = base != NULL && offset <= map->bytes && size <= map->bytes - offset;
+    return inside ? base + offset : NULL;
+}
+
+/* Two extents with one key, once in 2^64, cost the faults that a populating saves. */
+static inline uint64_t
+lode_segments_key(uint64_t extent, uint64_t size)
+{
+    return (extent ^ size * UINT64_C(0x9e3779b97f4a7c15)) | 1;
+}
+
+/* Whether it was the last that lode_segments_populate_read() mapped. */
+static inline bool
+lode_segments_is_populated(const struct lode_segments *segments, uint64_t extent, uint64_t size)
+{
+    return atomic_load_explicit(&segments->populated, memory_order_relaxed) ==
+           lode_segments_key(extent, size);
+}
 
 /* Maps the pages of bytes that will be read, once for each place. Never fails: faults do it else. */
 void lode_segments_populate_read(struct lode_segments *segments, uint64_t extent, uint64_t size);
