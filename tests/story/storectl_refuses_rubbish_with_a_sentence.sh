@@ -47,6 +47,8 @@ status 0 storectl put good.npy
 # Words that name nothing.
 status 3 storectl get god
 says "did you mean 'good'?"
+status 3 storectl get good.npy
+says "there is no object 'good.npy'; did you mean 'good'?"
 status 3 storectl stat nothing
 status 3 storectl get 0123456789abcdef0123456789abcdef
 status 2 storectl get 00000000000000000000000000000000

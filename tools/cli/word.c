@@ -84,13 +84,28 @@ note_name(const char *space, const char *name, lode_id id, void *arg)
     return names->count < MEANT_MAX;
 }
 
+/* Of a file's name the object has the stem: `storectl put x.npy` makes x. */
+static const char *
+named_as_file(const struct names *names, const char *text)
+{
+    const char *dot = strrchr(text, '.');
+    size_t length = dot != NULL ? (size_t)(dot - text) : 0;
+    for (size_t i = 0; i < names->count && length > 0; i++) {
+        if (strncmp(names->text[i], text, length) == 0 && names->text[i][length] == '\0') {
+            return names->text[i];
+        }
+    }
+    return NULL;
+}
+
 lode_err
 word_not_found(lode *db, const char *text)
 {
     struct names names = {.count = 0};
     const char *meant = NULL;
     if (lode_name_list(db, NULL, note_name, &names) == LODE_OK) {
-        meant = suggest(text, (const char *const *)names.text, names.count);
+        meant = named_as_file(&names, text);
+        meant = meant != NULL ? meant : suggest(text, (const char *const *)names.text, names.count);
     }
     lode_err err = meant != NULL
                        ? lode_fail_with(LODE_ENOTFOUND,
