@@ -188,5 +188,5 @@ lode_ring_commit(lode *db, uint64_t task, struct lode_result *results, uint32_t 
 void
 lode_ring_doorbell(lode *db)
 {
-    lode_store_ring_bell(&db->calls);
+    lode_ring_bell(&db->ring);
 }

@@ -238,11 +238,25 @@ lode_ring_publish(struct lode_ring *ring, const struct lode_ring_need *need, con
     ring->spent_pages += need->pages;
     ring->spent_entries += need->entries;
     atomic_store_explicit(ring->shared_tail, ring->tail, memory_order_release);
+    uint64_t tail = ring->tail;
     bool service = wants_service_locked(ring);
     lode_mutex_unlock(&ring->mu);
     atomic_thread_fence(memory_order_seq_cst);
     if (urgent || service || is_waited_for(ring, ids, count, stride)) {
         lode_store_ring_bell(ring->calls);
+        atomic_store_explicit(&ring->rung_tail, tail, memory_order_relaxed);
+    }
+}
+
+void
+lode_ring_bell(struct lode_ring *ring)
+{
+    lode_mutex_lock(&ring->mu);
+    uint64_t tail = ring->tail;
+    lode_mutex_unlock(&ring->mu);
+    if (atomic_load_explicit(&ring->rung_tail, memory_order_relaxed) != tail) {
+        lode_store_ring_bell(ring->calls);
+        atomic_store_explicit(&ring->rung_tail, tail, memory_order_relaxed);
     }
 }
 

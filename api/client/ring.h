@@ -23,6 +23,7 @@ struct lode_ring {
     uint64_t rung_head;                  /* mu: the ring's half was reported at this head */
     uint64_t rung_pages;                 /* mu: the same for this limit of credit */
     uint64_t window_pages;               /* mu: credit that there was when the limit last grew */
+    _Atomic uint64_t rung_tail;          /* the bell was rung with this tail published */
     uint64_t looked_ns;                  /* mu: when the store was last seen alive */
     const struct lode_index_view *index;
     struct lode_store_calls *calls;
@@ -68,6 +69,9 @@ void lode_ring_cancel(struct lode_ring *ring);
  */
 void lode_ring_publish(struct lode_ring *ring, const struct lode_ring_need *need, const void *ids,
                        uint32_t count, size_t stride, bool urgent);
+
+/* Rings, unless that was done since the last record. */
+void lode_ring_bell(struct lode_ring *ring);
 
 /* TAKE or DROP. Blocks only while the ring is full. Errors: LODE_EDOWN. */
 LODE_MUST_CHECK lode_err lode_ring_reference(struct lode_ring *ring, enum lode_record_type type,

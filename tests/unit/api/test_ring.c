@@ -110,6 +110,19 @@ Test(ring, an_urgent_drop_rings)
     cr_assert_eq(bells(), 1);
 }
 
+Test(ring, the_bell_is_rung_once_for_what_was_published)
+{
+    lode_ring_bell(&ring);
+    cr_assert_eq(bells(), 0);
+    cr_assert_eq(lode_ring_reference(&ring, LODE_RECORD_TAKE, id_of(9), false), LODE_OK);
+    lode_ring_bell(&ring);
+    lode_ring_bell(&ring);
+    cr_assert_eq(bells(), 1);
+    cr_assert_eq(lode_ring_reference(&ring, LODE_RECORD_DROP, id_of(9), true), LODE_OK);
+    lode_ring_bell(&ring);
+    cr_assert_eq(bells(), 1);
+}
+
 Test(ring, a_put_carries_its_bytes_and_spends_credit)
 {
     cr_assert_eq(put(id_of(1), 5000, 0), LODE_OK);
