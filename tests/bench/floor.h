@@ -25,8 +25,8 @@ struct floor_latency floor_futex_chain(int rounds);
 
 /*
  * A task without scheduler or store: client → (nng) dispatcher → (nng) worker's callback → futex →
- * worker's main thread → one-byte packet → third process → futex → client, which has sent that
- * process a packet before it slept; the worker tells the dispatcher that it is done. The same
+ * worker's main thread → eventfd → third process → futex → client, which has rung for that process
+ * before it slept; the worker tells the dispatcher that it is done. The same
  * processes, wake-ups and system calls as a task's, over the same kind of stream (nng's ipc byte
  * streams), at the affinity of this process.
  */

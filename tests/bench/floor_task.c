@@ -15,8 +15,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -27,7 +27,7 @@ struct skeleton {
     _Alignas(64) _Atomic uint32_t result; /* the client sleeps on it */
     _Alignas(64) _Atomic uint32_t work;   /* the worker's main thread sleeps on it */
     char to_client[64], to_worker[64];    /* endpoints */
-    int store_client[2], store_worker[2]; /* packets to the third process */
+    int client_bell, worker_bell;         /* eventfds of the third process */
     int rounds;
     double us[];
 };
@@ -163,6 +163,13 @@ dispatcher_main(void *arg)
     }
 }
 
+static void
+ring(int bell)
+{
+    static const uint64_t ONCE = 1;
+    LODE_ASSERT(write(bell, &ONCE, sizeof ONCE) == sizeof ONCE);
+}
+
 /* ---- worker ---- */
 
 static void
@@ -180,7 +187,7 @@ worker_main(void *arg)
     end_dial(&dispatcher, skeleton->to_worker, skeleton, work_arrived);
     for (uint32_t seen = 0;; seen++) {
         floor_wait_change(&skeleton->work, seen);
-        LODE_ASSERT(send(skeleton->store_worker[0], "d", 1, 0) == 1);
+        ring(skeleton->worker_bell);
         end_send(&dispatcher);
     }
 }
@@ -192,10 +199,9 @@ third_main(void *arg)
 {
     struct skeleton *skeleton = arg;
     int poll_fd = epoll_create1(0);
-    char packet[64];
     struct epoll_event events[2] = {
-        {.events = EPOLLIN, .data.fd = skeleton->store_client[1]},
-        {.events = EPOLLIN, .data.fd = skeleton->store_worker[1]},
+        {.events = EPOLLIN | EPOLLET, .data.fd = skeleton->client_bell},
+        {.events = EPOLLIN | EPOLLET, .data.fd = skeleton->worker_bell},
     };
     for (int i = 0; i < 2; i++) {
         LODE_ASSERT(epoll_ctl(poll_fd, EPOLL_CTL_ADD, events[i].data.fd, &events[i]) == 0);
@@ -203,8 +209,7 @@ third_main(void *arg)
     for (;;) {
         int n = epoll_wait(poll_fd, events, 2, -1);
         for (int i = 0; i < n; i++) {
-            ssize_t got = recv(events[i].data.fd, packet, sizeof packet, 0);
-            if (got == 1) {
+            if (events[i].data.fd == skeleton->worker_bell) {
                 floor_bump(&skeleton->result);
             }
         }
@@ -218,14 +223,13 @@ client_main(void *arg)
 {
     struct skeleton *skeleton = arg;
     struct end dispatcher;
-    char wait[40] = {0};
     end_dial(&dispatcher, skeleton->to_client, skeleton, done_arrived);
     await_up(skeleton, LISTENING + CONNECTED);
     for (int i = -skeleton->rounds / 10; i < skeleton->rounds; i++) {
         int64_t start = lode_now_ns();
         uint32_t seen = atomic_load_explicit(&skeleton->result, memory_order_relaxed);
         end_send(&dispatcher);
-        LODE_ASSERT(send(skeleton->store_client[0], wait, sizeof wait, 0) == sizeof wait);
+        ring(skeleton->client_bell);
         floor_wait_change(&skeleton->result, seen);
         if (i >= 0) {
             skeleton->us[i] = (double)(lode_now_ns() - start) / 1e3;
@@ -243,8 +247,9 @@ floor_task_skeleton(int rounds)
     snprintf(skeleton->to_client, sizeof skeleton->to_client, "ipc://%s/c", directory);
     snprintf(skeleton->to_worker, sizeof skeleton->to_worker, "ipc://%s/w", directory);
     skeleton->rounds = rounds;
-    LODE_ASSERT(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, skeleton->store_client) == 0);
-    LODE_ASSERT(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, skeleton->store_worker) == 0);
+    skeleton->client_bell = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    skeleton->worker_bell = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    LODE_ASSERT(skeleton->client_bell >= 0 && skeleton->worker_bell >= 0);
     pid_t others[] = {floor_child(third_main, skeleton), floor_child(dispatcher_main, skeleton),
                       floor_child(worker_main, skeleton)};
     pid_t client = floor_child(client_main, skeleton);
@@ -255,10 +260,8 @@ floor_task_skeleton(int rounds)
     for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
         floor_end_child(others[i]);
     }
-    for (int i = 0; i < 2; i++) {
-        close(skeleton->store_client[i]);
-        close(skeleton->store_worker[i]);
-    }
+    close(skeleton->client_bell);
+    close(skeleton->worker_bell);
     unlink(skeleton->to_client + strlen("ipc://"));
     unlink(skeleton->to_worker + strlen("ipc://"));
     rmdir(directory);
