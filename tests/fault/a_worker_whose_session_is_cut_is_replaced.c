@@ -1,7 +1,9 @@
 /*
  * The store cuts the session of a worker, whose process lives: the task that it runs, or gets next,
- * is another worker's, and nobody who waits for a result hangs.
+ * is another worker's, and nobody who waits for a result hangs. A program's, whose task runs: its
+ * calls and its end do not wait.
  */
+#include "api/layout/id.h"
 #include "tests/support/cluster.h"
 #include "tests/support/cut.h"
 #include "tests/support/story.h"
@@ -10,6 +12,8 @@
 #include <stdio.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+static char runs[256], go[256]; /* fifos of hold.until */
 
 static int64_t
 bounded(lode *db, lode_id result)
@@ -76,12 +80,7 @@ let_go(const char *fifo)
 static void
 busy_ones_are_replaced(lode *db)
 {
-    char runs[256], go[256];
     lode_id result;
-    snprintf(runs, sizeof runs, "%s/runs", story_files());
-    snprintf(go, sizeof go, "%s/go", story_files());
-    expect_eq(mkfifo(runs, 0600), 0);
-    expect_eq(mkfifo(go, 0600), 0);
     pid_t worker = pid_of_worker(db);
     must(lode_call(db, "hold.until", LODE_ARGS(lode_str(runs), lode_str(go)), NULL, &result));
     hear(runs);
@@ -90,6 +89,27 @@ busy_ones_are_replaced(lode *db)
     let_go(go);
     expect_eq(bounded(db, result), 2); /* the second attempt */
     expect(story_wait_end(worker, bound_ms(1000)));
+}
+
+/* A program whose task runs: neither its calls nor its end wait for what it cannot get. */
+static void
+programs_are_told(lode *db)
+{
+    lode *victim = cluster_open();
+    lode_id own, result;
+    lode_view view;
+    must(lode_put(victim, "x", 1, 0, &own));
+    must(lode_call(victim, "hold.until", LODE_ARGS(lode_str(runs), lode_str(go)), NULL, &result));
+    hear(runs);
+    cut_session(db, lode_id_session(own));
+    int64_t start = now_ms();
+    fails(lode_call(victim, "play.pid", LODE_NO_ARGS, NULL, &own), LODE_EDOWN);
+    fails(lode_get(victim, result, LODE_FOREVER, &view), LODE_EDOWN);
+    fails(lode_wait(victim, &result, 1, 1, LODE_FOREVER, NULL, NULL), LODE_EDOWN);
+    let_go(go); /* as long as it lives: the program's end may be its worker's, too */
+    lode_close(victim);
+    expect_lt(now_ms() - start, bound_ms(3000));
+    expect_lt(0, pid_of_worker(db));
 }
 
 static void
@@ -101,7 +121,12 @@ story(int argc, char **argv)
     must(lode_load(db, story_tasks("play")));
     must(lode_load(db, story_tasks("hold")));
     idle_ones_are_replaced(db);
+    snprintf(runs, sizeof runs, "%s/runs", story_files());
+    snprintf(go, sizeof go, "%s/go", story_files());
+    expect_eq(mkfifo(runs, 0600), 0);
+    expect_eq(mkfifo(go, 0600), 0);
     busy_ones_are_replaced(db);
+    programs_are_told(db);
     lode_close(db);
     cluster_stop(supervisor);
 }
