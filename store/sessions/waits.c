@@ -239,8 +239,8 @@ waits_ask(struct store *store)
         atomic_thread_fence(memory_order_seq_cst);
         enum lode_found status = own_ask(store, wait.id, &entry);
         if (status != LODE_FOUND_PENDING) {
-            bool is_error = status == LODE_FOUND_SEALED &&
-                            store->table.entries[entry].kind == LODE_KIND_ERROR;
+            bool is_error =
+                status == LODE_FOUND_SEALED && store->table.entries[entry].kind == LODE_KIND_ERROR;
             waits_tell_one(store, wait.session, wait.id, wait.cookie, status, is_error);
         }
     }
