@@ -168,6 +168,7 @@ signal_ready(struct source *source, uint32_t events)
     struct signalfd_siginfo info;
     (void)events;
     if (read(source->fd, &info, sizeof info) == sizeof info) {
+        daemon->told = true;
         end(daemon, 0);
     }
 }
@@ -190,10 +191,24 @@ supervisor_lost(void *arg)
     end(arg, 0);
 }
 
+/* Where all end together, another may do so first: that is no fault to speak of. */
+static bool
+is_told_to_end(const struct daemon *daemon)
+{
+    struct pollfd told = {.fd = daemon->signals.fd, .events = POLLIN};
+    return daemon->signals.ready != NULL && poll(&told, 1, 0) > 0;
+}
+
 static void
 store_lost(void *arg)
 {
-    end(arg, 1);
+    struct daemon *daemon = arg;
+    if (is_told_to_end(daemon)) {
+        end(daemon, 0);
+        return;
+    }
+    lode_log("STORE-LOST", "%s", lode_last_error());
+    end(daemon, 1);
 }
 
 /* ---- putting it together ------------------------------------------------------------------ */
@@ -386,9 +401,11 @@ daemon_run(const struct daemon_options *options, int *status_out)
         err = loop_run(&daemon.loop);
     }
     if (daemon.sessions != NULL) { /* the lock is ours */
-        bool over = options->is_private && err == LODE_OK && daemon.exit_status == 0;
+        /* Whoever told us to end clears a private directory; where nobody did, we do. */
+        bool over =
+            options->is_private && err == LODE_OK && daemon.exit_status == 0 && !daemon.told;
         lode_paths_sweep(&daemon.paths, over ? LODE_SWEEP_PRIVATE : LODE_SWEEP_SCHEDULER);
     }
     *status_out = daemon.exit_status;
-    return err;
+    return err != LODE_OK && is_told_to_end(&daemon) ? LODE_OK : err; /* amid its start */
 }

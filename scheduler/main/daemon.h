@@ -24,6 +24,7 @@ struct daemon {
     struct lode_paths paths;
     int lock_fd;
     int exit_status;
+    bool told; /* by a signal */
     struct loop loop;
     struct drive *drive;
     struct sessions *sessions;

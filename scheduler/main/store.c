@@ -252,7 +252,6 @@ store_ready(struct source *source, uint32_t events)
     struct store *store = CONTAINER_OF(source, struct store, source);
     (void)events;
     if (lode_store_async_dispatch(store->async) != LODE_OK) {
-        lode_log("STORE-LOST", "%s", lode_last_error());
         store->lost(store->arg);
     }
 }

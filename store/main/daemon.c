@@ -26,6 +26,7 @@ struct daemon {
     int spare_fd; /* given up to refuse a client when descriptors have run out */
     bool starved; /* no descriptor was left; said once */
     bool stop;
+    bool told;       /* by a signal */
     int empty_looks; /* in a row; see timeout_of() */
     struct store *store;
 };
@@ -86,7 +87,7 @@ on_signal(struct store *store, struct source *source, uint32_t events)
     (void)source;
     (void)events;
     if (read(the_daemon.signal_fd, &info, sizeof info) == (ssize_t)sizeof info) {
-        the_daemon.stop = true;
+        the_daemon.stop = the_daemon.told = true;
     }
 }
 
@@ -264,7 +265,9 @@ daemon_run(const struct options *options)
     LODE_TRY(lode_path_join(path, sizeof path, paths.dir, LODE_FILE_STORE_LOCK));
     LODE_TRY(daemon_lock(path, &lock_fd));
     lode_err err = serve(d, &paths, options);
-    lode_paths_sweep(&paths, options->is_private ? LODE_SWEEP_PRIVATE : LODE_SWEEP_STORE);
+    /* Whoever told us to end clears a private directory; where nobody did, we do. */
+    bool over = options->is_private && !d->told;
+    lode_paths_sweep(&paths, over ? LODE_SWEEP_PRIVATE : LODE_SWEEP_STORE);
     close(lock_fd);
     return err;
 }

@@ -1,6 +1,6 @@
 /*
  * Where nothing runs, lode_open() starts a cluster of the program's own; it ends with the program, be it
- * by lode_close(), by exit, or by kill -9, and leaves no process and no file.
+ * by lode_close(), by exit, or by kill -9, leaves no process and no file, and says nothing.
  * ctest: ci 20
  */
 #include "tests/support/child.h"
@@ -8,11 +8,49 @@
 #include "tests/support/story.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+static const char *
+said_path(void)
+{
+    static char path[256];
+    snprintf(path, sizeof path, "%s/said", story_files());
+    return path;
+}
+
+/* A cluster that has the story's file as its stderr. */
+static lode *
+open_listened_to(void)
+{
+    int own = dup(STDERR_FILENO);
+    int said = open(said_path(), O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    expect(own >= 0 && said >= 0);
+    expect(dup2(said, STDERR_FILENO) == STDERR_FILENO);
+    lode *db = private_open();
+    expect(dup2(own, STDERR_FILENO) == STDERR_FILENO);
+    close(own);
+    close(said);
+    return db;
+}
+
+static void
+expect_nothing_said(void)
+{
+    char text[1024] = "";
+    int said = open(said_path(), O_RDONLY | O_CLOEXEC);
+    ssize_t got = said < 0 ? 0 : read(said, text, sizeof text - 1);
+    if (got != 0) {
+        give_up("the cluster said: %s", text);
+    }
+    if (said >= 0) {
+        close(said);
+    }
+}
 
 static void
 work(lode *db)
@@ -34,7 +72,7 @@ program(struct child *parent, void *arg)
     if (ending == IS_KILLED_AT_ONCE) {
         child_signal(parent); /* while it starts */
     }
-    lode *db = private_open();
+    lode *db = open_listened_to();
     expect(strcmp(lode_cluster_dir(db), story_dir()) != 0);
     work(db);
     expect_eq(waitpid(-1, NULL, WNOHANG), -1); /* the cluster is no child of the program's */
@@ -61,6 +99,7 @@ expect_nothing_left(void)
     expect_eq(story_count_files(story_shm()), 0);
     expect_eq(story_count_files(story_dir()), 0);
     expect_eq(story_count_files(story_state()), 0);
+    expect_nothing_said();
 }
 
 static void

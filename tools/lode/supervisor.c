@@ -94,7 +94,9 @@ advance_stop(struct supervisor *s)
 {
     int64_t grace_ms = s->options->is_private ? GRACE_PRIVATE_MS : GRACE_MS;
     if (s->options->is_private) {
-        /* Its only user is gone: no need to go one by one. */
+        /* Its only user is gone: no need to go one by one. But the scheduler is told first: it must
+         * not take the store's end for a loss. */
+        service_stop(&s->scheduler, grace_ms);
         service_stop(&s->store, grace_ms);
     }
     if (!scheduler_is_cleared(s, grace_ms)) {
