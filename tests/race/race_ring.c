@@ -13,8 +13,10 @@
 #include "api/base/futex.h"
 #include "tests/support/check.h"
 
+#include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -113,12 +115,14 @@ drain(uint64_t *head)
 static void *
 serve(void *arg)
 {
-    uint64_t head = 0;
-    uint8_t bell;
+    uint64_t head = 0, rung;
+    struct pollfd ends[] = {{.fd = calls.bell_fd, .events = POLLIN},
+                            {.fd = store, .events = POLLRDHUP}};
     (void)arg;
     do {
         drain(&head);
-    } while (recv(store, &bell, sizeof bell, 0) > 0);
+        expect_lt(0, poll(ends, 2, -1));
+    } while (read(calls.bell_fd, &rung, sizeof rung) > 0 || ends[1].revents == 0);
     drain(&head);
     return NULL;
 }
@@ -139,6 +143,8 @@ setup(void)
     store = ends[1];
     must(lode_store_calls_init(&calls));
     calls.fd = ends[0];
+    calls.bell_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    expect(calls.bell_fd >= 0);
     must(lode_store_calls_start(&calls));
     lode_ring_init(&ring, file, row, &view, &calls);
 }
