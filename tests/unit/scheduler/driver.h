@@ -246,11 +246,11 @@ static inline uint64_t
 ran(int n, uint32_t *worker_out)
 {
     const struct seen *s = find(CORE_SEND, LODE_TASK_RUN, n);
+    if (worker_out != NULL) {
+        *worker_out = s != NULL ? (uint32_t)(s->a.target - FIRST_WORKER) : UINT32_MAX;
+    }
     if (s == NULL) {
         return 0;
-    }
-    if (worker_out != NULL) {
-        *worker_out = (uint32_t)(s->a.target - FIRST_WORKER);
     }
     return ((const struct lode_task_run *)s->bytes)->task;
 }
