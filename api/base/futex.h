@@ -18,10 +18,11 @@ lode_futex_wait(const _Atomic uint32_t *word, uint32_t seen, int64_t timeout_ns)
     syscall(SYS_futex, word, FUTEX_WAIT, seen, timeout_ns < 0 ? NULL : &limit, NULL, 0);
 }
 
-static inline void
+/* Returns how many were asleep on it. */
+static inline long
 lode_futex_wake_all(_Atomic uint32_t *word)
 {
-    syscall(SYS_futex, word, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
+    return syscall(SYS_futex, word, FUTEX_WAKE, INT_MAX, NULL, NULL, 0);
 }
 
 #endif

@@ -28,7 +28,9 @@ fail_gone(lode_id id, bool aborted)
         return lode_fail_with(LODE_EABORTED, "object %s was given up before it was sealed", text);
     }
     return lode_fail_with(LODE_EGONE,
-                          "object %s is gone: nobody referred to it, or its maker has ended", text);
+                          "object %s is gone: nobody referred to it, it was given up, or its maker "
+                          "has ended",
+                          text);
 }
 
 static lode_err
@@ -112,6 +114,18 @@ sleep_once(struct await *a, uint32_t *seen, int64_t deadline)
     return err == LODE_EAGAIN && asks ? ask(a) : err;
 }
 
+/* index.h [6]: read after the counter, and after the id was missed. */
+static bool
+is_told_unasked(const struct await *a)
+{
+    uint64_t maker = lode_id_session(a->id);
+    const struct lode_session_row *rows = (const void *)(a->db->index.base + LODE_ROWS_OFFSET);
+    const struct lode_session_row *row = &rows[maker % LODE_SESSION_ROWS];
+    return lode_id_is_reserved(a->id) &&
+           atomic_load_explicit(&row->session, memory_order_acquire) == maker &&
+           atomic_load_explicit(&row->awaited, memory_order_acquire) != 0;
+}
+
 static lode_err
 wait_for_it(struct await *a, int64_t deadline)
 {
@@ -122,7 +136,7 @@ wait_for_it(struct await *a, int64_t deadline)
         if (deadline != LODE_NEVER && lode_now_ns() >= deadline) {
             return LODE_EAGAIN;
         }
-        if (a->cookie == 0) {
+        if (a->cookie == 0 && !is_told_unasked(a)) {
             a->cookie = lode_store_cookie(&a->db->calls);
             LODE_TRY(lode_ring_wait(&a->db->ring, a->id, a->cookie));
         }

@@ -237,6 +237,7 @@ lode_draft_seal(lode *db, const struct lode_open_draft *open)
 void
 lode_draft_abort(lode *db, const struct lode_open_draft *open)
 {
+    lode_reserved_was_made(db, open->id); /* or was not: it is used up */
     struct lode_msg_draft msg = {
         .head.type = LODE_MSG_ABORT, .entry = open->entry, .generation = open->generation};
     if (lode_store_tell(&db->calls, &msg, sizeof msg) != LODE_OK) {

@@ -207,13 +207,17 @@ wants_service_locked(struct lode_ring *ring)
     return wants;
 }
 
-/* index.h [4]: called after the tail was published and fenced. */
+/* index.h [4] [6]: called after the tail was published and fenced. */
 static bool
 is_waited_for(const struct lode_ring *ring, const void *ids, uint32_t count, size_t stride)
 {
     for (uint32_t i = 0; i < count; i++) {
         lode_id id;
         memcpy(&id, (const uint8_t *)ids + i * stride, sizeof id);
+        if (lode_id_is_reserved(id) &&
+            atomic_load_explicit(&ring->row->awaited, memory_order_relaxed) != 0) {
+            return true;
+        }
         const struct lode_wake *wake =
             lode_index_wake(ring->index, lode_id_hash(id, ring->index->hash_key));
         if (atomic_load_explicit(&wake->waited, memory_order_relaxed) != 0) {

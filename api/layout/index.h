@@ -27,6 +27,10 @@
  *     or when a waiter should look again. waited: not 0 while somebody may wait in the bucket;
  *     a putter reads it after publishing its ring's tail and a seq_cst fence.
  * [5] Ring position and credit limits only grow. See session.h.
+ * [6] awaited: not 0 while each put of this session under an id that it reserved is told: its client
+ *     rings for it, and the store adds one to its bucket's counter, whoever waits. So who has read
+ *     the counter, missed the id and then reads `awaited` may sleep without a WAIT. When the word
+ *     goes back to 0 every counter changes after it.
  *
  * Invariant: an entry whose number a table slot holds has had that id since the slot was written.
  * Crash rule: every single store leaves an index that readers can use; the table can be built anew
@@ -149,7 +153,8 @@ struct lode_session_row {
     _Atomic uint64_t credit_entries; /* entries that its records may have used, since the start */
     _Atomic uint32_t credit_wake;    /* FUTEX_WAIT for ring room or credit; the store adds one */
     uint32_t flags;
-    uint64_t pad[3];
+    _Atomic uint32_t awaited; /* [6] */
+    uint32_t pad[5];
 };
 static_assert(sizeof(struct lode_session_row) == LODE_LINE, "index.h");
 

@@ -192,14 +192,15 @@ say_ready(int fd)
 /* ---- the loop ---- */
 
 /*
- * Frees are gathered while more comes in, so before a sleep the loop looks once more. Where that
- * look found nothing the last few times, one event comes at a time: it is left out, and with it a
- * system call on the path of every handoff.
+ * Frees are gathered while more comes in, so before a sleep the loop looks once more. Where the last
+ * few looks found nothing, and since then one event came at a time, that is left out, and with it
+ * system calls on the path of every handoff.
  */
 static int
 timeout_of(struct daemon *d)
 {
-    if (store_has_work(d->store) && d->empty_looks >= EMPTY_LOOKS) {
+    enum { ROUNDS = 4 }; /* what is freed makes room, and that is given away: 2, mostly */
+    for (int i = 0; i < ROUNDS && store_has_work(d->store) && d->empty_looks >= EMPTY_LOOKS; i++) {
         store_settle(d->store, true);
     }
     return store_has_work(d->store) ? 0 : -1;
@@ -216,9 +217,9 @@ loop(struct daemon *d)
             struct source *source = events[i].data.ptr;
             source->ready(d->store, source, events[i].events);
         }
-        if (timeout == 0 ? count > 0 : count > 1) {
+        if (count > 1) {
             d->empty_looks = 0;
-        } else if (timeout == 0 && d->empty_looks < EMPTY_LOOKS) {
+        } else if (timeout == 0 && count == 0 && d->empty_looks < EMPTY_LOOKS) {
             d->empty_looks++;
         }
         store_settle(d->store, count <= 0);

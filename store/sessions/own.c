@@ -2,6 +2,7 @@
 
 #include "api/base/assert.h"
 #include "store/sessions/ring.h"
+#include "store/sessions/stream.h"
 #include "store/sessions/strides.h"
 #include "store/sessions/waits.h"
 
@@ -241,6 +242,7 @@ own_sealed(struct store *store, uint32_t entry)
     store->counts.sealed++;
     note_birth(store, at->id);
     waits_tell(store, at->id, LODE_FOUND_SEALED, at->kind == LODE_KIND_ERROR);
+    stream_decided(store, at->id);
     candidate_add(&store->table, entry); /* if nobody refers to it */
 }
 
@@ -268,6 +270,10 @@ own_leave_id(struct store *store, uint32_t draft)
 {
     struct table *table = &store->table;
     lode_id id = table->entries[draft].id;
+    if (lode_id_is_reserved(id)) { /* used up: not all who wait for it can be told why */
+        note_birth(store, id);
+        stream_decided(store, id);
+    }
     uint32_t fresh, row = table->truths[draft].maker_row;
     if (!(table->truths[draft].flags & TRUTH_IN_TABLE)) {
         return;

@@ -7,7 +7,7 @@
  *
  *   not there, and    put: GONE, once its maker's ring is drained: a put that returned is in there
  *                     reserved put: PENDING while its session lives; GONE if it was put, and freed,
- *                             before
+ *                             or given up, before
  *                     result: PENDING while its session lives, or until the scheduler has said that
  *                             it will not come (RESULTS); then GONE. GONE if it was made, and
  *                             freed, before

@@ -9,6 +9,7 @@
 #include "store/sessions/own.h"
 #include "store/sessions/packets.h"
 #include "store/sessions/ring.h"
+#include "store/sessions/stream.h"
 #include "store/sessions/waits.h"
 
 #include <errno.h>
@@ -174,6 +175,7 @@ enlist(struct store *store, struct session *session)
         .session = session->number, .flags = session->flags, .pid = session->pid};
     atomic_store_explicit(&row->ring_head, 0, memory_order_relaxed);
     row->flags = session->flags;
+    atomic_store_explicit(&row->awaited, 0, memory_order_relaxed);
     credit_start(store, session);
     atomic_store_explicit(&row->session, session->number, memory_order_release);
 }
@@ -317,6 +319,7 @@ static void
 end_claims(struct store *store, struct session *session)
 {
     waits_end_session(store, session);
+    stream_end(store, session);
     creates_end_session(store, session);
     credit_end(store, session);
     refs_end_session(&store->table, session->row);

@@ -4,6 +4,7 @@
 #include "api/base/futex.h"
 #include "store/sessions/own.h"
 #include "store/sessions/session.h"
+#include "store/sessions/stream.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -27,7 +28,8 @@ struct waits {
     uint32_t room, free_first;
     uint32_t heads[HEADS];
     uint32_t armed[LODE_WAKE_BUCKETS];
-    uint16_t dirty[LODE_WAKE_BUCKETS]; /* buckets to be woken */
+    uint16_t dirty[LODE_WAKE_BUCKETS];               /* buckets to be woken */
+    struct session *dirty_stream[LODE_WAKE_BUCKETS]; /* that is told of who was woken; NULL: none */
     uint32_t dirty_count;
     bool is_dirty[LODE_WAKE_BUCKETS];
     uint32_t *unasked; /* + 1: armed by a record; whether the id is there already is to be asked */
@@ -220,6 +222,7 @@ lode_err
 waits_arm_and_ask(struct store *store, struct session *session, lode_id id, uint64_t cookie)
 {
     LODE_TRY(waits_arm(store, session, id, cookie, false));
+    stream_awaited(store, id);
     uint32_t number = find(store, session, id, cookie, false);
     return store->waits->pool[number - 1].is_unasked ? LODE_OK : ask_later(store->waits, number);
 }
@@ -351,6 +354,7 @@ mark_dirty(struct waits *waits, uint32_t bucket)
 {
     if (!waits->is_dirty[bucket]) {
         waits->is_dirty[bucket] = true;
+        waits->dirty_stream[bucket] = NULL;
         waits->dirty[waits->dirty_count++] = (uint16_t)bucket;
     }
 }
@@ -432,14 +436,34 @@ waits_recheck(struct store *store, uint64_t session)
 }
 
 void
+waits_wake_bucket(struct store *store, lode_id id, struct session *stream)
+{
+    uint32_t bucket = lode_wake_bucket(table_hash(&store->table, id));
+    mark_dirty(store->waits, bucket);
+    store->waits->dirty_stream[bucket] = stream;
+}
+
+void
+waits_wake_all(struct store *store)
+{
+    for (uint32_t bucket = 0; bucket < LODE_WAKE_BUCKETS; bucket++) {
+        mark_dirty(store->waits, bucket);
+    }
+}
+
+void
 waits_wake(struct store *store)
 {
     struct waits *waits = store->waits;
     for (uint32_t i = 0; i < waits->dirty_count; i++) {
-        struct lode_wake *wake = &store->table.wakes[waits->dirty[i]];
-        waits->is_dirty[waits->dirty[i]] = false;
+        uint32_t bucket = waits->dirty[i];
+        struct lode_wake *wake = &store->table.wakes[bucket];
+        waits->is_dirty[bucket] = false;
         atomic_fetch_add_explicit(&wake->counter, 1, memory_order_release);
-        lode_futex_wake_all(&wake->counter);
+        bool woke = lode_futex_wake_all(&wake->counter) > 0;
+        if (woke && waits->dirty_stream[bucket] != NULL) {
+            waits->dirty_stream[bucket]->idle_seals = 0;
+        }
         store->counts.wakes++;
     }
     waits->dirty_count = 0;

@@ -53,6 +53,10 @@ bool waits_any(const struct store *store, lode_id id);
 /* Tells those who wait for ids of that session, or who always will, what is so now. */
 void waits_recheck(struct store *store, uint64_t session);
 
+/* Wakes the id's bucket, and every bucket, too. `stream` is told whether anybody was asleep. */
+void waits_wake_bucket(struct store *store, lode_id id, struct session *stream);
+void waits_wake_all(struct store *store);
+
 /* Wakes the buckets of those who were told. */
 void waits_wake(struct store *store);
 

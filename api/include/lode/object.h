@@ -126,8 +126,9 @@ LODE_API LODE_MUST_CHECK lode_err lode_put_with(lode *db, const void *data, size
  *
  *   ids_out  `count` ids; one reference of the caller's each, which the put does not double
  *
- * A put under one of them costs what a put under a new id costs; a second one is LODE_EEXIST. When
- * the session ends, who waits for one that was not put gets LODE_EGONE. Blocking: never. Errors:
+ * A put under one of them costs what a put under a new id costs; a second one is LODE_EEXIST, also
+ * after a draft that was aborted: who waits for that one gets LODE_EABORTED or LODE_EGONE. When the
+ * session ends, who waits for one that was not put gets LODE_EGONE. Blocking: never. Errors:
  * LODE_EDOWN.
  */
 LODE_API LODE_MUST_CHECK lode_err lode_reserve(lode *db, size_t count, lode_id *ids_out);

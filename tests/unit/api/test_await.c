@@ -158,3 +158,19 @@ Test(await, a_time_that_is_up_is_told_to_the_store)
     uint64_t cookie = receive_wait();
     cr_assert_eq(receive(LODE_MSG_UNWAIT).cookie, cookie);
 }
+
+/* index.h [6]: it sleeps on the counter, and says nothing. */
+Test(await, who_is_told_unasked_sends_no_wait)
+{
+    uint64_t rung;
+    id = lode_id_reserve(7, 1);
+    hash = lode_id_hash(id, fake.view.hash_key);
+    fake.rows[7].session = 7;
+    fake.rows[7].awaited = 1;
+    cr_assert_eq(lode_await(&db, id, hash, 1, never_there, NULL), LODE_ETIMEDOUT);
+    cr_assert_eq(atomic_load(&file->ring_tail), 0);
+    fake.rows[7].awaited = 0;
+    cr_assert_eq(lode_await(&db, id, hash, 1, never_there, NULL), LODE_ETIMEDOUT);
+    cr_assert_neq(atomic_load(&file->ring_tail), 0);
+    cr_assert_eq(read(db.calls.bell_fd, &rung, sizeof rung), (ssize_t)sizeof rung);
+}
