@@ -48,7 +48,7 @@ mark(struct many *m, size_t i)
 enum { SCAN_BATCH = 16 };
 
 /* Each look is two misses of the cache: those of a batch are on their way together. */
-static lode_err
+static void
 scan_batch(struct many *m, size_t first, size_t count)
 {
     uint64_t hash[SCAN_BATCH];
@@ -62,20 +62,27 @@ scan_batch(struct many *m, size_t first, size_t count)
     for (size_t i = 0; i < count; i++) {
         if (is_there(m->db, m->ids[first + i], hash[i])) {
             mark(m, first + i);
-        } else if (lode_id_is_zero(m->ids[first + i])) {
-            return lode_fail_with(LODE_EINVAL, "lode_wait: id %zu of %zu is zero", first + i,
-                                  m->count);
         }
     }
-    return LODE_OK;
+}
+
+/* No further than it must: who waits for one of a thousand at a time looks at a few, not at all. */
+static void
+scan(struct many *m)
+{
+    for (size_t i = 0; i < m->count && m->ready_count < m->want; i += SCAN_BATCH) {
+        size_t left = m->count - i;
+        scan_batch(m, i, left < SCAN_BATCH ? left : SCAN_BATCH);
+    }
 }
 
 static lode_err
-scan(struct many *m)
+check_ids(const struct many *m)
 {
-    for (size_t i = 0; i < m->count; i += SCAN_BATCH) {
-        size_t left = m->count - i;
-        LODE_TRY(scan_batch(m, i, left < SCAN_BATCH ? left : SCAN_BATCH));
+    for (size_t i = 0; i < m->count; i++) {
+        if (lode_id_is_zero(m->ids[i])) {
+            return lode_fail_with(LODE_EINVAL, "lode_wait: id %zu of %zu is zero", i, m->count);
+        }
     }
     return LODE_OK;
 }
@@ -283,7 +290,8 @@ wait_one(struct many *m, int64_t timeout_ms)
 static lode_err
 wait_many(struct many *m, int64_t timeout_ms)
 {
-    LODE_TRY(scan(m));
+    LODE_TRY(check_ids(m));
+    scan(m);
     if (m->ready_count >= m->want) {
         return LODE_OK;
     }

@@ -57,6 +57,29 @@ each_of_several_equal_ids_counts(lode *db)
 }
 
 static void
+who_waits_for_one_of_many_looks_no_further(lode *db)
+{
+    enum { MANY = 1000 };
+    lode_id ids[MANY];
+    bool ready[MANY];
+    size_t count = 0;
+    must(lode_put(db, "x", 1, 0, &ids[0]));
+    for (int i = 1; i < MANY; i++) {
+        ids[i] = ids[0];
+    }
+    must(lode_wait(db, ids, MANY, 1, 0, ready, &count));
+    expect(ready[0] && !ready[MANY - 1]);
+    expect_lt(count, MANY);
+    must(lode_wait(db, ids, MANY, MANY, 0, ready, &count));
+    expect_eq(count, MANY);
+    ids[MANY - 1] = (lode_id){{0}};
+    fails(lode_wait(db, ids, MANY, 1, 0, ready, &count), LODE_EINVAL);
+    expect_text(lode_last_error(), "id 999 of 1000");
+    lode_drop(db, ids[0]);
+    await_stat(db, objects, 0);
+}
+
+static void
 timeouts_end_and_wrong_arguments_are_refused(lode *db)
 {
     lode_id missing;
@@ -157,6 +180,7 @@ story(int argc, char **argv)
     what_is_told_by_a_pipe_is_found_at_once(db, &other, count);
     a_zero_length_object_is_an_object(db);
     each_of_several_equal_ids_counts(db);
+    who_waits_for_one_of_many_looks_no_further(db);
     timeouts_end_and_wrong_arguments_are_refused(db);
     stat_and_list_tell_what_there_is(db);
     expect_empty_store(db);

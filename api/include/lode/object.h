@@ -183,6 +183,8 @@ LODE_API void lode_drop(lode *db, lode_id id);
  *   ready_out        `count` booleans; NULL: not wanted
  *   ready_count_out  how many are there; NULL: not wanted; both written on LODE_ETIMEDOUT too
  *
+ * As soon as `want` are found no further ones are looked at, so both tell of at least so many then,
+ * from the front; of all that are there, if there are fewer.
  * An id that occurs more than once counts each time.
  * Errors  LODE_ETIMEDOUT; LODE_EINVAL want > count or a zero id; LODE_EDOWN
  */
