@@ -92,7 +92,7 @@ use_freed_room(struct store *store)
 bool
 store_has_work(const struct store *store)
 {
-    return store->table.candidate_count > 0 || store->freed_room;
+    return store->table.candidate_count > 0 || store->freed_room || waits_are_unasked(store);
 }
 
 /* The walk takes as long as the store is large: rarer and rarer while it runs, often in tests. */

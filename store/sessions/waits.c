@@ -227,26 +227,45 @@ waits_arm_and_ask(struct store *store, struct session *session, lode_id id, uint
     return store->waits->pool[number - 1].is_unasked ? LODE_OK : ask_later(store->waits, number);
 }
 
+static void
+ask_one(struct store *store, uint32_t number)
+{
+    struct wait *asked = &store->waits->pool[number - 1], wait = *asked;
+    uint32_t entry = 0;
+    if (!wait.is_unasked) {
+        return; /* it has ended meanwhile */
+    }
+    asked->is_unasked = false;
+    /* index.h [4]: a putter that did not see `waited` has published its record by now. */
+    atomic_thread_fence(memory_order_seq_cst);
+    enum lode_found status = own_ask(store, wait.id, &entry);
+    if (status != LODE_FOUND_PENDING) {
+        bool is_error =
+            status == LODE_FOUND_SEALED && store->table.entries[entry].kind == LODE_KIND_ERROR;
+        waits_tell_one(store, wait.session, wait.id, wait.cookie, status, is_error);
+    }
+}
+
 void
 waits_ask(struct store *store)
 {
     struct waits *waits = store->waits;
-    while (waits->unasked_count > 0) { /* what is drained on the way may arm more */
-        uint32_t entry = 0, number = waits->unasked[--waits->unasked_count];
-        if (!waits->pool[number - 1].is_unasked) {
-            continue; /* it has ended meanwhile */
-        }
-        waits->pool[number - 1].is_unasked = false;
-        struct wait wait = waits->pool[number - 1];
-        /* index.h [4]: a putter that did not see `waited` has published its record by now. */
-        atomic_thread_fence(memory_order_seq_cst);
-        enum lode_found status = own_ask(store, wait.id, &entry);
-        if (status != LODE_FOUND_PENDING) {
-            bool is_error =
-                status == LODE_FOUND_SEALED && store->table.entries[entry].kind == LODE_KIND_ERROR;
-            waits_tell_one(store, wait.session, wait.id, wait.cookie, status, is_error);
-        }
+    uint32_t count = waits->unasked_count;
+    if (count == 0) {
+        return;
     }
+    for (uint32_t i = 0; i < count; i++) {
+        ask_one(store, waits->unasked[i]);
+    }
+    /* What was drained on the way may have armed more: the next round's, or there were no end. */
+    waits->unasked_count -= count;
+    memmove(waits->unasked, waits->unasked + count, waits->unasked_count * sizeof *waits->unasked);
+}
+
+bool
+waits_are_unasked(const struct store *store)
+{
+    return store->waits->unasked_count > 0;
 }
 
 bool

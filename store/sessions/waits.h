@@ -30,6 +30,9 @@ LODE_MUST_CHECK lode_err waits_arm_and_ask(struct store *store, struct session *
                                            uint64_t cookie);
 void waits_ask(struct store *store);
 
+/* Whether waits_ask() came upon further ones, and has to be called again before the loop sleeps. */
+bool waits_are_unasked(const struct store *store);
+
 /* Takes a wait away. `status_out` (may be NULL): what it was told; PENDING: nothing yet. */
 bool waits_disarm(struct store *store, struct session *session, lode_id id, uint64_t cookie,
                   enum lode_found *status_out);

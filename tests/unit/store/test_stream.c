@@ -23,12 +23,19 @@ reserved(const struct fake *fake, uint64_t n)
     return lode_id_reserve(fake->number, n);
 }
 
+/* Nobody rings. */
 static void
-put_reserved(struct fake *fake, uint64_t n)
+write_put(struct fake *fake, uint64_t n)
 {
     struct lode_made made = {.id = reserved(fake, n), .size = 1, .carried = 16};
     memcpy(fake_record(fake, LODE_RECORD_PUT, sizeof made + 16), &made, sizeof made);
     fake_publish(fake);
+}
+
+static void
+put_reserved(struct fake *fake, uint64_t n)
+{
+    write_put(fake, n);
     fake_ring(fake);
 }
 
@@ -56,6 +63,25 @@ Test(stream, each_put_is_told_though_nobody_said_that_it_waits)
     before = counter_of(reserved(&maker, 3));
     put_reserved(&maker, 3);
     expect_ne(counter_of(reserved(&maker, 3)), before);
+    fake_die(&maker);
+    fake_die(&waiter);
+}
+
+/*
+ * It read `awaited` before that was set, so it did not ring; and who waits for that id reads it now,
+ * so it says nothing. The wait that began the stream is for what is there already.
+ */
+Test(stream, what_was_put_just_before_it_began_is_found)
+{
+    struct fake maker = fake_attach(0), waiter = fake_attach(0);
+    put_reserved(&maker, 1);
+    expect_eq(awaited(&maker), 0);
+    write_put(&maker, 2);
+    uint32_t before = counter_of(reserved(&maker, 2));
+    fake_wait(&waiter, reserved(&maker, 1), 1);
+    expect_eq(awaited(&maker), 1);
+    expect_eq(state_of(reserved(&maker, 2)), LODE_ENTRY_SEALED);
+    expect_ne(counter_of(reserved(&maker, 2)), before);
     fake_die(&maker);
     fake_die(&waiter);
 }

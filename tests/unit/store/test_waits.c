@@ -68,6 +68,32 @@ Test(waits, for_each_others_puts_find_them_both)
     fake_die(&b);
 }
 
+/* However long the chain is, and were it without an end: a round asks those that it found. */
+Test(waits, that_lead_to_further_waits_do_not_keep_a_round_from_its_end)
+{
+    enum { COUNT = 8 };
+    struct fake fakes[COUNT];
+    for (int i = 0; i < COUNT; i++) {
+        fakes[i] = fake_attach(0);
+    }
+    for (int i = 0; i < COUNT; i++) { /* each for what the next one has reserved; none rings */
+        struct lode_wait_record wait = {.id = lode_id_reserve(fakes[(i + 1) % COUNT].number, 1),
+                                        .cookie = 1};
+        memcpy(fake_record(&fakes[i], LODE_RECORD_WAIT, sizeof wait), &wait, sizeof wait);
+        fake_publish(&fakes[i]);
+    }
+    uint64_t waits = store->counts.waits;
+    ring_drain(store, fakes[0].session);
+    store_settle(store, false);
+    expect_lt(store->counts.waits, waits + COUNT);
+    expect(store_has_work(store)); /* no sleep before they are asked */
+    pump();
+    expect_eq(store->counts.waits, waits + COUNT);
+    for (int i = 0; i < COUNT; i++) {
+        fake_die(&fakes[i]);
+    }
+}
+
 Test(waits, that_are_over_before_they_are_asked_are_nothing)
 {
     struct fake maker = fake_attach(0), waiter = fake_attach(0);
