@@ -16,6 +16,7 @@ struct await {
     lode_try_fn try_it;
     void *arg;
     uint64_t cookie; /* 0: the store has not been told that this thread waits */
+    bool is_told;    /* index.h [6]: it need not be */
     int64_t slice_ns;
 };
 
@@ -88,6 +89,26 @@ ask(struct await *a)
                           SEALED_TRIES);
 }
 
+static bool
+is_told_unasked(const struct await *a)
+{
+    uint64_t maker = lode_id_session(a->id);
+    const struct lode_session_row *rows = (const void *)(a->db->index.base + LODE_ROWS_OFFSET);
+    const struct lode_session_row *row = &rows[maker % LODE_SESSION_ROWS];
+    return lode_id_is_reserved(a->id) &&
+           atomic_load_explicit(&row->session, memory_order_acquire) == maker &&
+           atomic_load_explicit(&row->awaited, memory_order_acquire) != 0;
+}
+
+/* Read before each try: a seal after it changes the counter, and the next sleep ends at once. */
+static uint32_t
+read_counter(struct await *a)
+{
+    uint32_t seen = atomic_load_explicit(&a->wake->counter, memory_order_acquire);
+    a->is_told = is_told_unasked(a); /* after the counter, and before the try */
+    return seen;
+}
+
 /*
  * Sleeps for a slice; LODE_EAGAIN: go on. The counter is read anew before the store is asked: what
  * the store tells after its answer changes it once more, and the next sleep ends at once. After a
@@ -102,7 +123,7 @@ sleep_once(struct await *a, uint32_t *seen, int64_t deadline)
         lode_futex_wait(&a->wake->counter, *seen, left < slice ? left : slice);
     }
     uint32_t before = *seen;
-    *seen = atomic_load_explicit(&a->wake->counter, memory_order_acquire);
+    *seen = read_counter(a);
     if (*seen == before) {
         if (lode_store_is_dead(&a->db->calls)) {
             return lode_store_down();
@@ -114,29 +135,16 @@ sleep_once(struct await *a, uint32_t *seen, int64_t deadline)
     return err == LODE_EAGAIN && asks ? ask(a) : err;
 }
 
-/* index.h [6]: read after the counter, and after the id was missed. */
-static bool
-is_told_unasked(const struct await *a)
-{
-    uint64_t maker = lode_id_session(a->id);
-    const struct lode_session_row *rows = (const void *)(a->db->index.base + LODE_ROWS_OFFSET);
-    const struct lode_session_row *row = &rows[maker % LODE_SESSION_ROWS];
-    return lode_id_is_reserved(a->id) &&
-           atomic_load_explicit(&row->session, memory_order_acquire) == maker &&
-           atomic_load_explicit(&row->awaited, memory_order_acquire) != 0;
-}
-
 static lode_err
 wait_for_it(struct await *a, int64_t deadline)
 {
-    /* Read before the try: a seal after it changes the counter, and the sleep ends at once. */
-    uint32_t seen = atomic_load_explicit(&a->wake->counter, memory_order_acquire);
+    uint32_t seen = read_counter(a);
     lode_err err = a->try_it(a->db, a->arg);
     while (err == LODE_EAGAIN) {
         if (deadline != LODE_NEVER && lode_now_ns() >= deadline) {
             return LODE_EAGAIN;
         }
-        if (a->cookie == 0 && !is_told_unasked(a)) {
+        if (a->cookie == 0 && !a->is_told) {
             a->cookie = lode_store_cookie(&a->db->calls);
             LODE_TRY(lode_ring_wait(&a->db->ring, a->id, a->cookie));
         }

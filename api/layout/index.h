@@ -29,8 +29,8 @@
  * [5] Ring position and credit limits only grow. See session.h.
  * [6] awaited: not 0 while each put of this session under an id that it reserved is told: its client
  *     rings for it, and the store adds one to its bucket's counter, whoever waits. So who has read
- *     the counter, missed the id and then reads `awaited` may sleep without a WAIT. When the word
- *     goes back to 0 every counter changes after it.
+ *     the counter, then `awaited`, and then misses the id may sleep without a WAIT: what was sealed
+ *     before the word was set is found. When it goes back to 0 every counter changes after it.
  *
  * Invariant: an entry whose number a table slot holds has had that id since the slot was written.
  * Crash rule: every single store leaves an index that readers can use; the table can be built anew

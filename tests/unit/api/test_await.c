@@ -159,6 +159,25 @@ Test(await, a_time_that_is_up_is_told_to_the_store)
     cr_assert_eq(receive(LODE_MSG_UNWAIT).cookie, cookie);
 }
 
+/* It was sealed, and told to nobody, before the word was set: it must look once more, or ask. */
+static lode_err
+not_there_before_it_is_awaited(lode *session, void *arg)
+{
+    (void)session;
+    (void)arg;
+    bool is_late = atomic_exchange(&fake.rows[7].awaited, 1) != 0;
+    return is_late ? LODE_OK : LODE_EAGAIN;
+}
+
+Test(await, who_missed_it_before_it_was_told_unasked_does_not_sleep_unasked)
+{
+    id = lode_id_reserve(7, 1);
+    hash = lode_id_hash(id, fake.view.hash_key);
+    fake.rows[7].session = 7;
+    cr_assert_eq(lode_await(&db, id, hash, 1000, not_there_before_it_is_awaited, NULL), LODE_OK);
+    cr_assert_neq(atomic_load(&file->ring_tail), 0);
+}
+
 /* index.h [6]: it sleeps on the counter, and says nothing. */
 Test(await, who_is_told_unasked_sends_no_wait)
 {
