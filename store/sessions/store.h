@@ -119,6 +119,7 @@ struct store {
     uint32_t starving;          /* sessions that wait for credit: credit.c */
     struct session *unsent;     /* something is kept for them of which epoll does not know yet */
     volatile int someone_broke; /* a session was cut, or its file was, since the loop last looked */
+    bool stream_began;          /* streams_catch_up() has something to do */
     bool freed_room;            /* since creates were last tried */
     struct lode_store_stats counts; /* the counters; gauges are filled in when asked for */
     int64_t started_ns;

@@ -1,5 +1,6 @@
 #include "store/sessions/stream.h"
 
+#include "store/sessions/ring.h"
 #include "store/sessions/waits.h"
 
 static void
@@ -19,6 +20,22 @@ stream_awaited(struct store *store, lode_id id)
     maker->is_stream = true;
     maker->idle_seals = 0;
     publish(store, maker);
+    store->stream_began = true;
+}
+
+void
+streams_catch_up(struct store *store)
+{
+    if (!store->stream_began) {
+        return;
+    }
+    store->stream_began = false;
+    atomic_thread_fence(memory_order_seq_cst);
+    for (uint32_t i = 0; i < store->session_count; i++) {
+        if (store->sessions[i]->is_stream) {
+            ring_drain(store, store->sessions[i]);
+        }
+    }
 }
 
 void

@@ -254,6 +254,7 @@ waits_ask(struct store *store)
     if (count == 0) {
         return;
     }
+    streams_catch_up(store);
     for (uint32_t i = 0; i < count; i++) {
         ask_one(store, waits->unasked[i]);
     }

@@ -76,9 +76,9 @@ Test(waits, that_lead_to_further_waits_do_not_keep_a_round_from_its_end)
     for (int i = 0; i < COUNT; i++) {
         fakes[i] = fake_attach(0);
     }
-    for (int i = 0; i < COUNT; i++) { /* each for what the next one has reserved; none rings */
-        struct lode_wait_record wait = {.id = lode_id_reserve(fakes[(i + 1) % COUNT].number, 1),
-                                        .cookie = 1};
+    for (int i = 0; i < COUNT; i++) { /* each for what the next one may have put; none rings */
+        struct fake *next = &fakes[(i + 1) % COUNT];
+        struct lode_wait_record wait = {.id = fake_next(next), .cookie = 1};
         memcpy(fake_record(&fakes[i], LODE_RECORD_WAIT, sizeof wait), &wait, sizeof wait);
         fake_publish(&fakes[i]);
     }
