@@ -7,7 +7,8 @@
  * A put's counter with its highest bit set was reserved: given out before it is put.
  *
  * Stored big-endian, so that the hex text sorts by kind, session and counter. A session's number
- * is never reused in a cluster's life, and it starts at 1: no id but the zero id is all zero.
+ * is never reused in a store's life, and is not 0: no id but the zero id is all zero. The first one
+ * is drawn at random, so that an id of another cluster is not taken for one of this.
  */
 #ifndef LODE_LAYOUT_ID_H
 #define LODE_LAYOUT_ID_H

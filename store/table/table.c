@@ -103,12 +103,23 @@ read_boot_id(uint8_t out[16])
     }
 }
 
+/*
+ * The numbers of sessions begin somewhere else in each store: an id of another cluster, or of the one
+ * that ran here before, is no object of this one. Half of all numbers are left to rise to.
+ */
+static uint64_t
+first_session(uint64_t random)
+{
+    return random % (LODE_SESSION_MAX / 2 / LODE_SESSION_ROWS) * LODE_SESSION_ROWS + 1;
+}
+
 static lode_err
 write_headers(struct table *table, uint64_t generation)
 {
     struct lode_index_header *header = table->header;
-    uint64_t key[2];
-    if (getrandom(key, sizeof key, 0) != (ssize_t)sizeof key) {
+    uint64_t key[2], first;
+    if (getrandom(key, sizeof key, 0) != (ssize_t)sizeof key ||
+        getrandom(&first, sizeof first, 0) != (ssize_t)sizeof first) {
         return lode_fail_errno("cannot draw the key of the index");
     }
     header->major = LODE_LAYOUT_MAJOR;
@@ -118,7 +129,7 @@ write_headers(struct table *table, uint64_t generation)
     read_boot_id(header->boot_id);
     memcpy(header->hash_key, key, sizeof key);
     header->store_pid = getpid();
-    atomic_store_explicit(&header->next_session, 1, memory_order_relaxed);
+    atomic_store_explicit(&header->next_session, first_session(first), memory_order_relaxed);
     table->facts->magic = TRUTH_MAGIC;
     table->facts->major = LODE_LAYOUT_MAJOR;
     table->facts->minor = LODE_LAYOUT_MINOR;

@@ -55,6 +55,17 @@ Test(table, finds_what_was_entered_and_nothing_else)
     expect(table_check(&table));
 }
 
+Test(table, an_id_of_another_store_is_none_of_this)
+{
+    uint64_t here = atomic_load(&table.header->next_session);
+    expect_ne(here, 0);
+    expect_le(here, LODE_SESSION_MAX / 2);
+    table_close(&table, true);
+    must(table_open(tmpfs_dir, 2, NULL, &table));
+    uint64_t there = atomic_load(&table.header->next_session), least = here < there ? here : there;
+    expect_le(LODE_SESSION_ROWS, (here > there ? here : there) - least); /* wrong once in 10^10 */
+}
+
 Test(table, a_freed_entry_has_a_new_generation_and_is_not_found)
 {
     uint32_t entry = add(1), found;
