@@ -187,7 +187,7 @@ apply_drop(struct store *store, struct session *session, lode_id id)
         if (!own || !lode_id_is_promised(id) || own_was_made(store, id)) {
             return LODE_OK;
         }
-        LODE_TRY(own_expect(store, id, &entry)); /* remembered until it is born */
+        LODE_TRY(quota_expect(store, session, id, &entry)); /* remembered until it is born */
     }
     ref_drop(&store->table, entry, session->row, own);
     return LODE_OK;

@@ -82,7 +82,8 @@ struct session {
 enum {
     STORE_WAITS_MAX = 1 << 20,    /* waits and watched ids of one session */
     STORE_EXPECTED_MAX = 1 << 18, /* ids of others that one session refers to before they exist */
-    STORE_PENDING_MAX = 4096,     /* creates that wait for room or memory */
+    STORE_EXPECTED_OWN_MAX = 1 << 20, /* the same of ids of its own, or that it dropped */
+    STORE_PENDING_MAX = 4096,         /* creates that wait for room or memory */
     STORE_CANDIDATES_AT_ONCE = 256,
     STORE_ENDED_MAX = 4096, /* ended sessions whose results the scheduler still has to name */
     STORE_CREATE_TICK_NS = 10000000

@@ -102,7 +102,7 @@ check_expected(const struct table *table)
             entry_state(table, entry) == LODE_ENTRY_EXPECTED && expected_row(table, entry) != NULL;
     }
     for (uint32_t row = 0; row < LODE_SESSION_ROWS; row++) {
-        sum += table->truth_rows[row].expected;
+        sum += table->truth_rows[row].expected + table->truth_rows[row].expected_own;
     }
     EXPECT(charged == sum);
     return true;

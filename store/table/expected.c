@@ -2,14 +2,24 @@
 
 #include "api/base/assert.h"
 
+static bool
+is_own(const struct table *table, uint32_t entry, const struct truth_row *row)
+{
+    return lode_id_session(table->entries[entry].id) == row->session;
+}
+
+static uint64_t *
+count_of(const struct table *table, uint32_t entry, struct truth_row *row)
+{
+    return is_own(table, entry, row) ? &row->expected_own : &row->expected;
+}
+
 void
 expected_charge(struct table *table, uint32_t entry, uint32_t row)
 {
-    uint64_t session = table->truth_rows[row].session;
-    if (lode_id_session(table->entries[entry].id) != session) {
-        table->truths[entry].link_next = (uint32_t)session;
-        table->truth_rows[row].expected++;
-    }
+    struct truth_row *charged = &table->truth_rows[row];
+    table->truths[entry].link_next = (uint32_t)charged->session;
+    ++*count_of(table, entry, charged);
 }
 
 struct truth_row *
@@ -25,7 +35,7 @@ expected_discharge(struct table *table, uint32_t entry)
 {
     struct truth_row *row = expected_row(table, entry);
     if (row != NULL) {
-        row->expected--;
+        --*count_of(table, entry, row);
     }
     table->truths[entry].link_next = 0;
 }
@@ -34,9 +44,10 @@ void
 expected_hand_on(struct table *table, uint32_t entry, uint32_t row)
 {
     uint32_t first = table->truths[entry].first_ref;
+    const struct truth_row *charged = &table->truth_rows[row];
     LODE_ASSERT(first != 0);
-    if (entry_state(table, entry) != LODE_ENTRY_EXPECTED ||
-        expected_row(table, entry) != &table->truth_rows[row]) {
+    if (entry_state(table, entry) != LODE_ENTRY_EXPECTED || expected_row(table, entry) != charged ||
+        is_own(table, entry, charged)) {
         return;
     }
     expected_discharge(table, entry);

@@ -39,8 +39,9 @@ struct truth_row {
     uint32_t first_ref; /* of the session's chain */
     uint32_t flags;
     int64_t pid;
-    uint64_t expected; /* EXPECTED entries that it is charged with */
-    uint64_t pad[4];
+    uint64_t expected;     /* EXPECTED entries of others' ids that it is charged with */
+    uint64_t expected_own; /* and of its own */
+    uint64_t pad[3];
 };
 static_assert(sizeof(struct truth_row) == 64, "truth.h");
 

@@ -25,6 +25,12 @@ charged(const struct fake *fake)
     return store->table.truth_rows[fake->row].expected;
 }
 
+static uint64_t
+charged_own(const struct fake *fake)
+{
+    return store->table.truth_rows[fake->row].expected_own;
+}
+
 /* Takes `count` references to ids that differ, from `first` on; of the maker, or users' ids. */
 static void
 take_many(struct fake *fake, const struct fake *maker, uint64_t first, uint64_t count)
@@ -60,14 +66,64 @@ Test(expected, ids_of_others_are_so_many_and_one_more_cuts)
     expect_eq(store->table.state_count[LODE_ENTRY_EXPECTED], 0);
 }
 
-Test(expected, results_of_its_own_are_not_charged)
+Test(expected, results_of_its_own_may_be_many_more)
 {
     struct fake fake = fake_attach(0);
     take_many(&fake, &fake, 1, OWN);
     expect_eq(store->table.state_count[LODE_ENTRY_EXPECTED], OWN);
     expect_eq(charged(&fake), 0);
+    expect_eq(charged_own(&fake), OWN);
     fake_die(&fake);
     expect_eq(store->table.state_count[LODE_ENTRY_EXPECTED], 0);
+}
+
+/* Drained while it is charged with so many more that one is left; whether that cut it. */
+static bool
+is_cut_by(struct fake *fake, uint16_t type, lode_id first, lode_id second)
+{
+    uint64_t *own = &store->table.truth_rows[fake->row].expected_own;
+    uint64_t more = STORE_EXPECTED_OWN_MAX - 1 - *own;
+    *own += more;
+    fake_reference(fake, type, first);
+    ring_drain(store, fake->session);
+    expect(!fake->session->cut);
+    fake_reference(fake, type, second);
+    ring_drain(store, fake->session);
+    *own -= more;
+    return fake->session->cut;
+}
+
+Test(expected, but_not_without_bound_whether_taken_or_dropped)
+{
+    struct fake takes = fake_attach(0), drops = fake_attach(0), reserves = fake_attach(0);
+    expect(is_cut_by(&takes, LODE_RECORD_TAKE, result(&takes, 1), result(&takes, 2)));
+    expect(is_cut_by(&drops, LODE_RECORD_DROP, result(&drops, 1), result(&drops, 2)));
+    expect(is_cut_by(&reserves, LODE_RECORD_DROP, lode_id_reserve(reserves.number, 1),
+                     lode_id_reserve(reserves.number, 2)));
+    fake_die(&takes);
+    fake_die(&drops);
+    fake_die(&reserves);
+    expect_eq(store->table.state_count[LODE_ENTRY_EXPECTED], 0);
+}
+
+Test(expected, what_is_its_own_stays_charged_to_it_while_others_refer_to_it)
+{
+    struct fake maker = fake_attach(0), other = fake_attach(0);
+    fake_take(&maker, result(&maker, 1));
+    fake_ring(&maker);
+    fake_take(&other, result(&maker, 1));
+    fake_ring(&other);
+    fake_drop(&maker, result(&maker, 1));
+    fake_drop(&maker, result(&maker, 1)); /* that from birth, too */
+    fake_ring(&maker);
+    expect_eq(charged_own(&maker), 1);
+    expect_eq(charged(&other), 0);
+    fake_drop(&other, result(&maker, 1));
+    fake_ring(&other);
+    expect_eq(charged_own(&maker), 1); /* remembered until it comes */
+    fake_die(&maker);
+    expect_eq(store->table.state_count[LODE_ENTRY_EXPECTED], 0);
+    fake_die(&other);
 }
 
 Test(expected, what_comes_or_is_dropped_is_charged_no_more)
