@@ -1,6 +1,7 @@
 #include "api/base/fail.h"
 #include "api/client/handle.h"
 #include "api/client/private_cluster.h"
+#include "api/wire/private_start.h"
 
 #include <stddef.h>
 
@@ -37,9 +38,25 @@ check_options(const char *dir, const lode_open_options *options)
                               "lode_open: a private cluster chooses its own directory; give "
                               "neither one nor LODE_OPEN_ATTACH with LODE_OPEN_PRIVATE");
     }
-    if (options->num_cpus < 0) {
-        return lode_fail_with(LODE_EINVAL, "lode_open: a cluster of %d CPUs",
-                              (int)options->num_cpus);
+    return LODE_OK;
+}
+
+/* What only a private cluster has. */
+static lode_err
+check_cluster(const lode_open_options *options)
+{
+    if (options->num_cpus < 0 || options->num_cpus > LODE_PRIVATE_CPUS_MAX) {
+        return lode_fail_with(LODE_EINVAL,
+                              "lode_open: a cluster of %d CPUs; give 1 to %d, or 0 for those that "
+                              "this process may use",
+                              (int)options->num_cpus, LODE_PRIVATE_CPUS_MAX);
+    }
+    if (options->capacity_bytes != 0 && (options->capacity_bytes < LODE_PRIVATE_CAPACITY_MIN ||
+                                         options->capacity_bytes > LODE_PRIVATE_CAPACITY_MAX)) {
+        return lode_fail_with(LODE_EINVAL,
+                              "lode_open: a store of %llu bytes; give 1 MiB to 16 TiB, or 0 for a "
+                              "part of what there is",
+                              (unsigned long long)options->capacity_bytes);
     }
     return LODE_OK;
 }
@@ -72,6 +89,7 @@ lode_open(const char *dir, const lode_open_options *given, lode **db_out)
     struct lode_paths paths;
     LODE_TRY(read_options(given, &options));
     LODE_TRY(check_options(dir, &options));
+    LODE_TRY(check_cluster(&options));
     if ((options.flags & LODE_OPEN_PRIVATE) == 0) {
         LODE_TRY(lode_paths_resolve(dir, &paths));
         lode_err err = lode_session_attach(&paths, 0, options.flags, db_out);

@@ -21,11 +21,18 @@
 #ifndef LODE_WIRE_PRIVATE_START_H
 #define LODE_WIRE_PRIVATE_START_H
 
+#include <stdint.h>
+
 /* Templates for mkdtemp(): in $XDG_RUNTIME_DIR if it is set and the path fits, else in /tmp. */
 #define LODE_PRIVATE_RUNTIME_TEMPLATE "%s/lode-XXXXXX"      /* XDG_RUNTIME_DIR */
 #define LODE_PRIVATE_TMP_TEMPLATE     "/tmp/lode-%u-XXXXXX" /* uid */
 
 #define LODE_FILE_OWNER "owner"
+
+/* What `lode start` takes. */
+enum { LODE_PRIVATE_CPUS_MAX = 8192 };
+#define LODE_PRIVATE_CAPACITY_MIN (UINT64_C(1) << 20)
+#define LODE_PRIVATE_CAPACITY_MAX (UINT64_C(16) << 40)
 
 enum { LODE_START_READY = '+', LODE_START_FAILED = '-' };
 

@@ -128,33 +128,59 @@ neighbour(struct child *parent, void *arg)
 {
     int mine = *(int *)arg;
     lode *db = private_open();
-    lode_id id;
-    lode_id other;
+    lode_id id, other;
+    lode_view view;
     must(lode_put(db, "mine", 4, 0, &id));
     must(lode_name_set(db, NULL, names[mine], id, 0));
-    child_signal(parent);
-    child_await(parent); /* both have a name now */
+    child_say(parent, &id, sizeof id);
+    child_hear(parent, &other, sizeof other); /* both have a name now */
+    fails(lode_get(db, other, 0, &view), LODE_EGONE);
+    fails(lode_delete(db, other), LODE_EGONE);
     fails(lode_name_lookup(db, NULL, names[1 - mine], 0, &other), LODE_ENOTFOUND);
     must(lode_name_lookup(db, NULL, names[mine], 0, &other));
     lode_close(db);
 }
 
-/* Two programs, two clusters: neither finds the other's names. */
+/* Two programs, two clusters: neither finds the other's names, nor takes its ids for its own. */
 static void
 two_programs_do_not_meet(void)
 {
     int numbers[2] = {0, 1};
+    lode_id ids[2];
     struct child children[2];
     for (int i = 0; i < 2; i++) {
         child_start(&children[i], neighbour, &numbers[i]);
     }
     for (int i = 0; i < 2; i++) {
-        child_await(&children[i]);
+        child_hear(&children[i], &ids[i], sizeof ids[i]);
     }
     for (int i = 0; i < 2; i++) {
-        child_signal(&children[i]);
+        child_say(&children[i], &ids[1 - i], sizeof ids[i]);
         child_must_end(&children[i]);
     }
+    expect_nothing_left();
+}
+
+static void
+refused(int32_t num_cpus, uint64_t capacity_bytes, const char *sentence)
+{
+    lode *db = NULL;
+    lode_open_options options = {.struct_size = sizeof options,
+                                 .flags = LODE_OPEN_PRIVATE,
+                                 .num_cpus = num_cpus,
+                                 .capacity_bytes = capacity_bytes};
+    fails(lode_open(NULL, &options, &db), LODE_EINVAL);
+    expect_text(lode_last_error(), sentence);
+}
+
+/* Before anything is started. */
+static void
+what_no_cluster_can_have_is_refused(void)
+{
+    refused(-1, 0, "-1 CPUs");
+    refused(8193, 0, "8193 CPUs");
+    refused(0, (1 << 20) - 1, "1048575 bytes");
+    refused(0, UINT64_C(1) << 60, "1152921504606846976 bytes");
     expect_nothing_left();
 }
 
@@ -172,6 +198,7 @@ story(int argc, char **argv)
             run(ending);
         }
     }
+    what_no_cluster_can_have_is_refused();
     two_programs_do_not_meet();
 }
 
