@@ -54,8 +54,11 @@ check_options(const lode_create_options *options)
                               "are given as one",
                               (int)options->kind);
     }
-    if (options->hold_count > LODE_STORE_HOLDS_MAX ||
-        (options->hold_count > 0 && options->holds == NULL)) {
+    if (options->hold_count > 0 && options->holds == NULL) {
+        return lode_fail_with(LODE_EINVAL, "hold_count is %zu, and holds is NULL",
+                              options->hold_count);
+    }
+    if (options->hold_count > LODE_STORE_HOLDS_MAX) {
         return lode_fail_with(LODE_EINVAL, "an object holds at most %d references, not %zu",
                               LODE_STORE_HOLDS_MAX, options->hold_count);
     }

@@ -77,7 +77,7 @@ object_check(const struct object_desc *desc)
                               LODE_MAX_NDIM, desc->flags);
     }
     if (desc->size >= UINT64_C(1) << 62) {
-        return lode_fail_with(LODE_ETOOBIG, "an object of %llu bytes",
+        return lode_fail_with(LODE_ETOOBIG, "an object of %llu bytes: no store is that large",
                               (unsigned long long)desc->size);
     }
     if (desc->kind == LODE_KIND_ARRAY) {

@@ -180,6 +180,31 @@ drafts_end_with_their_session(lode *other)
     await_stat(other, used_bytes, 0);
 }
 
+/* What an object holds lives as long as it: put by message, or written as a draft. */
+static void
+what_an_object_holds_lives_with_it(lode *db)
+{
+    lode_id held, holder[2];
+    lode_draft draft;
+    lode_view view;
+    must(lode_put(db, "held", 5, 0, &held));
+    lode_create_options options = {.struct_size = sizeof options, .hold_count = 1};
+    fails(lode_put_with(db, "x", 1, &options, 0, &holder[0]), LODE_EINVAL);
+    expect_text(lode_last_error(), "holds is NULL");
+    options.holds = &held;
+    must(lode_put_with(db, "holder", 7, &options, 0, &holder[0]));
+    must(lode_create(db, LARGE, &options, 0, &draft));
+    must(lode_seal(&draft, &holder[1]));
+    lode_drop(db, held);
+    lode_drop(db, holder[0]);
+    await_stat(db, objects, 2);
+    must(lode_get(db, held, 0, &view));
+    expect(strcmp(view.data, "held") == 0);
+    lode_release(&view);
+    lode_drop(db, holder[1]);
+    await_stat(db, objects, 0);
+}
+
 static void
 sentences_change_only_with_failures(lode *db)
 {
@@ -213,6 +238,7 @@ story(int argc, char **argv)
     waits_for_thousands(db);
     strides_and_shapes_come_back(db);
     drafts_end_with_their_session(db);
+    what_an_object_holds_lives_with_it(db);
     sentences_change_only_with_failures(db);
     await_stat(db, objects, 0);
     expect_empty_store(db);
