@@ -80,7 +80,8 @@ struct session {
 };
 
 enum {
-    STORE_WAITS_MAX = 1 << 20,    /* waits and watched ids of one session */
+    STORE_WAITS_MAX = 1 << 20,       /* waits and watched ids of one session */
+    STORE_WAITS_OF_ID_MAX = 1 << 13, /* of these, for one id: a thread each */
     STORE_EXPECTED_MAX = 1 << 18, /* ids of others that one session refers to before they exist */
     STORE_EXPECTED_OWN_MAX = 1 << 20, /* the same of ids of its own, or that it dropped */
     STORE_PENDING_MAX = 4096,         /* creates that wait for room or memory */

@@ -112,6 +112,20 @@ find(struct store *store, struct session *session, lode_id id, uint64_t cookie, 
     return 0;
 }
 
+/* Waits for one id are found one after the other: more than there are threads would only be slow. */
+static bool
+has_room_for(const struct store *store, const struct session *session, lode_id id, uint64_t hash)
+{
+    const struct waits *waits = store->waits;
+    uint32_t count = 0, number = waits->heads[(hash >> 20) % HEADS];
+    for (; number != 0 && count < STORE_WAITS_OF_ID_MAX;
+         number = waits->pool[number - 1].hash_next) {
+        const struct wait *wait = &waits->pool[number - 1];
+        count += wait->session == session && lode_id_same(wait->id, id);
+    }
+    return count < STORE_WAITS_OF_ID_MAX;
+}
+
 static void
 link_wait(struct store *store, uint32_t number, struct session *session, uint64_t hash)
 {
@@ -181,6 +195,12 @@ waits_arm(struct store *store, struct session *session, lode_id id, uint64_t coo
     if (session->wait_count >= STORE_WAITS_MAX) {
         return lode_fail_with(LODE_ELIMIT, "one session waits for %u ids: it can wait for no more",
                               session->wait_count);
+    }
+    if (!has_room_for(store, session, id, hash)) {
+        return lode_fail_with(LODE_ELIMIT,
+                              "one session waits %d times for one id, and can do so "
+                              "no more",
+                              STORE_WAITS_OF_ID_MAX);
     }
     if (waits->free_first == 0) {
         LODE_TRY(grow_pool(waits));

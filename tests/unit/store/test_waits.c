@@ -94,6 +94,28 @@ Test(waits, that_lead_to_further_waits_do_not_keep_a_round_from_its_end)
     }
 }
 
+/* They lie in one chain, which each of them walks. */
+Test(waits, for_one_id_are_as_many_as_threads_may_be)
+{
+    struct fake maker = fake_attach(0), greedy = fake_attach(0);
+    lode_id id = lode_id_reserve(maker.number, 1);
+    for (uint64_t i = 1; i < STORE_WAITS_OF_ID_MAX; i++) {
+        struct lode_wait_record wait = {.id = id, .cookie = i};
+        memcpy(fake_record(&greedy, LODE_RECORD_WAIT, sizeof wait), &wait, sizeof wait);
+        fake_publish(&greedy);
+        if (i % 1024 == 0) {
+            fake_ring(&greedy);
+        }
+    }
+    fake_wait(&greedy, id, STORE_WAITS_OF_ID_MAX);
+    fake_wait(&greedy, id, 1); /* again */
+    expect(store_session(store, greedy.number) != NULL);
+    fake_wait(&greedy, id, STORE_WAITS_OF_ID_MAX + 1);
+    expect(fake_is_cut(&greedy));
+    fake_die(&greedy);
+    fake_die(&maker);
+}
+
 Test(waits, that_are_over_before_they_are_asked_are_nothing)
 {
     struct fake maker = fake_attach(0), waiter = fake_attach(0);
