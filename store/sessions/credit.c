@@ -116,15 +116,21 @@ credit_start(struct store *store, struct session *session)
     credit_refill(store, session, false);
 }
 
+static bool
+is_waited_for(const struct session *session)
+{
+    const struct lode_session_header *header = (const struct lode_session_header *)session->file;
+    return atomic_load_explicit(&header->credit_waits, memory_order_relaxed) != 0;
+}
+
 /* session.h [4]: most changes find nobody asleep, and cost no system call. */
 static void
 wake(struct store *store, const struct session *session)
 {
     struct lode_session_row *row = &store->table.rows[session->row];
-    const struct lode_session_header *header = (const struct lode_session_header *)session->file;
     atomic_fetch_add_explicit(&row->credit_wake, 1, memory_order_release);
     atomic_thread_fence(memory_order_seq_cst);
-    if (atomic_load_explicit(&header->credit_waits, memory_order_relaxed) != 0) {
+    if (is_waited_for(session)) {
         lode_futex_wake_all(&row->credit_wake);
     }
 }
@@ -151,9 +157,10 @@ credit_after_drain(struct store *store, struct session *session, uint64_t pages_
 void
 credit_rang(struct store *store, struct session *session, bool drained_nothing)
 {
-    if (drained_nothing || session->starved) {
-        /* Nothing was in the ring, and yet it rings: a record may want more than the target. */
-        credit_refill(store, session, drained_nothing);
+    /* Nothing was in the ring, and yet it rings and waits: a record may want more than the target. */
+    bool pressed = drained_nothing && is_waited_for(session);
+    if (pressed || session->starved) {
+        credit_refill(store, session, pressed);
         wake(store, session);
     }
     set_starved(store, session, session->starved, session->starved);

@@ -43,6 +43,24 @@ Test(ring_drain, credit_is_spent_and_comes_back_with_fresh_pages)
     fake_die(&maker);
 }
 
+/* A wait's bell, say, whose record was drained with another's question: nobody lacks credit. */
+Test(ring_drain, a_bell_behind_which_nothing_is_asks_for_credit_only_where_one_waits_for_it)
+{
+    struct fake fake = fake_attach(0);
+    const struct lode_session_row *row = &store->table.rows[fake.row];
+    uint64_t pages = atomic_load(&row->credit_pages), entries = atomic_load(&row->credit_entries);
+    for (int i = 0; i < 10; i++) {
+        fake_ring(&fake);
+    }
+    expect_eq(atomic_load(&row->credit_pages), pages);
+    expect_eq(atomic_load(&row->credit_entries), entries);
+    atomic_store(&fake.header->credit_waits, 1);
+    fake_ring(&fake);
+    expect_lt(pages, atomic_load(&row->credit_pages));
+    expect_lt(entries, atomic_load(&row->credit_entries));
+    fake_die(&fake);
+}
+
 Test(ring_drain, the_ring_goes_round_and_round)
 {
     struct fake maker = fake_attach(0);
