@@ -26,7 +26,8 @@ struct core_told {
     struct core_function *function;
 };
 
-/* A SETTLE that is out: those that it asks for, by their first results. */
+/* A SETTLE that is out: those that it asks for, by all their results: of an ended session's some may
+ * be awaited while the others will not come. */
 struct core_told_query {
     uint64_t cookie;
     struct core_death death;
@@ -54,6 +55,7 @@ ask(struct core *core, const struct core_worker *worker, const struct core_told 
     uint32_t count)
 {
     lode_id ids[CORE_STORE_IDS];
+    uint32_t id_count = 0;
     struct core_told_query *query = core_alloc(sizeof *query + count * sizeof *told);
     query->cookie = core->next_cookie += 2;
     query->death = *worker->death;
@@ -61,10 +63,25 @@ ask(struct core *core, const struct core_worker *worker, const struct core_told 
     memcpy(query->told, told, count * sizeof *told);
     HASH_ADD(hh, core->told_queries, cookie, sizeof query->cookie, query);
     for (uint32_t i = 0; i < count; i++) {
-        ids[i] = told[i].results;
+        for (uint32_t result = 0; result < told[i].result_count; result++) {
+            ids[id_count++] = lode_id_plus(told[i].results, result);
+        }
     }
-    uint32_t size = count * (uint32_t)sizeof ids[0];
+    uint32_t size = id_count * (uint32_t)sizeof ids[0];
     memcpy(core_emit(core, CORE_SETTLE, worker->store_session, query->cookie, 0, size), ids, size);
+}
+
+_Static_assert((int)LODE_TASK_RESULTS_MAX <= (int)CORE_STORE_IDS, "told.c: one fits");
+
+/* How many of those `count` are asked for together. */
+static uint32_t
+fit(const struct core_told *told, uint32_t count)
+{
+    uint32_t results = told[0].result_count, fits = 1;
+    while (fits < count && results + told[fits].result_count <= CORE_STORE_IDS) {
+        results += told[fits++].result_count;
+    }
+    return fits;
 }
 
 void
@@ -72,9 +89,10 @@ core_told_ask(struct core *core, const struct core_worker *worker)
 {
     uint64_t count =
         worker->told_count < worker->told_room ? worker->told_count : worker->told_room;
-    for (uint32_t at = 0; at < count; at += CORE_STORE_IDS) {
-        uint32_t left = (uint32_t)count - at;
-        ask(core, worker, worker->told + at, left < CORE_STORE_IDS ? left : CORE_STORE_IDS);
+    for (uint32_t at = 0; at < count;) {
+        uint32_t fits = fit(worker->told + at, (uint32_t)count - at);
+        ask(core, worker, worker->told + at, fits);
+        at += fits;
     }
 }
 
@@ -94,6 +112,20 @@ fail(struct core *core, const struct core_told *told, const struct core_death *d
     core_put_error(core, &lost, (lode_id){{0}}, LODE_ECRASHED, death, text);
 }
 
+/* All are sealed in one step: none is there, and one is still awaited. */
+static bool
+is_lost(const uint8_t *status, uint32_t count)
+{
+    bool awaited = false;
+    for (uint32_t i = 0; i < count; i++) {
+        if (status[i] == LODE_FOUND_SEALED) {
+            return false;
+        }
+        awaited = awaited || status[i] == LODE_FOUND_PENDING;
+    }
+    return awaited;
+}
+
 bool
 core_told_answered(struct core *core, uint64_t cookie, const uint8_t *status, uint32_t count)
 {
@@ -103,10 +135,12 @@ core_told_answered(struct core *core, uint64_t cookie, const uint8_t *status, ui
         return false;
     }
     HASH_DELETE(hh, core->told_queries, query);
-    for (uint32_t i = 0; i < query->count && i < count; i++) {
-        if (status[i] == LODE_FOUND_PENDING) {
+    uint32_t at = 0;
+    for (uint32_t i = 0; i < query->count && at + query->told[i].result_count <= count; i++) {
+        if (is_lost(status + at, query->told[i].result_count)) {
             fail(core, &query->told[i], &query->death);
         }
+        at += query->told[i].result_count;
     }
     free(query);
     return true;
