@@ -29,4 +29,12 @@ lode_fail_is_error(lode_err err)
 #define lode_fail_with(...)  lode_fail_is_error(lode_fail_with(__VA_ARGS__))
 #define lode_fail_errno(...) lode_fail_is_error(lode_fail_errno(__VA_ARGS__))
 
+/* Returns with LODE_EINVAL where a pointer that a call cannot do without is NULL. */
+#define LODE_NEED(call, pointer)                                                                   \
+    do {                                                                                           \
+        if ((pointer) == NULL) {                                                                   \
+            return lode_fail_with(LODE_EINVAL, "%s: %s is NULL: it needs one", call, #pointer);    \
+        }                                                                                          \
+    } while (0)
+
 #endif

@@ -273,6 +273,7 @@ lode_create(lode *db, size_t size_bytes, const lode_create_options *options, int
 {
     struct lode_spec spec;
     LODE_TRY(lode_session_check(db));
+    LODE_NEED("lode_create", draft_out);
     LODE_TRY(lode_spec_make(db, size_bytes, options, &spec));
     return create_named(db, &spec, timeout_ms, draft_out);
 }
@@ -282,6 +283,7 @@ lode_create_array(lode *db, const lode_array *array, int64_t timeout_ms, lode_dr
 {
     struct lode_spec spec;
     LODE_TRY(lode_session_check(db));
+    LODE_NEED("lode_create_array", draft_out);
     LODE_TRY(lode_spec_array(array, &spec));
     return create_named(db, &spec, timeout_ms, draft_out);
 }

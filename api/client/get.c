@@ -340,6 +340,7 @@ lode_get(lode *db, lode_id id, int64_t timeout_ms, lode_view *view_out)
     if (db == NULL || atomic_load_explicit(&db->state, memory_order_relaxed) != LODE_SESSION_LIVE) {
         return lode_session_check(db);
     }
+    LODE_NEED("lode_get", view_out);
     uint64_t hash = lode_id_hash(id, db->index.hash_key);
     lode_err err = get_now(db, id, hash, view_out);
     return __builtin_expect(err != LODE_EAGAIN, 1) ? err
@@ -352,6 +353,10 @@ lode_get_many(lode *db, const lode_id *ids, size_t count, int64_t timeout_ms, lo
 {
     int64_t deadline = lode_deadline(timeout_ms);
     LODE_TRY(lode_session_check(db));
+    if (count > 0) {
+        LODE_NEED("lode_get_many", ids);
+        LODE_NEED("lode_get_many", views_out);
+    }
     if (count > 1) {
         lode_err err = lode_wait(db, ids, count, count, timeout_ms, NULL, NULL);
         if (err != LODE_OK && err != LODE_ETIMEDOUT) {
@@ -374,6 +379,7 @@ static lode_err
 get_scalar(lode *db, lode_id id, int64_t timeout_ms, lode_dtype dtype, void *value_out)
 {
     lode_view view;
+    LODE_NEED("lode_get of a scalar", value_out);
     LODE_TRY(lode_get(db, id, timeout_ms, &view));
     bool fits = view.kind == LODE_KIND_ARRAY && view.array.ndim == 0 && view.array.dtype == dtype;
     lode_err err = LODE_OK;

@@ -40,6 +40,7 @@ lode_err
 lode_id_parse(const char *text, lode_id *id_out)
 {
     lode_id id;
+    LODE_NEED("lode_id_parse", id_out);
     if (text == NULL || strnlen(text, LODE_ID_TEXT_SIZE) != LODE_ID_TEXT_SIZE - 1) {
         return lode_fail_with(LODE_EINVAL, "'%.64s' is no id: it takes 32 hex digits",
                               text != NULL ? text : "(null)");
@@ -60,6 +61,7 @@ lode_err
 lode_id_random(lode_id *id_out)
 {
     uint64_t word[2];
+    LODE_NEED("lode_id_random", id_out);
     if (getrandom(word, sizeof word, 0) != (ssize_t)sizeof word) {
         return lode_fail_errno("cannot draw random bytes");
     }

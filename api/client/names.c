@@ -135,6 +135,7 @@ lode_err
 lode_name_lookup(lode *db, const char *space, const char *text, int64_t timeout_ms, lode_id *id_out)
 {
     struct name name;
+    LODE_NEED("lode_name_lookup", id_out);
     LODE_TRY(name_make(db, space, text, &name));
     struct lookup lookup = {.name = &name};
     LODE_TRY(await_name(db, &name, timeout_ms, try_lookup, &lookup));
@@ -215,6 +216,7 @@ lode_name_get(lode *db, const char *space, const char *text, int64_t timeout_ms,
               lode_view *view_out)
 {
     struct name name;
+    LODE_NEED("lode_name_get", view_out);
     LODE_TRY(name_make(db, space, text, &name));
     struct name_get get = {.name = &name, .view = view_out};
     lode_err err = try_name_get(db, &get);
@@ -304,6 +306,7 @@ lode_name_list(lode *db, const char *space, lode_name_fn each, void *arg)
 {
     struct name_list list = {.each = each, .arg = arg};
     LODE_TRY(lode_session_check(db));
+    LODE_NEED("lode_name_list", each);
     if (space != NULL) {
         LODE_TRY(lode_name_check("namespace", space, strlen(space), true));
     }

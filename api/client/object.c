@@ -58,6 +58,7 @@ lode_contains(lode *db, lode_id id, bool *there_out)
 {
     struct lode_msg_found found = {.status = LODE_FOUND_SEALED};
     LODE_TRY(lode_session_check(db));
+    LODE_NEED("lode_contains", there_out);
     if (lode_id_is_zero(id)) {
         return lode_fail_zero_id("lode_contains");
     }
@@ -88,6 +89,7 @@ lode_stat(lode *db, lode_id id, lode_object_info *info_out)
 {
     struct info_packet are;
     LODE_TRY(lode_session_check(db));
+    LODE_NEED("lode_stat", info_out);
     if (lode_id_is_zero(id)) {
         return lode_fail_zero_id("lode_stat");
     }
@@ -129,6 +131,7 @@ lode_list(lode *db, lode_list_fn each, void *arg)
 {
     uint64_t cursor = 0;
     LODE_TRY(lode_session_check(db));
+    LODE_NEED("lode_list", each);
     void *packet = malloc(LODE_STORE_PACKET_MAX);
     if (packet == NULL) {
         return lode_fail_with(LODE_ENOMEM, "no memory for the list of objects");
@@ -147,6 +150,7 @@ lode_get_store_stats(lode *db, lode_store_stats *stats_out)
     struct lode_msg_head ask = {.type = LODE_MSG_STATS};
     struct lode_msg_stats are;
     LODE_TRY(lode_session_check(db));
+    LODE_NEED("lode_get_store_stats", stats_out);
     LODE_TRY(lode_ask_exactly(db, &ask, sizeof ask, LODE_MSG_STATS_ARE, &are, sizeof are));
     *stats_out = are.stats;
     return LODE_OK;

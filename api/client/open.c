@@ -87,6 +87,7 @@ lode_open(const char *dir, const lode_open_options *given, lode **db_out)
 {
     lode_open_options options;
     struct lode_paths paths;
+    LODE_NEED("lode_open", db_out);
     LODE_TRY(read_options(given, &options));
     LODE_TRY(check_options(dir, &options));
     LODE_TRY(check_cluster(&options));

@@ -265,5 +265,6 @@ lode_tasks_status(lode *db, lode_scheduler_stats *stats_out, char **json_out)
 lode_err
 lode_get_scheduler_stats(lode *db, lode_scheduler_stats *stats_out)
 {
+    LODE_NEED("lode_get_scheduler_stats", stats_out);
     return lode_tasks_status(db, stats_out, NULL);
 }

@@ -50,6 +50,9 @@ lode_err
 lode_reserve(lode *db, size_t count, lode_id *ids_out)
 {
     LODE_TRY(lode_session_check(db));
+    if (count > 0) {
+        LODE_NEED("lode_reserve", ids_out);
+    }
     uint64_t first = atomic_fetch_add_explicit(&db->reserved, count, memory_order_relaxed) + 1;
     for (size_t i = 0; i < count; i++) {
         ids_out[i] = lode_id_reserve(db->number, first + i);

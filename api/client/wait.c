@@ -307,6 +307,9 @@ lode_wait(lode *db, const lode_id *ids, size_t count, size_t want, int64_t timeo
           bool *ready_out, size_t *ready_count_out)
 {
     LODE_TRY(lode_session_check(db));
+    if (count > 0) {
+        LODE_NEED("lode_wait", ids);
+    }
     if (want > count || count > UINT32_MAX / 4) {
         return lode_fail_with(LODE_EINVAL, "lode_wait: %zu of %zu objects are wanted", want, count);
     }

@@ -99,6 +99,44 @@ timeouts_end_and_wrong_arguments_are_refused(lode *db)
     expect(lode_id_equal(missing, missing) && !lode_id_equal(missing, zero));
 }
 
+static void
+refused_null(lode_err err, const char *what)
+{
+    fails(err, LODE_EINVAL);
+    expect_text(lode_last_error(), what);
+}
+
+/* A pointer that is forgotten is an error with its name, not a crash. */
+static void
+what_must_be_given_is_named(lode *db)
+{
+    lode_id id;
+    lode_view view;
+    must(lode_put(db, "x", 1, 0, &id));
+    refused_null(lode_open(NULL, NULL, NULL), "lode_open: db_out");
+    refused_null(lode_create(db, 1, NULL, 0, NULL), "draft_out");
+    refused_null(lode_create_array(db, NULL, 0, NULL), "draft_out");
+    refused_null(lode_get(db, id, 0, NULL), "view_out");
+    refused_null(lode_get_many(db, NULL, 1, 0, &view), "ids");
+    refused_null(lode_get_many(db, &id, 1, 0, NULL), "views_out");
+    refused_null(lode_get_i64(db, id, 0, NULL), "value_out");
+    refused_null(lode_get_f64(db, id, 0, NULL), "value_out");
+    refused_null(lode_wait(db, NULL, 1, 1, 0, NULL, NULL), "ids");
+    refused_null(lode_contains(db, id, NULL), "there_out");
+    refused_null(lode_stat(db, id, NULL), "info_out");
+    refused_null(lode_list(db, NULL, NULL), "each");
+    refused_null(lode_reserve(db, 1, NULL), "ids_out");
+    refused_null(lode_name_lookup(db, NULL, "n", 0, NULL), "id_out");
+    refused_null(lode_name_get(db, NULL, "n", 0, NULL), "view_out");
+    refused_null(lode_name_list(db, NULL, NULL, NULL), "each");
+    refused_null(lode_id_parse("00", NULL), "id_out");
+    refused_null(lode_id_random(NULL), "id_out");
+    refused_null(lode_get_store_stats(db, NULL), "stats_out");
+    refused_null(lode_get_scheduler_stats(db, NULL), "stats_out");
+    lode_drop(db, id);
+    await_stat(db, objects, 0);
+}
+
 static bool
 count_objects(const lode_object_info *info, void *arg)
 {
@@ -184,6 +222,7 @@ story(int argc, char **argv)
     each_of_several_equal_ids_counts(db);
     who_waits_for_one_of_many_looks_no_further(db);
     timeouts_end_and_wrong_arguments_are_refused(db);
+    what_must_be_given_is_named(db);
     stat_and_list_tell_what_there_is(db);
     expect_empty_store(db);
     lode_close(db);

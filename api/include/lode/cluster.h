@@ -12,7 +12,7 @@ extern "C" {
 
 typedef struct lode lode; /* one session of this process with a cluster; thread-safe */
 
-#define LODE_FOREVER ((int64_t)-1) /* a timeout_ms: without limit */
+#define LODE_FOREVER ((int64_t)-1) /* a timeout_ms: without limit, as every negative one is */
 #define LODE_ZERO    (-1073741824) /* in an options struct, where 0 means "the default": zero */
 
 enum {
