@@ -5,6 +5,7 @@
 #include "store/sessions/stream.h"
 #include "store/sessions/strides.h"
 #include "store/sessions/waits.h"
+#include "store/table/expected.h"
 
 /* ---- lists ---- */
 
@@ -270,7 +271,8 @@ own_leave_id(struct store *store, uint32_t draft)
 {
     struct table *table = &store->table;
     lode_id id = table->entries[draft].id;
-    if (lode_id_is_reserved(id)) { /* used up: not all who wait for it can be told why */
+    /* Used up: not all who wait for it can be told why. But not by a request that is not answered. */
+    if (lode_id_is_reserved(id) && !(table->truths[draft].flags & TRUTH_UNREADY)) {
         note_birth(store, id);
         stream_decided(store, id);
     }
@@ -290,6 +292,10 @@ own_leave_id(struct store *store, uint32_t draft)
         refs_move(table, draft, fresh);
         if (owned) {
             own_link(store, fresh, own_head(store, lode_id_session(id)));
+        }
+        struct session *maker = store_session(store, lode_id_session(id));
+        if (maker != NULL && expected_row(table, fresh) == NULL) {
+            expected_charge(table, fresh, maker->row);
         }
     } else if (lode_id_kind(id) == LODE_ID_RESULT &&
                own_status(store, id, NULL) == LODE_FOUND_GONE) {

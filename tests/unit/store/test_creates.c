@@ -159,6 +159,38 @@ Test(creates, that_get_no_memory_wait_for_it_till_their_deadline, .init = small_
     fake_die(&waiter);
 }
 
+/* Nobody was told of it: the id is not used up, and who waits for it waits on. */
+Test(creates, of_a_reserved_id_that_get_no_memory_leave_it_as_it_was, .init = small_tmpfs_setup)
+{
+    struct fake fake = fake_attach(0), waiter = fake_attach(0);
+    struct lode_msg_error error;
+    struct lode_msg_created got;
+    lode_id id = lode_id_reserve(fake.number, 1);
+    fake_take(&waiter, id);
+    fake_wait(&waiter, id, 1);
+    int filler = fill_tmpfs();
+    ask(&fake, id, 6 * MIB, 0);
+    until_answered(&fake);
+    expect_eq(fake_receive(&fake, &error, sizeof error, NULL), LODE_MSG_ERROR);
+    expect_eq(error.err, LODE_EFULL);
+    expect_eq(fake_lookup(&waiter, id, 1), LODE_FOUND_PENDING);
+    ask(&fake, id, 6 * MIB, LODE_FOREVER);
+    for (int i = 0; i < 3; i++) { /* commits that fail, and ticks */
+        struct epoll_event event;
+        expect_eq(epoll_wait(store->epoll_fd, &event, 1, 10000), 1);
+        pump();
+    }
+    expect(!fake_has_packet(&fake));
+    expect_eq(fake_lookup(&waiter, id, 1), LODE_FOUND_PENDING);
+    close(filler);
+    until_answered(&fake);
+    expect_eq(fake_receive(&fake, &got, sizeof got, NULL), LODE_MSG_CREATED);
+    expect_eq(fake_draft_call(&fake, LODE_MSG_SEAL, &got), LODE_MSG_OK);
+    expect_eq(state_of(id), LODE_ENTRY_SEALED);
+    fake_die(&fake);
+    fake_die(&waiter);
+}
+
 Test(creates, that_get_no_memory_take_that_of_what_is_dropped, .init = small_tmpfs_setup)
 {
     struct fake holder = fake_attach(0), fake = fake_attach(0);
