@@ -451,12 +451,13 @@ Test(core_workers, what_a_worker_said_was_done_and_the_store_never_got_ends_in_a
 /* Of an ended session's results some may be awaited by others, while nobody asks for the first. */
 Test(core_workers, one_awaited_result_of_several_is_enough_for_an_error)
 {
-    submit(PROGRAM, (struct call){.results = 2});
+    submit(PROGRAM, (struct call){.function = 2}); /* it has two results */
     uint32_t worker = 0;
     uint64_t task = ran(0, &worker);
     done(worker, task, LODE_DONE_OK, 1000);
     die(worker, 0, SIGKILL);
     const struct seen *asked = find(CORE_SETTLE, 0, 0);
+    cr_assert_not_null(asked);
     cr_assert_eq(asked->a.size, 2 * sizeof(lode_id));
     static const uint8_t STATUS[] = {LODE_FOUND_GONE, LODE_FOUND_PENDING};
     struct core_event settled = {.type = CORE_SETTLED};
