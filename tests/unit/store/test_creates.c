@@ -101,6 +101,10 @@ small_tmpfs_setup(void)
     store_begin();
 }
 
+/* A suite of its own: what a suite sets up is set up for each of its tests, whatever those add. */
+TestSuite(creates_without_memory, .init = small_tmpfs_setup, .fini = store_teardown,
+          .timeout = 120);
+
 /* Something else takes all that the tmpfs has left. */
 static int
 fill_tmpfs(void)
@@ -120,7 +124,7 @@ fill_tmpfs(void)
 }
 
 /* The store has room, the tmpfs has no memory for it: the commit fails, on the helper's thread. */
-Test(creates, that_get_no_memory_wait_for_it_till_their_deadline, .init = small_tmpfs_setup)
+Test(creates_without_memory, that_get_no_memory_wait_for_it_till_their_deadline)
 {
     struct fake fake = fake_attach(0), waiter = fake_attach(0);
     struct lode_msg_error error;
@@ -160,7 +164,7 @@ Test(creates, that_get_no_memory_wait_for_it_till_their_deadline, .init = small_
 }
 
 /* Nobody was told of it: the id is not used up, and who waits for it waits on. */
-Test(creates, of_a_reserved_id_that_get_no_memory_leave_it_as_it_was, .init = small_tmpfs_setup)
+Test(creates_without_memory, of_a_reserved_id_that_get_no_memory_leave_it_as_it_was)
 {
     struct fake fake = fake_attach(0), waiter = fake_attach(0);
     struct lode_msg_error error;
@@ -191,7 +195,7 @@ Test(creates, of_a_reserved_id_that_get_no_memory_leave_it_as_it_was, .init = sm
     fake_die(&waiter);
 }
 
-Test(creates, that_get_no_memory_take_that_of_what_is_dropped, .init = small_tmpfs_setup)
+Test(creates_without_memory, that_get_no_memory_take_that_of_what_is_dropped)
 {
     struct fake holder = fake_attach(0), fake = fake_attach(0);
     struct lode_msg_created big, got;
@@ -207,7 +211,7 @@ Test(creates, that_get_no_memory_take_that_of_what_is_dropped, .init = small_tmp
 }
 
 /* Such a request does not try again because of the room that it gave back itself. */
-Test(creates, that_get_no_memory_wait_without_haste, .init = small_tmpfs_setup)
+Test(creates_without_memory, that_get_no_memory_wait_without_haste)
 {
     struct fake fake = fake_attach(0);
     struct lode_msg_error error;
