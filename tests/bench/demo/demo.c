@@ -10,6 +10,7 @@
 #include <argp.h>
 #include <cblas.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,7 +25,7 @@ enum { ROUNDS = 3, END_MS = 5000, N_MAX = 40000 };
 static const int64_t sizes[] = {10240, 4096, 2048, 1024, 512, 256};
 
 struct directories {
-    char shm[64], state[64], run[64];
+    char shm[PATH_MAX], state[64], run[64];
 };
 
 struct memory {
@@ -79,11 +80,13 @@ parse_option(int key, char *text, struct argp_state *state)
 static bool
 make_directories(struct directories *d)
 {
-    strcpy(d->shm, "/dev/shm/lode-demo-XXXXXX");
+    const char *tmpfs = getenv("LODE_SHM_DIR"); /* where the user has his shared memory */
+    snprintf(d->shm, sizeof d->shm, "%s/lode-demo-XXXXXX", tmpfs != NULL ? tmpfs : "/dev/shm");
     strcpy(d->state, "/var/tmp/lode-demo-XXXXXX");
     strcpy(d->run, "/tmp/lode-demo-XXXXXX");
     if (mkdtemp(d->shm) == NULL || mkdtemp(d->state) == NULL || mkdtemp(d->run) == NULL) {
-        fprintf(stderr, "lode-demo: cannot make a directory: %s\n", strerror(errno));
+        fprintf(stderr, "lode-demo: cannot make a directory in %s, /var/tmp or /tmp: %s\n",
+                tmpfs != NULL ? tmpfs : "/dev/shm", strerror(errno));
         return false;
     }
     setenv("LODE_SHM_DIR", d->shm, 1);
