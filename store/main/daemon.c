@@ -1,5 +1,6 @@
 #include "store/main/daemon.h"
 
+#include "api/base/clock.h"
 #include "api/base/fail.h"
 #include "api/base/log.h"
 #include "api/base/paths.h"
@@ -10,6 +11,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/random.h>
@@ -18,7 +20,13 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { EVENTS_AT_ONCE = 64, ACCEPTS_AT_ONCE = 64, EMPTY_LOOKS = 8 };
+enum {
+    EVENTS_AT_ONCE = 64,
+    ACCEPTS_AT_ONCE = 64,
+    EMPTY_LOOKS = 8,
+    VAIN_LOOKS = 8,
+    LOOK_NS = 10000
+};
 
 struct daemon {
     struct source listener, signals, lifeline;
@@ -28,6 +36,8 @@ struct daemon {
     bool stop;
     bool told;       /* by a signal */
     int empty_looks; /* in a row; see timeout_of() */
+    int vain_looks;  /* in a row; see wait_for_events() */
+    bool many_cpus;
     struct store *store;
 };
 
@@ -105,6 +115,13 @@ on_lifeline(struct store *store, struct source *source, uint32_t events)
 }
 
 /* ---- starting ---- */
+
+static bool
+has_many_cpus(void)
+{
+    cpu_set_t set;
+    return sched_getaffinity(0, sizeof set, &set) == 0 && CPU_COUNT(&set) > 1;
+}
 
 static void
 raise_limits(void)
@@ -206,13 +223,41 @@ timeout_of(struct daemon *d)
     return store_has_work(d->store) ? 0 : -1;
 }
 
+/*
+ * Between two CPUs a wake takes longer than what a handoff's other side does before it rings: while
+ * one is under way the loop looks for a few microseconds before it sleeps, unless that was in vain
+ * the last times, or there is but one CPU.
+ */
+static int
+wait_for_events(struct daemon *d, struct epoll_event *events, int timeout)
+{
+    int count = 0;
+    bool looks = timeout < 0 && d->many_cpus && d->store->stream_count > 0;
+    if (looks && d->vain_looks < VAIN_LOOKS) {
+        int64_t until = lode_now_ns() + LOOK_NS;
+        do {
+            count = epoll_wait(d->store->epoll_fd, events, EVENTS_AT_ONCE, 0);
+        } while (count == 0 && lode_now_ns() < until);
+        d->vain_looks = count == 0 ? d->vain_looks + 1 : 0;
+    }
+    if (count != 0) {
+        return count;
+    }
+    int64_t slept = looks ? lode_now_ns() : 0;
+    count = epoll_wait(d->store->epoll_fd, events, EVENTS_AT_ONCE, timeout);
+    if (looks && d->vain_looks == VAIN_LOOKS && lode_now_ns() - slept < LOOK_NS) {
+        d->vain_looks = 0; /* a look would have been enough */
+    }
+    return count;
+}
+
 static void
 loop(struct daemon *d)
 {
     struct epoll_event events[EVENTS_AT_ONCE];
     while (!d->stop) {
         int timeout = timeout_of(d);
-        int count = epoll_wait(d->store->epoll_fd, events, EVENTS_AT_ONCE, timeout);
+        int count = wait_for_events(d, events, timeout);
         for (int i = 0; i < count; i++) {
             struct source *source = events[i].data.ptr;
             source->ready(d->store, source, events[i].events);
@@ -232,6 +277,7 @@ serve(struct daemon *d, const struct lode_paths *paths, const struct options *op
     lode_paths_sweep(paths, LODE_SWEEP_STORE); /* what a dead store left: we have the lock */
     LODE_TRY(open_signals(d));
     raise_limits();
+    d->many_cpus = has_many_cpus();
     LODE_TRY(open_store(d, paths, options));
     lode_err err = start_serving(d, paths, options);
     if (err == LODE_OK) {

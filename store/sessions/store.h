@@ -108,6 +108,7 @@ struct store {
     struct session *by_row[LODE_SESSION_ROWS];
     struct session *sessions[LODE_SESSION_ROWS]; /* dense: attached, and ended with pins left */
     uint32_t session_count;
+    uint32_t stream_count;     /* of them are streams */
     uint32_t scheduler_count;  /* sessions with LODE_HELLO_SCHEDULER */
     struct session *newcomers; /* connected, not yet attached */
     struct session *dead;      /* to be freed when no event can name them any more */

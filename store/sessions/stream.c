@@ -18,6 +18,7 @@ stream_awaited(struct store *store, lode_id id)
         return;
     }
     maker->is_stream = true;
+    store->stream_count++;
     maker->idle_seals = 0;
     publish(store, maker);
     store->stream_began = true;
@@ -59,6 +60,7 @@ stream_end(struct store *store, struct session *session)
 {
     if (session->is_stream) {
         session->is_stream = false;
+        store->stream_count--;
         publish(store, session);
         waits_wake_all(store); /* after that: who read the word before it is woken */
     }
