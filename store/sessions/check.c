@@ -17,7 +17,7 @@ static bool
 check_credit(const struct store *store, uint64_t spare)
 {
     struct arena_stats stats;
-    uint64_t pages = spare, entries = 0, starving = 0;
+    uint64_t pages = spare, entries = 0, starving = 0, streams = 0;
     arena_stats(store->arena, &stats);
     for (uint32_t i = 0; i < store->session_count; i++) {
         const struct session *s = store->sessions[i];
@@ -25,10 +25,12 @@ check_credit(const struct store *store, uint64_t spare)
         pages += s->pages_granted - s->pages_used;
         entries += s->entries_granted - s->entries_used;
         starving += s->starved && s->rang;
+        streams += s->is_stream;
     }
     EXPECT(stats.credit_bytes == pages * LODE_PAGE);
     EXPECT(entries == store->table.reserved);
     EXPECT(starving == store->starving);
+    EXPECT(streams == store->stream_count);
     EXPECT(stats.free_bytes + stats.used_bytes == stats.capacity_bytes);
     return true;
 }

@@ -123,7 +123,7 @@ receive_one(struct store *store, struct session *session)
         store->counts.bad_messages++;
         session_cut(session, "%s", lode_last_error());
     }
-    waits_wake(store);
+    wakes_send(store);
     return !session->cut && !session->ended;
 }
 
@@ -149,7 +149,7 @@ packets_rung(struct store *store, struct session *session)
     }
     store->counts.doorbells++;
     ring_drain(store, session);
-    waits_wake(store); /* first of all: somebody's handoff is what it rings for, mostly */
+    wakes_send(store); /* first of all: somebody's handoff is what it rings for, mostly */
     if (session->cut) {
         session_end(store, session);
     } else {

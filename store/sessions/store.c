@@ -118,7 +118,7 @@ store_settle(struct store *store, bool would_sleep)
     }
     do { /* the news of one's end may cut another */
         waits_ask(store);
-        waits_wake(store);
+        wakes_send(store);
         send_notices(store);
     } while (end_cut(store));
     want_output(store);

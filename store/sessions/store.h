@@ -13,6 +13,7 @@
 #include "api/wire/store_msg.h"
 #include "store/alloc/arena.h"
 #include "store/sessions/outbox.h"
+#include "store/sessions/wakes.h"
 #include "store/table/object.h"
 
 #include <sys/epoll.h>
@@ -115,6 +116,7 @@ struct store {
     struct ended ended[STORE_ENDED_MAX];
     uint32_t ended_next;
     struct waits *waits;
+    struct wakes wakes;
     struct creates *creates;
     struct strided *strides;    /* of drafts: strides.h */
     struct session *notify[64]; /* have NOTIFY entries; more: sent at once */

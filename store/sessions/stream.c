@@ -51,7 +51,7 @@ stream_decided(struct store *store, lode_id id)
         stream_end(store, maker);
     } else {
         maker->idle_seals++; /* back to 0 if this one wakes somebody */
-        waits_wake_bucket(store, id, maker);
+        wakes_mark_for(store, id, maker);
     }
 }
 
@@ -62,6 +62,6 @@ stream_end(struct store *store, struct session *session)
         session->is_stream = false;
         store->stream_count--;
         publish(store, session);
-        waits_wake_all(store); /* after that: who read the word before it is woken */
+        wakes_mark_all(store); /* after that: who read the word before it is woken */
     }
 }

@@ -1,7 +1,6 @@
 #include "store/sessions/waits.h"
 
 #include "api/base/fail.h"
-#include "api/base/futex.h"
 #include "store/sessions/own.h"
 #include "store/sessions/session.h"
 #include "store/sessions/stream.h"
@@ -27,11 +26,6 @@ struct waits {
     struct wait *pool;
     uint32_t room, free_first;
     uint32_t heads[HEADS];
-    uint32_t armed[LODE_WAKE_BUCKETS];
-    uint16_t dirty[LODE_WAKE_BUCKETS];               /* buckets to be woken */
-    struct session *dirty_stream[LODE_WAKE_BUCKETS]; /* that is told of who was woken; NULL: none */
-    uint32_t dirty_count;
-    bool is_dirty[LODE_WAKE_BUCKETS];
     uint32_t *unasked; /* + 1: armed by a record; whether the id is there already is to be asked */
     uint32_t unasked_count, unasked_room;
 };
@@ -79,22 +73,6 @@ grow_pool(struct waits *waits)
     waits->pool = pool;
     waits->room = room;
     return LODE_OK;
-}
-
-static void
-disarm_bucket(struct store *store, uint32_t bucket)
-{
-    if (--store->waits->armed[bucket] == 0) {
-        atomic_store_explicit(&store->table.wakes[bucket].waited, 0, memory_order_relaxed);
-    }
-}
-
-static void
-arm_bucket(struct store *store, uint32_t bucket)
-{
-    if (store->waits->armed[bucket]++ == 0) {
-        atomic_store_explicit(&store->table.wakes[bucket].waited, 1, memory_order_relaxed);
-    }
 }
 
 static uint32_t
@@ -153,7 +131,7 @@ remove_wait(struct store *store, uint32_t number)
     struct waits *waits = store->waits;
     struct wait *wait = &waits->pool[number - 1];
     if (wait->status == LODE_FOUND_PENDING) {
-        disarm_bucket(store, wait->bucket);
+        wakes_disarm(store, wait->bucket);
     }
     if (wait->hash_prev != 0) {
         waits->pool[wait->hash_prev - 1].hash_next = wait->hash_next;
@@ -178,8 +156,9 @@ remove_wait(struct store *store, uint32_t number)
     waits->free_first = number;
 }
 
-lode_err
-waits_arm(struct store *store, struct session *session, lode_id id, uint64_t cookie, bool is_watch)
+static lode_err
+arm(struct store *store, struct session *session, lode_id id, uint64_t cookie, bool is_watch,
+    uint32_t *number_out)
 {
     struct waits *waits = store->waits;
     uint64_t hash = table_hash(&store->table, id);
@@ -188,8 +167,9 @@ waits_arm(struct store *store, struct session *session, lode_id id, uint64_t coo
         struct wait *again = &waits->pool[number - 1];
         if (again->status != LODE_FOUND_PENDING) {
             again->status = LODE_FOUND_PENDING;
-            arm_bucket(store, again->bucket);
+            wakes_arm(store, again->bucket);
         }
+        *number_out = number;
         return LODE_OK;
     }
     if (session->wait_count >= STORE_WAITS_MAX) {
@@ -215,8 +195,16 @@ waits_arm(struct store *store, struct session *session, lode_id id, uint64_t coo
     wait->status = LODE_FOUND_PENDING;
     wait->is_watch = is_watch;
     link_wait(store, number, session, hash);
-    arm_bucket(store, wait->bucket);
+    wakes_arm(store, wait->bucket);
+    *number_out = number;
     return LODE_OK;
+}
+
+lode_err
+waits_arm(struct store *store, struct session *session, lode_id id, uint64_t cookie, bool is_watch)
+{
+    uint32_t number;
+    return arm(store, session, id, cookie, is_watch, &number);
 }
 
 /* ---- armed by a record ---- */
@@ -241,9 +229,9 @@ ask_later(struct waits *waits, uint32_t number)
 lode_err
 waits_arm_and_ask(struct store *store, struct session *session, lode_id id, uint64_t cookie)
 {
-    LODE_TRY(waits_arm(store, session, id, cookie, false));
+    uint32_t number;
+    LODE_TRY(arm(store, session, id, cookie, false, &number));
     stream_awaited(store, id);
-    uint32_t number = find(store, session, id, cookie, false);
     return store->waits->pool[number - 1].is_unasked ? LODE_OK : ask_later(store->waits, number);
 }
 
@@ -390,16 +378,6 @@ notice(struct store *store, struct session *session, const struct wait *wait,
 }
 
 static void
-mark_dirty(struct waits *waits, uint32_t bucket)
-{
-    if (!waits->is_dirty[bucket]) {
-        waits->is_dirty[bucket] = true;
-        waits->dirty_stream[bucket] = NULL;
-        waits->dirty[waits->dirty_count++] = (uint16_t)bucket;
-    }
-}
-
-static void
 tell(struct store *store, uint32_t number, enum lode_found status, bool is_error)
 {
     struct wait *wait = &store->waits->pool[number - 1];
@@ -411,12 +389,12 @@ tell(struct store *store, uint32_t number, enum lode_found status, bool is_error
         remove_wait(store, number);
         return;
     }
-    mark_dirty(store->waits, wait->bucket);
+    wakes_mark(store, wait->bucket);
     if (status == LODE_FOUND_SEALED) {
         remove_wait(store, number);
     } else {
         wait->status = (uint8_t)status;
-        disarm_bucket(store, wait->bucket);
+        wakes_disarm(store, wait->bucket);
     }
 }
 
@@ -425,7 +403,8 @@ waits_tell(struct store *store, lode_id id, enum lode_found status, bool is_erro
 {
     struct waits *waits = store->waits;
     uint64_t hash = table_hash(&store->table, id);
-    uint32_t next, number = waits->armed[lode_wake_bucket(hash)] == 0 ? 0 : *head_of(waits, hash);
+    uint32_t next,
+        number = store->wakes.armed[lode_wake_bucket(hash)] == 0 ? 0 : *head_of(waits, hash);
     for (; number != 0; number = next) {
         next = waits->pool[number - 1].hash_next;
         if (lode_id_same(waits->pool[number - 1].id, id)) {
@@ -473,38 +452,4 @@ waits_recheck(struct store *store, uint64_t session)
             tell(store, i + 1, status, false);
         }
     }
-}
-
-void
-waits_wake_bucket(struct store *store, lode_id id, struct session *stream)
-{
-    uint32_t bucket = lode_wake_bucket(table_hash(&store->table, id));
-    mark_dirty(store->waits, bucket);
-    store->waits->dirty_stream[bucket] = stream;
-}
-
-void
-waits_wake_all(struct store *store)
-{
-    for (uint32_t bucket = 0; bucket < LODE_WAKE_BUCKETS; bucket++) {
-        mark_dirty(store->waits, bucket);
-    }
-}
-
-void
-waits_wake(struct store *store)
-{
-    struct waits *waits = store->waits;
-    for (uint32_t i = 0; i < waits->dirty_count; i++) {
-        uint32_t bucket = waits->dirty[i];
-        struct lode_wake *wake = &store->table.wakes[bucket];
-        waits->is_dirty[bucket] = false;
-        atomic_fetch_add_explicit(&wake->counter, 1, memory_order_release);
-        bool woke = lode_futex_wake_all(&wake->counter) > 0;
-        if (woke && waits->dirty_stream[bucket] != NULL) {
-            waits->dirty_stream[bucket]->idle_seals = 0;
-        }
-        store->counts.wakes++;
-    }
-    waits->dirty_count = 0;
 }

@@ -4,8 +4,8 @@
  *
  *   armed --told SEALED--> gone           --told ABORTED, GONE--> told --asked, UNWAIT--> gone
  *
- * A bucket's `waited` word is not 0 exactly while a wait is armed in it, so a putter rings for
- * nobody else, and only ids that somebody waits for cost a wake.
+ * A putter rings where a wait is armed in its id's bucket (wakes.h), or where it is a stream
+ * (stream.h): else its put wakes nobody.
  */
 #ifndef LODE_STORE_SESSIONS_WAITS_H
 #define LODE_STORE_SESSIONS_WAITS_H
@@ -43,7 +43,7 @@ void waits_unwatch(struct store *store, struct session *session, uint64_t cookie
 /* Takes away everything that a session waits for. */
 void waits_end_session(struct store *store, struct session *session);
 
-/* Tells all who wait for the id; they are woken by waits_wake(). */
+/* Tells all who wait for the id; they are woken by wakes_send(). */
 void waits_tell(struct store *store, lode_id id, enum lode_found status, bool is_error);
 
 /* Tells one who asked just now; the same as waits_tell(), for him alone. */
@@ -55,13 +55,6 @@ bool waits_any(const struct store *store, lode_id id);
 
 /* Tells those who wait for ids of that session, or who always will, what is so now. */
 void waits_recheck(struct store *store, uint64_t session);
-
-/* Wakes the id's bucket, and every bucket, too. `stream` is told whether anybody was asleep. */
-void waits_wake_bucket(struct store *store, lode_id id, struct session *stream);
-void waits_wake_all(struct store *store);
-
-/* Wakes the buckets of those who were told. */
-void waits_wake(struct store *store);
 
 /* Sends the NOTIFY entries that have gathered for a session. */
 void waits_send_notices(struct store *store, struct session *session);
