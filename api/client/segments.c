@@ -130,14 +130,13 @@ map_segment(struct lode_segments *segments, uint32_t number, bool to_write)
 static lode_err
 check_extent(const struct lode_segment_map *map, uint64_t extent, uint64_t size)
 {
-    uint64_t offset = lode_extent_offset(extent);
-    if (offset <= map->bytes && size <= map->bytes - offset) {
+    if (lode_segment_holds(map, extent, size)) {
         return LODE_OK;
     }
     return lode_fail_with(LODE_ECORRUPT,
                           "%llu bytes at %llu of segment %u are said to hold an object, but it has "
                           "%llu bytes",
-                          (unsigned long long)size, (unsigned long long)offset,
+                          (unsigned long long)size, (unsigned long long)lode_extent_offset(extent),
                           (unsigned)lode_extent_segment(extent), (unsigned long long)map->bytes);
 }
 

@@ -35,19 +35,25 @@ void lode_segments_fini(struct lode_segments *segments);
 LODE_MUST_CHECK lode_err lode_segments_read(struct lode_segments *segments, uint64_t extent,
                                             uint64_t size, const void **bytes_out);
 
+static inline bool
+lode_segment_holds(const struct lode_segment_map *map, uint64_t extent, uint64_t size)
+{
+    uint64_t offset = lode_extent_offset(extent);
+    return offset <= map->bytes && size <= map->bytes - offset;
+}
+
 /* lode_segments_read() of what is mapped already; NULL: it is not, or the extent is no such. */
 static inline const void *
 lode_segments_at(const struct lode_segments *segments, uint64_t extent, uint64_t size)
 {
     uint32_t number = lode_extent_segment(extent);
-    uint64_t offset = lode_extent_offset(extent);
     if (number >= LODE_SEGMENT_MAX) {
         return NULL;
     }
     const struct lode_segment_map *map = &segments->map[number];
     const uint8_t *base = atomic_load_explicit(&map->read, memory_order_acquire);
-    bool inside = base != NULL && offset <= map->bytes && size <= map->bytes - offset;
-    return inside ? base + offset : NULL;
+    return base != NULL && lode_segment_holds(map, extent, size) ? base + lode_extent_offset(extent)
+                                                                 : NULL;
 }
 
 /* Two extents with one key, once in 2^64, cost the faults that a populating saves. */
