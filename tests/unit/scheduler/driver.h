@@ -152,8 +152,9 @@ describe(const char *name)
     record(session, LODE_TASK_DESCRIBED, bytes, at);
 }
 
+/* A LOAD, and what came of the copying: where the copy is, or why there is none. */
 static inline void
-load(const char *name, const char *copy)
+ask_load(const char *copy, lode_err err, const char *why)
 {
     struct lode_task_load head = {.tag = 9};
     uint8_t bytes[sizeof head + 6];
@@ -163,7 +164,15 @@ load(const char *name, const char *copy)
     struct core_event event = {.type = CORE_LIBRARY_COPIED};
     event.u.copied.cookie = find(CORE_COPY_LIBRARY, 0, 0)->a.cookie;
     event.u.copied.path = copy;
+    event.u.copied.err = err;
+    event.u.copied.text = why;
     step(event);
+}
+
+static inline void
+load(const char *name, const char *copy)
+{
+    ask_load(copy, LODE_OK, NULL);
     if (find(CORE_SEND, LODE_TASK_DESCRIBE, 0) != NULL) {
         describe(name);
     }

@@ -77,16 +77,7 @@ Test(core_libraries, the_built_in_library_is_loaded_when_it_is_first_asked_for)
 
 Test(core_libraries, a_library_that_cannot_be_copied_is_said_with_its_reason)
 {
-    struct lode_task_load head = {.tag = 8};
-    uint8_t bytes[sizeof head + 6];
-    memcpy(bytes, &head, sizeof head);
-    memcpy(bytes + sizeof head, "/n.so", 6);
-    record(PROGRAM, LODE_TASK_LOAD, bytes, sizeof bytes);
-    struct core_event event = {.type = CORE_LIBRARY_COPIED};
-    event.u.copied.cookie = find(CORE_COPY_LIBRARY, 0, 0)->a.cookie;
-    event.u.copied.err = LODE_ELIBRARY;
-    event.u.copied.text = "no such file";
-    step(event);
+    ask_load(NULL, LODE_ELIBRARY, "no such file");
     const struct lode_task_loaded *loaded = sent(LODE_TASK_LOADED, NULL);
     cr_assert_eq(loaded->err, LODE_ELIBRARY);
     cr_assert_str_eq((const char *)(loaded + 1), "no such file");
@@ -94,15 +85,7 @@ Test(core_libraries, a_library_that_cannot_be_copied_is_said_with_its_reason)
 
 Test(core_libraries, a_worker_that_dies_over_a_library_makes_the_load_fail)
 {
-    struct lode_task_load head = {.tag = 8};
-    uint8_t bytes[sizeof head + 6];
-    memcpy(bytes, &head, sizeof head);
-    memcpy(bytes + sizeof head, "/n.so", 6);
-    record(PROGRAM, LODE_TASK_LOAD, bytes, sizeof bytes);
-    struct core_event event = {.type = CORE_LIBRARY_COPIED};
-    event.u.copied.cookie = find(CORE_COPY_LIBRARY, 0, 0)->a.cookie;
-    event.u.copied.path = "/state/lib/n.so";
-    step(event);
+    ask_load("/state/lib/n.so", LODE_OK, NULL);
     uint64_t session;
     sent(LODE_TASK_DESCRIBE, &session);
     die((uint32_t)(session - FIRST_WORKER), 0, SIGSEGV);

@@ -123,12 +123,34 @@ fill_tmpfs(void)
     return fd;
 }
 
+/* Commits that fail, and ticks. */
+static void
+let_fail(void)
+{
+    for (int i = 0; i < 3; i++) {
+        struct epoll_event event;
+        expect_eq(epoll_wait(store->epoll_fd, &event, 1, 10000), 1);
+        pump();
+    }
+}
+
+/* There is memory again: the request is answered, and what it gave can be sealed. */
+static void
+expect_made(struct fake *fake, int filler, lode_id id)
+{
+    struct lode_msg_created got;
+    close(filler);
+    until_answered(fake);
+    expect_eq(fake_receive(fake, &got, sizeof got, NULL), LODE_MSG_CREATED);
+    expect_eq(fake_draft_call(fake, LODE_MSG_SEAL, &got), LODE_MSG_OK);
+    expect_eq(state_of(id), LODE_ENTRY_SEALED);
+}
+
 /* The store has room, the tmpfs has no memory for it: the commit fails, on the helper's thread. */
 Test(creates_without_memory, that_get_no_memory_wait_for_it_till_their_deadline)
 {
     struct fake fake = fake_attach(0), waiter = fake_attach(0);
     struct lode_msg_error error;
-    struct lode_msg_created got;
     lode_id id = lode_id_make(LODE_ID_USER, 0, 1);
     fake_take(&waiter, id); /* the store has made room for references, then */
     fake_ring(&waiter);
@@ -147,18 +169,10 @@ Test(creates_without_memory, that_get_no_memory_wait_for_it_till_their_deadline)
     expect_lt(deadline, lode_now_ns());
     fake_wait(&waiter, id, 1);
     ask(&fake, id, 6 * MIB, LODE_FOREVER);
-    for (int i = 0; i < 3; i++) { /* commits that fail, and ticks */
-        struct epoll_event event;
-        expect_eq(epoll_wait(store->epoll_fd, &event, 1, 10000), 1);
-        pump();
-    }
+    let_fail();
     expect(!fake_has_packet(&fake));
     expect_eq(fake_lookup(&waiter, id, 1), LODE_FOUND_PENDING); /* and was not aborted */
-    close(filler);
-    until_answered(&fake);
-    expect_eq(fake_receive(&fake, &got, sizeof got, NULL), LODE_MSG_CREATED);
-    expect_eq(fake_draft_call(&fake, LODE_MSG_SEAL, &got), LODE_MSG_OK);
-    expect_eq(state_of(id), LODE_ENTRY_SEALED);
+    expect_made(&fake, filler, id);
     fake_die(&fake);
     fake_die(&waiter);
 }
@@ -168,7 +182,6 @@ Test(creates_without_memory, of_a_reserved_id_that_get_no_memory_leave_it_as_it_
 {
     struct fake fake = fake_attach(0), waiter = fake_attach(0);
     struct lode_msg_error error;
-    struct lode_msg_created got;
     lode_id id = lode_id_reserve(fake.number, 1);
     fake_take(&waiter, id);
     fake_wait(&waiter, id, 1);
@@ -179,18 +192,10 @@ Test(creates_without_memory, of_a_reserved_id_that_get_no_memory_leave_it_as_it_
     expect_eq(error.err, LODE_EFULL);
     expect_eq(fake_lookup(&waiter, id, 1), LODE_FOUND_PENDING);
     ask(&fake, id, 6 * MIB, LODE_FOREVER);
-    for (int i = 0; i < 3; i++) { /* commits that fail, and ticks */
-        struct epoll_event event;
-        expect_eq(epoll_wait(store->epoll_fd, &event, 1, 10000), 1);
-        pump();
-    }
+    let_fail();
     expect(!fake_has_packet(&fake));
     expect_eq(fake_lookup(&waiter, id, 1), LODE_FOUND_PENDING);
-    close(filler);
-    until_answered(&fake);
-    expect_eq(fake_receive(&fake, &got, sizeof got, NULL), LODE_MSG_CREATED);
-    expect_eq(fake_draft_call(&fake, LODE_MSG_SEAL, &got), LODE_MSG_OK);
-    expect_eq(state_of(id), LODE_ENTRY_SEALED);
+    expect_made(&fake, filler, id);
     fake_die(&fake);
     fake_die(&waiter);
 }
