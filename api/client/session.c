@@ -145,6 +145,22 @@ say_hello(lode *db, uint32_t hello_flags, struct lode_msg_welcome *welcome, int 
                           (unsigned)welcome->major, LODE_STORE_WIRE_MAJOR);
 }
 
+/*
+ * A program may close descriptors that are not its own, and open files in their place: what is sent
+ * then fails, but what is written would be in its file. So the bell hangs where no file comes.
+ */
+static int
+hang_high(int fd)
+{
+    enum { HIGH = 900 }; /* below the usual limit of 1,024; where that is less, it stays */
+    int high = fcntl(fd, F_DUPFD_CLOEXEC, HIGH);
+    if (high < 0) {
+        return fd;
+    }
+    close(fd);
+    return high;
+}
+
 static lode_err
 attach(lode *db, uint32_t hello_flags)
 {
@@ -154,7 +170,7 @@ attach(lode *db, uint32_t hello_flags)
     LODE_TRY(lode_store_calls_start(&db->calls));
     LODE_TRY(say_hello(db, hello_flags, &welcome, fds));
     db->file_fd = fds[1];
-    db->calls.bell_fd = fds[2];
+    db->calls.bell_fd = hang_high(fds[2]);
     db->number = welcome.session;
     db->capacity_bytes = welcome.capacity_bytes;
     lode_err err = map_index(db, fds[0], welcome.generation);

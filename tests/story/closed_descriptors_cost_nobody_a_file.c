@@ -1,0 +1,73 @@
+/*
+ * A program that closes descriptors which are not its own, and opens files in their place, hears that
+ * its session is over; nothing is written into its files.
+ */
+#include "tests/support/child.h"
+#include "tests/support/cluster.h"
+#include "tests/support/story.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { FIRST = 3, FILES = 64 };
+
+static void
+program(struct child *parent, void *arg)
+{
+    int fd[FILES];
+    lode_id missing;
+    lode_view view;
+    lode *db = store_open();
+    (void)arg;
+    must(lode_id_random(&missing));
+    int own =
+        fcntl(parent->to, F_DUPFD_CLOEXEC, FIRST + FILES); /* the story's pipe, out of the way */
+    expect(own >= 0);
+    expect_eq(close_range(FIRST, FIRST + FILES - 1, 0), 0);
+    for (int i = 0; i < FILES; i++) {
+        char path[512];
+        snprintf(path, sizeof path, "%s/file-%d", story_files(), i);
+        fd[i] = open(path, O_RDWR | O_CREAT | O_EXCL, 0600);
+        expect_eq(fd[i], FIRST + i);
+    }
+    for (int i = 0; i < 100; i++) {
+        lode_id id;
+        bool is_put = lode_put(db, "x", 1, 0, &id) == LODE_OK;
+        bool is_there = lode_get(db, missing, 1, &view) == LODE_OK; /* says that it waits */
+        expect(!is_there);
+        if (!is_put) {
+            break;
+        }
+    }
+    for (int i = 0; i < FILES; i++) {
+        struct stat stat;
+        expect_eq(fstat(fd[i], &stat), 0);
+        expect_eq(stat.st_size, 0);
+    }
+    expect_eq(write(own, "+", 1), 1);
+    _exit(0);
+}
+
+static void
+story(int argc, char **argv)
+{
+    struct child child;
+    (void)argc, (void)argv;
+    pid_t store = store_start(16 << 20);
+    child_start(&child, program, NULL);
+    child_await(&child);
+    child_must_end(&child);
+    lode *db = store_open();
+    await_stat(db, sessions, 1);
+    expect_empty_store(db);
+    lode_close(db);
+    daemon_stop(store);
+}
+
+int
+main(int argc, char **argv)
+{
+    return story_run(argc, argv, 20, story);
+}
