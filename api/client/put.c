@@ -5,7 +5,8 @@
 
 /*
  * Three ways, by size and by what is asked for: bytes in the ring (small, an id of our own, drawn
- * now or reserved before), bytes in a packet (small, with an id of the user's or references of its own), or a draft (large).
+ * now or reserved before), bytes in a packet (small, with an id of the user's or references of its
+ * own), or a draft (large).
  */
 
 /* LODE_EAGAIN: no credit came in time. */

@@ -212,8 +212,8 @@ print_head(FILE *out)
 }
 
 /*
- * Each process that is linked with OpenBLAS starts its threads as it is loaded, and they spin for a
- * tenth of a second: on one CPU that is most of a short case.
+ * Each process that is linked with OpenBLAS starts its threads as it is loaded, and they spin for
+ * some 80 ms: on one CPU that is most of a short case.
  */
 static void
 set_blas_threads(const struct bench_case *which)
