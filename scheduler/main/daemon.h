@@ -9,7 +9,7 @@
 #include "scheduler/main/drive.h"
 #include "scheduler/main/failures.h"
 #include "scheduler/main/loop.h"
-#include "scheduler/main/store.h"
+#include "scheduler/store/store.h"
 #include "scheduler/pool/workers.h"
 #include "scheduler/sessions/sessions.h"
 

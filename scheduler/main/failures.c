@@ -4,7 +4,7 @@
 #include "api/base/clock.h"
 #include "api/base/fail.h"
 #include "api/base/log.h"
-#include "api/client/session.h"
+#include "api/client/session/session.h"
 
 #include <lode/task.h>
 #include <pthread.h>

@@ -7,7 +7,7 @@
  * ctest: ci 100000
  * ctest: timeout 300
  */
-#include "api/client/ring.h"
+#include "api/client/session/ring.h"
 
 #include "api/base/clock.h"
 #include "api/base/futex.h"

@@ -7,7 +7,7 @@
  */
 #include "api/base/fail.h"
 #include "api/base/log.h"
-#include "api/client/handle.h"
+#include "api/client/session/handle.h"
 #include "api/wire/store_msg.h"
 #include "worker/crash/crash.h"
 #include "worker/runtime/worker.h"

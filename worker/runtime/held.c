@@ -1,7 +1,7 @@
 #include "worker/runtime/held.h"
 
 #include "api/base/assert.h"
-#include "api/client/task_client.h"
+#include "api/client/tasks/task_client.h"
 
 #include <stdlib.h>
 #include <string.h>

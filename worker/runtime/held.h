@@ -31,7 +31,7 @@ void held_begin(struct held *held);
 /* Ends all that is left: releases views, aborts drafts, drops references. */
 void held_end(struct held *held, lode *db);
 
-/* The hooks (api/client/session.h); `held` is their argument. */
+/* The hooks (api/client/session/session.h); `held` is their argument. */
 void held_referenced(void *held, lode_id id, int change);
 void held_pinned(void *held, const lode_view *view, bool pinned);
 void held_drafted(void *held, const lode_draft *draft, bool open);

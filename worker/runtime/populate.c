@@ -1,7 +1,7 @@
 #include "worker/runtime/populate.h"
 
 #include "api/base/clock.h"
-#include "api/client/session.h"
+#include "api/client/session/session.h"
 
 #include <limits.h>
 #include <signal.h>

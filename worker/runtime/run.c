@@ -14,7 +14,7 @@
 #include "api/base/clock.h"
 #include "api/base/fail.h"
 #include "api/base/log.h"
-#include "api/client/handle.h"
+#include "api/client/session/handle.h"
 #include "worker/libraries/library.h"
 
 #include <stdio.h>

@@ -13,8 +13,8 @@
 #ifndef WORKER_RUNTIME_WORKER_H
 #define WORKER_RUNTIME_WORKER_H
 
-#include "api/client/task_client.h"
-#include "api/client/task_context.h"
+#include "api/client/tasks/task_client.h"
+#include "api/client/context/task_context.h"
 #include "api/layout/worker_page.h"
 #include "worker/runtime/functions.h"
 #include "worker/runtime/held.h"

@@ -1,4 +1,4 @@
-#include "api/client/args.h"
+#include "api/client/tasks/args.h"
 
 #include <criterion/criterion.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* Waiting for one id; the test plays the store, with the worst timing. */
-#include "api/client/await.h"
+#include "api/client/store/await.h"
 
 #include "api/base/futex.h"
 #include "tests/unit/api/fake_index.h"

@@ -1,4 +1,4 @@
-#include "api/client/function_cache.h"
+#include "api/client/tasks/function_cache.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>

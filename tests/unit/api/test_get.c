@@ -1,5 +1,5 @@
 /* Gets of what is in the index; the test is the store that ends the session. */
-#include "api/client/view.h"
+#include "api/client/store/view.h"
 
 #include "tests/unit/api/fake_index.h"
 

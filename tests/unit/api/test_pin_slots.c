@@ -1,4 +1,4 @@
-#include "api/client/pin_slots.h"
+#include "api/client/session/pin_slots.h"
 
 #include <criterion/criterion.h>
 #include <pthread.h>

@@ -1,4 +1,4 @@
-#include "api/client/recent.h"
+#include "api/client/context/recent.h"
 #include "api/layout/id.h"
 
 #include <criterion/criterion.h>

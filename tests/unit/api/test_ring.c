@@ -1,5 +1,5 @@
 /* The producer of a ring, against a file of the test's own; the test plays the store. */
-#include "api/client/ring.h"
+#include "api/client/session/ring.h"
 
 #include "api/base/clock.h"
 #include "api/base/futex.h"

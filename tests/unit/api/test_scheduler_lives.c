@@ -1,4 +1,4 @@
-#include "api/client/scheduler_lives.h"
+#include "api/client/store/scheduler_lives.h"
 #include "api/layout/names.h"
 
 #include <criterion/criterion.h>

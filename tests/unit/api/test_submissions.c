@@ -1,4 +1,4 @@
-#include "api/client/submissions.h"
+#include "api/client/tasks/submissions.h"
 #include "api/layout/id.h"
 
 #include <criterion/criterion.h>

@@ -1,4 +1,4 @@
-#include "api/client/task_context.h"
+#include "api/client/context/task_context.h"
 #include "api/wire/error_msg.h"
 
 #include <criterion/criterion.h>

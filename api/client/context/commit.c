@@ -1,0 +1,192 @@
+#include "api/base/clock.h"
+#include "api/base/fail.h"
+#include "api/client/store/create.h"
+
+#include <stdlib.h>
+
+/*
+ * A commit is one record. Values ride in it while it has room for all structs and them, and the
+ * session has credit for them; what does not fit is copied into drafts first. Drafts are closed (write-protected) before the record is
+ * published, since the store may seal them at once.
+ */
+struct part {
+    struct lode_spec spec; /* of a value */
+    struct lode_made made;
+    const void *data;
+    bool has_draft;
+    struct lode_open_draft open;
+};
+
+enum { PAGES_SURE = 16 }; /* that the store grants each session, however small its share */
+
+struct commit {
+    lode *db;
+    struct part *parts;
+    uint32_t count;
+    uint64_t pages_most; /* more might never be granted at once */
+    struct lode_ring_need need;
+};
+
+static lode_err
+spec_of(const struct lode_result *result, struct lode_spec *spec_out)
+{
+    if (result->array != NULL) {
+        LODE_TRY(lode_spec_array(result->array, spec_out));
+    } else {
+        *spec_out = (struct lode_spec){.size = result->size, .kind = result->kind};
+    }
+    if (spec_out->size != result->size) {
+        return lode_fail_with(LODE_EINVAL, "a result has %zu bytes, its array %llu", result->size,
+                              (unsigned long long)spec_out->size);
+    }
+    spec_out->id = result->id;
+    return LODE_OK;
+}
+
+static void
+use_draft(struct part *part, lode_id id, uint64_t size)
+{
+    part->has_draft = true;
+    part->made = (struct lode_made){
+        .id = id, .size = size, .draft = part->open.entry + 1, .generation = part->open.generation};
+}
+
+/* A value too large for the record: copied into a draft of its own. */
+static lode_err
+move_to_draft(struct commit *c, struct part *part, int64_t deadline)
+{
+    lode_draft draft;
+    lode_id id = part->spec.id;
+    part->spec.id = (lode_id){{0}};
+    LODE_TRY(lode_create_spec(c->db, &part->spec, false, lode_remaining_ms(deadline), &draft));
+    if (part->spec.size > 0) {
+        memcpy(draft.data, part->data, part->spec.size);
+    }
+    LODE_TRY(lode_draft_close(c->db, &draft, &part->open));
+    use_draft(part, id, part->spec.size);
+    return LODE_OK;
+}
+
+static lode_err
+add_draft(struct commit *c, struct part *part, struct lode_result *result)
+{
+    lode_draft *draft = result->draft;
+    if (draft->reserved_[0] != c->db->serial) {
+        return lode_fail_with(LODE_EINVAL, "a result's draft is another session's, or not open");
+    }
+    uint64_t size = draft->size;
+    LODE_TRY(lode_draft_close(c->db, draft, &part->open));
+    use_draft(part, result->id, size);
+    return LODE_OK;
+}
+
+static lode_err
+add_value(struct commit *c, struct part *part, const struct lode_result *result, int64_t deadline)
+{
+    uint32_t structs = (uint32_t)(sizeof(struct lode_record) + sizeof(struct lode_commit) +
+                                  c->count * sizeof(struct lode_made));
+    LODE_TRY(spec_of(result, &part->spec));
+    part->data = result->data;
+    if (part->spec.size > LODE_RING_PUT_MAX) {
+        return move_to_draft(c, part, deadline);
+    }
+    lode_spec_made(&part->spec, &part->made);
+    uint32_t pages = lode_made_pages(part->spec.size, part->spec.ndim, part->spec.flags);
+    if (structs + c->need.size + part->made.carried > LODE_RECORD_MAX ||
+        c->need.pages + pages > c->pages_most) {
+        return move_to_draft(c, part, deadline);
+    }
+    c->need.size += part->made.carried;
+    c->need.pages += pages;
+    c->need.entries++;
+    return LODE_OK;
+}
+
+/*
+ * need.size counts what is carried until the end of this. What the session has of credit now is no
+ * more than what the store lets it have again, should another thread spend it.
+ */
+static lode_err
+add_parts(struct commit *c, struct lode_result *results, int64_t deadline)
+{
+    uint64_t pages = lode_ring_pages(&c->db->ring);
+    c->pages_most = pages > PAGES_SURE ? pages : PAGES_SURE;
+    for (uint32_t i = 0; i < c->count; i++) {
+        LODE_TRY(results[i].draft != NULL ? add_draft(c, &c->parts[i], &results[i])
+                                          : add_value(c, &c->parts[i], &results[i], deadline));
+    }
+    c->need.size += (uint32_t)(sizeof(struct lode_record) + sizeof(struct lode_commit) +
+                               c->count * sizeof(struct lode_made));
+    return LODE_OK;
+}
+
+static lode_err
+publish(struct commit *c, uint64_t task, const struct lode_result *results, int64_t deadline)
+{
+    struct lode_commit head = {.count = c->count, .task = task};
+    void *body;
+    lode_err err = lode_ring_reserve(&c->db->ring, LODE_RECORD_COMMIT, &c->need, deadline, &body);
+    if (err != LODE_OK) {
+        return err == LODE_EAGAIN ? lode_ring_fail_full(&c->db->ring, &c->need) : err;
+    }
+    uint8_t *at = body;
+    memcpy(at, &head, sizeof head);
+    at += sizeof head;
+    for (uint32_t i = 0; i < c->count; i++) {
+        const struct part *part = &c->parts[i];
+        if (part->has_draft) {
+            memcpy(at, &part->made, sizeof part->made);
+            at += sizeof part->made;
+        } else {
+            at = lode_made_write(at, &part->made, part->spec.array.shape, part->spec.array.strides,
+                                 part->data);
+        }
+    }
+    lode_ring_publish(&c->db->ring, &c->need, &results[0].id, c->count, sizeof results[0], false);
+    return LODE_OK;
+}
+
+/* Nothing was published: what the commit had in hand, and drafts it did not come to, end. */
+static void
+give_up(struct commit *c, struct lode_result *results)
+{
+    for (uint32_t i = 0; i < c->count; i++) {
+        if (c->parts[i].has_draft) {
+            lode_draft_abort(c->db, &c->parts[i].open);
+        }
+        if (results[i].draft != NULL) {
+            lode_abort(results[i].draft);
+        }
+    }
+}
+
+lode_err
+lode_ring_commit(lode *db, uint64_t task, struct lode_result *results, uint32_t count,
+                 int64_t timeout_ms)
+{
+    int64_t deadline = lode_deadline(timeout_ms);
+    LODE_TRY(lode_session_check(db));
+    if (count == 0 || count > 1024) {
+        return lode_fail_with(LODE_EINVAL, "a task commits 1 to 1024 results, not %u",
+                              (unsigned)count);
+    }
+    struct commit c = {.db = db, .count = count, .parts = calloc(count, sizeof *c.parts)};
+    if (c.parts == NULL) {
+        return lode_fail_with(LODE_ENOMEM, "no memory to commit %u results", (unsigned)count);
+    }
+    lode_err err = add_parts(&c, results, deadline);
+    if (err == LODE_OK) {
+        err = publish(&c, task, results, deadline);
+    }
+    if (err != LODE_OK) {
+        give_up(&c, results);
+    }
+    free(c.parts);
+    return err;
+}
+
+void
+lode_ring_doorbell(lode *db)
+{
+    lode_ring_bell(&db->ring);
+}

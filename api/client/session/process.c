@@ -1,0 +1,160 @@
+#include "api/client/session/process.h"
+
+#include "api/client/session/handle.h"
+#include "api/client/tasks/private_cluster.h"
+#include "api/client/session/threads.h"
+
+#include <pthread.h>
+#include <unistd.h>
+
+static struct lode_mutex sessions_mu;
+static struct lode *sessions; /* sessions_mu */
+static struct lode *parked;   /* sessions_mu */
+static uint64_t last_serial;  /* sessions_mu */
+static bool is_child;         /* sessions_mu */
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+static void
+before_fork(void)
+{
+    lode_mutex_lock(&sessions_mu);
+}
+
+static void
+after_fork_in_parent(void)
+{
+    lode_mutex_unlock(&sessions_mu);
+}
+
+static void
+close_descriptor(int *fd)
+{
+    if (*fd >= 0) {
+        close(*fd);
+        *fd = -1;
+    }
+}
+
+static void
+fork_session(lode *db)
+{
+    atomic_store_explicit(&db->state, LODE_SESSION_FORKED, memory_order_relaxed);
+    close_descriptor(&db->calls.fd);
+    close_descriptor(&db->calls.bell_fd);
+    close_descriptor(&db->file_fd);
+    for (int i = 0; i < LODE_HOOK_SLOTS; i++) {
+        const struct lode_session_hooks *hooks =
+            atomic_load_explicit(&db->hooks[i], memory_order_relaxed);
+        if (hooks != NULL && hooks->forked != NULL) {
+            hooks->forked(hooks->arg);
+        }
+    }
+}
+
+static void
+after_fork_in_child(void)
+{
+    for (lode *db = sessions; db != NULL; db = db->next) {
+        fork_session(db);
+    }
+    is_child = is_child || sessions != NULL;
+    sessions = NULL;
+    lode_private_clusters_forked();
+    lode_threads_forked();
+    lode_mutex_unlock(&sessions_mu);
+}
+
+static void
+init_once(void)
+{
+    lode_mutex_init(&sessions_mu, LODE_LOCK_PROCESS_SESSIONS);
+    pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
+}
+
+void
+lode_process_lock(void)
+{
+    pthread_once(&once, init_once);
+    lode_mutex_lock(&sessions_mu);
+}
+
+void
+lode_process_unlock(void)
+{
+    lode_mutex_unlock(&sessions_mu);
+}
+
+void
+lode_process_add(lode *db)
+{
+    lode_process_lock();
+    db->serial = ++last_serial;
+    db->next = sessions;
+    sessions = db;
+    lode_mutex_unlock(&sessions_mu);
+}
+
+bool
+lode_process_remove(lode *db, uint64_t serial)
+{
+    bool removed = false;
+    lode_process_lock();
+    for (struct lode **at = &sessions; *at != NULL; at = &(*at)->next) {
+        if (*at == db && db->serial == serial) {
+            *at = db->next;
+            removed = true;
+            break;
+        }
+    }
+    lode_mutex_unlock(&sessions_mu);
+    return removed;
+}
+
+void
+lode_process_park(lode *db)
+{
+    lode_process_lock();
+    db->next = parked;
+    parked = db;
+    lode_mutex_unlock(&sessions_mu);
+}
+
+static lode *
+find_locked(uint64_t serial)
+{
+    lode *db = sessions;
+    lode_mutex_assert_held(&sessions_mu);
+    while (db != NULL && db->serial != serial) {
+        db = db->next;
+    }
+    return db;
+}
+
+lode *
+lode_process_find(uint64_t serial)
+{
+    lode_process_lock();
+    lode *db = find_locked(serial);
+    lode_mutex_unlock(&sessions_mu);
+    return db;
+}
+
+void
+lode_process_give_slots(uint64_t serial, const uint32_t *slots, uint32_t count)
+{
+    lode_process_lock();
+    lode *db = find_locked(serial);
+    for (uint32_t i = 0; db != NULL && i < count; i++) {
+        lode_pin_slots_give(&db->pin_slots, slots[i]);
+    }
+    lode_mutex_unlock(&sessions_mu);
+}
+
+bool
+lode_process_is_child(void)
+{
+    lode_process_lock();
+    bool child = is_child;
+    lode_mutex_unlock(&sessions_mu);
+    return child;
+}

@@ -1,0 +1,35 @@
+/*
+ * process.h: the sessions of this process, and what fork() does to them.
+ *
+ * fork: before it, the list is locked, so that the child finds it whole. In the child every session
+ * becomes FORKED: its socket, file and hooks' descriptors are closed (an open copy of the socket
+ * would hide the parent's death from the store); its session file was never mapped there.
+ */
+#ifndef LODE_CLIENT_PROCESS_H
+#define LODE_CLIENT_PROCESS_H
+
+#include "api/client/session/session.h"
+
+/* No fork() of this process runs between the two. */
+void lode_process_lock(void);
+void lode_process_unlock(void);
+
+/* Puts a session into the list and gives it its serial number. */
+void lode_process_add(lode *db);
+
+/* Takes a session out, if it is still in; whoever gets true must free it. */
+bool lode_process_remove(lode *db, uint64_t serial);
+
+/* A session of the parent's that the child has closed: kept for the views that refer to it. */
+void lode_process_park(lode *db);
+
+/* The session with that serial number; NULL: it has ended. */
+lode *lode_process_find(uint64_t serial);
+
+/* True if this process is a child of fork() of one that had sessions. */
+bool lode_process_is_child(void);
+
+/* Pin slots that an ended thread had: back to the session, if it lives. */
+void lode_process_give_slots(uint64_t serial, const uint32_t *slots, uint32_t count);
+
+#endif

@@ -1,0 +1,321 @@
+#include "api/client/session/ring.h"
+
+#include "api/base/assert.h"
+#include "api/base/clock.h"
+#include "api/base/fail.h"
+#include "api/base/futex.h"
+
+enum { SLICE_NS = 1000000000, LOOK_NS = 100000000 };
+
+void
+lode_ring_init(struct lode_ring *ring, struct lode_session_header *file,
+               const struct lode_session_row *row, const struct lode_index_view *index,
+               struct lode_store_calls *calls)
+{
+    *ring = (struct lode_ring){.bytes = (uint8_t *)file + LODE_RING_OFFSET,
+                               .size = file->ring_bytes,
+                               .shared_tail = &file->ring_tail,
+                               .waits = &file->credit_waits,
+                               .row = row,
+                               .session = file->session,
+                               .rung_head = UINT64_MAX,
+                               .rung_pages = UINT64_MAX,
+                               .index = index,
+                               .calls = calls};
+    lode_mutex_init(&ring->mu, LODE_LOCK_RING);
+}
+
+void
+lode_ring_fini(struct lode_ring *ring)
+{
+    lode_mutex_fini(&ring->mu);
+}
+
+/* ---- room --------------------------------------------------------------------------------- */
+
+static uint64_t
+used_locked(const struct lode_ring *ring)
+{
+    return ring->tail - atomic_load_explicit(&ring->row->ring_head, memory_order_acquire);
+}
+
+/* Bytes up to the ring's end; 0 if the record fits in front of it. */
+static uint32_t
+pad_before(const struct lode_ring *ring, uint32_t size)
+{
+    uint32_t left = ring->size - (uint32_t)(ring->tail & (ring->size - 1));
+    return left < size ? left : 0;
+}
+
+static void
+write_header(struct lode_ring *ring, enum lode_record_type type, uint32_t size)
+{
+    struct lode_record record = {.size = size, .type = (uint16_t)type};
+    memcpy(ring->bytes + (ring->tail & (ring->size - 1)), &record, sizeof record);
+}
+
+/* The rest of the ring goes as a record of its own, so that even a large record always fits once
+ * the store has caught up. */
+static bool
+make_room_locked(struct lode_ring *ring, uint32_t size)
+{
+    uint32_t pad = pad_before(ring, size);
+    if (pad > 0) {
+        if (used_locked(ring) + pad > ring->size) {
+            return false;
+        }
+        write_header(ring, LODE_RECORD_PAD, pad);
+        ring->tail += pad;
+        atomic_store_explicit(ring->shared_tail, ring->tail, memory_order_release);
+    }
+    return used_locked(ring) + size <= ring->size;
+}
+
+static uint64_t
+credit_pages_locked(const struct lode_ring *ring)
+{
+    return atomic_load_explicit(&ring->row->credit_pages, memory_order_acquire) - ring->spent_pages;
+}
+
+static uint64_t
+credit_entries_locked(const struct lode_ring *ring)
+{
+    return atomic_load_explicit(&ring->row->credit_entries, memory_order_acquire) -
+           ring->spent_entries;
+}
+
+static bool
+has_credit_locked(const struct lode_ring *ring, const struct lode_ring_need *need)
+{
+    return (int64_t)(credit_pages_locked(ring) - need->pages) >= 0 &&
+           (int64_t)(credit_entries_locked(ring) - need->entries) >= 0;
+}
+
+uint64_t
+lode_ring_pages(struct lode_ring *ring)
+{
+    lode_mutex_lock(&ring->mu);
+    uint64_t pages = credit_pages_locked(ring);
+    lode_mutex_unlock(&ring->mu);
+    return pages;
+}
+
+lode_err
+lode_ring_fail_full(const struct lode_ring *ring, const struct lode_ring_need *need)
+{
+    struct lode_msg_head ask = {.type = LODE_MSG_STATS};
+    struct lode_msg_stats are;
+    struct lode_reply reply = {.type = LODE_MSG_STATS_ARE, .packet = &are, .room = sizeof are};
+    LODE_TRY(lode_store_ask(ring->calls, &ask, sizeof ask, NULL, 0, &reply));
+    return lode_fail_with(LODE_EFULL,
+                          "the store has no room for a put of %u pages (%u bytes): %llu of %llu "
+                          "bytes are free, the largest gap has %llu; drop or release objects",
+                          (unsigned)need->pages, (unsigned)(need->pages * LODE_PAGE),
+                          (unsigned long long)are.stats.free_bytes,
+                          (unsigned long long)are.stats.capacity_bytes,
+                          (unsigned long long)are.stats.largest_free_bytes);
+}
+
+/*
+ * A put into a ring that nobody drains would succeed for long. That the store has ended the session
+ * is seen at once; whether it lives itself is looked at now and then.
+ */
+static bool
+is_dead_locked(struct lode_ring *ring)
+{
+    if (atomic_load_explicit(&ring->row->session, memory_order_relaxed) != ring->session) {
+        atomic_store_explicit(&ring->calls->down, true, memory_order_relaxed);
+        return true;
+    }
+    struct timespec coarse;
+    clock_gettime(CLOCK_MONOTONIC_COARSE, &coarse);
+    uint64_t now = (uint64_t)coarse.tv_sec * 1000000000 + (uint64_t)coarse.tv_nsec;
+    if (now - ring->looked_ns < LOOK_NS) {
+        return atomic_load_explicit(&ring->calls->down, memory_order_relaxed);
+    }
+    ring->looked_ns = now;
+    return lode_store_is_dead(ring->calls);
+}
+
+/* Rings, and sleeps until the store has moved, a slice is over, or the deadline has come. */
+static void
+wait_for_store(struct lode_ring *ring, uint32_t seen, int64_t deadline)
+{
+    /* session.h [4]: counted before the word is looked at for the last time, by the kernel. */
+    atomic_fetch_add_explicit(ring->waits, 1, memory_order_seq_cst);
+    lode_store_ring_bell(ring->calls);
+    int64_t left = deadline == LODE_NEVER ? SLICE_NS : deadline - lode_now_ns();
+    if (left > 0) {
+        lode_futex_wait(&ring->row->credit_wake, seen, left < SLICE_NS ? left : SLICE_NS);
+    }
+    atomic_fetch_sub_explicit(ring->waits, 1, memory_order_relaxed);
+}
+
+lode_err
+lode_ring_reserve(struct lode_ring *ring, enum lode_record_type type,
+                  const struct lode_ring_need *need, int64_t deadline, void **body_out)
+{
+    LODE_ASSERT(need->size <= LODE_RECORD_MAX);
+    LODE_ASSERT(need->size % LODE_RECORD_ALIGN == 0);
+    for (;;) {
+        lode_mutex_lock(&ring->mu);
+        /* Read before the conditions: a change after them wakes the sleep below at once. */
+        uint32_t seen = atomic_load_explicit(&ring->row->credit_wake, memory_order_acquire);
+        if (is_dead_locked(ring)) {
+            lode_mutex_unlock(&ring->mu);
+            return lode_store_down();
+        }
+        bool has_credit = has_credit_locked(ring, need);
+        if (has_credit && make_room_locked(ring, need->size)) {
+            write_header(ring, type, need->size);
+            *body_out = ring->bytes + (ring->tail & (ring->size - 1)) + sizeof(struct lode_record);
+            return LODE_OK;
+        }
+        lode_mutex_unlock(&ring->mu);
+        if (!has_credit && deadline != LODE_NEVER && lode_now_ns() >= deadline) {
+            return LODE_EAGAIN;
+        }
+        wait_for_store(ring, seen, has_credit ? LODE_NEVER : deadline);
+    }
+}
+
+/* ---- publishing --------------------------------------------------------------------------- */
+
+/* Half of the ring, or of the credit, is used: ask for more before it is all, once for each head
+ * and each limit. */
+static bool
+wants_service_locked(struct lode_ring *ring)
+{
+    uint64_t head = atomic_load_explicit(&ring->row->ring_head, memory_order_acquire);
+    uint64_t limit = atomic_load_explicit(&ring->row->credit_pages, memory_order_acquire);
+    bool wants = false;
+    if (ring->tail - head >= ring->size / 2 && ring->rung_head != head) {
+        ring->rung_head = head;
+        wants = true;
+    }
+    if (ring->rung_pages != limit) {
+        uint64_t left = limit - ring->spent_pages;
+        if (left > ring->window_pages) {
+            ring->window_pages = left;
+        }
+        if (left <= ring->window_pages / 2) {
+            ring->rung_pages = limit;
+            ring->window_pages = 0;
+            wants = true;
+        }
+    }
+    return wants;
+}
+
+/* index.h [4] [6]: called after the tail was published and fenced. */
+static bool
+is_waited_for(const struct lode_ring *ring, const void *ids, uint32_t count, size_t stride)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        lode_id id;
+        memcpy(&id, (const uint8_t *)ids + i * stride, sizeof id);
+        if (lode_id_is_reserved(id) &&
+            atomic_load_explicit(&ring->row->awaited, memory_order_relaxed) != 0) {
+            return true;
+        }
+        const struct lode_wake *wake =
+            lode_index_wake(ring->index, lode_id_hash(id, ring->index->hash_key));
+        if (atomic_load_explicit(&wake->waited, memory_order_relaxed) != 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void
+lode_ring_cancel(struct lode_ring *ring)
+{
+    lode_mutex_unlock(&ring->mu); /* the tail has not moved: the next record takes its place */
+}
+
+void
+lode_ring_publish(struct lode_ring *ring, const struct lode_ring_need *need, const void *ids,
+                  uint32_t count, size_t stride, bool urgent)
+{
+    lode_mutex_assert_held(&ring->mu);
+    ring->tail += need->size;
+    ring->spent_pages += need->pages;
+    ring->spent_entries += need->entries;
+    atomic_store_explicit(ring->shared_tail, ring->tail, memory_order_release);
+    uint64_t tail = ring->tail;
+    bool service = wants_service_locked(ring);
+    lode_mutex_unlock(&ring->mu);
+    atomic_thread_fence(memory_order_seq_cst);
+    if (urgent || service || is_waited_for(ring, ids, count, stride)) {
+        lode_store_ring_bell(ring->calls);
+        atomic_store_explicit(&ring->rung_tail, tail, memory_order_relaxed);
+    }
+}
+
+void
+lode_ring_bell(struct lode_ring *ring)
+{
+    lode_mutex_lock(&ring->mu);
+    uint64_t tail = ring->tail;
+    lode_mutex_unlock(&ring->mu);
+    if (atomic_load_explicit(&ring->rung_tail, memory_order_relaxed) != tail) {
+        lode_store_ring_bell(ring->calls);
+        atomic_store_explicit(&ring->rung_tail, tail, memory_order_relaxed);
+    }
+}
+
+lode_err
+lode_ring_reference(struct lode_ring *ring, enum lode_record_type type, lode_id id, bool urgent)
+{
+    struct lode_ring_need need = {.size = sizeof(struct lode_record) + sizeof id};
+    void *body;
+    LODE_TRY(lode_ring_reserve(ring, type, &need, LODE_NEVER, &body));
+    memcpy(body, &id, sizeof id);
+    lode_ring_publish(ring, &need, NULL, 0, 0, urgent);
+    return LODE_OK;
+}
+
+lode_err
+lode_ring_wait(struct lode_ring *ring, lode_id id, uint64_t cookie)
+{
+    struct lode_wait_record record = {.id = id, .cookie = cookie};
+    struct lode_ring_need need = {.size = sizeof(struct lode_record) + sizeof record};
+    void *body;
+    LODE_TRY(lode_ring_reserve(ring, LODE_RECORD_WAIT, &need, LODE_NEVER, &body));
+    memcpy(body, &record, sizeof record);
+    lode_ring_publish(ring, &need, NULL, 0, 0, true);
+    return LODE_OK;
+}
+
+/* ---- values ------------------------------------------------------------------------------- */
+
+struct lode_made_layout
+lode_made_layout(uint64_t size, uint8_t ndim, uint8_t flags)
+{
+    struct lode_made_layout layout;
+    uint32_t axes = ndim * (uint32_t)sizeof(int64_t);
+    layout.head = lode_ring_align(flags & LODE_ENTRY_STRIDED ? 2 * axes : axes);
+    layout.carried = layout.head + lode_ring_align(size);
+    return layout;
+}
+
+uint8_t *
+lode_made_write(uint8_t *at, const struct lode_made *made, const int64_t *shape,
+                const int64_t *strides, const void *bytes)
+{
+    struct lode_made_layout layout = lode_made_layout(made->size, made->ndim, made->flags);
+    size_t axes = made->ndim * sizeof(int64_t);
+    LODE_DEBUG_ASSERT(made->carried == layout.carried);
+    memcpy(at, made, sizeof *made);
+    at += sizeof *made;
+    if (axes > 0) {
+        memcpy(at, shape, axes);
+    }
+    if (made->flags & LODE_ENTRY_STRIDED) {
+        memcpy(at + axes, strides, axes);
+    }
+    if (made->size > 0) {
+        memcpy(at + layout.head, bytes, made->size);
+    }
+    return at + layout.carried;
+}

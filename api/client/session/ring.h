@@ -1,0 +1,94 @@
+/*
+ * ring.h: the writing end of a session's ring (api/layout/ring.h): records go in under a lock of
+ * this process and are published by one store of the tail. Nobody waits for the store, unless the
+ * ring is full or the session has no credit left for the bytes of a put.
+ */
+#ifndef LODE_CLIENT_RING_H
+#define LODE_CLIENT_RING_H
+
+#include "api/client/session/index_reader.h"
+#include "api/client/session/store_calls.h"
+#include "api/layout/ring.h"
+
+struct lode_ring {
+    struct lode_mutex mu;
+    uint8_t *bytes;
+    uint32_t size;
+    uint64_t tail;                 /* mu */
+    _Atomic uint64_t *shared_tail; /* in the session file */
+    _Atomic uint32_t *waits;       /* session.h [4] */
+    const struct lode_session_row *row;
+    uint64_t session; /* the number in the row, as long as the store has not ended the session */
+    uint64_t spent_pages, spent_entries; /* mu; counted as the store counts them */
+    uint64_t rung_head;                  /* mu: the ring's half was reported at this head */
+    uint64_t rung_pages;                 /* mu: the same for this limit of credit */
+    uint64_t window_pages;               /* mu: credit that there was when the limit last grew */
+    _Atomic uint64_t rung_tail;          /* the bell was rung with this tail published */
+    uint64_t looked_ns;                  /* mu: when the store was last seen alive */
+    const struct lode_index_view *index;
+    struct lode_store_calls *calls;
+};
+
+void lode_ring_init(struct lode_ring *ring, struct lode_session_header *file,
+                    const struct lode_session_row *row, const struct lode_index_view *index,
+                    struct lode_store_calls *calls);
+void lode_ring_fini(struct lode_ring *ring);
+
+/* What a record needs. */
+struct lode_ring_need {
+    uint32_t size;           /* of the record, header included, a multiple of LODE_RECORD_ALIGN */
+    uint32_t pages, entries; /* of credit */
+};
+
+/*
+ * Waits for room and credit, and leaves with the ring locked: fill the body (behind the header,
+ * which is filled in), then lode_ring_publish().
+ *
+ *   deadline  for credit; for room in the ring, which the store makes as it goes, it waits anyhow
+ *   body_out  size - sizeof(struct lode_record) bytes
+ *
+ * Errors    LODE_EAGAIN (no sentence) no credit came in time; LODE_EDOWN; the ring is not locked
+ */
+LODE_MUST_CHECK lode_err lode_ring_reserve(struct lode_ring *ring, enum lode_record_type type,
+                                           const struct lode_ring_need *need, int64_t deadline,
+                                           void **body_out);
+
+/* Pages of credit that are left at this moment; other threads may spend them. */
+uint64_t lode_ring_pages(struct lode_ring *ring);
+
+/* LODE_EFULL with the store's numbers. */
+lode_err lode_ring_fail_full(const struct lode_ring *ring, const struct lode_ring_need *need);
+
+/* Unlocks: the record that was reserved is not written after all. */
+void lode_ring_cancel(struct lode_ring *ring);
+
+/*
+ * Publishes the record and unlocks; then rings the doorbell if somebody may wait for one of the
+ * `count` ids that the record makes (at a distance of `stride` bytes), if the ring is half full or
+ * the credit half used, or if `urgent`.
+ */
+void lode_ring_publish(struct lode_ring *ring, const struct lode_ring_need *need, const void *ids,
+                       uint32_t count, size_t stride, bool urgent);
+
+/* Rings, unless that was done since the last record. */
+void lode_ring_bell(struct lode_ring *ring);
+
+/* TAKE or DROP. Blocks only while the ring is full. Errors: LODE_EDOWN. */
+LODE_MUST_CHECK lode_err lode_ring_reference(struct lode_ring *ring, enum lode_record_type type,
+                                             lode_id id, bool urgent);
+
+/* WAIT: this thread is about to sleep until the id is decided. Errors: LODE_EDOWN. */
+LODE_MUST_CHECK lode_err lode_ring_wait(struct lode_ring *ring, lode_id id, uint64_t cookie);
+
+/* How a value lies behind its struct lode_made: sizes in bytes. */
+struct lode_made_layout {
+    uint32_t head;    /* shape and strides, filled to 16 */
+    uint32_t carried; /* head and bytes, filled to 16 */
+};
+struct lode_made_layout lode_made_layout(uint64_t size, uint8_t ndim, uint8_t flags);
+
+/* Writes struct lode_made, shape, strides and bytes; returns where the next one goes. */
+uint8_t *lode_made_write(uint8_t *at, const struct lode_made *made, const int64_t *shape,
+                         const int64_t *strides, const void *bytes);
+
+#endif

@@ -1,0 +1,276 @@
+#include "api/client/session/segments.h"
+
+#include "api/base/fail.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#ifndef MADV_POPULATE_READ
+#define MADV_POPULATE_READ  22
+#define MADV_POPULATE_WRITE 23
+#endif
+
+enum { CHUNK_LOG2 = 18, CHUNK = 1 << CHUNK_LOG2 }; /* populated or not is noted for so many bytes */
+
+void
+lode_segments_init(struct lode_segments *segments, struct lode_store_calls *calls, bool unprotected)
+{
+    memset(segments, 0, sizeof *segments);
+    lode_mutex_init(&segments->mu, LODE_LOCK_SEGMENT_MAPS);
+    segments->calls = calls;
+    segments->unprotected = unprotected;
+}
+
+void
+lode_segments_fini(struct lode_segments *segments)
+{
+    for (size_t i = 0; i < LODE_SEGMENT_MAX; i++) {
+        struct lode_segment_map *map = &segments->map[i];
+        if (map->read != NULL) {
+            munmap((void *)(uintptr_t)map->read, map->bytes);
+        }
+        if (map->write != NULL) {
+            munmap(map->write, map->bytes);
+        }
+        free((void *)map->read_chunks);
+        free((void *)map->write_chunks);
+    }
+    lode_mutex_fini(&segments->mu);
+}
+
+/* ---- mapping ------------------------------------------------------------------------------ */
+
+static lode_err
+ask_for(struct lode_segments *segments, uint32_t number, struct lode_reply *reply,
+        uint64_t *bytes_out)
+{
+    struct lode_msg_segment request = {.head.type = LODE_MSG_SEGMENT, .segment = number};
+    struct lode_msg_segment answer;
+    struct stat st;
+    *reply =
+        (struct lode_reply){.type = LODE_MSG_SEGMENT_FD, .packet = &answer, .room = sizeof answer};
+    LODE_TRY(lode_store_ask(segments->calls, &request.head, sizeof request, NULL, 0, reply));
+    if (reply->size == sizeof answer && reply->fd_count == 2 && fstat(reply->fds[0], &st) == 0 &&
+        answer.bytes > 0 && (uint64_t)st.st_size >= answer.bytes) {
+        *bytes_out = answer.bytes;
+        return LODE_OK;
+    }
+    for (size_t i = 0; i < reply->fd_count; i++) {
+        close(reply->fds[i]);
+    }
+    return lode_fail_with(LODE_EPROTO, "the store's answer about segment %u makes no sense",
+                          (unsigned)number);
+}
+
+static lode_err
+make_map(int fd, uint64_t bytes, int protection, void **map_out, _Atomic uint64_t **chunks_out)
+{
+    uint64_t words = (bytes >> CHUNK_LOG2) / 64 + 1;
+    _Atomic uint64_t *chunks = calloc(words, sizeof *chunks);
+    void *map = mmap(NULL, bytes, protection, MAP_SHARED, fd, 0);
+    if (chunks == NULL || map == MAP_FAILED) {
+        lode_err err =
+            lode_fail_errno("cannot map a segment of %llu bytes", (unsigned long long)bytes);
+        free((void *)chunks);
+        if (map != MAP_FAILED) {
+            munmap(map, bytes);
+        }
+        return err;
+    }
+    *map_out = map;
+    *chunks_out = chunks;
+    return LODE_OK;
+}
+
+/* A child after fork must not write into what its parent creates, least of all once it is sealed. */
+static lode_err
+map_locked(struct lode_segments *segments, uint32_t number, bool to_write)
+{
+    struct lode_segment_map *map = &segments->map[number];
+    struct lode_reply reply;
+    uint64_t bytes;
+    void *at;
+    _Atomic uint64_t *chunks;
+    int protection = !to_write               ? PROT_READ
+                     : segments->unprotected ? PROT_READ | PROT_WRITE
+                                             : PROT_NONE;
+    lode_mutex_assert_held(&segments->mu);
+    if ((to_write ? (const void *)map->write : (const void *)map->read) != NULL) {
+        return LODE_OK;
+    }
+    LODE_TRY(ask_for(segments, number, &reply, &bytes));
+    lode_err err = make_map(reply.fds[to_write], bytes, protection, &at, &chunks);
+    close(reply.fds[0]);
+    close(reply.fds[1]);
+    LODE_TRY(err);
+    map->bytes = bytes;
+    if (to_write) {
+        madvise(at, bytes, MADV_DONTFORK);
+        map->write_chunks = chunks;
+        atomic_store_explicit(&map->write, at, memory_order_release);
+    } else {
+        map->read_chunks = chunks;
+        atomic_store_explicit(&map->read, at, memory_order_release);
+    }
+    return LODE_OK;
+}
+
+static lode_err
+map_segment(struct lode_segments *segments, uint32_t number, bool to_write)
+{
+    lode_mutex_lock(&segments->mu);
+    lode_err err = map_locked(segments, number, to_write);
+    lode_mutex_unlock(&segments->mu);
+    return err;
+}
+
+static lode_err
+check_extent(const struct lode_segment_map *map, uint64_t extent, uint64_t size)
+{
+    if (lode_segment_holds(map, extent, size)) {
+        return LODE_OK;
+    }
+    return lode_fail_with(LODE_ECORRUPT,
+                          "%llu bytes at %llu of segment %u are said to hold an object, but it has "
+                          "%llu bytes",
+                          (unsigned long long)size, (unsigned long long)lode_extent_offset(extent),
+                          (unsigned)lode_extent_segment(extent), (unsigned long long)map->bytes);
+}
+
+static lode_err
+segment_of(struct lode_segments *segments, uint64_t extent, struct lode_segment_map **map_out)
+{
+    uint32_t number = lode_extent_segment(extent);
+    if (number >= LODE_SEGMENT_MAX) {
+        return lode_fail_with(LODE_ECORRUPT, "an object is said to lie in segment %u",
+                              (unsigned)number);
+    }
+    *map_out = &segments->map[number];
+    return LODE_OK;
+}
+
+lode_err
+lode_segments_read(struct lode_segments *segments, uint64_t extent, uint64_t size,
+                   const void **bytes_out)
+{
+    struct lode_segment_map *map;
+    LODE_TRY(segment_of(segments, extent, &map));
+    const uint8_t *base = atomic_load_explicit(&map->read, memory_order_acquire);
+    if (base == NULL) {
+        LODE_TRY(map_segment(segments, lode_extent_segment(extent), false));
+        base = atomic_load_explicit(&map->read, memory_order_acquire);
+    }
+    LODE_TRY(check_extent(map, extent, size));
+    *bytes_out = base + lode_extent_offset(extent);
+    return LODE_OK;
+}
+
+/* ---- populating --------------------------------------------------------------------------- */
+
+/* Are all chunks that lie wholly in the range noted? The ends' pages come with it or by a fault. */
+static bool
+chunks_noted(const _Atomic uint64_t *chunks, uint64_t begin, uint64_t end)
+{
+    uint64_t first = (begin + CHUNK - 1) >> CHUNK_LOG2, last = end >> CHUNK_LOG2;
+    for (uint64_t i = first; i < last;) {
+        uint64_t word = atomic_load_explicit(&chunks[i / 64], memory_order_relaxed);
+        uint64_t wanted = UINT64_MAX << i % 64;
+        uint64_t next = (i / 64 + 1) * 64;
+        if (next > last) {
+            wanted &= UINT64_MAX >> (next - last);
+        }
+        if ((word & wanted) != wanted) {
+            return false;
+        }
+        i = next;
+    }
+    return first < last;
+}
+
+static void
+note_chunks(_Atomic uint64_t *chunks, uint64_t begin, uint64_t end)
+{
+    uint64_t first = (begin + CHUNK - 1) >> CHUNK_LOG2, last = end >> CHUNK_LOG2;
+    for (uint64_t i = first; i < last; i++) {
+        atomic_fetch_or_explicit(&chunks[i / 64], UINT64_C(1) << i % 64, memory_order_relaxed);
+    }
+}
+
+static void
+populate(const uint8_t *base, _Atomic uint64_t *chunks, uint64_t offset, uint64_t size, int advice)
+{
+    uint64_t begin = offset & ~(uint64_t)(LODE_PAGE - 1);
+    uint64_t end = (offset + size + LODE_PAGE - 1) & ~(uint64_t)(LODE_PAGE - 1);
+    if (size == 0 || chunks_noted(chunks, offset, offset + size)) {
+        return;
+    }
+    /* Only a hint: where it fails, each page comes by a fault. */
+    if (madvise((void *)(uintptr_t)(base + begin), end - begin, advice) == 0) {
+        note_chunks(chunks, begin, end);
+    }
+}
+
+void
+lode_segments_populate_read(struct lode_segments *segments, uint64_t extent, uint64_t size)
+{
+    struct lode_segment_map *map = &segments->map[lode_extent_segment(extent)];
+    const uint8_t *base = atomic_load_explicit(&map->read, memory_order_acquire);
+    if (base != NULL) {
+        populate(base, map->read_chunks, lode_extent_offset(extent), size, MADV_POPULATE_READ);
+        atomic_store_explicit(&segments->populated, lode_segments_key(extent, size),
+                              memory_order_relaxed);
+    }
+}
+
+/* ---- writing ------------------------------------------------------------------------------ */
+
+static uint64_t
+page_bytes(uint64_t size)
+{
+    uint64_t pages = (size + LODE_PAGE - 1) / LODE_PAGE;
+    return (pages > 0 ? pages : 1) * LODE_PAGE;
+}
+
+lode_err
+lode_segments_open(struct lode_segments *segments, uint64_t extent, uint64_t size, void **bytes_out)
+{
+    struct lode_segment_map *map;
+    uint64_t offset = lode_extent_offset(extent), bytes = page_bytes(size);
+    LODE_TRY(segment_of(segments, extent, &map));
+    uint8_t *base = atomic_load_explicit(&map->write, memory_order_acquire);
+    if (base == NULL) {
+        LODE_TRY(map_segment(segments, lode_extent_segment(extent), true));
+        base = atomic_load_explicit(&map->write, memory_order_acquire);
+    }
+    LODE_TRY(check_extent(map, extent, bytes));
+    if (offset % LODE_PAGE != 0) {
+        return lode_fail_with(LODE_EPROTO, "the store gave a draft at %llu, inside a page",
+                              (unsigned long long)offset);
+    }
+    if (!segments->unprotected && mprotect(base + offset, bytes, PROT_READ | PROT_WRITE) != 0) {
+        return lode_fail_errno("cannot make %llu bytes writable: the process has too many maps "
+                               "(vm.max_map_count), or too many open drafts",
+                               (unsigned long long)bytes);
+    }
+    populate(base, map->write_chunks, offset, bytes, MADV_POPULATE_WRITE);
+    *bytes_out = base + offset;
+    return LODE_OK;
+}
+
+lode_err
+lode_segments_close(struct lode_segments *segments, uint64_t extent, uint64_t size)
+{
+    struct lode_segment_map *map = &segments->map[lode_extent_segment(extent)];
+    uint8_t *base = atomic_load_explicit(&map->write, memory_order_acquire);
+    uint64_t bytes = page_bytes(size);
+    if (!segments->unprotected &&
+        mprotect(base + lode_extent_offset(extent), bytes, PROT_NONE) != 0) {
+        return lode_fail_errno("cannot make the %llu bytes of a draft read-only, so they cannot be "
+                               "sealed: the process has too many maps (vm.max_map_count)",
+                               (unsigned long long)bytes);
+    }
+    return LODE_OK;
+}

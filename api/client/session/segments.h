@@ -1,0 +1,89 @@
+/*
+ * segments.h: where the bytes of objects lie in this process: one read-only map of each segment,
+ * and, for creators only, one that is writable nowhere but in the extents of open drafts.
+ */
+#ifndef LODE_CLIENT_SEGMENTS_H
+#define LODE_CLIENT_SEGMENTS_H
+
+#include "api/client/session/store_calls.h"
+#include "api/layout/index.h"
+
+struct lode_segment_map {
+    _Atomic(const uint8_t *) read; /* published last of the three below */
+    uint64_t bytes;
+    _Atomic uint64_t *read_chunks; /* which chunks have been populated; a bit each */
+    _Atomic(uint8_t *) write;
+    _Atomic uint64_t *write_chunks;
+};
+
+struct lode_segments {
+    struct lode_mutex mu; /* mapping */
+    bool unprotected;     /* LODE_OPEN_UNPROTECTED */
+    struct lode_store_calls *calls;
+    _Atomic uint64_t populated; /* lode_segments_key() of what was populated last */
+    struct lode_segment_map map[LODE_SEGMENT_MAX];
+};
+
+void lode_segments_init(struct lode_segments *segments, struct lode_store_calls *calls,
+                        bool unprotected);
+void lode_segments_fini(struct lode_segments *segments);
+
+/*
+ * Where `size` bytes at an extent can be read. The first use of a segment asks the store.
+ * Errors: LODE_EDOWN, LODE_ENOMEM; LODE_ECORRUPT the extent is not inside its segment.
+ */
+LODE_MUST_CHECK lode_err lode_segments_read(struct lode_segments *segments, uint64_t extent,
+                                            uint64_t size, const void **bytes_out);
+
+static inline bool
+lode_segment_holds(const struct lode_segment_map *map, uint64_t extent, uint64_t size)
+{
+    uint64_t offset = lode_extent_offset(extent);
+    return offset <= map->bytes && size <= map->bytes - offset;
+}
+
+/* lode_segments_read() of what is mapped already; NULL: it is not, or the extent is no such. */
+static inline const void *
+lode_segments_at(const struct lode_segments *segments, uint64_t extent, uint64_t size)
+{
+    uint32_t number = lode_extent_segment(extent);
+    if (number >= LODE_SEGMENT_MAX) {
+        return NULL;
+    }
+    const struct lode_segment_map *map = &segments->map[number];
+    const uint8_t *base = atomic_load_explicit(&map->read, memory_order_acquire);
+    return base != NULL && lode_segment_holds(map, extent, size) ? base + lode_extent_offset(extent)
+                                                                 : NULL;
+}
+
+/* Two extents with one key, once in 2^64, cost the faults that a populating saves. */
+static inline uint64_t
+lode_segments_key(uint64_t extent, uint64_t size)
+{
+    return (extent ^ size * UINT64_C(0x9e3779b97f4a7c15)) | 1;
+}
+
+/* Whether it was the last that lode_segments_populate_read() mapped. */
+static inline bool
+lode_segments_is_populated(const struct lode_segments *segments, uint64_t extent, uint64_t size)
+{
+    return atomic_load_explicit(&segments->populated, memory_order_relaxed) ==
+           lode_segments_key(extent, size);
+}
+
+/* Maps the pages of bytes that will be read, once for each place. Never fails: faults do it else. */
+void lode_segments_populate_read(struct lode_segments *segments, uint64_t extent, uint64_t size);
+
+/* Opens the pages of an extent for writing, and populates them where they are fresh. */
+LODE_MUST_CHECK lode_err lode_segments_open(struct lode_segments *segments, uint64_t extent,
+                                            uint64_t size, void **bytes_out);
+
+/*
+ * Closes them again: from here on a write is SIGSEGV (unless unprotected).
+ * Errors: LODE_ENOMEM the process has too many maps: closing pages between open ones takes two more.
+ * They stay writable in this process, so what lies there must not be sealed.
+ */
+LODE_MUST_CHECK lode_err lode_segments_close(struct lode_segments *segments, uint64_t extent,
+                                             uint64_t size);
+
+#endif

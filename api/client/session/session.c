@@ -1,0 +1,454 @@
+#include "api/client/session/session.h"
+
+#include "api/base/assert.h"
+#include "api/base/fail.h"
+#include "api/client/store/create.h"
+#include "api/client/session/handle.h"
+#include "api/client/tasks/private_cluster.h"
+#include "api/client/session/process.h"
+#include "api/client/tasks/task_client.h"
+#include "api/client/session/threads.h"
+#include "api/layout/names.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* ---- attaching ---------------------------------------------------------------------------- */
+
+/* A fork between connect and the note of it would leave the child with the socket for good. */
+static lode_err
+connect_store(lode *db)
+{
+    char path[LODE_PATH_MAX];
+    pid_t pid;
+    uid_t uid;
+    int fd = -1;
+    LODE_TRY(lode_path_join(path, sizeof path, db->paths.dir, LODE_FILE_STORE_SOCKET));
+    lode_process_lock();
+    lode_err err = lode_socket_connect(path, &fd);
+    db->calls.fd = fd;
+    lode_process_unlock();
+    LODE_TRY(err);
+    LODE_TRY(lode_socket_peer(fd, &pid, &uid));
+    if (uid != geteuid()) {
+        return lode_fail_with(LODE_EDENIED, "the cluster in '%s' belongs to user %u, not to you",
+                              db->paths.dir, (unsigned)uid);
+    }
+    return LODE_OK;
+}
+
+static lode_err
+check_file_size(int fd, uint64_t bytes, const char *what)
+{
+    struct stat st;
+    if (fstat(fd, &st) != 0) {
+        return lode_fail_errno("cannot look at the store's %s", what);
+    }
+    if ((uint64_t)st.st_size < bytes) {
+        return lode_fail_with(LODE_EVERSION,
+                              "the store's %s has %lld bytes, this library needs %llu: use one "
+                              "version on both sides",
+                              what, (long long)st.st_size, (unsigned long long)bytes);
+    }
+    return LODE_OK;
+}
+
+static lode_err
+map_index(lode *db, int fd, uint64_t generation)
+{
+    LODE_TRY(check_file_size(fd, LODE_INDEX_BYTES, "index"));
+    void *base = mmap(NULL, LODE_INDEX_BYTES, PROT_READ, MAP_SHARED | MAP_NORESERVE, fd, 0);
+    if (base == MAP_FAILED) {
+        return lode_fail_errno("cannot map the store's index");
+    }
+    const struct lode_index_header *header = base;
+    db->index.base = base;
+    if (header->magic != LODE_INDEX_MAGIC || header->major != LODE_LAYOUT_MAJOR ||
+        header->page_size != LODE_PAGE || header->generation != generation) {
+        return lode_fail_with(LODE_EVERSION,
+                              "the index has layout %u.%u, this library reads %d: use one version "
+                              "on both sides",
+                              (unsigned)header->major, (unsigned)header->minor, LODE_LAYOUT_MAJOR);
+    }
+    lode_index_view_init(&db->index, base);
+    return LODE_OK;
+}
+
+/* As long as this process has the descriptor, the session counts as alive, socket or not. */
+static lode_err
+lock_session(int fd)
+{
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_len = 1};
+    if (fcntl(fd, F_OFD_SETLK, &lock) != 0) {
+        return lode_fail_errno("cannot lock the session's file");
+    }
+    return LODE_OK;
+}
+
+static lode_err
+map_session_file(lode *db)
+{
+    struct lode_session_header header;
+    if (pread(db->file_fd, &header, sizeof header, 0) != (ssize_t)sizeof header) {
+        return lode_fail_errno("cannot read the session's file");
+    }
+    uint32_t ring_bytes = header.ring_bytes;
+    if (header.magic != LODE_SESSION_MAGIC || header.major != LODE_LAYOUT_MAJOR ||
+        header.session != db->number || ring_bytes < LODE_RING_BYTES_MIN ||
+        ring_bytes > LODE_RING_BYTES_MAX || (ring_bytes & (ring_bytes - 1)) != 0) {
+        return lode_fail_with(LODE_EVERSION,
+                              "the session's file has layout %u.%u and a ring of %u bytes: use "
+                              "one version on both sides",
+                              (unsigned)header.major, (unsigned)header.minor, (unsigned)ring_bytes);
+    }
+    db->file_bytes = lode_session_file_bytes(ring_bytes);
+    LODE_TRY(check_file_size(db->file_fd, db->file_bytes, "session file"));
+    LODE_TRY(lock_session(db->file_fd));
+    void *map = mmap(NULL, db->file_bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE,
+                     db->file_fd, 0);
+    if (map == MAP_FAILED) {
+        return lode_fail_errno("cannot map the session's file");
+    }
+    madvise(map, db->file_bytes,
+            MADV_DONTFORK); /* two writers of one ring would be the end of it */
+    db->file = map;
+    db->pins = (void *)((uint8_t *)map + lode_pins_offset(ring_bytes));
+    return LODE_OK;
+}
+
+static lode_err
+say_hello(lode *db, uint32_t hello_flags, struct lode_msg_welcome *welcome, int fds[3])
+{
+    struct lode_msg_hello hello = {.head.type = LODE_MSG_HELLO,
+                                   .magic = LODE_STORE_MAGIC,
+                                   .major = LODE_STORE_WIRE_MAJOR,
+                                   .minor = LODE_STORE_WIRE_MINOR,
+                                   .flags = hello_flags};
+    struct lode_reply reply = {
+        .type = LODE_MSG_WELCOME, .packet = welcome, .room = sizeof *welcome};
+    LODE_TRY(lode_store_ask(&db->calls, &hello.head, sizeof hello, NULL, 0, &reply));
+    if (reply.size == sizeof *welcome && reply.fd_count == 3 &&
+        welcome->major == LODE_STORE_WIRE_MAJOR && welcome->row < LODE_SESSION_ROWS) {
+        memcpy(fds, reply.fds, 3 * sizeof *fds);
+        return LODE_OK;
+    }
+    for (size_t i = 0; i < reply.fd_count; i++) {
+        close(reply.fds[i]);
+    }
+    return lode_fail_with(LODE_EVERSION,
+                          "the store speaks version %u, this library %d: use one version on both "
+                          "sides",
+                          (unsigned)welcome->major, LODE_STORE_WIRE_MAJOR);
+}
+
+/*
+ * A program may close descriptors that are not its own, and open files in their place: what is sent
+ * then fails, but what is written would be in its file. So the bell hangs where no file comes.
+ */
+static int
+hang_high(int fd)
+{
+    enum { HIGH = 900 }; /* below the usual limit of 1,024; where that is less, it stays */
+    int high = fcntl(fd, F_DUPFD_CLOEXEC, HIGH);
+    if (high < 0) {
+        return fd;
+    }
+    close(fd);
+    return high;
+}
+
+static lode_err
+attach(lode *db, uint32_t hello_flags)
+{
+    struct lode_msg_welcome welcome = {0};
+    int fds[3];
+    LODE_TRY(connect_store(db));
+    LODE_TRY(lode_store_calls_start(&db->calls));
+    LODE_TRY(say_hello(db, hello_flags, &welcome, fds));
+    db->file_fd = fds[1];
+    db->calls.bell_fd = hang_high(fds[2]);
+    db->number = welcome.session;
+    db->capacity_bytes = welcome.capacity_bytes;
+    lode_err err = map_index(db, fds[0], welcome.generation);
+    close(fds[0]);
+    LODE_TRY(err);
+    LODE_TRY(map_session_file(db));
+    LODE_TRY(lode_pin_slots_init(&db->pin_slots, &db->file->pin_high, LODE_PIN_FIRST));
+    db->row = (const struct lode_session_row *)(db->index.base + LODE_ROWS_OFFSET) + welcome.row;
+    lode_ring_init(&db->ring, db->file, db->row, &db->index, &db->calls);
+    return LODE_OK;
+}
+
+/* Takes apart what there is; parts that were never made are NULL or -1. */
+static void
+destroy(lode *db)
+{
+    lode_store_calls_fini(&db->calls); /* first: the store must not see a session without pins */
+    if (db->file_fd >= 0) {
+        close(db->file_fd);
+    }
+    lode_segments_fini(&db->segments);
+    lode_drafts_fini(&db->drafts);
+    if (db->ring.bytes != NULL) {
+        lode_births_clear(&db->reserved_made);
+        lode_ring_fini(&db->ring);
+    }
+    if (db->pin_slots.next != NULL) {
+        lode_pin_slots_fini(&db->pin_slots);
+    }
+    if (db->file != NULL) {
+        munmap(db->file, db->file_bytes);
+    }
+    if (db->index.base != NULL) {
+        munmap((void *)(uintptr_t)db->index.base, LODE_INDEX_BYTES);
+    }
+    free(db);
+}
+
+lode_err
+lode_session_attach(const struct lode_paths *paths, uint32_t hello_flags, uint32_t open_flags,
+                    lode **db_out)
+{
+    lode *db = aligned_alloc(LODE_LINE, (sizeof *db + LODE_LINE - 1) / LODE_LINE * LODE_LINE);
+    if (db == NULL) {
+        return lode_fail_with(LODE_ENOMEM, "no memory for a session");
+    }
+    memset(db, 0, sizeof *db);
+    db->paths = *paths;
+    db->open_flags = open_flags;
+    db->file_fd = -1;
+    lode_err err = lode_store_calls_init(&db->calls);
+    if (err != LODE_OK) {
+        free(db);
+        return err;
+    }
+    lode_segments_init(&db->segments, &db->calls, (open_flags & LODE_OPEN_UNPROTECTED) != 0);
+    lode_drafts_init(&db->drafts);
+    lode_process_add(db);
+    err = attach(db, hello_flags);
+    if (err != LODE_OK) {
+        lode_process_remove(db, db->serial);
+        destroy(db);
+        return err;
+    }
+    *db_out = db;
+    return LODE_OK;
+}
+
+/* ---- what others ask ---------------------------------------------------------------------- */
+
+lode_err
+lode_session_check(const lode *db)
+{
+    if (db == NULL) {
+        return lode_fail_with(LODE_EINVAL, "the session is NULL: lode_open() gives one");
+    }
+    uint32_t state = atomic_load_explicit(&db->state, memory_order_relaxed);
+    if (state == LODE_SESSION_FORKED) {
+        return lode_fail_with(LODE_EFORKED,
+                              "this session was opened before fork() and stays with the parent: "
+                              "call lode_open() in the child");
+    }
+    if (state == LODE_SESSION_CLOSED) {
+        return lode_fail_with(LODE_ECLOSED, "the session is closed: open a new one");
+    }
+    if (atomic_load_explicit(&db->calls.down, memory_order_relaxed) ||
+        atomic_load_explicit(&db->row->session, memory_order_relaxed) != db->number) {
+        return lode_store_down();
+    }
+    return LODE_OK;
+}
+
+uint64_t
+lode_session_number(const lode *db)
+{
+    return db->number;
+}
+
+uint32_t
+lode_session_open_flags(const lode *db)
+{
+    return db->open_flags;
+}
+
+const struct lode_paths *
+lode_session_paths(const lode *db)
+{
+    return &db->paths;
+}
+
+bool
+lode_session_store_is_dead(lode *db)
+{
+    return lode_store_is_dead(&db->calls);
+}
+
+lode_id
+lode_session_draw(lode *db, enum lode_id_kind kind, uint64_t count)
+{
+    LODE_ASSERT(kind <= LODE_ID_RESULT);
+    /* From 1; 2^64 ids of one session do not run out. */
+    uint64_t first = atomic_fetch_add_explicit(&db->drawn[kind], count, memory_order_relaxed) + 1;
+    return lode_id_make(kind, db->number, first);
+}
+
+const struct lode_session_hooks *
+lode_session_hook(lode *db, enum lode_hook_slot slot, const struct lode_session_hooks *hooks)
+{
+    const struct lode_session_hooks *there = NULL;
+    if (atomic_compare_exchange_strong(&db->hooks[slot], &there, hooks)) {
+        return hooks;
+    }
+    return there;
+}
+
+const struct lode_session_hooks *
+lode_session_hooks(const lode *db, enum lode_hook_slot slot)
+{
+    return atomic_load_explicit(&db->hooks[slot], memory_order_acquire);
+}
+
+void
+lode_note_blocked(const lode *db, bool blocked)
+{
+    for (int i = 0; i < LODE_HOOK_SLOTS; i++) {
+        const struct lode_session_hooks *hooks = lode_session_hooks(db, i);
+        if (hooks != NULL && hooks->blocked != NULL) {
+            hooks->blocked(hooks->arg, blocked);
+        }
+    }
+}
+
+lode_err
+lode_ask_pending(lode *db, lode_id id)
+{
+    if (lode_id_kind(id) == LODE_ID_RESULT && lode_tasks_peek(db) == NULL) {
+        lode_tasks_watch(db);
+    }
+    for (int i = 0; i < LODE_HOOK_SLOTS; i++) {
+        const struct lode_session_hooks *hooks = lode_session_hooks(db, i);
+        if (hooks != NULL && hooks->pending != NULL) {
+            LODE_TRY(hooks->pending(hooks->arg, id));
+        }
+    }
+    return LODE_OK;
+}
+
+lode_err
+lode_fail_zero_id(const char *call)
+{
+    return lode_fail_with(LODE_EINVAL, "%s: the id is zero, it names no object", call);
+}
+
+lode_err
+lode_ask_exactly(lode *db, struct lode_msg_head *request, size_t request_size,
+                 enum lode_store_msg type, void *answer, size_t answer_size)
+{
+    struct lode_reply reply = {.type = type, .packet = answer, .room = answer_size};
+    LODE_TRY(lode_store_ask(&db->calls, request, request_size, NULL, 0, &reply));
+    for (size_t i = 0; i < reply.fd_count; i++) {
+        close(reply.fds[i]);
+    }
+    if (answer != NULL && reply.size != answer_size) {
+        return lode_fail_with(LODE_EPROTO, "the store's packet %u has %zu bytes, not %zu",
+                              (unsigned)type, reply.size, answer_size);
+    }
+    return LODE_OK;
+}
+
+const char *
+lode_cluster_dir(const lode *db)
+{
+    return db == NULL ? "" : db->paths.dir;
+}
+
+/* ---- closing ------------------------------------------------------------------------------ */
+
+void
+lode_session_leave(lode *db, struct lode_thread *self)
+{
+    uint64_t serial = db->serial;
+    bool mine = atomic_load(&db->state) == LODE_SESSION_CLOSED &&
+                lode_pins_all_clear(&db->pin_slots, db->pins) && lode_process_remove(db, serial);
+    if (self != NULL) {
+        atomic_store_explicit(&self->busy, NULL, memory_order_release);
+    }
+    if (mine) {
+        lode_threads_leave(db);
+        destroy(db);
+    }
+}
+
+/* The store is told: of a process that lives on, it would believe that it still writes. */
+static void
+abort_drafts(lode *db)
+{
+    struct lode_open_draft draft;
+    while (lode_drafts_take_any(&db->drafts, &draft)) {
+        (void)!lode_segments_close(&db->segments, draft.extent, draft.stored);
+        lode_draft_abort(db, &draft);
+    }
+}
+
+static void
+end_hooks(lode *db)
+{
+    for (int i = 0; i < LODE_HOOK_SLOTS; i++) {
+        const struct lode_session_hooks *hooks = atomic_exchange(&db->hooks[i], NULL);
+        if (hooks != NULL && hooks->destroy != NULL) {
+            hooks->destroy(hooks->arg);
+        }
+    }
+}
+
+static void
+close_hooks(lode *db)
+{
+    for (int i = 0; i < LODE_HOOK_SLOTS; i++) {
+        const struct lode_session_hooks *hooks = lode_session_hooks(db, i);
+        if (hooks != NULL && hooks->close != NULL) {
+            hooks->close(hooks->arg);
+        }
+    }
+}
+
+/* What the session refers to ends now, although its pins go on. A dead store needs no telling. */
+static void
+tell_leave(lode *db)
+{
+    struct lode_msg_head leave = {.type = LODE_MSG_LEAVE};
+    if (lode_ask_exactly(db, &leave, sizeof leave, LODE_MSG_OK, NULL, 0) != LODE_OK) {
+        return;
+    }
+}
+
+void
+lode_close(lode *db)
+{
+    if (db == NULL) {
+        return;
+    }
+    if (atomic_load(&db->state) == LODE_SESSION_FORKED) {
+        end_hooks(db);
+        lode_process_park(db);
+        return;
+    }
+    close_hooks(db);
+    end_hooks(db);
+    abort_drafts(db);
+    struct lode_thread *self = lode_thread_get();
+    struct lode_private_cluster *cluster = db->cluster;
+    if (self != NULL) {
+        atomic_store(&self->busy, db);
+    }
+    atomic_store(&db->state, LODE_SESSION_CLOSED);
+    if (!lode_pins_all_clear(&db->pin_slots, db->pins)) {
+        tell_leave(db);
+    }
+    lode_session_leave(db, self);
+    lode_private_cluster_drop(cluster);
+}

@@ -1,0 +1,63 @@
+/*
+ * threads.h: what each thread of this process keeps for itself: a few free pin slots, and which
+ * session it is in the middle of releasing a view of.
+ *
+ * A release clears its pin and then looks at the session once more; the session's end may come
+ * between. So the thread first says in `busy` which session it is in (before it clears the pin, so
+ * that who sees no pin sees this), and whoever frees a session waits until no thread is in it.
+ */
+#ifndef LODE_CLIENT_THREADS_H
+#define LODE_CLIENT_THREADS_H
+
+#include "api/client/session/session.h"
+
+enum { LODE_THREAD_SLOTS = 13, LODE_THREAD_CACHES = 2 };
+
+struct lode_thread_cache {
+    uint64_t serial; /* of the session; 0: none */
+    uint32_t count;
+    uint32_t slot[LODE_THREAD_SLOTS];
+};
+
+struct lode_thread {
+    struct lode_thread_cache cache[LODE_THREAD_CACHES]; /* by serial */
+    _Atomic(const lode *) busy;
+    struct lode_thread
+        *next; /* all there ever were; a thread that ends leaves its own for others */
+    _Atomic bool taken;
+};
+
+extern _Thread_local struct lode_thread *lode_thread_self
+    __attribute__((tls_model("initial-exec")));
+
+/* Makes this thread's record. NULL: no memory. */
+struct lode_thread *lode_thread_make(void);
+
+static inline struct lode_thread *
+lode_thread_get(void)
+{
+    struct lode_thread *self = lode_thread_self;
+    return __builtin_expect(self != NULL, 1) ? self : lode_thread_make();
+}
+
+/*
+ * A pin slot of the session.
+ * Errors  LODE_ELIMIT too many views; LODE_ENOMEM; LODE_EDOWN when more had to be asked for
+ */
+LODE_MUST_CHECK lode_err lode_slot_take_slowly(lode *db, struct lode_thread *self,
+                                               uint32_t *slot_out);
+void lode_slot_give_slowly(lode *db, struct lode_thread *self, uint32_t slot);
+
+/*
+ * The thread leaves the session (busy goes back to NULL), and, if the session is closed and has no
+ * pin left, frees it. `self` may be NULL only while nobody else can be in the session.
+ */
+void lode_session_leave(lode *db, struct lode_thread *self);
+
+/* Waits until no thread is in a release of this session. The caller is in none. */
+void lode_threads_leave(const lode *db);
+
+/* In the child after fork: only the calling thread is left. */
+void lode_threads_forked(void);
+
+#endif

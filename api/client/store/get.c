@@ -1,0 +1,446 @@
+#include "api/base/clock.h"
+#include "api/base/fail.h"
+#include "api/client/store/await.h"
+#include "api/client/session/threads.h"
+#include "api/client/store/view.h"
+
+/* Larger objects are mapped in one go when they are first got: a fault a page costs ten times that. */
+enum { POPULATE_MIN = 1 << 20 };
+
+/* ---- pins --------------------------------------------------------------------------------- */
+
+static inline lode_err
+take_slot(lode *db, struct lode_thread *self, uint32_t *slot_out)
+{
+    struct lode_thread_cache *cache =
+        self != NULL ? &self->cache[db->serial % LODE_THREAD_CACHES] : NULL;
+    if (__builtin_expect(cache != NULL && cache->serial == db->serial && cache->count > 0, 1)) {
+        *slot_out = cache->slot[--cache->count];
+        return LODE_OK;
+    }
+    return lode_slot_take_slowly(db, self, slot_out);
+}
+
+static inline void
+give_slot(lode *db, struct lode_thread *self, uint32_t slot)
+{
+    struct lode_thread_cache *cache =
+        self != NULL ? &self->cache[db->serial % LODE_THREAD_CACHES] : NULL;
+    if (__builtin_expect(
+            cache != NULL && cache->serial == db->serial && cache->count < LODE_THREAD_SLOTS, 1)) {
+        cache->slot[cache->count++] = slot;
+        return;
+    }
+    lode_slot_give_slowly(db, self, slot);
+}
+
+/* session.h [3]: lossy, so threads may overwrite each other. */
+static inline void
+note_touched(lode *db, uint32_t number)
+{
+    _Atomic uint32_t *touched = (void *)((uint8_t *)db->file + LODE_TOUCHED_OFFSET);
+    uint32_t head = atomic_load_explicit(&db->file->touched_head, memory_order_relaxed);
+    atomic_store_explicit(&touched[head % LODE_TOUCHED_SLOTS], number + 1, memory_order_relaxed);
+    atomic_store_explicit(&db->file->touched_head, head + 1, memory_order_relaxed);
+}
+
+/*
+ * The store clears the row, fences, and looks at the pins once more before it forgets them: so a pin
+ * counts if the row is still ours after it (session.h [2]).
+ */
+static inline bool
+pin_counts(const lode *db)
+{
+    return atomic_load_explicit(&db->row->session, memory_order_acquire) == db->number;
+}
+
+/* The store ended the session while the process runs: nobody looks at its pins any more. */
+static __attribute__((noinline)) lode_err
+fail_ended(lode *db, struct lode_thread *self, uint32_t slot)
+{
+    atomic_store_explicit(&db->pins[slot], 0, memory_order_release);
+    give_slot(db, self, slot);
+    atomic_store_explicit(&db->calls.down, true, memory_order_relaxed);
+    return lode_fail_with(LODE_EDOWN, "the store has ended this session: open a new one");
+}
+
+/* The three that a get and a release are made of are inlined there: calls cost them 10 to 20 %. */
+static inline __attribute__((always_inline)) lode_err
+pin(lode *db, lode_id id, uint64_t hash, struct lode_pinned *pinned_out)
+{
+    struct lode_thread *self = lode_thread_get();
+    uint32_t slot;
+    LODE_TRY(take_slot(db, self, &slot));
+    if (lode_index_look(&db->index, id, hash, &db->pins[slot], &pinned_out->entry,
+                        &pinned_out->word) != LODE_LOOK_PINNED) {
+        give_slot(db, self, slot);
+        return LODE_EAGAIN;
+    }
+    if (__builtin_expect(!pin_counts(db), 0)) {
+        return fail_ended(db, self, slot);
+    }
+    pinned_out->slot = slot;
+    note_touched(db, (uint32_t)(pinned_out->entry - db->index.entries));
+    return LODE_OK;
+}
+
+lode_err
+lode_pin(lode *db, lode_id id, uint64_t hash, struct lode_pinned *pinned_out)
+{
+    return pin(db, id, hash, pinned_out);
+}
+
+static __attribute__((noinline)) void
+tell_released(lode *db, const struct lode_pinned *pinned)
+{
+    struct lode_msg_released msg = {.head.type = LODE_MSG_RELEASED,
+                                    .entry = (uint32_t)(pinned->entry - db->index.entries),
+                                    .generation = lode_word_generation(pinned->word)};
+    if (lode_store_tell(&db->calls, &msg, sizeof msg) != LODE_OK) {
+        return; /* the store is dead: nothing waits for this pin any more */
+    }
+}
+
+static inline __attribute__((always_inline)) void
+unpin(lode *db, const struct lode_pinned *pinned)
+{
+    struct lode_thread *self = lode_thread_get();
+    if (__builtin_expect(self != NULL, 1)) {
+        atomic_store_explicit(&self->busy, db, memory_order_relaxed);
+    }
+    bool wanted = lode_index_unpin(pinned->entry, lode_word_generation(pinned->word),
+                                   &db->pins[pinned->slot]);
+    give_slot(db, self, pinned->slot);
+    if (__builtin_expect(wanted, 0)) {
+        tell_released(db, pinned);
+    }
+    if (__builtin_expect(
+            atomic_load_explicit(&db->state, memory_order_relaxed) == LODE_SESSION_LIVE, 1)) {
+        if (self != NULL) {
+            atomic_store_explicit(&self->busy, NULL, memory_order_release);
+        }
+    } else {
+        lode_session_leave(db, self);
+    }
+}
+
+void
+lode_unpin(lode *db, const struct lode_pinned *pinned)
+{
+    unpin(db, pinned);
+}
+
+/* ---- views -------------------------------------------------------------------------------- */
+
+static inline const struct lode_session_hooks *
+pin_hooks(const lode *db)
+{
+    const struct lode_session_hooks *hooks =
+        atomic_load_explicit(&db->hooks[LODE_HOOKS_WORKER], memory_order_acquire);
+    return hooks != NULL && hooks->pinned != NULL ? hooks : NULL;
+}
+
+static lode_err
+fail_corrupt(const struct lode_entry *entry)
+{
+    char text[LODE_ID_TEXT_SIZE];
+    lode_id_format(entry->id, text);
+    return lode_fail_with(LODE_ECORRUPT,
+                          "object %s has %llu bytes, which its shape or strides do not fit", text,
+                          (unsigned long long)entry->size);
+}
+
+/* Where the bytes are, and where the strides are, if there are any. */
+static inline lode_err
+find_bytes(lode *db, const struct lode_entry *entry, const void **data_out,
+           const void **strides_out)
+{
+    uint64_t extent = entry->extent, size = entry->size;
+    bool strided = (entry->flags & LODE_ENTRY_STRIDED) != 0;
+    const void *bytes;
+    *strides_out = NULL;
+    if (extent == LODE_EXTENT_INLINE) {
+        *data_out = entry->u.bytes;
+        return size <= LODE_INLINE_MAX ? LODE_OK : fail_corrupt(entry);
+    }
+    uint64_t stored = lode_made_stored(size, entry->flags);
+    bytes = lode_segments_at(&db->segments, extent, stored);
+    if (__builtin_expect(bytes == NULL, 0)) {
+        LODE_TRY(lode_segments_read(&db->segments, extent, stored, &bytes));
+    }
+    if (size >= POPULATE_MIN && !lode_segments_is_populated(&db->segments, extent, stored)) {
+        lode_segments_populate_read(&db->segments, extent, stored);
+    }
+    *strides_out = strided ? bytes : NULL;
+    *data_out = (const uint8_t *)bytes + (strided ? LODE_LINE : 0);
+    return LODE_OK;
+}
+
+/* 32 bytes each: what memset() of so few becomes takes longer than the rest of a get. */
+typedef uint64_t view_words __attribute__((vector_size(32), aligned(8), may_alias));
+enum { VIEW_WORDS = sizeof(lode_view) / sizeof(view_words) };
+_Static_assert(sizeof(lode_view) == VIEW_WORDS * sizeof(view_words) + sizeof(uint64_t), "get.c");
+
+static inline void
+clear_view(lode_view *view)
+{
+    const view_words zero = {0};
+    view_words *words = (view_words *)view;
+#pragma GCC unroll 8
+    for (int i = 0; i < VIEW_WORDS; i++) {
+        words[i] = zero;
+    }
+    view->reserved_[2] = 0;
+}
+
+/* Strides lie where the maker could write them: they count only as far as they stay inside. */
+static lode_err
+check_strides(const struct lode_entry *entry, const void *strides, int64_t copy_out[LODE_MAX_NDIM])
+{
+    lode_array array = {.dtype = entry->dtype, .ndim = entry->ndim};
+    size_t size;
+    memcpy(array.shape, entry->u.shape, sizeof array.shape);
+    memcpy(array.strides, strides, sizeof array.strides);
+    memcpy(copy_out, strides, sizeof array.strides);
+    if (lode_array_size(&array, &size) != LODE_OK || size > entry->size) {
+        return fail_corrupt(entry);
+    }
+    return LODE_OK;
+}
+
+/* Bytes look like one axis of u8. */
+static inline void
+fill_array(const struct lode_entry *entry, const int64_t *strides, lode_array *array)
+{
+    if (entry->kind != LODE_KIND_ARRAY) {
+        array->dtype = LODE_U8;
+        array->ndim = 1;
+        array->shape[0] = (int64_t)entry->size;
+        array->strides[0] = 1;
+        return;
+    }
+    array->dtype = entry->dtype;
+    array->ndim = entry->ndim;
+    int64_t stride = 1;
+    for (int32_t i = entry->ndim - 1; i >= 0; i--) {
+        array->shape[i] = entry->u.shape[i];
+        array->strides[i] = strides != NULL ? strides[i] : stride;
+        stride = (int64_t)((uint64_t)stride * (uint64_t)array->shape[i]);
+    }
+}
+
+/* Nothing is written to the view until nothing can fail any more. */
+static inline lode_err
+fill(lode *db, const struct lode_entry *entry, lode_view *view_out)
+{
+    const void *data, *strides;
+    int64_t copy[LODE_MAX_NDIM];
+    LODE_TRY(find_bytes(db, entry, &data, &strides));
+    if (__builtin_expect(entry->kind == LODE_KIND_ERROR, 0)) {
+        return lode_error_object_fail(data, entry->size);
+    }
+    if (__builtin_expect(entry->ndim > LODE_MAX_NDIM, 0)) {
+        return fail_corrupt(entry);
+    }
+    if (__builtin_expect(strides != NULL, 0)) {
+        LODE_TRY(check_strides(entry, strides, copy));
+        strides = copy;
+    }
+    clear_view(view_out);
+    view_out->data = data;
+    view_out->size = entry->size;
+    view_out->kind = (lode_kind)entry->kind;
+    view_out->id = entry->id;
+    fill_array(entry, strides, &view_out->array);
+    return LODE_OK;
+}
+
+static inline __attribute__((always_inline)) lode_err
+fill_view(lode *db, const struct lode_pinned *pinned, lode_view *view_out)
+{
+    lode_err err = fill(db, pinned->entry, view_out);
+    if (__builtin_expect(err != LODE_OK, 0)) {
+        lode_unpin(db, pinned);
+        return err;
+    }
+    view_out->reserved_[0] = (uintptr_t)db;
+    view_out->reserved_[1] =
+        (uint64_t)pinned->slot << 32 | (uint32_t)(pinned->entry - db->index.entries);
+    view_out->reserved_[2] = lode_word_generation(pinned->word);
+    const struct lode_session_hooks *hooks = pin_hooks(db);
+    if (__builtin_expect(hooks != NULL, 0)) {
+        hooks->pinned(hooks->arg, view_out, true);
+    }
+    return LODE_OK;
+}
+
+lode_err
+lode_view_fill(lode *db, const struct lode_pinned *pinned, lode_view *view_out)
+{
+    return fill_view(db, pinned, view_out);
+}
+
+void
+lode_release(lode_view *view)
+{
+    if (view == NULL || view->reserved_[0] == 0) {
+        return;
+    }
+    lode *db = (lode *)(uintptr_t)view->reserved_[0];
+    /* In a child after fork the pin is the parent's: the session's file is not mapped here. */
+    if (atomic_load_explicit(&db->state, memory_order_relaxed) != LODE_SESSION_FORKED) {
+        const struct lode_session_hooks *hooks = pin_hooks(db);
+        if (__builtin_expect(hooks != NULL, 0)) {
+            hooks->pinned(hooks->arg, view, false);
+        }
+        struct lode_pinned pinned = {.entry = &db->index.entries[(uint32_t)view->reserved_[1]],
+                                     .word = lode_word_make(view->reserved_[2], LODE_ENTRY_SEALED),
+                                     .slot = (uint32_t)(view->reserved_[1] >> 32)};
+        unpin(db, &pinned);
+    }
+    clear_view(view);
+}
+
+/* ---- getting ------------------------------------------------------------------------------ */
+
+struct get {
+    lode_id id;
+    uint64_t hash;
+    lode_view *view;
+};
+
+static inline __attribute__((always_inline)) lode_err
+get_now(lode *db, lode_id id, uint64_t hash, lode_view *view_out)
+{
+    struct lode_pinned pinned;
+    lode_err err = pin(db, id, hash, &pinned);
+    return __builtin_expect(err == LODE_OK, 1) ? fill_view(db, &pinned, view_out) : err;
+}
+
+static lode_err
+try_get(lode *db, void *arg)
+{
+    const struct get *get = arg;
+    return get_now(db, get->id, get->hash, get->view);
+}
+
+static __attribute__((noinline)) lode_err
+await_get(lode *db, lode_id id, uint64_t hash, int64_t timeout_ms, lode_view *view_out)
+{
+    struct get get = {id, hash, view_out};
+    if (lode_id_is_zero(id)) {
+        return lode_fail_zero_id("lode_get");
+    }
+    return lode_await(db, id, hash, timeout_ms, try_get, &get);
+}
+
+lode_err
+lode_get(lode *db, lode_id id, int64_t timeout_ms, lode_view *view_out)
+{
+    if (db == NULL || atomic_load_explicit(&db->state, memory_order_relaxed) != LODE_SESSION_LIVE) {
+        return lode_session_check(db);
+    }
+    LODE_NEED("lode_get", view_out);
+    uint64_t hash = lode_id_hash(id, db->index.hash_key);
+    lode_err err = get_now(db, id, hash, view_out);
+    return __builtin_expect(err != LODE_EAGAIN, 1) ? err
+                                                   : await_get(db, id, hash, timeout_ms, view_out);
+}
+
+/* Those that are missing are awaited together; then each is got, or says what is wrong with it. */
+lode_err
+lode_get_many(lode *db, const lode_id *ids, size_t count, int64_t timeout_ms, lode_view *views_out)
+{
+    int64_t deadline = lode_deadline(timeout_ms);
+    LODE_TRY(lode_session_check(db));
+    if (count > 0) {
+        LODE_NEED("lode_get_many", ids);
+        LODE_NEED("lode_get_many", views_out);
+    }
+    if (count > 1) {
+        lode_err err = lode_wait(db, ids, count, count, timeout_ms, NULL, NULL);
+        if (err != LODE_OK && err != LODE_ETIMEDOUT) {
+            return err;
+        }
+    }
+    for (size_t i = 0; i < count; i++) {
+        lode_err err = lode_get(db, ids[i], lode_remaining_ms(deadline), &views_out[i]);
+        if (err != LODE_OK) {
+            while (i > 0) {
+                lode_release(&views_out[--i]);
+            }
+            return err;
+        }
+    }
+    return LODE_OK;
+}
+
+static lode_err
+get_scalar(lode *db, lode_id id, int64_t timeout_ms, lode_dtype dtype, void *value_out)
+{
+    lode_view view;
+    LODE_NEED("lode_get of a scalar", value_out);
+    LODE_TRY(lode_get(db, id, timeout_ms, &view));
+    bool fits = view.kind == LODE_KIND_ARRAY && view.array.ndim == 0 && view.array.dtype == dtype;
+    lode_err err = LODE_OK;
+    if (fits) {
+        memcpy(value_out, view.data, sizeof(uint64_t));
+    } else {
+        err = lode_fail_with(LODE_ETYPE, "the object is %s of %d axes of %s, not a scalar %s",
+                             view.kind == LODE_KIND_ARRAY ? "an array" : "bytes, as an array",
+                             (int)view.array.ndim, lode_dtype_name(view.array.dtype),
+                             lode_dtype_name(dtype));
+    }
+    lode_release(&view);
+    return err;
+}
+
+lode_err
+lode_get_i64(lode *db, lode_id id, int64_t timeout_ms, int64_t *value_out)
+{
+    return get_scalar(db, id, timeout_ms, LODE_I64, value_out);
+}
+
+lode_err
+lode_get_f64(lode *db, lode_id id, int64_t timeout_ms, double *value_out)
+{
+    return get_scalar(db, id, timeout_ms, LODE_F64, value_out);
+}
+
+/* ---- looking ------------------------------------------------------------------------------ */
+
+bool
+lode_session_sees(lode *db, lode_id id, bool *is_error_out)
+{
+    uint64_t word;
+    const struct lode_entry *entry =
+        lode_index_find(&db->index, id, lode_id_hash(id, db->index.hash_key), &word);
+    if (entry == NULL || !lode_word_readable(word)) {
+        return false;
+    }
+    if (is_error_out != NULL) {
+        struct lode_pinned pinned;
+        if (lode_pin(db, id, lode_id_hash(id, db->index.hash_key), &pinned) != LODE_OK) {
+            return false;
+        }
+        *is_error_out = pinned.entry->kind == LODE_KIND_ERROR;
+        lode_unpin(db, &pinned);
+    }
+    return true;
+}
+
+/* Finding the bytes populates them. */
+void
+lode_prefetch(lode *db, lode_id id)
+{
+    struct lode_pinned pinned;
+    const void *data, *strides;
+    if (lode_session_check(db) != LODE_OK ||
+        lode_pin(db, id, lode_id_hash(id, db->index.hash_key), &pinned) != LODE_OK) {
+        return;
+    }
+    if (find_bytes(db, pinned.entry, &data, &strides) == LODE_OK) {
+        __builtin_prefetch(data);
+    }
+    lode_unpin(db, &pinned);
+}

@@ -1,0 +1,157 @@
+#include "api/base/fail.h"
+#include "api/client/session/handle.h"
+
+#include <stdlib.h>
+
+/* A drop of an object at least as large is told at once: its room may be waited for. */
+enum { URGENT_BYTES = 64 << 10 };
+
+/* ---- references --------------------------------------------------------------------------- */
+
+lode_err
+lode_keep(lode *db, lode_id id)
+{
+    LODE_TRY(lode_session_check(db));
+    if (lode_id_is_zero(id)) {
+        return lode_fail_zero_id("lode_keep");
+    }
+    LODE_TRY(lode_ring_reference(&db->ring, LODE_RECORD_TAKE, id, false));
+    lode_note_reference(db, id, 1);
+    return LODE_OK;
+}
+
+/* Only a hint: an entry that changes meanwhile gives a doorbell too many or too few. */
+static bool
+is_large(const lode *db, lode_id id)
+{
+    uint64_t word;
+    const struct lode_entry *entry =
+        lode_index_find(&db->index, id, lode_id_hash(id, db->index.hash_key), &word);
+    return entry != NULL && lode_word_readable(word) &&
+           __atomic_load_n(&entry->size, __ATOMIC_RELAXED) >= URGENT_BYTES;
+}
+
+void
+lode_drop(lode *db, lode_id id)
+{
+    if (lode_id_is_zero(id) || lode_session_check(db) != LODE_OK) {
+        return;
+    }
+    lode_note_reference(db, id, -1);
+    if (lode_ring_reference(&db->ring, LODE_RECORD_DROP, id, is_large(db, id)) != LODE_OK) {
+        return; /* the store is dead: there is nothing to drop */
+    }
+}
+
+/* ---- questions about one object ----------------------------------------------------------- */
+
+static lode_err
+ask_about(lode *db, enum lode_store_msg type, lode_id id, enum lode_store_msg answer_type,
+          void *answer, size_t answer_size)
+{
+    struct lode_msg_lookup msg = {.head.type = (uint8_t)type, .id = id};
+    return lode_ask_exactly(db, &msg.head, sizeof msg, answer_type, answer, answer_size);
+}
+
+lode_err
+lode_contains(lode *db, lode_id id, bool *there_out)
+{
+    struct lode_msg_found found = {.status = LODE_FOUND_SEALED};
+    LODE_TRY(lode_session_check(db));
+    LODE_NEED("lode_contains", there_out);
+    if (lode_id_is_zero(id)) {
+        return lode_fail_zero_id("lode_contains");
+    }
+    if (!lode_session_sees(db, id, NULL)) {
+        LODE_TRY(ask_about(db, LODE_MSG_LOOKUP, id, LODE_MSG_FOUND, &found, sizeof found));
+    }
+    *there_out = found.status == LODE_FOUND_SEALED;
+    return LODE_OK;
+}
+
+lode_err
+lode_delete(lode *db, lode_id id)
+{
+    LODE_TRY(lode_session_check(db));
+    if (lode_id_is_zero(id)) {
+        return lode_fail_zero_id("lode_delete");
+    }
+    return ask_about(db, LODE_MSG_DELETE, id, LODE_MSG_OK, NULL, 0);
+}
+
+struct info_packet {
+    struct lode_msg_list head;
+    lode_object_info info[1];
+};
+
+lode_err
+lode_stat(lode *db, lode_id id, lode_object_info *info_out)
+{
+    struct info_packet are;
+    LODE_TRY(lode_session_check(db));
+    LODE_NEED("lode_stat", info_out);
+    if (lode_id_is_zero(id)) {
+        return lode_fail_zero_id("lode_stat");
+    }
+    LODE_TRY(ask_about(db, LODE_MSG_STAT, id, LODE_MSG_INFO, &are, sizeof are));
+    *info_out = are.info[0];
+    return LODE_OK;
+}
+
+/* ---- all objects -------------------------------------------------------------------------- */
+
+/* One part of the list. more_out: the cursor of the next; 0: that was the last, or `each` stopped. */
+static lode_err
+list_part(lode *db, void *packet, uint64_t *cursor, lode_list_fn each, void *arg)
+{
+    struct lode_msg_list ask = {.head.type = LODE_MSG_LIST, .cursor = *cursor}, are;
+    struct lode_reply reply = {
+        .type = LODE_MSG_INFO, .packet = packet, .room = LODE_STORE_PACKET_MAX};
+    LODE_TRY(lode_store_ask(&db->calls, &ask.head, sizeof ask, NULL, 0, &reply));
+    memcpy(&are, packet, sizeof are);
+    if (reply.size < sizeof are ||
+        (reply.size - sizeof are) / sizeof(lode_object_info) < are.count) {
+        return lode_fail_with(LODE_EPROTO, "the store lists %u objects in %zu bytes",
+                              (unsigned)are.count, reply.size);
+    }
+    *cursor = are.cursor;
+    for (uint32_t i = 0; i < are.count; i++) {
+        lode_object_info info;
+        memcpy(&info, (const uint8_t *)packet + sizeof are + i * sizeof info, sizeof info);
+        if (!each(&info, arg)) {
+            *cursor = 0;
+            break;
+        }
+    }
+    return LODE_OK;
+}
+
+lode_err
+lode_list(lode *db, lode_list_fn each, void *arg)
+{
+    uint64_t cursor = 0;
+    LODE_TRY(lode_session_check(db));
+    LODE_NEED("lode_list", each);
+    void *packet = malloc(LODE_STORE_PACKET_MAX);
+    if (packet == NULL) {
+        return lode_fail_with(LODE_ENOMEM, "no memory for the list of objects");
+    }
+    lode_err err;
+    do {
+        err = list_part(db, packet, &cursor, each, arg);
+    } while (err == LODE_OK && cursor != 0);
+    free(packet);
+    return err;
+}
+
+lode_err
+lode_get_store_stats(lode *db, lode_store_stats *stats_out)
+{
+    struct lode_msg_head ask = {.type = LODE_MSG_STATS};
+    struct lode_msg_stats are;
+    LODE_TRY(lode_session_check(db));
+    LODE_NEED("lode_get_store_stats", stats_out);
+    LODE_TRY(lode_ask_exactly(db, &ask, sizeof ask, LODE_MSG_STATS_ARE, &are, sizeof are));
+    *stats_out = are.stats;
+    return LODE_OK;
+}

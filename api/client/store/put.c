@@ -1,0 +1,131 @@
+#include "api/base/clock.h"
+#include "api/base/fail.h"
+#include "api/client/store/create.h"
+#include "api/client/store/reserve.h"
+
+/*
+ * Three ways, by size and by what is asked for: bytes in the ring (small, an id of our own, drawn
+ * now or reserved before), bytes in a packet (small, with an id of the user's or references of its
+ * own), or a draft (large).
+ */
+
+/* LODE_EAGAIN: no credit came in time. */
+static lode_err
+put_by_ring(lode *db, const struct lode_spec *spec, const void *data, int64_t timeout_ms)
+{
+    struct lode_made made;
+    void *body;
+    lode_spec_made(spec, &made);
+    struct lode_ring_need need = {.size = (uint32_t)sizeof(struct lode_record) +
+                                          (uint32_t)sizeof made + made.carried,
+                                  .pages = lode_made_pages(spec->size, spec->ndim, spec->flags),
+                                  .entries = 1};
+    LODE_TRY(
+        lode_ring_reserve(&db->ring, LODE_RECORD_PUT, &need, lode_deadline(timeout_ms), &body));
+    if (lode_id_is_reserved(spec->id)) {
+        lode_err err = lode_reserved_use_locked(db, spec->id);
+        if (err != LODE_OK) {
+            lode_ring_cancel(&db->ring);
+            return err;
+        }
+    }
+    lode_made_write(body, &made, spec->array.shape, spec->array.strides, data);
+    lode_ring_publish(&db->ring, &need, &made.id, 1, sizeof made, false);
+    return LODE_OK;
+}
+
+struct put_packet {
+    struct lode_msg_create head;
+    uint8_t rest[LODE_STORE_PACKET_MAX - sizeof(struct lode_msg_create)];
+};
+
+static lode_err
+put_by_packet(lode *db, const struct lode_spec *spec, const void *data, int64_t timeout_ms)
+{
+    struct lode_msg_created created;
+    struct put_packet packet;
+    size_t holds = spec->hold_count * sizeof(lode_id);
+    struct lode_reply reply = {
+        .type = LODE_MSG_CREATED, .packet = &created, .room = sizeof created};
+    lode_spec_packet(spec, LODE_MSG_PUT, timeout_ms, &packet.head);
+    if (holds > 0) {
+        memcpy(packet.rest, spec->holds, holds);
+    }
+    if (spec->size > 0) {
+        memcpy(packet.rest + holds, data, spec->size);
+    }
+    LODE_TRY(lode_store_ask(&db->calls, &packet.head.head,
+                            offsetof(struct put_packet, rest) + holds + spec->size, NULL, 0,
+                            &reply));
+    lode_reserved_was_made(db, spec->id);
+    return LODE_OK;
+}
+
+static lode_err
+put_by_draft(lode *db, const struct lode_spec *spec, const void *data, int64_t timeout_ms)
+{
+    lode_draft draft;
+    struct lode_open_draft open;
+    LODE_TRY(lode_create_spec(db, spec, true, timeout_ms, &draft));
+    if (spec->size > 0) {
+        memcpy(draft.data, data, spec->size);
+    }
+    LODE_TRY(lode_draft_close(db, &draft, &open));
+    return lode_draft_seal(db, &open);
+}
+
+/* Credit is only what was set aside for this session: whether the store is full, it says itself. */
+static lode_err
+put_small(lode *db, const struct lode_spec *spec, const void *data, int64_t timeout_ms)
+{
+    lode_err err = put_by_ring(db, spec, data, timeout_ms);
+    return err == LODE_EAGAIN ? put_by_packet(db, spec, data, 0) : err;
+}
+
+static lode_err
+put(lode *db, struct lode_spec *spec, const void *data, int64_t timeout_ms, lode_id *id_out)
+{
+    bool own_id = lode_id_is_zero(spec->id);
+    if (data == NULL && spec->size > 0) {
+        return lode_fail_with(LODE_EINVAL, "there are %llu bytes to put, and data is NULL",
+                              (unsigned long long)spec->size);
+    }
+    if (own_id) {
+        spec->id = lode_session_draw(db, LODE_ID_PUT, 1);
+    }
+    bool by_ring = lode_id_kind(spec->id) == LODE_ID_PUT && spec->hold_count == 0;
+    LODE_TRY(spec->size > LODE_RING_PUT_MAX ? put_by_draft(db, spec, data, timeout_ms)
+             : by_ring                      ? put_small(db, spec, data, timeout_ms)
+                                            : put_by_packet(db, spec, data, timeout_ms));
+    lode_note_made(db, spec->id);
+    if (id_out != NULL) {
+        *id_out = spec->id;
+    }
+    return LODE_OK;
+}
+
+lode_err
+lode_put(lode *db, const void *data, size_t size_bytes, int64_t timeout_ms, lode_id *id_out)
+{
+    return lode_put_with(db, data, size_bytes, NULL, timeout_ms, id_out);
+}
+
+lode_err
+lode_put_array(lode *db, const lode_array *array, const void *data, int64_t timeout_ms,
+               lode_id *id_out)
+{
+    struct lode_spec spec;
+    LODE_TRY(lode_session_check(db));
+    LODE_TRY(lode_spec_array(array, &spec));
+    return put(db, &spec, data, timeout_ms, id_out);
+}
+
+lode_err
+lode_put_with(lode *db, const void *data, size_t size_bytes, const lode_create_options *options,
+              int64_t timeout_ms, lode_id *id_out)
+{
+    struct lode_spec spec;
+    LODE_TRY(lode_session_check(db));
+    LODE_TRY(lode_spec_make(db, size_bytes, options, &spec));
+    return put(db, &spec, data, timeout_ms, id_out);
+}

@@ -1,0 +1,36 @@
+/*
+ * view.h: a pinned entry as a lode_view. reserved_ of a view: the session, slot << 32 | entry, and
+ * the generation; all zero where there is no pin.
+ */
+#ifndef LODE_CLIENT_VIEW_H
+#define LODE_CLIENT_VIEW_H
+
+#include "api/client/session/handle.h"
+
+struct lode_pinned {
+    const struct lode_entry *entry;
+    uint64_t word;
+    uint32_t slot;
+};
+
+/*
+ * Fills a view from a pinned entry, which it owns from then on; on failure the pin is cleared.
+ * Errors  of lode_segments_read(); LODE_ECORRUPT; the error that an object of kind error stands for
+ */
+LODE_MUST_CHECK lode_err lode_view_fill(lode *db, const struct lode_pinned *pinned,
+                                        lode_view *view_out);
+
+/* Clears a pin and gives its slot back. */
+void lode_unpin(lode *db, const struct lode_pinned *pinned);
+
+/*
+ * Pins an object that is in the index now.
+ * Errors  LODE_EAGAIN (no sentence) it is not; those of taking a slot
+ */
+LODE_MUST_CHECK lode_err lode_pin(lode *db, lode_id id, uint64_t hash,
+                                  struct lode_pinned *pinned_out);
+
+/* The error that a failed task left in `bytes`; sets the sentence. */
+lode_err lode_error_object_fail(const void *bytes, size_t size);
+
+#endif

@@ -1,0 +1,106 @@
+#include "api/base/fail.h"
+#include "api/client/session/handle.h"
+#include "api/client/tasks/private_cluster.h"
+#include "api/wire/private_start.h"
+
+#include <stddef.h>
+
+static lode_err
+read_options(const lode_open_options *options, lode_open_options *read_out)
+{
+    *read_out = (lode_open_options){0};
+    if (options == NULL) {
+        return LODE_OK;
+    }
+    if (options->struct_size < offsetof(lode_open_options, num_cpus) ||
+        options->struct_size > sizeof *options) {
+        return lode_fail_with(LODE_EINVAL,
+                              "lode_open_options has struct_size %zu; set it to sizeof, which is "
+                              "%zu in this library",
+                              options->struct_size, sizeof *options);
+    }
+    memcpy(read_out, options, options->struct_size);
+    return LODE_OK;
+}
+
+static lode_err
+check_options(const char *dir, const lode_open_options *options)
+{
+    uint32_t known =
+        LODE_OPEN_ATTACH | LODE_OPEN_PRIVATE | LODE_OPEN_STORE_ONLY | LODE_OPEN_UNPROTECTED;
+    if ((options->flags & ~known) != 0) {
+        return lode_fail_with(LODE_EINVAL, "lode_open: there are no flags 0x%x",
+                              (unsigned)(options->flags & ~known));
+    }
+    if ((options->flags & LODE_OPEN_PRIVATE) != 0 &&
+        ((options->flags & LODE_OPEN_ATTACH) != 0 || dir != NULL)) {
+        return lode_fail_with(LODE_EINVAL,
+                              "lode_open: a private cluster chooses its own directory; give "
+                              "neither one nor LODE_OPEN_ATTACH with LODE_OPEN_PRIVATE");
+    }
+    return LODE_OK;
+}
+
+/* What only a private cluster has. */
+static lode_err
+check_cluster(const lode_open_options *options)
+{
+    if (options->num_cpus < 0 || options->num_cpus > LODE_PRIVATE_CPUS_MAX) {
+        return lode_fail_with(LODE_EINVAL,
+                              "lode_open: a cluster of %d CPUs; give 1 to %d, or 0 for those that "
+                              "this process may use",
+                              (int)options->num_cpus, LODE_PRIVATE_CPUS_MAX);
+    }
+    if (options->capacity_bytes != 0 && (options->capacity_bytes < LODE_PRIVATE_CAPACITY_MIN ||
+                                         options->capacity_bytes > LODE_PRIVATE_CAPACITY_MAX)) {
+        return lode_fail_with(LODE_EINVAL,
+                              "lode_open: a store of %llu bytes; give 1 MiB to 16 TiB, or 0 for a "
+                              "part of what there is",
+                              (unsigned long long)options->capacity_bytes);
+    }
+    return LODE_OK;
+}
+
+static lode_err
+open_private(const lode_open_options *options, lode **db_out)
+{
+    struct lode_private_cluster *cluster;
+    lode *db;
+    lode_err err = LODE_EDOWN;
+    /* One that was started before may have died: then another one. */
+    for (int i = 0; i < 2 && err == LODE_EDOWN; i++) {
+        LODE_TRY(lode_private_cluster_use(options, &cluster));
+        err = lode_session_attach(lode_private_cluster_paths(cluster), 0, options->flags, &db);
+        if (err != LODE_OK) {
+            lode_private_cluster_forget(cluster);
+            lode_private_cluster_drop(cluster);
+        }
+    }
+    LODE_TRY(err);
+    db->cluster = cluster;
+    *db_out = db;
+    return LODE_OK;
+}
+
+lode_err
+lode_open(const char *dir, const lode_open_options *given, lode **db_out)
+{
+    lode_open_options options;
+    struct lode_paths paths;
+    LODE_NEED("lode_open", db_out);
+    LODE_TRY(read_options(given, &options));
+    LODE_TRY(check_options(dir, &options));
+    LODE_TRY(check_cluster(&options));
+    if ((options.flags & LODE_OPEN_PRIVATE) == 0) {
+        LODE_TRY(lode_paths_resolve(dir, &paths));
+        lode_err err = lode_session_attach(&paths, 0, options.flags, db_out);
+        if (err != LODE_EDOWN) {
+            return err;
+        }
+        if (dir != NULL || (options.flags & LODE_OPEN_ATTACH) != 0) {
+            return lode_fail_with(
+                LODE_EDOWN, "no cluster runs in '%s': start one with `lode start`", paths.dir);
+        }
+    }
+    return open_private(&options, db_out);
+}

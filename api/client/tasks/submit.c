@@ -1,0 +1,318 @@
+/*
+ * lode_call(): from arguments to a record in the link.
+ *
+ * In this order: everything is checked; the call's own references to its arguments are taken, so
+ * that the caller may drop his at once; result ids are drawn; number and record are given out under
+ * tasks.mu. What fails before the record is in the link is undone, and nothing was submitted.
+ */
+#include "api/client/tasks/args.h"
+#include "api/client/tasks/task_client.h"
+
+#include "api/base/fail.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { REST_ON_STACK = 512, RETRIES_DEFAULT = 3 };
+
+/* A call that has been checked. */
+struct call {
+    struct lode_task_submit head;
+    lode_args args;
+    const char *name; /* for display; NULL: the function's */
+    size_t args_size; /* as bytes */
+    lode_id *refs;    /* malloc'ed; the arguments that are references */
+    uint32_t ref_count;
+};
+
+/* ---- options ------------------------------------------------------------------------------- */
+
+static lode_err
+cpus_of(double num_cpus, uint32_t *cpus_out)
+{
+    if (num_cpus == 0) {
+        *cpus_out = LODE_CPU_UNIT;
+        return LODE_OK;
+    }
+    if (num_cpus == (double)LODE_ZERO) {
+        *cpus_out = 0;
+        return LODE_OK;
+    }
+    double units = round(num_cpus * LODE_CPU_UNIT);
+    if (!(units >= 1 && units <= (double)UINT32_MAX)) { /* NaN fails both */
+        return lode_fail_with(LODE_EINVAL, "num_cpus is %g; give LODE_ZERO, or 0.0001 and more",
+                              num_cpus);
+    }
+    *cpus_out = (uint32_t)units;
+    return LODE_OK;
+}
+
+static lode_err
+retries_of(int32_t max_retries, uint32_t *retries_out)
+{
+    if (max_retries < 0 && max_retries != LODE_ZERO) {
+        return lode_fail_with(LODE_EINVAL, "max_retries is %d; give LODE_ZERO, or 1 and more",
+                              max_retries);
+    }
+    *retries_out = max_retries == 0           ? RETRIES_DEFAULT
+                   : max_retries == LODE_ZERO ? 0
+                                              : (uint32_t)max_retries;
+    return LODE_OK;
+}
+
+static lode_err
+check_name(const char *name)
+{
+    if (name != NULL && strnlen(name, LODE_TASK_NAME_MAX + 1) > LODE_TASK_NAME_MAX) {
+        return lode_fail_with(LODE_EINVAL, "the name '%.40s…' is longer than %d bytes", name,
+                              LODE_TASK_NAME_MAX);
+    }
+    return LODE_OK;
+}
+
+static lode_err
+read_options(const lode_call_options *given, struct call *call)
+{
+    lode_call_options options = {0};
+    if (given != NULL) {
+        if (given->struct_size < sizeof given->struct_size) {
+            return lode_fail_with(LODE_EINVAL,
+                                  "lode_call_options: struct_size is %zu, set it to "
+                                  "sizeof(lode_call_options)",
+                                  given->struct_size);
+        }
+        memcpy(&options, given,
+               given->struct_size < sizeof options ? given->struct_size : sizeof options);
+    }
+    LODE_TRY(cpus_of(options.num_cpus, &call->head.cpus));
+    LODE_TRY(retries_of(options.max_retries, &call->head.max_retries));
+    LODE_TRY(check_name(options.name));
+    call->name = options.name;
+    return LODE_OK;
+}
+
+/* A call for more CPUs than the cluster has would wait for ever. */
+static lode_err
+check_cpus(struct lode_tasks *tasks, uint32_t cpus)
+{
+    lode_scheduler_stats stats;
+    lode_mutex_lock(&tasks->mu);
+    bool known = cpus <= tasks->cpus_total;
+    lode_mutex_unlock(&tasks->mu);
+    if (known) {
+        return LODE_OK;
+    }
+    LODE_TRY(lode_tasks_status(tasks->db, &stats, NULL));
+    if (cpus > stats.cpus_total) {
+        return lode_fail_with(LODE_EINVAL, "num_cpus is %g, and the cluster has %g",
+                              (double)cpus / LODE_CPU_UNIT,
+                              (double)stats.cpus_total / LODE_CPU_UNIT);
+    }
+    lode_mutex_lock(&tasks->mu);
+    tasks->cpus_total = stats.cpus_total;
+    lode_mutex_unlock(&tasks->mu);
+    return LODE_OK;
+}
+
+/* ---- arguments ----------------------------------------------------------------------------- */
+
+/* Results that nobody waits for are held like arguments: a failure is read from them. */
+static uint32_t
+unattended_results(const struct call *call)
+{
+    return call->head.flags & LODE_SUBMIT_UNATTENDED ? call->head.result_count : 0;
+}
+
+static lode_err
+take_refs(lode *db, struct call *call)
+{
+    uint32_t count = unattended_results(call);
+    for (size_t i = 0; i < call->args.count; i++) {
+        count += call->args.arg[i].kind == LODE_ARG_REF;
+    }
+    if (count == 0) {
+        return LODE_OK;
+    }
+    call->refs = malloc(count * sizeof *call->refs);
+    if (call->refs == NULL) {
+        return lode_fail_with(LODE_ENOMEM, "no room for the references of a call");
+    }
+    for (size_t i = 0; i < call->args.count; i++) {
+        if (call->args.arg[i].kind == LODE_ARG_REF) {
+            call->refs[call->ref_count++] = call->args.arg[i].u.id;
+        }
+    }
+    lode_err err = lode_tasks_take(db, call->refs, call->ref_count);
+    if (err != LODE_OK) {
+        free(call->refs);
+        call->refs = NULL;
+    }
+    return err;
+}
+
+/* What this session put itself is there, or a worker will say that it is not; an id that it only
+ * reserved may have to wait. */
+static bool
+is_ready(void *arg, lode_id id)
+{
+    const lode *db = arg;
+    return (lode_id_kind(id) == LODE_ID_PUT && !lode_id_is_reserved(id) &&
+            lode_id_session(id) == lode_session_number(db)) ||
+           lode_session_sees(arg, id, NULL);
+}
+
+/* ---- results ------------------------------------------------------------------------------- */
+
+/* The session refers to them from birth. */
+static void
+draw_results(lode *db, struct call *call)
+{
+    call->head.results = lode_session_draw(db, LODE_ID_RESULT, call->head.result_count);
+    for (uint32_t i = 0; i < unattended_results(call); i++) {
+        call->refs[call->ref_count++] = lode_id_plus(call->head.results, i);
+    }
+}
+
+/* Results are the caller's now; in a worker they are booked on the task that called. */
+static void
+hand_out_results(lode *db, const struct call *call, lode_id *results_out)
+{
+    const struct lode_session_hooks *worker = lode_session_hooks(db, LODE_HOOKS_WORKER);
+    for (uint32_t i = 0; results_out != NULL && i < call->head.result_count; i++) {
+        results_out[i] = lode_id_plus(call->head.results, i);
+        if (worker != NULL && worker->referenced != NULL) {
+            worker->referenced(worker->arg, results_out[i], 1);
+        }
+    }
+}
+
+static void
+drop_results(lode *db, const struct call *call)
+{
+    if (unattended_results(call) > 0) {
+        return; /* they are among the references */
+    }
+    for (uint32_t i = 0; i < call->head.result_count; i++) {
+        lode_id id = lode_id_plus(call->head.results, i);
+        lode_tasks_drop(db, &id, 1);
+    }
+}
+
+/* ---- the record ---------------------------------------------------------------------------- */
+
+static lode_err
+append_locked(struct lode_tasks *tasks, struct call *call, const void *rest, uint32_t rest_size)
+{
+    struct lode_submission submission = {
+        .number = tasks->submitted + 1,
+        .results = call->head.results,
+        .result_count = call->head.result_count,
+        .ref_count = call->ref_count,
+        .refs = call->refs,
+    };
+    bool noted = call->ref_count > 0 || call->head.result_count > 1;
+    lode_mutex_assert_held(&tasks->mu);
+    if (atomic_load_explicit(&tasks->state, memory_order_relaxed) != LODE_TASKS_UP) {
+        return lode_tasks_down();
+    }
+    if (noted) {
+        LODE_TRY(lode_submissions_reserve(&tasks->submissions));
+    }
+    call->head.submission = submission.number;
+    LODE_TRY(lode_link_send(tasks->link, LODE_TASK_SUBMIT, &call->head, sizeof call->head, rest,
+                            rest_size, false));
+    tasks->submitted++;
+    if (noted) { /* its end cannot be handled before: that wants tasks.mu too */
+        lode_submissions_add(&tasks->submissions, &submission);
+        call->refs = NULL;
+    }
+    return LODE_OK;
+}
+
+static void
+encode_rest(lode *db, const struct call *call, char *rest)
+{
+    size_t name_room = lode_align8(call->head.name_size);
+    memset(rest, 0, name_room);
+    if (call->head.name_size > 0) {
+        memcpy(rest, call->name, call->head.name_size);
+    }
+    lode_args_encode(call->args, is_ready, db, rest + name_room);
+}
+
+static lode_err
+append(struct lode_tasks *tasks, struct call *call)
+{
+    _Alignas(8) char on_stack[REST_ON_STACK];
+    size_t size = lode_align8(call->head.name_size) + call->args_size;
+    char *rest = size <= sizeof on_stack ? on_stack : malloc(size);
+    if (rest == NULL) {
+        return lode_fail_with(LODE_ENOMEM, "no room for %zu bytes of arguments", size);
+    }
+    encode_rest(tasks->db, call, rest);
+    lode_mutex_lock(&tasks->mu);
+    lode_err err = append_locked(tasks, call, rest, (uint32_t)size);
+    lode_mutex_unlock(&tasks->mu);
+    if (rest != on_stack) {
+        free(rest);
+    }
+    return err;
+}
+
+static lode_err
+submit(struct lode_tasks *tasks, struct call *call, lode_id *results_out)
+{
+    LODE_TRY(take_refs(tasks->db, call));
+    draw_results(tasks->db, call);
+    lode_err err = append(tasks, call);
+    if (err == LODE_OK) {
+        hand_out_results(tasks->db, call, results_out);
+        return LODE_OK;
+    }
+    drop_results(tasks->db, call);
+    lode_tasks_drop(tasks->db, call->refs, call->ref_count);
+    free(call->refs);
+    return err;
+}
+
+lode_err
+lode_call(lode *db, const char *function, lode_args args, const lode_call_options *options,
+          lode_id *results_out)
+{
+    struct call call = {.args = args};
+    struct lode_tasks *tasks;
+    struct lode_known_function known;
+    LODE_TRY(lode_tasks_of(db, &tasks));
+    LODE_TRY(read_options(options, &call));
+    LODE_TRY(lode_args_measure(args, &call.args_size));
+    LODE_TRY(lode_tasks_resolve(tasks, function, &known));
+    LODE_TRY(check_cpus(tasks, call.head.cpus));
+    call.head.parent = atomic_load_explicit(&tasks->parent, memory_order_relaxed);
+    call.head.function = known.number;
+    call.head.result_count = known.results;
+    call.head.flags = results_out == NULL ? LODE_SUBMIT_UNATTENDED : 0;
+    call.head.arg_count = (uint16_t)args.count;
+    call.head.name_size = (uint16_t)(call.name != NULL ? strlen(call.name) : 0);
+    return submit(tasks, &call, results_out);
+}
+
+lode_err
+lode_cancel(lode *db, lode_id result)
+{
+    struct lode_tasks *tasks;
+    struct lode_task_cancel cancel = {0};
+    LODE_TRY(lode_session_check(db));
+    if (lode_id_is_zero(result) || lode_id_kind(result) != LODE_ID_RESULT) {
+        return lode_fail_with(LODE_EGONE, "lode_cancel() of an id that no call gave out");
+    }
+    LODE_TRY(lode_tasks_of(db, &tasks));
+    lode_mutex_lock(&tasks->mu);
+    cancel.result = lode_submissions_first_result(&tasks->submissions, result);
+    lode_err err =
+        atomic_load_explicit(&tasks->state, memory_order_relaxed) == LODE_TASKS_UP
+            ? lode_link_send(tasks->link, LODE_TASK_CANCEL, &cancel, sizeof cancel, NULL, 0, false)
+            : lode_tasks_down();
+    lode_mutex_unlock(&tasks->mu);
+    return err;
+}

@@ -1,0 +1,329 @@
+#include "api/client/tasks/task_client.h"
+
+#include "api/base/clock.h"
+#include "api/base/fail.h"
+#include "api/client/store/scheduler_lives.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+enum { WELCOME_TIMEOUT_MS = 5000, CLOSE_TIMEOUT_MS = 5000 };
+
+static _Thread_local bool holds_for_call;
+
+bool
+lode_tasks_holds_for_call(void)
+{
+    return holds_for_call;
+}
+
+lode_err
+lode_tasks_down(void)
+{
+    return lode_fail_with(LODE_EDOWN, "the scheduler has ended, and with it what was submitted; "
+                                      "open a new session");
+}
+
+static int
+state_of(const struct lode_tasks *tasks)
+{
+    return atomic_load_explicit(&tasks->state, memory_order_acquire);
+}
+
+static void
+become_locked(struct lode_tasks *tasks, enum lode_tasks_state state)
+{
+    lode_mutex_assert_held(&tasks->mu);
+    atomic_store_explicit(&tasks->state, state, memory_order_release);
+    lode_cond_broadcast(&tasks->changed);
+}
+
+/* ---- hooks of the session ------------------------------------------------------------------ */
+
+static lode_err
+still_lives(struct lode_tasks *tasks)
+{
+    lode_mutex_lock(&tasks->mu);
+    lode_err err = lode_scheduler_lives(lode_session_paths(tasks->db), &tasks->scheduler_seen);
+    lode_mutex_unlock(&tasks->mu);
+    return err;
+}
+
+/* Waits for results end with the scheduler that was to see to them. */
+static lode_err
+pending(void *arg, lode_id id)
+{
+    struct lode_tasks *tasks = arg;
+    if (lode_id_kind(id) != LODE_ID_RESULT) {
+        return LODE_OK;
+    }
+    switch (state_of(tasks)) {
+    case LODE_TASKS_DOWN:
+        return lode_tasks_down();
+    case LODE_TASKS_NONE:
+        return still_lives(tasks);
+    default:
+        return LODE_OK;
+    }
+}
+
+/*
+ * The link outlives its pipe, and so does not know that the scheduler is gone for good: that, the
+ * session hears. So look for it between slices, lest a close takes all its time for nobody.
+ */
+static bool
+drain_while_up(struct lode_tasks *tasks)
+{
+    enum { SLICE_MS = 50 };
+    int64_t deadline = lode_deadline(CLOSE_TIMEOUT_MS);
+    lode_err err = LODE_ETIMEDOUT;
+    while (err == LODE_ETIMEDOUT && state_of(tasks) == LODE_TASKS_UP &&
+           lode_remaining_ms(deadline) > 0) {
+        err = lode_link_drain(tasks->link, SLICE_MS);
+    }
+    return err == LODE_OK;
+}
+
+/* What could not be handed over, or printed, in this time is not waited for. */
+static void
+hand_over(struct lode_tasks *tasks)
+{
+    struct lode_request request = {0};
+    if (!drain_while_up(tasks) || tasks->submitted == 0 || tasks->worker.record != NULL) {
+        return;
+    }
+    if (lode_tasks_ask(tasks, LODE_TASK_STATS, LODE_TASK_STATS_ARE, NULL, LODE_STATS_AFTER_OUTPUT,
+                       CLOSE_TIMEOUT_MS, &request) == LODE_OK) {
+        free(request.text);
+    }
+}
+
+static void
+close_tasks(void *arg)
+{
+    struct lode_tasks *tasks = arg;
+    hand_over(tasks);
+    lode_rendezvous_close(tasks->rendezvous);
+    tasks->rendezvous = NULL;
+    tasks->link = NULL;
+    lode_mutex_lock(&tasks->mu);
+    become_locked(tasks, LODE_TASKS_DOWN);
+    lode_mutex_unlock(&tasks->mu);
+}
+
+static void
+forked(void *arg)
+{
+    struct lode_tasks *tasks = arg;
+    if (tasks->rendezvous != NULL) {
+        lode_rendezvous_forked(tasks->rendezvous);
+    }
+}
+
+static void
+destroy(void *arg)
+{
+    struct lode_tasks *tasks = arg;
+    lode_function_cache_clear(&tasks->functions);
+    lode_submissions_fini(&tasks->submissions);
+    lode_cond_fini(&tasks->changed);
+    lode_mutex_fini(&tasks->mu);
+    free(tasks);
+}
+
+/* ---- coming up and going down -------------------------------------------------------------- */
+
+static struct lode_tasks *
+tasks_create(lode *db, const struct lode_tasks_worker *worker)
+{
+    struct lode_tasks *tasks = calloc(1, sizeof *tasks);
+    if (tasks == NULL) {
+        return NULL;
+    }
+    tasks->db = db;
+    tasks->cpus_total = LODE_CPU_UNIT;
+    if (worker != NULL) {
+        tasks->worker = *worker;
+    }
+    lode_mutex_init(&tasks->mu, LODE_LOCK_TASK_CLIENT);
+    lode_cond_init(&tasks->changed);
+    tasks->hooks = (struct lode_session_hooks){
+        .arg = tasks,
+        .pending = pending,
+        .close = close_tasks,
+        .forked = forked,
+        .destroy = destroy,
+    };
+    return tasks;
+}
+
+struct lode_tasks *
+lode_tasks_peek(const lode *db)
+{
+    const struct lode_session_hooks *hooks = lode_session_hooks(db, LODE_HOOKS_TASKS);
+    return hooks != NULL ? hooks->arg : NULL;
+}
+
+/* Threads that come first at once all make one; the session takes the first. */
+static lode_err
+installed(lode *db, const struct lode_tasks_worker *worker, struct lode_tasks **tasks_out)
+{
+    struct lode_tasks *tasks = lode_tasks_peek(db);
+    if (tasks == NULL) {
+        tasks = tasks_create(db, worker);
+        if (tasks == NULL) {
+            return lode_fail_with(LODE_ENOMEM, "no room for a session with the scheduler");
+        }
+        const struct lode_session_hooks *hooks =
+            lode_session_hook(db, LODE_HOOKS_TASKS, &tasks->hooks);
+        if (hooks != &tasks->hooks) {
+            destroy(tasks);
+            tasks = hooks->arg;
+        }
+    }
+    *tasks_out = tasks;
+    return LODE_OK;
+}
+
+void
+lode_tasks_watch(lode *db)
+{
+    struct lode_tasks *tasks;
+    if (installed(db, NULL, &tasks) != LODE_OK) {
+        return; /* no memory: the wait goes on, and tries again in a second */
+    }
+}
+
+static void
+went_down(void *arg)
+{
+    struct lode_tasks *tasks = arg;
+    lode_mutex_lock(&tasks->mu);
+    become_locked(tasks, LODE_TASKS_DOWN);
+    lode_mutex_unlock(&tasks->mu);
+    if (tasks->worker.down != NULL) {
+        tasks->worker.down(tasks->worker.arg);
+    }
+}
+
+/* nng does not survive a fork: it aborts a child that uses it after its parent did. */
+static lode_err
+check_not_forked(void)
+{
+    static _Atomic pid_t first_user; /* of nng, in this process or the one it was forked from */
+    pid_t none = 0;
+    if (!atomic_compare_exchange_strong(&first_user, &none, getpid()) && none != getpid()) {
+        return lode_fail_with(LODE_EFORKED,
+                              "this process was forked from process %d, which has called tasks: it "
+                              "can use the store, but to call tasks it must exec a program, or be "
+                              "forked before the first call",
+                              (int)none);
+    }
+    return LODE_OK;
+}
+
+/* tasks.mu is not held: records may come, and want it, before this returns. */
+static lode_err
+connect_once(struct lode_tasks *tasks, struct lode_rendezvous **rendezvous_out)
+{
+    bool is_worker = tasks->worker.record != NULL;
+    struct lode_rendezvous_options options = {
+        .dir = lode_session_paths(tasks->db)->dir,
+        .role = is_worker ? LODE_ROLE_WORKER : LODE_ROLE_PROGRAM,
+        .worker = tasks->worker.worker,
+        .store_session = lode_session_number(tasks->db),
+        .timeout_ms = WELCOME_TIMEOUT_MS,
+        .down = went_down,
+        .events = {.record = lode_tasks_record, .arg = tasks},
+    };
+    LODE_TRY(check_not_forked());
+    return lode_rendezvous_open(&options, rendezvous_out);
+}
+
+/* One thread connects; others that come meanwhile wait for what comes of it. */
+static lode_err
+connect_tasks(struct lode_tasks *tasks)
+{
+    struct lode_rendezvous *rendezvous = NULL;
+    lode_mutex_lock(&tasks->mu);
+    while (state_of(tasks) == LODE_TASKS_CONNECTING) {
+        lode_cond_wait(&tasks->changed, &tasks->mu, LODE_NEVER);
+    }
+    if (state_of(tasks) != LODE_TASKS_NONE) {
+        lode_mutex_unlock(&tasks->mu);
+        return state_of(tasks) == LODE_TASKS_UP ? LODE_OK : lode_tasks_down();
+    }
+    become_locked(tasks, LODE_TASKS_CONNECTING);
+    lode_mutex_unlock(&tasks->mu);
+
+    lode_err err = connect_once(tasks, &rendezvous);
+
+    lode_mutex_lock(&tasks->mu);
+    if (err == LODE_OK) {
+        tasks->rendezvous = rendezvous;
+        tasks->link = lode_rendezvous_link(rendezvous);
+        if (state_of(tasks) == LODE_TASKS_CONNECTING) { /* else it has ended already */
+            become_locked(tasks, LODE_TASKS_UP);
+        }
+    } else {
+        become_locked(tasks, LODE_TASKS_NONE);
+    }
+    lode_mutex_unlock(&tasks->mu);
+    return err;
+}
+
+lode_err
+lode_tasks_of(lode *db, struct lode_tasks **tasks_out)
+{
+    struct lode_tasks *tasks;
+    LODE_TRY(lode_session_check(db));
+    tasks = lode_tasks_peek(db);
+    if (tasks == NULL || state_of(tasks) != LODE_TASKS_UP) {
+        if (lode_session_open_flags(db) & LODE_OPEN_STORE_ONLY) {
+            return lode_fail_with(LODE_EUNSUPPORTED, "the session was opened with "
+                                                     "LODE_OPEN_STORE_ONLY: it has no scheduler");
+        }
+        LODE_TRY(installed(db, NULL, &tasks));
+        LODE_TRY(connect_tasks(tasks));
+    }
+    *tasks_out = tasks;
+    return LODE_OK;
+}
+
+lode_err
+lode_tasks_connect_worker(lode *db, const struct lode_tasks_worker *worker,
+                          struct lode_tasks **tasks_out)
+{
+    LODE_TRY(lode_session_check(db));
+    LODE_TRY(installed(db, worker, tasks_out));
+    return connect_tasks(*tasks_out);
+}
+
+/* ---- references that calls hold ------------------------------------------------------------ */
+
+void
+lode_tasks_drop(lode *db, const lode_id *ids, size_t count)
+{
+    holds_for_call = true;
+    for (size_t i = 0; i < count; i++) {
+        lode_drop(db, ids[i]);
+    }
+    holds_for_call = false;
+}
+
+lode_err
+lode_tasks_take(lode *db, const lode_id *ids, size_t count)
+{
+    lode_err err = LODE_OK;
+    size_t taken = 0;
+    holds_for_call = true;
+    while (err == LODE_OK && taken < count) {
+        err = lode_keep(db, ids[taken]);
+        taken += err == LODE_OK;
+    }
+    holds_for_call = false;
+    if (err != LODE_OK) {
+        lode_tasks_drop(db, ids, taken);
+    }
+    return err;
+}

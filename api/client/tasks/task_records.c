@@ -1,0 +1,159 @@
+/*
+ * What the scheduler tells a session: answers, ends of calls, and lines of output. All of this runs
+ * on nng's threads. The scheduler is no enemy, but a record of the wrong size still ends the link
+ * (LODE_EPROTO), rather than this program.
+ */
+#include "api/client/tasks/task_client.h"
+
+#include "api/base/fail.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { ENDED_AT_ONCE = 64 }; /* calls whose references are dropped in one go */
+
+static lode_err
+too_short(const char *what, uint32_t size)
+{
+    return lode_fail_with(LODE_EPROTO, "a record %s of %u bytes from the scheduler", what, size);
+}
+
+static lode_err
+on_resolved(struct lode_tasks *tasks, const void *bytes, uint32_t size)
+{
+    const struct lode_task_resolved *head = bytes;
+    if (size < sizeof *head) {
+        return too_short("RESOLVED", size);
+    }
+    struct lode_request answer = {
+        .tag = head->tag,
+        .answer = LODE_TASK_RESOLVED,
+        .err = (lode_err)head->err,
+        .function = head->function,
+        .results = head->results,
+    };
+    lode_tasks_answer(tasks, &answer, head + 1, size - sizeof *head);
+    return LODE_OK;
+}
+
+static lode_err
+on_loaded(struct lode_tasks *tasks, const void *bytes, uint32_t size)
+{
+    const struct lode_task_loaded *head = bytes;
+    if (size < sizeof *head) {
+        return too_short("LOADED", size);
+    }
+    struct lode_request answer = {
+        .tag = head->tag, .answer = LODE_TASK_LOADED, .err = (lode_err)head->err};
+    lode_tasks_answer(tasks, &answer, head + 1, size - sizeof *head);
+    return LODE_OK;
+}
+
+static lode_err
+on_stats(struct lode_tasks *tasks, const void *bytes, uint32_t size)
+{
+    const struct lode_task_stats *head = bytes;
+    if (size < sizeof *head) {
+        return too_short("STATS_ARE", size);
+    }
+    struct lode_request answer = {
+        .tag = head->tag,
+        .answer = LODE_TASK_STATS_ARE,
+        .err = (lode_err)head->err,
+        .stats = head->stats,
+    };
+    lode_tasks_answer(tasks, &answer, head + 1, size - sizeof *head);
+    return LODE_OK;
+}
+
+/* Takes the calls that have ended out of the table, and drops what they held outside the lock. */
+static void
+end_calls(struct lode_tasks *tasks, const uint64_t *number, uint32_t count)
+{
+    struct lode_submission ended[ENDED_AT_ONCE];
+    uint32_t found = 0;
+    lode_mutex_lock(&tasks->mu);
+    for (uint32_t i = 0; i < count; i++) {
+        found += lode_submissions_take(&tasks->submissions, number[i], &ended[found]);
+    }
+    lode_mutex_unlock(&tasks->mu);
+    for (uint32_t i = 0; i < found; i++) {
+        lode_tasks_drop(tasks->db, ended[i].refs, ended[i].ref_count);
+        free(ended[i].refs);
+    }
+}
+
+static lode_err
+on_ended(struct lode_tasks *tasks, const void *bytes, uint32_t size)
+{
+    const struct lode_task_ended *head = bytes;
+    if (size < sizeof *head || (size - sizeof *head) / sizeof(uint64_t) < head->count) {
+        return too_short("ENDED", size);
+    }
+    const uint64_t *number = (const uint64_t *)(head + 1);
+    for (uint32_t done = 0; done < head->count; done += ENDED_AT_ONCE) {
+        uint32_t left = head->count - done;
+        end_calls(tasks, number + done, left < ENDED_AT_ONCE ? left : ENDED_AT_ONCE);
+    }
+    return LODE_OK;
+}
+
+/* Bytes that are not text must not drive the user's terminal. */
+static void
+print_line(const struct lode_task_output *head, const char *name, const char *line)
+{
+    flockfile(stderr);
+    if (head->dropped > 0) {
+        fprintf(stderr, "(%.*s pid=%lld) … %u lines are left out here\n", (int)head->name_size,
+                name, (long long)head->pid, head->dropped);
+    }
+    if (head->flags & LODE_OUTPUT_DROPPED) {
+        fflush(stderr);
+        funlockfile(stderr);
+        return;
+    }
+    fprintf(stderr, "(%.*s pid=%lld) ", (int)head->name_size, name, (long long)head->pid);
+    for (uint32_t i = 0; i < head->line_size; i++) {
+        unsigned char c = (unsigned char)line[i];
+        putc_unlocked(c >= ' ' || c == '\t' || c == '\033' ? c : '?', stderr);
+    }
+    putc_unlocked('\n', stderr);
+    fflush(stderr);
+    funlockfile(stderr);
+}
+
+static lode_err
+on_output(const void *bytes, uint32_t size)
+{
+    const struct lode_task_output *head = bytes;
+    if (size < sizeof *head || head->name_size > size - sizeof *head ||
+        head->line_size > size - sizeof *head - head->name_size) {
+        return too_short("OUTPUT", size);
+    }
+    const char *name = (const char *)(head + 1);
+    print_line(head, name, name + head->name_size);
+    return LODE_OK;
+}
+
+lode_err
+lode_tasks_record(void *arg, uint16_t type, const void *bytes, uint32_t size)
+{
+    struct lode_tasks *tasks = arg;
+    switch (type) {
+    case LODE_TASK_RESOLVED:
+        return on_resolved(tasks, bytes, size);
+    case LODE_TASK_LOADED:
+        return on_loaded(tasks, bytes, size);
+    case LODE_TASK_STATS_ARE:
+        return on_stats(tasks, bytes, size);
+    case LODE_TASK_ENDED:
+        return on_ended(tasks, bytes, size);
+    case LODE_TASK_OUTPUT:
+        return on_output(bytes, size);
+    default:
+        return tasks->worker.record != NULL
+                   ? tasks->worker.record(tasks->worker.arg, type, bytes, size)
+                   : lode_fail_with(LODE_EPROTO, "a record of type %u for a program", type);
+    }
+}

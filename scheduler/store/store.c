@@ -1,0 +1,292 @@
+#include "scheduler/store/store.h"
+
+#include "api/base/assert.h"
+#include "api/base/fail.h"
+#include "api/base/log.h"
+#include "scheduler/store/store_async.h"
+#include "api/client/store/view.h"
+#include "scheduler/main/failures.h"
+
+#include <lode/task.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <uthash.h>
+
+/* A PUT_ERROR on its way: several packets, one answer to the core. */
+struct put {
+    uint64_t cookie;
+    uint32_t missing; /* answers */
+    uint32_t size;    /* of the error object */
+    uint64_t report_session;
+    char name[LODE_TASK_NAME_MAX + 1];
+    uint64_t bytes[]; /* the error object */
+};
+
+/* Something asked of the store under a tag. */
+struct ask {
+    uint32_t tag;
+    uint64_t cookie; /* of SETTLE and RESULTS */
+    struct put *put; /* NULL: one of those */
+    lode_id id;      /* of the put */
+    bool shortened;  /* the put was tried again without its texts */
+    UT_hash_handle hh;
+};
+
+struct store {
+    struct loop *loop;
+    struct drive *drive;
+    struct source source;
+    struct lode_store_async *async;
+    void (*lost)(void *arg);
+    void *arg;
+    struct lode_mutex mu;
+    struct ask *asks; /* mu */
+    uint32_t last_tag;
+};
+
+/* ---- tags --------------------------------------------------------------------------------- */
+
+static struct ask *
+new_ask(struct store *store)
+{
+    struct ask *ask = calloc(1, sizeof *ask);
+    LODE_ASSERT(ask != NULL); /* as the core: out of memory ends the process */
+    lode_mutex_lock(&store->mu);
+    store->last_tag = store->last_tag % INT32_MAX + 1;
+    ask->tag = store->last_tag;
+    HASH_ADD(hh, store->asks, tag, sizeof ask->tag, ask);
+    lode_mutex_unlock(&store->mu);
+    return ask;
+}
+
+/* Takes the ask of that tag out; NULL: there is none. The caller frees it. */
+static struct ask *
+take_ask(struct store *store, uint32_t tag)
+{
+    struct ask *ask;
+    lode_mutex_lock(&store->mu);
+    HASH_FIND(hh, store->asks, &tag, sizeof tag, ask);
+    if (ask != NULL) {
+        HASH_DEL(store->asks, ask);
+    }
+    lode_mutex_unlock(&store->mu);
+    return ask;
+}
+
+/* ---- asking ------------------------------------------------------------------------------- */
+
+static void
+ask_settle_locked(struct store *store, const struct core_action *action)
+{
+    struct ask *ask = new_ask(store);
+    const lode_id *ids = core_action_bytes(action);
+    uint32_t count = action->size / (uint32_t)sizeof *ids, tag = ask->tag;
+    ask->cookie = action->cookie;
+    lode_err err = action->type == CORE_SETTLE
+                       ? lode_store_async_settle(store->async, tag, action->target, ids, count)
+                       : lode_store_async_results(store->async, tag, action->target, ids, count);
+    if (err != LODE_OK) {
+        free(take_ask(store, tag));
+        drive_add_errand(store->drive, action); /* store_unanswered() */
+    }
+}
+
+void
+store_action_locked(struct store *store, const struct core_action *action)
+{
+    lode_err err = LODE_OK;
+    switch (action->type) {
+    case CORE_WATCH:
+        err = lode_store_async_watch(store->async, action->cookie, core_action_bytes(action),
+                                     action->size / sizeof(lode_id));
+        break;
+    case CORE_UNWATCH:
+        err = lode_store_async_unwatch(store->async, action->cookie);
+        break;
+    default:
+        ask_settle_locked(store, action);
+    }
+    if (err != LODE_OK && err != LODE_EDOWN) {
+        lode_log("STORE-REQUEST", "%s", lode_last_error()); /* EDOWN: the loop hears of it */
+    }
+}
+
+static void
+say_settled(struct store *store, uint64_t cookie, const uint8_t *status, uint32_t count)
+{
+    struct core_event event = {.type = CORE_SETTLED,
+                               .u.settled = {.cookie = cookie, .status = status, .count = count}};
+    drive_step(store->drive, &event);
+}
+
+void
+store_unanswered(struct store *store, const struct core_action *action)
+{
+    say_settled(store, action->cookie, NULL, 0);
+}
+
+/* ---- error objects ------------------------------------------------------------------------ */
+
+static void
+say_error_done(struct store *store, uint64_t cookie)
+{
+    struct core_event event = {.type = CORE_ERROR_DONE, .u.cookie = cookie};
+    drive_step(store->drive, &event);
+}
+
+static void
+finish_put(struct store *store, struct put *put)
+{
+    if (put->report_session != 0) {
+        const struct lode_error_object *error = (const void *)put->bytes;
+        lode_err code = lode_error_object_fail(error, put->size);
+        failures_send(store->drive, put->report_session, put->name, error->pid,
+                      code != LODE_OK ? lode_last_error() : "the task failed");
+    }
+    say_error_done(store, put->cookie);
+    free(put);
+}
+
+/* Asks for one of the results; an ask that cannot be made counts as answered. */
+static void
+put_one(struct store *store, struct put *put, lode_id id, bool shortened)
+{
+    struct lode_error_object head;
+    char small[sizeof head + 3] = {0}; /* fits into the entry itself: needs no room in the store */
+    struct ask *ask = new_ask(store);
+    uint32_t tag = ask->tag;
+    memcpy(&head, put->bytes, sizeof head);
+    memcpy(small, &head, sizeof head);
+    ask->put = put;
+    ask->id = id;
+    ask->shortened = shortened;
+    lode_err err = lode_store_async_put_error(store->async, tag, id,
+                                              shortened ? (const void *)small : put->bytes,
+                                              shortened ? (uint32_t)sizeof small : put->size);
+    if (err != LODE_OK) {
+        lode_log("ERROR-NOT-PUT", "%s", lode_last_error());
+        free(take_ask(store, tag));
+        put->missing--;
+    }
+}
+
+void
+store_put_error(struct store *store, const struct core_action *action)
+{
+    const struct core_put_error *wanted = core_action_bytes(action);
+    struct put *put = malloc(sizeof *put + wanted->error_size);
+    LODE_ASSERT(put != NULL); /* as the core: out of memory ends the process */
+    *put = (struct put){.cookie = action->cookie,
+                        .missing = wanted->result_count + 1,
+                        .size = wanted->error_size,
+                        .report_session = wanted->report_session};
+    memcpy(put->name, wanted->name, sizeof put->name);
+    memcpy(put->bytes, wanted + 1, wanted->error_size);
+    for (uint32_t i = 0; i < wanted->result_count; i++) {
+        put_one(store, put, lode_id_plus(wanted->results, i), false);
+    }
+    if (--put->missing == 0) { /* ours, so that it was not finished meanwhile */
+        finish_put(store, put);
+    }
+}
+
+/* ---- answers: main thread, from dispatch -------------------------------------------------- */
+
+static void
+on_ready(void *arg, uint64_t cookie, const struct lode_msg_ready *ready, uint32_t count)
+{
+    struct store *store = arg;
+    struct core_event event = {.type = CORE_NOTIFY,
+                               .u.notify = {.cookie = cookie, .ready = ready, .count = count}};
+    drive_step(store->drive, &event);
+}
+
+static void
+on_settled(void *arg, uint32_t tag, uint64_t session, const uint8_t *status, uint32_t count)
+{
+    struct store *store = arg;
+    struct ask *ask = take_ask(store, tag);
+    (void)session;
+    if (ask != NULL && ask->put == NULL) {
+        say_settled(store, ask->cookie, status, count);
+    }
+    free(ask);
+}
+
+/* A put has its answer; with an error it is tried once more, so short that it needs no room. */
+static void
+put_answered(struct store *store, struct ask *ask, lode_err err, const char *why)
+{
+    struct put *put = ask->put;
+    bool there = err == LODE_OK || err == LODE_EEXIST;
+    if (!there && !ask->shortened) {
+        put->missing++; /* for the second try */
+        put_one(store, put, ask->id, true);
+    } else if (!there) {
+        lode_log("ERROR-NOT-PUT", "%s: %s", lode_err_text(err), why);
+    }
+    if (--put->missing == 0) {
+        finish_put(store, put);
+    }
+}
+
+static void
+on_put(void *arg, uint32_t tag, lode_err err, const char *why)
+{
+    struct store *store = arg;
+    struct ask *ask = take_ask(store, tag);
+    if (ask != NULL && ask->put != NULL) {
+        put_answered(store, ask, err, why);
+    } else if (ask != NULL) {
+        lode_log("STORE-REFUSED", "%s: %s", lode_err_text(err), why);
+        say_settled(store, ask->cookie, NULL, 0);
+    }
+    free(ask);
+}
+
+static void
+store_ready(struct source *source, uint32_t events)
+{
+    struct store *store = CONTAINER_OF(source, struct store, source);
+    (void)events;
+    if (lode_store_async_dispatch(store->async) != LODE_OK) {
+        store->lost(store->arg);
+    }
+}
+
+lode_err
+store_open(const struct lode_paths *paths, struct loop *loop, void (*lost)(void *arg), void *arg,
+           struct store **store_out)
+{
+    static struct lode_store_async_events events = {
+        .ready = on_ready, .settled = on_settled, .put = on_put};
+    struct store *store = calloc(1, sizeof *store);
+    lode_err err;
+    if (store == NULL) {
+        return lode_fail_with(LODE_ENOMEM, "no memory");
+    }
+    store->loop = loop;
+    store->lost = lost;
+    store->arg = arg;
+    store->source.ready = store_ready;
+    lode_mutex_init(&store->mu, LODE_LOCK_STORE_ASKS);
+    events.arg = store;
+    err = lode_store_async_open(paths, &events, &store->async);
+    if (err != LODE_OK) {
+        lode_mutex_fini(&store->mu);
+        free(store);
+        return err;
+    }
+    *store_out = store;
+    return LODE_OK;
+}
+
+lode_err
+store_serve(struct store *store, struct drive *drive)
+{
+    store->drive = drive;
+    store->source.fd = lode_store_async_fd(store->async);
+    return loop_add(store->loop, &store->source, EPOLLIN);
+}
