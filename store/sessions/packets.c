@@ -3,10 +3,10 @@
 #include "api/base/clock.h"
 #include "api/base/fail.h"
 #include "api/base/log.h"
-#include "store/sessions/credit.h"
-#include "store/sessions/ring.h"
+#include "store/rings/credit.h"
+#include "store/rings/ring.h"
 #include "store/sessions/session.h"
-#include "store/sessions/waits.h"
+#include "store/waits/waits.h"
 
 #include <errno.h>
 #include <sys/socket.h>

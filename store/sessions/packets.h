@@ -6,7 +6,7 @@
 #ifndef LODE_STORE_SESSIONS_PACKETS_H
 #define LODE_STORE_SESSIONS_PACKETS_H
 
-#include "store/sessions/store.h"
+#include "store/state/store.h"
 
 /* The session's socket has something to read, or room to write, or has ended. */
 void packets_ready(struct store *store, struct session *session, uint32_t events);

@@ -2,15 +2,15 @@
 
 #include "api/base/fail.h"
 #include "api/base/socket.h"
-#include "store/sessions/creates.h"
-#include "store/sessions/credit.h"
-#include "store/sessions/file.h"
-#include "store/sessions/freeing.h"
-#include "store/sessions/own.h"
+#include "store/requests/creates.h"
+#include "store/rings/credit.h"
+#include "store/state/file.h"
+#include "store/freeing/freeing.h"
+#include "store/objects/own.h"
 #include "store/sessions/packets.h"
-#include "store/sessions/ring.h"
-#include "store/sessions/stream.h"
-#include "store/sessions/waits.h"
+#include "store/rings/ring.h"
+#include "store/waits/stream.h"
+#include "store/waits/waits.h"
 
 #include <errno.h>
 #include <poll.h>

@@ -13,7 +13,7 @@
 #ifndef LODE_STORE_SESSIONS_SESSION_H
 #define LODE_STORE_SESSIONS_SESSION_H
 
-#include "store/sessions/store.h"
+#include "store/state/store.h"
 
 /* Takes a connection over; on failure closes it. Errors: LODE_ENOMEM, LODE_ESYS, LODE_EDENIED. */
 LODE_MUST_CHECK lode_err session_accept(struct store *store, int fd);

@@ -1,7 +1,7 @@
 /*
  * refs.h: who refers to an entry: sessions (counted per session and entry), the session in the id
  * from birth, names, and containers. An entry whose last reference goes becomes a candidate: it is
- * freed by store/sessions/freeing.h, unless it is pinned or referred to again by then.
+ * freed by store/freeing/freeing.h, unless it is pinned or referred to again by then.
  *
  * Threads: the loop thread. Blocking: never. Time: the number of sessions that refer to one entry;
  * the one that came last is found first.

@@ -5,9 +5,9 @@
 #ifndef TESTS_UNIT_STORE_FAKE_CLIENT_H
 #define TESTS_UNIT_STORE_FAKE_CLIENT_H
 
-#include "store/sessions/freeing.h"
-#include "store/sessions/own.h"
-#include "store/sessions/ring.h"
+#include "store/freeing/freeing.h"
+#include "store/objects/own.h"
+#include "store/rings/ring.h"
 #include "store/sessions/session.h"
 #include "tests/unit/store/tmpfs.h"
 

@@ -1,7 +1,7 @@
 /* Creates that find no room, or wait for it. */
 #include "api/base/clock.h"
 #include "store/sessions/packets.h"
-#include "store/sessions/waits.h"
+#include "store/waits/waits.h"
 #include "tests/unit/store/fake_client.h"
 
 #include <fcntl.h>

@@ -1,5 +1,5 @@
 /* Sessions whose reserved ids are awaited one after the other. */
-#include "store/sessions/stream.h"
+#include "store/waits/stream.h"
 #include "tests/unit/store/fake_client.h"
 
 TestSuite(stream, .init = store_setup, .fini = store_teardown, .timeout = 120);

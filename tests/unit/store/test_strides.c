@@ -15,7 +15,7 @@ hash_memory(size_t size)
 }
 
 #define uthash_malloc(size) hash_memory(size)
-#include "store/sessions/strides.c"
+#include "store/objects/strides.c"
 
 TestSuite(strides, .timeout = 60);
 

@@ -1,5 +1,5 @@
 /* Who is woken, when, and with what answer. */
-#include "store/sessions/waits.h"
+#include "store/waits/waits.h"
 #include "tests/unit/store/fake_client.h"
 
 TestSuite(waits, .init = store_setup, .fini = store_teardown, .timeout = 120);

@@ -1,0 +1,176 @@
+#include "store/freeing/freeing.h"
+
+#include "store/state/file.h"
+#include "store/objects/own.h"
+#include "store/sessions/session.h"
+#include "store/table/expected.h"
+
+void
+freeing_each_pin(struct store *store, void (*each)(struct store *store, uint32_t entry, void *arg),
+                 void *arg)
+{
+    for (uint32_t i = 0; i < store->session_count; i++) {
+        const struct session *session = store->sessions[i];
+        uint32_t high = file_pin_high(session);
+        for (uint32_t slot = 0; slot < high; slot++) {
+            uint32_t pin = file_pin(session, slot);
+            if (pin != 0 && pin - 1 < store->table.entry_count) {
+                each(store, pin - 1, arg);
+            }
+        }
+    }
+}
+
+static void
+mark_pinned(struct store *store, uint32_t entry, void *arg)
+{
+    (void)arg;
+    enum lode_entry_state state = entry_state(&store->table, entry);
+    if (state == LODE_ENTRY_DOOMED || state == LODE_ENTRY_WANTED) {
+        store->table.truths[entry].flags |= TRUTH_PINNED;
+    }
+}
+
+static uint32_t
+doom(struct store *store, uint32_t *victims)
+{
+    struct table *table = &store->table;
+    uint32_t entry, count = 0;
+    while (count < STORE_CANDIDATES_AT_ONCE && candidate_pop(table, &entry)) {
+        enum lode_entry_state state = entry_state(table, entry);
+        if (expected_says_nothing(table, entry)) {
+            own_free(store, entry, LODE_ENTRY_EXPECTED);
+            continue;
+        }
+        if (table->truths[entry].refs != 0) {
+            continue;
+        }
+        if (state == LODE_ENTRY_EXPECTED) {
+            own_forget_expected(store, entry);
+        } else if (state == LODE_ENTRY_SEALED || state == LODE_ENTRY_WANTED) {
+            object_become(table, entry, state, LODE_ENTRY_DOOMED);
+            table->truths[entry].flags &= ~(uint32_t)TRUTH_PINNED;
+            victims[count++] = entry;
+        }
+    }
+    return count;
+}
+
+/* True if the entry is WANTED now. */
+static bool
+judge(struct store *store, uint32_t entry)
+{
+    struct table *table = &store->table;
+    struct truth_entry *truth = &table->truths[entry];
+    bool pinned = truth->flags & TRUTH_PINNED;
+    truth->flags &= ~(uint32_t)TRUTH_PINNED;
+    if (truth->refs != 0) {
+        object_become(table, entry, LODE_ENTRY_DOOMED, LODE_ENTRY_SEALED);
+    } else if (pinned) {
+        object_become(table, entry, LODE_ENTRY_DOOMED, LODE_ENTRY_WANTED);
+        return true;
+    } else {
+        store->counts.freed += lode_id_kind(table->entries[entry].id) != LODE_ID_NAME;
+        own_free(store, entry, LODE_ENTRY_DOOMED);
+    }
+    return false;
+}
+
+/*
+ * A pin that was cleared while its entry was DOOMED told nobody. So those that became WANTED are
+ * looked at once more: who is not pinned now is a candidate again.
+ */
+static void
+look_again(struct store *store, const uint32_t *wanted, uint32_t count)
+{
+    atomic_thread_fence(memory_order_seq_cst);
+    freeing_each_pin(store, mark_pinned, NULL);
+    for (uint32_t i = 0; i < count; i++) {
+        if (!(store->table.truths[wanted[i]].flags & TRUTH_PINNED)) {
+            candidate_add(&store->table, wanted[i]);
+        }
+        store->table.truths[wanted[i]].flags &= ~(uint32_t)TRUTH_PINNED;
+    }
+}
+
+bool
+freeing_batch(struct store *store)
+{
+    uint32_t victims[STORE_CANDIDATES_AT_ONCE], wanted = 0;
+    if (store->table.candidate_count == 0) {
+        return false;
+    }
+    uint32_t count = doom(store, victims);
+    if (count == 0) {
+        return true;
+    }
+    atomic_thread_fence(memory_order_seq_cst);
+    freeing_each_pin(store, mark_pinned, NULL);
+    store_drain_all(store);
+    for (uint32_t i = 0; i < count; i++) {
+        if (judge(store, victims[i])) {
+            victims[wanted++] = victims[i];
+        }
+    }
+    if (wanted > 0) {
+        look_again(store, victims, wanted);
+    }
+    return true;
+}
+
+void
+freeing_revisit(struct store *store)
+{
+    uint32_t end = store->table.state_count[LODE_ENTRY_WANTED] > 0 ? store->table.entry_count : 0;
+    for (uint32_t entry = 0; entry < end; entry++) {
+        if (entry_state(&store->table, entry) == LODE_ENTRY_WANTED) {
+            candidate_add(&store->table, entry);
+        }
+    }
+}
+
+static bool
+anyone_lingers(const struct store *store)
+{
+    for (uint32_t i = 0; i < store->session_count; i++) {
+        if (store->sessions[i]->ended) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void
+freeing_reclaim(struct store *store)
+{
+    enum { ROUNDS_MAX = LODE_ENTRY_MAX / STORE_CANDIDATES_AT_ONCE };
+    if (anyone_lingers(store)) {
+        session_reap_idle(store);
+        freeing_revisit(store);
+    }
+    store_drain_all(store);
+    for (int i = 0; i < ROUNDS_MAX && freeing_batch(store); i++) {
+    }
+}
+
+void
+freeing_released(struct store *store, uint32_t entry, uint64_t generation)
+{
+    if (entry < store->table.entry_count &&
+        entry_word(&store->table, entry) == lode_word_make(generation, LODE_ENTRY_WANTED)) {
+        candidate_add(&store->table, entry);
+    }
+}
+
+void
+freeing_unpinned(struct store *store, const struct session *session)
+{
+    uint32_t high = file_pin_high(session);
+    for (uint32_t slot = 0; slot < high; slot++) {
+        uint32_t pin = file_pin(session, slot);
+        if (pin != 0 && pin - 1 < store->table.entry_count &&
+            entry_state(&store->table, pin - 1) == LODE_ENTRY_WANTED) {
+            candidate_add(&store->table, pin - 1);
+        }
+    }
+}

@@ -1,0 +1,80 @@
+/* The store's sanity rule: bytes and references add up, over arena, table and sessions. */
+#include "store/state/store.h"
+
+#include <stdio.h>
+
+/* clang-format off */
+#define EXPECT(condition)                                           \
+    do {                                                            \
+        if (!(condition)) {                                         \
+            fprintf(stderr, "store_check: %s\n", #condition);       \
+            return false;                                           \
+        }                                                           \
+    } while (0)
+/* clang-format on */
+
+static bool
+check_credit(const struct store *store, uint64_t spare)
+{
+    struct arena_stats stats;
+    uint64_t pages = spare, entries = 0, starving = 0, streams = 0;
+    arena_stats(store->arena, &stats);
+    for (uint32_t i = 0; i < store->session_count; i++) {
+        const struct session *s = store->sessions[i];
+        EXPECT(s->slot == i && store->by_row[s->row] == s);
+        pages += s->pages_granted - s->pages_used;
+        entries += s->entries_granted - s->entries_used;
+        starving += s->starved && s->rang;
+        streams += s->is_stream;
+    }
+    EXPECT(stats.credit_bytes == pages * LODE_PAGE);
+    EXPECT(entries == store->table.reserved);
+    EXPECT(starving == store->starving);
+    EXPECT(streams == store->stream_count);
+    EXPECT(stats.free_bytes + stats.used_bytes == stats.capacity_bytes);
+    return true;
+}
+
+/* Every draft is in the list of its maker, and in no other. */
+static bool
+check_drafts(const struct store *store)
+{
+    uint64_t drafts = 0;
+    for (uint32_t i = 0; i < store->session_count; i++) {
+        const struct session *s = store->sessions[i];
+        uint32_t previous = 0;
+        for (uint32_t n = s->draft_first; n != 0; n = store->table.truths[n - 1].link_next) {
+            EXPECT(store->table.truths[n - 1].maker_row == s->row);
+            EXPECT(store->table.truths[n - 1].link_prev == previous);
+            EXPECT(entry_state(&store->table, n - 1) == LODE_ENTRY_CREATED);
+            previous = n;
+            drafts++;
+        }
+    }
+    EXPECT(drafts == store->table.state_count[LODE_ENTRY_CREATED]);
+    return true;
+}
+
+/* Every entry of an attached session's ids is in that session's list. */
+static bool
+check_own(const struct store *store)
+{
+    for (uint32_t i = 0; i < store->session_count; i++) {
+        uint32_t previous = 0;
+        const struct session *s = store->sessions[i];
+        for (uint32_t n = s->own_first; n != 0; n = store->table.truths[n - 1].own_next) {
+            EXPECT(store->table.truths[n - 1].own_prev == previous);
+            EXPECT(store->table.truths[n - 1].flags & TRUTH_OWNED);
+            EXPECT(lode_id_session(store->table.entries[n - 1].id) == s->number);
+            previous = n;
+        }
+    }
+    return true;
+}
+
+bool
+store_check(struct store *store)
+{
+    return table_check(&store->table) && check_credit(store, store->table.spare_pages) &&
+           check_drafts(store) && check_own(store) && arena_check(store->arena);
+}

@@ -1,0 +1,81 @@
+#include "store/requests/create_request.h"
+
+#include "api/base/fail.h"
+#include "store/objects/own.h"
+
+#include <string.h>
+
+lode_err
+create_check_id(const struct store *store, const struct session *session,
+                const struct create *create)
+{
+    static const lode_id zero;
+    lode_id id = create->desc.id;
+    bool may = false;
+    uint32_t entry;
+    if (lode_id_same(id, zero)) {
+        return create->is_put ? lode_fail_with(LODE_EINVAL, "a put needs an id") : LODE_OK;
+    }
+    switch (lode_id_kind(id)) {
+    case LODE_ID_PUT:
+        may = lode_id_session(id) == session->number;
+        break;
+    case LODE_ID_RESULT:
+        may = create->is_put && (session->flags & LODE_HELLO_SCHEDULER);
+        break;
+    case LODE_ID_USER:
+        may = true;
+        break;
+    case LODE_ID_NAME:
+        break;
+    }
+    if (!may) {
+        return lode_fail_with(LODE_EINVAL,
+                              "an object cannot be made under that id: it is of kind "
+                              "%d, session %llu",
+                              (int)lode_id_kind(id), (unsigned long long)lode_id_session(id));
+    }
+    if (table_find(&store->table, id, &entry) &&
+        entry_state(&store->table, entry) != LODE_ENTRY_EXPECTED) {
+        return lode_fail_with(LODE_EEXIST, "there is an object of that id");
+    }
+    if (lode_id_is_reserved(id) && own_was_made(store, id)) {
+        return lode_fail_with(LODE_EEXIST, "an object of that reserved id was made before");
+    }
+    return LODE_OK;
+}
+
+void
+create_read(struct session *session, const struct lode_msg_create *msg, const uint8_t *rest,
+            size_t rest_size, struct create *create)
+{
+    *create = (struct create){.session = session,
+                              .is_put = msg->head.type == LODE_MSG_PUT,
+                              .hold_count = msg->hold_count,
+                              .tag = msg->head.tag,
+                              .rest = rest,
+                              .rest_size = rest_size};
+    create->desc = (struct object_desc){.id = msg->id,
+                                        .size = msg->size,
+                                        .dtype = msg->dtype,
+                                        .kind = msg->kind,
+                                        .object_class = msg->object_class,
+                                        .ndim = msg->ndim,
+                                        .flags = msg->flags};
+    memcpy(create->desc.shape, msg->shape, sizeof msg->shape);
+    memcpy(create->desc.strides, msg->strides, sizeof msg->strides);
+    create->stored = create->is_put ? object_stored(&create->desc)
+                                    : lode_made_stored(create->desc.size, create->desc.flags);
+}
+
+lode_err
+create_check(const struct create *create)
+{
+    uint64_t holds = (uint64_t)create->hold_count * sizeof(lode_id);
+    if (create->hold_count > LODE_STORE_HOLDS_MAX || holds > create->rest_size ||
+        create->rest_size - holds != (create->is_put ? create->desc.size : 0)) {
+        return lode_fail_with(LODE_EPROTO, "%u holds and %llu bytes in %zu", create->hold_count,
+                              (unsigned long long)create->desc.size, create->rest_size);
+    }
+    return object_check(&create->desc);
+}

@@ -1,0 +1,40 @@
+/*
+ * create_request.h: one CREATE or PUT, as the store keeps it while it is worked on, and its checks.
+ */
+#ifndef LODE_STORE_REQUESTS_CREATE_REQUEST_H
+#define LODE_STORE_REQUESTS_CREATE_REQUEST_H
+
+#include "store/state/store.h"
+
+/* A request: its packet, and how far it has come. */
+struct create {
+    struct create *next;
+    struct session *session;
+    int64_t deadline;
+    uint64_t stored; /* bytes asked of the arena */
+    uint32_t entry;  /* COMMITTING: the draft */
+    uint64_t word;
+    bool last_try; /* its commit failed at its deadline */
+    bool is_put;
+    struct object_desc desc;
+    uint32_t hold_count;
+    uint32_t tag;
+    size_t rest_size;
+    const uint8_t *rest; /* holds, then a PUT's bytes */
+};
+
+/* Copies a packet's fixed part; `rest` is only pointed to. Nothing is checked yet. */
+void create_read(struct session *session, const struct lode_msg_create *msg, const uint8_t *rest,
+                 size_t rest_size, struct create *create);
+
+/*
+ * Checks what does not depend on the time: sizes, kind, shape.
+ * Errors: LODE_EPROTO the packet contradicts itself; LODE_EINVAL, LODE_ETOOBIG.
+ */
+LODE_MUST_CHECK lode_err create_check(const struct create *create);
+
+/* Whether the session may make an object of that id now. Errors: LODE_EINVAL, LODE_EEXIST. */
+LODE_MUST_CHECK lode_err create_check_id(const struct store *store, const struct session *session,
+                                         const struct create *create);
+
+#endif

@@ -1,0 +1,486 @@
+#include "store/requests/creates.h"
+
+#include "api/base/clock.h"
+#include "api/base/fail.h"
+#include "store/requests/create_request.h"
+#include "store/rings/credit.h"
+#include "store/freeing/freeing.h"
+#include "store/objects/own.h"
+#include "store/sessions/packets.h"
+#include "store/objects/quota.h"
+#include "store/rings/ring.h"
+#include "store/sessions/session.h"
+#include "store/objects/strides.h"
+#include "store/waits/waits.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+struct creates {
+    struct source timer;
+    int timer_fd;
+    int64_t timer_set; /* deadline that the timer has; 0: none */
+    int64_t tick_ns;
+    struct create *waiting, **waiting_end;
+    struct create *committing;
+    uint32_t count;
+};
+
+/* ---- holds ---- */
+
+static lode_err
+hold(struct store *store, struct session *session, uint32_t container, lode_id id)
+{
+    uint32_t held;
+    enum lode_found status = own_ask(store, id, NULL);
+    if (!table_find(&store->table, id, &held)) {
+        if (status != LODE_FOUND_PENDING || !lode_id_is_promised(id)) {
+            return lode_fail_with(LODE_EGONE, "an object that is to be held does not exist");
+        }
+        LODE_TRY(quota_expect(store, session, id, &held));
+    }
+    if (lode_id_kind(id) == LODE_ID_NAME || status == LODE_FOUND_GONE || held == container) {
+        return lode_fail_with(LODE_EINVAL, "an object cannot hold a name, itself, or what is gone");
+    }
+    return hold_add(&store->table, container, held);
+}
+
+static lode_err
+add_holds(struct store *store, const struct create *create, uint32_t entry)
+{
+    for (uint32_t i = 0; i < create->hold_count; i++) {
+        lode_id id;
+        memcpy(&id, create->rest + i * sizeof id, sizeof id);
+        LODE_TRY(hold(store, create->session, entry, id));
+    }
+    return LODE_OK;
+}
+
+/* ---- answering ---- */
+
+static void
+answer_created(struct store *store, const struct create *create, uint32_t entry)
+{
+    struct lode_msg_created created = {
+        .head = {.type = LODE_MSG_CREATED, .tag = create->tag},
+        .entry = entry,
+        .generation = lode_word_generation(entry_word(&store->table, entry)),
+        .extent = store->table.entries[entry].extent,
+    };
+    if (create->tag != 0) {
+        session_send(create->session, &created, sizeof created, NULL, 0);
+    }
+}
+
+/* The entry has its memory: a draft is the client's now, a put is sealed. */
+static void
+complete(struct store *store, const struct create *create, uint32_t entry)
+{
+    store->table.truths[entry].flags &= ~(uint32_t)TRUTH_UNREADY;
+    if (create->is_put) {
+        object_write_strides(&store->table, entry, create->desc.strides);
+        if (create->desc.size > 0) {
+            memcpy(object_data(&store->table, entry),
+                   create->rest + create->hold_count * sizeof(lode_id), create->desc.size);
+        }
+        draft_unlink(store, entry);
+        object_become(&store->table, entry, LODE_ENTRY_CREATED, LODE_ENTRY_SEALED);
+        own_sealed(store, entry);
+    }
+    answer_created(store, create, entry);
+}
+
+/* ---- making ---- */
+
+/* The entry of the id, or a fresh one. Errors: those of table_take(). */
+static lode_err
+find_entry(struct store *store, lode_id id, enum lode_entry_state *from_out, uint32_t *entry_out)
+{
+    static const lode_id zero;
+    *from_out = LODE_ENTRY_EXPECTED;
+    if (!lode_id_same(id, zero) && table_find(&store->table, id, entry_out)) {
+        own_arrived(store, *entry_out, id);
+        return LODE_OK;
+    }
+    *from_out = LODE_ENTRY_FREE;
+    LODE_TRY(table_take(&store->table, id, false, entry_out));
+    own_born(store, *entry_out, id);
+    own_arrived(store, *entry_out, id);
+    return LODE_OK;
+}
+
+/* An entry in state CREATED, with all that refers to it. If it fails, the extent is free again. */
+static lode_err
+make_entry(struct store *store, const struct create *create, uint64_t extent, uint32_t *entry_out)
+{
+    struct table *table = &store->table;
+    enum lode_entry_state from;
+    uint32_t entry;
+    static const lode_id zero;
+    bool named = !lode_id_same(create->desc.id, zero);
+    lode_err err = find_entry(store, create->desc.id, &from, &entry);
+    if (err != LODE_OK) {
+        if (extent != LODE_EXTENT_INLINE) {
+            arena_free(store->arena, extent, create->stored);
+        }
+        return err;
+    }
+    object_describe(table, entry, &create->desc, extent, create->stored, create->session->row);
+    object_become(table, entry, from, LODE_ENTRY_CREATED);
+    draft_link(store, entry, create->session);
+    table->truths[entry].flags |= TRUTH_UNREADY; /* its holds drain rings: no commit may name it */
+    store->counts.created++;
+    if (lode_id_kind(create->desc.id) == LODE_ID_USER && named) {
+        err = ref_take(table, entry, create->session->row);
+    }
+    if (err == LODE_OK && (create->desc.flags & LODE_ENTRY_STRIDED) && !create->is_put) {
+        err = strides_note(&store->strides, entry, create->desc.strides);
+    }
+    if (err == LODE_OK) {
+        err = add_holds(store, create, entry);
+    }
+    if (err != LODE_OK) {
+        draft_abort(store, entry); /* gives the extent back, too */
+        return err;
+    }
+    *entry_out = entry;
+    return LODE_OK;
+}
+
+/*
+ * It waits for room as before it got this: its draft goes, of which nobody was told. At its deadline
+ * it is tried once more, with the room that what can be freed has: that has memory.
+ */
+static void
+wait_again(struct store *store, struct create *create)
+{
+    struct creates *creates = store->creates;
+    bool freed_room = store->freed_room;
+    own_leave_id(store, create->entry);
+    own_free(store, create->entry, LODE_ENTRY_CREATED);
+    store->counts.created--;
+    store->freed_room = freed_room; /* what it gave back has no memory: to try that is a tick's */
+    create->next = creates->waiting;
+    creates->waiting = create;
+    creates->waiting_end = create->next == NULL ? &create->next : creates->waiting_end;
+    if (lode_remaining_ms(create->deadline) == 0) {
+        create->last_try = true;
+        freeing_reclaim(store);
+        store->freed_room = true;
+    }
+}
+
+static void
+on_committed(void *owner, uint64_t token, lode_err err)
+{
+    struct store *store = owner;
+    struct create **at = &store->creates->committing;
+    while (*at != NULL && (*at)->word != token) {
+        at = &(*at)->next;
+    }
+    struct create *create = *at;
+    if (create == NULL) {
+        return; /* its session has ended meanwhile */
+    }
+    *at = create->next;
+    if (err == LODE_EFULL && !create->last_try) {
+        wait_again(store, create);
+        return;
+    }
+    store->creates->count--;
+    if (err == LODE_OK) {
+        complete(store, create, create->entry);
+    } else {
+        session_fail(store, create->session, create->tag, err, create->stored);
+        draft_abort(store, create->entry);
+    }
+    free(create);
+}
+
+static struct create *
+copy_request(struct store *store, const struct create *create)
+{
+    struct create *copy = NULL;
+    if (store->creates->count < STORE_PENDING_MAX) {
+        copy = malloc(sizeof *copy + create->rest_size);
+    }
+    if (copy == NULL) {
+        return NULL;
+    }
+    *copy = *create;
+    copy->rest = (const uint8_t *)(copy + 1);
+    if (create->rest_size > 0) {
+        memcpy(copy + 1, create->rest, create->rest_size);
+    }
+    return copy;
+}
+
+/* A number for the commit that no other request under way has. */
+static uint64_t
+token_of(const struct store *store, uint32_t entry)
+{
+    return lode_word_generation(entry_word(&store->table, entry)) << 22 | entry;
+}
+
+static lode_err
+start_commit(struct store *store, const struct create *create, uint32_t entry)
+{
+    struct create *copy = copy_request(store, create);
+    if (copy == NULL) {
+        return lode_fail_with(LODE_ENOMEM, "no memory for a request that waits");
+    }
+    copy->entry = entry;
+    copy->word = token_of(store, entry);
+    lode_err err = arena_commit(store->arena, store->table.entries[entry].extent, create->stored,
+                                on_committed, store, copy->word);
+    if (err != LODE_OK) {
+        free(copy);
+        return err;
+    }
+    copy->next = store->creates->committing;
+    store->creates->committing = copy;
+    store->creates->count++;
+    return LODE_OK;
+}
+
+static lode_err
+get_room(struct store *store, const struct create *create, struct arena_room *room_out)
+{
+    *room_out = (struct arena_room){.extent = LODE_EXTENT_INLINE};
+    if (create->is_put && create->stored == 0) {
+        return LODE_OK;
+    }
+    lode_err err = arena_allocate(store->arena, create->stored,
+                                  create->is_put ? ARENA_SMALL : ARENA_LARGE, false, room_out);
+    if (err == LODE_EFULL && (create->session->flags & LODE_HELLO_SCHEDULER) && create->is_put) {
+        room_out->needs_commit = false;
+        return object_room_now(&store->table, create->stored, &room_out->extent);
+    }
+    return err;
+}
+
+/* Does the whole request, if there is room. Errors: LODE_EFULL: it may wait; others are final. */
+static lode_err
+try_create(struct store *store, const struct create *create)
+{
+    struct arena_room room;
+    uint32_t entry;
+    LODE_TRY(create_check_id(store, create->session, create));
+    LODE_TRY(quota_check(store, create->session)); /* an abort may leave one more */
+    LODE_TRY(get_room(store, create, &room));
+    lode_err err = make_entry(store, create, room.extent, &entry);
+    if (err != LODE_OK) {
+        return err == LODE_EFULL ? LODE_ELIMIT : err; /* more entries: not the room that comes */
+    }
+    if (!room.needs_commit) {
+        complete(store, create, entry);
+        return LODE_OK;
+    }
+    err = start_commit(store, create, entry);
+    if (err != LODE_OK) {
+        draft_abort(store, entry);
+    }
+    return err;
+}
+
+/* ---- waiting ---- */
+
+static lode_err
+enqueue(struct store *store, const struct create *create)
+{
+    struct create *copy = copy_request(store, create);
+    if (copy == NULL) {
+        return lode_fail_with(LODE_EFULL, "the store is full, and %u requests wait already",
+                              store->creates->count);
+    }
+    copy->next = NULL;
+    *store->creates->waiting_end = copy;
+    store->creates->waiting_end = &copy->next;
+    store->creates->count++;
+    store->creates->tick_ns = STORE_CREATE_TICK_NS;
+    return LODE_OK;
+}
+
+static lode_err
+create_or_wait(struct store *store, struct create *create)
+{
+    lode_err err = try_create(store, create);
+    if (err == LODE_EFULL) {
+        freeing_reclaim(store);
+        err = try_create(store, create);
+    }
+    if (err == LODE_EFULL && lode_remaining_ms(create->deadline) != 0) {
+        err = enqueue(store, create);
+    }
+    return err;
+}
+
+/* First wins: a repeat under a result id that is sealed succeeds and changes nothing. */
+static bool
+is_repeat(struct store *store, const struct create *create, uint32_t *entry_out)
+{
+    return create->is_put && (create->session->flags & LODE_HELLO_SCHEDULER) &&
+           lode_id_kind(create->desc.id) == LODE_ID_RESULT &&
+           (own_ask(store, create->desc.id, entry_out) == LODE_FOUND_SEALED ||
+            own_was_made(store, create->desc.id));
+}
+
+lode_err
+handle_create(struct store *store, struct session *session, const void *packet, const uint8_t *rest,
+              size_t rest_size)
+{
+    const struct lode_msg_create *msg = packet;
+    struct create create;
+    uint32_t entry = 0; /* of a repeat whose object is freed already: none */
+    create_read(session, msg, rest, rest_size, &create);
+    create.deadline = lode_deadline(msg->timeout_ms);
+    lode_err err = create_check(&create);
+    if (err == LODE_EPROTO) {
+        return err;
+    }
+    if (err == LODE_OK && is_repeat(store, &create, &entry)) {
+        answer_created(store, &create, entry);
+        return LODE_OK;
+    }
+    if (err == LODE_OK) {
+        err = create_or_wait(store, &create);
+    }
+    if (err != LODE_OK) {
+        session_fail(store, session, create.tag, err, create.stored);
+    }
+    return LODE_OK;
+}
+
+void
+creates_retry(struct store *store)
+{
+    struct creates *creates = store->creates;
+    struct create **at = &creates->waiting;
+    int64_t now = creates->waiting != NULL ? lode_now_ns() : 0;
+    store->table.now_ns = creates->waiting != NULL ? now : store->table.now_ns;
+    while (*at != NULL) {
+        struct create *create = *at;
+        lode_err err = try_create(store, create);
+        if (err == LODE_EFULL && create->deadline > now) {
+            at = &create->next;
+            continue;
+        }
+        if (err != LODE_OK) {
+            session_fail(store, create->session, create->tag, err, create->stored);
+        }
+        *at = create->next;
+        creates->count--;
+        free(create);
+    }
+    creates->waiting_end = at;
+}
+
+static void
+drop_of(struct creates *creates, struct create **at, const struct session *session)
+{
+    while (*at != NULL) {
+        struct create *create = *at;
+        if (create->session == session || session == NULL) {
+            *at = create->next;
+            creates->count--;
+            free(create);
+        } else {
+            at = &create->next;
+        }
+    }
+}
+
+void
+creates_end_session(struct store *store, struct session *session)
+{
+    struct creates *creates = store->creates;
+    drop_of(creates, &creates->waiting, session);
+    drop_of(creates, &creates->committing, session);
+    creates->waiting_end = &creates->waiting;
+    while (*creates->waiting_end != NULL) {
+        creates->waiting_end = &(*creates->waiting_end)->next;
+    }
+}
+
+/* ---- the timer ---- */
+
+static void
+on_timer(struct store *store, struct source *source, uint32_t events)
+{
+    struct creates *creates = (struct creates *)source;
+    uint64_t count;
+    (void)events;
+    if (read(creates->timer_fd, &count, sizeof count) != (ssize_t)sizeof count) {
+        return;
+    }
+    creates->timer_set = 0;
+    creates->tick_ns = creates->tick_ns < 1000000000 ? creates->tick_ns * 2 : creates->tick_ns;
+    freeing_reclaim(store);
+    credit_feed(store);
+    creates_retry(store);
+}
+
+void
+creates_set_timer(struct store *store)
+{
+    struct creates *creates = store->creates;
+    bool needed = creates->waiting != NULL || credit_anyone_starves(store);
+    int64_t first = 0;
+    if (needed) {
+        first = lode_now_ns() + creates->tick_ns;
+        for (const struct create *c = creates->waiting; c != NULL; c = c->next) {
+            first = c->deadline < first ? c->deadline : first;
+        }
+        first = first <= 0 ? 1 : first;
+    } else {
+        creates->tick_ns = STORE_CREATE_TICK_NS;
+    }
+    if (first == 0 ? creates->timer_set == 0
+                   : creates->timer_set != 0 && creates->timer_set <= first) {
+        return;
+    }
+    struct itimerspec when = {.it_value = {first / 1000000000, first % 1000000000}};
+    if (timerfd_settime(creates->timer_fd, TFD_TIMER_ABSTIME, &when, NULL) == 0) {
+        creates->timer_set = first;
+    }
+}
+
+lode_err
+creates_create(struct store *store)
+{
+    struct creates *creates = calloc(1, sizeof *creates);
+    if (creates == NULL) {
+        return lode_fail_with(LODE_ENOMEM, "no memory for the list of requests");
+    }
+    creates->timer.ready = on_timer;
+    creates->tick_ns = STORE_CREATE_TICK_NS;
+    creates->waiting_end = &creates->waiting;
+    creates->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+    lode_err err = creates->timer_fd < 0
+                       ? lode_fail_errno("cannot make a timer")
+                       : store_watch_fd(store, creates->timer_fd, EPOLLIN, &creates->timer);
+    if (err != LODE_OK) {
+        if (creates->timer_fd >= 0) {
+            close(creates->timer_fd);
+        }
+        free(creates);
+        return err;
+    }
+    store->creates = creates;
+    return LODE_OK;
+}
+
+void
+creates_destroy(struct store *store)
+{
+    struct creates *creates = store->creates;
+    if (creates != NULL) {
+        drop_of(creates, &creates->waiting, NULL);
+        drop_of(creates, &creates->committing, NULL);
+        close(creates->timer_fd);
+        free(creates);
+        store->creates = NULL;
+    }
+}

@@ -1,0 +1,30 @@
+/*
+ * creates.h: CREATE and PUT over the socket, and those of them that have to wait.
+ *
+ *   (packet) --room, warm--> answered
+ *      |  +---room, cold--> COMMITTING --helper is done--> answered
+ *      |                        |no memory
+ *      +------no room-----> WAITING --room came, or a tick--> (as above)
+ *                              +-----deadline---> LODE_EFULL
+ *
+ * Waiting requests are tried in the order in which they came, whenever room came. While any wait,
+ * a tick drains the rings: a reference dropped there may be the room that is missing.
+ */
+#ifndef LODE_STORE_REQUESTS_CREATES_H
+#define LODE_STORE_REQUESTS_CREATES_H
+
+#include "store/state/store.h"
+
+LODE_MUST_CHECK lode_err creates_create(struct store *store);
+void creates_destroy(struct store *store);
+
+/* Room may have come: tries those that wait. */
+void creates_retry(struct store *store);
+
+/* Forgets the requests of a session; its drafts end with it. */
+void creates_end_session(struct store *store, struct session *session);
+
+/* Sets the timer for the next deadline or tick; none is set when nobody waits. */
+void creates_set_timer(struct store *store);
+
+#endif

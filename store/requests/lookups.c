@@ -1,0 +1,235 @@
+/* Questions after ids, and waiting for them: LOOKUP, UNWAIT, WATCH, SETTLE, RESULTS. */
+#include "store/sessions/packets.h"
+
+#include "api/base/fail.h"
+#include "store/objects/own.h"
+#include "store/rings/ring.h"
+#include "store/sessions/session.h"
+#include "store/waits/waits.h"
+
+#include <string.h>
+
+static bool
+is_error(const struct store *store, uint32_t entry)
+{
+    return store->table.entries[entry].kind == LODE_KIND_ERROR;
+}
+
+/*
+ * Arms the wait, then drains whatever ring may hold the id. A putter publishes its tail, fences and
+ * reads `waited`: so either it sees `waited` and rings, or the drain sees its record.
+ */
+static lode_err
+arm_and_ask(struct store *store, struct session *session, lode_id id, uint64_t cookie,
+            bool is_watch, enum lode_found *status_out, uint32_t *entry_out)
+{
+    LODE_TRY(waits_arm(store, session, id, cookie, is_watch));
+    atomic_thread_fence(memory_order_seq_cst);
+    *status_out = own_ask(store, id, entry_out);
+    return LODE_OK;
+}
+
+static lode_err
+too_many(lode_err err)
+{
+    return err == LODE_OK ? LODE_OK : lode_fail_with(LODE_EPROTO, "%s", lode_last_error());
+}
+
+lode_err
+handle_unwait(struct store *store, struct session *session, const void *packet, const uint8_t *rest,
+              size_t rest_size)
+{
+    const struct lode_msg_lookup *msg = packet;
+    (void)rest;
+    (void)rest_size;
+    waits_disarm(store, session, msg->id, msg->cookie, NULL);
+    return LODE_OK;
+}
+
+/* With a cookie: ends that wait and says what became of it; if nothing did, arms it again. */
+static lode_err
+ask_with_cookie(struct store *store, struct session *session, const struct lode_msg_lookup *msg,
+                enum lode_found *status_out, uint32_t *entry_out)
+{
+    enum lode_found told = LODE_FOUND_PENDING;
+    waits_disarm(store, session, msg->id, msg->cookie, &told);
+    LODE_TRY(
+        too_many(arm_and_ask(store, session, msg->id, msg->cookie, false, status_out, entry_out)));
+    if (*status_out != LODE_FOUND_SEALED && told != LODE_FOUND_PENDING) {
+        *status_out = told; /* aborted, or gone, while it was armed */
+    }
+    if (*status_out != LODE_FOUND_PENDING) {
+        waits_disarm(store, session, msg->id, msg->cookie, NULL);
+    }
+    return LODE_OK;
+}
+
+lode_err
+handle_lookup(struct store *store, struct session *session, const void *packet, const uint8_t *rest,
+              size_t rest_size)
+{
+    const struct lode_msg_lookup *msg = packet;
+    struct lode_msg_found found = {.head = {.type = LODE_MSG_FOUND, .tag = msg->head.tag},
+                                   .id = msg->id};
+    enum lode_found status = LODE_FOUND_PENDING;
+    (void)rest;
+    (void)rest_size;
+    store->counts.gets_by_message++;
+    if (msg->cookie != 0) {
+        LODE_TRY(ask_with_cookie(store, session, msg, &status, &found.entry));
+    } else {
+        status = own_ask(store, msg->id, &found.entry);
+    }
+    found.status = status;
+    if (status == LODE_FOUND_SEALED) {
+        found.word = entry_word(&store->table, found.entry);
+    }
+    if (msg->head.tag != 0) {
+        session_send(session, &found, sizeof found, NULL, 0);
+    }
+    return LODE_OK;
+}
+
+/* ---- many ids ---- */
+
+static lode_err
+check_ids(uint32_t count, size_t rest_size)
+{
+    return count > LODE_STORE_IDS_MAX || rest_size != count * sizeof(lode_id)
+               ? lode_fail_with(LODE_EPROTO, "%u ids in %zu bytes", count, rest_size)
+               : LODE_OK;
+}
+
+static lode_id
+id_at(const uint8_t *ids, uint32_t i)
+{
+    lode_id id;
+    memcpy(&id, ids + i * sizeof id, sizeof id);
+    return id;
+}
+
+/* All are armed before one fence and, at most, one drain of the rings. */
+lode_err
+handle_watch(struct store *store, struct session *session, const void *packet, const uint8_t *rest,
+             size_t rest_size)
+{
+    const struct lode_msg_watch *msg = packet;
+    bool results = false;
+    LODE_TRY(check_ids(msg->count, rest_size));
+    for (uint32_t i = 0; i < msg->count; i++) {
+        LODE_TRY(too_many(waits_arm(store, session, id_at(rest, i), msg->cookie, true)));
+    }
+    atomic_thread_fence(memory_order_seq_cst);
+    for (uint32_t i = 0; i < msg->count; i++) {
+        lode_id id = id_at(rest, i);
+        uint32_t entry = 0;
+        bool by_result = lode_id_kind(id) == LODE_ID_RESULT;
+        enum lode_found status =
+            by_result && results ? own_status(store, id, &entry) : own_ask(store, id, &entry);
+        results |= by_result && status != LODE_FOUND_SEALED;
+        if (status != LODE_FOUND_PENDING) {
+            waits_tell_one(store, session, id, msg->cookie, status,
+                           status == LODE_FOUND_SEALED && is_error(store, entry));
+        }
+    }
+    session_ok(session, msg->head.tag);
+    return LODE_OK;
+}
+
+lode_err
+handle_unwatch(struct store *store, struct session *session, const void *packet,
+               const uint8_t *rest, size_t rest_size)
+{
+    const struct lode_msg_watch *msg = packet;
+    (void)rest;
+    (void)rest_size;
+    waits_unwatch(store, session, msg->cookie);
+    waits_send_notices(store, session); /* none follows the OK */
+    session_ok(session, msg->head.tag);
+    return LODE_OK;
+}
+
+/* ---- the scheduler's questions ---- */
+
+static void
+answer_settle(struct session *session, const struct lode_msg_settle *msg, const uint8_t *status)
+{
+    struct lode_msg_settle settled = *msg;
+    settled.head.type = LODE_MSG_SETTLED;
+    if (msg->head.tag != 0) {
+        session_send(session, &settled, sizeof settled, status, msg->count);
+    }
+}
+
+static lode_err
+check_settle(const struct session *session, const struct lode_msg_settle *msg, size_t rest_size)
+{
+    LODE_TRY(check_ids(msg->count, rest_size));
+    return session->flags & LODE_HELLO_SCHEDULER
+               ? LODE_OK
+               : lode_fail_with(LODE_EPROTO, "a session that is no scheduler settles results");
+}
+
+lode_err
+handle_settle(struct store *store, struct session *session, const void *packet, const uint8_t *rest,
+              size_t rest_size)
+{
+    const struct lode_msg_settle *msg = packet;
+    uint8_t status[LODE_STORE_IDS_MAX];
+    LODE_TRY(check_settle(session, msg, rest_size));
+    struct session *maker = store_session(store, msg->session);
+    if (maker != NULL) {
+        ring_drain(store, maker);
+    }
+    for (uint32_t i = 0; i < msg->count; i++) {
+        lode_id id = id_at(rest, i);
+        status[i] =
+            own_was_made(store, id) ? LODE_FOUND_SEALED : (uint8_t)own_status(store, id, NULL);
+    }
+    answer_settle(session, msg, status);
+    return LODE_OK;
+}
+
+/* Whether a result of the ended session will be asked for; if so it is promised. */
+static enum lode_found
+promise(struct store *store, lode_id id, uint32_t ended_row)
+{
+    uint32_t entry;
+    bool known = table_find(&store->table, id, &entry);
+    if (known && entry_is_sealed(&store->table, entry)) {
+        return LODE_FOUND_SEALED;
+    }
+    bool wanted =
+        (known && ref_others(&store->table, entry, ended_row) > 0) || waits_any(store, id);
+    if (!wanted || (!known && own_expect(store, id, &entry) != LODE_OK)) {
+        return LODE_FOUND_GONE;
+    }
+    store->table.truths[entry].flags |= TRUTH_PROMISED;
+    return LODE_FOUND_PENDING;
+}
+
+lode_err
+handle_results(struct store *store, struct session *session, const void *packet,
+               const uint8_t *rest, size_t rest_size)
+{
+    const struct lode_msg_settle *msg = packet;
+    uint8_t status[LODE_STORE_IDS_MAX];
+    LODE_TRY(check_settle(session, msg, rest_size));
+    store_drain_all(store);
+    struct session *ended = store_session(store, msg->session); /* its end may reach us later */
+    uint32_t row = ended != NULL ? ended->row : UINT32_MAX;
+    for (uint32_t i = 0; i < msg->count; i++) {
+        lode_id id = id_at(rest, i);
+        bool fits = lode_id_kind(id) == LODE_ID_RESULT && lode_id_session(id) == msg->session;
+        status[i] = fits ? (uint8_t)promise(store, id, row) : LODE_FOUND_GONE;
+    }
+    if (msg->count < LODE_STORE_IDS_MAX) { /* a packet that is not full is the last one */
+        if (ended != NULL) {
+            ended->results_told = true;
+        } else {
+            own_settled(store, msg->session);
+        }
+    }
+    answer_settle(session, msg, status);
+    return LODE_OK;
+}

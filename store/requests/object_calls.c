@@ -1,0 +1,171 @@
+/* What a client asks of one object or of the session itself: SEAL, ABORT, DELETE, SEGMENT … */
+#include "store/sessions/packets.h"
+
+#include "api/base/fail.h"
+#include "store/state/file.h"
+#include "store/freeing/freeing.h"
+#include "store/objects/own.h"
+#include "store/rings/ring.h"
+#include "store/sessions/session.h"
+#include "store/objects/strides.h"
+#include "store/waits/waits.h"
+#include "store/table/names.h"
+
+/* The session's own draft, by the numbers that CREATED gave. */
+static lode_err
+find_draft(struct store *store, const struct session *session, const struct lode_msg_draft *msg)
+{
+    const struct table *table = &store->table;
+    if (msg->entry >= table->entry_count ||
+        entry_word(table, msg->entry) != lode_word_make(msg->generation, LODE_ENTRY_CREATED) ||
+        table->truths[msg->entry].maker_session != session->number ||
+        (table->truths[msg->entry].flags & TRUTH_UNREADY)) {
+        return lode_fail_with(LODE_EINVAL, "the draft is not open: it was sealed or aborted "
+                                           "before, or is another session's");
+    }
+    return LODE_OK;
+}
+
+lode_err
+handle_seal(struct store *store, struct session *session, const void *packet, const uint8_t *rest,
+            size_t rest_size)
+{
+    static const lode_id zero;
+    const struct lode_msg_draft *msg = packet;
+    lode_err err = find_draft(store, session, msg);
+    (void)rest;
+    (void)rest_size;
+    if (err == LODE_OK && lode_id_same(store->table.entries[msg->entry].id, zero)) {
+        err = lode_fail_with(LODE_EINVAL, "a draft without an id is sealed by a commit");
+    }
+    if (err != LODE_OK) {
+        session_fail(store, session, msg->head.tag, err, 0);
+        return LODE_OK;
+    }
+    draft_unlink(store, msg->entry);
+    strides_write(&store->strides, &store->table, msg->entry);
+    object_become(&store->table, msg->entry, LODE_ENTRY_CREATED, LODE_ENTRY_SEALED);
+    own_sealed(store, msg->entry);
+    session_ok(session, msg->head.tag);
+    return LODE_OK;
+}
+
+lode_err
+handle_abort(struct store *store, struct session *session, const void *packet, const uint8_t *rest,
+             size_t rest_size)
+{
+    const struct lode_msg_draft *msg = packet;
+    lode_err err = find_draft(store, session, msg);
+    (void)rest;
+    (void)rest_size;
+    if (err != LODE_OK) {
+        session_fail(store, session, msg->head.tag, err, 0);
+        return LODE_OK;
+    }
+    draft_abort(store, msg->entry);
+    session_ok(session, msg->head.tag);
+    return LODE_OK;
+}
+
+/* From now on nothing leads to it; it goes with its last pin. */
+static void
+delete_entry(struct store *store, uint32_t entry)
+{
+    lode_id id = store->table.entries[entry].id;
+    names_forget(&store->table, entry);
+    table_remove(&store->table, entry);
+    store->table.truths[entry].flags |= TRUTH_DELETED;
+    refs_forget(&store->table, entry);
+    holds_forget(&store->table, entry);
+    candidate_add(&store->table, entry);
+    waits_tell(store, id, LODE_FOUND_GONE, false);
+}
+
+lode_err
+handle_delete(struct store *store, struct session *session, const void *packet, const uint8_t *rest,
+              size_t rest_size)
+{
+    const struct lode_msg_lookup *msg = packet;
+    uint32_t entry;
+    lode_err err = LODE_OK;
+    (void)rest;
+    (void)rest_size;
+    if (lode_id_kind(msg->id) == LODE_ID_NAME) {
+        err = lode_fail_with(LODE_EINVAL, "a name is not deleted but removed");
+    } else if (own_ask(store, msg->id, &entry) == LODE_FOUND_SEALED) {
+        delete_entry(store, entry);
+    } else if (table_find(&store->table, msg->id, &entry) &&
+               entry_state(&store->table, entry) == LODE_ENTRY_CREATED) {
+        err = lode_fail_with(LODE_EAGAIN, "the object is still being written");
+    } else {
+        err = lode_fail_with(LODE_EGONE, "there is no such object");
+    }
+    if (err != LODE_OK) {
+        session_fail(store, session, msg->head.tag, err, 0);
+    } else {
+        session_ok(session, msg->head.tag);
+    }
+    return LODE_OK;
+}
+
+lode_err
+handle_segment(struct store *store, struct session *session, const void *packet,
+               const uint8_t *rest, size_t rest_size)
+{
+    const struct lode_msg_segment *msg = packet;
+    struct lode_msg_segment reply = {.head = {.type = LODE_MSG_SEGMENT_FD, .tag = msg->head.tag},
+                                     .segment = msg->segment};
+    int fds[2];
+    (void)rest;
+    (void)rest_size;
+    lode_err err = arena_segment(store->arena, msg->segment, &reply.bytes, &fds[0], &fds[1]);
+    if (err != LODE_OK) {
+        session_fail(store, session, msg->head.tag, err, 0);
+    } else if (msg->head.tag != 0) {
+        session_send_fds(session, &reply, sizeof reply, fds, 2);
+    }
+    return LODE_OK;
+}
+
+lode_err
+handle_grow_pins(struct store *store, struct session *session, const void *packet,
+                 const uint8_t *rest, size_t rest_size)
+{
+    const struct lode_msg_pins *msg = packet;
+    lode_err err = file_grow_pins(session, msg->slots);
+    (void)rest;
+    (void)rest_size;
+    if (err != LODE_OK) {
+        session_fail(store, session, msg->head.tag, err, 0);
+    } else if (msg->head.tag != 0) {
+        struct lode_msg_pins pins = {.head = {.type = LODE_MSG_PINS, .tag = msg->head.tag},
+                                     .slots = session->pin_slots};
+        session_send(session, &pins, sizeof pins, NULL, 0);
+    }
+    return LODE_OK;
+}
+
+lode_err
+handle_released(struct store *store, struct session *session, const void *packet,
+                const uint8_t *rest, size_t rest_size)
+{
+    const struct lode_msg_released *msg = packet;
+    (void)session;
+    (void)rest;
+    (void)rest_size;
+    freeing_released(store, msg->entry, msg->generation);
+    return LODE_OK;
+}
+
+/* When this is answered, what was dropped before by anybody is freed. */
+lode_err
+handle_drain(struct store *store, struct session *session, const void *packet, const uint8_t *rest,
+             size_t rest_size)
+{
+    const struct lode_msg_head *msg = packet;
+    (void)rest;
+    (void)rest_size;
+    freeing_reclaim(store);
+    session_ok(session, msg->tag);
+    return LODE_OK;
+}

@@ -1,0 +1,328 @@
+#include "store/rings/ring.h"
+
+#include "api/base/assert.h"
+#include "api/base/clock.h"
+#include "api/base/fail.h"
+#include "store/rings/credit.h"
+#include "store/objects/own.h"
+#include "store/objects/quota.h"
+#include "store/sessions/session.h"
+#include "store/waits/waits.h"
+
+#include <string.h>
+
+/* ---- parts ---- */
+
+static uint64_t
+align16(uint64_t size)
+{
+    return (size + 15) & ~UINT64_C(15);
+}
+
+static void
+describe(const struct lode_made *made, struct ring_part *part)
+{
+    part->desc.id = made->id;
+    part->desc.size = made->size;
+    part->desc.dtype = made->dtype;
+    part->desc.kind = made->kind;
+    part->desc.object_class = made->object_class;
+    part->desc.ndim = made->ndim;
+    part->desc.flags = made->flags;
+    part->generation = made->generation;
+    part->draft = made->draft;
+    part->bytes = NULL;
+    part->stored = 0;
+    part->pages = 0;
+}
+
+static lode_err
+read_carried(const uint8_t *at, uint64_t carried, struct ring_part *part)
+{
+    struct object_desc *desc = &part->desc;
+    uint64_t axes = desc->ndim * sizeof(int64_t), used = axes;
+    if (desc->ndim > LODE_MAX_NDIM || axes * 2 > carried + axes * 2 ||
+        desc->size > LODE_RING_PUT_MAX) {
+        return lode_fail_with(LODE_EPROTO, "%u axes, %llu bytes in a record", desc->ndim,
+                              (unsigned long long)desc->size);
+    }
+    if (desc->flags & LODE_ENTRY_STRIDED) {
+        used += axes;
+    }
+    if (align16(used) + desc->size > carried) {
+        return lode_fail_with(LODE_EPROTO, "an object of %llu bytes in a part of %llu",
+                              (unsigned long long)desc->size, (unsigned long long)carried);
+    }
+    memset(desc->strides, 0, sizeof desc->strides);
+    memset(desc->shape, 0, sizeof desc->shape);
+    memcpy(desc->shape, at, axes);
+    if (desc->flags & LODE_ENTRY_STRIDED) {
+        memcpy(desc->strides, at + axes, axes);
+    }
+    RING_COPIED(*desc);
+    part->bytes = at + align16(used);
+    part->stored = object_stored(desc);
+    part->pages = lode_made_pages(desc->size, desc->ndim, desc->flags);
+    return object_check(desc);
+}
+
+lode_err
+ring_read_part(const uint8_t *at, uint64_t left, struct ring_part *part, uint64_t *size_out)
+{
+    struct lode_made made;
+    if (left < sizeof made) {
+        return lode_fail_with(LODE_EPROTO, "a part of a record begins %llu bytes before its end",
+                              (unsigned long long)left);
+    }
+    memcpy(&made, at, sizeof made);
+    RING_COPIED(made);
+    uint64_t carried = align16(made.carried);
+    if (carried > left - sizeof made) {
+        return lode_fail_with(LODE_EPROTO, "a part carries %u bytes, the record has %llu",
+                              made.carried, (unsigned long long)(left - sizeof made));
+    }
+    describe(&made, part);
+    *size_out = sizeof made + carried;
+    return made.draft != 0 ? LODE_OK : read_carried(at + sizeof made, carried, part);
+}
+
+static void
+copy_bytes(struct store *store, uint32_t entry, const struct ring_part *part)
+{
+    object_write_strides(&store->table, entry, part->desc.strides);
+    if (part->desc.size > 0) {
+        memcpy(object_data(&store->table, entry), part->bytes, part->desc.size);
+    }
+}
+
+lode_err
+ring_make(struct store *store, struct session *session, const struct ring_part *part,
+          const uint32_t *expected)
+{
+    struct table *table = &store->table;
+    struct arena_room room = {.extent = LODE_EXTENT_INLINE};
+    uint32_t entry;
+    if (part->stored > 0) {
+        lode_err err = arena_allocate(store->arena, part->stored, ARENA_SMALL, true, &room);
+        if (err != LODE_OK) {
+            credit_waste(store, session, part->pages, 1); /* it was spent, and nothing came of it */
+            return err;
+        }
+    }
+    enum lode_entry_state from = LODE_ENTRY_EXPECTED;
+    if (expected != NULL) {
+        entry = *expected;
+        table_unreserve(table, 1); /* remembered before it was born: its entry is there */
+    } else {
+        from = LODE_ENTRY_FREE;
+        lode_err err = table_take(table, part->desc.id, true, &entry);
+        LODE_ASSERT(err == LODE_OK); /* it spends a reserved entry */
+        own_born(store, entry, part->desc.id);
+    }
+    own_arrived(store, entry, part->desc.id);
+    object_describe(table, entry, &part->desc, room.extent, part->stored, session->row);
+    copy_bytes(store, entry, part);
+    object_become(table, entry, from, LODE_ENTRY_SEALED);
+    own_sealed(store, entry);
+    return LODE_OK;
+}
+
+/* ---- records ---- */
+
+static lode_err
+apply_put(struct store *store, struct session *session, const uint8_t *at, uint64_t left)
+{
+    struct ring_part *part = &store->scratch->parts[0];
+    uint64_t size;
+    uint32_t entry;
+    LODE_TRY(ring_read_part(at, left, part, &size));
+    if (part->draft != 0 || lode_id_kind(part->desc.id) != LODE_ID_PUT ||
+        lode_id_session(part->desc.id) != session->number) {
+        return lode_fail_with(LODE_EPROTO, "a put by ring under an id that is not its session's");
+    }
+    if (!credit_has(session, part->pages, 1)) {
+        return lode_fail_with(LODE_EPROTO, "a put without credit");
+    }
+    bool known = table_find(&store->table, part->desc.id, &entry);
+    bool taken = (known && entry_state(&store->table, entry) != LODE_ENTRY_EXPECTED) ||
+                 (lode_id_is_reserved(part->desc.id) && own_was_made(store, part->desc.id));
+    if (taken && !lode_id_is_reserved(part->desc.id)) {
+        return lode_fail_with(LODE_EPROTO, "two puts under one id");
+    }
+    credit_spend(session, part->pages, 1);
+    if (taken) { /* two threads of the client made a reserved id at once: first wins */
+        credit_waste(store, session, part->pages, 1);
+        return LODE_OK;
+    }
+    store->counts.created++;
+    return ring_make(store, session, part, known ? &entry : NULL);
+}
+
+static lode_err
+apply_take(struct store *store, struct session *session, lode_id id)
+{
+    uint32_t entry;
+    if (!table_find(&store->table, id, &entry)) {
+        bool may_come =
+            lode_id_kind(id) == LODE_ID_USER || store_session(store, lode_id_session(id)) != NULL;
+        if (lode_id_kind(id) == LODE_ID_NAME ||
+            (lode_id_is_promised(id) && own_was_made(store, id)) ||
+            (!may_come && own_status(store, id, NULL) == LODE_FOUND_GONE)) {
+            return LODE_OK; /* gone for good: there is nothing to refer to */
+        }
+        LODE_TRY(quota_expect(store, session, id, &entry));
+    }
+    if (lode_id_kind(id) == LODE_ID_NAME) {
+        return LODE_OK;
+    }
+    return ref_take(&store->table, entry, session->row);
+}
+
+static lode_err
+apply_drop(struct store *store, struct session *session, lode_id id)
+{
+    uint32_t entry;
+    bool own = lode_id_session(id) == session->number;
+    if (!table_find(&store->table, id, &entry)) {
+        if (!own || !lode_id_is_promised(id) || own_was_made(store, id)) {
+            return LODE_OK;
+        }
+        LODE_TRY(quota_expect(store, session, id, &entry)); /* remembered until it is born */
+    }
+    ref_drop(&store->table, entry, session->row, own);
+    return LODE_OK;
+}
+
+static lode_err
+apply_id(struct store *store, struct session *session, uint16_t type, const uint8_t *at,
+         uint64_t left)
+{
+    lode_id id;
+    static const lode_id zero;
+    if (left < sizeof id) {
+        return lode_fail_with(LODE_EPROTO, "a record of type %u without an id", type);
+    }
+    memcpy(&id, at, sizeof id);
+    RING_COPIED(id);
+    if (lode_id_same(id, zero)) {
+        return lode_fail_with(LODE_EPROTO, "a reference to the zero id");
+    }
+    return type == LODE_RECORD_TAKE ? apply_take(store, session, id)
+                                    : apply_drop(store, session, id);
+}
+
+/* Whether it is there already is asked when the ring is empty: that may drain other rings. */
+static lode_err
+apply_wait(struct store *store, struct session *session, const uint8_t *at, uint64_t left)
+{
+    struct lode_wait_record record;
+    if (left < sizeof record) {
+        return lode_fail_with(LODE_EPROTO, "a wait of %llu bytes", (unsigned long long)left);
+    }
+    memcpy(&record, at, sizeof record);
+    RING_COPIED(record);
+    if (record.cookie == 0) {
+        return lode_fail_with(LODE_EPROTO, "a wait without a cookie");
+    }
+    store->counts.waits++;
+    return waits_arm_and_ask(store, session, record.id, record.cookie);
+}
+
+static lode_err
+apply(struct store *store, struct session *session, uint16_t type, const uint8_t *body,
+      uint64_t left)
+{
+    switch (type) {
+    case LODE_RECORD_PAD:
+        return LODE_OK;
+    case LODE_RECORD_TAKE:
+    case LODE_RECORD_DROP:
+        return apply_id(store, session, type, body, left);
+    case LODE_RECORD_PUT:
+        return apply_put(store, session, body, left);
+    case LODE_RECORD_COMMIT:
+        return commit_apply(store, session, body, left);
+    case LODE_RECORD_WAIT:
+        return apply_wait(store, session, body, left);
+    default:
+        return lode_fail_with(LODE_EPROTO, "a record of the unknown type %u", type);
+    }
+}
+
+/* One record at `head`; its size is added to *head, unless LODE_EPROTO: it cannot be believed. */
+static lode_err
+apply_at(struct store *store, struct session *session, uint64_t *head, uint64_t tail)
+{
+    const uint8_t *ring = session->file + LODE_RING_OFFSET;
+    uint64_t at = *head & (session->ring_bytes - 1), to_end = session->ring_bytes - at;
+    struct lode_record record;
+    memcpy(&record, ring + at, sizeof record);
+    RING_COPIED(record);
+    bool is_pad = record.type == LODE_RECORD_PAD;
+    if (record.size < sizeof record || record.size % LODE_RECORD_ALIGN != 0 ||
+        record.size > tail - *head || record.size > to_end ||
+        (record.size > LODE_RECORD_MAX && !is_pad)) {
+        return lode_fail_with(LODE_EPROTO, "a record of %u bytes, of %llu that are there",
+                              record.size, (unsigned long long)(tail - *head));
+    }
+    lode_err err =
+        apply(store, session, record.type, ring + at + sizeof record, record.size - sizeof record);
+    if (err != LODE_EPROTO) {
+        *head += record.size;
+        store->counts.ring_records++;
+    }
+    return err;
+}
+
+/*
+ * A record that is whole, but cannot be applied (there is no memory for a reference, say), ends the
+ * session, too; what follows it counts all the same: it may be a commit, and others wait for that.
+ */
+static uint64_t
+apply_all(struct store *store, struct session *session, uint64_t head, uint64_t tail)
+{
+    lode_err err = LODE_OK;
+    while (head != tail && err != LODE_EPROTO && !session->broken) {
+        err = apply_at(store, session, &head, tail);
+        if (err != LODE_OK && !session->broken) {
+            session_cut(session, "%s", lode_last_error());
+        }
+    }
+    if (session->broken) {
+        session_cut(session, "its file was cut short");
+    }
+    return head;
+}
+
+void
+ring_drain(struct store *store, struct session *session)
+{
+    if (session->ended || session->left || session->cut || session->number == 0) {
+        return;
+    }
+    const struct lode_session_header *header = (const struct lode_session_header *)session->file;
+    uint64_t tail = atomic_load_explicit(&header->ring_tail, memory_order_acquire);
+    uint64_t head = session->ring_head;
+    uint64_t pages = session->pages_used, entries = session->entries_used;
+    if (tail == head) {
+        return;
+    }
+    if (tail - head > session->ring_bytes || tail % LODE_RECORD_ALIGN != 0) {
+        session_cut(session, "its ring ends at %llu, %llu was applied", (unsigned long long)tail,
+                    (unsigned long long)head);
+        return;
+    }
+    store->table.now_ns = lode_now_ns();
+    session->ring_head = apply_all(store, session, head, tail);
+    credit_after_drain(store, session, pages, entries);
+}
+
+void
+ring_drain_makers(struct store *store)
+{
+    for (uint32_t i = 0; i < store->session_count; i++) {
+        if (store->sessions[i]->flags & LODE_HELLO_MAKER) {
+            ring_drain(store, store->sessions[i]);
+        }
+    }
+}

@@ -1,0 +1,141 @@
+/* What a session is told, and that it is cut: the sending half of session.h. */
+#include "store/sessions/session.h"
+
+#include "api/base/fail.h"
+#include "api/base/log.h"
+#include "store/state/file.h"
+#include "store/freeing/freeing.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void
+session_cut(struct session *session, const char *format, ...)
+{
+    char why[256];
+    va_list args;
+    if (session->cut || session->ended) {
+        return;
+    }
+    va_start(args, format);
+    vsnprintf(why, sizeof why, format, args);
+    va_end(args);
+    session->cut = true;
+    session->store->someone_broke = true;
+    lode_log("STORE-SESSION-CUT", "session %llu of process %lld ends: %s",
+             (unsigned long long)session->number, (long long)session->pid, why);
+}
+
+/* What was not taken goes when there is room: the loop asks epoll before it sleeps. */
+static void
+note_unsent(struct session *session)
+{
+    if (!session->unsent && !session->wants_output) {
+        session->unsent = true;
+        session->next_unsent = session->store->unsent;
+        session->store->unsent = session;
+    }
+}
+
+static void
+send_or_cut(struct session *session, const void *head, size_t head_size, const void *rest,
+            size_t rest_size, const int *fds, size_t fd_count)
+{
+    if (session->ended || session->cut) {
+        return;
+    }
+    lode_err err =
+        outbox_send(&session->out, session->fd, head, head_size, rest, rest_size, fds, fd_count);
+    if (err == LODE_EDOWN) {
+        session->cut = true; /* the end of file comes anyway: nothing to log */
+        session->store->someone_broke = true;
+    } else if (err != LODE_OK) {
+        session_cut(session, "%s", lode_last_error());
+    } else if (!outbox_is_empty(&session->out)) {
+        note_unsent(session);
+    }
+}
+
+void
+session_send(struct session *session, const void *head, size_t head_size, const void *rest,
+             size_t rest_size)
+{
+    send_or_cut(session, head, head_size, rest, rest_size, NULL, 0);
+}
+
+void
+session_send_fds(struct session *session, const void *head, size_t head_size, const int *fds,
+                 size_t fd_count)
+{
+    send_or_cut(session, head, head_size, NULL, 0, fds, fd_count);
+}
+
+void
+session_ok(struct session *session, uint32_t tag)
+{
+    struct lode_msg_head ok = {.type = LODE_MSG_OK, .tag = tag};
+    if (tag != 0) {
+        session_send(session, &ok, sizeof ok, NULL, 0);
+    }
+}
+
+struct pinned {
+    uint32_t *entries; /* each once */
+    uint64_t count, room, bytes;
+};
+
+static void
+add_pinned(struct store *store, uint32_t entry, void *arg)
+{
+    struct pinned *pinned = arg;
+    struct truth_entry *truth = &store->table.truths[entry];
+    if (!(truth->flags & TRUTH_PINNED) && entry_is_sealed(&store->table, entry) &&
+        pinned->count < pinned->room) {
+        truth->flags |= TRUTH_PINNED;
+        pinned->entries[pinned->count++] = entry;
+        pinned->bytes += truth->stored;
+    }
+}
+
+/* For a sentence only. Pins come and go meanwhile: what was marked is kept, and unmarked by that. */
+static uint64_t
+pinned_bytes(struct store *store)
+{
+    struct pinned pinned = {0};
+    for (uint32_t i = 0; i < store->session_count; i++) {
+        pinned.room += file_pin_high(store->sessions[i]);
+    }
+    pinned.entries = calloc(pinned.room, sizeof *pinned.entries);
+    if (pinned.entries == NULL) {
+        return 0;
+    }
+    freeing_each_pin(store, add_pinned, &pinned);
+    for (uint64_t i = 0; i < pinned.count; i++) {
+        store->table.truths[pinned.entries[i]].flags &= ~(uint32_t)TRUTH_PINNED;
+    }
+    free(pinned.entries);
+    return pinned.bytes;
+}
+
+void
+session_fail(struct store *store, struct session *session, uint32_t tag, lode_err err,
+             uint64_t wanted)
+{
+    const char *text = lode_last_error();
+    struct lode_msg_error error = {.head = {.type = LODE_MSG_ERROR, .tag = tag}, .err = err};
+    if (tag == 0) {
+        return;
+    }
+    if (err == LODE_EFULL || err == LODE_ETOOBIG) {
+        struct arena_stats stats;
+        arena_stats(store->arena, &stats);
+        error.wanted = wanted;
+        error.free = stats.free_bytes;
+        error.largest_free = stats.largest_free_bytes;
+        error.capacity = stats.capacity_bytes;
+        error.pinned = pinned_bytes(store);
+    }
+    session_send(session, &error, sizeof error, text, strlen(text));
+}

@@ -1,0 +1,42 @@
+/*
+ * file.h: the store's view of a session's file. The client may do to that file what it likes, cut
+ * it short included: a SIGBUS in the mapping is caught, the mapping replaced by zero pages, and the
+ * session marked as broken (H12, H18).
+ */
+#ifndef LODE_STORE_STATE_FILE_H
+#define LODE_STORE_STATE_FILE_H
+
+#include "store/state/store.h"
+
+/*
+ * Makes the file of `session` (number, ring_bytes are set), commits its memory, maps it.
+ *
+ *   client_fd_out  read-write, an open file of its own: for the client
+ *
+ * Errors  LODE_EFULL no shared memory; LODE_ESYS, LODE_ENOMEM
+ */
+LODE_MUST_CHECK lode_err file_open(struct store *store, struct session *session,
+                                   int *client_fd_out);
+
+/* Unmaps, closes and unlinks it. */
+void file_close(struct store *store, struct session *session);
+
+/* More pin slots may be used: commits their memory. Errors: LODE_ELIMIT, LODE_EFULL. */
+LODE_MUST_CHECK lode_err file_grow_pins(struct session *session, uint32_t slots);
+
+/* How many pin slots are in use at most, bounded by what has memory. */
+uint32_t file_pin_high(const struct session *session);
+
+/* The pin in a slot below file_pin_high(): an entry + 1, not to be believed; 0: none. */
+static inline uint32_t
+file_pin(const struct session *session, uint32_t slot)
+{
+    const _Atomic uint32_t *pins =
+        (const _Atomic uint32_t *)(session->file + lode_pins_offset(session->ring_bytes));
+    return atomic_load_explicit(&pins[slot], memory_order_acquire);
+}
+
+/* Catches SIGBUS in the mappings of session files, from now on. Errors: LODE_ESYS. */
+LODE_MUST_CHECK lode_err file_guard_install(void);
+
+#endif

@@ -1,0 +1,93 @@
+#include "store/state/outbox.h"
+
+#include "api/base/fail.h"
+#include "api/base/socket.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct outbox_packet {
+    struct outbox_packet *next;
+    size_t size, fd_count;
+    int fds[OUTBOX_FDS];
+    unsigned char bytes[];
+};
+
+static lode_err
+keep(struct outbox *out, const void *head, size_t head_size, const void *rest, size_t rest_size,
+     const int *fds, size_t fd_count)
+{
+    if (out->bytes + head_size + rest_size > OUTBOX_MAX || fd_count > OUTBOX_FDS) {
+        return lode_fail_with(LODE_ELIMIT, "%zu bytes of answers wait and are not read",
+                              out->bytes);
+    }
+    struct outbox_packet *packet = malloc(sizeof *packet + head_size + rest_size);
+    if (packet == NULL) {
+        return lode_fail_with(LODE_ENOMEM, "no memory for an answer");
+    }
+    packet->next = NULL;
+    packet->size = head_size + rest_size;
+    packet->fd_count = fd_count;
+    memcpy(packet->bytes, head, head_size);
+    if (rest_size > 0) {
+        memcpy(packet->bytes + head_size, rest, rest_size);
+    }
+    for (size_t i = 0; i < fd_count; i++) {
+        packet->fds[i] = fds[i];
+    }
+    if (out->last != NULL) {
+        out->last->next = packet;
+    } else {
+        out->first = packet;
+    }
+    out->last = packet;
+    out->bytes += packet->size;
+    return LODE_OK;
+}
+
+lode_err
+outbox_send(struct outbox *out, int fd, const void *head, size_t head_size, const void *rest,
+            size_t rest_size, const int *fds, size_t fd_count)
+{
+    if (outbox_is_empty(out)) {
+        lode_err err = lode_socket_send(fd, head, head_size, rest, rest_size, fds, fd_count);
+        if (err != LODE_EAGAIN) {
+            return err;
+        }
+    }
+    return keep(out, head, head_size, rest, rest_size, fds, fd_count);
+}
+
+static void
+drop_first(struct outbox *out)
+{
+    struct outbox_packet *packet = out->first;
+    out->first = packet->next;
+    out->last = out->first == NULL ? NULL : out->last;
+    out->bytes -= packet->size;
+    free(packet);
+}
+
+lode_err
+outbox_flush(struct outbox *out, int fd)
+{
+    while (!outbox_is_empty(out)) {
+        struct outbox_packet *packet = out->first;
+        lode_err err = lode_socket_send(fd, packet->bytes, packet->size, NULL, 0, packet->fds,
+                                        packet->fd_count);
+        if (err == LODE_EAGAIN) {
+            return LODE_OK;
+        }
+        LODE_TRY(err);
+        drop_first(out);
+    }
+    return LODE_OK;
+}
+
+void
+outbox_clear(struct outbox *out)
+{
+    while (!outbox_is_empty(out)) {
+        drop_first(out);
+    }
+}

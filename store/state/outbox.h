@@ -1,0 +1,39 @@
+/*
+ * outbox.h: packets that a client has not taken yet. A client that never reads is cut when it has
+ * OUTBOX_MAX bytes waiting; it never makes the loop wait.
+ */
+#ifndef LODE_STORE_STATE_OUTBOX_H
+#define LODE_STORE_STATE_OUTBOX_H
+
+#include <lode/error.h>
+
+enum { OUTBOX_MAX = 8 << 20, OUTBOX_FDS = 2 };
+
+struct outbox_packet;
+
+struct outbox {
+    struct outbox_packet *first, *last;
+    size_t bytes;
+};
+
+/*
+ * Sends a packet of two parts at once, or keeps a copy. Descriptors must stay open until the outbox
+ * is empty or cleared.
+ * Errors: LODE_ELIMIT too much waits; LODE_EDOWN the client is gone; LODE_ENOMEM.
+ */
+LODE_MUST_CHECK lode_err outbox_send(struct outbox *out, int fd, const void *head, size_t head_size,
+                                     const void *rest, size_t rest_size, const int *fds,
+                                     size_t fd_count);
+
+/* Sends what waits, as far as the client takes it. Errors: LODE_EDOWN. */
+LODE_MUST_CHECK lode_err outbox_flush(struct outbox *out, int fd);
+
+static inline bool
+outbox_is_empty(const struct outbox *out)
+{
+    return out->first == NULL;
+}
+
+void outbox_clear(struct outbox *out);
+
+#endif

@@ -1,0 +1,175 @@
+/*
+ * store.h: the whole store as its one loop thread sees it: table, arena, sessions, waiters.
+ *
+ * Everything here belongs to the loop thread. Nothing blocks; what would is a job of the helper.
+ * Files in reading order: session, file, ring, commit, own, waits, freeing, creates, packets,
+ * lookups, queries, names_calls.
+ */
+#ifndef LODE_STORE_STATE_STORE_H
+#define LODE_STORE_STATE_STORE_H
+
+#include "api/layout/births.h"
+#include "api/layout/ring.h"
+#include "api/wire/store_msg.h"
+#include "store/alloc/arena.h"
+#include "store/state/outbox.h"
+#include "store/waits/wakes.h"
+#include "store/table/object.h"
+
+#include <sys/epoll.h>
+
+struct store;
+struct session;
+
+/* Something in the loop's epoll. */
+struct source {
+    void (*ready)(struct store *store, struct source *source, uint32_t events);
+};
+
+/* The output queue of a session and its state: session.h. */
+struct session {
+    struct source socket; /* first: a source is its session */
+    struct source exit;   /* the pidfd */
+    struct store *store;  /* whose it is */
+    int fd;               /* -1 after the end of file */
+    int pidfd;            /* -1: none */
+    int file_fd;
+    int64_t pid;
+    uint64_t number; /* 0 until HELLO */
+    uint32_t row;
+    uint32_t flags; /* LODE_HELLO_… */
+    uint32_t slot;  /* in store->sessions; valid with a number */
+    bool ended;     /* its socket is gone; only pins and drafts of a living process remain */
+    bool left;      /* LEAVE: nothing but pins is left of it */
+    bool cut;       /* broke a rule: ends as soon as the loop is back at the top */
+    bool listed_dead;
+    bool wants_output;
+    bool results_told; /* the scheduler has named its results, though its end is not known here */
+
+    /* The session file, store's view. See session.h. `broken`: set by the SIGBUS guard. */
+    uint8_t *file;
+    uint64_t file_bytes;
+    uint32_t ring_bytes;
+    uint32_t pin_slots;
+    volatile int broken;
+    uint64_t ring_head;
+
+    /* Credit: granted - used is what the arena and the table hold in reserve for it. */
+    uint64_t pages_granted, pages_used, pages_target;
+    uint64_t entries_granted, entries_used, entries_target;
+    bool starved; /* got less credit than its target */
+    bool rang;    /* and its client rang: it may be waiting for credit */
+
+    uint32_t own_first;          /* entries of this session's ids, by own_next */
+    struct lode_births births;   /* its results that were made */
+    struct lode_births reserved; /* the same of the ids that it reserved */
+    uint32_t draft_first;        /* unsealed objects that it makes, by link_next */
+    uint32_t wait_first;         /* waits.h */
+    uint32_t wait_count;
+    uint32_t idle_seals; /* stream.h: ids in a row that woke nobody */
+    bool is_stream;
+    struct source bell; /* rung by an eventfd; see packets_rung() */
+    int bell_fd;        /* -1: before HELLO, and after the end */
+    struct outbox out;
+    struct lode_msg_ready *ready; /* NOTIFY entries not yet sent, all of one cookie */
+    uint32_t ready_count;
+    uint64_t ready_cookie;
+    struct session *next_dead;
+    struct session *newer, *older; /* among the newcomers, before HELLO */
+    struct session *next_unsent;   /* in store->unsent, while `unsent` */
+    bool unsent;
+};
+
+enum {
+    STORE_WAITS_MAX = 1 << 20,       /* waits and watched ids of one session */
+    STORE_WAITS_OF_ID_MAX = 1 << 13, /* of these, for one id: a thread each */
+    STORE_EXPECTED_MAX = 1 << 18, /* ids of others that one session refers to before they exist */
+    STORE_EXPECTED_OWN_MAX = 1 << 20, /* the same of ids of its own, or that it dropped */
+    STORE_PENDING_MAX = 4096,         /* creates that wait for room or memory */
+    STORE_CANDIDATES_AT_ONCE = 256,
+    STORE_ENDED_MAX = 4096, /* ended sessions whose results the scheduler still has to name */
+    STORE_CREATE_TICK_NS = 10000000
+};
+
+/* An ended session of which the scheduler has not yet said what is still to come. */
+struct ended {
+    uint64_t session; /* 0: none */
+    uint32_t own_first;
+};
+
+struct waits;
+struct creates;
+struct strided;
+
+struct store {
+    struct table table;
+    struct arena *arena;
+    struct helper *helper;
+    int epoll_fd;
+    struct session *by_row[LODE_SESSION_ROWS];
+    struct session *sessions[LODE_SESSION_ROWS]; /* dense: attached, and ended with pins left */
+    uint32_t session_count;
+    uint32_t stream_count;     /* of them are streams */
+    uint32_t scheduler_count;  /* sessions with LODE_HELLO_SCHEDULER */
+    struct session *newcomers; /* connected, not yet attached */
+    struct session *dead;      /* to be freed when no event can name them any more */
+    struct ended ended[STORE_ENDED_MAX];
+    uint32_t ended_next;
+    struct waits *waits;
+    struct wakes wakes;
+    struct creates *creates;
+    struct strided *strides;    /* of drafts: strides.h */
+    struct session *notify[64]; /* have NOTIFY entries; more: sent at once */
+    uint32_t notify_count;
+    uint32_t starving;          /* sessions that wait for credit: credit.c */
+    struct session *unsent;     /* something is kept for them of which epoll does not know yet */
+    volatile int someone_broke; /* a session was cut, or its file was, since the loop last looked */
+    bool stream_began;          /* streams_catch_up() has something to do */
+    bool freed_room;            /* since creates were last tried */
+    struct lode_store_stats counts; /* the counters; gauges are filled in when asked for */
+    int64_t started_ns;
+    uint64_t rounds; /* of the loop */
+    uint8_t *packet; /* LODE_STORE_PACKET_MAX bytes */
+    struct ring_scratch *scratch;
+    char dir[512]; /* LODE_SHM_DIR */
+};
+
+struct store_options {
+    const char *shm_dir;
+    uint64_t capacity_bytes; /* 0: the default */
+    uint64_t generation;
+};
+
+/* Opens an empty store; serves nobody yet. Errors: those of arena_open() and table_open(). */
+LODE_MUST_CHECK lode_err store_create(const struct store_options *options,
+                                      struct store **store_out);
+
+/* Tells all that it is down, ends all sessions, and with `remove` unlinks every file. */
+void store_destroy(struct store *store, bool remove);
+
+/* Applies all rings up to the tails that they have now. */
+void store_drain_all(struct store *store);
+
+/* What has to be done after events, before the loop may sleep: wakes, notices, frees, creates. */
+void store_settle(struct store *store, bool would_sleep);
+
+/* True while store_settle() still has work for a loop that would sleep. */
+bool store_has_work(const struct store *store);
+
+/* Adds to, changes in, or takes out of the epoll. */
+LODE_MUST_CHECK lode_err store_watch_fd(struct store *store, int fd, uint32_t events,
+                                        struct source *source);
+
+/* The attached session of that number; NULL: it has ended, or never was. */
+static inline struct session *
+store_session(const struct store *store, uint64_t number)
+{
+    struct session *session = store->by_row[number % LODE_SESSION_ROWS];
+    bool lives = session != NULL && session->number == number && !session->ended && !session->left;
+    return lives ? session : NULL;
+}
+
+/* Walks everything, for debug builds and tests. */
+bool store_check(struct store *store);
+
+#endif

@@ -1,0 +1,455 @@
+#include "store/waits/waits.h"
+
+#include "api/base/fail.h"
+#include "store/objects/own.h"
+#include "store/sessions/session.h"
+#include "store/waits/stream.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { HEADS = 1 << 13, POOL_MIN = 256, READY_MAX = LODE_STORE_IDS_MAX };
+
+struct wait {
+    lode_id id;
+    uint64_t cookie;
+    struct session *session; /* NULL: free */
+    uint32_t bucket;
+    uint8_t status; /* enum lode_found; PENDING: armed */
+    bool is_watch;
+    bool is_unasked; /* in the list of those; another may have come into its place since */
+    uint32_t hash_next, hash_prev;       /* + 1 */
+    uint32_t session_next, session_prev; /* + 1 */
+};
+
+struct waits {
+    struct wait *pool;
+    uint32_t room, free_first;
+    uint32_t heads[HEADS];
+    uint32_t *unasked; /* + 1: armed by a record; whether the id is there already is to be asked */
+    uint32_t unasked_count, unasked_room;
+};
+
+lode_err
+waits_create(struct waits **waits_out)
+{
+    struct waits *waits = calloc(1, sizeof *waits);
+    if (waits == NULL) {
+        return lode_fail_with(LODE_ENOMEM, "no memory for the list of waits");
+    }
+    *waits_out = waits;
+    return LODE_OK;
+}
+
+void
+waits_destroy(struct waits *waits)
+{
+    if (waits != NULL) {
+        free(waits->pool);
+        free(waits->unasked);
+        free(waits);
+    }
+}
+
+static uint32_t *
+head_of(struct waits *waits, uint64_t hash)
+{
+    return &waits->heads[(hash >> 20) % HEADS];
+}
+
+static lode_err
+grow_pool(struct waits *waits)
+{
+    uint32_t room = waits->room == 0 ? POOL_MIN : waits->room * 2;
+    struct wait *pool = realloc(waits->pool, room * sizeof *pool);
+    if (pool == NULL) {
+        return lode_fail_with(LODE_ENOMEM, "no memory for %u waits", room);
+    }
+    memset(pool + waits->room, 0, (room - waits->room) * sizeof *pool);
+    for (uint32_t i = room; i-- > waits->room;) {
+        pool[i].hash_next = waits->free_first;
+        waits->free_first = i + 1;
+    }
+    waits->pool = pool;
+    waits->room = room;
+    return LODE_OK;
+}
+
+static uint32_t
+find(struct store *store, struct session *session, lode_id id, uint64_t cookie, bool is_watch)
+{
+    struct waits *waits = store->waits;
+    uint32_t number = *head_of(waits, table_hash(&store->table, id));
+    for (; number != 0; number = waits->pool[number - 1].hash_next) {
+        const struct wait *wait = &waits->pool[number - 1];
+        if (wait->session == session && wait->cookie == cookie && wait->is_watch == is_watch &&
+            lode_id_same(wait->id, id)) {
+            return number;
+        }
+    }
+    return 0;
+}
+
+/* Waits for one id are found one after the other: more than there are threads would only be slow. */
+static bool
+has_room_for(const struct store *store, const struct session *session, lode_id id, uint64_t hash)
+{
+    const struct waits *waits = store->waits;
+    uint32_t count = 0, number = waits->heads[(hash >> 20) % HEADS];
+    for (; number != 0 && count < STORE_WAITS_OF_ID_MAX;
+         number = waits->pool[number - 1].hash_next) {
+        const struct wait *wait = &waits->pool[number - 1];
+        count += wait->session == session && lode_id_same(wait->id, id);
+    }
+    return count < STORE_WAITS_OF_ID_MAX;
+}
+
+static void
+link_wait(struct store *store, uint32_t number, struct session *session, uint64_t hash)
+{
+    struct waits *waits = store->waits;
+    struct wait *wait = &waits->pool[number - 1];
+    uint32_t *head = head_of(waits, hash);
+    wait->hash_prev = 0;
+    wait->hash_next = *head;
+    if (*head != 0) {
+        waits->pool[*head - 1].hash_prev = number;
+    }
+    *head = number;
+    wait->session_prev = 0;
+    wait->session_next = session->wait_first;
+    if (session->wait_first != 0) {
+        waits->pool[session->wait_first - 1].session_prev = number;
+    }
+    session->wait_first = number;
+    session->wait_count++;
+}
+
+static void
+remove_wait(struct store *store, uint32_t number)
+{
+    struct waits *waits = store->waits;
+    struct wait *wait = &waits->pool[number - 1];
+    if (wait->status == LODE_FOUND_PENDING) {
+        wakes_disarm(store, wait->bucket);
+    }
+    if (wait->hash_prev != 0) {
+        waits->pool[wait->hash_prev - 1].hash_next = wait->hash_next;
+    } else {
+        *head_of(waits, table_hash(&store->table, wait->id)) = wait->hash_next;
+    }
+    if (wait->hash_next != 0) {
+        waits->pool[wait->hash_next - 1].hash_prev = wait->hash_prev;
+    }
+    if (wait->session_prev != 0) {
+        waits->pool[wait->session_prev - 1].session_next = wait->session_next;
+    } else {
+        wait->session->wait_first = wait->session_next;
+    }
+    if (wait->session_next != 0) {
+        waits->pool[wait->session_next - 1].session_prev = wait->session_prev;
+    }
+    wait->session->wait_count--;
+    wait->session = NULL;
+    wait->is_unasked = false;
+    wait->hash_next = waits->free_first;
+    waits->free_first = number;
+}
+
+static lode_err
+arm(struct store *store, struct session *session, lode_id id, uint64_t cookie, bool is_watch,
+    uint32_t *number_out)
+{
+    struct waits *waits = store->waits;
+    uint64_t hash = table_hash(&store->table, id);
+    uint32_t number = find(store, session, id, cookie, is_watch);
+    if (number != 0) {
+        struct wait *again = &waits->pool[number - 1];
+        if (again->status != LODE_FOUND_PENDING) {
+            again->status = LODE_FOUND_PENDING;
+            wakes_arm(store, again->bucket);
+        }
+        *number_out = number;
+        return LODE_OK;
+    }
+    if (session->wait_count >= STORE_WAITS_MAX) {
+        return lode_fail_with(LODE_ELIMIT, "one session waits for %u ids: it can wait for no more",
+                              session->wait_count);
+    }
+    if (!has_room_for(store, session, id, hash)) {
+        return lode_fail_with(LODE_ELIMIT,
+                              "one session waits %d times for one id, and can do so "
+                              "no more",
+                              STORE_WAITS_OF_ID_MAX);
+    }
+    if (waits->free_first == 0) {
+        LODE_TRY(grow_pool(waits));
+    }
+    number = waits->free_first;
+    struct wait *wait = &waits->pool[number - 1];
+    waits->free_first = wait->hash_next;
+    wait->id = id;
+    wait->cookie = cookie;
+    wait->session = session;
+    wait->bucket = lode_wake_bucket(hash);
+    wait->status = LODE_FOUND_PENDING;
+    wait->is_watch = is_watch;
+    link_wait(store, number, session, hash);
+    wakes_arm(store, wait->bucket);
+    *number_out = number;
+    return LODE_OK;
+}
+
+lode_err
+waits_arm(struct store *store, struct session *session, lode_id id, uint64_t cookie, bool is_watch)
+{
+    uint32_t number;
+    return arm(store, session, id, cookie, is_watch, &number);
+}
+
+/* ---- armed by a record ---- */
+
+static lode_err
+ask_later(struct waits *waits, uint32_t number)
+{
+    if (waits->unasked_count == waits->unasked_room) {
+        uint32_t room = waits->unasked_room == 0 ? POOL_MIN : waits->unasked_room * 2;
+        uint32_t *unasked = realloc(waits->unasked, room * sizeof *unasked);
+        if (unasked == NULL) {
+            return lode_fail_with(LODE_ENOMEM, "no memory for %u waits", room);
+        }
+        waits->unasked = unasked;
+        waits->unasked_room = room;
+    }
+    waits->unasked[waits->unasked_count++] = number;
+    waits->pool[number - 1].is_unasked = true;
+    return LODE_OK;
+}
+
+lode_err
+waits_arm_and_ask(struct store *store, struct session *session, lode_id id, uint64_t cookie)
+{
+    uint32_t number;
+    LODE_TRY(arm(store, session, id, cookie, false, &number));
+    stream_awaited(store, id);
+    return store->waits->pool[number - 1].is_unasked ? LODE_OK : ask_later(store->waits, number);
+}
+
+static void
+ask_one(struct store *store, uint32_t number)
+{
+    struct wait *asked = &store->waits->pool[number - 1], wait = *asked;
+    uint32_t entry = 0;
+    if (!wait.is_unasked) {
+        return; /* it has ended meanwhile */
+    }
+    asked->is_unasked = false;
+    /* index.h [4]: a putter that did not see `waited` has published its record by now. */
+    atomic_thread_fence(memory_order_seq_cst);
+    enum lode_found status = own_ask(store, wait.id, &entry);
+    if (status != LODE_FOUND_PENDING) {
+        bool is_error =
+            status == LODE_FOUND_SEALED && store->table.entries[entry].kind == LODE_KIND_ERROR;
+        waits_tell_one(store, wait.session, wait.id, wait.cookie, status, is_error);
+    }
+}
+
+void
+waits_ask(struct store *store)
+{
+    struct waits *waits = store->waits;
+    uint32_t count = waits->unasked_count;
+    if (count == 0) {
+        return;
+    }
+    streams_catch_up(store);
+    for (uint32_t i = 0; i < count; i++) {
+        ask_one(store, waits->unasked[i]);
+    }
+    /* What was drained on the way may have armed more: the next round's, or there were no end. */
+    waits->unasked_count -= count;
+    memmove(waits->unasked, waits->unasked + count, waits->unasked_count * sizeof *waits->unasked);
+}
+
+bool
+waits_are_unasked(const struct store *store)
+{
+    return store->waits->unasked_count > 0;
+}
+
+bool
+waits_disarm(struct store *store, struct session *session, lode_id id, uint64_t cookie,
+             enum lode_found *status_out)
+{
+    uint32_t number = find(store, session, id, cookie, false);
+    if (number == 0) {
+        return false;
+    }
+    if (status_out != NULL) {
+        *status_out = store->waits->pool[number - 1].status;
+    }
+    remove_wait(store, number);
+    return true;
+}
+
+void
+waits_unwatch(struct store *store, struct session *session, uint64_t cookie)
+{
+    uint32_t next;
+    for (uint32_t number = session->wait_first; number != 0; number = next) {
+        const struct wait *wait = &store->waits->pool[number - 1];
+        next = wait->session_next;
+        if (wait->is_watch && wait->cookie == cookie) {
+            remove_wait(store, number);
+        }
+    }
+}
+
+void
+waits_end_session(struct store *store, struct session *session)
+{
+    while (session->wait_first != 0) {
+        remove_wait(store, session->wait_first);
+    }
+    free(session->ready);
+    session->ready = NULL;
+    session->ready_count = 0;
+    for (uint32_t i = 0; i < store->notify_count; i++) {
+        if (store->notify[i] == session) {
+            store->notify[i--] = store->notify[--store->notify_count];
+        }
+    }
+}
+
+/* ---- telling ---- */
+
+void
+waits_send_notices(struct store *store, struct session *session)
+{
+    (void)store;
+    if (session->ready_count == 0) {
+        return;
+    }
+    struct lode_msg_watch head = {.head = {.type = LODE_MSG_NOTIFY},
+                                  .cookie = session->ready_cookie,
+                                  .count = session->ready_count};
+    session_send(session, &head, sizeof head, session->ready,
+                 session->ready_count * sizeof *session->ready);
+    session->ready_count = 0;
+}
+
+static void
+enlist(struct store *store, struct session *session)
+{
+    for (uint32_t i = 0; i < store->notify_count; i++) {
+        if (store->notify[i] == session) {
+            return;
+        }
+    }
+    if (store->notify_count == sizeof store->notify / sizeof store->notify[0]) {
+        waits_send_notices(store, session);
+        return;
+    }
+    store->notify[store->notify_count++] = session;
+}
+
+static void
+notice(struct store *store, struct session *session, const struct wait *wait,
+       enum lode_found status, bool is_error)
+{
+    if (session->ready == NULL) {
+        session->ready = malloc(READY_MAX * sizeof *session->ready);
+        if (session->ready == NULL) {
+            session_cut(session, "no memory for notices");
+            return;
+        }
+    }
+    if (session->ready_count == READY_MAX ||
+        (session->ready_count > 0 && session->ready_cookie != wait->cookie)) {
+        waits_send_notices(store, session);
+    }
+    bool was_empty = session->ready_count == 0;
+    session->ready_cookie = wait->cookie;
+    session->ready[session->ready_count++] =
+        (struct lode_msg_ready){.id = wait->id, .status = status, .is_error = is_error};
+    if (was_empty) {
+        enlist(store, session);
+    }
+}
+
+static void
+tell(struct store *store, uint32_t number, enum lode_found status, bool is_error)
+{
+    struct wait *wait = &store->waits->pool[number - 1];
+    if (wait->status != LODE_FOUND_PENDING) {
+        return;
+    }
+    if (wait->is_watch) {
+        notice(store, wait->session, wait, status, is_error);
+        remove_wait(store, number);
+        return;
+    }
+    wakes_mark(store, wait->bucket);
+    if (status == LODE_FOUND_SEALED) {
+        remove_wait(store, number);
+    } else {
+        wait->status = (uint8_t)status;
+        wakes_disarm(store, wait->bucket);
+    }
+}
+
+void
+waits_tell(struct store *store, lode_id id, enum lode_found status, bool is_error)
+{
+    struct waits *waits = store->waits;
+    uint64_t hash = table_hash(&store->table, id);
+    uint32_t next,
+        number = store->wakes.armed[lode_wake_bucket(hash)] == 0 ? 0 : *head_of(waits, hash);
+    for (; number != 0; number = next) {
+        next = waits->pool[number - 1].hash_next;
+        if (lode_id_same(waits->pool[number - 1].id, id)) {
+            tell(store, number, status, is_error);
+        }
+    }
+}
+
+void
+waits_tell_one(struct store *store, struct session *session, lode_id id, uint64_t cookie,
+               enum lode_found status, bool is_error)
+{
+    for (int is_watch = 0; is_watch < 2; is_watch++) {
+        uint32_t number = find(store, session, id, cookie, is_watch != 0);
+        if (number != 0) {
+            tell(store, number, status, is_error);
+        }
+    }
+}
+
+bool
+waits_any(const struct store *store, lode_id id)
+{
+    struct waits *waits = store->waits;
+    uint32_t number = *head_of(waits, table_hash(&store->table, id));
+    for (; number != 0; number = waits->pool[number - 1].hash_next) {
+        const struct wait *wait = &waits->pool[number - 1];
+        if (wait->status == LODE_FOUND_PENDING && lode_id_same(wait->id, id)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void
+waits_recheck(struct store *store, uint64_t session)
+{
+    for (uint32_t i = 0; i < store->waits->room; i++) {
+        const struct wait *wait = &store->waits->pool[i];
+        if (wait->session == NULL || lode_id_session(wait->id) != session) {
+            continue;
+        }
+        enum lode_found status = own_status(store, wait->id, NULL);
+        if (status == LODE_FOUND_GONE) {
+            tell(store, i + 1, status, false);
+        }
+    }
+}

@@ -1,0 +1,62 @@
+/*
+ * waits.h: who waits for which id. A WAIT is told by its bucket's counter (index.h [4]), and asks
+ * with LOOKUP what became of its id; a WATCH is told by a NOTIFY packet.
+ *
+ *   armed --told SEALED--> gone           --told ABORTED, GONE--> told --asked, UNWAIT--> gone
+ *
+ * A putter rings where a wait is armed in its id's bucket (wakes.h), or where it is a stream
+ * (stream.h): else its put wakes nobody.
+ */
+#ifndef LODE_STORE_WAITS_WAITS_H
+#define LODE_STORE_WAITS_WAITS_H
+
+#include "store/state/store.h"
+
+LODE_MUST_CHECK lode_err waits_create(struct waits **waits_out);
+void waits_destroy(struct waits *waits);
+
+/*
+ * Arms a wait (again, if it is there). The caller then fences, drains the rings that can hold the
+ * id, and tells what it finds. Errors: LODE_ELIMIT, LODE_ENOMEM.
+ */
+LODE_MUST_CHECK lode_err waits_arm(struct store *store, struct session *session, lode_id id,
+                                   uint64_t cookie, bool is_watch);
+
+/*
+ * The same for a record in a ring, where others cannot be drained: what is there already is found,
+ * and told, by waits_ask(), which the loop calls before it wakes anybody or sleeps.
+ */
+LODE_MUST_CHECK lode_err waits_arm_and_ask(struct store *store, struct session *session, lode_id id,
+                                           uint64_t cookie);
+void waits_ask(struct store *store);
+
+/* Whether waits_ask() came upon further ones, and has to be called again before the loop sleeps. */
+bool waits_are_unasked(const struct store *store);
+
+/* Takes a wait away. `status_out` (may be NULL): what it was told; PENDING: nothing yet. */
+bool waits_disarm(struct store *store, struct session *session, lode_id id, uint64_t cookie,
+                  enum lode_found *status_out);
+
+/* Takes away every watch of a session with that cookie. */
+void waits_unwatch(struct store *store, struct session *session, uint64_t cookie);
+
+/* Takes away everything that a session waits for. */
+void waits_end_session(struct store *store, struct session *session);
+
+/* Tells all who wait for the id; they are woken by wakes_send(). */
+void waits_tell(struct store *store, lode_id id, enum lode_found status, bool is_error);
+
+/* Tells one who asked just now; the same as waits_tell(), for him alone. */
+void waits_tell_one(struct store *store, struct session *session, lode_id id, uint64_t cookie,
+                    enum lode_found status, bool is_error);
+
+/* Whether anybody's wait for the id is armed. */
+bool waits_any(const struct store *store, lode_id id);
+
+/* Tells those who wait for ids of that session, or who always will, what is so now. */
+void waits_recheck(struct store *store, uint64_t session);
+
+/* Sends the NOTIFY entries that have gathered for a session. */
+void waits_send_notices(struct store *store, struct session *session);
+
+#endif

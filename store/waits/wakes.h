@@ -1,0 +1,35 @@
+/*
+ * wakes.h: the buckets of index.h [4]: in which somebody's wait is armed (`waited`), and which are to
+ * be woken. What is marked is woken together, by wakes_send(): before the loop sleeps, and at once
+ * after a doorbell.
+ *
+ * A bucket's `waited` word is not 0 exactly while a wait is armed in it.
+ */
+#ifndef LODE_STORE_WAITS_WAKES_H
+#define LODE_STORE_WAITS_WAKES_H
+
+#include "api/layout/index.h"
+
+struct session;
+struct store;
+
+struct wakes {
+    uint32_t armed[LODE_WAKE_BUCKETS];
+    uint16_t marked[LODE_WAKE_BUCKETS];        /* the buckets to be woken */
+    struct session *stream[LODE_WAKE_BUCKETS]; /* of a marked one: told of who was woken, or NULL */
+    uint32_t marked_count;
+    bool is_marked[LODE_WAKE_BUCKETS];
+};
+
+void wakes_arm(struct store *store, uint32_t bucket);
+void wakes_disarm(struct store *store, uint32_t bucket);
+
+void wakes_mark(struct store *store, uint32_t bucket);
+void wakes_mark_all(struct store *store);
+
+/* Marks the id's bucket; `stream` is told whether anybody was asleep. */
+void wakes_mark_for(struct store *store, lode_id id, struct session *stream);
+
+void wakes_send(struct store *store);
+
+#endif
