@@ -46,6 +46,16 @@ bind_worker(struct core *core, struct core_session *session, uint32_t number)
     worker->store_session = session->store_session;
 }
 
+/* Numbers of sessions at the store begin with 1, and each session attaches once. */
+static bool
+is_new_at_store(struct core *core, const struct core_session *session)
+{
+    struct core_session *same;
+    HASH_FIND(by_store, core->by_store, &session->store_session, sizeof session->store_session,
+              same);
+    return session->store_session != 0 && same == NULL;
+}
+
 void
 core_session_open(struct core *core, const struct core_event *event)
 {
@@ -61,13 +71,10 @@ core_session_open(struct core *core, const struct core_event *event)
     TAILQ_INIT(&session->tasks);
     TAILQ_INIT(&session->ready);
     HASH_ADD(by_number, core->sessions, number, sizeof session->number, session);
-    struct core_session *same;
-    HASH_FIND(by_store, core->by_store, &session->store_session, sizeof session->store_session,
-              same);
-    if (same != NULL) {
+    if (!is_new_at_store(core, session)) {
+        core_cut(core, session, LODE_EPROTO, "store session %llu is none, or is attached already",
+                 (unsigned long long)session->store_session);
         session->store_session = 0; /* so that no id is of this session */
-        core_cut(core, session, LODE_EPROTO, "store session %llu is attached already",
-                 (unsigned long long)same->store_session);
         return;
     }
     HASH_ADD(by_store, core->by_store, store_session, sizeof session->store_session, session);
