@@ -28,7 +28,7 @@
 #define LODE_SCHEDULER_CORE_H
 
 #include "api/layout/worker_page.h"
-#include "api/wire/error_msg.h"
+#include "api/layout/error_object.h"
 #include "api/wire/store_msg.h"
 #include "api/wire/task_msg.h"
 

@@ -29,29 +29,19 @@ core_failure_note(struct core *core, const struct core_task *task, lode_err code
     snprintf(failure->message, sizeof failure->message, "%s", message);
 }
 
-static uint8_t *
-append_text(uint8_t *at, const char *text, size_t size)
+static struct lode_error_object
+error_head(const struct core_task *task, lode_err code, const struct core_death *death)
 {
-    memcpy(at, text, size);
-    at[size] = 0;
-    return at + size + 1;
-}
-
-static void
-fill_error(struct lode_error_object *error, const struct core_task *task, lode_err code,
-           const struct core_death *death)
-{
-    *error = (struct lode_error_object){.magic = LODE_ERROR_MAGIC,
-                                        .major = 1,
-                                        .code = (int32_t)code,
-                                        .attempt = (int32_t)task->attempts,
-                                        .may_have_run = task->attempts > 0,
-                                        .task = task->number};
+    struct lode_error_object head = {.code = (int32_t)code,
+                                     .attempt = (int32_t)task->attempts,
+                                     .may_have_run = task->attempts > 0,
+                                     .task = task->number};
     if (death != NULL) {
-        error->pid = death->pid;
-        error->signal = death->signal;
-        error->exit_status = death->exit_status;
+        head.pid = death->pid;
+        head.signal = death->signal;
+        head.exit_status = death->exit_status;
     }
+    return head;
 }
 
 void
@@ -60,12 +50,13 @@ core_put_error(struct core *core, const struct core_task *task, lode_id copy_fro
 {
     char room[LODE_TASK_NAME_MAX + 1];
     const char *name = core_task_name(task, room);
-    const char *function = task->function != NULL ? task->function->name : name;
-    const char *backtrace = death != NULL ? death->backtrace : "";
-    size_t function_size = strlen(function), message_size = strlen(message);
-    size_t backtrace_size = strlen(backtrace);
-    size_t error_size =
-        sizeof(struct lode_error_object) + function_size + message_size + backtrace_size + 3;
+    struct lode_error_parts parts = {
+        .head = error_head(task, code, death),
+        .function = task->function != NULL ? task->function->name : name,
+        .message = message,
+        .backtrace = death != NULL ? death->backtrace : "",
+    };
+    size_t error_size = lode_error_object_size(&parts);
     struct core_put_error *put =
         core_emit(core, CORE_PUT_ERROR, 0, task->number, 0, (uint32_t)(sizeof *put + error_size));
     *put = (struct core_put_error){.copy_from = copy_from,
@@ -76,9 +67,5 @@ core_put_error(struct core *core, const struct core_task *task, lode_id copy_fro
         put->report_session = task->session->number;
     }
     memcpy(put->name, name, strnlen(name, LODE_TASK_NAME_MAX));
-    struct lode_error_object *error = (struct lode_error_object *)(put + 1);
-    fill_error(error, task, code, death);
-    uint8_t *at = append_text((uint8_t *)(error + 1), function, function_size);
-    at = append_text(at, message, message_size);
-    append_text(at, backtrace, backtrace_size);
+    lode_error_object_write(&parts, put + 1, error_size);
 }

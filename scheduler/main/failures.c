@@ -5,6 +5,7 @@
 #include "api/base/fail.h"
 #include "api/base/log.h"
 #include "api/client/session/session.h"
+#include "api/client/store/look.h"
 
 #include <lode/task.h>
 #include <pthread.h>
@@ -43,35 +44,17 @@ sees_error(struct failures *failures, lode_id id)
            is_error;
 }
 
-static uint32_t
-append_text(char *bytes, uint32_t at, const char *text)
-{
-    size_t size = strlen(text) + 1;
-    memcpy(bytes + at, text, size);
-    return at + (uint32_t)size;
-}
-
 /* The error that an argument stands for, as this task's own. 0: it cannot be read. */
 static uint32_t
 copy_error(struct failures *failures, lode_id from, uint64_t task, char *bytes, size_t room)
 {
     lode_failure_info info;
-    struct lode_error_object head = {.magic = LODE_ERROR_MAGIC, .major = 1, .task = task};
-    if (!sees_error(failures, from) || lode_failure(failures->session, from, &info) != LODE_OK ||
-        sizeof head + sizeof info > room) {
+    struct lode_error_parts parts;
+    if (!sees_error(failures, from) || lode_failure(failures->session, from, &info) != LODE_OK) {
         return 0;
     }
-    head.code = (int32_t)info.code;
-    head.task_code = (int32_t)info.task_code;
-    head.pid = info.pid;
-    head.signal = info.signal;
-    head.exit_status = info.exit_status;
-    head.attempt = info.attempt;
-    head.may_have_run = info.may_have_run;
-    memcpy(bytes, &head, sizeof head);
-    uint32_t at = append_text(bytes, sizeof head, info.function);
-    at = append_text(bytes, at, info.message);
-    return append_text(bytes, at, info.backtrace);
+    lode_error_parts_of_info(&info, task, &parts);
+    return (uint32_t)lode_error_object_write(&parts, bytes, room);
 }
 
 /* ---- what is asked for -------------------------------------------------------------------- */

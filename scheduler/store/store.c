@@ -4,7 +4,8 @@
 #include "api/base/fail.h"
 #include "api/base/log.h"
 #include "scheduler/store/store_async.h"
-#include "api/client/store/view.h"
+#include "api/layout/error_object.h"
+#include "api/layout/id.h"
 #include "scheduler/main/failures.h"
 
 #include <lode/task.h>

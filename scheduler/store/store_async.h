@@ -56,7 +56,7 @@ LODE_MUST_CHECK lode_err lode_store_async_dispatch(struct lode_store_async *asyn
 /*
  * Sends. Tags are the caller's, not 0 and below 2^31; they come back with the answer. Lists of any
  * length for watch (several packets under one cookie); of at most LODE_STORE_IDS_MAX for settle
- * and results. put_error: `bytes` as in api/wire/error_msg.h, at most LODE_STORE_ERROR_MAX.
+ * and results. put_error: `bytes` as in api/layout/error_object.h, at most LODE_STORE_ERROR_MAX.
  *
  * Errors  LODE_EDOWN; LODE_EINVAL; LODE_ENOMEM
  */

@@ -1,7 +1,7 @@
 #include "tools/lode/library_name.h"
 
 #include "api/base/fail.h"
-#include "api/client/tasks/task_client.h"
+#include "api/client/tasks/functions.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -1,6 +1,6 @@
 #include "tools/lode/report.h"
 
-#include "api/client/tasks/task_client.h"
+#include "api/client/tasks/functions.h"
 
 #include <pthread.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 #include "worker/runtime/held.h"
 
 #include "api/base/assert.h"
-#include "api/client/tasks/task_client.h"
+#include "api/client/tasks/call_refs.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -48,8 +48,7 @@ held_begin(struct held *held)
 static bool
 is_noted(const struct held *held)
 {
-    return atomic_load_explicit(&held->active, memory_order_relaxed) &&
-           !lode_tasks_holds_for_call();
+    return atomic_load_explicit(&held->active, memory_order_relaxed) && !lode_call_refs_busy();
 }
 
 static struct held_item *

@@ -1,7 +1,7 @@
 #include "worker/runtime/populate.h"
 
 #include "api/base/clock.h"
-#include "api/client/session/session.h"
+#include "api/client/store/look.h"
 
 #include <limits.h>
 #include <signal.h>

@@ -13,8 +13,9 @@
 #ifndef WORKER_RUNTIME_WORKER_H
 #define WORKER_RUNTIME_WORKER_H
 
-#include "api/client/tasks/task_client.h"
 #include "api/client/context/task_context.h"
+#include "api/client/session/session.h"
+#include "api/client/tasks/task_client.h"
 #include "api/layout/worker_page.h"
 #include "worker/runtime/functions.h"
 #include "worker/runtime/held.h"

@@ -1,5 +1,8 @@
+#include "api/client/context/commit.h"
+
 #include "api/base/clock.h"
 #include "api/base/fail.h"
+#include "api/client/session/session.h"
 #include "api/client/store/create.h"
 
 #include <stdlib.h>
@@ -183,10 +186,4 @@ lode_ring_commit(lode *db, uint64_t task, struct lode_result *results, uint32_t 
     }
     free(c.parts);
     return err;
-}
-
-void
-lode_ring_doorbell(lode *db)
-{
-    lode_ring_bell(&db->ring);
 }

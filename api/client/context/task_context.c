@@ -1,6 +1,7 @@
 #include "api/client/context/task_context.h"
 
 #include "api/base/fail.h"
+#include "api/layout/error_object.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -43,6 +44,17 @@ lode_task_refuse(lode_task *task, lode_err code, const char *format, ...)
     vsnprintf(task->why.message, sizeof task->why.message, format, args);
     va_end(args);
     return code;
+}
+
+lode_err
+lode_fail(lode_task *task, lode_err err, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    vsnprintf(task->message, sizeof task->message, format, args);
+    va_end(args);
+    task->failed = err;
+    return lode_fail_with(err, "%s", task->message);
 }
 
 /* ---- begin --------------------------------------------------------------------------------- */
@@ -270,7 +282,9 @@ static lode_err
 commit_failure(lode_task *task)
 {
     char bytes[ERROR_BYTES_MAX];
-    size_t size = lode_failure_encode(&task->why, task->order.task, bytes, sizeof bytes);
+    struct lode_error_parts parts;
+    lode_error_parts_of_info(&task->why, task->order.task, &parts);
+    size_t size = lode_error_object_write(&parts, bytes, sizeof bytes);
     for (uint32_t i = 0; i < task->order.result_count; i++) {
         task->commit[i] = (struct lode_result){
             .id = lode_id_plus(task->order.results, i),

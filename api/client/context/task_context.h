@@ -16,9 +16,9 @@
 #ifndef LODE_CLIENT_TASK_CONTEXT_H
 #define LODE_CLIENT_TASK_CONTEXT_H
 
-#include "api/client/tasks/args.h"
+#include "api/client/context/commit.h"
 #include "api/client/context/recent.h"
-#include "api/client/session/session.h"
+#include "api/client/tasks/args.h"
 #include "api/layout/index.h"
 
 enum {
@@ -103,11 +103,5 @@ LODE_MUST_CHECK lode_err lode_task_finish(lode_task *task, lode_err err, lode_er
 /* Says of a task that cannot run what its failure is to be: for `err` of lode_task_finish(). */
 lode_err lode_task_refuse(lode_task *task, lode_err code, const char *format, ...)
     LODE_PRINTF(3, 4);
-
-/*
- * Writes the bytes of an error object (api/wire/error_msg.h), cut to `room`, at least 256.
- * Returns their number.
- */
-size_t lode_failure_encode(const lode_failure_info *info, uint64_t task, void *out, size_t room);
 
 #endif

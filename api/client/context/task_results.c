@@ -5,6 +5,8 @@
  */
 #include "api/client/context/task_context.h"
 
+#include "api/client/store/create.h"
+
 #include <string.h>
 
 /* How long a result waits for room in the store before the task fails. */

@@ -15,16 +15,15 @@
 #ifndef LODE_CLIENT_HANDLE_H
 #define LODE_CLIENT_HANDLE_H
 
+#include "api/base/paths.h"
 #include "api/client/session/drafts.h"
+#include "api/client/session/hooks.h"
 #include "api/client/session/pin_slots.h"
 #include "api/client/session/ring.h"
 #include "api/client/session/segments.h"
-#include "api/client/session/session.h"
 #include "api/layout/births.h"
 
 enum lode_session_state { LODE_SESSION_LIVE = 0, LODE_SESSION_CLOSED = 1, LODE_SESSION_FORKED = 2 };
-
-struct lode_private_cluster;
 
 struct lode {
     /* What every get reads, and nobody writes after attach. */
@@ -35,7 +34,7 @@ struct lode {
     struct lode_session_header *file;
     uint64_t serial; /* of this process; never reused */
     _Atomic uint32_t state;
-    _Atomic(const struct lode_session_hooks *) hooks[LODE_HOOK_SLOTS];
+    struct lode_hooks hooks;
 
     struct lode_pin_slots pin_slots;
     struct lode_store_calls calls;
@@ -51,46 +50,7 @@ struct lode {
     int file_fd; /* holds the session's lock */
     uint32_t open_flags;
     struct lode_paths paths;
-    struct lode_private_cluster *cluster; /* started by this process; NULL: none */
-    struct lode *next;                    /* in the list of this process */
+    struct lode *next; /* in the list of this process */
 };
-
-/* Asks, and checks that the answer is of that type and of exactly that size. */
-LODE_MUST_CHECK lode_err lode_ask_exactly(lode *db, struct lode_msg_head *request,
-                                          size_t request_size, enum lode_store_msg type,
-                                          void *answer, size_t answer_size);
-
-/* The sentence for a kind of failure that many calls share. */
-lode_err lode_fail_zero_id(const char *call);
-
-static inline void
-lode_note_reference(const lode *db, lode_id id, int change)
-{
-    for (int i = 0; i < LODE_HOOK_SLOTS; i++) {
-        const struct lode_session_hooks *hooks =
-            atomic_load_explicit(&db->hooks[i], memory_order_acquire);
-        if (hooks != NULL && hooks->referenced != NULL) {
-            hooks->referenced(hooks->arg, id, change);
-        }
-    }
-}
-
-/* This thread is about to sleep, or has slept. */
-void lode_note_blocked(const lode *db, bool blocked);
-
-/* Asks the hooks once a second whether a wait still makes sense. */
-LODE_MUST_CHECK lode_err lode_ask_pending(lode *db, lode_id id);
-
-static inline void
-lode_note_draft(const lode *db, const lode_draft *draft, bool open)
-{
-    for (int i = 0; i < LODE_HOOK_SLOTS; i++) {
-        const struct lode_session_hooks *hooks =
-            atomic_load_explicit(&db->hooks[i], memory_order_acquire);
-        if (hooks != NULL && hooks->drafted != NULL) {
-            hooks->drafted(hooks->arg, draft, open);
-        }
-    }
-}
 
 #endif

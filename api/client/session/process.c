@@ -1,8 +1,6 @@
 #include "api/client/session/process.h"
 
-#include "api/client/session/handle.h"
-#include "api/client/tasks/private_cluster.h"
-#include "api/client/session/threads.h"
+#include "api/base/assert.h"
 
 #include <pthread.h>
 #include <unistd.h>
@@ -13,6 +11,10 @@ static struct lode *parked;   /* sessions_mu */
 static uint64_t last_serial;  /* sessions_mu */
 static bool is_child;         /* sessions_mu */
 static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+enum { IN_CHILD_MAX = 4 };
+static void (*in_child[IN_CHILD_MAX])(void); /* sessions_mu */
+static uint32_t in_child_count;              /* sessions_mu */
 
 static void
 before_fork(void)
@@ -42,13 +44,7 @@ fork_session(lode *db)
     close_descriptor(&db->calls.fd);
     close_descriptor(&db->calls.bell_fd);
     close_descriptor(&db->file_fd);
-    for (int i = 0; i < LODE_HOOK_SLOTS; i++) {
-        const struct lode_session_hooks *hooks =
-            atomic_load_explicit(&db->hooks[i], memory_order_relaxed);
-        if (hooks != NULL && hooks->forked != NULL) {
-            hooks->forked(hooks->arg);
-        }
-    }
+    lode_hooks_forked(&db->hooks);
 }
 
 static void
@@ -59,8 +55,9 @@ after_fork_in_child(void)
     }
     is_child = is_child || sessions != NULL;
     sessions = NULL;
-    lode_private_clusters_forked();
-    lode_threads_forked();
+    for (uint32_t i = 0; i < in_child_count; i++) {
+        in_child[i]();
+    }
     lode_mutex_unlock(&sessions_mu);
 }
 
@@ -82,6 +79,15 @@ void
 lode_process_unlock(void)
 {
     lode_mutex_unlock(&sessions_mu);
+}
+
+void
+lode_process_in_child(void (*run)(void))
+{
+    lode_process_lock();
+    LODE_ASSERT(in_child_count < IN_CHILD_MAX);
+    in_child[in_child_count++] = run;
+    lode_process_unlock();
 }
 
 void

@@ -8,7 +8,7 @@
 #ifndef LODE_CLIENT_PROCESS_H
 #define LODE_CLIENT_PROCESS_H
 
-#include "api/client/session/session.h"
+#include "api/client/session/handle.h"
 
 /* No fork() of this process runs between the two. */
 void lode_process_lock(void);
@@ -25,6 +25,12 @@ void lode_process_park(lode *db);
 
 /* The session with that serial number; NULL: it has ended. */
 lode *lode_process_find(uint64_t serial);
+
+/*
+ * Calls `run` in each child after fork, once its sessions are FORKED and before anything else of
+ * ours can run there. For a part of liblode that keeps state of the whole process: at its first use.
+ */
+void lode_process_in_child(void (*run)(void));
 
 /* True if this process is a child of fork() of one that had sessions. */
 bool lode_process_is_child(void);

@@ -2,11 +2,8 @@
 
 #include "api/base/assert.h"
 #include "api/base/fail.h"
-#include "api/client/store/create.h"
 #include "api/client/session/handle.h"
-#include "api/client/tasks/private_cluster.h"
 #include "api/client/session/process.h"
-#include "api/client/tasks/task_client.h"
 #include "api/client/session/threads.h"
 #include "api/layout/names.h"
 
@@ -281,12 +278,6 @@ lode_session_paths(const lode *db)
     return &db->paths;
 }
 
-bool
-lode_session_store_is_dead(lode *db)
-{
-    return lode_store_is_dead(&db->calls);
-}
-
 lode_id
 lode_session_draw(lode *db, enum lode_id_kind kind, uint64_t count)
 {
@@ -299,65 +290,25 @@ lode_session_draw(lode *db, enum lode_id_kind kind, uint64_t count)
 const struct lode_session_hooks *
 lode_session_hook(lode *db, enum lode_hook_slot slot, const struct lode_session_hooks *hooks)
 {
-    const struct lode_session_hooks *there = NULL;
-    if (atomic_compare_exchange_strong(&db->hooks[slot], &there, hooks)) {
-        return hooks;
-    }
-    return there;
+    return lode_hooks_install(&db->hooks, slot, hooks);
 }
 
 const struct lode_session_hooks *
 lode_session_hooks(const lode *db, enum lode_hook_slot slot)
 {
-    return atomic_load_explicit(&db->hooks[slot], memory_order_acquire);
+    return lode_hooks_in(&db->hooks, slot);
 }
 
 void
-lode_note_blocked(const lode *db, bool blocked)
+lode_ring_doorbell(lode *db)
 {
-    for (int i = 0; i < LODE_HOOK_SLOTS; i++) {
-        const struct lode_session_hooks *hooks = lode_session_hooks(db, i);
-        if (hooks != NULL && hooks->blocked != NULL) {
-            hooks->blocked(hooks->arg, blocked);
-        }
-    }
-}
-
-lode_err
-lode_ask_pending(lode *db, lode_id id)
-{
-    if (lode_id_kind(id) == LODE_ID_RESULT && lode_tasks_peek(db) == NULL) {
-        lode_tasks_watch(db);
-    }
-    for (int i = 0; i < LODE_HOOK_SLOTS; i++) {
-        const struct lode_session_hooks *hooks = lode_session_hooks(db, i);
-        if (hooks != NULL && hooks->pending != NULL) {
-            LODE_TRY(hooks->pending(hooks->arg, id));
-        }
-    }
-    return LODE_OK;
+    lode_ring_bell(&db->ring);
 }
 
 lode_err
 lode_fail_zero_id(const char *call)
 {
     return lode_fail_with(LODE_EINVAL, "%s: the id is zero, it names no object", call);
-}
-
-lode_err
-lode_ask_exactly(lode *db, struct lode_msg_head *request, size_t request_size,
-                 enum lode_store_msg type, void *answer, size_t answer_size)
-{
-    struct lode_reply reply = {.type = type, .packet = answer, .room = answer_size};
-    LODE_TRY(lode_store_ask(&db->calls, request, request_size, NULL, 0, &reply));
-    for (size_t i = 0; i < reply.fd_count; i++) {
-        close(reply.fds[i]);
-    }
-    if (answer != NULL && reply.size != answer_size) {
-        return lode_fail_with(LODE_EPROTO, "the store's packet %u has %zu bytes, not %zu",
-                              (unsigned)type, reply.size, answer_size);
-    }
-    return LODE_OK;
 }
 
 const char *
@@ -390,29 +341,7 @@ abort_drafts(lode *db)
     struct lode_open_draft draft;
     while (lode_drafts_take_any(&db->drafts, &draft)) {
         (void)!lode_segments_close(&db->segments, draft.extent, draft.stored);
-        lode_draft_abort(db, &draft);
-    }
-}
-
-static void
-end_hooks(lode *db)
-{
-    for (int i = 0; i < LODE_HOOK_SLOTS; i++) {
-        const struct lode_session_hooks *hooks = atomic_exchange(&db->hooks[i], NULL);
-        if (hooks != NULL && hooks->destroy != NULL) {
-            hooks->destroy(hooks->arg);
-        }
-    }
-}
-
-static void
-close_hooks(lode *db)
-{
-    for (int i = 0; i < LODE_HOOK_SLOTS; i++) {
-        const struct lode_session_hooks *hooks = lode_session_hooks(db, i);
-        if (hooks != NULL && hooks->close != NULL) {
-            hooks->close(hooks->arg);
-        }
+        lode_store_tell_abort(&db->calls, draft.entry, draft.generation);
     }
 }
 
@@ -421,27 +350,21 @@ static void
 tell_leave(lode *db)
 {
     struct lode_msg_head leave = {.type = LODE_MSG_LEAVE};
-    if (lode_ask_exactly(db, &leave, sizeof leave, LODE_MSG_OK, NULL, 0) != LODE_OK) {
-        return;
-    }
+    (void)!lode_store_ask_exactly(&db->calls, &leave, sizeof leave, LODE_MSG_OK, NULL, 0);
 }
 
-void
-lode_close(lode *db)
+bool
+lode_session_close(lode *db)
 {
-    if (db == NULL) {
-        return;
-    }
     if (atomic_load(&db->state) == LODE_SESSION_FORKED) {
-        end_hooks(db);
+        lode_hooks_destroy(&db->hooks);
         lode_process_park(db);
-        return;
+        return false;
     }
-    close_hooks(db);
-    end_hooks(db);
+    lode_hooks_close(&db->hooks);
+    lode_hooks_destroy(&db->hooks);
     abort_drafts(db);
     struct lode_thread *self = lode_thread_get();
-    struct lode_private_cluster *cluster = db->cluster;
     if (self != NULL) {
         atomic_store(&self->busy, db);
     }
@@ -450,5 +373,5 @@ lode_close(lode *db)
         tell_leave(db);
     }
     lode_session_leave(db, self);
-    lode_private_cluster_drop(cluster);
+    return true;
 }

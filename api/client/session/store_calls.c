@@ -104,6 +104,14 @@ lode_store_tell(struct lode_store_calls *calls, const void *packet, size_t size)
 }
 
 void
+lode_store_tell_abort(struct lode_store_calls *calls, uint32_t entry, uint64_t generation)
+{
+    struct lode_msg_draft msg = {
+        .head.type = LODE_MSG_ABORT, .entry = entry, .generation = generation};
+    (void)!lode_store_tell(calls, &msg, sizeof msg);
+}
+
+void
 lode_store_ring_bell(struct lode_store_calls *calls)
 {
     static const uint64_t ONCE = 1;
@@ -396,6 +404,21 @@ lode_store_ask(struct lode_store_calls *calls, struct lode_msg_head *request, si
     reply->size = inner.size;
     reply->fd_count = inner.fd_count;
     memcpy(reply->fds, inner.fds, sizeof reply->fds);
+    return LODE_OK;
+}
+
+lode_err
+lode_store_ask_exactly(struct lode_store_calls *calls, struct lode_msg_head *request,
+                       size_t request_size, enum lode_store_msg type, void *answer,
+                       size_t answer_size)
+{
+    struct lode_reply reply = {.type = type, .packet = answer, .room = answer_size};
+    LODE_TRY(lode_store_ask(calls, request, request_size, NULL, 0, &reply));
+    close_fds(reply.fds, reply.fd_count);
+    if (answer != NULL && reply.size != answer_size) {
+        return lode_fail_with(LODE_EPROTO, "the store's packet %u has %zu bytes, not %zu",
+                              (unsigned)type, reply.size, answer_size);
+    }
     return LODE_OK;
 }
 

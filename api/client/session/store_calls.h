@@ -57,9 +57,21 @@ LODE_MUST_CHECK lode_err lode_store_ask(struct lode_store_calls *calls,
                                         const void *rest, size_t rest_size,
                                         struct lode_reply *reply);
 
+/*
+ * The same, of a question in one part whose answer has exactly `answer_size` bytes and brings no
+ * descriptors. answer NULL: only its type counts.
+ */
+LODE_MUST_CHECK lode_err lode_store_ask_exactly(struct lode_store_calls *calls,
+                                                struct lode_msg_head *request, size_t request_size,
+                                                enum lode_store_msg type, void *answer,
+                                                size_t answer_size);
+
 /* Sends a packet without an answer (tag 0). Errors: LODE_EDOWN. */
 LODE_MUST_CHECK lode_err lode_store_tell(struct lode_store_calls *calls, const void *packet,
                                          size_t size);
+
+/* Tells the store that a draft ends unsealed. If the store is dead, the draft is gone already. */
+void lode_store_tell_abort(struct lode_store_calls *calls, uint32_t entry, uint64_t generation);
 
 /* Rings the doorbell: the store will look into the ring. Never blocks. */
 void lode_store_ring_bell(struct lode_store_calls *calls);

@@ -38,10 +38,25 @@ thread_ends(void *arg)
     atomic_store_explicit(&self->taken, false, memory_order_release);
 }
 
+/* The others' records are free again; what slots they held belonged to the parent's sessions. */
+static void
+in_child(void)
+{
+    struct lode_thread *t = atomic_load_explicit(&all_threads, memory_order_relaxed);
+    for (; t != NULL; t = t->next) {
+        for (int i = 0; i < LODE_THREAD_CACHES; i++) {
+            t->cache[i] = (struct lode_thread_cache){0};
+        }
+        atomic_store_explicit(&t->busy, NULL, memory_order_relaxed);
+        atomic_store_explicit(&t->taken, t == lode_thread_self, memory_order_relaxed);
+    }
+}
+
 static void
 make_key(void)
 {
     pthread_key_create(&end_key, thread_ends);
+    lode_process_in_child(in_child);
 }
 
 static struct lode_thread *
@@ -98,20 +113,6 @@ lode_threads_leave(const lode *db)
     }
 }
 
-/* The others' records are free again; what slots they held belonged to the parent's sessions. */
-void
-lode_threads_forked(void)
-{
-    struct lode_thread *t = atomic_load_explicit(&all_threads, memory_order_relaxed);
-    for (; t != NULL; t = t->next) {
-        for (int i = 0; i < LODE_THREAD_CACHES; i++) {
-            t->cache[i] = (struct lode_thread_cache){0};
-        }
-        atomic_store_explicit(&t->busy, NULL, memory_order_relaxed);
-        atomic_store_explicit(&t->taken, t == lode_thread_self, memory_order_relaxed);
-    }
-}
-
 /* ---- slots -------------------------------------------------------------------------------- */
 
 static struct lode_thread_cache *
@@ -135,7 +136,8 @@ grow(lode *db)
     if (limit >= LODE_PIN_MAX) {
         return lode_fail_with(LODE_ELIMIT, "%d views are held: release some first", LODE_PIN_MAX);
     }
-    LODE_TRY(lode_ask_exactly(db, &ask.head, sizeof ask, LODE_MSG_PINS, &are, sizeof are));
+    LODE_TRY(
+        lode_store_ask_exactly(&db->calls, &ask.head, sizeof ask, LODE_MSG_PINS, &are, sizeof are));
     if (are.slots > LODE_PIN_MAX || are.slots < limit) {
         return lode_fail_with(LODE_EPROTO, "the store grants %u pins", (unsigned)are.slots);
     }

@@ -9,7 +9,8 @@
 #ifndef LODE_CLIENT_THREADS_H
 #define LODE_CLIENT_THREADS_H
 
-#include "api/client/session/session.h"
+#include <lode/cluster.h>
+#include <stdatomic.h>
 
 enum { LODE_THREAD_SLOTS = 13, LODE_THREAD_CACHES = 2 };
 
@@ -48,16 +49,7 @@ LODE_MUST_CHECK lode_err lode_slot_take_slowly(lode *db, struct lode_thread *sel
                                                uint32_t *slot_out);
 void lode_slot_give_slowly(lode *db, struct lode_thread *self, uint32_t slot);
 
-/*
- * The thread leaves the session (busy goes back to NULL), and, if the session is closed and has no
- * pin left, frees it. `self` may be NULL only while nobody else can be in the session.
- */
-void lode_session_leave(lode *db, struct lode_thread *self);
-
 /* Waits until no thread is in a release of this session. The caller is in none. */
 void lode_threads_leave(const lode *db);
-
-/* In the child after fork: only the calling thread is left. */
-void lode_threads_forked(void);
 
 #endif

@@ -61,8 +61,8 @@ ask(struct await *a)
         struct lode_msg_lookup msg = {
             .head.type = LODE_MSG_LOOKUP, .id = a->id, .cookie = a->cookie};
         struct lode_msg_found found;
-        LODE_TRY(
-            lode_ask_exactly(a->db, &msg.head, sizeof msg, LODE_MSG_FOUND, &found, sizeof found));
+        LODE_TRY(lode_store_ask_exactly(&a->db->calls, &msg.head, sizeof msg, LODE_MSG_FOUND,
+                                        &found, sizeof found));
         switch (found.status) {
         case LODE_FOUND_SEALED:
             break;
@@ -128,7 +128,7 @@ sleep_once(struct await *a, uint32_t *seen, int64_t deadline)
         if (lode_store_is_dead(&a->db->calls)) {
             return lode_store_down();
         }
-        LODE_TRY(lode_ask_pending(a->db, a->id));
+        LODE_TRY(lode_hooks_pending(&a->db->hooks, a->id));
     }
     lode_err err = a->try_it(a->db, a->arg);
     bool asks = *seen != before || left >= slice;
@@ -166,9 +166,9 @@ lode_await(lode *db, lode_id id, uint64_t hash, int64_t timeout_ms, lode_try_fn 
         lode_err err = ask(&a);
         return err == LODE_EAGAIN ? fail_late(id, 0) : err;
     }
-    lode_note_blocked(db, true);
+    lode_hooks_blocked(&db->hooks, true);
     lode_err err = wait_for_it(&a, lode_deadline(timeout_ms));
-    lode_note_blocked(db, false);
+    lode_hooks_blocked(&db->hooks, false);
     if (err == LODE_EAGAIN) {
         err = fail_late(id, timeout_ms);
     }

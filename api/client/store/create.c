@@ -2,6 +2,7 @@
 
 #include "api/base/fail.h"
 #include "api/client/session/process.h"
+#include "api/client/session/session.h"
 #include "api/client/store/reserve.h"
 
 #include <stddef.h>
@@ -232,7 +233,7 @@ lode_draft_seal(lode *db, const struct lode_open_draft *open)
 {
     struct lode_msg_draft msg = {
         .head.type = LODE_MSG_SEAL, .entry = open->entry, .generation = open->generation};
-    LODE_TRY(lode_ask_exactly(db, &msg.head, sizeof msg, LODE_MSG_OK, NULL, 0));
+    LODE_TRY(lode_store_ask_exactly(&db->calls, &msg.head, sizeof msg, LODE_MSG_OK, NULL, 0));
     lode_reserved_was_made(db, open->id);
     return LODE_OK;
 }
@@ -241,11 +242,7 @@ void
 lode_draft_abort(lode *db, const struct lode_open_draft *open)
 {
     lode_reserved_was_made(db, open->id); /* or was not: it is used up */
-    struct lode_msg_draft msg = {
-        .head.type = LODE_MSG_ABORT, .entry = open->entry, .generation = open->generation};
-    if (lode_store_tell(&db->calls, &msg, sizeof msg) != LODE_OK) {
-        return; /* the store is dead, and the draft with it */
-    }
+    lode_store_tell_abort(&db->calls, open->entry, open->generation);
 }
 
 /* ---- the public calls --------------------------------------------------------------------- */
@@ -263,7 +260,7 @@ create_named(lode *db, struct lode_spec *spec, int64_t timeout_ms, lode_draft *d
 {
     name_spec(db, spec);
     LODE_TRY(lode_create_spec(db, spec, true, timeout_ms, draft_out));
-    lode_note_draft(db, draft_out, true);
+    lode_hooks_drafted(&db->hooks, draft_out, true);
     return LODE_OK;
 }
 
@@ -324,7 +321,7 @@ end_draft(lode *db, lode_draft *draft, struct lode_open_draft *open_out)
     *open_out = (struct lode_open_draft){0};
     lode_err err = lode_draft_close(db, draft, open_out);
     if (open_out->named) {
-        lode_note_draft(db, &ended, false);
+        lode_hooks_drafted(&db->hooks, &ended, false);
     }
     return err;
 }

@@ -39,6 +39,17 @@ LODE_MUST_CHECK lode_err lode_create_spec(lode *db, const struct lode_spec *spec
                                           int64_t timeout_ms, lode_draft *draft_out);
 
 /*
+ * A draft without a name, for a result: lode_ring_commit() will name it, or lode_abort() ends it.
+ *
+ *   array  NULL: `size_bytes` of kind `kind` (blob, Python, error)
+ *
+ * Blocking, errors  as lode_create()
+ */
+LODE_MUST_CHECK lode_err lode_result_draft(lode *db, const lode_array *array, size_t size_bytes,
+                                           lode_kind kind, int64_t timeout_ms,
+                                           lode_draft *draft_out);
+
+/*
  * Takes an open draft out of the books and closes its pages; the draft is zeroed in any case.
  * Errors: LODE_EINVAL it is not open; LODE_ENOMEM its pages cannot be closed: it is aborted, and
  * open_out says which one it was.
@@ -54,7 +65,7 @@ static inline void
 lode_note_made(const lode *db, lode_id id)
 {
     if (!lode_id_is_reserved(id)) {
-        lode_note_reference(db, id, 1);
+        lode_hooks_referenced(&db->hooks, id, 1);
     }
 }
 

@@ -1,8 +1,11 @@
+#include "api/client/store/get.h"
+
 #include "api/base/clock.h"
 #include "api/base/fail.h"
-#include "api/client/store/await.h"
+#include "api/client/session/session.h"
 #include "api/client/session/threads.h"
-#include "api/client/store/view.h"
+#include "api/client/store/await.h"
+#include "api/layout/error_object.h"
 
 /* Larger objects are mapped in one go when they are first got: a fault a page costs ten times that. */
 enum { POPULATE_MIN = 1 << 20 };
@@ -135,8 +138,7 @@ lode_unpin(lode *db, const struct lode_pinned *pinned)
 static inline const struct lode_session_hooks *
 pin_hooks(const lode *db)
 {
-    const struct lode_session_hooks *hooks =
-        atomic_load_explicit(&db->hooks[LODE_HOOKS_WORKER], memory_order_acquire);
+    const struct lode_session_hooks *hooks = lode_hooks_in(&db->hooks, LODE_HOOKS_WORKER);
     return hooks != NULL && hooks->pinned != NULL ? hooks : NULL;
 }
 
@@ -174,6 +176,13 @@ find_bytes(lode *db, const struct lode_entry *entry, const void **data_out,
     *strides_out = strided ? bytes : NULL;
     *data_out = (const uint8_t *)bytes + (strided ? LODE_LINE : 0);
     return LODE_OK;
+}
+
+lode_err
+lode_view_bytes(lode *db, const struct lode_entry *entry, const void **data_out,
+                const void **strides_out)
+{
+    return find_bytes(db, entry, data_out, strides_out);
 }
 
 /* 32 bytes each: what memset() of so few becomes takes longer than the rest of a get. */
@@ -301,7 +310,7 @@ lode_release(lode_view *view)
     clear_view(view);
 }
 
-/* ---- getting ------------------------------------------------------------------------------ */
+/* ---- getting ---------------------------------------------------------------------------- */
 
 struct get {
     lode_id id;
@@ -405,42 +414,4 @@ lode_err
 lode_get_f64(lode *db, lode_id id, int64_t timeout_ms, double *value_out)
 {
     return get_scalar(db, id, timeout_ms, LODE_F64, value_out);
-}
-
-/* ---- looking ------------------------------------------------------------------------------ */
-
-bool
-lode_session_sees(lode *db, lode_id id, bool *is_error_out)
-{
-    uint64_t word;
-    const struct lode_entry *entry =
-        lode_index_find(&db->index, id, lode_id_hash(id, db->index.hash_key), &word);
-    if (entry == NULL || !lode_word_readable(word)) {
-        return false;
-    }
-    if (is_error_out != NULL) {
-        struct lode_pinned pinned;
-        if (lode_pin(db, id, lode_id_hash(id, db->index.hash_key), &pinned) != LODE_OK) {
-            return false;
-        }
-        *is_error_out = pinned.entry->kind == LODE_KIND_ERROR;
-        lode_unpin(db, &pinned);
-    }
-    return true;
-}
-
-/* Finding the bytes populates them. */
-void
-lode_prefetch(lode *db, lode_id id)
-{
-    struct lode_pinned pinned;
-    const void *data, *strides;
-    if (lode_session_check(db) != LODE_OK ||
-        lode_pin(db, id, lode_id_hash(id, db->index.hash_key), &pinned) != LODE_OK) {
-        return;
-    }
-    if (find_bytes(db, pinned.entry, &data, &strides) == LODE_OK) {
-        __builtin_prefetch(data);
-    }
-    lode_unpin(db, &pinned);
 }

@@ -1,7 +1,8 @@
 #include "api/base/clock.h"
 #include "api/base/fail.h"
 #include "api/client/store/await.h"
-#include "api/client/store/view.h"
+#include "api/client/session/session.h"
+#include "api/client/store/get.h"
 #include "api/layout/name.h"
 
 #include <stdlib.h>
@@ -139,7 +140,7 @@ lode_name_lookup(lode *db, const char *space, const char *text, int64_t timeout_
     LODE_TRY(name_make(db, space, text, &name));
     struct lookup lookup = {.name = &name};
     LODE_TRY(await_name(db, &name, timeout_ms, try_lookup, &lookup));
-    lode_note_reference(db, lookup.id, 1);
+    lode_hooks_referenced(&db->hooks, lookup.id, 1);
     *id_out = lookup.id;
     return LODE_OK;
 }

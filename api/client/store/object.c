@@ -1,5 +1,7 @@
 #include "api/base/fail.h"
 #include "api/client/session/handle.h"
+#include "api/client/session/session.h"
+#include "api/client/store/look.h"
 
 #include <stdlib.h>
 
@@ -16,19 +18,8 @@ lode_keep(lode *db, lode_id id)
         return lode_fail_zero_id("lode_keep");
     }
     LODE_TRY(lode_ring_reference(&db->ring, LODE_RECORD_TAKE, id, false));
-    lode_note_reference(db, id, 1);
+    lode_hooks_referenced(&db->hooks, id, 1);
     return LODE_OK;
-}
-
-/* Only a hint: an entry that changes meanwhile gives a doorbell too many or too few. */
-static bool
-is_large(const lode *db, lode_id id)
-{
-    uint64_t word;
-    const struct lode_entry *entry =
-        lode_index_find(&db->index, id, lode_id_hash(id, db->index.hash_key), &word);
-    return entry != NULL && lode_word_readable(word) &&
-           __atomic_load_n(&entry->size, __ATOMIC_RELAXED) >= URGENT_BYTES;
 }
 
 void
@@ -37,8 +28,9 @@ lode_drop(lode *db, lode_id id)
     if (lode_id_is_zero(id) || lode_session_check(db) != LODE_OK) {
         return;
     }
-    lode_note_reference(db, id, -1);
-    if (lode_ring_reference(&db->ring, LODE_RECORD_DROP, id, is_large(db, id)) != LODE_OK) {
+    lode_hooks_referenced(&db->hooks, id, -1);
+    if (lode_ring_reference(&db->ring, LODE_RECORD_DROP, id,
+                            lode_session_size_hint(db, id) >= URGENT_BYTES) != LODE_OK) {
         return; /* the store is dead: there is nothing to drop */
     }
 }
@@ -50,7 +42,8 @@ ask_about(lode *db, enum lode_store_msg type, lode_id id, enum lode_store_msg an
           void *answer, size_t answer_size)
 {
     struct lode_msg_lookup msg = {.head.type = (uint8_t)type, .id = id};
-    return lode_ask_exactly(db, &msg.head, sizeof msg, answer_type, answer, answer_size);
+    return lode_store_ask_exactly(&db->calls, &msg.head, sizeof msg, answer_type, answer,
+                                  answer_size);
 }
 
 lode_err
@@ -151,7 +144,8 @@ lode_get_store_stats(lode *db, lode_store_stats *stats_out)
     struct lode_msg_stats are;
     LODE_TRY(lode_session_check(db));
     LODE_NEED("lode_get_store_stats", stats_out);
-    LODE_TRY(lode_ask_exactly(db, &ask, sizeof ask, LODE_MSG_STATS_ARE, &are, sizeof are));
+    LODE_TRY(
+        lode_store_ask_exactly(&db->calls, &ask, sizeof ask, LODE_MSG_STATS_ARE, &are, sizeof are));
     *stats_out = are.stats;
     return LODE_OK;
 }

@@ -1,5 +1,6 @@
 #include "api/base/clock.h"
 #include "api/base/fail.h"
+#include "api/client/session/session.h"
 #include "api/client/store/create.h"
 #include "api/client/store/reserve.h"
 

@@ -1,6 +1,7 @@
 #include "api/client/store/reserve.h"
 
 #include "api/base/fail.h"
+#include "api/client/session/session.h"
 
 lode_err
 lode_reserved_check(const lode *db, lode_id id)
@@ -56,7 +57,7 @@ lode_reserve(lode *db, size_t count, lode_id *ids_out)
     uint64_t first = atomic_fetch_add_explicit(&db->reserved, count, memory_order_relaxed) + 1;
     for (size_t i = 0; i < count; i++) {
         ids_out[i] = lode_id_reserve(db->number, first + i);
-        lode_note_reference(db, ids_out[i], 1);
+        lode_hooks_referenced(&db->hooks, ids_out[i], 1);
     }
     return LODE_OK;
 }

@@ -1,5 +1,6 @@
 #include "api/base/clock.h"
 #include "api/base/fail.h"
+#include "api/client/session/session.h"
 #include "api/client/store/await.h"
 
 #include <stdlib.h>
@@ -137,7 +138,7 @@ static lode_err
 drain(lode *db)
 {
     struct lode_msg_head msg = {.type = LODE_MSG_DRAIN};
-    return lode_ask_exactly(db, &msg, sizeof msg, LODE_MSG_OK, NULL, 0);
+    return lode_store_ask_exactly(&db->calls, &msg, sizeof msg, LODE_MSG_OK, NULL, 0);
 }
 
 /* After each full packet the notices that it brought at once are taken in, so that they do not
@@ -200,7 +201,7 @@ static lode_err
 unwatch(struct many *m)
 {
     struct lode_msg_watch msg = {.head.type = LODE_MSG_UNWATCH, .cookie = m->watch.cookie};
-    return lode_ask_exactly(m->db, &msg.head, sizeof msg, LODE_MSG_OK, NULL, 0);
+    return lode_store_ask_exactly(&m->db->calls, &msg.head, sizeof msg, LODE_MSG_OK, NULL, 0);
 }
 
 /*
@@ -216,7 +217,7 @@ ask_pending(struct many *m)
         i++;
     }
     lode_mutex_unlock(&m->db->calls.mu);
-    return i < m->count ? lode_ask_pending(m->db, m->ids[i]) : LODE_OK;
+    return i < m->count ? lode_hooks_pending(&m->db->hooks, m->ids[i]) : LODE_OK;
 }
 
 static lode_err
@@ -248,9 +249,9 @@ watch(struct many *m, int64_t timeout_ms)
     lode_store_watch_add(&m->db->calls, &waiter, &m->watch);
     err = send_watches(m, end);
     if (err == LODE_OK && timeout_ms != 0) {
-        lode_note_blocked(m->db, true);
+        lode_hooks_blocked(&m->db->hooks, true);
         err = sleep_until_done(m, &waiter, lode_deadline(timeout_ms));
-        lode_note_blocked(m->db, false);
+        lode_hooks_blocked(&m->db->hooks, false);
     }
     if (err != LODE_EDOWN) {
         lode_err ended = unwatch(m);

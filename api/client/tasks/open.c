@@ -1,6 +1,7 @@
 #include "api/base/fail.h"
-#include "api/client/session/handle.h"
+#include "api/client/session/session.h"
 #include "api/client/tasks/private_cluster.h"
+#include "api/client/tasks/task_client.h"
 #include "api/wire/private_start.h"
 
 #include <stddef.h>
@@ -61,25 +62,39 @@ check_cluster(const lode_open_options *options)
     return LODE_OK;
 }
 
+/* Attaches, and gives the session its task client. */
+static lode_err
+open_session(const struct lode_paths *paths, uint32_t flags, struct lode_private_cluster *cluster,
+             lode **db_out)
+{
+    struct lode_tasks *tasks;
+    lode *db;
+    LODE_TRY(lode_session_attach(paths, 0, flags, &db));
+    lode_err err = lode_tasks_install(db, &tasks);
+    if (err != LODE_OK) {
+        lode_session_close(db);
+        return err;
+    }
+    tasks->cluster = cluster;
+    *db_out = db;
+    return LODE_OK;
+}
+
 static lode_err
 open_private(const lode_open_options *options, lode **db_out)
 {
     struct lode_private_cluster *cluster;
-    lode *db;
     lode_err err = LODE_EDOWN;
     /* One that was started before may have died: then another one. */
     for (int i = 0; i < 2 && err == LODE_EDOWN; i++) {
         LODE_TRY(lode_private_cluster_use(options, &cluster));
-        err = lode_session_attach(lode_private_cluster_paths(cluster), 0, options->flags, &db);
+        err = open_session(lode_private_cluster_paths(cluster), options->flags, cluster, db_out);
         if (err != LODE_OK) {
             lode_private_cluster_forget(cluster);
             lode_private_cluster_drop(cluster);
         }
     }
-    LODE_TRY(err);
-    db->cluster = cluster;
-    *db_out = db;
-    return LODE_OK;
+    return err;
 }
 
 lode_err
@@ -93,7 +108,7 @@ lode_open(const char *dir, const lode_open_options *given, lode **db_out)
     LODE_TRY(check_cluster(&options));
     if ((options.flags & LODE_OPEN_PRIVATE) == 0) {
         LODE_TRY(lode_paths_resolve(dir, &paths));
-        lode_err err = lode_session_attach(&paths, 0, options.flags, db_out);
+        lode_err err = open_session(&paths, options.flags, NULL, db_out);
         if (err != LODE_EDOWN) {
             return err;
         }
@@ -103,4 +118,18 @@ lode_open(const char *dir, const lode_open_options *given, lode **db_out)
         }
     }
     return open_private(&options, db_out);
+}
+
+/* The cluster ends last: until then the session has its store to say goodbye to. */
+void
+lode_close(lode *db)
+{
+    if (db == NULL) {
+        return;
+    }
+    const struct lode_tasks *tasks = lode_tasks_peek(db);
+    struct lode_private_cluster *cluster = tasks != NULL ? tasks->cluster : NULL;
+    if (lode_session_close(db)) {
+        lode_private_cluster_drop(cluster);
+    }
 }

@@ -36,9 +36,34 @@ static struct lode_private_cluster *clusters; /* clusters_mu */
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 static void
+close_one(int *fd)
+{
+    if (*fd >= 0) {
+        close(*fd);
+        *fd = -1;
+    }
+}
+
+/*
+ * Runs in the child after fork, which has one thread. The lock may have been held by another one, so
+ * it is made anew. The parent's clusters can be attached to as long as they live: each keeps one use
+ * that nobody ends, since the parent's sessions are not the child's to close.
+ */
+static void
+in_child(void)
+{
+    lode_mutex_init(&clusters_mu, LODE_LOCK_PRIVATE_CLUSTERS);
+    for (struct lode_private_cluster *c = clusters; c != NULL; c = c->next) {
+        close_one(&c->lifeline);
+        c->uses++;
+    }
+}
+
+static void
 init_once(void)
 {
     lode_mutex_init(&clusters_mu, LODE_LOCK_PRIVATE_CLUSTERS);
+    lode_process_in_child(in_child);
 }
 
 /* ---- the program -------------------------------------------------------------------------- */
@@ -113,15 +138,6 @@ struct start {
     int lifeline_theirs;
     int ready_ours, ready_theirs;
 };
-
-static void
-close_one(int *fd)
-{
-    if (*fd >= 0) {
-        close(*fd);
-        *fd = -1;
-    }
-}
 
 /* A fork must not come between the making of the lifeline and the note of it. */
 static lode_err
@@ -353,19 +369,4 @@ lode_private_cluster_forget(struct lode_private_cluster *cluster)
     lode_mutex_lock(&clusters_mu);
     cluster->shared = false;
     lode_mutex_unlock(&clusters_mu);
-}
-
-/*
- * Runs in the child, which has one thread. The lock may have been held by another one, so it is
- * made anew. The parent's clusters can be attached to as long as they live: each keeps one use that
- * nobody ends, since the parent's sessions are not the child's to close.
- */
-void
-lode_private_clusters_forked(void)
-{
-    init_once();
-    for (struct lode_private_cluster *c = clusters; c != NULL; c = c->next) {
-        close_one(&c->lifeline);
-        c->uses++;
-    }
 }

@@ -32,7 +32,4 @@ void lode_private_cluster_drop(struct lode_private_cluster *cluster);
 /* It was found dead: nobody else is given it. */
 void lode_private_cluster_forget(struct lode_private_cluster *cluster);
 
-/* In the child after fork: lets go of the parent's lifelines; the clusters stay the parent's. */
-void lode_private_clusters_forked(void);
-
 #endif

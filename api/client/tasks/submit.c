@@ -5,10 +5,13 @@
  * that the caller may drop his at once; result ids are drawn; number and record are given out under
  * tasks.mu. What fails before the record is in the link is undone, and nothing was submitted.
  */
-#include "api/client/tasks/args.h"
-#include "api/client/tasks/task_client.h"
-
 #include "api/base/fail.h"
+#include "api/client/session/session.h"
+#include "api/client/store/look.h"
+#include "api/client/tasks/args.h"
+#include "api/client/tasks/call_refs.h"
+#include "api/client/tasks/functions.h"
+#include "api/client/tasks/task_client.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -143,7 +146,7 @@ take_refs(lode *db, struct call *call)
             call->refs[call->ref_count++] = call->args.arg[i].u.id;
         }
     }
-    lode_err err = lode_tasks_take(db, call->refs, call->ref_count);
+    lode_err err = lode_call_refs_take(db, call->refs, call->ref_count);
     if (err != LODE_OK) {
         free(call->refs);
         call->refs = NULL;
@@ -195,7 +198,7 @@ drop_results(lode *db, const struct call *call)
     }
     for (uint32_t i = 0; i < call->head.result_count; i++) {
         lode_id id = lode_id_plus(call->head.results, i);
-        lode_tasks_drop(db, &id, 1);
+        lode_call_refs_drop(db, &id, 1);
     }
 }
 
@@ -271,7 +274,7 @@ submit(struct lode_tasks *tasks, struct call *call, lode_id *results_out)
         return LODE_OK;
     }
     drop_results(tasks->db, call);
-    lode_tasks_drop(tasks->db, call->refs, call->ref_count);
+    lode_call_refs_drop(tasks->db, call->refs, call->ref_count);
     free(call->refs);
     return err;
 }

@@ -2,33 +2,15 @@
 
 #include "api/base/clock.h"
 #include "api/base/fail.h"
+#include "api/client/session/session.h"
 #include "api/client/store/scheduler_lives.h"
+#include "api/client/tasks/requests.h"
+#include "api/client/tasks/task_records.h"
 
 #include <stdlib.h>
 #include <unistd.h>
 
 enum { WELCOME_TIMEOUT_MS = 5000, CLOSE_TIMEOUT_MS = 5000 };
-
-static _Thread_local bool holds_for_call;
-
-bool
-lode_tasks_holds_for_call(void)
-{
-    return holds_for_call;
-}
-
-lode_err
-lode_tasks_down(void)
-{
-    return lode_fail_with(LODE_EDOWN, "the scheduler has ended, and with it what was submitted; "
-                                      "open a new session");
-}
-
-static int
-state_of(const struct lode_tasks *tasks)
-{
-    return atomic_load_explicit(&tasks->state, memory_order_acquire);
-}
 
 static void
 become_locked(struct lode_tasks *tasks, enum lode_tasks_state state)
@@ -57,7 +39,7 @@ pending(void *arg, lode_id id)
     if (lode_id_kind(id) != LODE_ID_RESULT) {
         return LODE_OK;
     }
-    switch (state_of(tasks)) {
+    switch (lode_tasks_state(tasks)) {
     case LODE_TASKS_DOWN:
         return lode_tasks_down();
     case LODE_TASKS_NONE:
@@ -77,7 +59,7 @@ drain_while_up(struct lode_tasks *tasks)
     enum { SLICE_MS = 50 };
     int64_t deadline = lode_deadline(CLOSE_TIMEOUT_MS);
     lode_err err = LODE_ETIMEDOUT;
-    while (err == LODE_ETIMEDOUT && state_of(tasks) == LODE_TASKS_UP &&
+    while (err == LODE_ETIMEDOUT && lode_tasks_state(tasks) == LODE_TASKS_UP &&
            lode_remaining_ms(deadline) > 0) {
         err = lode_link_drain(tasks->link, SLICE_MS);
     }
@@ -166,7 +148,7 @@ lode_tasks_peek(const lode *db)
 
 /* Threads that come first at once all make one; the session takes the first. */
 static lode_err
-installed(lode *db, const struct lode_tasks_worker *worker, struct lode_tasks **tasks_out)
+install(lode *db, const struct lode_tasks_worker *worker, struct lode_tasks **tasks_out)
 {
     struct lode_tasks *tasks = lode_tasks_peek(db);
     if (tasks == NULL) {
@@ -185,13 +167,10 @@ installed(lode *db, const struct lode_tasks_worker *worker, struct lode_tasks **
     return LODE_OK;
 }
 
-void
-lode_tasks_watch(lode *db)
+lode_err
+lode_tasks_install(lode *db, struct lode_tasks **tasks_out)
 {
-    struct lode_tasks *tasks;
-    if (installed(db, NULL, &tasks) != LODE_OK) {
-        return; /* no memory: the wait goes on, and tries again in a second */
-    }
+    return install(db, NULL, tasks_out);
 }
 
 static void
@@ -246,12 +225,12 @@ connect_tasks(struct lode_tasks *tasks)
 {
     struct lode_rendezvous *rendezvous = NULL;
     lode_mutex_lock(&tasks->mu);
-    while (state_of(tasks) == LODE_TASKS_CONNECTING) {
+    while (lode_tasks_state(tasks) == LODE_TASKS_CONNECTING) {
         lode_cond_wait(&tasks->changed, &tasks->mu, LODE_NEVER);
     }
-    if (state_of(tasks) != LODE_TASKS_NONE) {
+    if (lode_tasks_state(tasks) != LODE_TASKS_NONE) {
         lode_mutex_unlock(&tasks->mu);
-        return state_of(tasks) == LODE_TASKS_UP ? LODE_OK : lode_tasks_down();
+        return lode_tasks_state(tasks) == LODE_TASKS_UP ? LODE_OK : lode_tasks_down();
     }
     become_locked(tasks, LODE_TASKS_CONNECTING);
     lode_mutex_unlock(&tasks->mu);
@@ -262,7 +241,7 @@ connect_tasks(struct lode_tasks *tasks)
     if (err == LODE_OK) {
         tasks->rendezvous = rendezvous;
         tasks->link = lode_rendezvous_link(rendezvous);
-        if (state_of(tasks) == LODE_TASKS_CONNECTING) { /* else it has ended already */
+        if (lode_tasks_state(tasks) == LODE_TASKS_CONNECTING) { /* else it has ended already */
             become_locked(tasks, LODE_TASKS_UP);
         }
     } else {
@@ -278,12 +257,12 @@ lode_tasks_of(lode *db, struct lode_tasks **tasks_out)
     struct lode_tasks *tasks;
     LODE_TRY(lode_session_check(db));
     tasks = lode_tasks_peek(db);
-    if (tasks == NULL || state_of(tasks) != LODE_TASKS_UP) {
+    if (tasks == NULL || lode_tasks_state(tasks) != LODE_TASKS_UP) {
         if (lode_session_open_flags(db) & LODE_OPEN_STORE_ONLY) {
             return lode_fail_with(LODE_EUNSUPPORTED, "the session was opened with "
                                                      "LODE_OPEN_STORE_ONLY: it has no scheduler");
         }
-        LODE_TRY(installed(db, NULL, &tasks));
+        LODE_TRY(install(db, NULL, &tasks));
         LODE_TRY(connect_tasks(tasks));
     }
     *tasks_out = tasks;
@@ -295,35 +274,6 @@ lode_tasks_connect_worker(lode *db, const struct lode_tasks_worker *worker,
                           struct lode_tasks **tasks_out)
 {
     LODE_TRY(lode_session_check(db));
-    LODE_TRY(installed(db, worker, tasks_out));
+    LODE_TRY(install(db, worker, tasks_out));
     return connect_tasks(*tasks_out);
-}
-
-/* ---- references that calls hold ------------------------------------------------------------ */
-
-void
-lode_tasks_drop(lode *db, const lode_id *ids, size_t count)
-{
-    holds_for_call = true;
-    for (size_t i = 0; i < count; i++) {
-        lode_drop(db, ids[i]);
-    }
-    holds_for_call = false;
-}
-
-lode_err
-lode_tasks_take(lode *db, const lode_id *ids, size_t count)
-{
-    lode_err err = LODE_OK;
-    size_t taken = 0;
-    holds_for_call = true;
-    while (err == LODE_OK && taken < count) {
-        err = lode_keep(db, ids[taken]);
-        taken += err == LODE_OK;
-    }
-    holds_for_call = false;
-    if (err != LODE_OK) {
-        lode_tasks_drop(db, ids, taken);
-    }
-    return err;
 }

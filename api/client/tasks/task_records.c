@@ -3,9 +3,11 @@
  * on nng's threads. The scheduler is no enemy, but a record of the wrong size still ends the link
  * (LODE_EPROTO), rather than this program.
  */
-#include "api/client/tasks/task_client.h"
+#include "api/client/tasks/task_records.h"
 
 #include "api/base/fail.h"
+#include "api/client/tasks/call_refs.h"
+#include "api/client/tasks/requests.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -79,7 +81,7 @@ end_calls(struct lode_tasks *tasks, const uint64_t *number, uint32_t count)
     }
     lode_mutex_unlock(&tasks->mu);
     for (uint32_t i = 0; i < found; i++) {
-        lode_tasks_drop(tasks->db, ended[i].refs, ended[i].ref_count);
+        lode_call_refs_drop(tasks->db, ended[i].refs, ended[i].ref_count);
         free(ended[i].refs);
     }
 }

@@ -1,5 +1,7 @@
 /* Gets of what is in the index; the test is the store that ends the session. */
-#include "api/client/store/view.h"
+#include "api/client/store/get.h"
+
+#include "api/client/session/session.h"
 
 #include "tests/unit/api/fake_index.h"
 

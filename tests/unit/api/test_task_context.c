@@ -1,5 +1,4 @@
 #include "api/client/context/task_context.h"
-#include "api/wire/error_msg.h"
 
 #include <criterion/criterion.h>
 #include <string.h>
@@ -120,29 +119,6 @@ Test(task_context, only_the_cancelled_task_is_cancelled)
     expect(!lode_task_cancelled(&task));
     atomic_store(&cancelled, 77);
     expect(lode_task_cancelled(&task));
-}
-
-Test(task_context, a_failure_is_cut_to_its_room_with_all_closing_zeros)
-{
-    lode_failure_info info = {.code = LODE_ETASK, .task_code = LODE_EINVAL, .attempt = 2};
-    char out[256];
-    struct lode_error_object head;
-    memset(info.message, 'm', sizeof info.message - 1);
-    strcpy(info.function, "lib.f");
-    strcpy(info.backtrace, "somewhere");
-    size_t size = lode_failure_encode(&info, 77, out, sizeof out);
-    expect_le(size, sizeof out);
-    memcpy(&head, out, sizeof head);
-    expect_eq(head.magic, LODE_ERROR_MAGIC);
-    expect_eq(head.task, 77);
-    expect_eq(head.task_code, LODE_EINVAL);
-    size_t zeros = 0;
-    for (size_t i = sizeof head; i < size; i++) {
-        zeros += out[i] == '\0';
-    }
-    expect_eq(zeros, 3);
-    expect_eq(out[size - 1], '\0');
-    begin(LODE_NO_ARGS, 0);
 }
 
 Test(task_context, damaged_arguments_refuse_the_task)

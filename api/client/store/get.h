@@ -1,9 +1,10 @@
 /*
- * view.h: a pinned entry as a lode_view. reserved_ of a view: the session, slot << 32 | entry, and
- * the generation; all zero where there is no pin.
+ * get.h: the steps of a get, for the other files of this folder: pin an entry of the index, and show
+ * it as a lode_view. reserved_ of a view: the session, slot << 32 | entry, and the generation; all
+ * zero where there is no pin.
  */
-#ifndef LODE_CLIENT_VIEW_H
-#define LODE_CLIENT_VIEW_H
+#ifndef LODE_CLIENT_GET_H
+#define LODE_CLIENT_GET_H
 
 #include "api/client/session/handle.h"
 
@@ -30,7 +31,12 @@ void lode_unpin(lode *db, const struct lode_pinned *pinned);
 LODE_MUST_CHECK lode_err lode_pin(lode *db, lode_id id, uint64_t hash,
                                   struct lode_pinned *pinned_out);
 
-/* The error that a failed task left in `bytes`; sets the sentence. */
-lode_err lode_error_object_fail(const void *bytes, size_t size);
+/*
+ * Where the bytes of a pinned entry are, and its strides (NULL: it has none). Maps what is not mapped
+ * yet, and populates it.
+ * Errors  of lode_segments_read(); LODE_ECORRUPT
+ */
+LODE_MUST_CHECK lode_err lode_view_bytes(lode *db, const struct lode_entry *entry,
+                                         const void **data_out, const void **strides_out);
 
 #endif

@@ -1,0 +1,85 @@
+#include "api/client/session/hooks.h"
+
+const struct lode_session_hooks *
+lode_hooks_install(struct lode_hooks *hooks, enum lode_hook_slot slot,
+                   const struct lode_session_hooks *table)
+{
+    const struct lode_session_hooks *there = NULL;
+    return atomic_compare_exchange_strong(&hooks->slot[slot], &there, table) ? table : there;
+}
+
+static const struct lode_session_hooks *
+table_of(const struct lode_hooks *hooks, int slot)
+{
+    return lode_hooks_in(hooks, (enum lode_hook_slot)slot);
+}
+
+void
+lode_hooks_blocked(const struct lode_hooks *hooks, bool blocked)
+{
+    for (int i = 0; i < LODE_HOOK_SLOTS; i++) {
+        const struct lode_session_hooks *table = table_of(hooks, i);
+        if (table != NULL && table->blocked != NULL) {
+            table->blocked(table->arg, blocked);
+        }
+    }
+}
+
+lode_err
+lode_hooks_pending(const struct lode_hooks *hooks, lode_id id)
+{
+    for (int i = 0; i < LODE_HOOK_SLOTS; i++) {
+        const struct lode_session_hooks *table = table_of(hooks, i);
+        if (table != NULL && table->pending != NULL) {
+            lode_err err = table->pending(table->arg, id);
+            if (err != LODE_OK) {
+                return err;
+            }
+        }
+    }
+    return LODE_OK;
+}
+
+void
+lode_hooks_drafted(const struct lode_hooks *hooks, const lode_draft *draft, bool open)
+{
+    for (int i = 0; i < LODE_HOOK_SLOTS; i++) {
+        const struct lode_session_hooks *table = table_of(hooks, i);
+        if (table != NULL && table->drafted != NULL) {
+            table->drafted(table->arg, draft, open);
+        }
+    }
+}
+
+void
+lode_hooks_close(const struct lode_hooks *hooks)
+{
+    for (int i = 0; i < LODE_HOOK_SLOTS; i++) {
+        const struct lode_session_hooks *table = table_of(hooks, i);
+        if (table != NULL && table->close != NULL) {
+            table->close(table->arg);
+        }
+    }
+}
+
+void
+lode_hooks_forked(const struct lode_hooks *hooks)
+{
+    for (int i = 0; i < LODE_HOOK_SLOTS; i++) {
+        const struct lode_session_hooks *table = table_of(hooks, i);
+        if (table != NULL && table->forked != NULL) {
+            table->forked(table->arg);
+        }
+    }
+}
+
+void
+lode_hooks_destroy(struct lode_hooks *hooks)
+{
+    for (int i = 0; i < LODE_HOOK_SLOTS; i++) {
+        const struct lode_session_hooks *table = atomic_exchange(&hooks->slot[i], NULL);
+        if (table != NULL && table->destroy != NULL) {
+            table->destroy(table->arg);
+        }
+    }
+}

@@ -1,0 +1,157 @@
+#include "api/client/tasks/functions.h"
+
+#include "api/base/fail.h"
+#include "api/client/tasks/requests.h"
+#include "api/client/tasks/task_client.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <lode/task.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    RESOLVE_TIMEOUT_MS = 35000, /* longer than a worker may take to open a library */
+    LOAD_TIMEOUT_MS = 30000,
+    STATS_TIMEOUT_MS = 5000
+};
+
+/* ---- functions ----------------------------------------------------------------------------- */
+
+static lode_err
+check_function_name(const char *name)
+{
+    const char *dot = name != NULL ? strchr(name, '.') : NULL;
+    if (dot == NULL || dot == name || dot[1] == '\0' || strlen(name) > LODE_TASK_NAME_MAX) {
+        return lode_fail_with(LODE_EINVAL, "'%.160s' is no \"library.function\" of up to %d bytes",
+                              name != NULL ? name : "(NULL)", LODE_TASK_NAME_MAX);
+    }
+    return LODE_OK;
+}
+
+static lode_err
+ask_for_function(struct lode_tasks *tasks, const char *name,
+                 struct lode_known_function *function_out)
+{
+    struct lode_request request;
+    LODE_TRY(check_function_name(name));
+    lode_err err = lode_tasks_ask(tasks, LODE_TASK_RESOLVE, LODE_TASK_RESOLVED, name,
+                                  (uint32_t)strlen(name), RESOLVE_TIMEOUT_MS, &request);
+    free(request.text);
+    LODE_TRY(err);
+    if (request.results > LODE_TASK_RESULTS_MAX) {
+        return lode_fail_with(LODE_EPROTO, "%s has %u results, says the scheduler; %d are possible",
+                              name, request.results, LODE_TASK_RESULTS_MAX);
+    }
+    /* A task without results has one all the same: an empty object that says done. */
+    uint32_t results = request.results > 0 ? request.results : 1;
+    lode_mutex_lock(&tasks->mu);
+    err = lode_function_cache_add(&tasks->functions, name, request.function, results);
+    lode_mutex_unlock(&tasks->mu);
+    *function_out = (struct lode_known_function){.number = request.function, .results = results};
+    return err;
+}
+
+lode_err
+lode_tasks_resolve(struct lode_tasks *tasks, const char *name,
+                   struct lode_known_function *function_out)
+{
+    if (name != NULL) {
+        lode_mutex_lock(&tasks->mu);
+        const struct lode_known_function *known = lode_function_cache_find(&tasks->functions, name);
+        if (known != NULL) {
+            *function_out = *known;
+        }
+        lode_mutex_unlock(&tasks->mu);
+        if (known != NULL) {
+            return LODE_OK;
+        }
+    }
+    return ask_for_function(tasks, name, function_out);
+}
+
+lode_err
+lode_result_count(lode *db, const char *function, size_t *count_out)
+{
+    struct lode_tasks *tasks;
+    struct lode_known_function known;
+    LODE_TRY(lode_tasks_of(db, &tasks));
+    LODE_TRY(lode_tasks_resolve(tasks, function, &known));
+    *count_out = known.results;
+    return LODE_OK;
+}
+
+/* ---- libraries ----------------------------------------------------------------------------- */
+
+static lode_err
+absolute_path(const char *path, char absolute_out[PATH_MAX])
+{
+    if (path == NULL || path[0] == '\0') {
+        return lode_fail_with(LODE_EINVAL, "lode_load() without a path");
+    }
+    if (realpath(path, absolute_out) == NULL) {
+        return lode_fail_with(LODE_ELIBRARY, "no task library at %.600s: %s", path,
+                              strerror(errno));
+    }
+    return LODE_OK;
+}
+
+/* What names stood for may have changed: all are asked for again. */
+lode_err
+lode_tasks_load(lode *db, const char *path, char **name_out)
+{
+    char absolute[PATH_MAX];
+    struct lode_tasks *tasks;
+    struct lode_request request;
+    LODE_TRY(lode_tasks_of(db, &tasks));
+    LODE_TRY(absolute_path(path, absolute));
+    lode_err err = lode_tasks_ask(tasks, LODE_TASK_LOAD, LODE_TASK_LOADED, absolute,
+                                  (uint32_t)strlen(absolute), LOAD_TIMEOUT_MS, &request);
+    if (err != LODE_OK) {
+        free(request.text);
+        return err;
+    }
+    lode_mutex_lock(&tasks->mu);
+    lode_function_cache_clear(&tasks->functions);
+    lode_mutex_unlock(&tasks->mu);
+    if (name_out != NULL) {
+        *name_out = request.text;
+    } else {
+        free(request.text);
+    }
+    return LODE_OK;
+}
+
+lode_err
+lode_load(lode *db, const char *path)
+{
+    return lode_tasks_load(db, path, NULL);
+}
+
+/* ---- figures ------------------------------------------------------------------------------- */
+
+lode_err
+lode_tasks_status(lode *db, lode_scheduler_stats *stats_out, char **json_out)
+{
+    struct lode_tasks *tasks;
+    struct lode_request request;
+    LODE_TRY(lode_tasks_of(db, &tasks));
+    lode_err err = lode_tasks_ask(tasks, LODE_TASK_STATS, LODE_TASK_STATS_ARE, NULL, 0,
+                                  STATS_TIMEOUT_MS, &request);
+    if (err == LODE_OK) {
+        *stats_out = request.stats;
+        if (json_out != NULL) {
+            *json_out = request.text;
+            request.text = NULL;
+        }
+    }
+    free(request.text);
+    return err;
+}
+
+lode_err
+lode_get_scheduler_stats(lode *db, lode_scheduler_stats *stats_out)
+{
+    LODE_NEED("lode_get_scheduler_stats", stats_out);
+    return lode_tasks_status(db, stats_out, NULL);
+}

@@ -1,0 +1,31 @@
+/*
+ * functions.h: what the scheduler is asked about functions, libraries and itself.
+ */
+#ifndef LODE_CLIENT_FUNCTIONS_H
+#define LODE_CLIENT_FUNCTIONS_H
+
+#include "api/client/tasks/tasks.h"
+
+/*
+ * The function of that name, asked for if it is not known.
+ * Errors: LODE_ELIBRARY; LODE_EINVAL no "library.function"; LODE_EDOWN.
+ */
+LODE_MUST_CHECK lode_err lode_tasks_resolve(struct lode_tasks *tasks, const char *name,
+                                            struct lode_known_function *function_out);
+
+/*
+ * The scheduler's figures, and its JSON document for `lode status`.
+ *
+ *   json_out  malloc'ed text, the caller's; may be NULL: not wanted
+ */
+LODE_MUST_CHECK lode_err lode_tasks_status(lode *db, lode_scheduler_stats *stats_out,
+                                           char **json_out);
+
+/*
+ * lode_load(), and under which name the library's functions are called.
+ *
+ *   name_out  malloc'ed text, the caller's; NULL in it: the scheduler did not say; may be NULL
+ */
+LODE_MUST_CHECK lode_err lode_tasks_load(lode *db, const char *path, char **name_out);
+
+#endif

@@ -1,0 +1,39 @@
+/*
+ * requests.h: questions to the scheduler that have an answer. The asking thread sleeps until a
+ * thread of nng's brings the answer, or the session goes down, or time runs out.
+ */
+#ifndef LODE_CLIENT_REQUESTS_H
+#define LODE_CLIENT_REQUESTS_H
+
+#include "api/client/tasks/tasks.h"
+#include "api/wire/task_msg.h"
+
+/* A question that the scheduler answers; lives on the asking thread's stack. */
+struct lode_request {
+    struct lode_request *next;
+    uint32_t tag;
+    uint16_t answer; /* the type of record that answers it */
+    bool done;
+    lode_err err;
+    uint32_t function, results; /* RESOLVED */
+    lode_scheduler_stats stats; /* STATS_ARE */
+    char *text;                 /* malloc'ed: of an error, or the JSON document; may be NULL */
+};
+
+/*
+ * Sends the question, with a new tag and `rest` behind it, and waits for the answer. STATS: `rest`
+ * is NULL, and rest_size LODE_STATS_AFTER_OUTPUT or 0.
+ *
+ *   request_out  the answer; text is the caller's to free, also when it fails
+ *
+ * Errors  LODE_ETIMEDOUT, LODE_EDOWN; what the answer says, with its text
+ */
+LODE_MUST_CHECK lode_err lode_tasks_ask(struct lode_tasks *tasks, uint16_t type, uint16_t answer,
+                                        const void *rest, uint32_t rest_size, int64_t timeout_ms,
+                                        struct lode_request *request_out);
+
+/* On nng's threads: gives an answer to who waits for it. One that nobody waits for is dropped. */
+void lode_tasks_answer(struct lode_tasks *tasks, const struct lode_request *answer,
+                       const void *text, size_t text_size);
+
+#endif

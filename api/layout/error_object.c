@@ -1,0 +1,130 @@
+#include "api/layout/error_object.h"
+
+#include "api/base/assert.h"
+#include "api/base/fail.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* ---- writing ------------------------------------------------------------------------------ */
+
+size_t
+lode_error_object_size(const struct lode_error_parts *parts)
+{
+    return sizeof parts->head + strlen(parts->function) + strlen(parts->message) +
+           strlen(parts->backtrace) + 3;
+}
+
+/* Appends a text with its closing zero, cut so that `keep` bytes stay free behind it. */
+static size_t
+append_text(char *out, size_t at, size_t room, size_t keep, const char *text)
+{
+    size_t length = strlen(text);
+    size_t most = room - at - keep - 1;
+    if (length > most) {
+        length = most;
+    }
+    memcpy(out + at, text, length);
+    out[at + length] = '\0';
+    return at + length + 1;
+}
+
+size_t
+lode_error_object_write(const struct lode_error_parts *parts, void *out, size_t room)
+{
+    struct lode_error_object head = parts->head;
+    LODE_ASSERT(room >= LODE_ERROR_BYTES_MIN || room >= lode_error_object_size(parts));
+    head.magic = LODE_ERROR_MAGIC;
+    head.major = LODE_ERROR_MAJOR;
+    memcpy(out, &head, sizeof head);
+    size_t at = append_text(out, sizeof head, room, 2, parts->function);
+    at = append_text(out, at, room, 1, parts->message);
+    return append_text(out, at, room, 0, parts->backtrace);
+}
+
+void
+lode_error_parts_of_info(const lode_failure_info *info, uint64_t task,
+                         struct lode_error_parts *parts_out)
+{
+    *parts_out = (struct lode_error_parts){
+        .head = {.code = (int32_t)info->code,
+                 .task_code = (int32_t)info->task_code,
+                 .pid = info->pid,
+                 .signal = info->signal,
+                 .exit_status = info->exit_status,
+                 .attempt = info->attempt,
+                 .may_have_run = info->may_have_run,
+                 .task = task},
+        .function = info->function,
+        .message = info->message,
+        .backtrace = info->backtrace,
+    };
+}
+
+/* ---- reading ------------------------------------------------------------------------------ */
+
+static const char *
+next_text(const char **at, const char *end)
+{
+    const char *text = *at;
+    const char *zero = text < end ? memchr(text, '\0', (size_t)(end - text)) : NULL;
+    if (zero == NULL) {
+        return NULL;
+    }
+    *at = zero + 1;
+    return text;
+}
+
+lode_err
+lode_error_object_read(const void *bytes, size_t size, struct lode_error_parts *parts_out)
+{
+    struct lode_error_parts parts = {.function = NULL};
+    const char *at = (const char *)bytes + sizeof parts.head;
+    const char *end = (const char *)bytes + size;
+    if (size >= sizeof parts.head) {
+        memcpy(&parts.head, bytes, sizeof parts.head);
+        parts.function = next_text(&at, end);
+        parts.message = parts.function != NULL ? next_text(&at, end) : NULL;
+        parts.backtrace = parts.message != NULL ? next_text(&at, end) : NULL;
+    }
+    bool known = parts.head.magic == LODE_ERROR_MAGIC && parts.head.code > LODE_OK &&
+                 parts.head.code <= LODE_ELIMIT;
+    if (!known || parts.backtrace == NULL) {
+        return lode_fail_with(LODE_ECORRUPT, "an error object of %zu bytes makes no sense", size);
+    }
+    *parts_out = parts;
+    return LODE_OK;
+}
+
+lode_err
+lode_error_object_fail(const void *bytes, size_t size)
+{
+    struct lode_error_parts parts;
+    LODE_TRY(lode_error_object_read(bytes, size, &parts));
+    lode_err code = (lode_err)parts.head.code;
+    const char *function = parts.function[0] != '\0' ? parts.function : "?";
+    const char *why = parts.message[0] != '\0' ? parts.message : lode_err_text(code);
+    switch (code) {
+    case LODE_ECRASHED:
+        return lode_fail_with(code, "task %s died: %s", function, why);
+    case LODE_ECANCELLED:
+        return lode_fail_with(code, "task %s was cancelled: %s", function, why);
+    default:
+        return lode_fail_with(code, "task %s failed: %s", function, why);
+    }
+}
+
+void
+lode_error_parts_to_info(const struct lode_error_parts *parts, lode_failure_info *info_out)
+{
+    *info_out = (lode_failure_info){.code = (lode_err)parts->head.code,
+                                    .task_code = (lode_err)parts->head.task_code,
+                                    .pid = parts->head.pid,
+                                    .signal = parts->head.signal,
+                                    .exit_status = parts->head.exit_status,
+                                    .attempt = parts->head.attempt,
+                                    .may_have_run = parts->head.may_have_run != 0};
+    snprintf(info_out->function, sizeof info_out->function, "%s", parts->function);
+    snprintf(info_out->message, sizeof info_out->message, "%s", parts->message);
+    snprintf(info_out->backtrace, sizeof info_out->backtrace, "%s", parts->backtrace);
+}

@@ -1,0 +1,63 @@
+#include "api/layout/error_object.h"
+
+#include <criterion/criterion.h>
+#include <string.h>
+
+#include "tests/support/check.h"
+
+Test(error_object, a_failure_is_cut_to_its_room_with_all_closing_zeros)
+{
+    lode_failure_info info = {.code = LODE_ETASK, .task_code = LODE_EINVAL, .attempt = 2};
+    struct lode_error_parts parts;
+    char out[LODE_ERROR_BYTES_MIN];
+    struct lode_error_object head;
+    memset(info.message, 'm', sizeof info.message - 1);
+    strcpy(info.function, "lib.f");
+    strcpy(info.backtrace, "somewhere");
+    lode_error_parts_of_info(&info, 77, &parts);
+    size_t size = lode_error_object_write(&parts, out, sizeof out);
+    expect_le(size, sizeof out);
+    memcpy(&head, out, sizeof head);
+    expect_eq(head.magic, LODE_ERROR_MAGIC);
+    expect_eq(head.task, 77);
+    expect_eq(head.task_code, LODE_EINVAL);
+    size_t zeros = 0;
+    for (size_t i = sizeof head; i < size; i++) {
+        zeros += out[i] == '\0';
+    }
+    expect_eq(zeros, 3);
+    expect_eq(out[size - 1], '\0');
+}
+
+Test(error_object, what_was_written_is_read)
+{
+    struct lode_error_parts parts = {.head = {.code = LODE_ECRASHED, .pid = 42, .signal = 11},
+                                     .function = "lib.f",
+                                     .message = "it fell",
+                                     .backtrace = "here"};
+    char out[LODE_ERROR_BYTES_MIN];
+    struct lode_error_parts read;
+    lode_failure_info info;
+    size_t size = lode_error_object_write(&parts, out, sizeof out);
+    expect_eq(size, lode_error_object_size(&parts));
+    must(lode_error_object_read(out, size, &read));
+    lode_error_parts_to_info(&read, &info);
+    expect_eq(info.code, LODE_ECRASHED);
+    expect_eq(info.pid, 42);
+    expect_eq(info.signal, 11);
+    expect_text(info.function, "lib.f");
+    expect_text(info.message, "it fell");
+    expect_text(info.backtrace, "here");
+}
+
+Test(error_object, one_that_is_cut_anywhere_is_corrupt)
+{
+    struct lode_error_parts parts = {
+        .head.code = LODE_ETASK, .function = "f", .message = "m", .backtrace = "b"};
+    char out[LODE_ERROR_BYTES_MIN];
+    struct lode_error_parts read;
+    size_t size = lode_error_object_write(&parts, out, sizeof out);
+    for (size_t cut = 0; cut < size; cut++) {
+        fails(lode_error_object_read(out, cut, &read), LODE_ECORRUPT);
+    }
+}
