@@ -1,10 +1,14 @@
-#include "api/wire/link_private.h"
+#include "api/wire/link_connect.h"
 
 #include "api/base/fail.h"
 #include "api/base/log.h"
+#include "api/wire/link_receive.h"
+#include "api/wire/link_retire.h"
+#include "api/wire/link_send.h"
 
 #include <nng/transport/ipc/ipc.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -46,6 +50,28 @@ admit_locked(struct lode_link *link, struct lode_link_pipe *pipe)
     return crowded;
 }
 
+static struct lode_link_pipe *
+new_pipe(struct lode_link *link, nng_stream *stream)
+{
+    struct lode_link_pipe *pipe = calloc(1, sizeof *pipe);
+    if (pipe == NULL) {
+        nng_stream_free(stream);
+        return NULL;
+    }
+    pipe->link = link;
+    pipe->stream = stream;
+    if (nng_aio_alloc(&pipe->send_aio, lode_link_send_done, pipe) != 0 ||
+        nng_aio_alloc(&pipe->receive_aio, lode_link_receive_done, pipe) != 0 ||
+        nng_aio_alloc(&pipe->quick_aio, NULL, NULL) != 0 ||
+        lode_link_room_to_receive(pipe, LODE_LINK_BUFFER) != LODE_OK) {
+        lode_link_free_pipe(pipe);
+        return NULL;
+    }
+    nng_aio_set_timeout(pipe->send_aio, NNG_DURATION_INFINITE);
+    nng_aio_set_timeout(pipe->receive_aio, NNG_DURATION_INFINITE);
+    return pipe;
+}
+
 static void
 begin_pipe(struct lode_link *link, nng_stream *stream)
 {
@@ -56,7 +82,7 @@ begin_pipe(struct lode_link *link, nng_stream *stream)
         lode_link_retired(link, true);
         return;
     }
-    pipe = lode_link_new_pipe(link, stream);
+    pipe = new_pipe(link, stream);
     if (pipe == NULL) {
         lode_link_retired(link, true);
         return;

@@ -1,6 +1,7 @@
 /*
  * link_queue.h: what one side of a link has to send: records in the shape in which they travel, in
- * the order of their numbers, kept until they are acknowledged. Private to link.c.
+ * the order of their numbers, kept until they are acknowledged. Private to the
+ * link's own files.
  *
  *     head                          at, at_offset              tail
  *      |                                |                        |
@@ -12,7 +13,7 @@
 #ifndef LODE_WIRE_LINK_QUEUE_H
 #define LODE_WIRE_LINK_QUEUE_H
 
-#include "api/wire/link.h"
+#include "api/wire/link_types.h"
 
 struct lode_link_chunk {
     struct lode_link_chunk *next;

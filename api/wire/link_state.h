@@ -1,6 +1,14 @@
 /*
- * link_private.h: a link's inside, shared by link.c (records and batches), link_pipe.c (one pipe: an
- * nng stream and its aios) and link_connect.c (how pipes come to be, and the link's end).
+ * link_state.h: a link's inside, shared by the files of the link:
+ *
+ *   link.c            what a user calls
+ *   link_connect.c    how pipes come to be, and the link's end
+ *   link_receive.c    from the bytes that a pipe brings to records handed over
+ *   link_send.c       from the queue to a pipe
+ *   link_retire.c     the end of a pipe
+ *   link_queue.c      the records that wait
+ *
+ * Each may call those below it.
  *
  *   dialing:    dial() --> pipe --retire()--> sleep --> dial() …      one pipe at a time
  *   listening:  accept() --> pipe, accept() --> pipe …                the last HELLO is the peer's
@@ -21,11 +29,11 @@
  * on it any more (`retired` under mu), nobody is about to (`users`), its aios' callbacks have
  * returned (nng_aio_stop): then it is freed.
  */
-#ifndef LODE_WIRE_LINK_PRIVATE_H
-#define LODE_WIRE_LINK_PRIVATE_H
+#ifndef LODE_WIRE_LINK_STATE_H
+#define LODE_WIRE_LINK_STATE_H
 
 #include "api/base/lock.h"
-#include "api/wire/link.h"
+#include "api/wire/link_types.h"
 #include "api/wire/link_queue.h"
 #include "api/wire/reaper.h"
 
@@ -95,27 +103,5 @@ struct lode_link {
     uint64_t unacked_bytes; /* received since */
     uint32_t refused_in_row;
 };
-
-/* link.c */
-void lode_link_pump(struct lode_link *link);
-bool lode_link_plan_batch_locked(struct lode_link *link, struct lode_link_pipe *pipe,
-                                 struct lode_link_batch *batch_out);
-lode_err lode_link_take_batch(struct lode_link *link, struct lode_link_pipe *pipe,
-                              const struct lode_link_batch *batch, const char *records);
-void lode_link_batches_taken(struct lode_link *link);
-
-/* link_pipe.c: one pipe */
-struct lode_link_pipe *lode_link_new_pipe(struct lode_link *link, nng_stream *stream);
-void lode_link_receive(struct lode_link_pipe *pipe);
-bool lode_link_start_locked(struct lode_link *link, struct lode_link_pipe *pipe);
-void lode_link_start(struct lode_link_pipe *pipe);
-bool lode_link_retire_locked(struct lode_link *link, struct lode_link_pipe *pipe);
-void lode_link_retired(struct lode_link *link, bool redial);
-void lode_link_bury_all(struct lode_link *link);
-void lode_link_run_bury(struct lode_reaper_job *job);
-
-/* link_connect.c: how pipes come to be */
-LODE_MUST_CHECK lode_err lode_link_open_pipes(struct lode_link *link);
-void lode_link_close_pipes(struct lode_link *link);
 
 #endif
