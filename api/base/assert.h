@@ -16,7 +16,7 @@ _Noreturn void lode_assert_failed(const char *what, const char *file, int line);
     } while (0)
 
 #ifdef NDEBUG
-#define LODE_DEBUG_ASSERT(condition) ((void)sizeof((condition) ? 1 : 0))
+#define LODE_DEBUG_ASSERT(condition) ((void)(0 && (condition))) /* compiled, never evaluated */
 #else
 #define LODE_DEBUG_ASSERT(condition) LODE_ASSERT(condition)
 #endif

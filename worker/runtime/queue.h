@@ -35,7 +35,7 @@ struct queue {
     uint32_t spare_count;
     _Atomic uint32_t waiting; /* items in the queue; written under mu */
     bool sleeping;            /* the main thread waits for `filled` */
-    uint64_t running;         /* the task that the main thread has taken; 0: none */
+    _Atomic uint64_t running; /* the task that the main thread has taken; 0: none */
 };
 
 void queue_init(struct queue *queue);
@@ -52,9 +52,11 @@ LODE_MUST_CHECK lode_err queue_put(struct queue *queue, enum queue_type type, ui
  */
 struct queue_item *queue_take(struct queue *queue, struct queue_item *done, bool wait);
 
-/* True if nothing waits behind the running item; true if besides none is running. At this moment;
- * no lock. */
+/* True if no item waits behind the running one. Read without the lock: the answer may be old when
+ * it arrives. */
 bool queue_is_empty(const struct queue *queue);
+
+/* True if no item waits and no task is running. Without the lock, too. */
 bool queue_is_idle(const struct queue *queue);
 
 /*
