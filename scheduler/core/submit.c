@@ -4,32 +4,20 @@
  */
 #include "scheduler/core/state.h"
 
+#include "api/layout/arg_reader.h"
+
 /* ---- checking ------------------------------------------------------------------------------- */
 
 /* NULL: the record keeps the rules; else which one it breaks. */
 static const char *
 args_wrong(const uint8_t *bytes, uint32_t size, uint32_t count)
 {
-    uint32_t at = 0;
+    size_t at = 0;
     for (uint32_t i = 0; i < count; i++) {
-        struct lode_task_arg arg;
-        if (size - at < sizeof arg) {
-            return "its arguments are cut";
+        struct lode_arg_in arg;
+        if (lode_args_next(bytes, size, &at, &arg) != LODE_OK) {
+            return "an argument is cut, of an unknown kind, of a wrong size, or the zero id";
         }
-        memcpy(&arg, bytes + at, sizeof arg);
-        at += (uint32_t)sizeof arg;
-        if (arg.size > size - at || core_align8(arg.size) > size - at) {
-            return "an argument is cut";
-        }
-        bool sized = (arg.kind == LODE_ARG_REF && arg.size == sizeof(lode_id)) ||
-                     (arg.kind == LODE_ARG_I64 && arg.size == 8) ||
-                     (arg.kind == LODE_ARG_F64 && arg.size == 8) ||
-                     (arg.kind == LODE_ARG_STR && arg.size > 0 && bytes[at + arg.size - 1] == 0) ||
-                     arg.kind == LODE_ARG_BYTES;
-        if (!sized) {
-            return "an argument has an unknown kind or a wrong size";
-        }
-        at += core_align8(arg.size);
     }
     return at == size ? NULL : "bytes follow its arguments";
 }

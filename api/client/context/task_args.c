@@ -4,6 +4,8 @@
  */
 #include "api/client/context/task_context.h"
 
+#include "api/client/tasks/args.h"
+
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>

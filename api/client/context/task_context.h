@@ -18,7 +18,7 @@
 
 #include "api/client/context/commit.h"
 #include "api/client/context/recent.h"
-#include "api/client/tasks/args.h"
+#include "api/layout/arg_reader.h"
 #include "api/layout/index.h"
 
 enum {

@@ -1,6 +1,7 @@
 #include "api/client/tasks/args.h"
 
 #include "api/base/fail.h"
+#include "api/layout/arg_reader.h"
 
 #include <string.h>
 
@@ -152,42 +153,4 @@ lode_args_encode(lode_args args, bool (*ready)(void *arg, lode_id id), void *arg
         memset(at + size, 0, lode_align8(size) - size);
         at += lode_align8(size);
     }
-}
-
-static bool
-size_fits(uint8_t kind, uint32_t size, const char *value)
-{
-    switch (kind) {
-    case LODE_ARG_REF:
-    case LODE_ARG_ACTOR:
-        return size == sizeof(lode_id);
-    case LODE_ARG_I64:
-    case LODE_ARG_F64:
-        return size == sizeof(int64_t);
-    case LODE_ARG_STR:
-        return size > 0 && value[size - 1] == '\0';
-    case LODE_ARG_BYTES:
-        return true;
-    default:
-        return false;
-    }
-}
-
-lode_err
-lode_args_next(const void *bytes, size_t size, size_t *at, struct lode_arg_in *arg_out)
-{
-    struct lode_task_arg head;
-    if (*at > size || size - *at < sizeof head) {
-        return lode_fail_with(LODE_EPROTO, "the arguments end within the head of one");
-    }
-    memcpy(&head, (const char *)bytes + *at, sizeof head);
-    size_t left = size - *at - sizeof head;
-    const char *value = (const char *)bytes + *at + sizeof head;
-    if (lode_align8(head.size) > left || !size_fits(head.kind, head.size, value)) {
-        return lode_fail_with(LODE_EPROTO, "an argument of kind %u has %u bytes, %zu are left",
-                              head.kind, head.size, left);
-    }
-    *at += sizeof head + lode_align8(head.size);
-    *arg_out = (struct lode_arg_in){(enum lode_arg_kind)head.kind, head.size, value};
-    return LODE_OK;
 }

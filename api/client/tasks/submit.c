@@ -12,6 +12,7 @@
 #include "api/client/tasks/call_refs.h"
 #include "api/client/tasks/functions.h"
 #include "api/client/tasks/task_client.h"
+#include "api/layout/arg_reader.h"
 
 #include <math.h>
 #include <stdlib.h>

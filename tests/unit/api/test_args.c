@@ -1,5 +1,7 @@
 #include "api/client/tasks/args.h"
 
+#include "api/layout/arg_reader.h"
+
 #include <criterion/criterion.h>
 #include <string.h>
 
@@ -119,4 +121,17 @@ Test(args, damaged_arguments_are_refused)
     memset(one.value, 'x', sizeof one.value); /* no closing zero */
     fails(lode_args_next(&one, sizeof one, &at, &in), LODE_EPROTO);
     expect_eq(at, 0);
+}
+
+Test(args, a_reference_to_the_zero_id_is_refused)
+{
+    struct {
+        struct lode_task_arg head;
+        lode_id id;
+    } one = {.head = {.kind = LODE_ARG_REF, .size = sizeof(lode_id)}};
+    struct lode_arg_in in;
+    size_t at = 0;
+    fails(lode_args_next(&one, sizeof one, &at, &in), LODE_EPROTO);
+    one.id = some_id;
+    must(lode_args_next(&one, sizeof one, &at, &in));
 }

@@ -1,5 +1,7 @@
 #include "api/client/context/task_context.h"
 
+#include "api/client/tasks/args.h"
+
 #include <criterion/criterion.h>
 #include <string.h>
 
