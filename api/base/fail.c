@@ -68,3 +68,9 @@ lode_fail_errno(const char *format, ...)
     errno = number;
     return err_of_errno(number);
 }
+
+bool
+lode_err_is_known(lode_err err)
+{
+    return strcmp(lode_err_name(err), "LODE_E?") != 0;
+}

@@ -29,6 +29,9 @@ lode_fail_is_error(lode_err err)
 #define lode_fail_with(...)  lode_fail_is_error(lode_fail_with(__VA_ARGS__))
 #define lode_fail_errno(...) lode_fail_is_error(lode_fail_errno(__VA_ARGS__))
 
+/* True if this version has a name for the error. What comes from outside may be another's. */
+bool lode_err_is_known(lode_err err);
+
 /* Returns with LODE_EINVAL where a pointer that a call cannot do without is NULL. */
 #define LODE_NEED(call, pointer)                                                                   \
     do {                                                                                           \

@@ -75,6 +75,16 @@ next_text(const char **at, const char *end)
     return text;
 }
 
+/*
+ * A code that this version does not know may be a newer one's. LODE_EAGAIN is no task's failure: a
+ * get takes it for "not there yet", and would wait for an object that is there.
+ */
+static bool
+is_failure(int32_t code)
+{
+    return code > LODE_OK && code != LODE_EAGAIN;
+}
+
 lode_err
 lode_error_object_read(const void *bytes, size_t size, struct lode_error_parts *parts_out)
 {
@@ -87,9 +97,15 @@ lode_error_object_read(const void *bytes, size_t size, struct lode_error_parts *
         parts.message = parts.function != NULL ? next_text(&at, end) : NULL;
         parts.backtrace = parts.message != NULL ? next_text(&at, end) : NULL;
     }
-    bool known = parts.head.magic == LODE_ERROR_MAGIC && parts.head.code > LODE_OK &&
-                 parts.head.code <= LODE_ELIMIT;
-    if (!known || parts.backtrace == NULL) {
+    if (parts.head.magic == LODE_ERROR_MAGIC && parts.head.major != LODE_ERROR_MAJOR) {
+        return lode_fail_with(LODE_EVERSION,
+                              "an error object has version %u.%u, this library reads %d: use one "
+                              "version everywhere",
+                              (unsigned)parts.head.major, (unsigned)parts.head.minor,
+                              LODE_ERROR_MAJOR);
+    }
+    if (parts.head.magic != LODE_ERROR_MAGIC || !is_failure(parts.head.code) ||
+        parts.backtrace == NULL) {
         return lode_fail_with(LODE_ECORRUPT, "an error object of %zu bytes makes no sense", size);
     }
     *parts_out = parts;
@@ -104,6 +120,11 @@ lode_error_object_fail(const void *bytes, size_t size)
     lode_err code = (lode_err)parts.head.code;
     const char *function = parts.function[0] != '\0' ? parts.function : "?";
     const char *why = parts.message[0] != '\0' ? parts.message : lode_err_text(code);
+    if (!lode_err_is_known(code)) {
+        return lode_fail_with(code,
+                              "task %s failed with error %d, which this version does not know: %s",
+                              function, (int)code, why);
+    }
     switch (code) {
     case LODE_ECRASHED:
         return lode_fail_with(code, "task %s died: %s", function, why);

@@ -55,7 +55,11 @@ size_t lode_error_object_write(const struct lode_error_parts *parts, void *out, 
 LODE_MUST_CHECK lode_err lode_error_object_read(const void *bytes, size_t size,
                                                 struct lode_error_parts *parts_out);
 
-/* The error that the object stands for, with its sentence; or that of lode_error_object_read(). */
+/*
+ * The error that the object stands for, with its sentence; or that of lode_error_object_read(). A code
+ * that this version does not know is passed on as it is: a newer version wrote it, and the caller may
+ * know it.
+ */
 lode_err lode_error_object_fail(const void *bytes, size_t size);
 
 /* The same facts as lode_failure() gives them, and back. The parts' texts lie in `info`. */

@@ -61,3 +61,47 @@ Test(error_object, one_that_is_cut_anywhere_is_corrupt)
         fails(lode_error_object_read(out, cut, &read), LODE_ECORRUPT);
     }
 }
+
+/* A worker of a newer version may have errors that this one has no name for. */
+Test(error_object, a_code_of_a_newer_version_is_passed_on_with_its_sentence)
+{
+    struct lode_error_parts parts = {
+        .head.code = 999, .function = "lib.f", .message = "the moon is full", .backtrace = ""};
+    char out[LODE_ERROR_BYTES_MIN];
+    struct lode_error_parts read;
+    size_t size = lode_error_object_write(&parts, out, sizeof out);
+    must(lode_error_object_read(out, size, &read));
+    expect_eq(read.head.code, 999);
+    expect_eq(lode_error_object_fail(out, size), 999);
+    expect_text(lode_last_error(), "lib.f");
+    expect_text(lode_last_error(), "999");
+    expect_text(lode_last_error(), "the moon is full");
+}
+
+Test(error_object, a_code_that_is_no_failure_is_corrupt)
+{
+    static const int32_t codes[] = {LODE_OK, LODE_EAGAIN, -1, INT32_MIN};
+    for (size_t i = 0; i < sizeof codes / sizeof codes[0]; i++) {
+        struct lode_error_parts parts = {
+            .head.code = codes[i], .function = "f", .message = "m", .backtrace = "b"};
+        char out[LODE_ERROR_BYTES_MIN];
+        struct lode_error_parts read;
+        size_t size = lode_error_object_write(&parts, out, sizeof out);
+        fails(lode_error_object_read(out, size, &read), LODE_ECORRUPT);
+    }
+}
+
+Test(error_object, another_major_version_is_named)
+{
+    struct lode_error_parts parts = {
+        .head.code = LODE_ETASK, .function = "f", .message = "m", .backtrace = "b"};
+    char out[LODE_ERROR_BYTES_MIN];
+    struct lode_error_parts read;
+    struct lode_error_object head;
+    size_t size = lode_error_object_write(&parts, out, sizeof out);
+    memcpy(&head, out, sizeof head);
+    head.major = 2;
+    memcpy(out, &head, sizeof head);
+    fails(lode_error_object_read(out, size, &read), LODE_EVERSION);
+    expect_text(lode_last_error(), "2.0");
+}
