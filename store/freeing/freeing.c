@@ -1,25 +1,10 @@
 #include "store/freeing/freeing.h"
 
-#include "store/state/file.h"
+#include "store/state/pins.h"
 #include "store/objects/own.h"
+#include "store/rings/ring.h"
 #include "store/sessions/session.h"
 #include "store/table/expected.h"
-
-void
-freeing_each_pin(struct store *store, void (*each)(struct store *store, uint32_t entry, void *arg),
-                 void *arg)
-{
-    for (uint32_t i = 0; i < store->session_count; i++) {
-        const struct session *session = store->sessions[i];
-        uint32_t high = file_pin_high(session);
-        for (uint32_t slot = 0; slot < high; slot++) {
-            uint32_t pin = file_pin(session, slot);
-            if (pin != 0 && pin - 1 < store->table.entry_count) {
-                each(store, pin - 1, arg);
-            }
-        }
-    }
-}
 
 static void
 mark_pinned(struct store *store, uint32_t entry, void *arg)
@@ -84,7 +69,7 @@ static void
 look_again(struct store *store, const uint32_t *wanted, uint32_t count)
 {
     atomic_thread_fence(memory_order_seq_cst);
-    freeing_each_pin(store, mark_pinned, NULL);
+    pins_each(store, mark_pinned, NULL);
     for (uint32_t i = 0; i < count; i++) {
         if (!(store->table.truths[wanted[i]].flags & TRUTH_PINNED)) {
             candidate_add(&store->table, wanted[i]);
@@ -105,8 +90,8 @@ freeing_batch(struct store *store)
         return true;
     }
     atomic_thread_fence(memory_order_seq_cst);
-    freeing_each_pin(store, mark_pinned, NULL);
-    store_drain_all(store);
+    pins_each(store, mark_pinned, NULL);
+    ring_drain_all(store);
     for (uint32_t i = 0; i < count; i++) {
         if (judge(store, victims[i])) {
             victims[wanted++] = victims[i];
@@ -148,7 +133,7 @@ freeing_reclaim(struct store *store)
         session_reap_idle(store);
         freeing_revisit(store);
     }
-    store_drain_all(store);
+    ring_drain_all(store);
     for (int i = 0; i < ROUNDS_MAX && freeing_batch(store); i++) {
     }
 }
@@ -162,15 +147,17 @@ freeing_released(struct store *store, uint32_t entry, uint64_t generation)
     }
 }
 
+static void
+free_if_wanted(struct store *store, uint32_t entry, void *arg)
+{
+    (void)arg;
+    if (entry_state(&store->table, entry) == LODE_ENTRY_WANTED) {
+        candidate_add(&store->table, entry);
+    }
+}
+
 void
 freeing_unpinned(struct store *store, const struct session *session)
 {
-    uint32_t high = file_pin_high(session);
-    for (uint32_t slot = 0; slot < high; slot++) {
-        uint32_t pin = file_pin(session, slot);
-        if (pin != 0 && pin - 1 < store->table.entry_count &&
-            entry_state(&store->table, pin - 1) == LODE_ENTRY_WANTED) {
-            candidate_add(&store->table, pin - 1);
-        }
-    }
+    pins_each_of(store, session, free_if_wanted, NULL);
 }

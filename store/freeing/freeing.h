@@ -28,8 +28,4 @@ void freeing_unpinned(struct store *store, const struct session *session);
 /* All WANTED entries may be free now: processes whose session has ended clear pins without a word. */
 void freeing_revisit(struct store *store);
 
-/* Calls `each` for every pin of every session, by entry. */
-void freeing_each_pin(struct store *store,
-                      void (*each)(struct store *store, uint32_t entry, void *arg), void *arg);
-
 #endif

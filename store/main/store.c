@@ -12,30 +12,13 @@
 #include "store/rings/ring.h"
 #include "store/sessions/session.h"
 #include "store/waits/waits.h"
+#include "store/state/answers.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-lode_err
-store_watch_fd(struct store *store, int fd, uint32_t events, struct source *source)
-{
-    struct epoll_event event = {.events = events, .data.ptr = source};
-    if (epoll_ctl(store->epoll_fd, EPOLL_CTL_ADD, fd, &event) != 0) {
-        return lode_fail_errno("cannot watch a descriptor");
-    }
-    return LODE_OK;
-}
-
 /* ---- the loop's work ---- */
-
-void
-store_drain_all(struct store *store)
-{
-    for (uint32_t i = 0; i < store->session_count; i++) {
-        ring_drain(store, store->sessions[i]);
-    }
-}
 
 /* Sessions that were cut by another's event, or by the guard, end here. True if there was one. */
 static bool

@@ -9,7 +9,7 @@
 #include "store/sessions/packets.h"
 #include "store/objects/quota.h"
 #include "store/rings/ring.h"
-#include "store/sessions/session.h"
+#include "store/state/answers.h"
 #include "store/objects/strides.h"
 #include "store/waits/waits.h"
 

@@ -4,7 +4,7 @@
 #include "api/base/fail.h"
 #include "store/objects/own.h"
 #include "store/rings/ring.h"
-#include "store/sessions/session.h"
+#include "store/state/answers.h"
 #include "store/waits/waits.h"
 
 #include <string.h>
@@ -215,7 +215,7 @@ handle_results(struct store *store, struct session *session, const void *packet,
     const struct lode_msg_settle *msg = packet;
     uint8_t status[LODE_STORE_IDS_MAX];
     LODE_TRY(check_settle(session, msg, rest_size));
-    store_drain_all(store);
+    ring_drain_all(store);
     struct session *ended = store_session(store, msg->session); /* its end may reach us later */
     uint32_t row = ended != NULL ? ended->row : UINT32_MAX;
     for (uint32_t i = 0; i < msg->count; i++) {

@@ -3,7 +3,7 @@
 
 #include "api/base/fail.h"
 #include "store/objects/own.h"
-#include "store/sessions/session.h"
+#include "store/state/answers.h"
 #include "store/waits/waits.h"
 #include "store/table/names.h"
 

@@ -6,7 +6,7 @@
 #include "store/freeing/freeing.h"
 #include "store/objects/own.h"
 #include "store/rings/ring.h"
-#include "store/sessions/session.h"
+#include "store/state/answers.h"
 #include "store/objects/strides.h"
 #include "store/waits/waits.h"
 #include "store/table/names.h"

@@ -5,7 +5,8 @@
 #include "api/base/fail.h"
 #include "store/freeing/freeing.h"
 #include "store/objects/own.h"
-#include "store/sessions/session.h"
+#include "store/state/answers.h"
+#include "store/state/pins.h"
 
 #include <string.h>
 
@@ -97,7 +98,7 @@ send_infos(struct store *store, struct session *session, uint32_t tag, uint64_t 
     for (uint32_t i = 0; i < count; i++) {
         fill_info(store, entries[i], &infos[i]);
     }
-    freeing_each_pin(store, count_pin, &(struct pin_count){entries, infos, count});
+    pins_each(store, count_pin, &(struct pin_count){entries, infos, count});
     if (tag != 0) {
         session_send(session, &reply, sizeof reply, infos, count * sizeof infos[0]);
     }

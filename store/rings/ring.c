@@ -6,7 +6,7 @@
 #include "store/rings/credit.h"
 #include "store/objects/own.h"
 #include "store/objects/quota.h"
-#include "store/sessions/session.h"
+#include "store/state/answers.h"
 #include "store/waits/waits.h"
 
 #include <string.h>
@@ -315,6 +315,14 @@ ring_drain(struct store *store, struct session *session)
     store->table.now_ns = lode_now_ns();
     session->ring_head = apply_all(store, session, head, tail);
     credit_after_drain(store, session, pages, entries);
+}
+
+void
+ring_drain_all(struct store *store)
+{
+    for (uint32_t i = 0; i < store->session_count; i++) {
+        ring_drain(store, store->sessions[i]);
+    }
 }
 
 void

@@ -28,6 +28,9 @@ struct ring_scratch {
 /* Applies the records up to the tail that the ring has now. Does nothing for an ended session. */
 void ring_drain(struct store *store, struct session *session);
 
+/* Drains every session's ring, up to the tail that it has now. */
+void ring_drain_all(struct store *store);
+
 /* Drains those sessions that may make results. */
 void ring_drain_makers(struct store *store);
 

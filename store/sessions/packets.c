@@ -7,6 +7,7 @@
 #include "store/rings/ring.h"
 #include "store/sessions/session.h"
 #include "store/waits/waits.h"
+#include "store/state/answers.h"
 
 #include <errno.h>
 #include <sys/socket.h>

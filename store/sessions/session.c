@@ -11,6 +11,8 @@
 #include "store/rings/ring.h"
 #include "store/waits/stream.h"
 #include "store/waits/waits.h"
+#include "store/state/answers.h"
+#include "store/state/pins.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -247,18 +249,6 @@ still_runs(struct session *session)
     return session->pidfd >= 0 && poll(&exit, 1, 0) == 0;
 }
 
-static bool
-has_pins(const struct session *session)
-{
-    uint32_t high = file_pin_high(session);
-    for (uint32_t slot = 0; slot < high; slot++) {
-        if (file_pin(session, slot) != 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static void
 bury(struct store *store, struct session *session)
 {
@@ -340,7 +330,7 @@ end_attached(struct store *store, struct session *session)
         end_claims(store, session);
     }
     close_row(store, session);
-    if (still_runs(session) && (session->draft_first != 0 || has_pins(session)) &&
+    if (still_runs(session) && (session->draft_first != 0 || pins_any(session)) &&
         store_watch_fd(store, session->pidfd, EPOLLIN, &session->exit) == LODE_OK) {
         hide_drafts(store, session);
         return;
@@ -392,7 +382,7 @@ session_reap_idle(struct store *store)
     for (uint32_t i = store->session_count; i-- > 0;) {
         struct session *session = store->sessions[i];
         bool done = session->ended &&
-                    (session->pidfd < 0 || (session->draft_first == 0 && !has_pins(session)));
+                    (session->pidfd < 0 || (session->draft_first == 0 && !pins_any(session)));
         if (done) {
             finish(store, session);
             freeing_revisit(store);

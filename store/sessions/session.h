@@ -25,9 +25,6 @@ LODE_MUST_CHECK lode_err session_accept(struct store *store, int fd);
 LODE_MUST_CHECK lode_err session_hello(struct store *store, struct session *session,
                                        const struct lode_msg_hello *hello);
 
-/* Notes that the session broke a rule; it ends when the loop is back at the top. Logged once. */
-void session_cut(struct session *session, const char *format, ...) LODE_PRINTF(2, 3);
-
 /* LEAVE: all that it has ends now, but its pins, which it goes on to tell of until its socket ends.
  * Its ring must have been drained. */
 void session_leave(struct store *store, struct session *session);
@@ -43,16 +40,5 @@ void session_reap_idle(struct store *store);
 
 /* Frees sessions that ended while events were handled. */
 void session_free_dead(struct store *store);
-
-/* Sends a packet, or keeps it until the client reads. Never fails for the caller. answers.c. */
-void session_send(struct session *session, const void *head, size_t head_size, const void *rest,
-                  size_t rest_size);
-void session_send_fds(struct session *session, const void *head, size_t head_size, const int *fds,
-                      size_t fd_count);
-
-/* Answers, unless the tag is 0. session_fail(): with the sentence of lode_last_error(). */
-void session_ok(struct session *session, uint32_t tag);
-void session_fail(struct store *store, struct session *session, uint32_t tag, lode_err err,
-                  uint64_t wanted);
 
 #endif

@@ -1,10 +1,9 @@
-/* What a session is told, and that it is cut: the sending half of session.h. */
-#include "store/sessions/session.h"
+#include "store/state/answers.h"
 
 #include "api/base/fail.h"
 #include "api/base/log.h"
 #include "store/state/file.h"
-#include "store/freeing/freeing.h"
+#include "store/state/pins.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -111,7 +110,7 @@ pinned_bytes(struct store *store)
     if (pinned.entries == NULL) {
         return 0;
     }
-    freeing_each_pin(store, add_pinned, &pinned);
+    pins_each(store, add_pinned, &pinned);
     for (uint64_t i = 0; i < pinned.count; i++) {
         store->table.truths[pinned.entries[i]].flags &= ~(uint32_t)TRUTH_PINNED;
     }

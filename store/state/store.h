@@ -13,18 +13,12 @@
 #include "api/wire/store_msg.h"
 #include "store/alloc/arena.h"
 #include "store/state/outbox.h"
+#include "store/state/source.h"
 #include "store/waits/wakes.h"
 #include "store/table/object.h"
 
-#include <sys/epoll.h>
-
 struct store;
 struct session;
-
-/* Something in the loop's epoll. */
-struct source {
-    void (*ready)(struct store *store, struct source *source, uint32_t events);
-};
 
 /* The output queue of a session and its state: session.h. */
 struct session {
@@ -147,18 +141,11 @@ LODE_MUST_CHECK lode_err store_create(const struct store_options *options,
 /* Tells all that it is down, ends all sessions, and with `remove` unlinks every file. */
 void store_destroy(struct store *store, bool remove);
 
-/* Applies all rings up to the tails that they have now. */
-void store_drain_all(struct store *store);
-
 /* What has to be done after events, before the loop may sleep: wakes, notices, frees, creates. */
 void store_settle(struct store *store, bool would_sleep);
 
 /* True while store_settle() still has work for a loop that would sleep. */
 bool store_has_work(const struct store *store);
-
-/* Adds to, changes in, or takes out of the epoll. */
-LODE_MUST_CHECK lode_err store_watch_fd(struct store *store, int fd, uint32_t events,
-                                        struct source *source);
 
 /* The attached session of that number; NULL: it has ended, or never was. */
 static inline struct session *

@@ -2,7 +2,7 @@
 
 #include "api/base/fail.h"
 #include "store/objects/own.h"
-#include "store/sessions/session.h"
+#include "store/state/answers.h"
 #include "store/waits/stream.h"
 
 #include <stdlib.h>

@@ -9,6 +9,7 @@
 #include "store/objects/own.h"
 #include "store/rings/ring.h"
 #include "store/sessions/session.h"
+#include "store/state/answers.h"
 #include "tests/unit/store/tmpfs.h"
 
 #include <sys/mman.h>
