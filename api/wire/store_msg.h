@@ -188,7 +188,7 @@ struct lode_msg_watch {
     struct lode_msg_head head;
     uint64_t cookie; /* of the client's choice, repeated in NOTIFY */
     uint32_t count;
-    uint32_t pad;
+    uint32_t drain; /* UNWATCH, 1: drain all rings first, and tell what is found in them */
 };
 
 struct lode_msg_ready {

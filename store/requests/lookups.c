@@ -143,6 +143,9 @@ handle_unwatch(struct store *store, struct session *session, const void *packet,
     const struct lode_msg_watch *msg = packet;
     (void)rest;
     (void)rest_size;
+    if (msg->drain != 0) {
+        ring_drain_all(store);
+    }
     waits_unwatch(store, session, msg->cookie);
     waits_send_notices(store, session); /* none follows the OK */
     session_ok(session, msg->head.tag);

@@ -45,6 +45,7 @@ struct lode {
     _Atomic uint64_t drawn[LODE_ID_RESULT + 1]; /* ids drawn, by kind */
     _Atomic uint64_t reserved;                  /* ids reserved */
     struct lode_births reserved_made;           /* ring.mu */
+    _Atomic int64_t pending_looked_ns;          /* lode_look_seldom() */
     uint64_t capacity_bytes;
     size_t file_bytes;
     int file_fd; /* holds the session's lock */

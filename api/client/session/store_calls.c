@@ -77,10 +77,17 @@ lode_store_is_dead(struct lode_store_calls *calls)
     return atomic_load_explicit(&calls->down, memory_order_relaxed);
 }
 
+static lode_err
+fail_late(void)
+{
+    return lode_fail_with(LODE_ETIMEDOUT,
+                          "the store has not answered in time: it is stopped, or very busy");
+}
+
 /* A store that does not read fills the socket: the sender sleeps in slices. */
 static lode_err
 send_packet(struct lode_store_calls *calls, const void *head, size_t head_size, const void *rest,
-            size_t rest_size)
+            size_t rest_size, int64_t deadline)
 {
     for (;;) {
         lode_err err = lode_socket_send(calls->fd, head, head_size, rest, rest_size, NULL, 0);
@@ -94,13 +101,16 @@ send_packet(struct lode_store_calls *calls, const void *head, size_t head_size, 
         if (lode_store_is_dead(calls)) {
             return lode_store_down();
         }
+        if (deadline <= lode_now_ns()) {
+            return fail_late();
+        }
     }
 }
 
 lode_err
 lode_store_tell(struct lode_store_calls *calls, const void *packet, size_t size)
 {
-    return send_packet(calls, packet, size, NULL, 0);
+    return send_packet(calls, packet, size, NULL, 0, LODE_NEVER);
 }
 
 void
@@ -353,19 +363,23 @@ static lode_err
 ask_into(struct lode_store_calls *calls, struct lode_waiter *waiter, struct lode_msg_head *request,
          size_t request_size, const void *rest, size_t rest_size)
 {
+    int64_t deadline = waiter->reply->deadline != 0 ? waiter->reply->deadline : LODE_NEVER;
     lode_mutex_lock(&calls->mu);
     link_locked(calls, waiter);
     lode_mutex_unlock(&calls->mu);
-    lode_err err = send_packet(calls, request, request_size, rest, rest_size);
+    lode_err err = send_packet(calls, request, request_size, rest, rest_size, deadline);
     lode_mutex_lock(&calls->mu);
     bool sent = err == LODE_OK;
     if (sent) {
-        err = await_locked(calls, waiter, LODE_NEVER);
+        err = await_locked(calls, waiter, deadline);
     }
     unlink_locked(calls, waiter);
     hand_over_locked(calls);
     lode_mutex_unlock(&calls->mu);
-    return sent && err == LODE_EDOWN ? lode_store_down() : err;
+    if (sent && err != LODE_OK) {
+        return err == LODE_EDOWN ? lode_store_down() : fail_late();
+    }
+    return err;
 }
 
 lode_err
@@ -412,7 +426,17 @@ lode_store_ask_exactly(struct lode_store_calls *calls, struct lode_msg_head *req
                        size_t request_size, enum lode_store_msg type, void *answer,
                        size_t answer_size)
 {
-    struct lode_reply reply = {.type = type, .packet = answer, .room = answer_size};
+    return lode_store_ask_exactly_until(calls, request, request_size, type, answer, answer_size,
+                                        LODE_NEVER);
+}
+
+lode_err
+lode_store_ask_exactly_until(struct lode_store_calls *calls, struct lode_msg_head *request,
+                             size_t request_size, enum lode_store_msg type, void *answer,
+                             size_t answer_size, int64_t deadline)
+{
+    struct lode_reply reply = {
+        .type = type, .packet = answer, .room = answer_size, .deadline = deadline};
     LODE_TRY(lode_store_ask(calls, request, request_size, NULL, 0, &reply));
     close_fds(reply.fds, reply.fd_count);
     if (answer != NULL && reply.size != answer_size) {

@@ -41,7 +41,8 @@ struct lode_reply {
     enum lode_store_msg type; /* wanted; ERROR is turned into its error and sentence */
     void *packet;             /* NULL: only the type counts */
     size_t room;
-    size_t size; /* out */
+    int64_t deadline; /* how long the answer is waited for; 0: as long as the store lives */
+    size_t size;      /* out */
     int fds[LODE_SOCKET_FDS_MAX];
     size_t fd_count; /* out */
 };
@@ -49,8 +50,9 @@ struct lode_reply {
 /*
  * Sends a packet of two parts with a fresh tag and waits for its answer.
  *
- * Blocking  until the store has answered or died
- * Errors    what the store says; LODE_EDOWN; LODE_EPROTO the answer is none to this question
+ * Blocking  until the store has answered or died, or reply->deadline has come
+ * Errors    what the store says; LODE_EDOWN; LODE_EPROTO the answer is none to this question;
+ *           LODE_ETIMEDOUT the store has not answered in time: its answer is dropped when it comes
  */
 LODE_MUST_CHECK lode_err lode_store_ask(struct lode_store_calls *calls,
                                         struct lode_msg_head *request, size_t request_size,
@@ -65,6 +67,13 @@ LODE_MUST_CHECK lode_err lode_store_ask_exactly(struct lode_store_calls *calls,
                                                 struct lode_msg_head *request, size_t request_size,
                                                 enum lode_store_msg type, void *answer,
                                                 size_t answer_size);
+
+/* The same; the answer is waited for until the deadline. Errors: also LODE_ETIMEDOUT. */
+LODE_MUST_CHECK lode_err lode_store_ask_exactly_until(struct lode_store_calls *calls,
+                                                      struct lode_msg_head *request,
+                                                      size_t request_size, enum lode_store_msg type,
+                                                      void *answer, size_t answer_size,
+                                                      int64_t deadline);
 
 /* Sends a packet without an answer (tag 0). Errors: LODE_EDOWN. */
 LODE_MUST_CHECK lode_err lode_store_tell(struct lode_store_calls *calls, const void *packet,

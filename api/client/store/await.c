@@ -6,8 +6,12 @@
 
 #include <sched.h>
 
-/* The first slice is short: nothing has told this thread yet whether the store lives. */
-enum { FIRST_SLICE_NS = 50000000, SLICE_NS = 1000000000, SEALED_TRIES = 1000 };
+/*
+ * A waiting thread looks now and then whether the store lives, and whether whoever is to make the
+ * object does. It does so by the clock: other ids share its wake bucket, and may wake it thousands
+ * of times a second. Its first look comes early: nothing has told this thread yet that they live.
+ */
+enum { FIRST_LOOK_NS = 50000000, LOOK_NS = 1000000000, SEALED_TRIES = 1000 };
 
 struct await {
     lode *db;
@@ -17,7 +21,8 @@ struct await {
     void *arg;
     uint64_t cookie; /* 0: the store has not been told that this thread waits */
     bool is_told;    /* index.h [6]: it need not be */
-    int64_t slice_ns;
+    int64_t next_look;
+    int64_t answer_by; /* how long an answer of the store is waited for */
 };
 
 static lode_err
@@ -52,7 +57,7 @@ unwait(const struct await *a)
 
 /*
  * Asks the store what became of the id, and tries again where it is there. LODE_EAGAIN: it may
- * still come, and the wait is armed again (if there is one).
+ * still come, and the wait is armed again (if there is one). Every other answer ends the wait.
  */
 static lode_err
 ask(struct await *a)
@@ -61,13 +66,15 @@ ask(struct await *a)
         struct lode_msg_lookup msg = {
             .head.type = LODE_MSG_LOOKUP, .id = a->id, .cookie = a->cookie};
         struct lode_msg_found found;
-        LODE_TRY(lode_store_ask_exactly(&a->db->calls, &msg.head, sizeof msg, LODE_MSG_FOUND,
-                                        &found, sizeof found));
+        LODE_TRY(lode_store_ask_exactly_until(&a->db->calls, &msg.head, sizeof msg, LODE_MSG_FOUND,
+                                              &found, sizeof found, a->answer_by));
+        if (found.status == LODE_FOUND_PENDING) {
+            return LODE_EAGAIN;
+        }
+        a->cookie = 0;
         switch (found.status) {
         case LODE_FOUND_SEALED:
             break;
-        case LODE_FOUND_PENDING:
-            return LODE_EAGAIN;
         case LODE_FOUND_ABORTED:
             return fail_gone(a->id, true);
         case LODE_FOUND_GONE:
@@ -76,7 +83,6 @@ ask(struct await *a)
             return lode_fail_with(LODE_EPROTO, "the store gives an object the status %u",
                                   (unsigned)found.status);
         }
-        a->cookie = 0; /* that answer ended the wait */
         lode_err err = a->try_it(a->db, a->arg);
         if (err != LODE_EAGAIN) {
             return err;
@@ -109,30 +115,56 @@ read_counter(struct await *a)
     return seen;
 }
 
+lode_err
+lode_look_seldom(lode *db, lode_id id)
+{
+    enum { SELDOM_NS = 50000000 };
+    int64_t now = lode_now_ns();
+    int64_t looked = atomic_load_explicit(&db->pending_looked_ns, memory_order_relaxed);
+    if (lode_id_kind(id) != LODE_ID_RESULT || now - looked < SELDOM_NS ||
+        !atomic_compare_exchange_strong(&db->pending_looked_ns, &looked, now)) {
+        return LODE_OK;
+    }
+    return lode_hooks_pending(&db->hooks, id);
+}
+
+/* LODE_OK: what is awaited may still come, as far as this process can see. */
+static lode_err
+look(struct await *a, int64_t now)
+{
+    a->next_look = now + LOOK_NS;
+    if (lode_store_is_dead(&a->db->calls)) {
+        return lode_store_down();
+    }
+    return lode_hooks_pending(&a->db->hooks, a->id);
+}
+
 /*
- * Sleeps for a slice; LODE_EAGAIN: go on. The counter is read anew before the store is asked: what
- * the store tells after its answer changes it once more, and the next sleep ends at once. After a
- * whole slice without a change the store is asked as well: a wake-up that is lost costs a slice.
+ * Sleeps until the bucket's counter changes, a look is due, or the time is up; then tries. Where
+ * the try finds nothing the store is asked: after a change, which may have told of this id's end,
+ * and after a look, since a wake-up may be lost. The counter is read before the store is asked:
+ * what the store tells after its answer changes the counter again, and the next sleep ends at once.
+ * LODE_EAGAIN: go on.
  */
 static lode_err
 sleep_once(struct await *a, uint32_t *seen, int64_t deadline)
 {
-    int64_t slice = a->slice_ns, left = deadline == LODE_NEVER ? slice : deadline - lode_now_ns();
-    a->slice_ns = SLICE_NS;
-    if (left > 0) {
-        lode_futex_wait(&a->wake->counter, *seen, left < slice ? left : slice);
+    int64_t end = deadline < a->next_look ? deadline : a->next_look, now = lode_now_ns();
+    if (now < end) {
+        lode_futex_wait(&a->wake->counter, *seen, end - now);
     }
     uint32_t before = *seen;
     *seen = read_counter(a);
-    if (*seen == before) {
-        if (lode_store_is_dead(&a->db->calls)) {
-            return lode_store_down();
-        }
-        LODE_TRY(lode_hooks_pending(&a->db->hooks, a->id));
-    }
     lode_err err = a->try_it(a->db, a->arg);
-    bool asks = *seen != before || left >= slice;
-    return err == LODE_EAGAIN && asks ? ask(a) : err;
+    if (err != LODE_EAGAIN) {
+        return err;
+    }
+    now = lode_now_ns();
+    bool looks = now >= a->next_look;
+    if (looks) {
+        LODE_TRY(look(a, now));
+    }
+    return looks || *seen != before ? ask(a) : LODE_EAGAIN;
 }
 
 static lode_err
@@ -140,10 +172,7 @@ wait_for_it(struct await *a, int64_t deadline)
 {
     uint32_t seen = read_counter(a);
     lode_err err = a->try_it(a->db, a->arg);
-    while (err == LODE_EAGAIN) {
-        if (deadline != LODE_NEVER && lode_now_ns() >= deadline) {
-            return LODE_EAGAIN;
-        }
+    while (err == LODE_EAGAIN && lode_now_ns() < deadline) {
         if (a->cookie == 0 && !a->is_told) {
             a->cookie = lode_store_cookie(&a->db->calls);
             LODE_TRY(lode_ring_wait(&a->db->ring, a->id, a->cookie));
@@ -153,27 +182,49 @@ wait_for_it(struct await *a, int64_t deadline)
     return err;
 }
 
+/*
+ * The time is up. The object may lie in its maker's ring, where only the store finds it, and
+ * whoever was to make it may be dead: a caller that asks again and again, with little time each,
+ * must hear of both.
+ */
+static lode_err
+ask_at_the_end(struct await *a)
+{
+    lode_err err = ask(a);
+    if (err == LODE_EAGAIN) {
+        LODE_TRY(lode_look_seldom(a->db, a->id));
+    }
+    return err;
+}
+
+/* The store need not keep the wait any more. A wait that is over by the store's word is none. */
+static lode_err
+take_back(struct await *a, lode_err err)
+{
+    bool is_armed = a->cookie != 0 && err != LODE_OK &&
+                    !atomic_load_explicit(&a->db->calls.down, memory_order_relaxed);
+    return is_armed && unwait(a) != LODE_OK ? lode_store_down() : err;
+}
+
 lode_err
 lode_await(lode *db, lode_id id, uint64_t hash, int64_t timeout_ms, lode_try_fn try_it, void *arg)
 {
+    int64_t deadline = lode_deadline(timeout_ms);
     struct await a = {.db = db,
                       .id = id,
                       .wake = lode_index_wake(&db->index, hash),
                       .try_it = try_it,
                       .arg = arg,
-                      .slice_ns = FIRST_SLICE_NS};
-    if (timeout_ms == 0) {
-        lode_err err = ask(&a);
-        return err == LODE_EAGAIN ? fail_late(id, 0) : err;
+                      .next_look = lode_now_ns() + FIRST_LOOK_NS,
+                      .answer_by = lode_last_word(deadline)};
+    lode_err err = LODE_EAGAIN;
+    if (timeout_ms != 0) {
+        lode_hooks_blocked(&db->hooks, true);
+        err = wait_for_it(&a, deadline);
+        lode_hooks_blocked(&db->hooks, false);
     }
-    lode_hooks_blocked(&db->hooks, true);
-    lode_err err = wait_for_it(&a, lode_deadline(timeout_ms));
-    lode_hooks_blocked(&db->hooks, false);
     if (err == LODE_EAGAIN) {
-        err = fail_late(id, timeout_ms);
+        err = ask_at_the_end(&a);
     }
-    if (err != LODE_OK && err != LODE_EDOWN && a.cookie != 0 && unwait(&a) != LODE_OK) {
-        return lode_store_down();
-    }
-    return err;
+    return take_back(&a, err == LODE_EAGAIN ? fail_late(id, timeout_ms) : err);
 }

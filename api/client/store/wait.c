@@ -6,8 +6,9 @@
 #include <stdlib.h>
 
 /*
- * Waiting for many: what is in the index counts at once; the rest is watched: the store tells of
- * each id once. An id that occurs more than once is watched once and counts each time.
+ * Waiting for many objects. Those that are in the index count at once. The others are watched: the
+ * store tells once of each id that it is there, or will never be. An id that the caller gave more
+ * than once is watched once and counts each time.
  */
 struct many {
     struct lode_watch watch; /* first: a watch is found back by it */
@@ -16,12 +17,13 @@ struct many {
     size_t count, want;
     size_t ready_count;
     bool *ready;
-    uint32_t *table; /* by hash: 1 + the last index with an id; 0: empty */
-    uint32_t *same;  /* 1 + the index before it with the same id; 0: none */
-    size_t mask;     /* of the table */
+    uint32_t *table;   /* by hash: 1 + the last index with an id; 0: empty */
+    uint32_t *same;    /* 1 + the index before it with the same id; 0: none */
+    size_t mask;       /* of the table */
+    int64_t answer_by; /* how long an answer of the store is waited for */
 };
 
-enum { SLICE_NS = 1000000000 };
+enum { LOOK_NS = 1000000000 }; /* between two looks whether the scheduler lives */
 
 static uint64_t
 hash_of(const struct many *m, lode_id id)
@@ -48,7 +50,7 @@ mark(struct many *m, size_t i)
 
 enum { SCAN_BATCH = 16 };
 
-/* Each look is two misses of the cache: those of a batch are on their way together. */
+/* A look at one id misses the cache twice. The misses of a batch are on their way together. */
 static void
 scan_batch(struct many *m, size_t first, size_t count)
 {
@@ -67,7 +69,10 @@ scan_batch(struct many *m, size_t first, size_t count)
     }
 }
 
-/* No further than it must: who waits for one of a thousand at a time looks at a few, not at all. */
+/*
+ * Stops as soon as `want` objects are found. So a program that waits for one of a thousand objects,
+ * again and again, looks at a few ids each time, and not at all thousand.
+ */
 static void
 scan(struct many *m)
 {
@@ -135,23 +140,25 @@ struct watch_packet {
 };
 
 static lode_err
-drain(lode *db)
-{
-    struct lode_msg_head msg = {.type = LODE_MSG_DRAIN};
-    return lode_store_ask_exactly(&db->calls, &msg, sizeof msg, LODE_MSG_OK, NULL, 0);
-}
-
-/* After each full packet the notices that it brought at once are taken in, so that they do not
- * pile up on the store's side. */
-static lode_err
-send_watch(struct many *m, struct watch_packet *packet, bool more)
+send_watch(struct many *m, struct watch_packet *packet)
 {
     size_t size = sizeof packet->head + packet->head.count * sizeof packet->ids[0];
-    if (packet->head.count > 0) {
-        LODE_TRY(lode_store_tell(&m->db->calls, packet, size));
-    }
+    packet->head.cookie = m->watch.cookie;
+    lode_err err = packet->head.count > 0 ? lode_store_tell(&m->db->calls, packet, size) : LODE_OK;
     packet->head.count = 0;
-    return more ? drain(m->db) : LODE_OK;
+    return err;
+}
+
+/*
+ * After each full packet this process reads what the store has sent: the packet may have brought
+ * 2,048 notices at once, and a store whose notices are not read cuts the session.
+ */
+static lode_err
+read_notices(const struct many *m)
+{
+    struct lode_msg_head msg = {.type = LODE_MSG_DRAIN};
+    return lode_store_ask_exactly_until(&m->db->calls, &msg, sizeof msg, LODE_MSG_OK, NULL, 0,
+                                        m->answer_by);
 }
 
 /* The table is whole before the first packet goes: notices may come at any time after it. */
@@ -178,7 +185,7 @@ send_watches(struct many *m, uint32_t end)
     if (packet == NULL) {
         return lode_fail_with(LODE_ENOMEM, "no memory to wait for %zu objects", m->count);
     }
-    packet->head = (struct lode_msg_watch){.head.type = LODE_MSG_WATCH, .cookie = m->watch.cookie};
+    packet->head = (struct lode_msg_watch){.head.type = LODE_MSG_WATCH};
     for (uint32_t i = 0; i < end && err == LODE_OK; i++) {
         /* Only the last of those with the same id is in the table itself. */
         if (*slot_of(m, m->ids[i]) != i + 1) {
@@ -186,76 +193,111 @@ send_watches(struct many *m, uint32_t end)
         }
         packet->ids[packet->head.count++] = m->ids[i];
         if (packet->head.count == LODE_STORE_IDS_MAX) {
-            err = send_watch(m, packet, true);
+            err = send_watch(m, packet);
+            err = err == LODE_OK ? read_notices(m) : err;
         }
     }
-    if (err == LODE_OK) {
-        err = send_watch(m, packet, false);
-    }
+    err = err == LODE_OK ? send_watch(m, packet) : err;
     free(packet);
     return err;
 }
 
-/* When this has been answered, every notice for what is decided already has come before it. */
+/*
+ * Ends the watch. The store's answer comes behind all its notices. If the time is up, the store
+ * drains every ring before it answers: an object whose put has returned counts, although nobody
+ * has told the store of it yet.
+ */
 static lode_err
-unwatch(struct many *m)
+unwatch(struct many *m, bool late)
 {
-    struct lode_msg_watch msg = {.head.type = LODE_MSG_UNWATCH, .cookie = m->watch.cookie};
-    return lode_store_ask_exactly(&m->db->calls, &msg.head, sizeof msg, LODE_MSG_OK, NULL, 0);
+    struct lode_msg_watch msg = {
+        .head.type = LODE_MSG_UNWATCH, .cookie = m->watch.cookie, .drain = late};
+    return lode_store_ask_exactly_until(&m->db->calls, &msg.head, sizeof msg, LODE_MSG_OK, NULL, 0,
+                                        m->answer_by);
+}
+
+/* One of the results that are missing, and how many they are. Notices mark under the calls' lock. */
+static size_t
+missing_results(struct many *m, lode_id *id_out)
+{
+    size_t count = 0;
+    lode_mutex_lock(&m->db->calls.mu);
+    for (size_t i = 0; i < m->count; i++) {
+        if (!m->ready[i] && lode_id_kind(m->ids[i]) == LODE_ID_RESULT) {
+            *id_out = m->ids[i];
+            count++;
+        }
+    }
+    lode_mutex_unlock(&m->db->calls.mu);
+    return count;
 }
 
 /*
- * The first id that is missing stands for all when the scheduler is asked whether it lives. What is
- * missing is marked by whoever reads the socket, under the calls' lock.
+ * Asks whether the scheduler lives: when it has died no missing result will come. The wait goes on
+ * if `want` objects can be there without them.
  */
 static lode_err
-ask_pending(struct many *m)
+look(struct many *m, bool late)
 {
-    size_t i = 0;
-    lode_mutex_lock(&m->db->calls.mu);
-    while (i < m->count && m->ready[i]) {
-        i++;
+    lode_id id;
+    size_t results = missing_results(m, &id);
+    if (results == 0) {
+        return LODE_OK;
     }
-    lode_mutex_unlock(&m->db->calls.mu);
-    return i < m->count ? lode_hooks_pending(&m->db->hooks, m->ids[i]) : LODE_OK;
+    lode_err err = late ? lode_look_seldom(m->db, id) : lode_hooks_pending(&m->db->hooks, id);
+    return m->count - results >= m->want ? LODE_OK : err;
 }
 
+/* LODE_ETIMEDOUT (no sentence): the time is up. */
 static lode_err
 sleep_until_done(struct many *m, struct lode_waiter *waiter, int64_t deadline)
 {
     for (;;) {
-        int64_t slice = lode_now_ns() + SLICE_NS;
-        lode_err err =
-            lode_store_watch_wait(&m->db->calls, waiter, slice < deadline ? slice : deadline);
+        int64_t next_look = lode_now_ns() + LOOK_NS;
+        lode_err err = lode_store_watch_wait(&m->db->calls, waiter,
+                                             next_look < deadline ? next_look : deadline);
         if (err != LODE_ETIMEDOUT) {
             return err;
         }
-        if (lode_now_ns() >= deadline) {
-            return LODE_OK;
+        bool late = lode_now_ns() >= deadline;
+        LODE_TRY(look(m, late));
+        if (late) {
+            return LODE_ETIMEDOUT;
         }
-        LODE_TRY(ask_pending(m));
     }
 }
 
 static lode_err
+watch_missing(struct many *m, struct lode_waiter *waiter, uint32_t end, int64_t timeout_ms)
+{
+    int64_t deadline = lode_deadline(timeout_ms);
+    m->answer_by = lode_last_word(deadline);
+    LODE_TRY(send_watches(m, end));
+    if (timeout_ms != 0) {
+        lode_hooks_blocked(&m->db->hooks, true);
+    }
+    lode_err err = sleep_until_done(m, waiter, deadline);
+    if (timeout_ms != 0) {
+        lode_hooks_blocked(&m->db->hooks, false);
+    }
+    return err;
+}
+
+/* The caller sees by ready_count whether it was in time. */
+static lode_err
 watch(struct many *m, int64_t timeout_ms)
 {
     struct lode_waiter waiter;
-    lode_err err;
     LODE_TRY(make_table(m));
     uint32_t end = list_missing(m);
     m->watch.cookie = lode_store_cookie(&m->db->calls);
     m->watch.notify = notify;
     lode_store_watch_add(&m->db->calls, &waiter, &m->watch);
-    err = send_watches(m, end);
-    if (err == LODE_OK && timeout_ms != 0) {
-        lode_hooks_blocked(&m->db->hooks, true);
-        err = sleep_until_done(m, &waiter, lode_deadline(timeout_ms));
-        lode_hooks_blocked(&m->db->hooks, false);
-    }
-    if (err != LODE_EDOWN) {
-        lode_err ended = unwatch(m);
-        err = err == LODE_OK ? ended : err;
+    lode_err err = watch_missing(m, &waiter, end, timeout_ms);
+    bool late = err == LODE_ETIMEDOUT;
+    if (!atomic_load_explicit(&m->db->calls.down, memory_order_relaxed)) {
+        lode_err ended = unwatch(m, late);
+        err = err == LODE_OK || late ? ended : err;
     }
     lode_store_watch_remove(&m->db->calls, &waiter);
     return err;
@@ -296,11 +338,13 @@ wait_many(struct many *m, int64_t timeout_ms)
     if (m->ready_count >= m->want) {
         return LODE_OK;
     }
-    LODE_TRY(m->count == 1 ? wait_one(m, timeout_ms) : watch(m, timeout_ms));
-    return m->ready_count >= m->want
-               ? LODE_OK
-               : lode_fail_with(LODE_ETIMEDOUT, "%zu of %zu objects were there within %lld ms",
-                                m->ready_count, m->want, (long long)timeout_ms);
+    lode_err err = m->count == 1 ? wait_one(m, timeout_ms) : watch(m, timeout_ms);
+    if (m->ready_count >= m->want) {
+        return LODE_OK;
+    }
+    LODE_TRY(err);
+    return lode_fail_with(LODE_ETIMEDOUT, "%zu of %zu objects were there within %lld ms",
+                          m->ready_count, m->want, (long long)timeout_ms);
 }
 
 lode_err

@@ -1,6 +1,7 @@
 /* Waiting for one id; the test plays the store, with the worst timing. */
 #include "api/client/store/await.h"
 
+#include "api/base/clock.h"
 #include "api/base/futex.h"
 #include "tests/unit/api/fake_index.h"
 
@@ -141,21 +142,152 @@ await_against(void *(*play)(void *), int64_t timeout_ms)
     return err;
 }
 
-/* Less than a slice: the net of the next test is not what catches it. */
+/* ---- whoever was to make it dies ---- */
+
+static _Atomic int looks;
+
+static lode_err
+scheduler_is_dead(void *arg, lode_id pending)
+{
+    (void)arg;
+    cr_assert(lode_id_same(pending, id));
+    atomic_fetch_add(&looks, 1);
+    return LODE_EDOWN;
+}
+
+static void
+hang_hook(lode_err (*pending)(void *, lode_id), struct lode_session_hooks *hooks)
+{
+    *hooks = (struct lode_session_hooks){.pending = pending};
+    db.hooks.slot[LODE_HOOKS_TASKS] = hooks;
+    looks = 0;
+    id = lode_id_make(LODE_ID_RESULT, 1, 1);
+    hash = lode_id_hash(id, fake.view.hash_key);
+}
+
+/* A store that knows nothing of the id, until the wait is taken back. */
+static void *
+know_nothing(void *arg)
+{
+    struct lode_msg_lookup msg = {.cookie = 0};
+    (void)arg;
+    while (msg.head.type != LODE_MSG_UNWAIT) {
+        cr_assert_eq(recv(store, &msg, sizeof msg, 0), (ssize_t)sizeof msg);
+        if (msg.head.type == LODE_MSG_LOOKUP) {
+            answer(&msg, LODE_FOUND_PENDING);
+        }
+    }
+    return NULL;
+}
+
+/* Between any two looks at the counter an id of the same bucket has come. */
+static lode_err
+another_comes(lode *session, void *arg)
+{
+    (void)session;
+    (void)arg;
+    bump();
+    return LODE_EAGAIN;
+}
+
+/* The wait is taken back, too: the store lives. */
+Test(await, a_dead_scheduler_is_seen_however_often_other_ids_wake_the_bucket, .timeout = 30)
+{
+    struct lode_session_hooks hooks;
+    pthread_t thread;
+    hang_hook(scheduler_is_dead, &hooks);
+    pthread_create(&thread, NULL, know_nothing, NULL);
+    lode_err err = lode_await(&db, id, hash, LODE_FOREVER, another_comes, NULL);
+    pthread_join(thread, NULL);
+    cr_assert_eq(err, LODE_EDOWN);
+}
+
+/* The counter never changes: the store has not come to the seal that lies in a ring. */
+static void *
+say_pending(void *arg)
+{
+    uint64_t cookie = receive_wait();
+    (void)arg;
+    struct lode_msg_lookup asked = receive(LODE_MSG_LOOKUP);
+    cr_assert_eq(asked.cookie, cookie);
+    answer(&asked, LODE_FOUND_PENDING);
+    cr_assert_eq(receive(LODE_MSG_UNWAIT).cookie, cookie);
+    return NULL;
+}
+
+Test(await, a_short_wait_hears_of_a_dead_scheduler_at_its_end_and_is_taken_back, .timeout = 30)
+{
+    struct lode_session_hooks hooks;
+    hang_hook(scheduler_is_dead, &hooks);
+    cr_assert_eq(await_against(say_pending, 1), LODE_EDOWN);
+}
+
+Test(await, a_short_wait_does_not_look_where_another_has_just_looked, .timeout = 30)
+{
+    struct lode_session_hooks hooks;
+    hang_hook(scheduler_is_dead, &hooks);
+    atomic_store(&db.pending_looked_ns, lode_now_ns() + 1000000000);
+    cr_assert_eq(await_against(say_pending, 1), LODE_ETIMEDOUT);
+    cr_assert_eq(looks, 0);
+}
+
+/* ---- the time is up ---- */
+
+static _Atomic bool is_sealed;
+
+static lode_err
+there_when_sealed(lode *session, void *arg)
+{
+    (void)session;
+    (void)arg;
+    return is_sealed ? LODE_OK : LODE_EAGAIN;
+}
+
+/* The store finds it in the maker's ring when it is asked, and not before. */
+static void *
+seal_when_asked(void *arg)
+{
+    receive_wait();
+    (void)arg;
+    struct lode_msg_lookup asked = receive(LODE_MSG_LOOKUP);
+    is_sealed = true;
+    answer(&asked, LODE_FOUND_SEALED);
+    return NULL;
+}
+
+Test(await, what_the_store_finds_when_the_time_is_up_is_in_time, .timeout = 30)
+{
+    pthread_t thread;
+    is_sealed = false;
+    pthread_create(&thread, NULL, seal_when_asked, NULL);
+    lode_err err = lode_await(&db, id, hash, 1, there_when_sealed, NULL);
+    shutdown(store, SHUT_RDWR);
+    pthread_join(thread, NULL);
+    cr_assert_eq(err, LODE_OK);
+}
+
+/* Less than a second: the look of the next test is not what catches it. */
 Test(await, an_end_that_comes_right_behind_the_answer_is_not_slept_over, .timeout = 30)
 {
     cr_assert_eq(await_against(end_behind_the_answer, 900), LODE_EABORTED);
 }
 
-Test(await, after_a_slice_without_a_word_the_store_is_asked, .timeout = 30)
+Test(await, after_a_second_without_a_word_the_store_is_asked, .timeout = 30)
 {
     cr_assert_eq(await_against(end_without_a_word, LODE_FOREVER), LODE_EGONE);
 }
 
-Test(await, a_time_that_is_up_is_told_to_the_store)
+Test(await, a_time_that_is_up_is_told_to_the_store, .timeout = 30)
+{
+    cr_assert_eq(await_against(say_pending, 1), LODE_ETIMEDOUT);
+}
+
+/* A stopped store: the wait ends all the same, and is taken back when the store goes on. */
+Test(await, a_time_that_is_up_is_not_waited_for_without_end, .timeout = 30)
 {
     cr_assert_eq(lode_await(&db, id, hash, 1, never_there, NULL), LODE_ETIMEDOUT);
     uint64_t cookie = receive_wait();
+    cr_assert_eq(receive(LODE_MSG_LOOKUP).cookie, cookie);
     cr_assert_eq(receive(LODE_MSG_UNWAIT).cookie, cookie);
 }
 
@@ -179,17 +311,20 @@ Test(await, who_missed_it_before_it_was_told_unasked_does_not_sleep_unasked)
 }
 
 /* index.h [6]: it sleeps on the counter, and says nothing. */
-Test(await, who_is_told_unasked_sends_no_wait)
+Test(await, who_is_told_unasked_sends_no_wait, .timeout = 30)
 {
     uint64_t rung;
+    pthread_t thread;
     id = lode_id_reserve(7, 1);
     hash = lode_id_hash(id, fake.view.hash_key);
     fake.rows[7].session = 7;
     fake.rows[7].awaited = 1;
+    pthread_create(&thread, NULL, know_nothing, NULL); /* the second wait is taken back */
     cr_assert_eq(lode_await(&db, id, hash, 1, never_there, NULL), LODE_ETIMEDOUT);
     cr_assert_eq(atomic_load(&file->ring_tail), 0);
     fake.rows[7].awaited = 0;
     cr_assert_eq(lode_await(&db, id, hash, 1, never_there, NULL), LODE_ETIMEDOUT);
     cr_assert_neq(atomic_load(&file->ring_tail), 0);
     cr_assert_eq(read(db.calls.bell_fd, &rung, sizeof rung), (ssize_t)sizeof rung);
+    pthread_join(thread, NULL);
 }
