@@ -9,6 +9,7 @@
  *   0             magic .. ring_bytes       store        before attach  client
  *   64            ring_tail                 client       release [1]    store     acquire
  *   72            credit_waits            client       seq_cst [4]    store     relaxed
+ *   76            credit_need             client       relaxed [4]    store     relaxed
  *   128           pin_high                  client       release [2]    store     acquire
  *   192           touched_head              client       relaxed        store     relaxed
  *   4 KiB         touched[1024]             client       relaxed [3]    store     relaxed
@@ -29,6 +30,8 @@
  * [4] How many threads are about to sleep on credit_wake: counted up before FUTEX_WAIT, down after
  *     it. The store moves head or credit, adds one to credit_wake, fences seq_cst, and wakes only
  *     if this is not 0; a sleeper that it misses finds credit_wake changed.
+ *     credit_need: the most that a record of these threads needs, if one of them lacks credit: the
+ *     store grants that much, or nothing. Written before credit_waits is counted up.
  *
  * Invariant: ring_head <= ring_tail <= ring_head + ring_bytes.
  * Crash rule: when the client dies, records below ring_tail are whole and are applied; then its
@@ -58,13 +61,15 @@ struct lode_session_header {
     uint64_t pad0[5];
     _Atomic uint64_t ring_tail;
     _Atomic uint32_t credit_waits;
-    uint32_t pad1[13];
+    _Atomic uint32_t credit_need; /* pages | entries << 16 */
+    uint32_t pad1[12];
     _Atomic uint32_t pin_high;
     uint32_t pad2[15];
     _Atomic uint32_t touched_head;
 };
 static_assert(offsetof(struct lode_session_header, ring_tail) == 64, "session.h");
 static_assert(offsetof(struct lode_session_header, credit_waits) == 72, "session.h");
+static_assert(offsetof(struct lode_session_header, credit_need) == 76, "session.h");
 static_assert(offsetof(struct lode_session_header, pin_high) == 128, "session.h");
 static_assert(offsetof(struct lode_session_header, touched_head) == 192, "session.h");
 

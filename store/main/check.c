@@ -17,19 +17,24 @@ static bool
 check_credit(const struct store *store, uint64_t spare)
 {
     struct arena_stats stats;
-    uint64_t pages = spare, entries = 0, starving = 0, streams = 0;
+    uint64_t pages = spare, entries = 0, waiting = 0, streams = 0;
     arena_stats(store->arena, &stats);
     for (uint32_t i = 0; i < store->session_count; i++) {
         const struct session *s = store->sessions[i];
         EXPECT(s->slot == i && store->by_row[s->row] == s);
         pages += s->pages_granted - s->pages_used;
         entries += s->entries_granted - s->entries_used;
-        starving += s->starved && s->rang;
+        waiting += s->in_line;
         streams += s->is_stream;
     }
     EXPECT(stats.credit_bytes == pages * LODE_PAGE);
     EXPECT(entries == store->table.reserved);
-    EXPECT(starving == store->starving);
+    for (const struct session *s = store->credit_line; s != NULL; s = s->line_next) {
+        EXPECT(s->in_line && waiting-- > 0);
+    }
+    EXPECT(waiting == 0);
+    EXPECT(pages == spare + store->credit_pages);
+    EXPECT(entries == store->credit_entries);
     EXPECT(streams == store->stream_count);
     EXPECT(stats.free_bytes + stats.used_bytes == stats.capacity_bytes);
     return true;

@@ -181,6 +181,7 @@ store_create(const struct store_options *options, struct store **store_out)
     }
     memcpy(store->dir, options->shm_dir, strlen(options->shm_dir) + 1);
     store->epoll_fd = -1;
+    store->credit_line_end = &store->credit_line;
     store->started_ns = lode_now_ns();
     lode_err err = open_parts(store, options);
     if (err != LODE_OK) {

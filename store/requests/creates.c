@@ -426,7 +426,7 @@ void
 creates_set_timer(struct store *store)
 {
     struct creates *creates = store->creates;
-    bool needed = creates->waiting != NULL || credit_anyone_starves(store);
+    bool needed = creates->waiting != NULL || credit_anyone_waits(store);
     int64_t first = 0;
     if (needed) {
         first = lode_now_ns() + creates->tick_ns;

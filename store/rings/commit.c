@@ -99,18 +99,18 @@ read_parts(struct store *store, struct session *session, const uint8_t *at, uint
         err = lode_fail_with(LODE_EPROTO, "a commit of %u results without credit", count);
     }
     if (err == LODE_OK) {
-        credit_spend(session, pages, entries);
+        credit_spend(store, session, pages, entries);
     }
     return err;
 }
 
 static void
-refuse_part(struct store *store, struct session *session, const struct ring_part *part)
+refuse_part(struct store *store, const struct ring_part *part)
 {
     if (part->draft != 0) {
         draft_abort(store, part->draft - 1);
     } else {
-        credit_waste(store, session, part->pages, 1);
+        credit_waste(store, part->pages, 1);
     }
 }
 
@@ -129,7 +129,7 @@ apply_part(struct store *store, struct session *session, const struct ring_part 
     bool expected;
     uint32_t entry;
     if (is_taken(store, part->desc.id, &expected, &entry)) {
-        refuse_part(store, session, part);
+        refuse_part(store, part);
         return LODE_OK;
     }
     store->counts.created++;
@@ -164,7 +164,7 @@ commit_apply(struct store *store, struct session *session, const uint8_t *at, ui
     bool late = is_taken(store, parts[0].desc.id, &expected, &entry);
     for (uint32_t i = 0; i < commit.count; i++) {
         if (late) {
-            refuse_part(store, session, &parts[i]);
+            refuse_part(store, &parts[i]);
         } else {
             LODE_TRY(apply_part(store, session, &parts[i]));
         }

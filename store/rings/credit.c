@@ -8,40 +8,230 @@ enum {
     PAGES_MOST = 1024, /* 4 MiB: several rings full */
     ENTRIES_FIRST = 256,
     ENTRIES_MOST = 8192,
-    PRESSED_PAGES = 640, /* what one COMMIT can spend at most: small arrays, a page each */
-    PRESSED_ENTRIES = 1024
+    /* The first target beyond the first grant, and the most that one record can need: a COMMIT of
+     * small arrays, with a page for each. */
+    NEED_PAGES_MAX = 640,
+    NEED_ENTRIES_MAX = 1024
 };
 
-/* All sessions together get an eighth of the store, or a little for each. */
-static uint64_t
-pages_most(const struct store *store)
+struct amount {
+    uint64_t pages, entries;
+};
+
+/* What all sessions together may have ahead of need. */
+static struct amount
+most_ahead(const struct store *store)
 {
-    uint64_t pages = store->table.header->segment_bytes[0] / LODE_PAGE / 8;
-    uint64_t share = pages / (store->session_count + 1);
-    return share < PAGES_FIRST ? PAGES_FIRST : share < PAGES_MOST ? share : PAGES_MOST;
+    return (struct amount){.pages = store->table.header->segment_bytes[0] / LODE_PAGE / 8,
+                           .entries = store->table.entry_max / 8};
+}
+
+static uint64_t
+share_of(uint64_t all, uint64_t sessions, uint64_t most)
+{
+    uint64_t share = all / sessions;
+    return share < 1 ? 1 : share < most ? share : most;
+}
+
+/* What one session's target may be: less when others come. */
+static struct amount
+share(const struct store *store)
+{
+    struct amount all = most_ahead(store);
+    uint64_t sessions = store->session_count + 1;
+    return (struct amount){.pages = share_of(all.pages, sessions, PAGES_MOST),
+                           .entries = share_of(all.entries, sessions, ENTRIES_MOST)};
+}
+
+static struct amount
+left_of(const struct session *session)
+{
+    return (struct amount){.pages = session->pages_granted - session->pages_used,
+                           .entries = session->entries_granted - session->entries_used};
 }
 
 bool
 credit_has(const struct session *session, uint64_t pages, uint64_t entries)
 {
-    return session->pages_granted - session->pages_used >= pages &&
-           session->entries_granted - session->entries_used >= entries;
+    struct amount left = left_of(session);
+    return left.pages >= pages && left.entries >= entries;
 }
 
 void
-credit_spend(struct session *session, uint64_t pages, uint64_t entries)
+credit_spend(struct store *store, struct session *session, uint64_t pages, uint64_t entries)
 {
     session->pages_used += pages;
     session->entries_used += entries;
+    store->credit_pages -= pages;
+    store->credit_entries -= entries;
 }
 
 void
-credit_waste(struct store *store, struct session *session, uint64_t pages, uint64_t entries)
+credit_waste(struct store *store, uint64_t pages, uint64_t entries)
 {
-    (void)session;
     arena_credit_give_back(store->arena, pages);
     table_unreserve(&store->table, (uint32_t)entries);
 }
+
+static void
+add_pages(struct store *store, struct session *session, uint64_t pages)
+{
+    session->pages_granted += pages;
+    store->credit_pages += pages;
+}
+
+static void
+add_entries(struct store *store, struct session *session, uint64_t entries)
+{
+    session->entries_granted += entries;
+    store->credit_entries += entries;
+}
+
+/* ---- ahead of need ---- */
+
+/* What is missing to the target, as far as `given` of all stays within `most`. */
+static uint64_t
+missing(uint64_t left, uint64_t target, uint64_t given, uint64_t most)
+{
+    uint64_t want = target > left ? target - left : 0, may = most > given ? most - given : 0;
+    return want < may ? want : may;
+}
+
+static void
+fill_pages(struct store *store, struct session *session, uint64_t target)
+{
+    uint64_t want =
+        missing(left_of(session).pages, target, store->credit_pages, most_ahead(store).pages);
+    while (want > 0 && !arena_credit_reserve(store->arena, want)) {
+        want /= 2;
+    }
+    add_pages(store, session, want);
+}
+
+static void
+fill_entries(struct store *store, struct session *session, uint64_t target)
+{
+    uint64_t want =
+        missing(left_of(session).entries, target, store->credit_entries, most_ahead(store).entries);
+    while (want > 0 && table_reserve(&store->table, (uint32_t)want) != LODE_OK) {
+        want /= 2;
+    }
+    add_entries(store, session, want);
+}
+
+static uint64_t
+least(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+static uint64_t
+grown(uint64_t target, uint64_t at_least, uint64_t most)
+{
+    return least(target * 2 > at_least ? target * 2 : at_least, most);
+}
+
+static void
+grow_target(const struct store *store, struct session *session)
+{
+    struct amount most = share(store);
+    session->pages_target = grown(session->pages_target, NEED_PAGES_MAX, most.pages);
+    session->entries_target = grown(session->entries_target, NEED_ENTRIES_MAX, most.entries);
+}
+
+/* pages_limit: of its target, at most. */
+static void
+fill(struct store *store, struct session *session, uint64_t pages_limit)
+{
+    struct amount most = share(store);
+    uint64_t pages = least(session->pages_target, most.pages);
+    uint64_t entries = least(session->entries_target, most.entries);
+    if (store->credit_line == NULL) {
+        fill_pages(store, session, least(pages, pages_limit));
+    }
+    fill_entries(store, session, entries);
+    session->starved = !credit_has(session, pages, entries);
+}
+
+/* ---- on demand ---- */
+
+static bool
+is_waited_for(const struct session *session)
+{
+    const struct lode_session_header *header = (const struct lode_session_header *)session->file;
+    return atomic_load_explicit(&header->credit_waits, memory_order_relaxed) != 0;
+}
+
+/* session.h [4]: what the record needs that a thread of the client waits to write. */
+static struct amount
+need_of(const struct session *session)
+{
+    const struct lode_session_header *header = (const struct lode_session_header *)session->file;
+    if (!is_waited_for(session)) {
+        return (struct amount){0};
+    }
+    uint32_t need = atomic_load_explicit(&header->credit_need, memory_order_relaxed);
+    return (struct amount){.pages = least(need & 0xffff, NEED_PAGES_MAX),
+                           .entries = least(need >> 16, NEED_ENTRIES_MAX)};
+}
+
+/* All or nothing: a part would lie idle while others need it. */
+static bool
+grant_need(struct store *store, struct session *session, struct amount need)
+{
+    struct amount left = left_of(session);
+    uint64_t pages = need.pages > left.pages ? need.pages - left.pages : 0;
+    uint64_t entries = need.entries > left.entries ? need.entries - left.entries : 0;
+    if (pages > 0 && !arena_credit_reserve(store->arena, pages)) {
+        return false;
+    }
+    if (entries > 0 && table_reserve(&store->table, (uint32_t)entries) != LODE_OK) {
+        arena_credit_give_back(store->arena, pages);
+        return false;
+    }
+    add_pages(store, session, pages);
+    add_entries(store, session, entries);
+    return true;
+}
+
+static void
+stand_in_line(struct store *store, struct session *session)
+{
+    if (!session->in_line) {
+        session->in_line = true;
+        session->line_next = NULL;
+        *store->credit_line_end = session;
+        store->credit_line_end = &session->line_next;
+    }
+}
+
+/* `at`: what points at the session. */
+static void
+leave_line(struct store *store, struct session **at)
+{
+    struct session *session = *at;
+    *at = session->line_next;
+    if (store->credit_line_end == &session->line_next) {
+        store->credit_line_end = at;
+    }
+    session->in_line = false;
+}
+
+/* Grants what is needed now, or notes that somebody waits for it. Who needs no page passes the line. */
+static void
+meet_need(struct store *store, struct session *session)
+{
+    struct amount need = need_of(session), left = left_of(session);
+    if (credit_has(session, need.pages, need.entries)) {
+        return;
+    }
+    bool may_pass = store->credit_line == NULL || need.pages <= left.pages;
+    if (!may_pass || !grant_need(store, session, need)) {
+        stand_in_line(store, session);
+    }
+}
+
+/* ---- publishing ---- */
 
 static void
 publish(struct store *store, const struct session *session)
@@ -49,78 +239,6 @@ publish(struct store *store, const struct session *session)
     struct lode_session_row *row = &store->table.rows[session->row];
     atomic_store_explicit(&row->credit_pages, session->pages_granted, memory_order_release);
     atomic_store_explicit(&row->credit_entries, session->entries_granted, memory_order_release);
-}
-
-static bool
-fill_pages(struct store *store, struct session *session)
-{
-    uint64_t left = session->pages_granted - session->pages_used;
-    uint64_t want = session->pages_target > left ? session->pages_target - left : 0;
-    while (want > 0 && !arena_credit_reserve(store->arena, want)) {
-        want /= 2;
-    }
-    session->pages_granted += want;
-    return left + want >= session->pages_target;
-}
-
-static bool
-fill_entries(struct store *store, struct session *session)
-{
-    uint64_t left = session->entries_granted - session->entries_used;
-    if (session->entries_target <= left) {
-        return true;
-    }
-    uint32_t want = (uint32_t)(session->entries_target - left);
-    if (table_reserve(&store->table, want) != LODE_OK) {
-        return false;
-    }
-    session->entries_granted += want;
-    return true;
-}
-
-/* Whether a tick must look for its room, and how many there are of these, changes here alone. */
-static void
-set_starved(struct store *store, struct session *session, bool starved, bool rang)
-{
-    store->starving -= session->starved && session->rang;
-    session->starved = starved;
-    session->rang = rang;
-    store->starving += session->starved && session->rang;
-}
-
-static uint64_t
-grown(uint64_t target, uint64_t floor, uint64_t most)
-{
-    target *= 2;
-    target = target < floor ? floor : target;
-    return target < most ? target : most;
-}
-
-void
-credit_refill(struct store *store, struct session *session, bool pressed)
-{
-    if (pressed) {
-        session->pages_target = grown(session->pages_target, PRESSED_PAGES, pages_most(store));
-        session->entries_target = grown(session->entries_target, PRESSED_ENTRIES, ENTRIES_MOST);
-    }
-    bool pages = fill_pages(store, session), entries = fill_entries(store, session);
-    set_starved(store, session, !pages || !entries, session->rang);
-    publish(store, session);
-}
-
-void
-credit_start(struct store *store, struct session *session)
-{
-    session->pages_target = PAGES_FIRST;
-    session->entries_target = ENTRIES_FIRST;
-    credit_refill(store, session, false);
-}
-
-static bool
-is_waited_for(const struct session *session)
-{
-    const struct lode_session_header *header = (const struct lode_session_header *)session->file;
-    return atomic_load_explicit(&header->credit_waits, memory_order_relaxed) != 0;
 }
 
 /* session.h [4]: most changes find nobody asleep, and cost no system call. */
@@ -135,65 +253,131 @@ wake(struct store *store, const struct session *session)
     }
 }
 
+/* Publishes what was granted since `before`, and wakes; nothing was granted: nobody is woken. */
+static void
+publish_and_wake(struct store *store, const struct session *session, struct amount before)
+{
+    if (session->pages_granted != before.pages || session->entries_granted != before.entries) {
+        publish(store, session);
+        wake(store, session);
+    }
+}
+
+static struct amount
+granted(const struct session *session)
+{
+    return (struct amount){session->pages_granted, session->entries_granted};
+}
+
+/* ---- when ---- */
+
+void
+credit_start(struct store *store, struct session *session)
+{
+    session->pages_target = PAGES_FIRST;
+    session->entries_target = ENTRIES_FIRST;
+    fill(store, session, PAGES_MOST);
+    publish(store, session);
+}
+
 void
 credit_after_drain(struct store *store, struct session *session, uint64_t pages_before,
                    uint64_t entries_before)
 {
     struct lode_session_row *row = &store->table.rows[session->row];
-    uint64_t pages_left = session->pages_granted - session->pages_used;
-    uint64_t entries_left = session->entries_granted - session->entries_used;
+    struct amount left = left_of(session);
     uint64_t pages_spent = session->pages_used - pages_before;
     uint64_t entries_spent = session->entries_used - entries_before;
-    bool pressed = (pages_spent > 0 && pages_left < session->pages_target / 2) ||
-                   (entries_spent > 0 && entries_left < session->entries_target / 2);
+    if ((pages_spent > 0 && left.pages < session->pages_target / 2) ||
+        (entries_spent > 0 && left.entries < session->entries_target / 2)) {
+        grow_target(store, session);
+    }
     /* [index.h 5] the position before the credit: who sees the credit sees the room too. */
     atomic_store_explicit(&row->ring_head, session->ring_head, memory_order_release);
     if (pages_spent > 0 || entries_spent > 0 || session->starved) {
-        credit_refill(store, session, pressed);
+        meet_need(store, session);
+        fill(store, session, PAGES_MOST);
+        publish(store, session);
     }
     wake(store, session);
 }
 
 void
-credit_rang(struct store *store, struct session *session, bool drained_nothing)
+credit_rang(struct store *store, struct session *session)
 {
-    /* Nothing was in the ring, and yet it rings and waits: a record may want more than the target. */
-    bool pressed = drained_nothing && is_waited_for(session);
-    if (pressed || session->starved) {
-        credit_refill(store, session, pressed);
-        wake(store, session);
+    struct amount before = granted(session);
+    meet_need(store, session);
+    if (session->starved) {
+        fill(store, session, PAGES_MOST);
     }
-    set_starved(store, session, session->starved, session->starved);
+    publish_and_wake(store, session, before);
+}
+
+/* In the order of arrival, up to the first for which there are not enough pages. */
+static void
+feed_line(struct store *store)
+{
+    bool pages_are_short = false;
+    struct session **at = &store->credit_line;
+    while (*at != NULL) {
+        struct session *session = *at;
+        struct amount need = need_of(session), before = granted(session);
+        bool needs_pages = need.pages > left_of(session).pages;
+        if ((!needs_pages || !pages_are_short) && grant_need(store, session, need)) {
+            publish_and_wake(store, session, before);
+            leave_line(store, at);
+            continue;
+        }
+        pages_are_short |= needs_pages;
+        at = &session->line_next;
+    }
+}
+
+/* Each session in turn, and another first each time: a little for all before much for one. */
+static void
+feed_starved(struct store *store, uint64_t pages_limit)
+{
+    uint32_t count = store->session_count;
+    for (uint32_t i = 0; i < count; i++) {
+        struct session *session = store->sessions[(store->credit_turn + i) % count];
+        if (session->starved && !session->ended) {
+            struct amount before = granted(session);
+            fill(store, session, pages_limit);
+            publish_and_wake(store, session, before);
+        }
+    }
 }
 
 void
 credit_feed(struct store *store)
 {
-    for (uint32_t i = 0; i < store->session_count; i++) {
-        struct session *session = store->sessions[i];
-        uint64_t pages = session->pages_granted, entries = session->entries_granted;
-        if (!session->starved || session->ended) {
-            continue;
-        }
-        credit_refill(store, session, false);
-        if (session->pages_granted != pages || session->entries_granted != entries) {
-            wake(store, session);
-        }
+    feed_line(store);
+    if (store->credit_line == NULL && store->session_count > 0) {
+        feed_starved(store, PAGES_FIRST);
+        feed_starved(store, PAGES_MOST);
+        store->credit_turn++;
     }
 }
 
 bool
-credit_anyone_starves(const struct store *store)
+credit_anyone_waits(const struct store *store)
 {
-    return store->starving > 0;
+    return store->credit_line != NULL;
 }
 
 void
 credit_end(struct store *store, struct session *session)
 {
-    arena_credit_give_back(store->arena, session->pages_granted - session->pages_used);
-    table_unreserve(&store->table, (uint32_t)(session->entries_granted - session->entries_used));
-    session->pages_granted = session->pages_used;
-    session->entries_granted = session->entries_used;
-    set_starved(store, session, false, false);
+    struct amount left = left_of(session);
+    arena_credit_give_back(store->arena, left.pages);
+    table_unreserve(&store->table, (uint32_t)left.entries);
+    credit_spend(store, session, left.pages, left.entries);
+    session->starved = false;
+    store->freed_room = true; /* what it had goes to those that wait */
+    for (struct session **at = &store->credit_line; session->in_line; at = &(*at)->line_next) {
+        if (*at == session) {
+            leave_line(store, at);
+            break;
+        }
+    }
 }

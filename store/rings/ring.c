@@ -105,7 +105,7 @@ ring_make(struct store *store, struct session *session, const struct ring_part *
     if (part->stored > 0) {
         lode_err err = arena_allocate(store->arena, part->stored, ARENA_SMALL, true, &room);
         if (err != LODE_OK) {
-            credit_waste(store, session, part->pages, 1); /* it was spent, and nothing came of it */
+            credit_waste(store, part->pages, 1); /* it was spent, and nothing came of it */
             return err;
         }
     }
@@ -149,9 +149,9 @@ apply_put(struct store *store, struct session *session, const uint8_t *at, uint6
     if (taken && !lode_id_is_reserved(part->desc.id)) {
         return lode_fail_with(LODE_EPROTO, "two puts under one id");
     }
-    credit_spend(session, part->pages, 1);
+    credit_spend(store, session, part->pages, 1);
     if (taken) { /* two threads of the client made a reserved id at once: first wins */
-        credit_waste(store, session, part->pages, 1);
+        credit_waste(store, part->pages, 1);
         return LODE_OK;
     }
     store->counts.created++;

@@ -144,7 +144,6 @@ packets_want_output(struct store *store, struct session *session)
 void
 packets_rung(struct store *store, struct session *session)
 {
-    uint64_t head = session->ring_head;
     if (session->ended || session->left) {
         return; /* rung while it closed: it has no ring and no credit any more */
     }
@@ -154,7 +153,7 @@ packets_rung(struct store *store, struct session *session)
     if (session->cut) {
         session_end(store, session);
     } else {
-        credit_rang(store, session, session->ring_head == head);
+        credit_rang(store, session);
     }
 }
 

@@ -51,8 +51,9 @@ struct session {
     /* Credit: granted - used is what the arena and the table hold in reserve for it. */
     uint64_t pages_granted, pages_used, pages_target;
     uint64_t entries_granted, entries_used, entries_target;
-    bool starved; /* got less credit than its target */
-    bool rang;    /* and its client rang: it may be waiting for credit */
+    bool starved;              /* it has less than its target, or than its share */
+    bool in_line;              /* its client waits for credit: credit.h */
+    struct session *line_next; /* while in_line */
 
     uint32_t own_first;          /* entries of this session's ids, by own_next */
     struct lode_births births;   /* its results that were made */
@@ -115,7 +116,11 @@ struct store {
     struct strided *strides;    /* of drafts: strides.h */
     struct session *notify[64]; /* have NOTIFY entries; more: sent at once */
     uint32_t notify_count;
-    uint32_t starving;          /* sessions that wait for credit: credit.c */
+    uint64_t credit_pages;   /* granted and not spent, of all sessions */
+    uint64_t credit_entries; /* the same */
+    struct session *credit_line,
+        **credit_line_end;      /* sessions that wait for credit, oldest first */
+    uint32_t credit_turn;       /* who is fed first next time */
     struct session *unsent;     /* something is kept for them of which epoll does not know yet */
     volatile int someone_broke; /* a session was cut, or its file was, since the loop last looked */
     bool stream_began;          /* streams_catch_up() has something to do */

@@ -292,7 +292,7 @@ static lode_err
 grow_entries(struct table *table)
 {
     uint32_t count = table->entry_count, more = TABLE_STEP, log2 = LODE_TABLE_LOG2_MIN;
-    if (count + more > LODE_ENTRY_MAX) {
+    if (count + more > table->entry_max) {
         return lode_fail_with(LODE_ELIMIT,
                               "there are %u objects, and there can be no more: drop some", count);
     }
@@ -419,7 +419,7 @@ object_become(struct table *table, uint32_t entry, enum lode_entry_state from,
 lode_err
 table_open(const char *dir, uint64_t generation, struct arena *arena, struct table *table_out)
 {
-    struct table table = {.dir = dir, .arena = arena};
+    struct table table = {.dir = dir, .arena = arena, .entry_max = LODE_ENTRY_MAX};
     lode_err err = make_file(dir, LODE_FILE_INDEX, LODE_INDEX_BYTES, &table.index_fd, &table.index);
     if (err != LODE_OK) {
         return err;

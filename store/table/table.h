@@ -36,6 +36,7 @@ struct table {
     uint64_t slots_used, tombstones;
     uint32_t table_committed; /* log2 of the greatest size whose regions have memory */
     uint32_t entry_count;
+    uint32_t entry_max;  /* LODE_ENTRY_MAX; less in tests */
     uint32_t free_first; /* entry + 1 */
     uint32_t free_count;
     uint32_t reserved; /* of free_count: promised to sessions as credit */

@@ -20,7 +20,7 @@ struct part {
     struct lode_open_draft open;
 };
 
-enum { PAGES_SURE = 16 }; /* that the store grants each session, however small its share */
+enum { PAGES_SURE = 16 }; /* on demand: the store has them soon unless it is all but full */
 
 struct commit {
     lode *db;

@@ -16,6 +16,7 @@ lode_ring_init(struct lode_ring *ring, struct lode_session_header *file,
                                .size = file->ring_bytes,
                                .shared_tail = &file->ring_tail,
                                .waits = &file->credit_waits,
+                               .credit_need = &file->credit_need,
                                .row = row,
                                .session = file->session,
                                .rung_head = UINT64_MAX,
@@ -137,12 +138,27 @@ is_dead_locked(struct lode_ring *ring)
     return lode_store_is_dead(ring->calls);
 }
 
+/*
+ * session.h [4]: what is needed is written, and this thread counted, before the kernel looks at
+ * credit_wake for the last time. `need` NULL: this thread waits for room in the ring.
+ */
+static void
+announce_wait_locked(struct lode_ring *ring, const struct lode_ring_need *need)
+{
+    uint32_t pages = need != NULL ? need->pages : 0, entries = need != NULL ? need->entries : 0;
+    if (atomic_load_explicit(ring->waits, memory_order_relaxed) > 0) {
+        uint32_t others = atomic_load_explicit(ring->credit_need, memory_order_relaxed);
+        pages = pages > (others & 0xffff) ? pages : others & 0xffff;
+        entries = entries > others >> 16 ? entries : others >> 16;
+    }
+    atomic_store_explicit(ring->credit_need, pages | entries << 16, memory_order_relaxed);
+    atomic_fetch_add_explicit(ring->waits, 1, memory_order_seq_cst);
+}
+
 /* Rings, and sleeps until the store has moved, a slice is over, or the deadline has come. */
 static void
 wait_for_store(struct lode_ring *ring, uint32_t seen, int64_t deadline)
 {
-    /* session.h [4]: counted before the word is looked at for the last time, by the kernel. */
-    atomic_fetch_add_explicit(ring->waits, 1, memory_order_seq_cst);
     lode_store_ring_bell(ring->calls);
     int64_t left = deadline == LODE_NEVER ? SLICE_NS : deadline - lode_now_ns();
     if (left > 0) {
@@ -171,10 +187,12 @@ lode_ring_reserve(struct lode_ring *ring, enum lode_record_type type,
             *body_out = ring->bytes + (ring->tail & (ring->size - 1)) + sizeof(struct lode_record);
             return LODE_OK;
         }
-        lode_mutex_unlock(&ring->mu);
         if (!has_credit && deadline != LODE_NEVER && lode_now_ns() >= deadline) {
+            lode_mutex_unlock(&ring->mu);
             return LODE_EAGAIN;
         }
+        announce_wait_locked(ring, has_credit ? NULL : need);
+        lode_mutex_unlock(&ring->mu);
         wait_for_store(ring, seen, has_credit ? LODE_NEVER : deadline);
     }
 }

@@ -54,6 +54,7 @@ Test(ring_drain, a_bell_behind_which_nothing_is_asks_for_credit_only_where_one_w
     }
     expect_eq(atomic_load(&row->credit_pages), pages);
     expect_eq(atomic_load(&row->credit_entries), entries);
+    atomic_store(&fake.header->credit_need, (pages + 1) | (entries + 1) << 16);
     atomic_store(&fake.header->credit_waits, 1);
     fake_ring(&fake);
     expect_lt(pages, atomic_load(&row->credit_pages));

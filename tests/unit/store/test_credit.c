@@ -1,0 +1,159 @@
+/* Who gets credit, how much, and in which order. */
+#include "tests/unit/store/fake_client.h"
+
+TestSuite(credit, .init = store_setup, .fini = store_teardown, .timeout = 120);
+
+/* The client goes to sleep for want of so much, and rings. */
+static void
+wants(struct fake *fake, uint32_t pages, uint32_t entries)
+{
+    atomic_store(&fake->header->credit_need, pages | entries << 16);
+    atomic_store(&fake->header->credit_waits, 1);
+    fake_ring(fake);
+}
+
+static void
+has_enough(struct fake *fake)
+{
+    atomic_store(&fake->header->credit_waits, 0);
+}
+
+static const struct lode_session_row *
+row_of(const struct fake *fake)
+{
+    return &store->table.rows[fake->row];
+}
+
+static uint64_t
+pages_left(const struct fake *fake)
+{
+    return fake->session->pages_granted - fake->session->pages_used;
+}
+
+static uint64_t
+entries_left(const struct fake *fake)
+{
+    return fake->session->entries_granted - fake->session->entries_used;
+}
+
+/* A draft that takes all that can be had. */
+static void
+fill_up(struct fake *fake)
+{
+    struct lode_msg_created created;
+    for (uint64_t size = FAKE_CAPACITY; size >= LODE_PAGE;) {
+        if (fake_create(fake, fake_next(fake), size, 0, &created) != LODE_MSG_CREATED) {
+            size /= 2;
+        }
+    }
+}
+
+Test(credit, of_hundreds_of_idle_sessions_is_an_eighth_of_the_store)
+{
+    enum { COUNT = 253 };
+    static struct fake fakes[COUNT];
+    struct arena_stats stats;
+    for (int i = 0; i < COUNT; i++) {
+        fakes[i] = fake_attach(0);
+    }
+    arena_stats(store->arena, &stats);
+    expect_le(stats.credit_bytes, FAKE_CAPACITY / 8 + 16 * LODE_PAGE); /* 16: the store's own */
+    /* Who got nothing ahead gets what it needs. */
+    struct fake *last = &fakes[COUNT - 1];
+    expect_eq(pages_left(last), 0);
+    wants(last, 9, 1);
+    expect_eq(pages_left(last), 9);
+    expect_le(1, entries_left(last));
+    for (int i = 0; i < COUNT; i++) {
+        fake_die(&fakes[i]);
+    }
+}
+
+Test(credit, that_cannot_be_had_wakes_nobody)
+{
+    struct fake filler = fake_attach(0), waiter = fake_attach(0);
+    fill_up(&filler);
+    wants(&waiter, 600, 1);
+    uint32_t wakes = atomic_load(&row_of(&waiter)->credit_wake);
+    for (int i = 0; i < 10; i++) {
+        fake_ring(&waiter);
+    }
+    expect_eq(atomic_load(&row_of(&waiter)->credit_wake), wakes);
+    expect(waiter.session->in_line);
+    fake_die(&filler);
+    expect_le(600, pages_left(&waiter));
+    expect_lt(wakes, atomic_load(&row_of(&waiter)->credit_wake));
+    expect(!waiter.session->in_line);
+    fake_die(&waiter);
+}
+
+Test(credit, is_given_in_the_order_in_which_clients_came_to_wait)
+{
+    struct fake filler = fake_attach(0), first = fake_attach(0), second = fake_attach(0),
+                third = fake_attach(0);
+    struct lode_msg_created created;
+    int made = fake_create(&filler, fake_next(&filler), 400 * LODE_PAGE, 0, &created);
+    expect_eq(made, LODE_MSG_CREATED);
+    fill_up(&filler);
+    wants(&first, 300, 1);
+    wants(&second, 300, 1);
+    wants(&third, 30, 1); /* would fit behind the first, but the second was earlier */
+    expect_eq(fake_draft_call(&filler, LODE_MSG_ABORT, &created), LODE_MSG_OK);
+    pump();
+    expect_eq(pages_left(&first), 300);
+    expect_lt(pages_left(&second), 300);
+    expect_lt(pages_left(&third), 30);
+    fake_die(&first); /* what it had goes on */
+    expect_eq(pages_left(&second), 300);
+    expect_eq(pages_left(&third), 30);
+    fake_die(&second);
+    fake_die(&third);
+    fake_die(&filler);
+}
+
+Test(credit, without_pages_does_not_stand_behind_one_who_wants_some)
+{
+    struct fake filler = fake_attach(0), first = fake_attach(0), second = fake_attach(0);
+    fill_up(&filler);
+    wants(&first, 600, 1);
+    wants(&second, 0, 1000);
+    expect_le(1000, entries_left(&second));
+    fake_die(&first);
+    fake_die(&second);
+    fake_die(&filler);
+}
+
+Test(credit, of_one_who_gave_up_goes_to_the_next)
+{
+    struct fake filler = fake_attach(0), first = fake_attach(0), second = fake_attach(0);
+    fill_up(&filler);
+    wants(&first, 600, 1);
+    wants(&second, 600, 1);
+    has_enough(&first);
+    fake_die(&filler);
+    expect_le(600, pages_left(&second));
+    expect(store->credit_line == NULL);
+    fake_die(&second);
+    fake_die(&first);
+}
+
+Test(credit, near_the_limit_of_objects_is_what_is_left)
+{
+    struct fake fake = fake_attach(0), other = fake_attach(0);
+    store->table.entry_max = store->table.entry_count;
+    while (store->table.free_count > entries_left(&other)) {
+        uint64_t left = entries_left(&fake);
+        expect_lt(0, left);
+        for (uint64_t i = 0; i < left; i++) {
+            fake_put(&fake, "x", 1);
+        }
+        fake_ring(&fake);
+    }
+    wants(&fake, 0, 1);
+    expect(fake.session->in_line);
+    fake_drop(&fake, lode_id_make(LODE_ID_PUT, fake.number, 1));
+    fake_ring(&fake);
+    expect_le(1, entries_left(&fake));
+    fake_die(&fake);
+    fake_die(&other);
+}
