@@ -43,6 +43,7 @@ lode_dtype_name(lode_dtype dtype)
 lode_err
 lode_dtype_parse(const char *name, lode_dtype *dtype_out)
 {
+    LODE_NEED("lode_dtype_parse", dtype_out);
     for (size_t i = 0; name != NULL && i < sizeof dtypes / sizeof dtypes[0]; i++) {
         if (strcmp(dtypes[i].name, name) == 0) {
             *dtype_out = dtypes[i].dtype;
@@ -62,31 +63,6 @@ has_strides(const lode_array *array)
         }
     }
     return false;
-}
-
-/* Elements from the first to the last one. False: the number does not fit. */
-static bool
-span_of(const lode_array *array, int64_t *span_out)
-{
-    bool strided = has_strides(array);
-    int64_t span = 1;
-    for (int32_t i = 0; i < array->ndim; i++) {
-        int64_t step;
-        if (array->shape[i] == 0) {
-            *span_out = 0;
-            return true;
-        }
-        if (!strided) {
-            if (__builtin_mul_overflow(span, array->shape[i], &span)) {
-                return false;
-            }
-        } else if (__builtin_mul_overflow(array->shape[i] - 1, array->strides[i], &step) ||
-                   __builtin_add_overflow(span, step, &span)) {
-            return false;
-        }
-    }
-    *span_out = span;
-    return true;
 }
 
 static lode_err
@@ -110,10 +86,57 @@ check_axes(const lode_array *array)
     return LODE_OK;
 }
 
+/*
+ * Whether the bytes of all elements, and those that each stride steps over, can be counted in 63 bits.
+ * Axes of no elements are left out: numpy refuses an array whose other axes are too large, were it
+ * empty, and so would every program that multiplies them.
+ */
+static bool
+can_be_counted(const lode_array *array, int64_t element)
+{
+    int64_t bytes = element, step;
+    for (int32_t i = 0; i < array->ndim; i++) {
+        int64_t length = array->shape[i] > 0 ? array->shape[i] : 1;
+        if (__builtin_mul_overflow(bytes, length, &bytes) ||
+            __builtin_mul_overflow(array->strides[i], element, &step)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/*
+ * Bytes from the first element to the last one, of an array that can be counted. False: gaps make it
+ * larger than fits.
+ */
+static bool
+bytes_of(const lode_array *array, int64_t element, int64_t *bytes_out)
+{
+    bool strided = has_strides(array);
+    int64_t bytes = element;
+    for (int32_t i = 0; i < array->ndim; i++) {
+        int64_t step;
+        if (array->shape[i] == 0) {
+            *bytes_out = 0;
+            return true;
+        }
+        if (!strided) {
+            bytes *= array->shape[i];
+        } else if (__builtin_mul_overflow(array->shape[i] - 1, array->strides[i] * element,
+                                          &step) ||
+                   __builtin_add_overflow(bytes, step, &bytes)) {
+            return false;
+        }
+    }
+    *bytes_out = bytes;
+    return true;
+}
+
 lode_err
 lode_array_size(const lode_array *array, size_t *size_bytes_out)
 {
-    int64_t span, bytes;
+    int64_t bytes;
+    LODE_NEED("lode_array_size", size_bytes_out);
     if (array == NULL) {
         return lode_fail_with(LODE_EINVAL, "the array is NULL");
     }
@@ -123,8 +146,10 @@ lode_array_size(const lode_array *array, size_t *size_bytes_out)
                               (unsigned)array->dtype);
     }
     LODE_TRY(check_axes(array));
-    if (!span_of(array, &span) || __builtin_mul_overflow(span, (int64_t)element, &bytes)) {
-        return lode_fail_with(LODE_EINVAL, "an array of %d axes of %s is larger than 2^63 bytes",
+    if (!can_be_counted(array, (int64_t)element) || !bytes_of(array, (int64_t)element, &bytes)) {
+        return lode_fail_with(LODE_EINVAL,
+                              "an array of %d axes of %s is larger than 2^63 bytes (axes of no "
+                              "elements left out)",
                               (int)array->ndim, lode_dtype_name(array->dtype));
     }
     *size_bytes_out = (size_t)bytes;
@@ -141,7 +166,7 @@ lode_array_fill_strides(lode_array *array)
     for (int32_t i = array->ndim - 1; i >= 0; i--) {
         array->strides[i] = stride;
         if (__builtin_mul_overflow(stride, array->shape[i], &stride)) {
-            stride = 0; /* only where another axis is empty, and no stride is used */
+            stride = 0; /* only in an empty array that another version made: no stride is used */
         }
     }
 }
@@ -159,7 +184,7 @@ lode_array_is_contiguous(const lode_array *array)
             return false;
         }
         if (__builtin_mul_overflow(stride, array->shape[i], &stride)) {
-            return false; /* so many elements only repeat one another */
+            return false; /* only in an array that another version made */
         }
     }
     return true;
@@ -176,7 +201,7 @@ lode_array_count(const lode_array *array)
     }
     for (int32_t i = 0; i < array->ndim; i++) {
         if (__builtin_mul_overflow(count, array->shape[i], &count)) {
-            return INT64_MAX; /* only an array with a stride of 0 can have so many */
+            return INT64_MAX; /* only in an array that another version made */
         }
     }
     return count;

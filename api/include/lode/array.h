@@ -56,7 +56,8 @@ typedef struct lode_array {
  *
  *   size_bytes_out  bytes; 0 for an array without elements
  *
- * Errors  LODE_EINVAL  unknown dtype, ndim or a shape out of range, or the size does not fit
+ * Errors  LODE_EINVAL  unknown dtype, ndim or a shape out of range; or all elements together, or a
+ *                      stride, take 2^63 bytes or more (axes of no elements left out, as numpy does)
  * Never blocks; any thread.
  */
 LODE_API LODE_MUST_CHECK lode_err lode_array_size(const lode_array *array, size_t *size_bytes_out);

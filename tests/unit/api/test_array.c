@@ -28,7 +28,7 @@ Test(array, a_scalar_has_one_element)
 
 Test(array, an_empty_axis_makes_an_empty_array)
 {
-    lode_array empty = {.dtype = LODE_F64, .ndim = 3, .shape = {4, 0, INT64_MAX}};
+    lode_array empty = {.dtype = LODE_F64, .ndim = 3, .shape = {4, 0, INT64_C(1) << 40}};
     cr_assert_eq(size_of(empty), 0);
     cr_assert_eq(lode_array_count(&empty), 0);
     cr_assert(lode_array_is_contiguous(&empty));
@@ -74,9 +74,33 @@ Test(array, gaps_count_up_to_the_last_element)
 
 Test(array, an_axis_of_stride_0_repeats_and_takes_no_bytes)
 {
-    lode_array a = {.dtype = LODE_F64, .ndim = 2, .shape = {INT64_MAX, 3}, .strides = {0, 1}};
+    lode_array a = {
+        .dtype = LODE_F64, .ndim = 2, .shape = {INT64_C(1) << 40, 3}, .strides = {0, 1}};
     cr_assert_eq(size_of(a), 3 * 8);
     cr_assert_not(lode_array_is_contiguous(&a));
+}
+
+/* numpy refuses a file of such a shape: the product of the other axes must fit, too. */
+Test(array, an_empty_array_is_refused_where_its_other_axes_are_too_large)
+{
+    const int64_t big = INT64_C(1) << 62;
+    is_refused((lode_array){.dtype = LODE_U16, .ndim = 2, .shape = {big, 0}});
+    is_refused((lode_array){.dtype = LODE_F64, .ndim = 2, .shape = {0, big}});
+    is_refused((lode_array){.dtype = LODE_U8, .ndim = 3, .shape = {1 << 30, 0, INT64_C(1) << 40}});
+    cr_assert_eq(size_of((lode_array){.dtype = LODE_U8, .ndim = 2, .shape = {big, 0}}), 0);
+}
+
+Test(array, elements_that_only_repeat_are_counted_all_the_same)
+{
+    is_refused(
+        (lode_array){.dtype = LODE_U8, .ndim = 2, .shape = {INT64_MAX, 3}, .strides = {0, 1}});
+}
+
+Test(array, a_stride_is_refused_whose_bytes_do_not_fit)
+{
+    const int64_t big = INT64_C(1) << 62;
+    is_refused((lode_array){.dtype = LODE_F64, .ndim = 2, .shape = {0, 3}, .strides = {big, 1}});
+    is_refused((lode_array){.dtype = LODE_F64, .ndim = 2, .shape = {1, 3}, .strides = {big, 1}});
 }
 
 Test(array, nonsense_is_refused_with_a_sentence)
