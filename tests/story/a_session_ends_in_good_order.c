@@ -205,6 +205,26 @@ what_an_object_holds_lives_with_it(lode *db)
     await_stat(db, objects, 0);
 }
 
+/* An id that nobody was told could be dropped by nobody. */
+static void
+a_new_id_that_nobody_asks_for_is_refused(lode *db)
+{
+    const lode_array array = {.dtype = LODE_U8, .ndim = 1, .shape = {1}};
+    lode_create_options options = {.struct_size = sizeof options};
+    lode_failure_info *no_failure = NULL;
+    lode_id chosen;
+    fails(lode_put(db, "x", 1, 0, NULL), LODE_EINVAL);
+    fails(lode_put_array(db, &array, "x", 0, NULL), LODE_EINVAL);
+    fails(lode_put_with(db, "x", 1, &options, 0, NULL), LODE_EINVAL);
+    await_stat(db, objects, 0);
+    must(lode_id_random(&chosen));
+    options.id = chosen;
+    must(lode_put_with(db, "x", 1, &options, 0, NULL));
+    fails(lode_failure(db, chosen, no_failure), LODE_EINVAL);
+    lode_drop(db, chosen);
+    await_stat(db, objects, 0);
+}
+
 static void
 sentences_change_only_with_failures(lode *db)
 {
@@ -238,6 +258,7 @@ story(int argc, char **argv)
     waits_for_thousands(db);
     strides_and_shapes_come_back(db);
     drafts_end_with_their_session(db);
+    a_new_id_that_nobody_asks_for_is_refused(db);
     what_an_object_holds_lives_with_it(db);
     sentences_change_only_with_failures(db);
     await_stat(db, objects, 0);

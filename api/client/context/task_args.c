@@ -4,6 +4,7 @@
  */
 #include "api/client/context/task_context.h"
 
+#include "api/base/fail.h"
 #include "api/client/tasks/args.h"
 
 #include <stdatomic.h>
@@ -87,6 +88,7 @@ number_of(const struct lode_task_input *input, enum lode_arg_kind kind, lode_dty
 lode_err
 lode_task_i64(lode_task *task, size_t index, int64_t *value_out)
 {
+    LODE_NEED("lode_task_i64", value_out);
     LODE_TRY(check_index(task, index, "an i64"));
     const void *value = number_of(&task->input[index], LODE_ARG_I64, LODE_I64);
     if (value == NULL) {
@@ -99,6 +101,7 @@ lode_task_i64(lode_task *task, size_t index, int64_t *value_out)
 lode_err
 lode_task_f64(lode_task *task, size_t index, double *value_out)
 {
+    LODE_NEED("lode_task_f64", value_out);
     LODE_TRY(check_index(task, index, "an f64"));
     const void *value = number_of(&task->input[index], LODE_ARG_F64, LODE_F64);
     if (value == NULL) {
@@ -111,6 +114,7 @@ lode_task_f64(lode_task *task, size_t index, double *value_out)
 lode_err
 lode_task_str(lode_task *task, size_t index, const char **text_out)
 {
+    LODE_NEED("lode_task_str", text_out);
     LODE_TRY(check_index(task, index, "a string"));
     if (task->input[index].in.kind != LODE_ARG_STR) {
         return wrong(task, index, "a string");
@@ -122,6 +126,7 @@ lode_task_str(lode_task *task, size_t index, const char **text_out)
 lode_err
 lode_task_ref(lode_task *task, size_t index, lode_id *id_out)
 {
+    LODE_NEED("lode_task_ref", id_out);
     LODE_TRY(check_index(task, index, "a reference"));
     if (task->input[index].in.kind != LODE_ARG_REF) {
         return wrong(task, index, "a reference");
@@ -142,6 +147,7 @@ lent(const lode_view *view)
 lode_err
 lode_task_view(lode_task *task, size_t index, lode_view *view_out)
 {
+    LODE_NEED("lode_task_view", view_out);
     LODE_TRY(check_index(task, index, "an object or bytes"));
     const struct lode_task_input *input = &task->input[index];
     if (input->in.kind == LODE_ARG_REF) {
@@ -178,6 +184,7 @@ wanted_array(lode_dtype dtype, int32_t ndim)
 lode_err
 lode_task_array(lode_task *task, size_t index, lode_dtype dtype, int32_t ndim, lode_view *view_out)
 {
+    LODE_NEED("lode_task_array", view_out);
     if (index >= task->order.arg_count) {
         return check_index(task, index, wanted_array(dtype, ndim).text);
     }

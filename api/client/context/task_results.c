@@ -5,6 +5,7 @@
  */
 #include "api/client/context/task_context.h"
 
+#include "api/base/fail.h"
 #include "api/client/store/create.h"
 
 #include <string.h>
@@ -71,6 +72,7 @@ lode_task_result(lode_task *task, size_t index, const lode_array *array, void **
 {
     struct lode_task_output_slot *slot = NULL;
     size_t size;
+    LODE_NEED("lode_task_result", data_out);
     LODE_TRY(slot_of(task, index, &slot));
     if (array == NULL || lode_array_size(array, &size) != LODE_OK) {
         return lode_fail(task, LODE_EINVAL, "%s: result %zu: %s", task->order.function, index + 1,

@@ -87,6 +87,10 @@ static lode_err
 put(lode *db, struct lode_spec *spec, const void *data, int64_t timeout_ms, lode_id *id_out)
 {
     bool own_id = lode_id_is_zero(spec->id);
+    if (own_id && id_out == NULL) {
+        return lode_fail_with(LODE_EINVAL, "id_out of a put under a new id is NULL: nobody could "
+                                           "drop the object");
+    }
     if (data == NULL && spec->size > 0) {
         return lode_fail_with(LODE_EINVAL, "there are %llu bytes to put, and data is NULL",
                               (unsigned long long)spec->size);

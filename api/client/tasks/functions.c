@@ -75,6 +75,7 @@ lode_result_count(lode *db, const char *function, size_t *count_out)
 {
     struct lode_tasks *tasks;
     struct lode_known_function known;
+    LODE_NEED("lode_result_count", count_out);
     LODE_TRY(lode_tasks_of(db, &tasks));
     LODE_TRY(lode_tasks_resolve(tasks, function, &known));
     *count_out = known.results;

@@ -90,7 +90,7 @@ LODE_API LODE_MUST_CHECK lode_err lode_create_array(lode *db, const lode_array *
  * Seals a draft: from now on everyone can get it, and nobody can write it, the creator included
  * (a write is SIGSEGV). Ends the draft, also when it fails.
  *
- *   id_out  the object; one reference of the caller's
+ *   id_out  the object, which is draft->id; one reference of the caller's; NULL: not wanted
  *
  * Errors  LODE_EINVAL  the draft is not open; LODE_EDOWN
  *         LODE_ENOMEM  the process has too many maps to make its pages read-only: it was aborted
@@ -104,7 +104,8 @@ LODE_API void lode_abort(lode_draft *draft);
  * Copies bytes into a new, sealed object. Up to some tens of KiB this takes no message and does
  * not wait for the store.
  *
- *   id_out  the object; one reference of the caller's
+ *   id_out  the object; one reference of the caller's. NULL is LODE_EINVAL, but where the caller has
+ *           chosen the id with options->id
  *
  * Blocking, errors  as lode_create()
  */

@@ -133,3 +133,17 @@ Test(task_context, damaged_arguments_refuse_the_task)
     expect_eq(lode_task_begin(&task, &order, &err), LODE_TASK_REFUSED);
     expect_eq(err, LODE_EPROTO);
 }
+
+Test(task_context, an_output_that_is_null_is_an_error_not_a_crash)
+{
+    const lode_array array = {.dtype = LODE_F64};
+    lode_view *no_view = NULL;
+    begin(LODE_ARGS(lode_i64(1)), 1);
+    fails(lode_task_i64(&task, 0, NULL), LODE_EINVAL);
+    fails(lode_task_f64(&task, 0, NULL), LODE_EINVAL);
+    fails(lode_task_str(&task, 0, NULL), LODE_EINVAL);
+    fails(lode_task_ref(&task, 0, NULL), LODE_EINVAL);
+    fails(lode_task_view(&task, 0, no_view), LODE_EINVAL);
+    fails(lode_task_array(&task, 0, 0, -1, no_view), LODE_EINVAL);
+    fails(lode_task_result(&task, 0, &array, NULL), LODE_EINVAL);
+}
