@@ -3,7 +3,6 @@
 #include "store/state/pins.h"
 #include "store/objects/own.h"
 #include "store/rings/ring.h"
-#include "store/sessions/session.h"
 #include "store/table/expected.h"
 
 static void
@@ -111,30 +110,6 @@ freeing_revisit(struct store *store)
         if (entry_state(&store->table, entry) == LODE_ENTRY_WANTED) {
             candidate_add(&store->table, entry);
         }
-    }
-}
-
-static bool
-anyone_lingers(const struct store *store)
-{
-    for (uint32_t i = 0; i < store->session_count; i++) {
-        if (store->sessions[i]->ended) {
-            return true;
-        }
-    }
-    return false;
-}
-
-void
-freeing_reclaim(struct store *store)
-{
-    enum { ROUNDS_MAX = LODE_ENTRY_MAX / STORE_CANDIDATES_AT_ONCE };
-    if (anyone_lingers(store)) {
-        session_reap_idle(store);
-        freeing_revisit(store);
-    }
-    ring_drain_all(store);
-    for (int i = 0; i < ROUNDS_MAX && freeing_batch(store); i++) {
     }
 }
 

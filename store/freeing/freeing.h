@@ -16,9 +16,6 @@
 /* One batch. False: there were no candidates. */
 bool freeing_batch(struct store *store);
 
-/* Drains all rings and frees until there is nothing left to free: room is wanted. */
-void freeing_reclaim(struct store *store);
-
 /* RELEASED: a pin on a WANTED entry was cleared. Numbers that fit nothing are ignored. */
 void freeing_released(struct store *store, uint32_t entry, uint64_t generation);
 

@@ -7,7 +7,7 @@
 #include "api/base/socket.h"
 #include "api/base/sweep.h"
 #include "api/layout/names.h"
-#include "store/sessions/session.h"
+#include "store/sessions/connection.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -77,7 +77,7 @@ on_connect(struct store *store, struct source *source, uint32_t events)
         int fd = accept4(d->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
         if (fd >= 0) {
             d->starved = false;
-            if (session_accept(store, fd) != LODE_OK) {
+            if (connection_accept(store, fd) != LODE_OK) {
                 lode_log("STORE-SESSION-REFUSED", "%s", lode_last_error());
             }
         } else if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {

@@ -9,6 +9,8 @@
 #include "store/sessions/packets.h"
 #include "store/state/file.h"
 #include "store/freeing/freeing.h"
+#include "store/freeing/lingering.h"
+#include "store/rings/part.h"
 #include "store/rings/ring.h"
 #include "store/sessions/session.h"
 #include "store/waits/waits.h"
@@ -105,7 +107,7 @@ store_settle(struct store *store, bool would_sleep)
         send_notices(store);
     } while (end_cut(store));
     want_output(store);
-    session_free_dead(store);
+    lingering_free_dead(store);
     creates_set_timer(store);
     store->rounds++;
     LODE_DEBUG_ASSERT(!is_time_to_check(store) || store_check(store));
@@ -224,7 +226,7 @@ store_destroy(struct store *store, bool remove)
     while (store->newcomers != NULL) {
         session_end(store, store->newcomers);
     }
-    session_free_dead(store);
+    lingering_free_dead(store);
     waits_destroy(store->waits);
     arena_close(store->arena, remove);
     if (store->table.index != NULL) {

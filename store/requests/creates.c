@@ -4,9 +4,9 @@
 #include "api/base/fail.h"
 #include "store/requests/create_request.h"
 #include "store/rings/credit.h"
-#include "store/freeing/freeing.h"
+#include "store/freeing/reclaim.h"
+#include "store/objects/drafts.h"
 #include "store/objects/own.h"
-#include "store/sessions/packets.h"
 #include "store/objects/quota.h"
 #include "store/rings/ring.h"
 #include "store/state/answers.h"
@@ -167,7 +167,7 @@ wait_again(struct store *store, struct create *create)
     creates->waiting_end = create->next == NULL ? &create->next : creates->waiting_end;
     if (lode_remaining_ms(create->deadline) == 0) {
         create->last_try = true;
-        freeing_reclaim(store);
+        reclaim(store);
         store->freed_room = true;
     }
 }
@@ -308,7 +308,7 @@ create_or_wait(struct store *store, struct create *create)
 {
     lode_err err = try_create(store, create);
     if (err == LODE_EFULL) {
-        freeing_reclaim(store);
+        reclaim(store);
         err = try_create(store, create);
     }
     if (err == LODE_EFULL && lode_remaining_ms(create->deadline) != 0) {
@@ -417,7 +417,7 @@ on_timer(struct store *store, struct source *source, uint32_t events)
     }
     creates->timer_set = 0;
     creates->tick_ns = creates->tick_ns < 1000000000 ? creates->tick_ns * 2 : creates->tick_ns;
-    freeing_reclaim(store);
+    reclaim(store);
     credit_feed(store);
     creates_retry(store);
 }

@@ -13,7 +13,9 @@
 #ifndef LODE_STORE_REQUESTS_CREATES_H
 #define LODE_STORE_REQUESTS_CREATES_H
 
-#include "store/state/store.h"
+#include "store/requests/call.h"
+
+packet_fn handle_create; /* CREATE and PUT */
 
 LODE_MUST_CHECK lode_err creates_create(struct store *store);
 void creates_destroy(struct store *store);

@@ -1,5 +1,4 @@
-/* Questions after ids, and waiting for them: LOOKUP, UNWAIT, WATCH, SETTLE, RESULTS. */
-#include "store/sessions/packets.h"
+#include "store/requests/lookups.h"
 
 #include "api/base/fail.h"
 #include "store/objects/own.h"

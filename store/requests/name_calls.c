@@ -1,5 +1,4 @@
-/* NAME_SET, NAME_LOOKUP, NAME_REMOVE, NAME_LIST. */
-#include "store/sessions/packets.h"
+#include "store/requests/name_calls.h"
 
 #include "api/base/fail.h"
 #include "store/objects/own.h"

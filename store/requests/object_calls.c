@@ -1,9 +1,10 @@
-/* What a client asks of one object or of the session itself: SEAL, ABORT, DELETE, SEGMENT … */
-#include "store/sessions/packets.h"
+#include "store/requests/object_calls.h"
 
 #include "api/base/fail.h"
 #include "store/state/file.h"
 #include "store/freeing/freeing.h"
+#include "store/freeing/reclaim.h"
+#include "store/objects/drafts.h"
 #include "store/objects/own.h"
 #include "store/rings/ring.h"
 #include "store/state/answers.h"
@@ -165,7 +166,7 @@ handle_drain(struct store *store, struct session *session, const void *packet, c
     const struct lode_msg_head *msg = packet;
     (void)rest;
     (void)rest_size;
-    freeing_reclaim(store);
+    reclaim(store);
     session_ok(session, msg->tag);
     return LODE_OK;
 }

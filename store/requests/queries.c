@@ -1,9 +1,8 @@
-/* STAT, LIST, STATS: what the store knows of its objects and of itself. */
-#include "store/sessions/packets.h"
+#include "store/requests/queries.h"
 
 #include "api/base/clock.h"
 #include "api/base/fail.h"
-#include "store/freeing/freeing.h"
+#include "store/freeing/reclaim.h"
 #include "store/objects/own.h"
 #include "store/state/answers.h"
 #include "store/state/pins.h"
@@ -146,7 +145,7 @@ handle_list(struct store *store, struct session *session, const void *packet, co
     (void)rest;
     (void)rest_size;
     if (msg->cursor == 0) {
-        freeing_reclaim(store);
+        reclaim(store);
     }
     stop = at > end || stop > end ? end : stop;
     for (; at < stop && count < INFO_MAX; at++) {
@@ -182,7 +181,7 @@ handle_stats(struct store *store, struct session *session, const void *packet, c
     lode_store_stats *stats = &reply.stats;
     (void)rest;
     (void)rest_size;
-    freeing_reclaim(store); /* what was dropped is not counted */
+    reclaim(store); /* what was dropped is not counted */
     *stats = store->counts;
     arena_stats(store->arena, &arena);
     stats->capacity_bytes = arena.capacity_bytes;

@@ -1,31 +1,15 @@
-/*
- * The COMMIT record: the results of one attempt of one task appear in one step, or, if another
- * attempt was first, not at all. All parts are copied and checked before the first is applied.
- */
-#include "store/rings/ring.h"
+/* All parts of a record are copied and checked before the first is applied. */
+#include "store/rings/commit.h"
 
 #include "api/base/fail.h"
+#include "store/objects/drafts.h"
 #include "store/rings/credit.h"
+#include "store/rings/part.h"
 #include "store/objects/own.h"
 #include "store/objects/strides.h"
 #include "store/waits/waits.h"
 
 #include <string.h>
-
-void
-draft_abort(struct store *store, uint32_t entry)
-{
-    lode_id id = store->table.entries[entry].id;
-    bool known = store->table.truths[entry].flags & TRUTH_IN_TABLE;
-    store->counts.aborted++;
-    own_leave_id(store, entry);
-    own_free(store, entry, LODE_ENTRY_CREATED);
-    /* No abort ends the wait for a result: a retry may make it; nor what the maker never had. */
-    bool may_come = lode_id_is_reserved(id) && own_status(store, id, NULL) == LODE_FOUND_PENDING;
-    if (known && lode_id_kind(id) != LODE_ID_RESULT && !may_come) {
-        waits_tell(store, id, LODE_FOUND_ABORTED, false);
-    }
-}
 
 /* A nameless draft of this session, committed, not named twice by this record. */
 static lode_err
@@ -84,7 +68,7 @@ read_parts(struct store *store, struct session *session, const uint8_t *at, uint
     for (uint32_t i = 0; i < count && err == LODE_OK; i++) {
         struct ring_part *part = &store->scratch->parts[i];
         uint64_t size = 0;
-        err = ring_read_part(at, left, part, &size);
+        err = part_read(at, left, part, &size);
         if (err == LODE_OK) {
             err = check_part(store, session, part);
             at += size;
@@ -134,7 +118,7 @@ apply_part(struct store *store, struct session *session, const struct ring_part 
     }
     store->counts.created++;
     if (part->draft == 0) {
-        return ring_make(store, session, part, expected ? &entry : NULL);
+        return part_make(store, session, part, expected ? &entry : NULL);
     }
     uint32_t draft = part->draft - 1;
     draft_unlink(store, draft);

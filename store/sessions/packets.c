@@ -3,6 +3,11 @@
 #include "api/base/clock.h"
 #include "api/base/fail.h"
 #include "api/base/log.h"
+#include "store/requests/creates.h"
+#include "store/requests/lookups.h"
+#include "store/requests/name_calls.h"
+#include "store/requests/object_calls.h"
+#include "store/requests/queries.h"
 #include "store/rings/credit.h"
 #include "store/rings/ring.h"
 #include "store/sessions/session.h"
@@ -11,6 +16,18 @@
 
 #include <errno.h>
 #include <sys/socket.h>
+
+static lode_err
+handle_leave(struct store *store, struct session *session, const void *packet, const uint8_t *rest,
+             size_t rest_size)
+{
+    const struct lode_msg_head *head = packet;
+    (void)rest;
+    (void)rest_size;
+    session_leave(store, session);
+    session_ok(session, head->tag);
+    return LODE_OK;
+}
 
 /* clang-format off */
 static const struct {
@@ -43,18 +60,6 @@ static const struct {
     [LODE_MSG_LEAVE]       = {handle_leave,       sizeof(struct lode_msg_head),     false},
 };
 /* clang-format on */
-
-lode_err
-handle_leave(struct store *store, struct session *session, const void *packet, const uint8_t *rest,
-             size_t rest_size)
-{
-    const struct lode_msg_head *head = packet;
-    (void)rest;
-    (void)rest_size;
-    session_leave(store, session);
-    session_ok(session, head->tag);
-    return LODE_OK;
-}
 
 /* The first packet; a refusal is answered, then the connection is closed. */
 static lode_err

@@ -1,13 +1,12 @@
 #include "store/sessions/session.h"
 
 #include "api/base/fail.h"
-#include "api/base/socket.h"
 #include "store/requests/creates.h"
 #include "store/rings/credit.h"
 #include "store/state/file.h"
-#include "store/freeing/freeing.h"
+#include "store/freeing/lingering.h"
+#include "store/objects/drafts.h"
 #include "store/objects/own.h"
-#include "store/sessions/packets.h"
 #include "store/rings/ring.h"
 #include "store/waits/stream.h"
 #include "store/waits/waits.h"
@@ -40,19 +39,6 @@ open_pidfd(int fd, pid_t pid)
     return pid > 0 ? (int)syscall(SYS_pidfd_open, pid, 0) : -1;
 }
 
-static void
-on_socket(struct store *store, struct source *source, uint32_t events)
-{
-    packets_ready(store, (struct session *)source, events);
-}
-
-static void
-on_bell(struct store *store, struct source *source, uint32_t events)
-{
-    (void)events;
-    packets_rung(store, (struct session *)((char *)source - offsetof(struct session, bell)));
-}
-
 /* The process of an ended session is gone: what it may still have used is free. */
 static void
 on_exit_of_process(struct store *store, struct source *source, uint32_t events)
@@ -62,7 +48,7 @@ on_exit_of_process(struct store *store, struct source *source, uint32_t events)
     if (session->ended && !session->listed_dead) {
         close(session->pidfd);
         session->pidfd = -1;
-        session_reap_idle(store);
+        lingering_reap(store);
     }
 }
 
@@ -90,37 +76,20 @@ newcomer_remove(struct store *store, struct session *session)
     session->newer = session->older = NULL;
 }
 
-lode_err
-session_accept(struct store *store, int fd)
+struct session *
+session_create(struct store *store, int fd, int64_t pid)
 {
-    pid_t pid;
-    uid_t uid;
-    lode_err err = lode_socket_peer(fd, &pid, &uid);
-    if (err == LODE_OK && uid != geteuid() && uid != 0) {
-        err = lode_fail_with(LODE_EDENIED, "a process of user %u", (unsigned)uid);
+    struct session *session = calloc(1, sizeof *session);
+    if (session == NULL) {
+        return NULL;
     }
-    struct session *session = err == LODE_OK ? calloc(1, sizeof *session) : NULL;
-    if (err == LODE_OK && session == NULL) {
-        err = lode_fail_with(LODE_ENOMEM, "no memory for a session");
-    }
-    if (err != LODE_OK) {
-        close(fd);
-        return err;
-    }
-    session->socket.ready = on_socket;
     session->exit.ready = on_exit_of_process;
     session->store = store;
     session->fd = fd;
     session->pidfd = session->file_fd = session->bell_fd = -1;
     session->pid = pid;
-    err = store_watch_fd(store, fd, EPOLLIN, &session->socket);
-    if (err != LODE_OK) {
-        close(fd);
-        free(session);
-        return err;
-    }
     newcomer_add(store, session);
-    return LODE_OK;
+    return session;
 }
 
 /* Numbers rise; a number whose row is taken is left out, so that a row follows from its number. */
@@ -186,7 +155,6 @@ enlist(struct store *store, struct session *session)
 static lode_err
 hang_bell(struct store *store, struct session *session)
 {
-    session->bell.ready = on_bell;
     session->bell_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     if (session->bell_fd < 0) {
         return lode_fail_errno("cannot make a session's doorbell");
@@ -249,16 +217,6 @@ still_runs(struct session *session)
     return session->pidfd >= 0 && poll(&exit, 1, 0) == 0;
 }
 
-static void
-bury(struct store *store, struct session *session)
-{
-    if (!session->listed_dead) {
-        session->listed_dead = true;
-        session->next_dead = store->dead;
-        store->dead = session;
-    }
-}
-
 /*
  * The process may run on, and get: a get that pins, and then finds its session's number in the row,
  * is seen by whoever looks at the pins after this; any other is told that it has no session.
@@ -268,27 +226,6 @@ close_row(struct store *store, const struct session *session)
 {
     atomic_store_explicit(&store->table.rows[session->row].session, 0, memory_order_release);
     atomic_thread_fence(memory_order_seq_cst);
-}
-
-/* Pins and drafts go, the row is free again. Its row was closed before its pins were looked at. */
-static void
-finish(struct store *store, struct session *session)
-{
-    while (session->draft_first != 0) {
-        draft_abort(store, session->draft_first - 1);
-    }
-    freeing_unpinned(store, session);
-    file_close(store, session);
-    store->table.truth_rows[session->row] = (struct truth_row){0};
-    store->by_row[session->row] = NULL;
-    struct session *last = store->sessions[--store->session_count];
-    store->sessions[session->slot] = last;
-    last->slot = session->slot;
-    if (session->pidfd >= 0) {
-        close(session->pidfd);
-        session->pidfd = -1;
-    }
-    bury(store, session);
 }
 
 /* Nobody can get what is being written any more, but its bytes stay where they are. */
@@ -335,7 +272,7 @@ end_attached(struct store *store, struct session *session)
         hide_drafts(store, session);
         return;
     }
-    finish(store, session);
+    lingering_finish(store, session);
 }
 
 void
@@ -359,7 +296,7 @@ session_end(struct store *store, struct session *session)
     } else {
         newcomer_remove(store, session);
         session->ended = true;
-        bury(store, session);
+        lingering_bury(store, session);
     }
     outbox_clear(&session->out);
     take_bell(store, session);
@@ -372,32 +309,6 @@ session_abandon(struct store *store, struct session *session)
 {
     session_end(store, session);
     if (!session->listed_dead) {
-        finish(store, session);
-    }
-}
-
-void
-session_reap_idle(struct store *store)
-{
-    for (uint32_t i = store->session_count; i-- > 0;) {
-        struct session *session = store->sessions[i];
-        bool done = session->ended &&
-                    (session->pidfd < 0 || (session->draft_first == 0 && !pins_any(session)));
-        if (done) {
-            finish(store, session);
-            freeing_revisit(store);
-        }
-    }
-}
-
-void
-session_free_dead(struct store *store)
-{
-    while (store->dead != NULL) {
-        struct session *session = store->dead;
-        store->dead = session->next_dead;
-        lode_births_clear(&session->births);
-        lode_births_clear(&session->reserved);
-        free(session);
+        lingering_finish(store, session);
     }
 }

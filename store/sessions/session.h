@@ -15,8 +15,8 @@
 
 #include "store/state/store.h"
 
-/* Takes a connection over; on failure closes it. Errors: LODE_ENOMEM, LODE_ESYS, LODE_EDENIED. */
-LODE_MUST_CHECK lode_err session_accept(struct store *store, int fd);
+/* A session that is CONNECTED; the descriptor is its from now on. NULL: no memory. connection.h. */
+struct session *session_create(struct store *store, int fd, int64_t pid);
 
 /*
  * HELLO: gives the session its number, row, file and credit, and answers.
@@ -34,11 +34,5 @@ void session_end(struct store *store, struct session *session);
 
 /* The store itself ends: lets go of a session with all that it has, alive or not. */
 void session_abandon(struct store *store, struct session *session);
-
-/* Ended sessions whose pins and drafts are gone are freed. */
-void session_reap_idle(struct store *store);
-
-/* Frees sessions that ended while events were handled. */
-void session_free_dead(struct store *store);
 
 #endif

@@ -6,8 +6,11 @@
 #define TESTS_UNIT_STORE_FAKE_CLIENT_H
 
 #include "store/freeing/freeing.h"
+#include "store/freeing/lingering.h"
+#include "store/freeing/reclaim.h"
 #include "store/objects/own.h"
 #include "store/rings/ring.h"
+#include "store/sessions/connection.h"
 #include "store/sessions/session.h"
 #include "store/state/answers.h"
 #include "tests/unit/store/tmpfs.h"
@@ -130,7 +133,7 @@ fake_attach(uint32_t flags)
                                    .flags = flags};
     expect_eq(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair), 0);
     fake.fd = pair[0];
-    must(session_accept(store, pair[1]));
+    must(connection_accept(store, pair[1]));
     fake_send(&fake, &hello, sizeof hello);
     pump();
     expect_eq(fake_receive(&fake, &welcome, sizeof welcome, fds), LODE_MSG_WELCOME);

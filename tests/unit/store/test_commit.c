@@ -1,4 +1,5 @@
 /* The commit of a task's results: all or none, first wins, and never twice. */
+#include "store/requests/creates.h"
 #include "store/sessions/packets.h"
 #include "tests/unit/store/fake_client.h"
 

@@ -1,5 +1,6 @@
 /* Creates that find no room, or wait for it. */
 #include "api/base/clock.h"
+#include "store/requests/creates.h"
 #include "store/sessions/packets.h"
 #include "store/waits/waits.h"
 #include "tests/unit/store/fake_client.h"
@@ -369,7 +370,7 @@ Test(creates, of_a_process_that_still_runs_leave_what_others_remembered_of_the_i
     expect_eq(state_of(id), LODE_ENTRY_EXPECTED);
     expect_eq(store->table.truths[entry_of(id)].refs, 1);
     store->by_row[quitter.row]->pidfd = -1;
-    session_reap_idle(store);
+    lingering_reap(store);
     pump();
     expect_eq(store->table.state_count[LODE_ENTRY_CREATED], 0);
     fake_drop(&keeper, id);

@@ -95,7 +95,7 @@ Test(freeing, leaves_the_pins_of_a_process_that_still_runs)
     expect_eq(store->session_count, 2);
     expect_eq(state_of(id), LODE_ENTRY_WANTED);
     fake_pin(&reader, 0, 0);
-    freeing_reclaim(store);
+    reclaim(store);
     expect_eq(store->session_count, 1);
     expect_eq(state_of(id), LODE_ENTRY_FREE);
     fake_die(&maker);
@@ -118,7 +118,7 @@ Test(freeing, keeps_the_drafts_of_a_process_that_still_runs_unseen)
     expect_eq(fake_create(&other, id, 10, 0, &again), LODE_MSG_CREATED);
     expect_ne(again.entry, draft.entry);
     store->by_row[maker.row]->pidfd = -1;
-    session_reap_idle(store);
+    lingering_reap(store);
     pump();
     arena_stats(store->arena, &after);
     expect_lt(after.used_bytes, before.used_bytes);
@@ -230,7 +230,7 @@ Test(freeing, tells_a_process_that_still_runs_that_its_session_is_over)
     fake_ring(&maker);
     expect_eq(state_of(id), LODE_ENTRY_WANTED);
     fake_pin(&reader, 0, 0);
-    freeing_reclaim(store);
+    reclaim(store);
     expect_eq(store->session_count, 1);
     fake_die(&maker);
 }

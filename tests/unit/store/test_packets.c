@@ -11,7 +11,7 @@ connect_only(void)
     int pair[2];
     expect_eq(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair), 0);
     fake.fd = pair[0];
-    must(session_accept(store, pair[1]));
+    must(connection_accept(store, pair[1]));
     return fake;
 }
 
