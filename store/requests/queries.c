@@ -124,7 +124,7 @@ handle_stat(struct store *store, struct session *session, const void *packet, co
     (void)rest_size;
     own_ask(store, msg->id, NULL);
     if (table_find(&store->table, msg->id, &entry) && store->table.truths[entry].refs == 0) {
-        freeing_reclaim(store); /* a get that came after this would find it gone: so does this */
+        reclaim(store); /* a get that came after this would find it gone: so does this */
     }
     if (!table_find(&store->table, msg->id, &entry) || !is_listed(store, entry)) {
         lode_err err = lode_fail_with(LODE_EGONE, "there is no such object");
