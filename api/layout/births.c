@@ -99,6 +99,22 @@ lode_births_has(const struct lode_births *births, uint64_t counter)
 }
 
 void
+lode_births_forget(struct lode_births *births, uint64_t counter)
+{
+    uint64_t number = counter / LODE_BIRTHS_CHUNK, bit = counter % LODE_BIRTHS_CHUNK;
+    struct lode_births_chunk *chunk = number < births->floor ? NULL : find(births, number);
+    uint64_t mask = UINT64_C(1) << bit % 64;
+    if (chunk == NULL || !(chunk->bits[bit / 64] & mask)) {
+        return;
+    }
+    chunk->bits[bit / 64] &= ~mask;
+    chunk->born--;
+    if (chunk->born == (number == 0)) { /* nothing but counter 0, which does not exist */
+        drop(births, chunk);
+    }
+}
+
+void
 lode_births_clear(struct lode_births *births)
 {
     struct lode_births_chunk *chunk, *next;

@@ -27,6 +27,9 @@ struct lode_births {
 /* False: it is not remembered. */
 bool lode_births_note(struct lode_births *births, uint64_t counter);
 bool lode_births_has(const struct lode_births *births, uint64_t counter);
+
+/* Takes a counter out again. A bitmap in which nothing is left takes no memory. */
+void lode_births_forget(struct lode_births *births, uint64_t counter);
 void lode_births_clear(struct lode_births *births);
 
 #endif

@@ -60,6 +60,8 @@ lingering_free_dead(struct store *store)
         store->dead = session->next_dead;
         lode_births_clear(&session->births);
         lode_births_clear(&session->reserved);
+        lode_births_clear(&session->dropped);
+        lode_births_clear(&session->dropped_reserved);
         free(session);
     }
 }

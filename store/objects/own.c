@@ -89,6 +89,39 @@ draft_unlink(struct store *store, uint32_t entry)
 
 /* ---- birth ---- */
 
+/* The sets of a session in which something of its promised ids is noted. */
+struct noted {
+    struct lode_births *born, *dropped;
+};
+
+/* Those that an id belongs to; NULL: its session has none, or has ended. */
+static struct noted
+noted_of(const struct store *store, lode_id id)
+{
+    struct session *session = store_session(store, lode_id_session(id));
+    uint64_t top = lode_id_high(id) & 0xffff; /* of the counter */
+    bool is_result = lode_id_kind(id) == LODE_ID_RESULT;
+    if (session == NULL || !lode_id_is_promised(id) || top != (is_result ? 0 : LODE_ID_RESERVED)) {
+        return (struct noted){NULL, NULL};
+    }
+    return is_result ? (struct noted){&session->births, &session->dropped}
+                     : (struct noted){&session->reserved, &session->dropped_reserved};
+}
+
+static bool
+was_dropped(const struct store *store, lode_id id)
+{
+    struct noted noted = noted_of(store, id);
+    return noted.dropped != NULL && lode_births_has(noted.dropped, lode_id_low(id));
+}
+
+bool
+own_drop_unborn(struct store *store, lode_id id)
+{
+    struct noted noted = noted_of(store, id);
+    return noted.dropped != NULL && lode_births_note(noted.dropped, lode_id_low(id));
+}
+
 void
 own_born(struct store *store, uint32_t entry, lode_id id)
 {
@@ -98,7 +131,8 @@ own_born(struct store *store, uint32_t entry, lode_id id)
         return;
     }
     own_link(store, entry, head);
-    if (store_session(store, number) != NULL && lode_id_is_promised(id)) {
+    if (store_session(store, number) != NULL && lode_id_is_promised(id) &&
+        !was_dropped(store, id)) {
         ref_birth(&store->table, entry);
     }
 }
@@ -144,25 +178,11 @@ own_name_draft(struct store *store, uint32_t draft, lode_id id)
 
 /* ---- status ---- */
 
-/* Where the birth of a promised id is noted; NULL: nowhere. */
-static struct lode_births *
-births_of(const struct store *store, lode_id id)
-{
-    struct session *session = store_session(store, lode_id_session(id));
-    uint64_t top = lode_id_high(id) & 0xffff; /* of the counter */
-    if (session == NULL || !lode_id_is_promised(id)) {
-        return NULL;
-    }
-    return lode_id_kind(id) == LODE_ID_RESULT ? (top == 0 ? &session->births : NULL)
-           : top == LODE_ID_RESERVED          ? &session->reserved
-                                              : NULL;
-}
-
 static bool
 was_born(const struct store *store, lode_id id)
 {
-    const struct lode_births *births = births_of(store, id);
-    return births != NULL && lode_births_has(births, lode_id_low(id));
+    struct noted noted = noted_of(store, id);
+    return noted.born != NULL && lode_births_has(noted.born, lode_id_low(id));
 }
 
 bool
@@ -174,9 +194,10 @@ own_was_made(const struct store *store, lode_id id)
 static void
 note_birth(struct store *store, lode_id id)
 {
-    struct lode_births *births = births_of(store, id);
-    if (births != NULL) {
-        lode_births_note(births, lode_id_low(id));
+    struct noted noted = noted_of(store, id);
+    if (noted.born != NULL) {
+        lode_births_note(noted.born, lode_id_low(id));
+        lode_births_forget(noted.dropped, lode_id_low(id));
     }
 }
 
@@ -321,8 +342,8 @@ own_forget_expected(struct store *store, uint32_t entry)
     if (truth->refs != 0 || (truth->flags & TRUTH_PROMISED)) {
         return;
     }
-    /* A result that nobody wants any more is remembered, so that it is freed when it comes. */
-    if (lode_id_kind(id) == LODE_ID_USER || !may_come(store, id)) {
+    /* Nobody wants it any more. What may still come is freed when it does. */
+    if (lode_id_kind(id) == LODE_ID_USER || !may_come(store, id) || own_drop_unborn(store, id)) {
         own_free(store, entry, LODE_ENTRY_EXPECTED);
     }
 }

@@ -25,6 +25,13 @@
  */
 void own_born(struct store *store, uint32_t entry, lode_id id);
 
+/*
+ * The session drops a promised id of its own that has no entry: it has no reference from birth when
+ * it comes. This takes a bit, and no entry: a session may drop any number of results before they
+ * come. False: there is no memory to remember it.
+ */
+bool own_drop_unborn(struct store *store, lode_id id);
+
 /* The entry becomes an object now, expected before or not. */
 void own_arrived(struct store *store, uint32_t entry, lode_id id);
 

@@ -25,10 +25,11 @@ check_own(const struct store *store, const struct session *session)
     if (count < STORE_EXPECTED_OWN_MAX) {
         return LODE_OK;
     }
-    return lode_fail_with(LODE_ELIMIT,
-                          "the session has taken or dropped %llu results and reserved ids of its "
-                          "own before they exist, and can do so with no more",
-                          (unsigned long long)count);
+    return lode_fail_with(
+        LODE_ELIMIT,
+        "the session refers to %llu results and reserved ids of its own that do "
+        "not exist, and can refer to no more: drop some, or wait until they exist",
+        (unsigned long long)count);
 }
 
 lode_err

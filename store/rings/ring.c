@@ -68,10 +68,11 @@ apply_drop(struct store *store, struct session *session, lode_id id)
     uint32_t entry;
     bool own = lode_id_session(id) == session->number;
     if (!table_find(&store->table, id, &entry)) {
-        if (!own || !lode_id_is_promised(id) || own_was_made(store, id)) {
-            return LODE_OK;
+        if (own && lode_id_is_promised(id) && !own_was_made(store, id)) {
+            /* Without memory for it the object stays until the session ends: no reason to cut. */
+            (void)own_drop_unborn(store, id);
         }
-        LODE_TRY(quota_expect(store, session, id, &entry)); /* remembered until it is born */
+        return LODE_OK;
     }
     ref_drop(&store->table, entry, session->row, own);
     return LODE_OK;

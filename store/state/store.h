@@ -55,11 +55,13 @@ struct session {
     bool in_line;              /* its client waits for credit: credit.h */
     struct session *line_next; /* while in_line */
 
-    uint32_t own_first;          /* entries of this session's ids, by own_next */
-    struct lode_births births;   /* its results that were made */
-    struct lode_births reserved; /* the same of the ids that it reserved */
-    uint32_t draft_first;        /* unsealed objects that it makes, by link_next */
-    uint32_t wait_first;         /* waits.h */
+    uint32_t own_first;                  /* entries of this session's ids, by own_next */
+    struct lode_births births;           /* its results that were made */
+    struct lode_births reserved;         /* the same of the ids that it reserved */
+    struct lode_births dropped;          /* own.h: results that it dropped before they came */
+    struct lode_births dropped_reserved; /* the same of the ids that it reserved */
+    uint32_t draft_first;                /* unsealed objects that it makes, by link_next */
+    uint32_t wait_first;                 /* waits.h */
     uint32_t wait_count;
     uint32_t idle_seals; /* stream.h: ids in a row that woke nobody */
     bool is_stream;
@@ -79,7 +81,7 @@ enum {
     STORE_WAITS_MAX = 1 << 20,       /* waits and watched ids of one session */
     STORE_WAITS_OF_ID_MAX = 1 << 13, /* of these, for one id: a thread each */
     STORE_EXPECTED_MAX = 1 << 18, /* ids of others that one session refers to before they exist */
-    STORE_EXPECTED_OWN_MAX = 1 << 20, /* the same of ids of its own, or that it dropped */
+    STORE_EXPECTED_OWN_MAX = 1 << 20, /* the same of ids of its own */
     STORE_PENDING_MAX = 4096,         /* creates that wait for room or memory */
     STORE_CANDIDATES_AT_ONCE = 256,
     STORE_ENDED_MAX = 4096, /* ended sessions whose results the scheduler still has to name */

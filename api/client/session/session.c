@@ -287,6 +287,12 @@ lode_session_draw(lode *db, enum lode_id_kind kind, uint64_t count)
     return lode_id_make(kind, db->number, first);
 }
 
+void
+lode_session_draw_back(lode *db, enum lode_id_kind kind, uint64_t count)
+{
+    atomic_fetch_sub_explicit(&db->drawn[kind], count, memory_order_relaxed);
+}
+
 const struct lode_session_hooks *
 lode_session_hook(lode *db, enum lode_hook_slot slot, const struct lode_session_hooks *hooks)
 {

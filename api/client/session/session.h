@@ -58,6 +58,9 @@ const struct lode_paths *lode_session_paths(const lode *db);
  */
 lode_id lode_session_draw(lode *db, enum lode_id_kind kind, uint64_t count);
 
+/* Gives back the ids that were drawn last. The caller sees to it that nobody else draws of that kind. */
+void lode_session_draw_back(lode *db, enum lode_id_kind kind, uint64_t count);
+
 /* lode_hooks_install() and lode_hooks_in() of this session's hooks. */
 const struct lode_session_hooks *lode_session_hook(lode *db, enum lode_hook_slot slot,
                                                    const struct lode_session_hooks *hooks);

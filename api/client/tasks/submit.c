@@ -2,8 +2,8 @@
  * lode_call(): from arguments to a record in the link.
  *
  * In this order: everything is checked; the call's own references to its arguments are taken, so
- * that the caller may drop his at once; result ids are drawn; number and record are given out under
- * tasks.mu. What fails before the record is in the link is undone, and nothing was submitted.
+ * that the caller may drop his at once; result ids are drawn, and number and record are given out,
+ * under tasks.mu. What fails before the record is in the link is undone, and nothing was submitted.
  */
 #include "api/base/fail.h"
 #include "api/client/session/session.h"
@@ -168,16 +168,6 @@ is_ready(void *arg, lode_id id)
 
 /* ---- results ------------------------------------------------------------------------------- */
 
-/* The session refers to them from birth. */
-static void
-draw_results(lode *db, struct call *call)
-{
-    call->head.results = lode_session_draw(db, LODE_ID_RESULT, call->head.result_count);
-    for (uint32_t i = 0; i < unattended_results(call); i++) {
-        call->refs[call->ref_count++] = lode_id_plus(call->head.results, i);
-    }
-}
-
 /* Results are the caller's now; in a worker they are booked on the task that called. */
 static void
 hand_out_results(lode *db, const struct call *call, lode_id *results_out)
@@ -191,31 +181,46 @@ hand_out_results(lode *db, const struct call *call, lode_id *results_out)
     }
 }
 
-static void
-drop_results(lode *db, const struct call *call)
-{
-    if (unattended_results(call) > 0) {
-        return; /* they are among the references */
-    }
-    for (uint32_t i = 0; i < call->head.result_count; i++) {
-        lode_id id = lode_id_plus(call->head.results, i);
-        lode_call_refs_drop(db, &id, 1);
-    }
-}
-
 /* ---- the record ---------------------------------------------------------------------------- */
 
+/*
+ * Draws the ids of the results, to which the session refers from birth, and sends the record. If
+ * the link does not take it, the ids go back: a program that tries again and again uses none up.
+ * Nobody else draws ids of results, and this is done under tasks.mu.
+ */
 static lode_err
-append_locked(struct lode_tasks *tasks, struct call *call, const void *rest, uint32_t rest_size)
+send_locked(struct lode_tasks *tasks, struct call *call, const void *rest, uint32_t rest_size)
 {
+    call->head.results = lode_session_draw(tasks->db, LODE_ID_RESULT, call->head.result_count);
+    lode_err err = lode_link_send(tasks->link, LODE_TASK_SUBMIT, &call->head, sizeof call->head,
+                                  rest, rest_size, false);
+    if (err != LODE_OK) {
+        lode_session_draw_back(tasks->db, LODE_ID_RESULT, call->head.result_count);
+    }
+    return err;
+}
+
+static void
+note_locked(struct lode_tasks *tasks, struct call *call)
+{
+    for (uint32_t i = 0; i < unattended_results(call); i++) {
+        call->refs[call->ref_count++] = lode_id_plus(call->head.results, i);
+    }
     struct lode_submission submission = {
-        .number = tasks->submitted + 1,
+        .number = call->head.submission,
         .results = call->head.results,
         .result_count = call->head.result_count,
         .ref_count = call->ref_count,
         .refs = call->refs,
     };
-    bool noted = call->ref_count > 0 || call->head.result_count > 1;
+    lode_submissions_add(&tasks->submissions, &submission);
+    call->refs = NULL;
+}
+
+static lode_err
+append_locked(struct lode_tasks *tasks, struct call *call, const void *rest, uint32_t rest_size)
+{
+    bool noted = call->refs != NULL || call->head.result_count > 1;
     lode_mutex_assert_held(&tasks->mu);
     if (atomic_load_explicit(&tasks->state, memory_order_relaxed) != LODE_TASKS_UP) {
         return lode_tasks_down();
@@ -223,13 +228,11 @@ append_locked(struct lode_tasks *tasks, struct call *call, const void *rest, uin
     if (noted) {
         LODE_TRY(lode_submissions_reserve(&tasks->submissions));
     }
-    call->head.submission = submission.number;
-    LODE_TRY(lode_link_send(tasks->link, LODE_TASK_SUBMIT, &call->head, sizeof call->head, rest,
-                            rest_size, false));
+    call->head.submission = tasks->submitted + 1;
+    LODE_TRY(send_locked(tasks, call, rest, rest_size));
     tasks->submitted++;
     if (noted) { /* its end cannot be handled before: that wants tasks.mu too */
-        lode_submissions_add(&tasks->submissions, &submission);
-        call->refs = NULL;
+        note_locked(tasks, call);
     }
     return LODE_OK;
 }
@@ -268,13 +271,11 @@ static lode_err
 submit(struct lode_tasks *tasks, struct call *call, lode_id *results_out)
 {
     LODE_TRY(take_refs(tasks->db, call));
-    draw_results(tasks->db, call);
     lode_err err = append(tasks, call);
     if (err == LODE_OK) {
         hand_out_results(tasks->db, call, results_out);
         return LODE_OK;
     }
-    drop_results(tasks->db, call);
     lode_call_refs_drop(tasks->db, call->refs, call->ref_count);
     free(call->refs);
     return err;

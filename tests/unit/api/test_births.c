@@ -34,6 +34,24 @@ Test(births, are_remembered_one_by_one)
     expect(!lode_births_has(&births, 5 + LODE_BIRTHS_CHUNK));
 }
 
+Test(births, that_are_forgotten_one_by_one_take_no_memory)
+{
+    for (uint64_t i = 1; i < 10; i++) {
+        lode_births_note(&births, i);
+        lode_births_note(&births, i + 7 * LODE_BIRTHS_CHUNK);
+    }
+    expect_eq(births.count, 2);
+    for (uint64_t i = 1; i < 10; i++) {
+        expect(lode_births_has(&births, i));
+        lode_births_forget(&births, i);
+        lode_births_forget(&births, i); /* again: nothing */
+        expect(!lode_births_has(&births, i));
+        expect(lode_births_has(&births, i + 7 * LODE_BIRTHS_CHUNK));
+        lode_births_forget(&births, i + 7 * LODE_BIRTHS_CHUNK);
+    }
+    expect_eq(births.count, 0);
+}
+
 Test(births, that_are_complete_take_no_memory)
 {
     for (uint64_t i = 1; i < 1000000; i++) {

@@ -122,11 +122,12 @@ Test(commit, of_a_result_that_nobody_wants_any_more_frees_it_at_once)
     struct part part = {.id = result(&submitter, 1), .size = 50000};
     fake_drop(&submitter, part.id);
     fake_ring(&submitter);
-    expect_eq(state_of(part.id), LODE_ENTRY_EXPECTED);
+    expect_eq(state_of(part.id), LODE_ENTRY_FREE); /* the drop is remembered without an entry */
     fake_create(&worker, (lode_id){{0}}, 50000, 0, &part.draft);
     put_commit(&worker, &part, 1);
     fake_ring(&worker);
     expect_eq(state_of(part.id), LODE_ENTRY_FREE);
+    expect_eq(fake_lookup(&submitter, part.id, 0), LODE_FOUND_GONE);
     fake_die(&submitter);
     fake_die(&worker);
 }

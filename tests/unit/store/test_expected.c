@@ -95,15 +95,67 @@ is_cut_by(struct fake *fake, uint16_t type, lode_id first, lode_id second)
 
 Test(expected, but_not_without_bound_whether_taken_or_dropped)
 {
-    struct fake takes = fake_attach(0), drops = fake_attach(0), reserves = fake_attach(0);
+    struct fake takes = fake_attach(0);
     expect(is_cut_by(&takes, LODE_RECORD_TAKE, result(&takes, 1), result(&takes, 2)));
-    expect(is_cut_by(&drops, LODE_RECORD_DROP, result(&drops, 1), result(&drops, 2)));
-    expect(is_cut_by(&reserves, LODE_RECORD_DROP, lode_id_reserve(reserves.number, 1),
-                     lode_id_reserve(reserves.number, 2)));
     fake_die(&takes);
-    fake_die(&drops);
-    fake_die(&reserves);
     expect_eq(store->table.state_count[LODE_ENTRY_EXPECTED], 0);
+}
+
+static void
+drop_many(struct fake *fake, bool reserved, uint64_t count)
+{
+    for (uint64_t i = 1; i <= count; i++) {
+        fake_drop(fake, reserved ? lode_id_reserve(fake->number, i) : result(fake, i));
+        if (i % AT_ONCE == 0) {
+            fake_ring(fake);
+        }
+    }
+    fake_ring(fake);
+}
+
+/* lode_drop() cannot fail: a program may drop as many results as it likes before they come. */
+Test(expected, results_and_reserved_ids_dropped_before_they_come_cost_no_entry_and_cut_nobody)
+{
+    struct fake fake = fake_attach(0);
+    drop_many(&fake, false, STORE_EXPECTED_OWN_MAX + 1);
+    drop_many(&fake, true, STORE_EXPECTED_OWN_MAX + 1);
+    expect(store_session(store, fake.number) != NULL);
+    expect_eq(store->table.state_count[LODE_ENTRY_EXPECTED], 0);
+    expect_eq(charged_own(&fake), 0);
+    fake_die(&fake);
+}
+
+static lode_id
+put_reserved(struct fake *fake, uint64_t counter)
+{
+    struct lode_made made = {
+        .id = lode_id_reserve(fake->number, counter), .size = 1, .carried = lode_ring_align(1)};
+    uint8_t *at = fake_record(fake, LODE_RECORD_PUT, sizeof made + made.carried);
+    memcpy(at, &made, sizeof made);
+    fake_publish(fake);
+    return made.id;
+}
+
+Test(expected, what_was_dropped_before_it_came_is_freed_when_it_comes)
+{
+    struct fake fake = fake_attach(0), other = fake_attach(0);
+    fake_drop(&fake, lode_id_reserve(fake.number, 1));
+    fake_drop(&fake, lode_id_reserve(fake.number, 2));
+    fake_ring(&fake);
+    fake_take(&other, lode_id_reserve(fake.number, 2));
+    fake_ring(&other);
+    lode_id nobodys = put_reserved(&fake, 1), others = put_reserved(&fake, 2);
+    lode_id mine = put_reserved(&fake, 3);
+    fake_ring(&fake);
+    expect_eq(state_of(nobodys), LODE_ENTRY_FREE);
+    expect_eq(state_of(others), LODE_ENTRY_SEALED);
+    expect_eq(state_of(mine), LODE_ENTRY_SEALED);
+    expect_eq(fake_lookup(&other, nobodys, 0), LODE_FOUND_GONE);
+    fake_drop(&other, others);
+    fake_ring(&other);
+    expect_eq(state_of(others), LODE_ENTRY_FREE);
+    fake_die(&fake);
+    fake_die(&other);
 }
 
 Test(expected, what_is_its_own_stays_charged_to_it_while_others_refer_to_it)
@@ -120,7 +172,7 @@ Test(expected, what_is_its_own_stays_charged_to_it_while_others_refer_to_it)
     expect_eq(charged(&other), 0);
     fake_drop(&other, result(&maker, 1));
     fake_ring(&other);
-    expect_eq(charged_own(&maker), 1); /* remembered until it comes */
+    expect_eq(charged_own(&maker), 0); /* that nobody wants it is remembered without an entry */
     fake_die(&maker);
     expect_eq(store->table.state_count[LODE_ENTRY_EXPECTED], 0);
     fake_die(&other);
