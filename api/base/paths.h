@@ -12,7 +12,7 @@ enum { LODE_DIR_MAX = 60, LODE_PATH_MAX = 512 };
 struct lode_paths {
     char dir[LODE_DIR_MAX + 1]; /* sockets */
     char shm[LODE_PATH_MAX];    /* segments, index, session files: tmpfs */
-    char state[LODE_PATH_MAX];  /* libraries, logs, later spill and journal */
+    char state[LODE_PATH_MAX];  /* libraries, later spill and journal */
 };
 
 /*

@@ -1,42 +1,47 @@
 #include "api/base/sweep.h"
 
+#include "api/base/files.h"
+
 #include <dirent.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Names end with '*' where a number follows. Bits: the parts of enum lode_sweep that own them. */
+/* A file, by its name in files.h, and the parts of enum lode_sweep that leave it. */
 struct owned {
-    const char *name;
+    const char *name; /* NULL: every file */
     unsigned of;
 };
 
 enum { OF_STORE = 1, OF_SCHEDULER = 2, OF_PRIVATE = 4 };
 
 static const struct owned in_dir[] = {
-    {"store.sock", OF_STORE},        {"scheduler.sock", OF_SCHEDULER},
-    {"n-*", OF_SCHEDULER},           {"cluster.json", OF_SCHEDULER},
-    {"store.lock", OF_PRIVATE},      {"scheduler.lock", OF_PRIVATE},
-    {"supervisor.lock", OF_PRIVATE}, {"owner", OF_PRIVATE},
+    {LODE_FILE_STORE_SOCKET, OF_STORE},     {LODE_FILE_SCHEDULER_SOCKET, OF_SCHEDULER},
+    {LODE_FILE_ENDPOINT, OF_SCHEDULER},     {LODE_FILE_STORE_LOCK, OF_PRIVATE},
+    {LODE_FILE_SCHEDULER_LOCK, OF_PRIVATE}, {LODE_FILE_SUPERVISOR_LOCK, OF_PRIVATE},
+    {LODE_FILE_OWNER, OF_PRIVATE},
 };
 
 static const struct owned in_shm[] = {
-    {"index", OF_STORE},
-    {"truth", OF_STORE},
-    {"segment-*", OF_STORE},
-    {"session-*", OF_STORE},
+    {LODE_FILE_INDEX, OF_STORE},
+    {LODE_FILE_TRUTH, OF_STORE},
+    {LODE_FILE_SEGMENT, OF_STORE},
+    {LODE_FILE_SESSION, OF_STORE},
 };
 
 /* The state of a private cluster lies in a directory of its own (paths.h): all goes. */
-static const struct owned in_state[] = {{"*", OF_PRIVATE}};
+static const struct owned in_state[] = {{NULL, OF_PRIVATE}};
 
+/* Where the name in the table is a format, its number may be any. */
 static bool
 matches(const char *name, const char *pattern)
 {
-    size_t length = strlen(pattern);
-    return pattern[length - 1] == '*' ? strncmp(name, pattern, length - 1) == 0
-                                      : strcmp(name, pattern) == 0;
+    if (pattern == NULL) {
+        return true;
+    }
+    size_t length = strcspn(pattern, "%");
+    return strncmp(name, pattern, length) == 0 && (pattern[length] == '%' || name[length] == '\0');
 }
 
 static bool
@@ -81,16 +86,13 @@ has_tag(const char *path)
 static void
 sweep_state(const char *path)
 {
-    static const char *const parts[] = {"lib", "logs"};
+    char libraries[LODE_PATH_MAX];
     if (!has_tag(path)) {
         return;
     }
-    for (size_t i = 0; i < sizeof parts / sizeof parts[0]; i++) {
-        char part[LODE_PATH_MAX];
-        if (lode_path_join(part, sizeof part, path, "%s", parts[i]) == LODE_OK) {
-            sweep_files(AT_FDCWD, part, in_state, 1, OF_PRIVATE);
-            rmdir(part);
-        }
+    if (lode_path_join(libraries, sizeof libraries, path, LODE_FOLDER_LIBRARIES) == LODE_OK) {
+        sweep_files(AT_FDCWD, libraries, in_state, 1, OF_PRIVATE);
+        rmdir(libraries);
     }
     sweep_files(AT_FDCWD, path, in_state, 1, OF_PRIVATE);
 }

@@ -27,8 +27,6 @@
 #define LODE_PRIVATE_RUNTIME_TEMPLATE "%s/lode-XXXXXX"      /* XDG_RUNTIME_DIR */
 #define LODE_PRIVATE_TMP_TEMPLATE     "/tmp/lode-%u-XXXXXX" /* uid */
 
-#define LODE_FILE_OWNER "owner"
-
 /* What `lode start` takes. */
 enum { LODE_PRIVATE_CPUS_MAX = 8192 };
 #define LODE_PRIVATE_CAPACITY_MIN (UINT64_C(1) << 20)

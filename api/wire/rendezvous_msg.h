@@ -1,14 +1,14 @@
 /*
- * rendezvous_msg.h: the two packets on the scheduler's rendezvous socket (SOCK_SEQPACKET). The
- * scheduler learns who the peer is from SO_PEERCRED; it answers with the session's private endpoint.
- * The socket then stays open: its end is the session's end, for both sides.
+ * rendezvous_msg.h: the two packets on the scheduler's rendezvous socket, LODE_FILE_SCHEDULER_SOCKET
+ * (SOCK_SEQPACKET). The scheduler learns who the peer is from SO_PEERCRED; it answers with the
+ * session's private endpoint. The socket then stays open: its end is the session's end, for both
+ * sides.
  */
 #ifndef LODE_WIRE_RENDEZVOUS_MSG_H
 #define LODE_WIRE_RENDEZVOUS_MSG_H
 
 #include <lode/error.h>
 
-#define LODE_SCHEDULER_SOCKET "scheduler.sock" /* in the cluster's directory */
 #define LODE_RENDEZVOUS_MAGIC UINT32_C(0x317a6472)
 enum { LODE_RENDEZVOUS_MAJOR = 1, LODE_RENDEZVOUS_MINOR = 0, LODE_ENDPOINT_MAX = 104 };
 

@@ -2,6 +2,7 @@
 
 #include "api/base/clock.h"
 #include "api/base/fail.h"
+#include "api/base/files.h"
 #include "api/base/log.h"
 #include "api/base/paths.h"
 #include "scheduler/libraries/library.h"
@@ -67,7 +68,8 @@ copier_create(const char *state_dir, struct drive *drive, struct copier **copier
     if (copier == NULL) {
         return lode_fail_with(LODE_ENOMEM, "no memory for the copier");
     }
-    lode_err err = lode_path_join(copier->dir, sizeof copier->dir, state_dir, "lib");
+    lode_err err =
+        lode_path_join(copier->dir, sizeof copier->dir, state_dir, LODE_FOLDER_LIBRARIES);
     if (err != LODE_OK) {
         free(copier);
         return err;

@@ -1,6 +1,7 @@
 #include "scheduler/main/daemon.h"
 
 #include "api/base/fail.h"
+#include "api/base/files.h"
 #include "api/base/log.h"
 #include "api/base/socket.h"
 #include "api/base/sweep.h"
@@ -218,7 +219,7 @@ static lode_err
 take_lock(struct daemon *daemon)
 {
     char path[LODE_PATH_MAX], text[32] = {0};
-    LODE_TRY(lode_path_join(path, sizeof path, daemon->paths.dir, "scheduler.lock"));
+    LODE_TRY(lode_path_join(path, sizeof path, daemon->paths.dir, LODE_FILE_SCHEDULER_LOCK));
     daemon->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (daemon->lock_fd < 0) {
         return lode_fail_errno("cannot open '%s'", path);

@@ -1,6 +1,7 @@
 #include "scheduler/sessions/sessions.h"
 
 #include "api/base/fail.h"
+#include "api/base/files.h"
 #include "api/base/log.h"
 #include "api/base/paths.h"
 #include "api/base/socket.h"
@@ -201,7 +202,7 @@ open_link(struct sessions *sessions, struct session *session, char endpoint[LODE
 {
     const struct lode_link_events events = {link_record, link_batch_end, link_broken, session};
     session->number = ++sessions->last_number;
-    LODE_TRY(lode_path_join(endpoint, LODE_ENDPOINT_MAX, sessions->dir, "n-%llu",
+    LODE_TRY(lode_path_join(endpoint, LODE_ENDPOINT_MAX, sessions->dir, LODE_FILE_ENDPOINT,
                             (unsigned long long)session->number));
     return lode_link_listen(endpoint, &events, &session->link);
 }
@@ -355,7 +356,7 @@ sessions_open(const char *dir, struct loop *loop, struct sessions **sessions_out
     sessions->listener.ready = listener_ready;
     sessions->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
     TAILQ_INIT(&sessions->visitors);
-    err = lode_path_join(path, sizeof path, dir, "%s", LODE_SCHEDULER_SOCKET);
+    err = lode_path_join(path, sizeof path, dir, LODE_FILE_SCHEDULER_SOCKET);
     if (err == LODE_OK) {
         err = lode_socket_listen(path, &sessions->listener.fd);
     }

@@ -2,11 +2,11 @@
 
 #include "api/base/clock.h"
 #include "api/base/fail.h"
+#include "api/base/files.h"
 #include "api/base/log.h"
 #include "api/base/paths.h"
 #include "api/base/socket.h"
 #include "api/base/sweep.h"
-#include "api/layout/names.h"
 #include "store/sessions/connection.h"
 
 #include <errno.h>

@@ -2,8 +2,8 @@
 
 #include "api/base/assert.h"
 #include "api/base/fail.h"
+#include "api/base/files.h"
 #include "api/base/paths.h"
-#include "api/layout/names.h"
 #include "store/table/expected.h"
 
 #include <errno.h>

@@ -1,8 +1,8 @@
 #include "tools/lode/clusters.h"
 
 #include "api/base/fail.h"
+#include "api/base/files.h"
 #include "api/base/socket.h"
-#include "api/layout/names.h"
 #include "tools/lode/lockfile.h"
 
 #include <dirent.h>

@@ -1,6 +1,7 @@
 #include "tools/lode/lockfile.h"
 
 #include "api/base/fail.h"
+#include "api/base/files.h"
 #include "api/base/paths.h"
 
 #include <errno.h>

@@ -10,8 +10,6 @@
 #include <lode/error.h>
 #include <sys/types.h>
 
-#define LODE_FILE_SUPERVISOR_LOCK "supervisor.lock"
-
 /*
  * Takes the lock of `dir` for this process and writes its pid into the file, for people.
  *

@@ -1,8 +1,8 @@
 #include "tools/lode/owner.h"
 
 #include "api/base/fail.h"
+#include "api/base/files.h"
 #include "api/base/paths.h"
-#include "api/wire/private_start.h"
 #include "tools/lode/processes.h"
 
 #include <errno.h>

@@ -2,10 +2,10 @@
 
 #include "api/base/assert.h"
 #include "api/base/fail.h"
+#include "api/base/files.h"
 #include "api/client/session/handle.h"
 #include "api/client/session/process.h"
 #include "api/client/session/threads.h"
-#include "api/layout/names.h"
 
 #include <errno.h>
 #include <fcntl.h>

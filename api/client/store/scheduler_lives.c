@@ -1,7 +1,7 @@
 #include "api/client/store/scheduler_lives.h"
 
 #include "api/base/fail.h"
-#include "api/layout/names.h"
+#include "api/base/files.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -2,6 +2,7 @@
 
 #include "api/base/clock.h"
 #include "api/base/fail.h"
+#include "api/base/files.h"
 #include "api/base/paths.h"
 #include "api/base/socket.h"
 
@@ -164,7 +165,7 @@ lode_rendezvous_open(const struct lode_rendezvous_options *options,
     const struct lode_link_events events = {
         link_record, options->events.batch_end != NULL ? link_batch_end : NULL, link_broken,
         rendezvous};
-    err = lode_path_join(path, sizeof path, options->dir, "%s", LODE_SCHEDULER_SOCKET);
+    err = lode_path_join(path, sizeof path, options->dir, LODE_FILE_SCHEDULER_SOCKET);
     if (err != LODE_OK) {
         goto free_it;
     }

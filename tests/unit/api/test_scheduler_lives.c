@@ -1,5 +1,5 @@
+#include "api/base/files.h"
 #include "api/client/store/scheduler_lives.h"
-#include "api/layout/names.h"
 
 #include <criterion/criterion.h>
 #include <fcntl.h>

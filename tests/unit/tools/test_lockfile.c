@@ -1,6 +1,8 @@
 /* One supervisor in a directory, and how it is found. */
 #include "tools/lode/lockfile.h"
 
+#include "api/base/files.h"
+
 #include <criterion/criterion.h>
 #include <signal.h>
 #include <stdio.h>
