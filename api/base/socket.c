@@ -36,13 +36,39 @@ open_socket(int flags, int *fd_out)
     return LODE_OK;
 }
 
+/* EAGAIN: so many wait there already that there is no room in the queue. */
+bool
+lode_socket_is_served(const char *path, pid_t *pid_out)
+{
+    struct sockaddr_un address;
+    int fd = -1;
+    if (fill_address(path, &address) != LODE_OK || open_socket(SOCK_NONBLOCK, &fd) != LODE_OK) {
+        return false;
+    }
+    struct ucred peer = {.pid = 0};
+    socklen_t size = sizeof peer;
+    bool is_connected = connect(fd, (struct sockaddr *)&address, sizeof address) == 0;
+    bool is_served = is_connected || errno == EAGAIN;
+    if (is_connected && getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0) {
+        peer.pid = 0;
+    }
+    close(fd);
+    *pid_out = peer.pid;
+    return is_served;
+}
+
 lode_err
 lode_socket_listen(const char *path, int *fd_out)
 {
     struct sockaddr_un address;
     int fd = -1;
+    pid_t pid = 0;
     LODE_TRY(fill_address(path, &address));
     LODE_TRY(open_socket(SOCK_NONBLOCK, &fd));
+    if (lode_socket_is_served(path, &pid)) {
+        close(fd);
+        return lode_fail_with(LODE_ERUNNING, "somebody listens at '%s' already", path);
+    }
     unlink(path);
     /* The directory is 0700, so nobody else connects between bind and chmod; and until listen()
      * every connect is refused. */

@@ -12,11 +12,19 @@
 enum { LODE_SOCKET_FDS_MAX = 4 };
 
 /*
- * Listens at `path`, mode 0600, non-blocking. An old socket file there is removed: call it only
- * under the lock that says that nobody else listens.
- * Errors: LODE_EINVAL the path is too long for a socket; LODE_ESYS; LODE_EDENIED.
+ * Listens at `path`, mode 0600, non-blocking. A socket file that nobody listens at is removed: call
+ * it only under the lock that says that nobody else does so at this moment.
+ * Errors: LODE_ERUNNING somebody listens there; LODE_EINVAL the path is too long for a socket;
+ *         LODE_ESYS; LODE_EDENIED.
  */
 LODE_MUST_CHECK lode_err lode_socket_listen(const char *path, int *fd_out);
+
+/*
+ * True if somebody listens at `path`; he sees a connection that ends at once.
+ *
+ *   pid_out  the process that began to listen; 0: it is in another pid namespace, or too busy to tell
+ */
+bool lode_socket_is_served(const char *path, pid_t *pid_out);
 
 /* Connects, blocking socket. Errors: LODE_EDOWN nobody listens; LODE_EINVAL; LODE_EDENIED. */
 LODE_MUST_CHECK lode_err lode_socket_connect(const char *path, int *fd_out);

@@ -1,0 +1,37 @@
+/*
+ * directories.h: the directories of a cluster, made, checked and held.
+ *
+ *   made     with mode 0700, whatever the umask is; a parent that is missing likewise
+ *   checked  one that was there is taken as it is or refused: its mode is never changed. It must be
+ *            ours, and closed to others. In a directory where others may make entries (/tmp,
+ *            /dev/shm), the entry on our path must be ours or root's: anybody else could put another
+ *            one in its place later, with our sockets and session files in it.
+ *   held     hold.h; the lock lies where the files lie, so that two clusters that see each other's
+ *            files (containers that share /dev/shm, but not /tmp) see each other's lock too
+ */
+#ifndef LODE_BASE_DIRECTORIES_H
+#define LODE_BASE_DIRECTORIES_H
+
+#include "api/base/paths.h"
+
+/*
+ * Makes the directory at `path`, with its parents, and checks it.
+ *
+ *   variable  the environment variable that would name another one, for the sentence
+ *
+ * Errors  LODE_EDENIED  it, or a parent, is another user's, or open to others; LODE_EINVAL it is no
+ *         directory; LODE_ESYS: each with what to do
+ */
+LODE_MUST_CHECK lode_err lode_directory_prepare(const char *path, const char *variable);
+
+/*
+ * The same, and holds it until *fd_out is closed.
+ * Errors  LODE_ERUNNING  a cluster that runs holds it; and those above
+ * Blocking  a second at most
+ */
+LODE_MUST_CHECK lode_err lode_directory_hold(const char *path, const char *variable, int *fd_out);
+
+/* The directory for shared memory: the same, and it must be on a tmpfs (else LODE_EINVAL). */
+LODE_MUST_CHECK lode_err lode_directory_hold_shm(const struct lode_paths *paths, int *fd_out);
+
+#endif

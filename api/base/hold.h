@@ -1,0 +1,72 @@
+/*
+ * hold.h: who lives. A process that serves something holds a file or a directory for as long as it
+ * lives. The kernel lets go when the process has ended, however it ended, so that a pid, which comes
+ * round, is never what says that a process lives.
+ *
+ *   a file       an OFD lock. Byte 0 is locked: somebody holds the file. Byte 1 is locked too: the
+ *                line "PID START" in the file is the holder's (an OFD lock itself names nobody).
+ *                Anybody may ask without taking the lock, from any pid namespace.
+ *   a directory  flock(), since the kernel has no OFD locks for directories. It can be tried, not
+ *                asked for. It holds even where a cleaner of /tmp has removed every file.
+ *
+ * A lock belongs to the open file, so a fork shares it: hold after the last fork. Descriptors are
+ * CLOEXEC. The holder alone unlinks its file; a successor takes the file that is there.
+ */
+#ifndef LODE_BASE_HOLD_H
+#define LODE_BASE_HOLD_H
+
+#include <lode/error.h>
+#include <sys/types.h>
+
+/* One process: its pid, and the time of its start (process_stat.h), which no other of that pid has. */
+struct lode_holder {
+    pid_t pid; /* 0: it cannot be told */
+    unsigned long long start;
+};
+
+/*
+ * Holds the file at `path` (made with mode 0600) and writes our pid and start time into it.
+ *
+ *   fd_out  close it to let go; lode_hold_remove() first, where the file is to go
+ *
+ * Errors  LODE_ERUNNING  another process holds it: "already running (pid N)"; LODE_ESYS, LODE_EDENIED
+ * Blocking  at most a second, while another process is just letting go
+ */
+LODE_MUST_CHECK lode_err lode_hold_file(const char *path, int *fd_out);
+
+/* Unlinks the file at `path` if it is the one that `fd` holds. */
+void lode_hold_remove(const char *path, int fd);
+
+/* True if what is at `path` is what `fd` is open on. */
+bool lode_hold_is_at(int fd, const char *path);
+
+/*
+ * Who holds the file at `path`. Takes no lock, so it is in nobody's way.
+ *
+ *   holder_out  pid 0: somebody does, who has not yet written who
+ *
+ * Errors  LODE_EDOWN  nobody; LODE_ENOTFOUND there is no such file; LODE_ESYS, LODE_EDENIED
+ */
+LODE_MUST_CHECK lode_err lode_hold_ask(const char *path, struct lode_holder *holder_out);
+
+/* True if that process lives in our pid namespace. */
+bool lode_holder_is_here(const struct lode_holder *holder);
+
+/*
+ * The line "PID START", written to the start of an open file in place of what was there, and read.
+ * Errors  of write: LODE_EDOWN there is no such process; LODE_ESYS; of read: LODE_ECORRUPT
+ */
+LODE_MUST_CHECK lode_err lode_holder_write(int fd, pid_t pid);
+LODE_MUST_CHECK lode_err lode_holder_read(int fd, struct lode_holder *holder_out);
+
+/*
+ * Holds a directory that is there. A process that removes what dead clusters left holds it for a
+ * moment only, so it is tried again for a while.
+ *
+ * Errors  LODE_EAGAIN  another directory is there now, or none: make it again; LODE_ERUNNING;
+ *         LODE_ESYS, LODE_EDENIED
+ * Blocking  up to `patience_ms`
+ */
+LODE_MUST_CHECK lode_err lode_hold_directory(const char *path, int64_t patience_ms, int *fd_out);
+
+#endif
