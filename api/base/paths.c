@@ -2,14 +2,10 @@
 
 #include "api/base/fail.h"
 
-#include <errno.h>
-#include <linux/magic.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 #include <xxhash.h>
 
@@ -122,90 +118,15 @@ lode_paths_resolve(const char *dir, struct lode_paths *paths_out)
                        sizeof paths.shm));
     if (state != NULL) {
         LODE_TRY(copy_path("the state directory", state, paths.state, sizeof paths.state));
-    } else {
-        LODE_TRY(default_state(paths.state, sizeof paths.state));
+    } else if (default_state(paths.state, sizeof paths.state) != LODE_OK) {
+        paths.state[0] = '\0'; /* HOME is no path: only who needs the directory has to care */
     }
     if (has_home != LODE_OK || strcmp(paths.dir, home_dir) != 0) {
         LODE_TRY(append_tag(paths.dir, paths.shm, sizeof paths.shm));
-        LODE_TRY(append_tag(paths.dir, paths.state, sizeof paths.state));
-    }
-    *paths_out = paths;
-    return LODE_OK;
-}
-
-/* mkdir -p; only the last part gets mode 0700 by us, parents follow the umask. */
-static lode_err
-make_dir_once(const char *path)
-{
-    char part[LODE_PATH_MAX];
-    size_t length = strlen(path);
-    memcpy(part, path, length + 1);
-    for (size_t i = 1; i < length; i++) {
-        if (part[i] == '/') {
-            part[i] = '\0';
-            if (mkdir(part, 0755) != 0 && errno != EEXIST) {
-                return lode_fail_errno("cannot make the directory '%s'", part);
-            }
-            part[i] = '/';
+        if (paths.state[0] != '\0') {
+            LODE_TRY(append_tag(paths.dir, paths.state, sizeof paths.state));
         }
     }
-    if (mkdir(path, 0700) != 0 && errno != EEXIST) {
-        return lode_fail_errno("cannot make the directory '%s'", path);
-    }
-    return LODE_OK;
-}
-
-/* A cluster that ends may take an empty parent away between our two steps (sweep.c). */
-static lode_err
-make_dir(const char *path)
-{
-    enum { ATTEMPTS = 16 };
-    lode_err err = make_dir_once(path);
-    for (int i = 1; i < ATTEMPTS && err != LODE_OK && errno == ENOENT; i++) {
-        err = make_dir_once(path);
-    }
-    return err;
-}
-
-static lode_err
-check_dir(const char *path)
-{
-    struct stat st;
-    if (lstat(path, &st) != 0) {
-        return lode_fail_errno("cannot look at '%s'", path);
-    }
-    if (!S_ISDIR(st.st_mode)) {
-        return lode_fail_with(LODE_EINVAL, "'%s' is not a directory: remove it, or set another",
-                              path);
-    }
-    if (st.st_uid != geteuid()) {
-        return lode_fail_with(LODE_EDENIED,
-                              "'%s' belongs to user %u, not to you: set another directory", path,
-                              (unsigned)st.st_uid);
-    }
-    if ((st.st_mode & 077) != 0 && chmod(path, 0700) != 0) {
-        return lode_fail_errno("'%s' is open to others and cannot be closed", path);
-    }
-    return LODE_OK;
-}
-
-lode_err
-lode_paths_prepare(const struct lode_paths *paths)
-{
-    const char *each[] = {paths->dir, paths->shm, paths->state};
-    struct statfs fs;
-    for (size_t i = 0; i < sizeof each / sizeof each[0]; i++) {
-        LODE_TRY(make_dir(each[i]));
-        LODE_TRY(check_dir(each[i]));
-    }
-    if (statfs(paths->shm, &fs) != 0) {
-        return lode_fail_errno("cannot look at '%s'", paths->shm);
-    }
-    if (fs.f_type != TMPFS_MAGIC) {
-        return lode_fail_with(LODE_EINVAL,
-                              "LODE_SHM_DIR '%s' is not on a tmpfs: objects are shared through "
-                              "memory; set it to a directory in /dev/shm",
-                              paths->shm);
-    }
+    *paths_out = paths;
     return LODE_OK;
 }

@@ -1,6 +1,6 @@
 /*
  * paths.h: the three directories of a cluster (README: environment). Resolving reads the
- * environment; preparing makes the directories 0700 and checks owner and file system.
+ * environment; directories.h makes them.
  */
 #ifndef LODE_BASE_PATHS_H
 #define LODE_BASE_PATHS_H
@@ -12,7 +12,7 @@ enum { LODE_DIR_MAX = 60, LODE_PATH_MAX = 512 };
 struct lode_paths {
     char dir[LODE_DIR_MAX + 1]; /* sockets */
     char shm[LODE_PATH_MAX];    /* segments, index, session files: tmpfs */
-    char state[LODE_PATH_MAX];  /* libraries, later spill and journal */
+    char state[LODE_PATH_MAX];  /* libraries, later spill and journal; "": none can be named */
 };
 
 /*
@@ -24,12 +24,6 @@ struct lode_paths {
  * Errors  LODE_EINVAL  a path is relative or too long, with the limit
  */
 LODE_MUST_CHECK lode_err lode_paths_resolve(const char *dir, struct lode_paths *paths_out);
-
-/*
- * Makes the directories, with parents, and checks that they are ours and closed to others, and that
- * `shm` is a tmpfs.  Errors: LODE_EDENIED, LODE_EINVAL, LODE_ESYS, each with what to do.
- */
-LODE_MUST_CHECK lode_err lode_paths_prepare(const struct lode_paths *paths);
 
 /* Writes "dir/name", where name is a format. Errors: LODE_EINVAL too long. */
 LODE_MUST_CHECK lode_err lode_path_join(char *path_out, size_t room, const char *dir,

@@ -1,13 +1,14 @@
 #include "scheduler/libraries/copier.h"
 
 #include "api/base/clock.h"
+#include "api/base/directories.h"
 #include "api/base/fail.h"
 #include "api/base/files.h"
 #include "api/base/log.h"
-#include "api/base/paths.h"
 #include "scheduler/libraries/library.h"
 
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,7 +19,7 @@ struct job {
 };
 
 struct copier {
-    char dir[LODE_PATH_MAX];
+    char state_dir[LODE_PATH_MAX], dir[LODE_PATH_MAX]; /* the second lies in the first */
     struct drive *drive;
     bool started;
     struct lode_mutex mu;
@@ -37,6 +38,18 @@ say_copied(struct copier *copier, uint64_t cookie, lode_err err, const char *pat
     drive_step(copier->drive, &event);
 }
 
+/* The first library is what the state directory is needed for. */
+static lode_err
+copy(struct copier *copier, const char *path, char *copy_out)
+{
+    if (copier->state_dir[0] == '\0') {
+        return lode_fail_with(LODE_EINVAL, "there is no directory for copies of libraries, since "
+                                           "HOME is no path: set LODE_STATE_DIR");
+    }
+    LODE_TRY(lode_directory_prepare(copier->state_dir, "LODE_STATE_DIR"));
+    return library_copy(path, copier->dir, copy_out);
+}
+
 static void *
 run(void *arg)
 {
@@ -51,7 +64,7 @@ run(void *arg)
         STAILQ_REMOVE_HEAD(&copier->jobs, entry);
         lode_mutex_unlock(&copier->mu);
         path[0] = '\0';
-        lode_err err = library_copy(job->path, copier->dir, path);
+        lode_err err = copy(copier, job->path, path);
         if (err != LODE_OK) {
             lode_log("LIBRARY-REFUSED", "%s", lode_last_error());
         }
@@ -74,6 +87,7 @@ copier_create(const char *state_dir, struct drive *drive, struct copier **copier
         free(copier);
         return err;
     }
+    snprintf(copier->state_dir, sizeof copier->state_dir, "%s", state_dir);
     copier->drive = drive;
     lode_mutex_init(&copier->mu, LODE_LOCK_LIBRARY_JOBS);
     lode_cond_init(&copier->changed);

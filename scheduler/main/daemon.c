@@ -1,27 +1,24 @@
 #include "scheduler/main/daemon.h"
 
+#include "api/base/directories.h"
 #include "api/base/fail.h"
 #include "api/base/files.h"
 #include "api/base/log.h"
+#include "api/base/shell.h"
 #include "api/base/socket.h"
 #include "api/base/sweep.h"
 #include "api/wire/supervisor_msg.h"
 #include "api/wire/task_msg.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
 #include <sched.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
-#include <sys/file.h>
-#include <sys/resource.h>
-#include <sys/signalfd.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
@@ -166,9 +163,8 @@ static void
 signal_ready(struct source *source, uint32_t events)
 {
     struct daemon *daemon = CONTAINER_OF(source, struct daemon, signals);
-    struct signalfd_siginfo info;
     (void)events;
-    if (read(source->fd, &info, sizeof info) == sizeof info) {
+    if (lode_shell_is_told(source->fd)) {
         daemon->told = true;
         end(daemon, 0);
     }
@@ -178,11 +174,20 @@ static void
 lifeline_ready(struct source *source, uint32_t events)
 {
     struct daemon *daemon = CONTAINER_OF(source, struct daemon, lifeline);
-    char byte;
     (void)events;
-    ssize_t got = read(source->fd, &byte, sizeof byte);
-    if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR)) {
+    if (lode_shell_lifeline_ended(source->fd)) {
         end(daemon, 0);
+    }
+}
+
+static void
+removed_ready(struct source *source, uint32_t events)
+{
+    struct daemon *daemon = CONTAINER_OF(source, struct daemon, removed);
+    int old_fd = -1;
+    (void)events;
+    if (lode_presence_restore(&daemon->presence, &old_fd)) {
+        sessions_move(daemon->sessions, daemon->presence.listen_fd);
     }
 }
 
@@ -213,30 +218,6 @@ store_lost(void *arg)
 }
 
 /* ---- putting it together ------------------------------------------------------------------ */
-
-/* The lock says who serves this directory; it is held as long as the process lives. */
-static lode_err
-take_lock(struct daemon *daemon)
-{
-    char path[LODE_PATH_MAX], text[32] = {0};
-    LODE_TRY(lode_path_join(path, sizeof path, daemon->paths.dir, LODE_FILE_SCHEDULER_LOCK));
-    daemon->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (daemon->lock_fd < 0) {
-        return lode_fail_errno("cannot open '%s'", path);
-    }
-    if (flock(daemon->lock_fd, LOCK_EX | LOCK_NB) != 0) {
-        ssize_t size = pread(daemon->lock_fd, text, sizeof text - 1, 0);
-        return lode_fail_with(LODE_ERUNNING,
-                              "a scheduler of '%s' is already running (pid %ld): use it, or stop "
-                              "it first",
-                              daemon->paths.dir, size > 0 ? strtol(text, NULL, 10) : 0L);
-    }
-    int size = snprintf(text, sizeof text, "%d\n", (int)getpid());
-    if (ftruncate(daemon->lock_fd, 0) != 0 || pwrite(daemon->lock_fd, text, (size_t)size, 0) < 0) {
-        return lode_fail_errno("cannot write '%s'", path);
-    }
-    return LODE_OK;
-}
 
 static uint32_t
 cpu_units(double num_cpus)
@@ -303,20 +284,16 @@ add_source(struct daemon *daemon, struct source *source, int fd,
 static lode_err
 add_sources(struct daemon *daemon, const struct daemon_options *options)
 {
-    sigset_t ending;
-    sigemptyset(&ending);
-    sigaddset(&ending, SIGTERM);
-    sigaddset(&ending, SIGINT);
-    sigaddset(&ending, SIGHUP);
-    LODE_TRY(add_source(daemon, &daemon->signals, signalfd(-1, &ending, SFD_CLOEXEC | SFD_NONBLOCK),
-                        signal_ready, "a signal descriptor"));
+    int signals = -1;
+    LODE_TRY(lode_shell_signals(&signals));
+    LODE_TRY(add_source(daemon, &daemon->signals, signals, signal_ready, "a signal descriptor"));
     LODE_TRY(add_source(daemon, &daemon->wake, eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), run_errands,
                         "an event descriptor"));
     LODE_TRY(add_source(daemon, &daemon->timer,
                         timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK), timer_ready,
                         "a timer"));
     if (options->lifeline_fd >= 0) {
-        (void)fcntl(options->lifeline_fd, F_SETFD, FD_CLOEXEC);
+        LODE_TRY(lode_shell_take_lifeline(options->lifeline_fd));
         LODE_TRY(add_source(daemon, &daemon->lifeline, options->lifeline_fd, lifeline_ready,
                             "a lifeline"));
     }
@@ -355,12 +332,19 @@ static lode_err
 start(struct daemon *daemon, const struct daemon_options *options)
 {
     LODE_TRY(lode_paths_resolve(options->dir, &daemon->paths));
-    LODE_TRY(lode_paths_prepare(&daemon->paths));
-    LODE_TRY(take_lock(daemon));
+    LODE_TRY(lode_directory_prepare(daemon->paths.dir, "LODE_DIR"));
+    LODE_TRY(lode_presence_open(&daemon->presence, daemon->paths.dir, LODE_FILE_SCHEDULER_LOCK,
+                                LODE_FILE_SCHEDULER_SOCKET));
     lode_paths_sweep(&daemon->paths, LODE_SWEEP_SCHEDULER); /* what a dead one left */
     LODE_TRY(loop_init(&daemon->loop));
     LODE_TRY(add_sources(daemon, options));
-    LODE_TRY(sessions_open(daemon->paths.dir, &daemon->loop, &daemon->sessions));
+    LODE_TRY(lode_presence_listen(&daemon->presence));
+    LODE_TRY(sessions_open(daemon->paths.dir, daemon->presence.listen_fd, &daemon->loop,
+                           &daemon->sessions));
+    if (!options->is_private && daemon->presence.watch_fd >= 0) {
+        LODE_TRY(add_source(daemon, &daemon->removed, daemon->presence.watch_fd, removed_ready,
+                            "a watch on our files"));
+    }
     LODE_TRY(await_store(options));
     LODE_TRY(store_open(&daemon->paths, &daemon->loop, store_lost, daemon, &daemon->store));
     LODE_TRY(start_drive(daemon, options));
@@ -375,17 +359,6 @@ start(struct daemon *daemon, const struct daemon_options *options)
     return LODE_OK;
 }
 
-static lode_err
-say_ready(const struct daemon_options *options)
-{
-    if (options->ready_fd < 0) {
-        return LODE_OK;
-    }
-    ssize_t put = write(options->ready_fd, "r", 1);
-    close(options->ready_fd);
-    return put == 1 ? LODE_OK : lode_fail_errno("nobody hears that the scheduler is ready");
-}
-
 /*
  * Everything that is left goes with the process, which ends at once: descriptors, sessions (their
  * peers see the end of their sockets), threads.
@@ -394,11 +367,10 @@ lode_err
 daemon_run(const struct daemon_options *options, int *status_out)
 {
     static struct daemon daemon;
+    lode_presence_init(&daemon.presence);
     lode_err err = start(&daemon, options);
     if (err == LODE_OK) {
-        err = say_ready(options);
-    }
-    if (err == LODE_OK) {
+        lode_shell_say_ready(options->ready_fd);
         err = loop_run(&daemon.loop);
     }
     if (daemon.sessions != NULL) { /* the lock is ours */

@@ -5,6 +5,7 @@
 #define LODE_SCHEDULER_DAEMON_H
 
 #include "api/base/paths.h"
+#include "api/base/presence.h"
 #include "scheduler/libraries/copier.h"
 #include "scheduler/main/drive.h"
 #include "scheduler/main/failures.h"
@@ -22,7 +23,7 @@ struct daemon_options {
 
 struct daemon {
     struct lode_paths paths;
-    int lock_fd;
+    struct lode_presence presence;
     int exit_status;
     bool told; /* by a signal */
     struct loop loop;
@@ -36,6 +37,7 @@ struct daemon {
     struct source timer;    /* timerfd: the core's */
     struct source signals;  /* signalfd */
     struct source lifeline; /* its end is the supervisor's */
+    struct source removed;  /* inotify: lock or socket may have been removed */
 };
 
 /*

@@ -1,17 +1,17 @@
 /* lode-scheduler: who runs what, when. Started by `lode start`. */
 #include "api/base/log.h"
+#include "api/base/shell.h"
 #include "scheduler/main/daemon.h"
 
 #include <argp.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <malloc.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
+enum { WORKERS_GO_FIRST = -500 };
 enum { KEY_CPUS = 256, KEY_SUPERVISOR, KEY_LIFELINE, KEY_READY, KEY_PRIVATE };
 
 static const struct argp_option rows[] = {
@@ -75,37 +75,6 @@ parse(int key, char *arg, struct argp_state *state)
     }
 }
 
-/* Signals come through a descriptor, to the main thread; every other thread inherits the mask. */
-static void
-block_signals(void)
-{
-    sigset_t set;
-    sigfillset(&set);
-    sigdelset(&set, SIGSEGV);
-    sigdelset(&set, SIGBUS);
-    sigdelset(&set, SIGFPE);
-    sigdelset(&set, SIGILL);
-    sigdelset(&set, SIGABRT);
-    pthread_sigmask(SIG_SETMASK, &set, NULL);
-    signal(SIGPIPE, SIG_IGN);
-}
-
-static void
-raise_limits(void)
-{
-    struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
-        limit.rlim_cur = limit.rlim_max;
-        (void)setrlimit(RLIMIT_NOFILE, &limit);
-    }
-    int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
-    if (fd >= 0) { /* workers go first; only root may ask for it */
-        ssize_t put = write(fd, "-500", 4);
-        (void)put;
-        close(fd);
-    }
-}
-
 /* A dozen threads, most of which allocate nothing: few arenas, and what a burst left goes back. */
 static void
 limit_memory(void)
@@ -126,8 +95,7 @@ main(int argc, char **argv)
     argp_parse(&argp, argc, argv, 0, NULL, &options);
     lode_log_init("lode-scheduler");
     limit_memory();
-    block_signals();
-    raise_limits();
+    lode_shell_enter(WORKERS_GO_FIRST);
     if (daemon_run(&options, &status) != LODE_OK) {
         fprintf(stderr, "lode-scheduler: %s\n", lode_last_error());
         fflush(stderr);

@@ -343,11 +343,9 @@ listener_ready(struct source *source, uint32_t events)
 /* ---- the listener's life ------------------------------------------------------------------ */
 
 lode_err
-sessions_open(const char *dir, struct loop *loop, struct sessions **sessions_out)
+sessions_open(const char *dir, int listen_fd, struct loop *loop, struct sessions **sessions_out)
 {
     struct sessions *sessions = calloc(1, sizeof *sessions);
-    char path[LODE_PATH_MAX];
-    lode_err err;
     if (sessions == NULL) {
         return lode_fail_with(LODE_ENOMEM, "no memory for the session table");
     }
@@ -356,15 +354,7 @@ sessions_open(const char *dir, struct loop *loop, struct sessions **sessions_out
     sessions->listener.ready = listener_ready;
     sessions->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
     TAILQ_INIT(&sessions->visitors);
-    err = lode_path_join(path, sizeof path, dir, LODE_FILE_SCHEDULER_SOCKET);
-    if (err == LODE_OK) {
-        err = lode_socket_listen(path, &sessions->listener.fd);
-    }
-    if (err != LODE_OK) {
-        close(sessions->spare_fd);
-        free(sessions);
-        return err;
-    }
+    sessions->listener.fd = listen_fd;
     *sessions_out = sessions;
     return LODE_OK;
 }
@@ -374,4 +364,17 @@ sessions_serve(struct sessions *sessions, struct drive *drive)
 {
     sessions->drive = drive;
     return loop_add(sessions->loop, &sessions->listener, EPOLLIN);
+}
+
+/* Whoever waits at the old socket is admitted before it is closed. */
+void
+sessions_move(struct sessions *sessions, int listen_fd)
+{
+    listener_ready(&sessions->listener, EPOLLIN);
+    loop_close(sessions->loop, &sessions->listener);
+    sessions->listener.fd = listen_fd;
+    if (sessions->drive != NULL &&
+        loop_add(sessions->loop, &sessions->listener, EPOLLIN) != LODE_OK) {
+        lode_log("SCHEDULER-DEAF", "no program can call tasks any more: %s", lode_last_error());
+    }
 }

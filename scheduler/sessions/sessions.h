@@ -20,15 +20,15 @@ enum {
 
 struct sessions;
 
-/*
- * Listens at `dir`. Call it under the lock that says that no other scheduler lives.
- * Errors  LODE_ESYS, LODE_EINVAL, LODE_EDENIED
- */
-LODE_MUST_CHECK lode_err sessions_open(const char *dir, struct loop *loop,
+/* `listen_fd` is the socket of the cluster at `dir`; theirs from now on. Errors: LODE_ENOMEM. */
+LODE_MUST_CHECK lode_err sessions_open(const char *dir, int listen_fd, struct loop *loop,
                                        struct sessions **sessions_out);
 
 /* From here on visitors are served; `drive` finds sessions by sessions_find_locked(). */
 LODE_MUST_CHECK lode_err sessions_serve(struct sessions *sessions, struct drive *drive);
+
+/* Another socket takes the place of the first one, whose file was removed, and which is closed. */
+void sessions_move(struct sessions *sessions, int listen_fd);
 
 struct session *sessions_find_locked(struct sessions *sessions, uint64_t number);
 

@@ -1,22 +1,21 @@
 #include "store/main/daemon.h"
 
 #include "api/base/clock.h"
+#include "api/base/directories.h"
 #include "api/base/fail.h"
 #include "api/base/files.h"
 #include "api/base/log.h"
 #include "api/base/paths.h"
-#include "api/base/socket.h"
+#include "api/base/presence.h"
+#include "api/base/shell.h"
 #include "api/base/sweep.h"
 #include "store/sessions/connection.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/random.h>
-#include <sys/resource.h>
-#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -29,8 +28,10 @@ enum {
 };
 
 struct daemon {
-    struct source listener, signals, lifeline;
-    int listen_fd, signal_fd, lifeline_fd;
+    struct source listener, signals, lifeline, removed;
+    struct lode_presence presence;
+    int shm_fd; /* holds the directory for shared memory */
+    int signal_fd, lifeline_fd;
     int spare_fd; /* given up to refuse a client when descriptors have run out */
     bool starved; /* no descriptor was left; said once */
     bool stop;
@@ -55,7 +56,7 @@ refuse_one(struct daemon *d)
     if (d->spare_fd >= 0) {
         close(d->spare_fd);
     }
-    int fd = accept4(d->listen_fd, NULL, NULL, SOCK_CLOEXEC);
+    int fd = accept4(d->presence.listen_fd, NULL, NULL, SOCK_CLOEXEC);
     if (fd >= 0) {
         close(fd);
     }
@@ -68,13 +69,11 @@ refuse_one(struct daemon *d)
 }
 
 static void
-on_connect(struct store *store, struct source *source, uint32_t events)
+accept_from(struct store *store, int listen_fd)
 {
     struct daemon *d = &the_daemon;
-    (void)source;
-    (void)events;
     for (int i = 0; i < ACCEPTS_AT_ONCE; i++) {
-        int fd = accept4(d->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+        int fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
         if (fd >= 0) {
             d->starved = false;
             if (connection_accept(store, fd) != LODE_OK) {
@@ -90,13 +89,20 @@ on_connect(struct store *store, struct source *source, uint32_t events)
 }
 
 static void
+on_connect(struct store *store, struct source *source, uint32_t events)
+{
+    (void)source;
+    (void)events;
+    accept_from(store, the_daemon.presence.listen_fd);
+}
+
+static void
 on_signal(struct store *store, struct source *source, uint32_t events)
 {
-    struct signalfd_siginfo info;
     (void)store;
     (void)source;
     (void)events;
-    if (read(the_daemon.signal_fd, &info, sizeof info) == (ssize_t)sizeof info) {
+    if (lode_shell_is_told(the_daemon.signal_fd)) {
         the_daemon.stop = the_daemon.told = true;
     }
 }
@@ -104,13 +110,27 @@ on_signal(struct store *store, struct source *source, uint32_t events)
 static void
 on_lifeline(struct store *store, struct source *source, uint32_t events)
 {
-    char byte;
     (void)store;
     (void)source;
-    ssize_t got = read(the_daemon.lifeline_fd, &byte, sizeof byte);
-    if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR) ||
-        (events & (EPOLLHUP | EPOLLERR))) {
-        the_daemon.stop = true;
+    (void)events;
+    the_daemon.stop = the_daemon.stop || lode_shell_lifeline_ended(the_daemon.lifeline_fd);
+}
+
+/* Whoever waits at a socket file that was removed is let in before that socket is closed. */
+static void
+on_removed(struct store *store, struct source *source, uint32_t events)
+{
+    struct daemon *d = &the_daemon;
+    int old_fd = -1;
+    if (!lode_presence_restore(&d->presence, &old_fd)) {
+        return;
+    }
+    accept_from(store, old_fd);
+    close(old_fd);
+    (void)source;
+    (void)events;
+    if (store_watch_fd(store, d->presence.listen_fd, EPOLLIN, &d->listener) != LODE_OK) {
+        lode_log("STORE-DEAF", "no program can attach any more: %s", lode_last_error());
     }
 }
 
@@ -123,47 +143,13 @@ has_many_cpus(void)
     return sched_getaffinity(0, sizeof set, &set) == 0 && CPU_COUNT(&set) > 1;
 }
 
-static void
-raise_limits(void)
-{
-    struct rlimit files;
-    if (getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < files.rlim_max) {
-        files.rlim_cur = files.rlim_max;
-        (void)!setrlimit(RLIMIT_NOFILE, &files);
-    }
-    /* Where it is permitted: the memory of all is here, so others go first. */
-    int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
-    if (fd >= 0) {
-        (void)!write(fd, "-900", 4);
-        close(fd);
-    }
-}
-
-static lode_err
-open_signals(struct daemon *d)
-{
-    sigset_t set;
-    sigemptyset(&set);
-    sigaddset(&set, SIGTERM);
-    sigaddset(&set, SIGINT);
-    sigaddset(&set, SIGHUP);
-    signal(SIGPIPE, SIG_IGN);
-    if (sigprocmask(SIG_BLOCK, &set, NULL) != 0) {
-        return lode_fail_errno("cannot block signals");
-    }
-    d->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-    return d->signal_fd < 0 ? lode_fail_errno("cannot make a signalfd") : LODE_OK;
-}
-
 static lode_err
 take_lifeline(struct daemon *d, int fd)
 {
     if (fd < 0) {
         return LODE_OK;
     }
-    if (fcntl(fd, F_SETFD, FD_CLOEXEC) != 0 || fcntl(fd, F_SETFL, O_NONBLOCK) != 0) {
-        return lode_fail_errno("the lifeline's descriptor %d cannot be used", fd);
-    }
+    LODE_TRY(lode_shell_take_lifeline(fd));
     d->lifeline_fd = fd;
     return store_watch_fd(d->store, fd, EPOLLIN, &d->lifeline);
 }
@@ -181,29 +167,20 @@ open_store(struct daemon *d, const struct lode_paths *paths, const struct option
 }
 
 static lode_err
-start_serving(struct daemon *d, const struct lode_paths *paths, const struct options *options)
+start_serving(struct daemon *d, const struct options *options)
 {
-    char path[LODE_PATH_MAX];
     d->listener.ready = on_connect;
     d->signals.ready = on_signal;
     d->lifeline.ready = on_lifeline;
+    d->removed.ready = on_removed;
     d->spare_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
     LODE_TRY(store_watch_fd(d->store, d->signal_fd, EPOLLIN, &d->signals));
     LODE_TRY(take_lifeline(d, options->lifeline_fd));
-    LODE_TRY(lode_path_join(path, sizeof path, paths->dir, LODE_FILE_STORE_SOCKET));
-    LODE_TRY(lode_socket_listen(path, &d->listen_fd));
-    return store_watch_fd(d->store, d->listen_fd, EPOLLIN, &d->listener);
-}
-
-static void
-say_ready(int fd)
-{
-    if (fd >= 0) {
-        if (write(fd, "+", 1) != 1) {
-            lode_log("STORE-READY", "nobody waits for the notice");
-        }
-        close(fd);
+    LODE_TRY(lode_presence_listen(&d->presence));
+    if (!options->is_private && d->presence.watch_fd >= 0) {
+        LODE_TRY(store_watch_fd(d->store, d->presence.watch_fd, EPOLLIN, &d->removed));
     }
+    return store_watch_fd(d->store, d->presence.listen_fd, EPOLLIN, &d->listener);
 }
 
 /* ---- the loop ---- */
@@ -275,25 +252,21 @@ static lode_err
 serve(struct daemon *d, const struct lode_paths *paths, const struct options *options)
 {
     lode_paths_sweep(paths, LODE_SWEEP_STORE); /* what a dead store left: we have the lock */
-    LODE_TRY(open_signals(d));
-    raise_limits();
+    LODE_TRY(lode_shell_signals(&d->signal_fd));
     d->many_cpus = has_many_cpus();
     LODE_TRY(open_store(d, paths, options));
-    lode_err err = start_serving(d, paths, options);
+    lode_err err = start_serving(d, options);
     if (err == LODE_OK) {
         if (!options
                  ->is_private) { /* a private one speaks on its program's stderr: only of faults */
             lode_log("STORE-SERVES", "%s, %llu bytes in %s", paths->dir,
                      (unsigned long long)d->store->table.header->segment_bytes[0], paths->shm);
         }
-        say_ready(options->ready_fd);
+        lode_shell_say_ready(options->ready_fd);
         loop(d);
         if (!options->is_private) {
             lode_log("STORE-ENDS", "%s", paths->dir);
         }
-    }
-    if (d->listen_fd >= 0) {
-        close(d->listen_fd);
     }
     store_destroy(d->store, true);
     return err;
@@ -302,19 +275,22 @@ serve(struct daemon *d, const struct lode_paths *paths, const struct options *op
 lode_err
 daemon_run(const struct options *options)
 {
+    enum { OTHERS_GO_FIRST = -900 }; /* the memory of all is here */
     struct daemon *d = &the_daemon;
     struct lode_paths paths;
-    char path[LODE_PATH_MAX];
-    int lock_fd;
-    *d = (struct daemon){.listen_fd = -1, .signal_fd = -1, .lifeline_fd = -1, .spare_fd = -1};
+    *d = (struct daemon){.shm_fd = -1, .signal_fd = -1, .lifeline_fd = -1, .spare_fd = -1};
+    lode_shell_enter(OTHERS_GO_FIRST);
+    lode_presence_init(&d->presence);
     LODE_TRY(lode_paths_resolve(options->dir, &paths));
-    LODE_TRY(lode_paths_prepare(&paths));
-    LODE_TRY(lode_path_join(path, sizeof path, paths.dir, LODE_FILE_STORE_LOCK));
-    LODE_TRY(daemon_lock(path, &lock_fd));
+    LODE_TRY(lode_directory_prepare(paths.dir, "LODE_DIR"));
+    LODE_TRY(
+        lode_presence_open(&d->presence, paths.dir, LODE_FILE_STORE_LOCK, LODE_FILE_STORE_SOCKET));
+    LODE_TRY(lode_directory_hold_shm(&paths, &d->shm_fd));
     lode_err err = serve(d, &paths, options);
     /* Whoever told us to end clears a private directory; where nobody did, we do. */
     bool over = options->is_private && !d->told;
     lode_paths_sweep(&paths, over ? LODE_SWEEP_PRIVATE : LODE_SWEEP_STORE);
-    close(lock_fd);
+    lode_presence_close(&d->presence);
+    close(d->shm_fd);
     return err;
 }

@@ -1,5 +1,5 @@
 /*
- * daemon.h: the store as a process: its lock, its socket, its signals, its loop.
+ * daemon.h: the store as a process: its directories, its loop, its end.
  */
 #ifndef LODE_STORE_MAIN_DAEMON_H
 #define LODE_STORE_MAIN_DAEMON_H
@@ -14,11 +14,5 @@
  *         keeps it from starting. Nothing was served then.
  */
 LODE_MUST_CHECK lode_err daemon_run(const struct options *options);
-
-/*
- * The lock that says who serves a directory. Kept until the process ends.
- * Errors: LODE_ERUNNING with the holder's pid; LODE_ESYS, LODE_EDENIED.
- */
-LODE_MUST_CHECK lode_err daemon_lock(const char *path, int *fd_out);
 
 #endif

@@ -14,7 +14,7 @@ struct cluster {
     char dir[LODE_DIR_MAX + 1];
     pid_t supervisor; /* 0: a store runs there without one */
     bool is_private;
-    struct owner owner; /* private: its program */
+    struct lode_holder owner; /* private: its program */
 };
 
 /*

@@ -5,24 +5,15 @@
 #ifndef LODE_TOOLS_OWNER_H
 #define LODE_TOOLS_OWNER_H
 
-#include <lode/error.h>
-#include <sys/types.h>
-
-struct owner {
-    pid_t pid;
-    unsigned long long start; /* field 22 of /proc/PID/stat: clock ticks since the boot */
-};
+#include "api/base/hold.h"
 
 /* Writes `dir`/owner. Errors: LODE_EDOWN there is no such process (any more); LODE_ESYS. */
 LODE_MUST_CHECK lode_err owner_write(const char *dir, pid_t pid);
 
 /* Reads it. Errors: LODE_ENOTFOUND; LODE_ECORRUPT it is no such line; LODE_EDENIED. */
-LODE_MUST_CHECK lode_err owner_read(const char *dir, struct owner *owner_out);
-
-/* True if that process lives. */
-bool owner_lives(const struct owner *owner);
+LODE_MUST_CHECK lode_err owner_read(const char *dir, struct lode_holder *owner_out);
 
 /* True if it is this process or one of its ancestors. */
-bool owner_is_ancestor(const struct owner *owner);
+bool owner_is_ancestor(const struct lode_holder *owner);
 
 #endif

@@ -9,42 +9,11 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { STAT_MAX = 1024 };
-
-/* The name stands in parentheses and may itself hold any byte: what follows the last one counts. */
-static bool
-parse_stat(char *line, struct process *process)
-{
-    int parent;
-    char *open = strchr(line, '('), *close = strrchr(line, ')');
-    if (open == NULL || close == NULL || close < open) {
-        return false;
-    }
-    *close = '\0';
-    snprintf(process->name, sizeof process->name, "%.15s", open + 1);
-    if (sscanf(close + 1,
-               " %c %d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d %llu",
-               &process->state, &parent, &process->start) != 3) {
-        return false;
-    }
-    process->parent = parent;
-    return true;
-}
-
 bool
 process_read(pid_t pid, struct process *process_out)
 {
-    char path[48], line[STAT_MAX];
-    struct process process = {.pid = pid};
-    snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
-    FILE *file = fopen(path, "re");
-    if (file == NULL) {
-        return false;
-    }
-    size_t got = fread(line, 1, sizeof line - 1, file);
-    fclose(file);
-    line[got] = '\0';
-    if (!parse_stat(line, &process)) {
+    struct process process = {0};
+    if (!lode_process_stat_read(pid, &process.stat)) {
         return false;
     }
     *process_out = process;
@@ -61,7 +30,7 @@ process_role(const struct process *process)
                  {"lode-scheduler", ROLE_SCHEDULER},
                  {"lode-worker", ROLE_WORKER}};
     for (size_t i = 0; i < sizeof roles / sizeof roles[0]; i++) {
-        if (strcmp(process->name, roles[i].name) == 0) {
+        if (strcmp(process->stat.name, roles[i].name) == 0) {
             return roles[i].role;
         }
     }
@@ -74,7 +43,7 @@ process_age_ns(const struct process *process)
     struct timespec now;
     clock_gettime(CLOCK_BOOTTIME, &now);
     uint64_t now_ns = (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-    uint64_t start_ns = process->start * (1000000000 / (uint64_t)sysconf(_SC_CLK_TCK));
+    uint64_t start_ns = process->stat.start * (1000000000 / (uint64_t)sysconf(_SC_CLK_TCK));
     return now_ns > start_ns ? now_ns - start_ns : 0;
 }
 
@@ -82,7 +51,7 @@ void
 process_read_memory(struct process *process)
 {
     char path[48], line[128];
-    snprintf(path, sizeof path, "/proc/%d/status", (int)process->pid);
+    snprintf(path, sizeof path, "/proc/%d/status", (int)process->stat.pid);
     FILE *file = fopen(path, "re");
     if (file == NULL) {
         return;
@@ -111,8 +80,8 @@ each_child(pid_t parent, each_child_fn each, void *arg)
     for (struct dirent *entry; (entry = readdir(proc)) != NULL;) {
         struct process process;
         if (isdigit((unsigned char)entry->d_name[0]) &&
-            process_read((pid_t)atoi(entry->d_name), &process) && process.parent == parent &&
-            process.state != 'Z') {
+            process_read((pid_t)atoi(entry->d_name), &process) && process.stat.parent == parent &&
+            process.stat.state != 'Z') {
             each(&process, arg);
         }
     }
@@ -147,7 +116,7 @@ static void
 kill_child(struct process *child, void *arg)
 {
     size_t *count = arg;
-    kill(child->pid, SIGKILL);
+    kill(child->stat.pid, SIGKILL);
     (*count)++;
 }
 

@@ -2,18 +2,17 @@
 #ifndef LODE_TOOLS_PROCESSES_H
 #define LODE_TOOLS_PROCESSES_H
 
+#include "api/base/process_stat.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 
 struct process {
-    pid_t pid, parent;
-    char state;               /* 'R', 'S', 'Z' … */
-    char name[16];            /* the program's, cut to 15 bytes */
-    unsigned long long start; /* clock ticks since the boot */
-    uint64_t private_bytes;   /* RssAnon + RssFile; filled by process_read_memory() */
-    uint64_t shared_bytes;    /* RssShmem */
+    struct lode_process_stat stat;
+    uint64_t private_bytes; /* RssAnon + RssFile; filled by process_read_memory() */
+    uint64_t shared_bytes;  /* RssShmem */
 };
 
 /* False if there is no such process. */

@@ -13,7 +13,7 @@ enum { CHILDREN_MAX = 4200, ANSWER_S = 7 };
 static void
 note_process(struct report_part *part, const struct process *process)
 {
-    part->pid = process->pid;
+    part->pid = process->stat.pid;
     part->uptime_ns = process_age_ns(process);
     part->private_bytes = process->private_bytes;
     part->shared_bytes = process->shared_bytes;

@@ -25,8 +25,8 @@ print_head(const struct report *r, FILE *out)
     fprintf(out, "======== lode status: %s ========\nCluster: %s", now, r->cluster.dir);
     if (r->cluster.is_private) {
         bool known = process_read(r->cluster.owner.pid, &owner);
-        fprintf(out, " (private, of %s, pid %d)", known ? owner.name : "a program that has ended",
-                (int)r->cluster.owner.pid);
+        fprintf(out, " (private, of %s, pid %d)",
+                known ? owner.stat.name : "a program that has ended", (int)r->cluster.owner.pid);
     }
     if (r->store.up) {
         fprintf(out, ", up %s", describe_age(r->store_stats.uptime_ns, up));

@@ -35,9 +35,9 @@ static const struct argp argp = {
     0};
 
 static const char *
-name_of(const struct owner *owner, struct process *process)
+name_of(const struct lode_holder *owner, struct process *process)
 {
-    return process_read(owner->pid, process) ? process->name : "?";
+    return process_read(owner->pid, process) ? process->stat.name : "?";
 }
 
 static json_t *

@@ -72,9 +72,9 @@ look(pid_t supervisor, struct stopped *stopped_out)
     for (size_t i = 0; i < count && i < CHILDREN_MAX; i++) {
         enum process_role role = process_role(&children[i]);
         if (role == ROLE_STORE) {
-            stopped_out->store = children[i].pid;
+            stopped_out->store = children[i].stat.pid;
         } else if (role == ROLE_SCHEDULER) {
-            stopped_out->scheduler = children[i].pid;
+            stopped_out->scheduler = children[i].stat.pid;
         } else if (role == ROLE_WORKER) {
             stopped_out->workers++;
         }

@@ -2,11 +2,11 @@
 
 #include "api/base/clock.h"
 #include "api/base/fail.h"
+#include "api/base/hold.h"
 #include "api/base/log.h"
 #include "api/base/sweep.h"
 #include "api/wire/private_start.h"
 #include "tools/cli/exit_code.h"
-#include "tools/lode/lockfile.h"
 #include "tools/lode/processes.h"
 #include "tools/lode/supervisor_private.h"
 
@@ -259,7 +259,7 @@ leave_nothing(struct supervisor *s)
         return;
     }
     lode_paths_sweep(&s->paths, LODE_SWEEP_ALL);
-    lockfile_remove(s->paths.dir);
+    lode_hold_remove(s->presence.lock_path, s->presence.lock_fd);
     rmdir(s->paths.dir);
 }
 
@@ -270,11 +270,12 @@ supervisor_run(const struct supervisor_options *options)
                            .epoll = -1,
                            .signals = -1,
                            .timer = -1,
-                           .lock = -1,
+                           .dir_fd = -1,
                            .lifeline = {-1, -1},
                            .scheduler_fd = -1,
                            .program_fd = options->lifeline_fd,
                            .ready_fd = options->ready_fd};
+    lode_presence_init(&s.presence);
     service_init(&s.store, "lode-store");
     service_init(&s.scheduler, "lode-scheduler");
     lode_err err = supervisor_open(&s);
@@ -286,7 +287,7 @@ supervisor_run(const struct supervisor_options *options)
     }
     /* A private cluster's directories are its own, and nobody else's, even before it has the lock. */
     bool is_ours =
-        s.lock >= 0 || (options->is_private && s.paths.dir[0] != '\0' && err != LODE_ERUNNING);
+        s.dir_fd >= 0 || (options->is_private && s.paths.dir[0] != '\0' && err != LODE_ERUNNING);
     if (is_ours) {
         leave_nothing(&s);
     }

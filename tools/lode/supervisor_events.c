@@ -218,6 +218,7 @@ void
 supervisor_take_event(struct supervisor *s, enum supervisor_event event)
 {
     uint64_t expirations;
+    int old_fd = -1;
     switch (event) {
     case SUPERVISOR_SIGNALS:
         take_signals(s);
@@ -230,6 +231,11 @@ supervisor_take_event(struct supervisor *s, enum supervisor_event event)
     case SUPERVISOR_PROGRAM:
         if (s->program_fd >= 0) {
             take_program(s);
+        }
+        break;
+    case SUPERVISOR_REMOVED:
+        if (!s->stopping) {
+            lode_presence_restore(&s->presence, &old_fd);
         }
         break;
     case SUPERVISOR_PACKETS:

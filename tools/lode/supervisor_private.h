@@ -3,6 +3,7 @@
 #define LODE_TOOLS_SUPERVISOR_PRIVATE_H
 
 #include "api/base/paths.h"
+#include "api/base/presence.h"
 #include "tools/lode/service.h"
 #include "tools/lode/supervisor.h"
 #include "tools/lode/workers.h"
@@ -13,8 +14,9 @@ struct supervisor {
     struct service store, scheduler;
     struct workers workers;
     int epoll, signals, timer;
-    int lock;            /* supervisor.lock */
-    int lifeline[2];     /* nobody writes; its writing end is ours alone */
+    struct lode_presence presence; /* supervisor.lock */
+    int dir_fd;                    /* holds LODE_DIR; -1: not ours */
+    int lifeline[2];               /* nobody writes; its writing end is ours alone */
     int scheduler_fd;    /* packets; -1: there is no scheduler, or it has closed its end */
     bool scheduler_full; /* the socket had no room: we wake when it has */
     int program_fd;      /* private: the program's lifeline; else -1 */
@@ -33,6 +35,7 @@ enum supervisor_event {
     SUPERVISOR_SIGNALS,
     SUPERVISOR_TIMER,
     SUPERVISOR_PROGRAM,
+    SUPERVISOR_REMOVED,
     SUPERVISOR_PACKETS,
     SUPERVISOR_STORE_READY,
     SUPERVISOR_SCHEDULER_READY

@@ -1,11 +1,12 @@
 #include "tools/lode/supervisor_private.h"
 
 #include "api/base/clock.h"
+#include "api/base/directories.h"
 #include "api/base/fail.h"
+#include "api/base/files.h"
 #include "api/base/socket.h"
 #include "api/wire/private_start.h"
 #include "api/wire/supervisor_msg.h"
-#include "tools/lode/lockfile.h"
 #include "tools/lode/owner.h"
 
 #include <errno.h>
@@ -68,6 +69,9 @@ open_descriptors(struct supervisor *s)
     }
     LODE_TRY(supervisor_watch(s, s->signals, SUPERVISOR_SIGNALS));
     LODE_TRY(supervisor_watch(s, s->timer, SUPERVISOR_TIMER));
+    if (!s->options->is_private && s->presence.watch_fd >= 0) {
+        LODE_TRY(supervisor_watch(s, s->presence.watch_fd, SUPERVISOR_REMOVED));
+    }
     if (s->program_fd >= 0) {
         LODE_TRY(supervisor_watch(s, s->program_fd, SUPERVISOR_PROGRAM));
     }
@@ -83,14 +87,25 @@ find_programs(struct supervisor *s)
     return lode_path_join(s->worker_program, LODE_PATH_MAX, dir, "lode-worker");
 }
 
+/*
+ * The lock file comes first: of a cluster that runs there it names the supervisor. The lock on the
+ * directory holds also where a cleaner has removed that file.
+ */
+static lode_err
+hold_directory(struct supervisor *s)
+{
+    LODE_TRY(lode_directory_prepare(s->paths.dir, "LODE_DIR"));
+    LODE_TRY(lode_presence_open(&s->presence, s->paths.dir, LODE_FILE_SUPERVISOR_LOCK, NULL));
+    return lode_directory_hold(s->paths.dir, "LODE_DIR", &s->dir_fd);
+}
+
 lode_err
 supervisor_open(struct supervisor *s)
 {
     LODE_TRY(open_signals(s));
     LODE_TRY(find_programs(s));
     LODE_TRY(lode_paths_resolve(s->options->dir, &s->paths));
-    LODE_TRY(lode_paths_prepare(&s->paths));
-    LODE_TRY(lockfile_take(s->paths.dir, &s->lock));
+    LODE_TRY(hold_directory(s));
     LODE_TRY(open_descriptors(s));
     if (s->options->is_private) {
         LODE_TRY(owner_write(s->paths.dir, s->options->owner));
@@ -122,7 +137,8 @@ supervisor_close(struct supervisor *s)
     close_fd(s->epoll);
     close_fd(s->program_fd);
     close_fd(s->ready_fd);
-    close_fd(s->lock);
+    lode_presence_close(&s->presence);
+    close_fd(s->dir_fd);
 }
 
 static lode_err

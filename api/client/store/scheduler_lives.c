@@ -2,60 +2,54 @@
 
 #include "api/base/fail.h"
 #include "api/base/files.h"
+#include "api/base/hold.h"
 
-#include <errno.h>
-#include <stdio.h>
-#include <sys/stat.h>
-#include <sys/sysmacros.h>
+/* In what was seen: there was no lock file at the last look. */
+#define SAW_NO_FILE UINT64_C(1)
 
-/*
- * Trying the lock would be in the way of a scheduler that starts just then, so the kernel's list of
- * locks is read: "N: FLOCK ADVISORY WRITE PID MAJOR:MINOR:INODE …". False: nobody holds it; true also
- * where the list cannot be read.
- */
-static bool
-is_held(const struct stat *file)
+/* Pid and start time name one process; the pid is below 2^22 (the kernel's PID_MAX_LIMIT). */
+static uint64_t
+identity_of(const struct lode_holder *holder)
 {
-    char line[256];
-    FILE *locks = fopen("/proc/locks", "re");
-    bool held = locks == NULL;
-    while (!held && fgets(line, sizeof line, locks) != NULL) {
-        unsigned int major_number, minor_number;
-        unsigned long inode;
-        held = sscanf(line, "%*s FLOCK %*s %*s %*s %x:%x:%lu", &major_number, &minor_number,
-                      &inode) == 3 &&
-               inode == file->st_ino && major_number == major(file->st_dev) &&
-               minor_number == minor(file->st_dev);
-    }
-    if (locks != NULL) {
-        fclose(locks);
-    }
-    return held;
+    return holder->pid == 0 ? 0 : (uint64_t)holder->start << 23 | (uint64_t)holder->pid << 1;
 }
 
-/* Each scheduler writes the lock file as it starts. */
-static uint64_t
-identity_of(const struct stat *file)
+static lode_err
+fail_ended(const struct lode_paths *paths)
 {
-    return (uint64_t)file->st_mtim.tv_sec * 1000000000 + (uint64_t)file->st_mtim.tv_nsec;
+    return lode_fail_with(LODE_EDOWN, "the scheduler in %s has ended: nobody will make this result",
+                          paths->dir);
+}
+
+/* A scheduler whose lock file was removed makes it anew at once: one look without it says nothing. */
+static lode_err
+no_file(const struct lode_paths *paths, uint64_t *seen)
+{
+    if (*seen & SAW_NO_FILE) {
+        return fail_ended(paths);
+    }
+    *seen |= SAW_NO_FILE;
+    return LODE_OK;
 }
 
 lode_err
 lode_scheduler_lives(const struct lode_paths *paths, uint64_t *seen)
 {
     char path[LODE_PATH_MAX];
-    struct stat file;
-    LODE_TRY(lode_path_join(path, sizeof path, paths->dir, "%s", LODE_FILE_SCHEDULER_LOCK));
-    bool known = stat(path, &file) == 0;
-    if (!known && errno != ENOENT) {
-        return LODE_OK;
+    struct lode_holder holder = {0};
+    LODE_TRY(lode_path_join(path, sizeof path, paths->dir, LODE_FILE_SCHEDULER_LOCK));
+    lode_err err = lode_hold_ask(path, &holder);
+    if (err == LODE_ENOTFOUND) {
+        return no_file(paths, seen);
     }
-    if (!known || !is_held(&file) || (*seen != 0 && *seen != identity_of(&file))) {
-        return lode_fail_with(LODE_EDOWN,
-                              "the scheduler in %s has ended: nobody will make this "
-                              "result",
-                              paths->dir);
+    if (err != LODE_EDOWN && err != LODE_OK) {
+        return LODE_OK; /* nobody can tell */
     }
-    *seen = identity_of(&file);
+    uint64_t before = *seen & ~SAW_NO_FILE;
+    uint64_t now = identity_of(&holder);
+    if (err == LODE_EDOWN || (before != 0 && now != 0 && before != now)) {
+        return fail_ended(paths);
+    }
+    *seen = now != 0 ? now : before;
     return LODE_OK;
 }

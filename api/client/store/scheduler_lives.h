@@ -8,10 +8,12 @@
 #include "api/base/paths.h"
 
 /*
- * LODE_OK if the scheduler's lock is held, and by the same one as before, or if nobody can tell.
- * Sends nothing and takes no lock, so that a waiter wakes nobody and stands in nobody's way.
+ * LODE_OK if the scheduler's lock (api/base/hold.h) is held, and by the same process as before, or if
+ * nobody can tell. Sends nothing and takes no lock, so that a waiter wakes nobody and stands in
+ * nobody's way. Tells the same in every pid namespace.
  *
- *   seen  0 at first; which one was seen, from call to call
+ *   seen  0 at first; what was seen, from call to call. A lock file that is missing is the
+ *         scheduler's end only if it is missing at two looks: it may have been removed just now.
  *
  * Blocking  a few file reads. Threads  any, one at a time for each `seen`
  * Errors    LODE_EDOWN  no scheduler runs in this cluster, or another one than before

@@ -1,4 +1,5 @@
 /* Where a cluster's files lie, and who may have made the directories. */
+#include "api/base/directories.h"
 #include "api/base/fail.h"
 #include "api/base/paths.h"
 #include "api/base/sweep.h"
@@ -109,48 +110,19 @@ Test(paths, a_relative_or_long_path_is_refused_with_the_limit)
     cr_assert(lode_paths_resolve(path, &paths) == LODE_OK);
 }
 
-Test(paths, prepared_directories_are_closed_to_others)
+/* Who only looks at a cluster needs no state directory, and so no HOME. */
+Test(paths, a_home_that_is_no_path_is_the_matter_of_who_needs_a_state_directory)
 {
-    struct stat st;
-    struct lode_paths paths = resolve_here("a/b/c");
-    cr_assert(lode_paths_prepare(&paths) == LODE_OK, "%s", lode_last_error());
-    cr_assert(stat(paths.dir, &st) == 0 && (st.st_mode & 0777) == 0700);
-    cr_assert(stat(paths.shm, &st) == 0 && (st.st_mode & 0777) == 0700);
-    cr_assert(chmod(paths.dir, 0755) == 0);
-    cr_assert(lode_paths_prepare(&paths) == LODE_OK);
-    cr_assert(stat(paths.dir, &st) == 0 && (st.st_mode & 0777) == 0700);
-}
-
-Test(paths, a_directory_of_somebody_else_is_refused)
-{
-    struct lode_paths paths = resolve_here("theirs");
-    if (geteuid() != 0) {
-        cr_skip("only root can give a directory away");
-    }
-    cr_assert(lode_paths_prepare(&paths) == LODE_OK);
-    cr_assert(chown(paths.dir, 12345, 12345) == 0);
-    cr_assert(lode_paths_prepare(&paths) == LODE_EDENIED);
-    cr_assert_not_null(strstr(lode_last_error(), "12345"));
-}
-
-Test(paths, what_is_no_directory_is_refused)
-{
-    struct lode_paths paths = resolve_here("file");
-    close(open(paths.dir, O_CREAT | O_WRONLY, 0600));
-    cr_assert(lode_paths_prepare(&paths) == LODE_EINVAL);
-    unlink(paths.dir);
-    cr_assert(symlink("/tmp", paths.dir) == 0); /* nor is a link to one */
-    cr_assert(lode_paths_prepare(&paths) == LODE_EINVAL);
-}
-
-Test(paths, shared_memory_that_is_no_tmpfs_is_refused)
-{
-    struct lode_paths paths = resolve_here("d");
-    snprintf(paths.shm, sizeof paths.shm, "/var/tmp/lt-paths-%d", (int)getpid());
-    lode_err err = lode_paths_prepare(&paths);
-    rmdir(paths.shm);
-    cr_assert(err == LODE_EINVAL);
-    cr_assert_not_null(strstr(lode_last_error(), "tmpfs"));
+    char want[64];
+    unsetenv("XDG_STATE_HOME");
+    setenv("HOME", "nowhere", 1);
+    cr_assert_str_eq(resolve(NULL).state, "");
+    cr_assert_str_eq(resolve("/tmp/one").state, "");
+    unsetenv("HOME");
+    snprintf(want, sizeof want, "/var/tmp/lode-%u", (unsigned)getuid());
+    cr_assert_str_eq(resolve(NULL).state, want);
+    setenv("HOME", "/", 1);
+    cr_assert_str_eq(resolve(NULL).state, "//.local/state/lode");
 }
 
 Test(paths, join_refuses_what_does_not_fit)
@@ -160,6 +132,14 @@ Test(paths, join_refuses_what_does_not_fit)
     cr_assert_str_eq(path, "/tmp/f-1");
     cr_assert(lode_path_join(path, sizeof path, "/tmp", "file-%d", 123456) == LODE_EINVAL);
     cr_assert_str_eq(path, "/tmp/f-1");
+}
+
+static void
+prepare(const struct lode_paths *paths)
+{
+    cr_assert(lode_directory_prepare(paths->dir, "LODE_DIR") == LODE_OK);
+    cr_assert(lode_directory_prepare(paths->shm, "LODE_SHM_DIR") == LODE_OK);
+    cr_assert(lode_directory_prepare(paths->state, "LODE_STATE_DIR") == LODE_OK);
 }
 
 static void
@@ -183,7 +163,7 @@ there(const char *dir, const char *name)
 Test(paths, a_sweep_takes_ours_and_nothing_else)
 {
     struct lode_paths paths = resolve_here("swept");
-    cr_assert(lode_paths_prepare(&paths) == LODE_OK);
+    prepare(&paths);
     touch(paths.dir, "store.sock");
     touch(paths.dir, "scheduler.sock");
     touch(paths.dir, "letter");
@@ -204,7 +184,7 @@ Test(paths, a_sweep_takes_ours_and_nothing_else)
 Test(paths, a_private_cluster_leaves_no_directory)
 {
     struct lode_paths paths = resolve_here("private");
-    cr_assert(lode_paths_prepare(&paths) == LODE_OK);
+    prepare(&paths);
     touch(paths.dir, "store.lock");
     touch(paths.dir, "owner");
     touch(paths.shm, "index");
