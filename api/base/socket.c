@@ -1,5 +1,6 @@
 #include "api/base/socket.h"
 
+#include "api/base/descriptor.h"
 #include "api/base/fail.h"
 
 #include <errno.h>
@@ -32,7 +33,7 @@ open_socket(int flags, int *fd_out)
     if (fd < 0) {
         return lode_fail_errno("cannot make a socket");
     }
-    *fd_out = fd;
+    *fd_out = lode_descriptor_above_stdio(fd);
     return LODE_OK;
 }
 
@@ -164,7 +165,7 @@ take_fds(struct msghdr *message, int *fds)
             int fd;
             memcpy(&fd, CMSG_DATA(h) + i * sizeof(int), sizeof fd);
             if (fds != NULL && taken < LODE_SOCKET_FDS_MAX) {
-                fds[taken++] = fd;
+                fds[taken++] = lode_descriptor_above_stdio(fd);
             } else {
                 close(fd);
             }

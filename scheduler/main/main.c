@@ -1,4 +1,5 @@
 /* lode-scheduler: who runs what, when. Started by `lode start`. */
+#include "api/base/descriptor.h"
 #include "api/base/log.h"
 #include "api/base/shell.h"
 #include "scheduler/main/daemon.h"
@@ -91,6 +92,7 @@ main(int argc, char **argv)
                               NULL, NULL,  NULL};
     struct daemon_options options = {.supervisor_fd = -1, .lifeline_fd = -1, .ready_fd = -1};
     int status = 0;
+    lode_descriptor_fill_stdio();
     argp_err_exit_status = 2;
     argp_parse(&argp, argc, argv, 0, NULL, &options);
     lode_log_init("lode-scheduler");

@@ -1,5 +1,6 @@
 #include "store/main/daemon.h"
 
+#include "api/base/descriptor.h"
 #include "api/base/log.h"
 
 #include <stdio.h>
@@ -8,6 +9,7 @@ int
 main(int argc, char **argv)
 {
     struct options options;
+    lode_descriptor_fill_stdio();
     lode_log_init("lode-store");
     options_parse(argc, argv, &options);
     lode_err err = daemon_run(&options);

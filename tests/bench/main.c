@@ -7,6 +7,7 @@
  * two. With --json, one line a case on stdout, as shared with the peers' benchmarks, and a table on
  * stderr; else the table on stdout.
  */
+#include "api/base/descriptor.h"
 #include "tests/bench/bench.h"
 
 #include <argp.h>
@@ -305,6 +306,7 @@ main(int argc, char **argv)
         OPTIONS, parse, "[CASE...]", "What lode costs, beside what the machine cannot do without.",
         NULL,    NULL,  NULL};
     static char self[PATH_MAX];
+    lode_descriptor_fill_stdio();
     argp_err_exit_status = EXIT_USAGE;
     argp_parse(&ARGP, argc, argv, 0, NULL, NULL);
     ssize_t size = readlink("/proc/self/exe", self, sizeof self - 1);

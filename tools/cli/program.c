@@ -1,10 +1,10 @@
 #include "tools/cli/program.h"
 
+#include "api/base/descriptor.h"
 #include "api/base/fail.h"
 #include "tools/cli/suggest.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -131,22 +131,7 @@ choose(const struct program *program, int argc, char **argv)
     return run(program, argv[1], argc - 1, argv + 1);
 }
 
-/* ---- stdin, stdout, stderr --------------------------------------------------------------------- */
-
-/*
- * A number that whoever started us has closed would be given to the next file or socket, and what
- * is printed would go there. These can be neither read nor written, as if they were closed.
- */
-static void
-occupy_standard(void)
-{
-    static const int flags[] = {O_WRONLY, O_RDONLY, O_RDWR};
-    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
-        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", flags[fd]) < 0) {
-            exit(EXIT_FAILED);
-        }
-    }
-}
+/* ---- stdout --------------------------------------------------------------------------------- */
 
 /* Not at the end of main(): argp prints its help and ends the program itself. */
 static void
@@ -162,7 +147,7 @@ int
 program_run(const struct program *program, int argc, char **argv)
 {
     static char name[32];
-    occupy_standard();
+    lode_descriptor_fill_stdio();
     snprintf(name, sizeof name, "%s", program->name);
     program_invocation_name = name;
     program_invocation_short_name = name;

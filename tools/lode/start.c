@@ -1,3 +1,4 @@
+#include "api/base/descriptor.h"
 #include "api/base/fail.h"
 #include "api/base/log.h"
 #include "api/base/paths.h"
@@ -100,28 +101,6 @@ static const struct argp argp = {
     0,
     0};
 
-/* Out of the way of 0, 1 and 2, which every process expects to be something else. */
-static int
-move_up(int fd)
-{
-    if (fd >= 0 && fd <= STDERR_FILENO) {
-        int moved = fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
-        close(fd);
-        return moved;
-    }
-    return fd;
-}
-
-static void
-fill_standard(void)
-{
-    for (int fd = 0; fd <= STDERR_FILENO; fd++) {
-        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) < 0) {
-            return;
-        }
-    }
-}
-
 /* Of the program that has started us we keep stderr, the lifeline and the ready pipe. */
 static void
 let_go(const struct supervisor_options *wanted)
@@ -178,9 +157,9 @@ command_start(int argc, char **argv)
     struct supervisor_options *wanted = &start.how;
     options_parse(&argp, argc, argv, &start);
     wanted->dir = start.common.dir;
-    wanted->lifeline_fd = move_up(wanted->lifeline_fd);
-    wanted->ready_fd = move_up(wanted->ready_fd);
-    fill_standard();
+    wanted->lifeline_fd = lode_descriptor_above_stdio(wanted->lifeline_fd);
+    wanted->ready_fd = lode_descriptor_above_stdio(wanted->ready_fd);
+    lode_descriptor_fill_stdio();
     /* What whoever started us has left open is none of our children's business. */
     close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC);
     lode_log_init("lode");

@@ -5,6 +5,7 @@
  * Exit status 0: told to, or the cluster is over. 1: it could not work, stderr says why. Anything
  * else is what the user's code made of it.
  */
+#include "api/base/descriptor.h"
 #include "api/base/fail.h"
 #include "api/base/log.h"
 #include "api/client/session/handle.h"
@@ -188,6 +189,7 @@ int
 main(int argc, char **argv)
 {
     struct options options = {.worker = -1, .page_fd = -1, .lifeline_fd = -1};
+    lode_descriptor_fill_stdio();
     lode_log_init("lode-worker");
     argp_err_exit_status = 2;
     argp_parse(&arguments, argc, argv, 0, NULL, &options);

@@ -1,6 +1,7 @@
 #include "api/client/session/session.h"
 
 #include "api/base/assert.h"
+#include "api/base/descriptor.h"
 #include "api/base/fail.h"
 #include "api/base/files.h"
 #include "api/client/session/handle.h"
@@ -27,6 +28,7 @@ connect_store(lode *db)
     LODE_TRY(lode_path_join(path, sizeof path, db->paths.dir, LODE_FILE_STORE_SOCKET));
     lode_process_lock();
     lode_err err = lode_socket_connect(path, &fd);
+    fd = lode_descriptor_hang_high(fd);
     db->calls.fd = fd;
     lode_process_unlock();
     LODE_TRY(err);
@@ -142,22 +144,6 @@ say_hello(lode *db, uint32_t hello_flags, struct lode_msg_welcome *welcome, int 
                           (unsigned)welcome->major, LODE_STORE_WIRE_MAJOR);
 }
 
-/*
- * A program may close descriptors that are not its own, and open files in their place: what is sent
- * then fails, but what is written would be in its file. So the bell hangs where no file comes.
- */
-static int
-hang_high(int fd)
-{
-    enum { HIGH = 900 }; /* below the usual limit of 1,024; where that is less, it stays */
-    int high = fcntl(fd, F_DUPFD_CLOEXEC, HIGH);
-    if (high < 0) {
-        return fd;
-    }
-    close(fd);
-    return high;
-}
-
 static lode_err
 attach(lode *db, uint32_t hello_flags)
 {
@@ -166,8 +152,8 @@ attach(lode *db, uint32_t hello_flags)
     LODE_TRY(connect_store(db));
     LODE_TRY(lode_store_calls_start(&db->calls));
     LODE_TRY(say_hello(db, hello_flags, &welcome, fds));
-    db->file_fd = fds[1];
-    db->calls.bell_fd = hang_high(fds[2]);
+    db->file_fd = lode_descriptor_hang_high(fds[1]);
+    db->calls.bell_fd = lode_descriptor_hang_high(fds[2]);
     db->number = welcome.session;
     db->capacity_bytes = welcome.capacity_bytes;
     lode_err err = map_index(db, fds[0], welcome.generation);
@@ -226,7 +212,10 @@ lode_session_attach(const struct lode_paths *paths, uint32_t hello_flags, uint32
     lode_segments_init(&db->segments, &db->calls, (open_flags & LODE_OPEN_UNPROTECTED) != 0);
     lode_drafts_init(&db->drafts);
     lode_process_add(db);
+    struct lode_stdio_guard guard;
+    lode_stdio_guard_begin(&guard);
     err = attach(db, hello_flags);
+    lode_stdio_guard_end(&guard);
     if (err != LODE_OK) {
         lode_process_remove(db, db->serial);
         destroy(db);

@@ -1,6 +1,7 @@
 #include "api/client/tasks/private_cluster.h"
 
 #include "api/base/clock.h"
+#include "api/base/descriptor.h"
 #include "api/base/fail.h"
 #include "api/base/lock.h"
 #include "api/client/session/process.h"
@@ -146,10 +147,10 @@ make_pipes(struct start *start)
     int lifeline[2] = {-1, -1}, ready[2] = {-1, -1};
     lode_process_lock();
     bool made = pipe2(lifeline, O_CLOEXEC) == 0 && pipe2(ready, O_CLOEXEC) == 0;
-    start->cluster->lifeline = lifeline[1];
-    start->lifeline_theirs = lifeline[0];
-    start->ready_ours = ready[0];
-    start->ready_theirs = ready[1];
+    start->cluster->lifeline = lode_descriptor_hang_high(lifeline[1]);
+    start->lifeline_theirs = lode_descriptor_above_stdio(lifeline[0]);
+    start->ready_ours = lode_descriptor_above_stdio(ready[0]);
+    start->ready_theirs = lode_descriptor_above_stdio(ready[1]);
     lode_process_unlock();
     return made ? LODE_OK : lode_fail_errno("cannot make a pipe");
 }

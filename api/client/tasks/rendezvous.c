@@ -1,6 +1,7 @@
 #include "api/client/tasks/rendezvous.h"
 
 #include "api/base/clock.h"
+#include "api/base/descriptor.h"
 #include "api/base/fail.h"
 #include "api/base/files.h"
 #include "api/base/paths.h"
@@ -156,6 +157,7 @@ lode_rendezvous_open(const struct lode_rendezvous_options *options,
 {
     struct lode_rendezvous *rendezvous = calloc(1, sizeof *rendezvous);
     struct lode_rendezvous_welcome welcome;
+    struct lode_stdio_guard guard;
     char path[LODE_PATH_MAX];
     lode_err err;
     if (rendezvous == NULL) {
@@ -173,11 +175,14 @@ lode_rendezvous_open(const struct lode_rendezvous_options *options,
     if (err != LODE_OK) {
         goto free_it;
     }
+    rendezvous->fd = lode_descriptor_hang_high(rendezvous->fd);
     err = shake_hands(rendezvous, &welcome);
     if (err != LODE_OK) {
         goto close_fd;
     }
+    lode_stdio_guard_begin(&guard); /* nng opens some of its own */
     err = lode_link_dial(welcome.endpoint, &events, &rendezvous->link);
+    lode_stdio_guard_end(&guard);
     if (err != LODE_OK) {
         goto close_fd;
     }

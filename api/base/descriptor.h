@@ -1,0 +1,42 @@
+/*
+ * descriptor.h: where descriptors of ours hang in a process.
+ *
+ * A program may close descriptors that are not its own, or start with stdin, stdout or stderr closed,
+ * and open files in their place. What is then written to our number would be in its file; and what
+ * the program writes to a stderr that is our socket would be in our socket.
+ */
+#ifndef LODE_BASE_DESCRIPTOR_H
+#define LODE_BASE_DESCRIPTOR_H
+
+#include <stdbool.h>
+
+/*
+ * Moves a descriptor that liblode keeps to a number where no program's file comes to lie: 900 or
+ * above; with a smaller limit (ulimit -n) to the upper half of what there is. Returns its number,
+ * close-on-exec. Where no such number is free, it stays where it is, but not at 0, 1 or 2.
+ */
+int lode_descriptor_hang_high(int fd);
+
+/*
+ * Moves a descriptor that is 0, 1 or 2 above them, as lode_descriptor_hang_high() does; others stay.
+ * For those that live for a moment. -1 stays -1.
+ */
+int lode_descriptor_above_stdio(int fd);
+
+/*
+ * Between the two, what other libraries open does not become 0, 1 or 2 either: those that are closed
+ * stand open to /dev/null meanwhile, close-on-exec. Any thread; never blocks.
+ */
+struct lode_stdio_guard {
+    bool opened[3];
+};
+void lode_stdio_guard_begin(struct lode_stdio_guard *guard);
+void lode_stdio_guard_end(const struct lode_stdio_guard *guard);
+
+/*
+ * The first thing in main() of a program of ours: 0, 1 and 2, where closed, are /dev/null from then
+ * on; 0 cannot be read and 1 cannot be written, as if they were closed.
+ */
+void lode_descriptor_fill_stdio(void);
+
+#endif
