@@ -229,11 +229,14 @@ loop_until_cancelled(lode_task *task)
     return LODE_ECANCELLED;
 }
 
+/* liblode's hang at 900 and above. */
+enum { DESCRIPTORS = 1024 };
+
 /* Ends the worker's session with the store, and gives a result that the store will never see. */
 static lode_err
 cut_off(lode_task *task)
 {
-    for (int fd = 3; fd < 256; fd++) {
+    for (int fd = 3; fd < DESCRIPTORS; fd++) {
         struct sockaddr_un peer = {0};
         socklen_t size = sizeof peer;
         if (getpeername(fd, (struct sockaddr *)&peer, &size) == 0 &&
@@ -251,7 +254,7 @@ cut_off(lode_task *task)
 static lode_err
 close_all(lode_task *task)
 {
-    for (int fd = 3; fd < 256; fd++) {
+    for (int fd = 3; fd < DESCRIPTORS; fd++) {
         close(fd);
     }
     return lode_task_return_i64(task, 0, 1);
