@@ -1,0 +1,513 @@
+/*
+ * What programs and workers say to the scheduler's core, and what its own daemon tells it, in any
+ * order. Records are hostile. The daemon keeps its promises: it answers only what was asked, once.
+ *
+ * ctest: replay 20000
+ */
+#include "api/layout/id.h"
+#include "api/wire/rendezvous_msg.h"
+#include "scheduler/core/core.h"
+#include "tests/fuzz/fuzz.h"
+
+#include <lode/task.h>
+
+enum { SESSIONS = 16, WORKERS = 64, ASKED = 512, TASKS = 64, IDS = 1024, RECORD = 1024 };
+enum { STEPS_A_CHECK = 16 }; /* the core is walked through so often, and at the end of an input */
+
+/* Something that the core waits for. */
+struct asked {
+    uint16_t type; /* enum core_action_type; 0: free */
+    uint64_t cookie;
+    uint32_t count;
+    lode_id *ids; /* of a WATCH */
+};
+
+enum worker_state { WORKER_NONE, WORKER_ASKED, WORKER_RUNS };
+
+static struct core *core;
+static int64_t now_ns;
+static uint64_t open_sessions[SESSIONS]; /* 0: none; the daemon's numbers are never used again */
+static uint64_t submissions[SESSIONS];
+static uint64_t last_session;
+static enum worker_state workers[WORKERS];
+static struct asked *asked[ASKED];
+static uint64_t tasks[TASKS];
+static uint32_t task_count, tag, steps;
+static bool timer_is_set;
+
+/* ---- the daemon ---------------------------------------------------------------------------- */
+
+static void
+note_asked(const struct core_action *action, uint32_t count)
+{
+    for (int i = 0; i < ASKED; i++) {
+        if (asked[i] == NULL) {
+            asked[i] = malloc(sizeof *asked[i]);
+            fuzz_expect(asked[i] != NULL && count <= IDS);
+            asked[i]->type = action->type;
+            asked[i]->cookie = action->cookie;
+            asked[i]->count = count;
+            asked[i]->ids = fuzz_copy(core_action_bytes(action), count * sizeof(lode_id));
+            return;
+        }
+    }
+    /* More than that is never answered: the store and the helpers may be slow. */
+}
+
+static void
+forget_asked(int i)
+{
+    if (asked[i] != NULL) {
+        free(asked[i]->ids);
+    }
+    free(asked[i]);
+    asked[i] = NULL;
+}
+
+static void
+on_send(const struct core_action *action)
+{
+    const void *bytes = core_action_bytes(action);
+    if (action->message == LODE_TASK_RUN) {
+        tasks[task_count++ % TASKS] = ((const struct lode_task_run *)bytes)->task;
+    } else if (action->message == LODE_TASK_DESCRIBE) {
+        tag = ((const struct lode_task_load *)bytes)->tag;
+    }
+}
+
+static void
+carry_out(const struct core_action *action)
+{
+    switch (action->type) {
+    case CORE_SEND:
+        on_send(action);
+        break;
+    case CORE_SPAWN:
+        if (action->target < WORKERS) {
+            fuzz_expect(workers[action->target] == WORKER_NONE);
+            workers[action->target] = WORKER_ASKED;
+        }
+        break;
+    case CORE_WATCH:
+    case CORE_SETTLE:
+    case CORE_RESULTS:
+        fuzz_expect(action->size % sizeof(lode_id) == 0);
+        note_asked(action, action->size / (uint32_t)sizeof(lode_id));
+        break;
+    case CORE_UNWATCH:
+        for (int i = 0; i < ASKED; i++) {
+            if (asked[i] != NULL && asked[i]->type == CORE_WATCH &&
+                asked[i]->cookie == action->cookie) {
+                forget_asked(i);
+            }
+        }
+        break;
+    case CORE_PUT_ERROR:
+    case CORE_REPORT:
+    case CORE_COPY_LIBRARY:
+        note_asked(action, 0);
+        break;
+    case CORE_ARM_TIMER:
+        timer_is_set = action->value != 0;
+        break;
+    default:
+        break;
+    }
+}
+
+static void
+step(struct core_event *event)
+{
+    const struct core_action *action;
+    event->now_ns = now_ns += 1000;
+    core_step(core, event);
+    while ((action = core_next_action(core)) != NULL) {
+        carry_out(action);
+    }
+    if (++steps % STEPS_A_CHECK == 0) {
+        core_check(core);
+    }
+}
+
+/* ---- events -------------------------------------------------------------------------------- */
+
+/* Numbers of sessions at the store are few, so that they meet; 0 too. */
+static void
+open_session(struct fuzz_input *input, uint32_t role)
+{
+    uint8_t at = fuzz_u8(input) % SESSIONS, store = fuzz_u8(input) % 32;
+    if (open_sessions[at] != 0) {
+        return;
+    }
+    open_sessions[at] = ++last_session;
+    submissions[at] = 0;
+    struct core_event event = {.type = CORE_SESSION_OPEN,
+                               .u.open = {.session = last_session,
+                                          .store_session = store,
+                                          .pid = 77,
+                                          .role = role,
+                                          .worker = fuzz_u8(input) % WORKERS}};
+    step(&event);
+}
+
+static void
+end_session(uint8_t at)
+{
+    struct core_event event = {.type = CORE_SESSION_END, .u.session = open_sessions[at]};
+    open_sessions[at] = 0;
+    if (event.u.session != 0) {
+        step(&event);
+    }
+}
+
+static void
+say(uint8_t at, uint16_t type, const void *bytes, uint32_t size)
+{
+    uint8_t *copy = fuzz_copy(bytes, size);
+    struct core_event event = {
+        .type = CORE_RECORD,
+        .u.record = {
+            .session = open_sessions[at % SESSIONS], .type = type, .bytes = copy, .size = size}};
+    if (event.u.record.session != 0) {
+        step(&event);
+    }
+    free(copy);
+}
+
+static void
+say_anything(struct fuzz_input *input)
+{
+    uint8_t bytes[RECORD], at = fuzz_u8(input), type = fuzz_u8(input) % (LODE_TASK_MSG_END + 1);
+    uint16_t size = fuzz_u16(input) % sizeof bytes;
+    fuzz_bytes(input, bytes, size);
+    say(at, type, bytes, size);
+}
+
+/* Ids of results of few sessions and few counters, so that tasks depend on each other. */
+static lode_id
+pick_id(struct fuzz_input *input)
+{
+    uint8_t pick = fuzz_u8(input);
+    return lode_id_make(pick & 0x80 ? LODE_ID_PUT : LODE_ID_RESULT, pick >> 4 & 7, pick & 15);
+}
+
+static void
+say_submit(struct fuzz_input *input)
+{
+    uint8_t bytes[RECORD] = {0}, at = fuzz_u8(input) % SESSIONS, shape = fuzz_u8(input);
+    struct lode_task_submit submit = {.submission = submissions[at] + 1,
+                                      .results = pick_id(input),
+                                      .function = fuzz_u8(input) % 6,
+                                      .result_count = 1 + (shape & 3),
+                                      .cpus = (shape >> 2 & 3) * LODE_CPU_UNIT / 2,
+                                      .max_retries = shape >> 4 & 3,
+                                      .flags = shape >> 6 & 1,
+                                      .arg_count = fuzz_u8(input) % 5};
+    size_t size = sizeof submit;
+    if (shape & 0x80) {
+        submit.parent = tasks[fuzz_u8(input) % TASKS];
+        submit.submission += (uint64_t)(int64_t)(int8_t)fuzz_u8(input);
+    }
+    for (int i = 0; i < submit.arg_count; i++) {
+        struct lode_task_arg arg = {.kind = LODE_ARG_REF, .ready = fuzz_u8(input) & 1, .size = 16};
+        lode_id id = pick_id(input);
+        memcpy(bytes + size, &arg, sizeof arg);
+        memcpy(bytes + size + sizeof arg, &id, sizeof id);
+        size += sizeof arg + sizeof id;
+    }
+    memcpy(bytes, &submit, sizeof submit);
+    submissions[at] = submit.submission;
+    say(at, LODE_TASK_SUBMIT, bytes, (uint32_t)size);
+}
+
+static void
+say_of_task(struct fuzz_input *input)
+{
+    uint8_t at = fuzz_u8(input), what = fuzz_u8(input);
+    uint64_t task = tasks[fuzz_u8(input) % TASKS];
+    struct lode_task_done done = {.task = task,
+                                  .run_ns = fuzz_u16(input) * UINT64_C(1000),
+                                  .status = (what >> 3) % 5,
+                                  .err = (what >> 3) % 5 == 1 ? 0 : LODE_ETASK};
+    struct lode_task_worker worker = {.task = task};
+    struct lode_task_cancel cancel = {.result = pick_id(input)};
+    struct {
+        struct lode_task_recall head;
+        uint64_t task[2];
+    } recall = {{1, 0}, {task, tasks[0]}};
+    switch (what & 7) {
+    case 0:
+    case 1:
+        say(at, LODE_TASK_DONE, &done, sizeof done);
+        break;
+    case 2:
+        say(at, LODE_TASK_READY, &worker, sizeof worker);
+        break;
+    case 3:
+        say(at, LODE_TASK_BLOCKED, &worker, sizeof worker);
+        break;
+    case 4:
+        say(at, LODE_TASK_UNBLOCKED, &worker, sizeof worker);
+        break;
+    case 5:
+        say(at, LODE_TASK_CANCEL, &cancel, sizeof cancel);
+        break;
+    default:
+        recall.head.count = (what >> 3) % 3;
+        say(at, LODE_TASK_RECALLED, &recall, (uint32_t)sizeof recall.head + recall.head.count * 8);
+    }
+}
+
+/* Libraries a and b in two versions, with functions f and g; or what the input says. */
+static void
+say_library(struct fuzz_input *input)
+{
+    uint8_t at = fuzz_u8(input), what = fuzz_u8(input), bytes[256];
+    struct lode_task_load load = {.tag = what};
+    struct lode_task_loaded loaded = {.tag = tag, .err = what & 4 ? LODE_ELIBRARY : LODE_OK};
+    char names[][8] = {"/a1.so", "/a2.so", "/b.so", "a.f", "b.g", "blas.h", "x", "a."};
+    static const uint8_t table[] = "a\0f\0()\0\1\0\0\0g\0\0\0\0\0\0";
+    size_t size = sizeof load;
+    memcpy(bytes, &load, sizeof load);
+    switch (what & 3) {
+    case 0:
+    case 1:
+        memcpy(bytes + size, names[what >> 2 & 7], strlen(names[what >> 2 & 7]));
+        size += strlen(names[what >> 2 & 7]);
+        say(at, what & 1 ? LODE_TASK_LOAD : LODE_TASK_RESOLVE, bytes, (uint32_t)size);
+        break;
+    case 2:
+        memcpy(bytes, &loaded, sizeof loaded);
+        memcpy(bytes + size, table, sizeof table - 1);
+        bytes[size] = what & 8 ? 'b' : 'a';
+        say(at, LODE_TASK_DESCRIBED, bytes, (uint32_t)(size + sizeof table - 1));
+        break;
+    default:
+        memcpy(bytes, &loaded, sizeof loaded);
+        fuzz_bytes(input, bytes + size, what >> 3);
+        say(at, LODE_TASK_DESCRIBED, bytes, (uint32_t)(size + (what >> 3)));
+    }
+}
+
+static void
+worker_event(struct fuzz_input *input)
+{
+    uint8_t number = fuzz_u8(input) % WORKERS, what = fuzz_u8(input);
+    if (workers[number] == WORKER_ASKED) {
+        struct core_event event = {.type = CORE_SPAWNED,
+                                   .u.spawned = {.worker = number,
+                                                 .pid = 5000 + number,
+                                                 .err = what % 8 == 7 ? LODE_ESYS : LODE_OK}};
+        workers[number] = event.u.spawned.err ? WORKER_NONE : WORKER_RUNS;
+        step(&event);
+    } else if (workers[number] == WORKER_RUNS && what < 128) {
+        struct lode_worker_page page = {.magic = LODE_WORKER_PAGE_MAGIC};
+        for (int i = 0; i < 4; i++) {
+            page.begun[i] = tasks[fuzz_u8(input) % TASKS];
+        }
+        page.started = page.begun[0];
+        page.finished = page.begun[1];
+        page.crash_set = what & 1;
+        fuzz_bytes(input, page.crash_backtrace, what & 2 ? sizeof page.crash_backtrace : 0);
+        struct core_event event = {
+            .type = CORE_EXITED,
+            .u.exited = {.worker = number, .status = what & 4 ? 9 : what, .page = &page}};
+        workers[number] = WORKER_NONE;
+        step(&event);
+    } else if (workers[number] == WORKER_RUNS) {
+        char line[256];
+        memset(line, 'x', sizeof line);
+        struct core_event event = {.type = CORE_OUTPUT,
+                                   .u.output = {.worker = number,
+                                                .dropped = what & 3,
+                                                .task = tasks[fuzz_u8(input) % TASKS],
+                                                .line = what & 4 ? line : NULL,
+                                                .size = what & 4 ? fuzz_u8(input) : 0}};
+        step(&event);
+    }
+}
+
+static void
+answer_watch(struct fuzz_input *input, int i)
+{
+    struct lode_msg_ready ready = {.status = 1 + fuzz_u8(input) % 4, .is_error = 0};
+    ready.status = ready.status == LODE_FOUND_PENDING ? LODE_FOUND_SEALED : ready.status;
+    ready.is_error = ready.status == LODE_FOUND_SEALED && fuzz_u8(input) % 8 == 0;
+    ready.id = asked[i]->ids[asked[i]->count - 1];
+    struct core_event event = {
+        .type = CORE_NOTIFY, .u.notify = {.cookie = asked[i]->cookie, .ready = &ready, .count = 1}};
+    if (--asked[i]->count == 0) {
+        forget_asked(i);
+    }
+    step(&event);
+}
+
+/* The store, the helpers: one of the questions is answered. */
+static void
+answer(struct fuzz_input *input)
+{
+    int i = fuzz_u8(input) % ASKED;
+    static uint8_t status[IDS];
+    for (int tries = 0; tries < ASKED && asked[i] == NULL; tries++) {
+        i = (i + 1) % ASKED;
+    }
+    if (asked[i] == NULL) {
+        return;
+    }
+    struct core_event event = {.u.cookie = asked[i]->cookie};
+    if (asked[i]->type == CORE_WATCH) {
+        answer_watch(input, i);
+        return;
+    }
+    if (asked[i]->type == CORE_COPY_LIBRARY) {
+        static const char *const path[] = {"/copy/1", "/copy/2", "/copy/3"};
+        uint8_t what = fuzz_u8(input);
+        event.type = CORE_LIBRARY_COPIED;
+        event.u.copied.cookie = asked[i]->cookie;
+        event.u.copied.path = path[what % 3];
+        event.u.copied.err = what > 200 ? LODE_ELIBRARY : LODE_OK;
+        event.u.copied.text = "no such file";
+    } else if (asked[i]->type == CORE_SETTLE || asked[i]->type == CORE_RESULTS) {
+        event.type = CORE_SETTLED;
+        event.u.settled.cookie = asked[i]->cookie;
+        event.u.settled.count = fuzz_u8(input) % 8 == 0 ? 0 : asked[i]->count;
+        for (uint32_t n = 0; n < event.u.settled.count; n++) {
+            status[n] = 1 + fuzz_u8(input) % 4;
+        }
+        event.u.settled.status = status;
+    } else {
+        event.type = CORE_ERROR_DONE;
+    }
+    forget_asked(i);
+    step(&event);
+}
+
+static void
+pass_time(struct fuzz_input *input)
+{
+    struct core_event event = {.type = CORE_TIMER};
+    now_ns += (int64_t)fuzz_u16(input) << (fuzz_u8(input) % 24);
+    if (timer_is_set) {
+        step(&event);
+    }
+}
+
+static void
+run(struct fuzz_input *input)
+{
+    switch (fuzz_u8(input) % 12) {
+    case 0:
+        open_session(input, LODE_ROLE_PROGRAM);
+        break;
+    case 1:
+        open_session(input, LODE_ROLE_WORKER);
+        break;
+    case 2:
+        end_session(fuzz_u8(input) % SESSIONS);
+        break;
+    case 3:
+        say_anything(input);
+        break;
+    case 4:
+        say_library(input);
+        break;
+    case 5:
+    case 6:
+        say_submit(input);
+        break;
+    case 7:
+    case 8:
+        say_of_task(input);
+        break;
+    case 9:
+        worker_event(input);
+        break;
+    case 10:
+        answer(input);
+        break;
+    default:
+        pass_time(input);
+    }
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
+{
+    struct fuzz_input input = {bytes, size};
+    struct core_options options = {.cpus = 2 * LODE_CPU_UNIT,
+                                   .worker_max = 6,
+                                   .builtin_name = "blas",
+                                   .builtin_path = "/b/liblode-blas.so"};
+    const struct core_action *action;
+    now_ns = 1000000000;
+    last_session = task_count = tag = steps = 0;
+    memset(open_sessions, 0, sizeof open_sessions);
+    memset(workers, 0, sizeof workers);
+    memset(tasks, 0, sizeof tasks);
+    timer_is_set = false;
+    core = core_create(&options, now_ns);
+    while ((action = core_next_action(core)) != NULL) {
+        carry_out(action);
+    }
+    while (input.left > 0) {
+        run(&input);
+    }
+    core_check(core);
+    lode_scheduler_stats stats;
+    core_get_stats(core, now_ns, &stats);
+    for (int i = 0; i < ASKED; i++) {
+        forget_asked(i);
+    }
+    core_destroy(core);
+    return 0;
+}
+
+/* ---- seeds --------------------------------------------------------------------------------- */
+
+enum { OPEN, OPEN_WORKER, END, ANYTHING, LIBRARY, SUBMIT, TASK = 7, WORKER = 9, ANSWER, TIME };
+
+/* Two workers come up, a program loads a library: a.f is function 1. */
+static void
+say_start(struct fuzz_text *text)
+{
+    fuzz_say(text, WORKER, 1, 0, WORKER, 2, 0);
+    fuzz_say(text, OPEN_WORKER, 1, 21, 1, OPEN_WORKER, 2, 22, 2);
+    fuzz_say(text, TASK, 1, 2, 0, 0, 0, 0, TASK, 2, 2, 0, 0, 0, 0);
+    fuzz_say(text, OPEN, 0, 1, 0);
+    fuzz_say(text, LIBRARY, 0, 1, ANSWER, 0, 0, LIBRARY, 1, 2, LIBRARY, 2, 2);
+}
+
+void
+fuzz_seeds(fuzz_seed_fn seed, void *arg)
+{
+    struct fuzz_text text = {.size = 0};
+    say_start(&text);
+    /* A task runs and is done; one waits for another; one for an object of the store. */
+    fuzz_say(&text, SUBMIT, 0, 4, 0x11, 1, 0, TASK, 1, 8, 0, 50, 0, 0, TASK, 2, 8, 0, 50, 0, 0);
+    fuzz_say(&text, SUBMIT, 0, 4, 0x12, 1, 0, SUBMIT, 0, 4, 0x13, 1, 1, 0, 0x12);
+    fuzz_say(&text, TASK, 1, 8, 1, 50, 0, 0, TASK, 2, 8, 1, 50, 0, 0);
+    fuzz_say(&text, SUBMIT, 0, 4, 0x14, 1, 1, 0, 0x85, ANSWER, 0, 0, 1);
+    fuzz_say(&text, TASK, 1, 16, 2, 1, 0, 0, END, 0, ANSWER, 0, 1, 1, 2, 3, 4);
+    seed(arg, text.bytes, text.size);
+    /* Workers die with tasks; retries; a cancel; time passes. */
+    text.size = 0;
+    say_start(&text);
+    for (uint8_t i = 1; i < 12; i++) {
+        fuzz_say(&text, SUBMIT, 0, 0x14, 0x10 | i, 1, 0);
+    }
+    fuzz_say(&text, WORKER, 1, 4, 0, 1, 2, 3, ANSWER, 0, 1, 4, 4, 4, TIME, 0xff, 0xff, 20);
+    fuzz_say(&text, TASK, 0, 5, 0, 0, 0, 0x13, TASK, 2, 6 | 8, 3, 0, 0, 0);
+    fuzz_say(&text, WORKER, 2, 4, 0, 0, 0, 0, WORKER, 3, 0, OPEN_WORKER, 3, 23, 3, TIME, 1, 0, 20);
+    seed(arg, text.bytes, text.size);
+    /* A worker is blocked; a nested task; records of any kind. */
+    text.size = 0;
+    say_start(&text);
+    fuzz_say(&text, SUBMIT, 0, 4, 0x11, 1, 0, TASK, 1, 3, 0, 0, 0, 0, TASK, 2, 3, 0, 0, 0, 0);
+    fuzz_say(&text, SUBMIT, 1, 0x84, 0x51, 1, 0, 0, 0, WORKER, 3, 0, TIME, 0xff, 0xff, 16);
+    fuzz_say(&text, TASK, 1, 4, 0, 0, 0, 0, TASK, 2, 4, 0, 0, 0, 0);
+    for (uint8_t type = 0; type <= LODE_TASK_MSG_END; type++) {
+        fuzz_say(&text, OPEN, 5, 5, 0, ANYTHING, 5, type, 16, 0);
+        fuzz_say(&text, 1, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, END, 5);
+    }
+    seed(arg, text.bytes, text.size);
+}
