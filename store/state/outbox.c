@@ -3,15 +3,40 @@
 #include "api/base/fail.h"
 #include "api/base/socket.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 struct outbox_packet {
     struct outbox_packet *next;
     size_t size, fd_count;
-    int fds[OUTBOX_FDS];
+    int fds[OUTBOX_FDS]; /* ours */
     unsigned char bytes[];
 };
+
+static void
+packet_free(struct outbox_packet *packet)
+{
+    for (size_t i = 0; i < packet->fd_count; i++) {
+        close(packet->fds[i]);
+    }
+    free(packet);
+}
+
+/* Errors: LODE_ESYS no descriptor is left. */
+static lode_err
+copy_fds(struct outbox_packet *packet, const int *fds, size_t fd_count)
+{
+    while (packet->fd_count < fd_count) {
+        int copy = fcntl(fds[packet->fd_count], F_DUPFD_CLOEXEC, 0);
+        if (copy < 0) {
+            return lode_fail_errno("cannot keep a descriptor for a client that does not read");
+        }
+        packet->fds[packet->fd_count++] = copy;
+    }
+    return LODE_OK;
+}
 
 static lode_err
 keep(struct outbox *out, const void *head, size_t head_size, const void *rest, size_t rest_size,
@@ -27,13 +52,15 @@ keep(struct outbox *out, const void *head, size_t head_size, const void *rest, s
     }
     packet->next = NULL;
     packet->size = head_size + rest_size;
-    packet->fd_count = fd_count;
+    packet->fd_count = 0;
+    lode_err err = copy_fds(packet, fds, fd_count);
+    if (err != LODE_OK) {
+        packet_free(packet);
+        return err;
+    }
     memcpy(packet->bytes, head, head_size);
     if (rest_size > 0) {
         memcpy(packet->bytes + head_size, rest, rest_size);
-    }
-    for (size_t i = 0; i < fd_count; i++) {
-        packet->fds[i] = fds[i];
     }
     if (out->last != NULL) {
         out->last->next = packet;
@@ -65,7 +92,7 @@ drop_first(struct outbox *out)
     out->first = packet->next;
     out->last = out->first == NULL ? NULL : out->last;
     out->bytes -= packet->size;
-    free(packet);
+    packet_free(packet);
 }
 
 lode_err

@@ -17,9 +17,8 @@ struct outbox {
 };
 
 /*
- * Sends a packet of two parts at once, or keeps a copy. Descriptors must stay open until the outbox
- * is empty or cleared.
- * Errors: LODE_ELIMIT too much waits; LODE_EDOWN the client is gone; LODE_ENOMEM.
+ * Sends a packet of two parts at once, or keeps a copy of it and of its descriptors.
+ * Errors: LODE_ELIMIT too much waits; LODE_EDOWN the client is gone; LODE_ENOMEM; LODE_ESYS.
  */
 LODE_MUST_CHECK lode_err outbox_send(struct outbox *out, int fd, const void *head, size_t head_size,
                                      const void *rest, size_t rest_size, const int *fds,
