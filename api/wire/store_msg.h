@@ -64,7 +64,9 @@ enum {
     X(SETTLE,     35, client, lode_msg_settle,      "lode_id ids[count]")                 /* SETTLED                */ \
     X(SETTLED,    36, store,  lode_msg_settle,      "uint8_t status[count]")                                           \
     X(RESULTS,    37, client, lode_msg_settle,      "lode_id ids[count]")                 /* SETTLED                */ \
-    X(LEAVE,      38, client, lode_msg_head,        "")                                   /* OK: see below          */
+    X(LEAVE,      38, client, lode_msg_head,        "")                                   /* OK: see below          */ \
+    X(FORK,       39, client, lode_msg_head,        "")                                   /* KEPT or ERROR          */ \
+    X(KEPT,       40, store,  lode_msg_head,        "fds: the mark, the pipe's writing end")
 /* clang-format on */
 
 enum lode_store_msg {
@@ -78,6 +80,10 @@ enum lode_store_msg {
  * LEAVE: lode_close() of a session that still has pins (views outlive it). The store does what it
  * does at a session's end (drains the ring, aborts its drafts, drops its references, ends its
  * waits), but keeps the pins and the row until the socket's end of file.
+ *
+ * FORK: the process is about to fork. The store goes on to count what the session has pinned at
+ * this moment, until every process that inherits from this fork has ended or called exec: as long
+ * as one of them has a page of the mark mapped. The pipe's end of file tells the store to look.
  */
 
 /* Every packet begins with this. */

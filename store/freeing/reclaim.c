@@ -3,6 +3,7 @@
 #include "store/freeing/freeing.h"
 #include "store/freeing/lingering.h"
 #include "store/rings/ring.h"
+#include "store/state/forks.h"
 
 static bool
 anyone_lingers(const struct store *store)
@@ -23,6 +24,7 @@ reclaim(struct store *store)
         lingering_reap(store);
         freeing_revisit(store);
     }
+    forks_reap(store);
     ring_drain_all(store);
     for (int i = 0; i < ROUNDS_MAX && freeing_batch(store); i++) {
     }

@@ -8,6 +8,7 @@
 #include "store/rings/credit.h"
 #include "store/sessions/packets.h"
 #include "store/state/file.h"
+#include "store/state/forks.h"
 #include "store/freeing/freeing.h"
 #include "store/freeing/lingering.h"
 #include "store/rings/part.h"
@@ -227,6 +228,7 @@ store_destroy(struct store *store, bool remove)
         session_end(store, store->newcomers);
     }
     lingering_free_dead(store);
+    forks_destroy(store);
     waits_destroy(store->waits);
     arena_close(store->arena, remove);
     if (store->table.index != NULL) {

@@ -2,6 +2,7 @@
 
 #include "api/base/fail.h"
 #include "store/state/file.h"
+#include "store/state/forks.h"
 #include "store/freeing/freeing.h"
 #include "store/freeing/reclaim.h"
 #include "store/objects/drafts.h"
@@ -11,6 +12,8 @@
 #include "store/objects/strides.h"
 #include "store/waits/waits.h"
 #include "store/table/names.h"
+
+#include <unistd.h>
 
 /* The session's own draft, by the numbers that CREATED gave. */
 static lode_err
@@ -168,5 +171,27 @@ handle_drain(struct store *store, struct session *session, const void *packet, c
     (void)rest_size;
     reclaim(store);
     session_ok(session, msg->tag);
+    return LODE_OK;
+}
+
+lode_err
+handle_fork(struct store *store, struct session *session, const void *packet, const uint8_t *rest,
+            size_t rest_size)
+{
+    const struct lode_msg_head *head = packet;
+    struct lode_msg_head kept = {.type = LODE_MSG_KEPT, .tag = head->tag};
+    int fds[2];
+    (void)rest;
+    (void)rest_size;
+    lode_err err = forks_add(store, session, fds);
+    if (err != LODE_OK) {
+        session_fail(store, session, head->tag, err, 0);
+        return LODE_OK;
+    }
+    if (head->tag != 0) {
+        session_send_fds(session, &kept, sizeof kept, fds, 2);
+    }
+    close(fds[0]);
+    close(fds[1]);
     return LODE_OK;
 }

@@ -58,6 +58,7 @@ static const struct {
     [LODE_MSG_SETTLE]      = {handle_settle,      sizeof(struct lode_msg_settle),   true},
     [LODE_MSG_RESULTS]     = {handle_results,     sizeof(struct lode_msg_settle),   true},
     [LODE_MSG_LEAVE]       = {handle_leave,       sizeof(struct lode_msg_head),     false},
+    [LODE_MSG_FORK]        = {handle_fork,        sizeof(struct lode_msg_head),     false},
 };
 /* clang-format on */
 
@@ -95,7 +96,7 @@ packets_handle(struct store *store, struct session *session, const void *bytes, 
         return lode_fail_with(LODE_EPROTO, "a packet of type %u has %zu bytes: %zu are needed",
                               head->type, size, fixed);
     }
-    if (session->left && head->type != LODE_MSG_RELEASED) {
+    if (session->left && head->type != LODE_MSG_RELEASED && head->type != LODE_MSG_FORK) {
         return lode_fail_with(LODE_EPROTO, "a packet of type %u after its LEAVE", head->type);
     }
     store->table.now_ns = lode_now_ns();

@@ -106,6 +106,7 @@ pinned_bytes(struct store *store)
     for (uint32_t i = 0; i < store->session_count; i++) {
         pinned.room += file_pin_high(store->sessions[i]);
     }
+    pinned.room += store->fork_pins;
     pinned.entries = calloc(pinned.room, sizeof *pinned.entries);
     if (pinned.entries == NULL) {
         return 0;

@@ -1,6 +1,7 @@
 #include "store/state/pins.h"
 
 #include "store/state/file.h"
+#include "store/state/forks.h"
 
 void
 pins_each_of(struct store *store, const struct session *session, pins_each_fn *each, void *arg)
@@ -20,6 +21,7 @@ pins_each(struct store *store, pins_each_fn *each, void *arg)
     for (uint32_t i = 0; i < store->session_count; i++) {
         pins_each_of(store, store->sessions[i], each, arg);
     }
+    forks_each_pin(store, each, arg);
 }
 
 bool

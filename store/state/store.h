@@ -96,6 +96,7 @@ struct ended {
 
 struct waits;
 struct creates;
+struct fork;
 struct strided;
 
 struct store {
@@ -115,7 +116,11 @@ struct store {
     struct waits *waits;
     struct wakes wakes;
     struct creates *creates;
-    struct strided *strides;    /* of drafts: strides.h */
+    struct strided *strides; /* of drafts: strides.h */
+    struct fork *forks;      /* whose children may live: forks.h */
+    uint32_t fork_count;
+    uint64_t fork_pins;         /* of them all */
+    uint64_t next_fork;         /* number of the next */
     struct session *notify[64]; /* have NOTIFY entries; more: sent at once */
     uint32_t notify_count;
     uint64_t credit_pages;   /* granted and not spent, of all sessions */

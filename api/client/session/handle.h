@@ -3,11 +3,13 @@
  *
  * States:  LIVE --lode_close(), pins left--> CLOSED --last release--> freed
  *          LIVE --lode_close(), no pins--> freed
- *          LIVE, CLOSED --fork(), in the child--> FORKED --lode_close()--> freed
+ *          LIVE, CLOSED --fork(), in the child--> FORKED
  *
  * LIVE: all calls. CLOSED: only releases; the socket stays open, since its end would end the pins.
  * FORKED: the session file and the writable maps are not mapped, all descriptors are closed, and
- * every call says so; the maps of index and segments stay, for views that the child still reads.
+ * every call says so; the maps of index and segments stay, for views that the child still reads
+ * (fork.h). Nothing of a FORKED session is ever freed: its tables may be half changed, and its
+ * condition variables have waiters, of threads that the child does not have.
  *
  * A session is freed by the thread that takes it out of the process' list, and only after every
  * thread that was in a release has left it: see threads.h.
@@ -17,6 +19,7 @@
 
 #include "api/base/paths.h"
 #include "api/client/session/drafts.h"
+#include "api/client/session/fork.h"
 #include "api/client/session/hooks.h"
 #include "api/client/session/pin_slots.h"
 #include "api/client/session/ring.h"
@@ -34,6 +37,8 @@ struct lode {
     struct lode_session_header *file;
     uint64_t serial; /* of this process; never reused */
     _Atomic uint32_t state;
+    _Atomic bool forking;  /* a fork is under way: what is pinned now waits for its end (fork.h) */
+    _Atomic bool attached; /* all that a fork looks at is there */
     struct lode_hooks hooks;
 
     struct lode_pin_slots pin_slots;
@@ -46,6 +51,7 @@ struct lode {
     _Atomic uint64_t reserved;                  /* ids reserved */
     struct lode_births reserved_made;           /* ring.mu */
     _Atomic int64_t pending_looked_ns;          /* lode_look_seldom() */
+    struct lode_fork fork;
     uint64_t capacity_bytes;
     size_t file_bytes;
     int file_fd; /* holds the session's lock */

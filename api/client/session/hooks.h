@@ -29,7 +29,7 @@ struct lode_session_hooks {
     void (*close)(void *arg);
     /* In the child after fork: close descriptors. Take no locks, touch no memory of other threads. */
     void (*forked)(void *arg);
-    /* The handle goes. In a child after fork, `forked` was called before. */
+    /* The handle goes. Never called in a child after fork. */
     void (*destroy)(void *arg);
 };
 

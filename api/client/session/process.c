@@ -7,9 +7,8 @@
 
 static struct lode_mutex sessions_mu;
 static struct lode *sessions; /* sessions_mu */
-static struct lode *parked;   /* sessions_mu */
+static struct lode *forked;   /* sessions_mu: the parent's, in a child; never freed */
 static uint64_t last_serial;  /* sessions_mu */
-static bool is_child;         /* sessions_mu */
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 enum { IN_CHILD_MAX = 4 };
@@ -20,11 +19,13 @@ static void
 before_fork(void)
 {
     lode_mutex_lock(&sessions_mu);
+    lode_fork_before(sessions);
 }
 
 static void
 after_fork_in_parent(void)
 {
+    lode_fork_in_parent(sessions);
     lode_mutex_unlock(&sessions_mu);
 }
 
@@ -50,11 +51,14 @@ fork_session(lode *db)
 static void
 after_fork_in_child(void)
 {
-    for (lode *db = sessions; db != NULL; db = db->next) {
+    lode_fork_in_child(sessions);
+    while (sessions != NULL) {
+        lode *db = sessions;
+        sessions = db->next;
         fork_session(db);
+        db->next = forked; /* reachable, as what is never freed should be */
+        forked = db;
     }
-    is_child = is_child || sessions != NULL;
-    sessions = NULL;
     for (uint32_t i = 0; i < in_child_count; i++) {
         in_child[i]();
     }
@@ -116,15 +120,6 @@ lode_process_remove(lode *db, uint64_t serial)
     return removed;
 }
 
-void
-lode_process_park(lode *db)
-{
-    lode_process_lock();
-    db->next = parked;
-    parked = db;
-    lode_mutex_unlock(&sessions_mu);
-}
-
 static lode *
 find_locked(uint64_t serial)
 {
@@ -160,7 +155,7 @@ bool
 lode_process_is_child(void)
 {
     lode_process_lock();
-    bool child = is_child;
+    bool child = forked != NULL;
     lode_mutex_unlock(&sessions_mu);
     return child;
 }

@@ -1,9 +1,10 @@
 /*
  * process.h: the sessions of this process, and what fork() does to them.
  *
- * fork: before it, the list is locked, so that the child finds it whole. In the child every session
- * becomes FORKED: its socket, file and hooks' descriptors are closed (an open copy of the socket
- * would hide the parent's death from the store); its session file was never mapped there.
+ * fork: before it, the list is locked, so that the child finds it whole, and the store takes note
+ * of what is pinned (fork.h). In the child every session becomes FORKED: its socket, file and
+ * hooks' descriptors are closed (an open copy of the socket would hide the parent's death from the
+ * store); its session file was never mapped there.
  */
 #ifndef LODE_CLIENT_PROCESS_H
 #define LODE_CLIENT_PROCESS_H
@@ -19,9 +20,6 @@ void lode_process_add(lode *db);
 
 /* Takes a session out, if it is still in; whoever gets true must free it. */
 bool lode_process_remove(lode *db, uint64_t serial);
-
-/* A session of the parent's that the child has closed: kept for the views that refer to it. */
-void lode_process_park(lode *db);
 
 /* The session with that serial number; NULL: it has ended. */
 lode *lode_process_find(uint64_t serial);

@@ -41,6 +41,18 @@ lode_segments_fini(struct lode_segments *segments)
     lode_mutex_fini(&segments->mu);
 }
 
+void
+lode_segments_forbid(struct lode_segments *segments)
+{
+    for (size_t i = 0; i < LODE_SEGMENT_MAX; i++) {
+        struct lode_segment_map *map = &segments->map[i];
+        const uint8_t *read = atomic_load_explicit(&map->read, memory_order_acquire);
+        if (read != NULL) {
+            (void)mprotect((void *)(uintptr_t)read, map->bytes, PROT_NONE);
+        }
+    }
+}
+
 /* ---- mapping ------------------------------------------------------------------------------ */
 
 static lode_err

@@ -28,6 +28,9 @@ void lode_segments_init(struct lode_segments *segments, struct lode_store_calls 
                         bool unprotected);
 void lode_segments_fini(struct lode_segments *segments);
 
+/* From now on a read of any segment is SIGSEGV. No lock, no memory: for a child after fork. */
+void lode_segments_forbid(struct lode_segments *segments);
+
 /*
  * Where `size` bytes at an extent can be read. The first use of a segment asks the store.
  * Errors: LODE_EDOWN, LODE_ENOMEM; LODE_ECORRUPT the extent is not inside its segment.

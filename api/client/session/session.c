@@ -163,6 +163,7 @@ attach(lode *db, uint32_t hello_flags)
     LODE_TRY(lode_pin_slots_init(&db->pin_slots, &db->file->pin_high, LODE_PIN_FIRST));
     db->row = (const struct lode_session_row *)(db->index.base + LODE_ROWS_OFFSET) + welcome.row;
     lode_ring_init(&db->ring, db->file, db->row, &db->index, &db->calls);
+    atomic_store_explicit(&db->attached, true, memory_order_release);
     return LODE_OK;
 }
 
@@ -352,9 +353,7 @@ bool
 lode_session_close(lode *db)
 {
     if (atomic_load(&db->state) == LODE_SESSION_FORKED) {
-        lode_hooks_destroy(&db->hooks);
-        lode_process_park(db);
-        return false;
+        return false; /* handle.h: nothing of it is ever freed */
     }
     lode_hooks_close(&db->hooks);
     lode_hooks_destroy(&db->hooks);

@@ -2,6 +2,7 @@
 
 #include "api/base/clock.h"
 #include "api/base/fail.h"
+#include "api/client/session/process.h"
 #include "api/client/session/session.h"
 #include "api/client/session/threads.h"
 #include "api/client/store/await.h"
@@ -47,20 +48,37 @@ note_touched(lode *db, uint32_t number)
     atomic_store_explicit(&db->file->touched_head, head + 1, memory_order_relaxed);
 }
 
-/*
- * The store clears the row, fences, and looks at the pins once more before it forgets them: so a pin
- * counts if the row is still ours after it (session.h [2]).
- */
 static inline bool
-pin_counts(const lode *db)
+row_is_ours(const lode *db)
 {
     return atomic_load_explicit(&db->row->session, memory_order_acquire) == db->number;
 }
 
-/* The store ended the session while the process runs: nobody looks at its pins any more. */
-static __attribute__((noinline)) lode_err
-fail_ended(lode *db, struct lode_thread *self, uint32_t slot)
+/*
+ * The store clears the row, fences, and looks at the pins once more before it forgets them: so a pin
+ * counts if the row is still ours after it (session.h [2]). A fork does the same with `forking`: a
+ * pin that comes too late for the fork's copy makes no view before the fork is over (fork.h).
+ */
+static inline bool
+pin_counts(const lode *db)
 {
+    return row_is_ours(db) && !atomic_load_explicit(&db->forking, memory_order_relaxed);
+}
+
+/*
+ * Either a fork is under way: this waits for its end. Or the store ended the session while the
+ * process runs: nobody looks at its pins any more.
+ */
+static __attribute__((noinline)) lode_err
+settle_pin(lode *db, struct lode_thread *self, uint32_t slot)
+{
+    while (atomic_load_explicit(&db->forking, memory_order_relaxed)) {
+        lode_process_lock();
+        lode_process_unlock();
+    }
+    if (row_is_ours(db)) {
+        return LODE_OK;
+    }
     atomic_store_explicit(&db->pins[slot], 0, memory_order_release);
     give_slot(db, self, slot);
     atomic_store_explicit(&db->calls.down, true, memory_order_relaxed);
@@ -80,7 +98,7 @@ pin(lode *db, lode_id id, uint64_t hash, struct lode_pinned *pinned_out)
         return LODE_EAGAIN;
     }
     if (__builtin_expect(!pin_counts(db), 0)) {
-        return fail_ended(db, self, slot);
+        LODE_TRY(settle_pin(db, self, slot));
     }
     pinned_out->slot = slot;
     note_touched(db, (uint32_t)(pinned_out->entry - db->index.entries));
@@ -296,7 +314,7 @@ lode_release(lode_view *view)
         return;
     }
     lode *db = (lode *)(uintptr_t)view->reserved_[0];
-    /* In a child after fork the pin is the parent's: the session's file is not mapped here. */
+    /* In a child after fork the pin is the parent's, and not the child's to clear. */
     if (atomic_load_explicit(&db->state, memory_order_relaxed) != LODE_SESSION_FORKED) {
         const struct lode_session_hooks *hooks = pin_hooks(db);
         if (__builtin_expect(hooks != NULL, 0)) {

@@ -52,7 +52,7 @@ LODE_API LODE_MUST_CHECK lode_err lode_open(const char *dir, const lode_open_opt
  * Ends a session: waits until the scheduler has acknowledged what was submitted (5 s at most),
  * drops every reference that it still holds, and frees the handle. Views stay valid until they are
  * released. NULL does nothing. No other call on the handle may be under way. In a child after
- * fork it only frees.
+ * fork it does nothing: the session is the parent's, and the child's views of it stay valid.
  */
 LODE_API void lode_close(lode *db);
 

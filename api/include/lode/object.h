@@ -5,6 +5,12 @@
  * lode_drop(); a pin (a view, from lode_get()) keeps its bytes in place and ends with
  * lode_release(). An object that nobody refers to is freed when its last pin goes. What a session
  * still refers to when it ends is dropped for it.
+ *
+ * fork(): a child may read what its parent had pinned, at the same addresses, until the child ends
+ * or calls exec; what its parent does meanwhile, its end included, changes nothing. lode_release()
+ * of such a view in the child does nothing: the bytes stay for the child's whole life. The child's
+ * own children inherit all this. Where the store could not take note of the fork (it has no memory
+ * or descriptors left, or did not answer within 5 s), a read of such a view is SIGSEGV in the child.
  */
 #ifndef LODE_OBJECT_H
 #define LODE_OBJECT_H

@@ -1,0 +1,85 @@
+#include "api/client/session/fork.h"
+
+#include "api/base/clock.h"
+#include "api/base/descriptor.h"
+#include "api/base/fail.h"
+#include "api/client/session/handle.h"
+
+#include <sys/mman.h>
+#include <unistd.h>
+
+/* A fork is not to hang on a store that is stuck. */
+enum { ANSWER_MS = 5000 };
+
+/*
+ * A killed store gives no bytes to anybody: what is mapped stays as it is. It is the session alone
+ * that has ended if its row says so, and then the store goes on without it.
+ */
+static bool
+store_is_gone(const lode *db, lode_err err)
+{
+    return err == LODE_EDOWN &&
+           (atomic_load_explicit(&db->index.header->down, memory_order_relaxed) != 0 ||
+            atomic_load_explicit(&db->row->session, memory_order_relaxed) == db->number);
+}
+
+static lode_err
+ask(lode *db)
+{
+    struct lode_msg_head request = {.type = LODE_MSG_FORK};
+    struct lode_reply reply = {.type = LODE_MSG_KEPT, .deadline = lode_deadline(ANSWER_MS)};
+    LODE_TRY(lode_store_ask(&db->calls, &request, sizeof request, NULL, 0, &reply));
+    void *mark = reply.fd_count == 2 ? mmap(NULL, LODE_PAGE, PROT_NONE, MAP_SHARED, reply.fds[0], 0)
+                                     : MAP_FAILED;
+    lode_err err = mark == MAP_FAILED ? lode_fail_errno("cannot map the mark of a fork") : LODE_OK;
+    for (size_t i = 0; i < reply.fd_count; i++) {
+        if (i != 1 || err != LODE_OK) {
+            close(reply.fds[i]);
+        }
+    }
+    LODE_TRY(err);
+    db->fork.mark = mark;
+    db->fork.pipe_fd = lode_descriptor_hang_high(reply.fds[1]);
+    return LODE_OK;
+}
+
+void
+lode_fork_before(lode *sessions)
+{
+    for (lode *db = sessions; db != NULL; db = db->next) {
+        db->fork = (struct lode_fork){.pipe_fd = -1};
+        atomic_store_explicit(&db->forking, true, memory_order_relaxed);
+    }
+    atomic_thread_fence(memory_order_seq_cst);
+    for (lode *db = sessions; db != NULL; db = db->next) {
+        if (atomic_load_explicit(&db->attached, memory_order_acquire) &&
+            !lode_pins_all_clear(&db->pin_slots, db->pins)) {
+            lode_err err = ask(db);
+            db->fork.refused = err != LODE_OK && !store_is_gone(db, err);
+        }
+    }
+}
+
+void
+lode_fork_in_parent(lode *sessions)
+{
+    for (lode *db = sessions; db != NULL; db = db->next) {
+        if (db->fork.mark != NULL) {
+            munmap(db->fork.mark, LODE_PAGE);
+            close(db->fork.pipe_fd);
+        }
+        atomic_store_explicit(&db->forking, false, memory_order_relaxed);
+    }
+}
+
+/* A view that another thread was making has no reader here. */
+void
+lode_fork_in_child(lode *sessions)
+{
+    for (lode *db = sessions; db != NULL; db = db->next) {
+        if (db->fork.refused) {
+            (void)mprotect((void *)(uintptr_t)db->index.base, LODE_INDEX_BYTES, PROT_NONE);
+            lode_segments_forbid(&db->segments);
+        }
+    }
+}

@@ -1,0 +1,211 @@
+#include "store/state/forks.h"
+
+#include "api/base/fail.h"
+#include "api/base/paths.h"
+#include "api/base/files.h"
+#include "store/state/file.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+struct fork {
+    struct source ended; /* first: a source is its fork */
+    struct fork *next;
+    int pipe_fd;     /* the reading end; -1: it has ended, the mark alone counts */
+    uint64_t number; /* the byte of the index file that its mark locks */
+    uint32_t count;
+    uint32_t entries[];
+};
+
+/* ---- marks ---- */
+
+static struct flock
+lock_of(uint64_t number, short type)
+{
+    return (struct flock){
+        .l_type = type, .l_whence = SEEK_SET, .l_start = (off_t)number, .l_len = 1};
+}
+
+/* An open file of its own, since an open file loses its locks with the last map and descriptor. */
+static lode_err
+open_mark(const struct store *store, uint64_t number, int *fd_out)
+{
+    char path[LODE_PATH_MAX];
+    struct flock lock = lock_of(number, F_RDLCK);
+    LODE_TRY(lode_path_join(path, sizeof path, store->dir, LODE_FILE_INDEX));
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0) {
+        return lode_fail_errno("cannot open '%s' for a fork", path);
+    }
+    if (fcntl(fd, F_OFD_SETLK, &lock) != 0) {
+        lode_err err = lode_fail_errno("cannot lock '%s' for a fork", path);
+        close(fd);
+        return err;
+    }
+    *fd_out = fd;
+    return LODE_OK;
+}
+
+static bool
+mark_is_held(const struct store *store, const struct fork *fork)
+{
+    struct flock lock = lock_of(fork->number, F_WRLCK);
+    return fcntl(store->table.index_fd, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
+}
+
+/* ---- the life of a fork ---- */
+
+static void
+unwatch(struct store *store, struct fork *fork)
+{
+    (void)epoll_ctl(store->epoll_fd, EPOLL_CTL_DEL, fork->pipe_fd, NULL);
+    close(fork->pipe_fd);
+    fork->pipe_fd = -1;
+}
+
+/* What only this fork pinned is free now. */
+static void
+let_go(struct store *store, struct fork *fork)
+{
+    struct fork **at = &store->forks;
+    while (*at != fork) {
+        at = &(*at)->next;
+    }
+    *at = fork->next;
+    store->fork_count--;
+    store->fork_pins -= fork->count;
+    for (uint32_t i = 0; i < fork->count; i++) {
+        if (entry_state(&store->table, fork->entries[i]) == LODE_ENTRY_WANTED) {
+            candidate_add(&store->table, fork->entries[i]);
+        }
+    }
+    free(fork);
+}
+
+static void
+on_end_of_pipe(struct store *store, struct source *source, uint32_t events)
+{
+    struct fork *fork = (struct fork *)source;
+    (void)events;
+    unwatch(store, fork);
+    if (!mark_is_held(store, fork)) {
+        let_go(store, fork);
+    }
+}
+
+/* A fork that is watched may have an event that the loop is about to handle: it stays. */
+void
+forks_reap(struct store *store)
+{
+    struct fork *next;
+    for (struct fork *fork = store->forks; fork != NULL; fork = next) {
+        next = fork->next;
+        if (fork->pipe_fd < 0 && !mark_is_held(store, fork)) {
+            let_go(store, fork);
+        }
+    }
+}
+
+void
+forks_destroy(struct store *store)
+{
+    while (store->forks != NULL) {
+        struct fork *fork = store->forks;
+        store->forks = fork->next;
+        if (fork->pipe_fd >= 0) {
+            close(fork->pipe_fd);
+        }
+        free(fork);
+    }
+}
+
+void
+forks_each_pin(struct store *store, void (*each)(struct store *store, uint32_t entry, void *arg),
+               void *arg)
+{
+    for (const struct fork *fork = store->forks; fork != NULL; fork = fork->next) {
+        for (uint32_t i = 0; i < fork->count; i++) {
+            each(store, fork->entries[i], arg);
+        }
+    }
+}
+
+/* ---- a new one ---- */
+
+/* A pin on an entry that is not sealed is one that its reader will clear again by itself. */
+static bool
+pin_counts(const struct store *store, uint32_t pin)
+{
+    return pin != 0 && pin - 1 < store->table.entry_count &&
+           entry_is_sealed(&store->table, pin - 1);
+}
+
+/* The client may write to its file meanwhile: what it pins after this is not of this fork. */
+static lode_err
+copy_pins(const struct store *store, const struct session *session, struct fork **fork_out)
+{
+    uint32_t high = file_pin_high(session), count = 0;
+    for (uint32_t slot = 0; slot < high; slot++) {
+        count += pin_counts(store, file_pin(session, slot));
+    }
+    if (store->fork_count >= FORKS_MAX || store->fork_pins + count > FORK_PINS_MAX) {
+        return lode_fail_with(LODE_ELIMIT,
+                              "children of %u forks hold %llu pins: there can be %d and %d",
+                              (unsigned)store->fork_count, (unsigned long long)store->fork_pins,
+                              FORKS_MAX, FORK_PINS_MAX);
+    }
+    struct fork *fork = malloc(sizeof *fork + count * sizeof fork->entries[0]);
+    if (fork == NULL) {
+        return lode_fail_with(LODE_ENOMEM, "no memory for the pins of a fork");
+    }
+    *fork = (struct fork){.ended.ready = on_end_of_pipe, .pipe_fd = -1};
+    for (uint32_t slot = 0; slot < high && fork->count < count; slot++) {
+        uint32_t pin = file_pin(session, slot);
+        if (pin_counts(store, pin)) {
+            fork->entries[fork->count++] = pin - 1;
+        }
+    }
+    *fork_out = fork;
+    return LODE_OK;
+}
+
+/* Gives a fork its number and its two descriptors for the client. */
+static lode_err
+open_ends(struct store *store, struct fork *fork, int fds_out[2])
+{
+    int ends[2];
+    fork->number = store->next_fork++;
+    LODE_TRY(open_mark(store, fork->number, &fds_out[0]));
+    if (pipe2(ends, O_CLOEXEC | O_NONBLOCK) != 0) {
+        lode_err err = lode_fail_errno("cannot make a pipe for a fork");
+        close(fds_out[0]);
+        return err;
+    }
+    fork->pipe_fd = ends[0];
+    fds_out[1] = ends[1];
+    lode_err err = store_watch_fd(store, ends[0], EPOLLIN, &fork->ended);
+    if (err != LODE_OK) {
+        close(fds_out[0]);
+        close(ends[0]);
+        close(ends[1]);
+    }
+    return err;
+}
+
+lode_err
+forks_add(struct store *store, const struct session *session, int fds_out[2])
+{
+    struct fork *fork;
+    LODE_TRY(copy_pins(store, session, &fork));
+    lode_err err = open_ends(store, fork, fds_out);
+    if (err != LODE_OK) {
+        free(fork);
+        return err;
+    }
+    fork->next = store->forks;
+    store->forks = fork;
+    store->fork_count++;
+    store->fork_pins += fork->count;
+    return LODE_OK;
+}

@@ -1,0 +1,49 @@
+/*
+ * forks.h: what a process had pinned when it forked stays pinned for its child (H9).
+ *
+ * A child inherits its parent's views: addresses in the maps of segments and index. The pins of
+ * these views are words in the parent's session file, and the parent clears them when it likes. So
+ * the client says FORK before it forks. The store copies the session's pins into a `struct fork`,
+ * which it scans as it scans the session files, until no heir is left: the child, its own children,
+ * and so on, have all ended or called exec.
+ *
+ * The store's answer (KEPT) brings two descriptors, by which it learns of that:
+ *
+ *   the mark  an open file of the index with a lock on one byte. The client maps a page of it and
+ *             closes the descriptor. The lock stays as long as any process has the map, so a child
+ *             that closes every descriptor is still an heir. This is what decides.
+ *   the pipe  its writing end goes to the heirs. Its end of file says when to look at the mark.
+ *
+ * A fork whose pipe has ended while its mark is still held is looked at again when room is wanted.
+ */
+#ifndef LODE_STORE_STATE_FORKS_H
+#define LODE_STORE_STATE_FORKS_H
+
+#include "store/state/store.h"
+
+enum {
+    FORKS_MAX = 4096,       /* forks of all sessions whose heirs live: a descriptor each */
+    FORK_PINS_MAX = 8 << 20 /* pins of them all: 4 bytes each */
+};
+
+/*
+ * The session's process is about to fork: copies its pins.
+ *
+ *   fds_out  the mark, and the pipe's writing end: for the client, the caller closes them
+ *
+ * Errors  LODE_ELIMIT there are too many; LODE_ENOMEM; LODE_ESYS
+ */
+LODE_MUST_CHECK lode_err forks_add(struct store *store, const struct session *session,
+                                   int fds_out[2]);
+
+/* Calls `each` for every pin of every fork, by entry. */
+void forks_each_pin(struct store *store,
+                    void (*each)(struct store *store, uint32_t entry, void *arg), void *arg);
+
+/* Lets go of the forks whose pipe ended before their last heir did, and whose heirs are gone now. */
+void forks_reap(struct store *store);
+
+/* The store ends. */
+void forks_destroy(struct store *store);
+
+#endif
