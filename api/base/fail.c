@@ -1,19 +1,54 @@
 #include "api/base/fail.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #undef lode_fail_with
 #undef lode_fail_errno
 
-static _Thread_local char last_error[LODE_FAIL_MAX];
+/*
+ * Each thread's sentence is allocated by its first failure. It is found by a key, not by a thread-local
+ * buffer: a library that is loaded while the program runs shares less than 2 KB of static thread-local
+ * room with all other such libraries, and one that asks for too much cannot be loaded.
+ */
+static pthread_key_t key;
+static bool has_key; /* written once, by make_key() */
+static pthread_once_t key_once = PTHREAD_ONCE_INIT;
+
+static void
+make_key(void)
+{
+    has_key = pthread_key_create(&key, free) == 0;
+}
+
+/* NULL: this thread has none, and no memory for one. */
+static char *
+make_last_error(void)
+{
+    char *last_error = has_key ? calloc(1, LODE_FAIL_MAX) : NULL;
+    if (last_error != NULL && pthread_setspecific(key, last_error) != 0) {
+        free(last_error);
+        last_error = NULL;
+    }
+    return last_error;
+}
+
+static char *
+own_last_error(void)
+{
+    pthread_once(&key_once, make_key);
+    return has_key ? pthread_getspecific(key) : NULL;
+}
 
 const char *
 lode_last_error(void)
 {
-    return last_error;
+    const char *last_error = own_last_error();
+    return last_error != NULL ? last_error : "";
 }
 
 /* The arguments may point into last_error itself, so the sentence is made beside it. */
@@ -27,7 +62,13 @@ set_sentence(const char *format, va_list args, const char *suffix)
     if (suffix != NULL) {
         snprintf(sentence + used, sizeof sentence - used, ": %s", suffix);
     }
-    memcpy(last_error, sentence, sizeof last_error);
+    char *last_error = own_last_error();
+    if (last_error == NULL) {
+        last_error = make_last_error();
+    }
+    if (last_error != NULL) {
+        memcpy(last_error, sentence, strlen(sentence) + 1);
+    }
 }
 
 lode_err

@@ -6,8 +6,19 @@
 #include <errno.h>
 #include <stdint.h>
 
-/* Ranks that this thread holds, one bit each at most once; ranks are below 128. */
+/*
+ * Ranks that this thread holds, one bit each at most once; ranks are below 128. Only builds with
+ * assertions look at them: what is thread-local in a library is scarce (fail.c).
+ */
+#ifdef NDEBUG
+enum { held_ranks = 0 };
+#define note_held(mu)
+#define note_not_held(mu)
+#else
 static _Thread_local unsigned __int128 held_ranks;
+#define note_held(mu)     (held_ranks |= (unsigned __int128)1 << (mu)->rank)
+#define note_not_held(mu) (held_ranks &= ~((unsigned __int128)1 << (mu)->rank))
+#endif
 
 void
 lode_mutex_init(struct lode_mutex *mu, enum lode_lock_rank rank)
@@ -27,7 +38,7 @@ lode_mutex_fini(struct lode_mutex *mu)
 static void
 note_locked(struct lode_mutex *mu)
 {
-    held_ranks |= (unsigned __int128)1 << mu->rank;
+    note_held(mu);
     mu->holder = pthread_self();
     atomic_store_explicit(&mu->held, true, memory_order_relaxed);
 }
@@ -55,7 +66,7 @@ lode_mutex_unlock(struct lode_mutex *mu)
 {
     lode_mutex_assert_held(mu);
     atomic_store_explicit(&mu->held, false, memory_order_relaxed);
-    held_ranks &= ~((unsigned __int128)1 << mu->rank);
+    note_not_held(mu);
     LODE_ASSERT(pthread_mutex_unlock(&mu->mutex) == 0);
 }
 
@@ -89,7 +100,7 @@ lode_cond_wait(struct lode_cond *cond, struct lode_mutex *mu, long long deadline
     int result;
     lode_mutex_assert_held(mu);
     atomic_store_explicit(&mu->held, false, memory_order_relaxed);
-    held_ranks &= ~((unsigned __int128)1 << mu->rank);
+    note_not_held(mu);
     if (deadline_ns == LODE_NEVER) {
         result = pthread_cond_wait(&cond->cond, &mu->mutex);
     } else {

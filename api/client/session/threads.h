@@ -23,6 +23,7 @@ struct lode_thread_cache {
 struct lode_thread {
     struct lode_thread_cache cache[LODE_THREAD_CACHES]; /* by serial */
     _Atomic(const lode *) busy;
+    bool in_call_refs; /* call_refs.h: takes or drops references of a call */
     struct lode_thread
         *next; /* all there ever were; a thread that ends leaves its own for others */
     _Atomic bool taken;

@@ -1,21 +1,32 @@
 #include "api/client/tasks/call_refs.h"
 
-static _Thread_local bool busy;
+#include "api/client/session/threads.h"
 
 bool
 lode_call_refs_busy(void)
 {
-    return busy;
+    const struct lode_thread *self = lode_thread_self;
+    return self != NULL && self->in_call_refs;
+}
+
+/* A thread without a record, for which there is no memory, has no pins, and books a reference more. */
+static void
+be_busy(bool busy)
+{
+    struct lode_thread *self = lode_thread_get();
+    if (self != NULL) {
+        self->in_call_refs = busy;
+    }
 }
 
 void
 lode_call_refs_drop(lode *db, const lode_id *ids, size_t count)
 {
-    busy = true;
+    be_busy(true);
     for (size_t i = 0; i < count; i++) {
         lode_drop(db, ids[i]);
     }
-    busy = false;
+    be_busy(false);
 }
 
 lode_err
@@ -23,12 +34,12 @@ lode_call_refs_take(lode *db, const lode_id *ids, size_t count)
 {
     lode_err err = LODE_OK;
     size_t taken = 0;
-    busy = true;
+    be_busy(true);
     while (err == LODE_OK && taken < count) {
         err = lode_keep(db, ids[taken]);
         taken += err == LODE_OK;
     }
-    busy = false;
+    be_busy(false);
     if (err != LODE_OK) {
         lode_call_refs_drop(db, ids, taken);
     }
