@@ -225,6 +225,29 @@ a_new_id_that_nobody_asks_for_is_refused(lode *db)
     await_stat(db, objects, 0);
 }
 
+/* Compiled with headers that know one option more. */
+static void
+a_newer_caller_is_served_or_told(lode *db)
+{
+    struct {
+        lode_create_options known;
+        uint64_t added;
+    } create = {.known.struct_size = sizeof create};
+    struct {
+        lode_open_options known;
+        uint64_t added;
+    } open = {.known = {.struct_size = sizeof open, .flags = LODE_OPEN_STORE_ONLY}};
+    lode_id id;
+    lode *newer;
+    must(lode_put_with(db, "x", 1, &create.known, 0, &id));
+    lode_drop(db, id);
+    must(lode_open(lode_cluster_dir(db), &open.known, &newer));
+    lode_close(newer);
+    create.added = open.added = 1;
+    fails(lode_put_with(db, "x", 1, &create.known, 0, &id), LODE_EUNSUPPORTED);
+    fails(lode_open(lode_cluster_dir(db), &open.known, &newer), LODE_EUNSUPPORTED);
+}
+
 static void
 sentences_change_only_with_failures(lode *db)
 {
@@ -259,6 +282,7 @@ story(int argc, char **argv)
     strides_and_shapes_come_back(db);
     drafts_end_with_their_session(db);
     a_new_id_that_nobody_asks_for_is_refused(db);
+    a_newer_caller_is_served_or_told(db);
     what_an_object_holds_lives_with_it(db);
     sentences_change_only_with_failures(db);
     await_stat(db, objects, 0);

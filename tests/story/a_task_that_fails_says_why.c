@@ -190,6 +190,24 @@ a_success_is_no_failure(lode *db)
     lode_drop(db, id);
 }
 
+/* Compiled with headers that know one option more. */
+static void
+a_newer_caller_is_served_or_told(lode *db)
+{
+    struct {
+        lode_call_options known;
+        uint64_t added;
+    } call = {.known.struct_size = sizeof call};
+    lode_id id;
+    int64_t value;
+    must(lode_call(db, "play.increment", LODE_ARGS(lode_i64(1)), &call.known, &id));
+    must(lode_get_i64(db, id, LODE_FOREVER, &value));
+    lode_drop(db, id);
+    call.added = 1;
+    fails(lode_call(db, "play.increment", LODE_ARGS(lode_i64(1)), &call.known, &id),
+          LODE_EUNSUPPORTED);
+}
+
 static void
 story(int argc, char **argv)
 {
@@ -203,6 +221,7 @@ story(int argc, char **argv)
     a_worker_that_is_killed(db);
     a_retry_makes_the_result(db);
     what_can_never_run(db);
+    a_newer_caller_is_served_or_told(db);
     wrong_shapes(db);
     a_failed_argument_is_passed_on(db);
     a_success_is_no_failure(db);

@@ -1,32 +1,12 @@
 #include "api/client/store/create.h"
 
 #include "api/base/fail.h"
+#include "api/base/options.h"
 #include "api/client/session/process.h"
 #include "api/client/session/session.h"
 #include "api/client/store/reserve.h"
 
-#include <stddef.h>
-
 /* ---- what is wanted ----------------------------------------------------------------------- */
-
-/* A caller that was compiled with older headers passes a shorter struct: the rest is default. */
-static lode_err
-read_options(const lode_create_options *options, lode_create_options *read_out)
-{
-    size_t first = offsetof(lode_create_options, array);
-    *read_out = (lode_create_options){0};
-    if (options == NULL) {
-        return LODE_OK;
-    }
-    if (options->struct_size < first || options->struct_size > sizeof *options) {
-        return lode_fail_with(LODE_EINVAL,
-                              "lode_create_options has struct_size %zu; set it to sizeof, which is "
-                              "%zu in this library",
-                              options->struct_size, sizeof *options);
-    }
-    memcpy(read_out, options, options->struct_size);
-    return LODE_OK;
-}
 
 static lode_err
 check_id(const lode *db, lode_id id)
@@ -86,7 +66,7 @@ lode_spec_make(const lode *db, size_t size_bytes, const lode_create_options *giv
 {
     lode_create_options options;
     struct lode_spec spec = {.size = size_bytes};
-    LODE_TRY(read_options(given, &options));
+    LODE_TRY(lode_options_read("lode_create_options", given, sizeof options, &options));
     LODE_TRY(check_options(&options));
     LODE_TRY(check_id(db, options.id));
     if (options.array != NULL) {

@@ -1,28 +1,9 @@
 #include "api/base/fail.h"
+#include "api/base/options.h"
 #include "api/client/session/session.h"
 #include "api/client/tasks/private_cluster.h"
 #include "api/client/tasks/task_client.h"
 #include "api/wire/private_start.h"
-
-#include <stddef.h>
-
-static lode_err
-read_options(const lode_open_options *options, lode_open_options *read_out)
-{
-    *read_out = (lode_open_options){0};
-    if (options == NULL) {
-        return LODE_OK;
-    }
-    if (options->struct_size < offsetof(lode_open_options, num_cpus) ||
-        options->struct_size > sizeof *options) {
-        return lode_fail_with(LODE_EINVAL,
-                              "lode_open_options has struct_size %zu; set it to sizeof, which is "
-                              "%zu in this library",
-                              options->struct_size, sizeof *options);
-    }
-    memcpy(read_out, options, options->struct_size);
-    return LODE_OK;
-}
 
 static lode_err
 check_options(const char *dir, const lode_open_options *options)
@@ -103,7 +84,7 @@ lode_open(const char *dir, const lode_open_options *given, lode **db_out)
     lode_open_options options;
     struct lode_paths paths;
     LODE_NEED("lode_open", db_out);
-    LODE_TRY(read_options(given, &options));
+    LODE_TRY(lode_options_read("lode_open_options", given, sizeof options, &options));
     LODE_TRY(check_options(dir, &options));
     LODE_TRY(check_cluster(&options));
     if ((options.flags & LODE_OPEN_PRIVATE) == 0) {

@@ -6,6 +6,7 @@
  * under tasks.mu. What fails before the record is in the link is undone, and nothing was submitted.
  */
 #include "api/base/fail.h"
+#include "api/base/options.h"
 #include "api/client/session/session.h"
 #include "api/client/store/look.h"
 #include "api/client/tasks/args.h"
@@ -78,17 +79,8 @@ check_name(const char *name)
 static lode_err
 read_options(const lode_call_options *given, struct call *call)
 {
-    lode_call_options options = {0};
-    if (given != NULL) {
-        if (given->struct_size < sizeof given->struct_size) {
-            return lode_fail_with(LODE_EINVAL,
-                                  "lode_call_options: struct_size is %zu, set it to "
-                                  "sizeof(lode_call_options)",
-                                  given->struct_size);
-        }
-        memcpy(&options, given,
-               given->struct_size < sizeof options ? given->struct_size : sizeof options);
-    }
+    lode_call_options options;
+    LODE_TRY(lode_options_read("lode_call_options", given, sizeof options, &options));
     LODE_TRY(cpus_of(options.num_cpus, &call->head.cpus));
     LODE_TRY(retries_of(options.max_retries, &call->head.max_retries));
     LODE_TRY(check_name(options.name));

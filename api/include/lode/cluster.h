@@ -43,6 +43,7 @@ typedef struct lode_open_options {
  *            LODE_EVERSION  the daemon speaks another version
  *            LODE_EDENIED   the cluster is another user's
  *            LODE_EINVAL    the path is too long, or an option is out of range
+ *            LODE_EUNSUPPORTED  an option that this library does not know is set
  *            LODE_EFULL     the shared memory has no room for a session
  */
 LODE_API LODE_MUST_CHECK lode_err lode_open(const char *dir, const lode_open_options *options,

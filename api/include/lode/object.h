@@ -82,6 +82,7 @@ typedef struct lode_create_options {
  *           LODE_ETOOBIG  larger than the store
  *           LODE_EEXIST   options->id is in use, or it is a reserved one and was used
  *           LODE_EINVAL   the array is invalid, or an option out of range
+ *           LODE_EUNSUPPORTED  an option that this library does not know is set
  *           LODE_EDOWN    the store is not running
  */
 LODE_API LODE_MUST_CHECK lode_err lode_create(lode *db, size_t size_bytes,

@@ -70,6 +70,7 @@ typedef struct lode_call_options {
  * Threads   any
  * Errors    LODE_ELIBRARY  no such library or function
  *           LODE_EINVAL    an argument or an option is out of range, or never can be met
+ *           LODE_EUNSUPPORTED  an option that this library does not know is set
  *           LODE_ETOOBIG   the inline arguments exceed 1 MiB: put them into the store
  *           LODE_EDOWN     the scheduler is not running
  */
