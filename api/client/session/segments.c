@@ -114,11 +114,20 @@ map_locked(struct lode_segments *segments, uint32_t number, bool to_write)
         return LODE_OK;
     }
     LODE_TRY(ask_for(segments, number, &reply, &bytes));
+    if (map->bytes != 0 && map->bytes != bytes) {
+        close(reply.fds[0]);
+        close(reply.fds[1]);
+        return lode_fail_with(
+            LODE_EPROTO, "segment %u had %llu bytes, and is said to have %llu now",
+            (unsigned)number, (unsigned long long)map->bytes, (unsigned long long)bytes);
+    }
     lode_err err = make_map(reply.fds[to_write], bytes, protection, &at, &chunks);
     close(reply.fds[0]);
     close(reply.fds[1]);
     LODE_TRY(err);
-    map->bytes = bytes;
+    if (map->bytes == 0) {
+        map->bytes = bytes; /* before the first map is published: readers take no lock */
+    }
     if (to_write) {
         madvise(at, bytes, MADV_DONTFORK);
         map->write_chunks = chunks;

@@ -9,8 +9,8 @@
 #include "api/layout/index.h"
 
 struct lode_segment_map {
-    _Atomic(const uint8_t *) read; /* published last of the three below */
-    uint64_t bytes;
+    _Atomic(const uint8_t *) read; /* published after `bytes` and its chunks */
+    uint64_t bytes; /* of both maps; written once, before the first of them is published */
     _Atomic uint64_t *read_chunks; /* which chunks have been populated; a bit each */
     _Atomic(uint8_t *) write;
     _Atomic uint64_t *write_chunks;
