@@ -44,7 +44,7 @@ enum {
     X(FOUND,      13, store,  lode_msg_found,       "")                                                                \
     X(UNWAIT,     15, client, lode_msg_lookup,      "")                                   /* none                   */ \
     X(WATCH,      16, client, lode_msg_watch,       "lode_id ids[count]")                 /* NOTIFY, now and later  */ \
-    X(UNWATCH,    17, client, lode_msg_watch,       "")                                   /* OK: no NOTIFY follows  */ \
+    X(UNWATCH,    17, client, lode_msg_watch,       "lode_id ids[count]; 0: all of that cookie")  /* OK: no NOTIFY follows */ \
     X(NOTIFY,     18, store,  lode_msg_watch,       "struct lode_msg_ready ready[count]")                              \
     X(DELETE,     19, client, lode_msg_lookup,      "")                                   /* OK or ERROR            */ \
     X(STAT,       20, client, lode_msg_lookup,      "")                                   /* INFO or ERROR          */ \

@@ -162,8 +162,7 @@ struct lode_task_function {
 };
 
 struct lode_task_run {
-    uint64_t task;              /* the scheduler's number; the same for each attempt */
-    uint64_t submitter_session; /* at the store */
+    uint64_t task; /* the scheduler's number; the same for each attempt */
     lode_id results;
     uint32_t function;
     uint32_t result_count;

@@ -1,5 +1,7 @@
-/* check.c: what must hold between two steps. */
+#include "scheduler/core/check.h"
+
 #include "scheduler/core/state.h"
+#include "scheduler/core/tasks.h"
 
 static uint32_t
 check_queue(const struct core_worker *worker)
@@ -12,9 +14,8 @@ check_queue(const struct core_worker *worker)
         LODE_ASSERT(task->worker == worker);
         LODE_ASSERT(task->state ==
                     (worker->state == CORE_WORKER_DEAD ? CORE_TASK_SETTLING : CORE_TASK_PLACED));
-        LODE_ASSERT(task->cpus == worker->lease);
+        LODE_ASSERT(core_resources_equal(task->needs, worker->lease));
         LODE_ASSERT(task->attempts <= task->max_retries);
-        LODE_ASSERT(!task->watching);
         chained += task->waiting > 0;
         queued_ns += task->estimate_ns;
         count++;
@@ -29,9 +30,9 @@ check_place(const struct core_worker *worker)
 {
     bool gets_tasks = worker->state == CORE_WORKER_UP && !worker->blocked && !worker->stale &&
                       worker->describing == NULL;
-    if (worker->place == CORE_PLACE_IDLE) {
+    if (worker->list == CORE_LIST_IDLE) {
         LODE_ASSERT(gets_tasks && worker->count == 0 && worker->session != NULL);
-    } else if (worker->place == CORE_PLACE_OPEN) {
+    } else if (worker->list == CORE_LIST_OPEN) {
         LODE_ASSERT(gets_tasks && worker->count > 0 && worker->session != NULL);
     } else {
         LODE_ASSERT(!gets_tasks || worker->count > 0);
@@ -43,7 +44,8 @@ check_place(const struct core_worker *worker)
 static uint64_t
 check_workers(const struct core *core)
 {
-    uint64_t cpus = 0, placed = 0;
+    struct core_resources used = {0};
+    uint64_t placed = 0;
     uint32_t processes = 0, starting = 0, stacked = 0;
     const struct core_worker *worker;
     TAILQ_FOREACH(worker, &core->all, all_link)
@@ -55,9 +57,11 @@ check_workers(const struct core *core)
         processes += alive;
         starting += worker->state == CORE_WORKER_STARTING;
         stacked += alive && worker->count > 1;
-        cpus += alive && worker->count > 0 && !worker->blocked ? worker->lease : 0;
+        if (alive && worker->count > 0 && !worker->blocked) {
+            used = core_resources_add(used, worker->lease);
+        }
     }
-    LODE_ASSERT(cpus == core->cpus_used);
+    LODE_ASSERT(core_resources_equal(used, core->used));
     LODE_ASSERT(processes == core->processes && processes <= core->options.worker_max);
     LODE_ASSERT(starting == core->starting);
     LODE_ASSERT(stacked == core->stacked);
@@ -70,15 +74,18 @@ check_task(const struct core *core, const struct core_task *task)
     LODE_ASSERT(core_task_find(core, task->number) == task);
     uint32_t deps = 0;
     for (const struct core_dep *dep = task->deps; dep != NULL; dep = dep->next) {
-        LODE_ASSERT(dep->task == task && dep->result->task != task);
+        const struct core_object *object = dep->object;
+        LODE_ASSERT(dep->task == task && object->task != task);
+        LODE_ASSERT((object->task != NULL) == (object->watch == 0));
+        LODE_ASSERT(object->task != NULL || task->worker == NULL); /* nobody is chained to others */
         deps++;
     }
     LODE_ASSERT(deps == 0 || task->state == CORE_TASK_WAITING || task->worker != NULL);
-    LODE_ASSERT(task->worker != NULL ? deps == task->waiting : deps <= task->waiting);
+    LODE_ASSERT(deps == task->waiting || task->state == CORE_TASK_FAILING);
     LODE_ASSERT((task->worker != NULL) ==
                 (task->state == CORE_TASK_PLACED || task->state == CORE_TASK_SETTLING));
     uint32_t results = 0;
-    for (const struct core_result *r = task->made; r != NULL; r = r->sibling) {
+    for (const struct core_object *r = task->made; r != NULL; r = r->sibling) {
         LODE_ASSERT(r->task == task);
         results++;
     }
@@ -104,15 +111,10 @@ check_session(const struct core *core, const struct core_session *session, struc
         tally->placed += task->worker != NULL;
     }
     LODE_ASSERT(tasks == session->task_count);
-    TAILQ_FOREACH(task, &session->ready, link)
-    {
-        LODE_ASSERT(task->state == CORE_TASK_READY);
-        ready--;
-        tally->ready++;
-    }
-    LODE_ASSERT(ready == 0 && session->active == !TAILQ_EMPTY(&session->ready));
+    LODE_ASSERT(core_lane_check(&session->lane) == ready);
+    tally->ready += ready;
     LODE_ASSERT(!session->ended || session->ended_count == 0);
-    LODE_ASSERT(!session->ended || tasks > 0 || session->queries > 0);
+    LODE_ASSERT(!session->ended || tasks > 0 || session->questions > 0);
     tally->tasks += tasks;
 }
 
@@ -130,6 +132,6 @@ core_check(const struct core *core)
     LODE_ASSERT(tally.ready == core->ready_count);
     LODE_ASSERT(tally.waiting == core->waiting_count);
     LODE_ASSERT(tally.placed == placed);
-    LODE_ASSERT(tally.results == core->results.count);
-    LODE_ASSERT(tally.results == core->results.pool.count);
+    LODE_ASSERT(tally.results + core->objects.watched == core->objects.count);
+    LODE_ASSERT(core->objects.count == core->objects.pool.count);
 }

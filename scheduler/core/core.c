@@ -1,21 +1,31 @@
 /* core.c: the machine as a whole: its making and its step. */
 #include "scheduler/core/core.h"
-#include "scheduler/core/state.h"
+
+#include "scheduler/core/args.h"
+#include "scheduler/core/dispatch.h"
+#include "scheduler/core/ends.h"
+#include "scheduler/core/functions.h"
+#include "scheduler/core/leave.h"
+#include "scheduler/core/loads.h"
+#include "scheduler/core/objects.h"
+#include "scheduler/core/questions.h"
+#include "scheduler/core/recall.h"
+#include "scheduler/core/reports.h"
+#include "scheduler/core/sessions.h"
+#include "scheduler/core/settle.h"
+#include "scheduler/core/staff.h"
+#include "scheduler/core/stats.h"
+#include "scheduler/core/submit.h"
+#include "scheduler/core/timer.h"
+#include "scheduler/core/workers.h"
 
 #include <stdlib.h>
-
-static char *
-copy_text(const char *text)
-{
-    char *copy = text != NULL ? strdup(text) : NULL;
-    LODE_ASSERT(copy != NULL || text == NULL);
-    return copy;
-}
 
 static void
 set_options(struct core *core, const struct core_options *options)
 {
     core->options = *options;
+    core->total = (struct core_resources){.cpus = options->cpus};
     LODE_ASSERT(options->cpus > 0);
     if (core->options.prestart == 0) {
         core->options.prestart = (options->cpus + LODE_CPU_UNIT - 1) / LODE_CPU_UNIT;
@@ -29,9 +39,14 @@ set_options(struct core *core, const struct core_options *options)
     if (core->options.prestart > core->options.worker_max) {
         core->options.prestart = core->options.worker_max;
     }
-    core->builtin_name = copy_text(options->builtin_name);
-    core->builtin_path = copy_text(options->builtin_path);
+    if (core->options.task_max == 0 || core->options.task_max > CORE_TASK_MAX) {
+        core->options.task_max = CORE_TASK_MAX;
+    }
+    core->builtin_name = core_copy_text(options->builtin_name);
+    core->builtin_path = core_copy_text(options->builtin_path);
 }
+
+enum { OUT_KEPT = 4 << 20 }; /* bytes of the list of actions that are kept for the next steps */
 
 struct core *
 core_create(const struct core_options *options, int64_t now_ns)
@@ -40,10 +55,9 @@ core_create(const struct core_options *options, int64_t now_ns)
     memset(core, 0, sizeof *core);
     set_options(core, options);
     core->now = core->started_ns = now_ns;
-    core->next_cookie = 1; /* odd: SETTLE has the even ones */
     core_pool_init(&core->task_pool, sizeof(struct core_task));
-    core_results_init(&core->results);
-    TAILQ_INIT(&core->active);
+    core_objects_init(&core->objects);
+    TAILQ_INIT(&core->lanes);
     TAILQ_INIT(&core->notices);
     TAILQ_INIT(&core->all);
     TAILQ_INIT(&core->idle);
@@ -66,7 +80,7 @@ destroy_sessions(struct core *core)
         struct core_task *task;
         TAILQ_FOREACH(task, &session->tasks, of_session)
         {
-            core_deps_remove(&core->results, task);
+            core_deps_remove(core, task);
         }
     }
     HASH_ITER(by_number, core->sessions, session, next)
@@ -74,7 +88,7 @@ destroy_sessions(struct core *core)
         struct core_task *task;
         while ((task = TAILQ_FIRST(&session->tasks)) != NULL) {
             TAILQ_REMOVE(&session->tasks, task, of_session);
-            core_results_remove(&core->results, task);
+            core_objects_forget(core, task);
             if (task->bytes != task->inline_bytes) {
                 free(task->bytes);
             }
@@ -94,7 +108,7 @@ destroy_workers(struct core *core)
     struct core_worker *worker;
     while ((worker = TAILQ_FIRST(&core->all)) != NULL) {
         worker->count = 0;
-        worker->place = CORE_PLACE_NONE;
+        worker->list = CORE_LIST_NONE;
         core_worker_free(core, worker);
     }
 }
@@ -105,13 +119,7 @@ core_destroy(struct core *core)
     if (core == NULL) {
         return;
     }
-    struct core_query *query, *next;
-    HASH_ITER(hh, core->queries, query, next)
-    {
-        HASH_DELETE(hh, core->queries, query);
-        free(query);
-    }
-    core_told_fini(core);
+    core_questions_fini(core);
     destroy_workers(core);
     TAILQ_INIT(&core->idle);
     TAILQ_INIT(&core->open);
@@ -122,8 +130,9 @@ core_destroy(struct core *core)
     {
         load->worker = NULL;
     }
+    core_loads_fini(core);
     core_functions_fini(core);
-    core_results_fini(&core->results);
+    core_objects_fini(&core->objects);
     core_pool_fini(&core->task_pool);
     free(core->builtin_name);
     free(core->builtin_path);
@@ -153,8 +162,8 @@ got_cancel(struct core *core, struct core_session *session, const void *bytes, u
         core_cut(core, session, LODE_EPROTO, "a CANCEL of %u bytes", size);
         return;
     }
-    struct core_result *result = core_result_find(&core->results, cancel->result);
-    if (result != NULL) {
+    const struct core_object *result = core_object_find(&core->objects, cancel->result);
+    if (result != NULL && result->task != NULL) {
         core_task_cancel(core, result->task, false);
     }
 }
@@ -270,16 +279,8 @@ apply(struct core *core, const struct core_event *event)
         core_notified(core, event->u.notify.cookie, event->u.notify.ready, event->u.notify.count);
         break;
     case CORE_SETTLED:
-        if (event->u.settled.cookie & 1) {
-            if (!core_told_answered(core, event->u.settled.cookie, event->u.settled.status,
-                                    event->u.settled.count)) {
-                core_results_answered(core, event->u.settled.cookie, event->u.settled.status,
-                                      event->u.settled.count);
-            }
-        } else {
-            core_worker_settled(core, event->u.settled.cookie, event->u.settled.status,
-                                event->u.settled.count);
-        }
+        core_answered(core, event->u.settled.cookie, event->u.settled.status,
+                      event->u.settled.count);
         break;
     case CORE_ERROR_DONE:
         core_task_error_done(core, event->u.cookie);
@@ -308,4 +309,21 @@ core_step(struct core *core, const struct core_event *event)
     core_rebalance(core);
     core_workers_adjust(core);
     core_timer_arm(core);
+}
+
+const struct core_action *
+core_next_action(struct core *core)
+{
+    if (core->out_read == core->out_used) {
+        core->out_read = core->out_used = 0;
+        if (core->out_room > OUT_KEPT) {
+            free(core->out);
+            core->out = NULL;
+            core->out_room = 0;
+        }
+        return NULL;
+    }
+    const struct core_action *action = (const struct core_action *)(core->out + core->out_read);
+    core->out_read += sizeof *action + core_align8(action->size);
+    return action;
 }

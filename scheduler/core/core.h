@@ -36,7 +36,7 @@ struct core;
 
 enum {
     CORE_WORKER_MAX = 1024,  /* the most that options.worker_max may say */
-    CORE_TASK_MAX = 1 << 24, /* live tasks; a submission beyond it ends its session */
+    CORE_TASK_MAX = 1 << 24, /* the most that options.task_max may say */
     CORE_STORE_IDS = LODE_STORE_IDS_MAX
 };
 
@@ -44,6 +44,7 @@ struct core_options {
     uint32_t cpus;       /* in 1 / LODE_CPU_UNIT; more than 0 */
     uint32_t prestart;   /* workers that there always are; 0: the CPUs, rounded up */
     uint32_t worker_max; /* processes, blocked ones included; 0: 4 × prestart + 64 */
+    uint32_t task_max;   /* live tasks; 0: CORE_TASK_MAX */
     int64_t pid;         /* of the scheduler, for statistics */
     /* A library that is loaded when somebody first asks for a function of it; NULL: none. */
     const char *builtin_name; /* "blas" */
@@ -137,7 +138,7 @@ enum core_action_type {
     CORE_SPAWN,            /* worker          –        –         –   answer: CORE_SPAWNED         */
     CORE_KILL,             /* worker          –        signal    –                                */
     CORE_WATCH,            /* –               yes      –         lode_id[]   answer: CORE_NOTIFY  */
-    CORE_UNWATCH,          /* –               yes      –         –                                */
+    CORE_UNWATCH,          /* –               yes      –         lode_id     no answer is wanted  */
     CORE_SETTLE,           /* store session   yes      –         lode_id[]   answer: CORE_SETTLED */
     CORE_RESULTS,          /* store session   yes      –         lode_id[]   answer: CORE_SETTLED */
     CORE_PUT_ERROR,        /* –               yes      –         struct core_put_error …
@@ -206,11 +207,5 @@ core_action_bytes(const struct core_action *action)
 {
     return action + 1;
 }
-
-/* Counters and gauges as of now. */
-void core_get_stats(const struct core *core, int64_t now_ns, lode_scheduler_stats *stats_out);
-
-/* Walks everything and asserts what must hold between two steps. For tests and the simulator. */
-void core_check(const struct core *core);
 
 #endif

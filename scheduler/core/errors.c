@@ -1,5 +1,7 @@
-/* errors.c: why a task did not give its results, as bytes for the store and as words. */
-#include "scheduler/core/state.h"
+#include "scheduler/core/errors.h"
+
+#include "scheduler/core/actions.h"
+#include "scheduler/core/tasks.h"
 
 #include <stdio.h>
 

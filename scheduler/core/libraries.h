@@ -59,44 +59,4 @@ struct core_load {
 };
 TAILQ_HEAD(core_load_list, core_load);
 
-/* ---- functions.c ---------------------------------------------------------------------------- */
-
-struct core_function *core_function_at(const struct core *core, uint32_t number);
-void core_function_add(struct core *core, struct core_library *library, const char *symbol,
-                       uint32_t results);
-bool core_worker_knows(const struct core_worker *worker, const struct core_function *function);
-/* True if it holds another version of the function's library. */
-bool core_worker_conflicts(const struct core_worker *worker, const struct core_library *library);
-void core_worker_hold(struct core_worker *worker, struct core_library *library);
-void core_worker_teach(struct core *core, struct core_worker *worker,
-                       struct core_function *function);
-void core_resolve(struct core *core, struct core_session *session, const void *bytes,
-                  uint32_t size);
-/* Answers a RESOLVE; with `load`, a built-in library that is not there is loaded first. */
-void core_resolve_name(struct core *core, struct core_session *session, uint32_t tag,
-                       const char *name, bool load);
-/* function NULL: LODE_ELIBRARY, and why. */
-void core_send_resolved(struct core *core, uint64_t session, uint32_t tag,
-                        const struct core_function *function, const char *text);
-/* The text of a record behind its struct, as a string. False: it is not one. */
-bool core_record_text(const void *bytes, uint32_t size, uint32_t head, char *text_out, size_t room);
-void core_functions_fini(struct core *core);
-
-/* ---- loads.c -------------------------------------------------------------------------------- */
-
-void core_load_library(struct core *core, struct core_session *session, const void *bytes,
-                       uint32_t size);
-/* Loads the built-in library, once; then the RESOLVE is answered. */
-void core_load_builtin(struct core *core, struct core_session *session, uint32_t tag,
-                       const char *name);
-void core_library_copied(struct core *core, const struct core_event *event);
-void core_described(struct core *core, struct core_session *session, const void *bytes,
-                    uint32_t size);
-/* Gives a copied library that waits to a worker that is free. */
-void core_describe_next(struct core *core);
-bool core_describe_waits(const struct core *core);
-void core_describe_died(struct core *core, struct core_worker *worker);
-void core_describe_fail_all(struct core *core, lode_err err, const char *why);
-void core_loads_fini(struct core *core);
-
 #endif

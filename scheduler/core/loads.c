@@ -1,10 +1,11 @@
-/*
- * loads.c: how a library comes into the table.
- *
- *   LOAD --core_load_library()--> COPY_LIBRARY --core_library_copied()--> waits for a free worker
- *        --core_describe_next()--> DESCRIBE --core_described()--> in the table, LOADED
- */
-#include "scheduler/core/state.h"
+#include "scheduler/core/loads.h"
+
+#include "scheduler/core/actions.h"
+#include "scheduler/core/errors.h"
+#include "scheduler/core/functions.h"
+#include "scheduler/core/resolve.h"
+#include "scheduler/core/sessions.h"
+#include "scheduler/core/workers.h"
 
 #include <stdio.h>
 
@@ -29,9 +30,8 @@ static struct core_load *
 start_load(struct core *core, const char *source, bool builtin)
 {
     struct core_load *load = core_alloc(sizeof *load);
-    *load = (struct core_load){.cookie = core->next_cookie += 2, .builtin = builtin};
-    load->source = strdup(source);
-    LODE_ASSERT(load->source != NULL);
+    *load = (struct core_load){.cookie = ++core->next_cookie, .builtin = builtin};
+    load->source = core_copy_text(source);
     TAILQ_INSERT_TAIL(&core->loads, load, link);
     uint32_t size = (uint32_t)strlen(source) + 1;
     memcpy(core_emit(core, CORE_COPY_LIBRARY, 0, load->cookie, 0, size), source, size);
@@ -45,15 +45,12 @@ add_request(struct core_load *load, const struct core_session *session, uint32_t
     struct core_request *request = core_alloc(sizeof *request);
     *request =
         (struct core_request){.next = load->requests, .session = session->number, .tag = tag};
-    if (function != NULL) {
-        request->function = strdup(function);
-        LODE_ASSERT(request->function != NULL);
-    }
+    request->function = core_copy_text(function);
     load->requests = request;
 }
 
-void
-core_load_builtin(struct core *core, struct core_session *session, uint32_t tag, const char *name)
+static void
+load_builtin(struct core *core, struct core_session *session, uint32_t tag, const char *name)
 {
     struct core_load *load;
     TAILQ_FOREACH(load, &core->loads, link)
@@ -83,7 +80,7 @@ finish_load(struct core *core, struct core_load *load, lode_err err, const char 
         if (request->function == NULL) {
             send_loaded(core, request->session, request->tag, err, text);
         } else if (session != NULL && err == LODE_OK) {
-            core_resolve_name(core, session, request->tag, request->function, false);
+            core_resolve_name(core, session, request->tag, request->function);
         } else {
             core_send_resolved(core, request->session, request->tag, NULL, text);
         }
@@ -95,35 +92,58 @@ finish_load(struct core *core, struct core_load *load, lode_err err, const char 
     free(load);
 }
 
+/* The text of a record behind its struct, as a string. False: it is not one. */
+static bool
+record_text(const void *bytes, uint32_t size, uint32_t head, char *text_out, size_t room)
+{
+    if (size < head) {
+        return false;
+    }
+    const char *text = (const char *)bytes + head;
+    size_t text_size = strnlen(text, size - head);
+    if (text_size == 0 || text_size >= room || text_size + 1 < size - head) {
+        return false;
+    }
+    memcpy(text_out, text, text_size);
+    text_out[text_size] = '\0';
+    return true;
+}
+
 void
 core_load_library(struct core *core, struct core_session *session, const void *bytes, uint32_t size)
 {
     char path[PATH_BYTES_MAX + 1];
     const struct lode_task_load *message = bytes;
-    if (!core_record_text(bytes, size, sizeof *message, path, sizeof path) || path[0] != '/') {
+    if (!record_text(bytes, size, sizeof *message, path, sizeof path) || path[0] != '/') {
         core_cut(core, session, LODE_EPROTO, "a LOAD of %u bytes has no absolute path", size);
         return;
     }
     add_request(start_load(core, path, false), session, message->tag, NULL);
 }
 
-static struct core_library *
-library_at_path(const struct core *core, const char *path)
+/* True if the name is one of the built-in library's, which is not there yet. */
+static bool
+is_builtin(const struct core *core, const char *name)
 {
-    struct core_library *library = core->libraries;
-    while (library != NULL && strcmp(library->path, path) != 0) {
-        library = library->next;
-    }
-    return library;
+    size_t size = core_library_part(name);
+    return size > 0 && core->builtin_path != NULL && strlen(core->builtin_name) == size &&
+           memcmp(core->builtin_name, name, size) == 0 &&
+           core_library_named(core, name, size) == NULL;
 }
 
-static void
-make_current(struct core *core, struct core_library *library)
+void
+core_resolve(struct core *core, struct core_session *session, const void *bytes, uint32_t size)
 {
-    for (struct core_library *l = core->libraries; l != NULL; l = l->next) {
-        if (strcmp(l->name, library->name) == 0) {
-            l->current = l == library;
-        }
+    char name[2 * LODE_NAME_MAX + 2];
+    const struct lode_task_resolve *message = bytes;
+    if (!record_text(bytes, size, sizeof *message, name, sizeof name)) {
+        core_cut(core, session, LODE_EPROTO, "a RESOLVE of %u bytes has no name", size);
+        return;
+    }
+    if (is_builtin(core, name)) {
+        load_builtin(core, session, message->tag, name);
+    } else {
+        core_resolve_name(core, session, message->tag, name);
     }
 }
 
@@ -146,14 +166,13 @@ core_library_copied(struct core *core, const struct core_event *event)
                     text != NULL && text[0] ? text : "the library cannot be copied");
         return;
     }
-    struct core_library *known = library_at_path(core, event->u.copied.path);
+    struct core_library *known = core_library_at_path(core, event->u.copied.path);
     if (known != NULL) {
-        make_current(core, known);
+        core_library_make_current(core, known);
         finish_load(core, load, LODE_OK, known->name);
         return;
     }
-    load->path = strdup(event->u.copied.path);
-    LODE_ASSERT(load->path != NULL);
+    load->path = core_copy_text(event->u.copied.path);
 }
 
 /* ---- describing ----------------------------------------------------------------------------- */
@@ -278,12 +297,7 @@ add_library(struct core *core, const char *path, const char *text, uint32_t size
     if (name == NULL || !is_name(name) || !parse_functions(core, NULL, at, end)) {
         return NULL;
     }
-    struct core_library *library = core_alloc(sizeof *library);
-    *library = (struct core_library){.next = core->libraries};
-    library->name = strdup(name);
-    library->path = strdup(path);
-    LODE_ASSERT(library->name != NULL && library->path != NULL);
-    core->libraries = library;
+    struct core_library *library = core_library_add(core, name, path);
     parse_functions(core, library, at, end);
     return library;
 }
@@ -306,7 +320,7 @@ core_described(struct core *core, struct core_session *session, const void *byte
         finish_load(core, load, (lode_err)message->err, why);
         return;
     }
-    struct core_library *library = library_at_path(core, load->path);
+    struct core_library *library = core_library_at_path(core, load->path);
     if (library == NULL) {
         library = add_library(core, load->path, text, text_size);
     }
@@ -320,7 +334,7 @@ core_described(struct core *core, struct core_session *session, const void *byte
         worker->stale = true;
         core->pool_changed = true;
     }
-    make_current(core, library);
+    core_library_make_current(core, library);
     finish_load(core, load, LODE_OK, library->name);
 }
 

@@ -4,6 +4,7 @@
 #include "api/base/assert.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 
 enum { CHUNK_BYTES = 256 << 10, CHUNKS_KEPT = 2 };
@@ -29,6 +30,13 @@ core_realloc(void *old, size_t size_bytes)
     void *p = realloc(old, size_bytes);
     LODE_ASSERT(p != NULL);
     return p;
+}
+
+char *
+core_copy_text(const char *text)
+{
+    size_t size = text != NULL ? strlen(text) + 1 : 0;
+    return size > 0 ? memcpy(core_alloc(size), text, size) : NULL;
 }
 
 void

@@ -26,8 +26,9 @@ void core_pool_fini(struct core_pool *pool); /* all items must be back */
 void *core_pool_take(struct core_pool *pool);
 void core_pool_give(struct core_pool *pool, void *item);
 
-/* malloc() and realloc() that end the process when there is no memory. */
+/* malloc(), realloc() and strdup() that end the process when there is no memory. */
 void *core_alloc(size_t size_bytes);
 void *core_realloc(void *old, size_t size_bytes);
+char *core_copy_text(const char *text); /* NULL: NULL */
 
 #endif

@@ -1,114 +1,23 @@
-/*
- * settle.c: the death of a worker: what its page and its exit say, what the store says of its tasks,
- * and what becomes of each.
- */
-#include "scheduler/core/state.h"
+#include "scheduler/core/settle.h"
+
+#include "scheduler/core/actions.h"
+#include "scheduler/core/args.h"
+#include "scheduler/core/ends.h"
+#include "scheduler/core/errors.h"
+#include "scheduler/core/loads.h"
+#include "scheduler/core/questions.h"
+#include "scheduler/core/staff.h"
+#include "scheduler/core/states.h"
+#include "scheduler/core/told.h"
+#include "scheduler/core/workers.h"
 
 #include <sys/wait.h>
 
-/* ---- reaped --------------------------------------------------------------------------------- */
-
-static void
-read_death(struct core_worker *worker, const struct core_event *event)
-{
-    const struct lode_worker_page *page = event->u.exited.page;
-    int32_t status = event->u.exited.status;
-    struct core_death *death = core_alloc(sizeof *death);
-    memset(death, 0, sizeof *death);
-    death->pid = worker->pid;
-    death->signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
-    death->exit_status = WIFEXITED(status) ? WEXITSTATUS(status) : 0;
-    worker->death = death;
-    if (page == NULL) {
-        return;
-    }
-    death->finished = atomic_load_explicit(&page->finished, memory_order_relaxed);
-    for (uint32_t i = 0; i < LODE_WORKER_BEGUN_MAX; i++) {
-        death->begun[i] = atomic_load_explicit(&page->begun[i], memory_order_relaxed);
-    }
-    if (atomic_load_explicit(&page->crash_set, memory_order_relaxed) != 0) {
-        memcpy(death->backtrace, page->crash_backtrace, sizeof death->backtrace - 1);
-    }
-}
-
-/*
- * How many of a task's results are asked for. All are sealed in one step, but those that nobody
- * wants are freed at once: one that is there says that the task is done.
- */
-static uint32_t
-asked_of(const struct core_worker *worker, const struct core_task *task)
-{
-    uint32_t most = CORE_STORE_IDS / worker->asked;
-    return task->result_count < most ? task->result_count : most;
-}
-
-/* The store drains its ring first and says which of its tasks have their results. */
-static void
-ask_store(struct core *core, struct core_worker *worker)
-{
-    lode_id ids[CORE_STORE_IDS];
-    uint32_t count = 0;
-    struct core_task *task;
-    worker->asked = worker->count;
-    TAILQ_FOREACH(task, &worker->queue, link)
-    {
-        task->state = CORE_TASK_SETTLING;
-        for (uint32_t i = 0; i < asked_of(worker, task); i++) {
-            ids[count++] = lode_id_plus(task->results, i);
-        }
-    }
-    uint32_t size = count * (uint32_t)sizeof ids[0];
-    memcpy(core_emit(core, CORE_SETTLE, worker->store_session, core_settle_cookie(worker), 0, size),
-           ids, size);
-}
-
-static void
-log_death(struct core *core, const struct core_worker *worker)
-{
-    char text[128];
-    core_describe_death(worker->death, text, sizeof text);
-    core_log(core, "WORKER-DIED", "worker %u (pid %lld) %s with %u tasks", worker->number,
-             (long long)worker->pid, text, worker->count);
-}
-
-void
-core_worker_exited(struct core *core, const struct core_event *event)
-{
-    struct core_worker *worker = core_worker_find(core, event->u.exited.worker);
-    if (worker == NULL || worker->state == CORE_WORKER_DEAD) {
-        return;
-    }
-    read_death(worker, event);
-    if (worker->state != CORE_WORKER_QUITTING || worker->killed) {
-        core->stats.workers_died++;
-        log_death(core, worker);
-    }
-    if (!worker->was_up) {
-        core_worker_start_failed(core);
-    }
-    core_worker_give_up(core, worker);
-    if (worker->count > 0 && !worker->blocked) {
-        core->cpus_used -= worker->lease;
-    }
-    core->stacked -= worker->count > 1;
-    worker->state = CORE_WORKER_DEAD;
-    worker->blocked = false;
-    core->processes--;
-    if (worker->session != NULL) {
-        worker->session->worker = NULL;
-        worker->session = NULL;
-    }
-    if (worker->describing != NULL) {
-        core_describe_died(core, worker);
-    }
-    if (worker->count > 0) {
-        ask_store(core, worker);
-    }
-    core_told_ask(core, worker);
-    if (worker->count == 0) {
-        core_worker_free(core, worker);
-    }
-}
+/* The worker stays until this is answered. */
+struct settle_question {
+    struct core_question question;
+    struct core_worker *worker;
+};
 
 /* ---- settling ------------------------------------------------------------------------------- */
 
@@ -183,19 +92,26 @@ is_done(const struct core_death *death, const struct core_task *task, const uint
 }
 
 /*
+ * How many of a task's results are asked for. All are sealed in one step, but those that nobody
+ * wants are freed at once: one that is there says that the task is done.
+ */
+static uint32_t
+asked_of(const struct core_worker *worker, const struct core_task *task)
+{
+    uint32_t most = CORE_STORE_IDS / worker->asked;
+    return task->result_count < most ? task->result_count : most;
+}
+
+/*
  * What is not sealed and had not begun goes back uncharged: it was never reached, or its arguments
  * were not there, or it was recalled and the answer is lost. What had begun is charged: the last
  * one was running; one before it has ended, but its results were lost with the worker's session.
- *
- * The last task first: each goes to the front of its session's ready list.
  */
-void
-core_worker_settled(struct core *core, uint64_t cookie, const uint8_t *status, uint32_t count)
+static void
+settle_answered(struct core *core, struct core_question *question, const uint8_t *status,
+                uint32_t count)
 {
-    struct core_worker *worker = core_worker_find(core, (uint32_t)(cookie >> 1));
-    if (worker == NULL || worker->state != CORE_WORKER_DEAD) {
-        return;
-    }
+    struct core_worker *worker = ((const struct settle_question *)question)->worker;
     uint32_t at = 0;
     bool reached = false; /* any of them */
     struct core_task *task;
@@ -220,4 +136,114 @@ core_worker_settled(struct core *core, uint64_t cookie, const uint8_t *status, u
         }
     }
     core_worker_free(core, worker);
+}
+
+/* ---- reaped --------------------------------------------------------------------------------- */
+
+static void
+read_death(struct core_worker *worker, const struct core_event *event)
+{
+    const struct lode_worker_page *page = event->u.exited.page;
+    int32_t status = event->u.exited.status;
+    struct core_death *death = core_alloc(sizeof *death);
+    memset(death, 0, sizeof *death);
+    death->pid = worker->pid;
+    death->signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
+    death->exit_status = WIFEXITED(status) ? WEXITSTATUS(status) : 0;
+    worker->death = death;
+    if (page == NULL) {
+        return;
+    }
+    death->finished = atomic_load_explicit(&page->finished, memory_order_relaxed);
+    for (uint32_t i = 0; i < LODE_WORKER_BEGUN_MAX; i++) {
+        death->begun[i] = atomic_load_explicit(&page->begun[i], memory_order_relaxed);
+    }
+    if (atomic_load_explicit(&page->crash_set, memory_order_relaxed) != 0) {
+        memcpy(death->backtrace, page->crash_backtrace, sizeof death->backtrace - 1);
+    }
+}
+
+/* The store drains its ring first and says which of its tasks have their results. */
+static void
+ask_store(struct core *core, struct core_worker *worker)
+{
+    lode_id ids[CORE_STORE_IDS];
+    uint32_t count = 0;
+    struct core_task *task;
+    worker->asked = worker->count;
+    TAILQ_FOREACH(task, &worker->queue, link)
+    {
+        core_task_settle(task);
+        for (uint32_t i = 0; i < asked_of(worker, task); i++) {
+            ids[count++] = lode_id_plus(task->results, i);
+        }
+    }
+    struct settle_question *asked = core_alloc(sizeof *asked);
+    asked->question.answered = settle_answered;
+    asked->worker = worker;
+    core_ask(core, CORE_SETTLE, worker->store_session, &asked->question, ids, count);
+}
+
+static void
+log_death(struct core *core, const struct core_worker *worker)
+{
+    char text[128];
+    core_describe_death(worker->death, text, sizeof text);
+    core_log(core, "WORKER-DIED", "worker %u (pid %lld) %s with %u tasks", worker->number,
+             (long long)worker->pid, text, worker->count);
+}
+
+void
+core_worker_exited(struct core *core, const struct core_event *event)
+{
+    struct core_worker *worker = core_worker_find(core, event->u.exited.worker);
+    if (worker == NULL || worker->state == CORE_WORKER_DEAD) {
+        return;
+    }
+    read_death(worker, event);
+    if (worker->state != CORE_WORKER_QUITTING || worker->killed) {
+        core->stats.workers_died++;
+        log_death(core, worker);
+    }
+    if (!worker->was_up) {
+        core_worker_start_failed(core);
+    }
+    core_worker_give_up(core, worker);
+    if (worker->count > 0 && !worker->blocked) {
+        core->used = core_resources_sub(core->used, worker->lease);
+    }
+    core->stacked -= worker->count > 1;
+    worker->state = CORE_WORKER_DEAD;
+    worker->blocked = false;
+    core->processes--;
+    if (worker->session != NULL) {
+        worker->session->worker = NULL;
+        worker->session = NULL;
+    }
+    if (worker->describing != NULL) {
+        core_describe_died(core, worker);
+    }
+    if (worker->count > 0) {
+        ask_store(core, worker);
+    }
+    core_told_ask(core, worker);
+    if (worker->count == 0) {
+        core_worker_free(core, worker);
+    }
+}
+
+void
+core_worker_spawned(struct core *core, uint32_t number, int64_t pid, uint32_t err)
+{
+    struct core_worker *worker = core_worker_find(core, number);
+    if (worker == NULL || worker->state == CORE_WORKER_DEAD) {
+        return;
+    }
+    worker->pid = pid;
+    if (err != LODE_OK) {
+        core_log(core, "WORKER-NOT-STARTED", "worker %u cannot be started: %s", number,
+                 lode_err_text((lode_err)err));
+        struct core_event gone = {.type = CORE_EXITED, .u.exited = {.worker = number}};
+        core_worker_exited(core, &gone);
+    }
 }

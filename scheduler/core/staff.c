@@ -1,5 +1,10 @@
-/* staff.c: how many workers there are: started, started again with patience, and let go. */
-#include "scheduler/core/state.h"
+#include "scheduler/core/staff.h"
+
+#include "scheduler/core/actions.h"
+#include "scheduler/core/dispatch.h"
+#include "scheduler/core/loads.h"
+#include "scheduler/core/sessions.h"
+#include "scheduler/core/workers.h"
 
 /* ---- starting ------------------------------------------------------------------------------- */
 
@@ -47,7 +52,15 @@ sooner(int64_t *deadline_io, int64_t when)
     }
 }
 
-/* Counts who can be given tasks; kills who does not come up, or does not go. */
+static void
+quit(struct core *core, struct core_worker *worker)
+{
+    LODE_ASSERT(worker->state == CORE_WORKER_UP && worker->count == 0);
+    core_worker_give_up(core, worker);
+    (void)core_send(core, worker->session, LODE_TASK_QUIT, 0);
+}
+
+/* Counts who can be given tasks; kills who does not come up, or does not go; lets go of who is stale. */
 static void
 count_pool(struct core *core)
 {
@@ -58,6 +71,10 @@ count_pool(struct core *core)
     TAILQ_FOREACH(worker, &core->all, all_link)
     {
         core->usable += worker->state == CORE_WORKER_UP && !worker->blocked && !worker->stale;
+        if (worker->stale && worker->state == CORE_WORKER_UP && worker->count == 0 &&
+            worker->describing == NULL) {
+            quit(core, worker);
+        }
         bool timed = worker->state == CORE_WORKER_STARTING ||
                      (worker->state == CORE_WORKER_QUITTING && !worker->killed);
         if (timed && core->now - worker->since >= CORE_START_NS) {
@@ -71,21 +88,18 @@ count_pool(struct core *core)
 static const struct core_task *
 first_ready(const struct core *core)
 {
-    return TAILQ_FIRST(&TAILQ_FIRST(&core->active)->ready);
+    return core_lane_first(TAILQ_FIRST(&core->lanes));
 }
 
 /* So many more tasks could run at this moment if there were workers for them. */
 static uint32_t
 tasks_without_worker(const struct core *core)
 {
-    if (core->ready_count == 0 || !TAILQ_EMPTY(&core->idle) ||
-        core->cpus_used > core->options.cpus) {
+    if (core->ready_count == 0 || !TAILQ_EMPTY(&core->idle)) {
         return 0;
     }
-    const struct core_task *task = first_ready(core);
-    uint64_t free_cpus = core->options.cpus - core->cpus_used;
-    uint64_t fit = task->cpus == 0 ? core->ready_count : free_cpus / task->cpus;
-    return (uint32_t)(fit < core->ready_count ? fit : core->ready_count);
+    return (uint32_t)core_resources_times(core->total, core->used, first_ready(core)->needs,
+                                          core->ready_count);
 }
 
 static void
@@ -116,7 +130,7 @@ end_spare(struct core *core)
             sooner(&core->pool_deadline, worker->since + CORE_SPARE_NS);
             return;
         }
-        core_worker_quit(core, worker);
+        quit(core, worker);
         core->usable--;
     }
 }
@@ -152,12 +166,13 @@ end_hopeless(struct core *core)
     sooner(&core->pool_deadline, core->stuck_since + CORE_STUCK_NS);
 }
 
-/* The common case: nothing is ready, or every CPU is in use. */
+/* The common case: nothing is ready, or it has no room. */
 static bool
 nothing_to_adjust(const struct core *core)
 {
-    bool busy = core->ready_count == 0 || (core->cpus_used >= core->options.cpus &&
-                                           core->usable > 0 && first_ready(core)->cpus > 0);
+    bool busy = core->ready_count == 0 ||
+                (core->usable > 0 &&
+                 !core_resources_fit(core->total, core->used, first_ready(core)->needs));
     return busy && !core->pool_changed && !core_describe_waits(core);
 }
 

@@ -1,5 +1,7 @@
-/* stats.c: counters and gauges, and the document that `lode status` shows. */
-#include "scheduler/core/state.h"
+#include "scheduler/core/stats.h"
+
+#include "scheduler/core/sessions.h"
+#include "scheduler/core/tasks.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -22,8 +24,8 @@ void
 core_get_stats(const struct core *core, int64_t now_ns, lode_scheduler_stats *stats_out)
 {
     *stats_out = core->stats;
-    stats_out->cpus_total = core->options.cpus;
-    stats_out->cpus_used = core->cpus_used;
+    stats_out->cpus_total = core->total.cpus;
+    stats_out->cpus_used = core->used.cpus;
     stats_out->sessions = HASH_CNT(by_number, core->sessions);
     stats_out->workers = core->processes;
     stats_out->workers_idle = 0;

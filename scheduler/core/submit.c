@@ -1,8 +1,14 @@
-/*
- * submit.c: from a SUBMIT record to a task that waits, is ready, or has failed already; and which
- * arguments are there.
- */
-#include "scheduler/core/state.h"
+#include "scheduler/core/submit.h"
+
+#include "scheduler/core/args.h"
+#include "scheduler/core/ends.h"
+#include "scheduler/core/errors.h"
+#include "scheduler/core/functions.h"
+#include "scheduler/core/objects.h"
+#include "scheduler/core/sessions.h"
+#include "scheduler/core/tasks.h"
+
+#include <stdio.h>
 
 #include "api/layout/arg_reader.h"
 
@@ -53,182 +59,6 @@ submit_wrong(const struct core_session *session, const struct lode_task_submit *
     return args_wrong(bytes + skip, rest - skip, submit->arg_count);
 }
 
-/* ---- arguments ------------------------------------------------------------------------------ */
-
-static uint32_t
-first_arg(const struct core_task *task)
-{
-    return core_align8(task->name_size);
-}
-
-static struct lode_task_arg *
-arg_at(const struct core_task *task, uint32_t offset)
-{
-    return (struct lode_task_arg *)(void *)(task->bytes + offset);
-}
-
-static uint32_t
-next_arg(const struct core_task *task, uint32_t offset)
-{
-    return offset + (uint32_t)sizeof(struct lode_task_arg) +
-           core_align8(arg_at(task, offset)->size);
-}
-
-static lode_id
-arg_id(const struct lode_task_arg *arg)
-{
-    lode_id id;
-    memcpy(&id, arg + 1, sizeof id);
-    return id;
-}
-
-/* A result that was submitted here, and is not to come any more, has come. */
-static bool
-has_come(struct core *core, lode_id id)
-{
-    if (lode_id_kind(id) != LODE_ID_RESULT) {
-        return false;
-    }
-    struct core_session *maker = core_session_of_store(core, lode_id_session(id));
-    return maker != NULL && lode_id_low(id) <= maker->last_result;
-}
-
-/* trust: what is said to be there is there; else only live tasks and the store count. */
-static enum core_arg_state
-arg_state(struct core *core, struct core_task *task, uint32_t offset, bool trust)
-{
-    const struct lode_task_arg *arg = arg_at(task, offset);
-    if (arg->kind != LODE_ARG_REF) {
-        return CORE_ARG_THERE;
-    }
-    lode_id id = arg_id(arg);
-    if (trust && arg->ready != 0 && lode_id_kind(id) != LODE_ID_RESULT) {
-        return CORE_ARG_THERE;
-    }
-    struct core_result *result = core_result_find(&core->results, id);
-    if (result != NULL && result->task == task) {
-        return CORE_ARG_OF_ITSELF;
-    }
-    if (result != NULL) {
-        core_dep_add(&core->results, task, result, offset);
-        return CORE_ARG_OF_TASK;
-    }
-    return trust && (arg->ready != 0 || has_come(core, id)) ? CORE_ARG_THERE : CORE_ARG_WATCHED;
-}
-
-static bool
-id_among(const lode_id *ids, uint32_t count, lode_id id)
-{
-    for (uint32_t i = 0; i < count; i++) {
-        if (lode_id_same(ids[i], id)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/* Asks the store for all arguments that are not there and of no live task. */
-static void
-watch_args(struct core *core, struct core_task *task)
-{
-    lode_id ids[LODE_TASK_ARGS_MAX];
-    uint32_t count = 0, offset = first_arg(task);
-    for (uint32_t i = 0; i < task->arg_count; i++, offset = next_arg(task, offset)) {
-        const struct lode_task_arg *arg = arg_at(task, offset);
-        if (arg->kind == LODE_ARG_REF && arg->ready == CORE_ARG_WATCHED &&
-            !id_among(ids, count, arg_id(arg))) {
-            ids[count++] = arg_id(arg);
-        }
-    }
-    task->watching = true;
-    uint32_t size = count * (uint32_t)sizeof ids[0];
-    memcpy(core_emit(core, CORE_WATCH, 0, task->number, 0, size), ids, size);
-}
-
-void
-core_task_look_for_args(struct core *core, struct core_task *task, bool trust)
-{
-    uint32_t watched = 0, itself = 0, offset = first_arg(task);
-    task->state = CORE_TASK_WAITING;
-    task->waiting = 0;
-    task->function->waiting++;
-    core->waiting_count++;
-    for (uint32_t i = 0; i < task->arg_count; i++, offset = next_arg(task, offset)) {
-        enum core_arg_state state = arg_state(core, task, offset, trust);
-        arg_at(task, offset)->ready = (uint8_t)state;
-        task->waiting += state != CORE_ARG_THERE;
-        watched += state == CORE_ARG_WATCHED;
-        itself += state == CORE_ARG_OF_ITSELF;
-    }
-    if (itself > 0) {
-        core_task_unlink(core, task);
-        core_task_fail(core, task, LODE_EINVAL, NULL, "the task has its own result as argument");
-    } else if (watched > 0) {
-        watch_args(core, task);
-    } else if (task->waiting == 0) {
-        core_task_unlink(core, task);
-        core_task_ready(core, task, false);
-    } else if (core_chain(core, task)) {
-        core_chain_behind(core, task);
-    }
-}
-
-static void
-arg_will_not_come(struct core *core, struct core_task *task, const struct lode_msg_ready *ready)
-{
-    core_task_unlink(core, task);
-    if (core_task_stop(core, task)) {
-        return;
-    }
-    if (ready->status == LODE_FOUND_SEALED) {
-        core_task_fail_as(core, task, ready->id);
-    } else if (ready->status == LODE_FOUND_ABORTED) {
-        core_task_fail(core, task, LODE_EABORTED, NULL,
-                       "not run: an argument was given up before it was sealed");
-    } else {
-        core_task_fail(core, task, LODE_EGONE, NULL,
-                       "not run: an argument is gone: keep a reference to it until the task ends");
-    }
-}
-
-/* False: the task does not wait any more. */
-static bool
-apply_ready(struct core *core, struct core_task *task, const struct lode_msg_ready *ready)
-{
-    uint32_t offset = first_arg(task), count = task->arg_count;
-    for (uint32_t i = 0; i < count; i++, offset = next_arg(task, offset)) {
-        const struct lode_task_arg *arg = arg_at(task, offset);
-        if (arg->kind != LODE_ARG_REF || arg->ready != CORE_ARG_WATCHED ||
-            !lode_id_same(arg_id(arg), ready->id)) {
-            continue;
-        }
-        if (ready->status != LODE_FOUND_SEALED || ready->is_error != 0) {
-            arg_will_not_come(core, task, ready);
-            return false;
-        }
-        core_task_arg_ready(core, task, offset);
-        if (task->state != CORE_TASK_WAITING) {
-            return false;
-        }
-    }
-    return true;
-}
-
-void
-core_notified(struct core *core, uint64_t cookie, const struct lode_msg_ready *ready,
-              uint32_t count)
-{
-    struct core_task *task = core_task_find(core, cookie);
-    if (task == NULL || task->state != CORE_TASK_WAITING || !task->watching) {
-        return;
-    }
-    for (uint32_t i = 0; i < count; i++) {
-        if (!apply_ready(core, task, &ready[i])) {
-            return;
-        }
-    }
-}
-
 /* ---- submitting ----------------------------------------------------------------------------- */
 
 static struct core_task *
@@ -241,7 +71,7 @@ make_task(struct core *core, struct core_session *session, const struct lode_tas
     task->parent = submit->parent;
     task->results = submit->results;
     task->result_count = submit->result_count;
-    task->cpus = submit->cpus;
+    task->needs = (struct core_resources){.cpus = submit->cpus};
     task->max_retries = submit->max_retries;
     task->flags = submit->flags;
     task->arg_count = submit->arg_count;
@@ -250,25 +80,6 @@ make_task(struct core *core, struct core_session *session, const struct lode_tas
     task->bytes = bytes_size <= CORE_INLINE_ARGS ? task->inline_bytes : core_alloc(bytes_size);
     memcpy(task->bytes, submit + 1, bytes_size);
     return task;
-}
-
-/* The last result first, so that the list of them begins with the first one. */
-static bool
-promise_results(struct core *core, struct core_task *task)
-{
-    for (uint32_t i = task->result_count; i-- > 0;) {
-        if (core_result_find(&core->results, lode_id_plus(task->results, i)) != NULL) {
-            return false;
-        }
-    }
-    for (uint32_t i = task->result_count; i-- > 0;) {
-        core_result_add(&core->results, task, lode_id_plus(task->results, i));
-    }
-    uint64_t last = lode_id_low(task->results) + task->result_count - 1;
-    if (last > task->session->last_result) {
-        task->session->last_result = last;
-    }
-    return true;
 }
 
 /* False: it never can run, and fails now. */
@@ -287,13 +98,32 @@ is_possible(struct core *core, struct core_task *task)
                        function->name, results, task->result_count);
         return false;
     }
-    if (task->cpus > core->options.cpus) {
+    if (!core_resources_fit(core->total, (struct core_resources){0}, task->needs)) {
         core_task_fail(
             core, task, LODE_EINVAL, NULL, "num_cpus %.4g can never be met: the cluster has %.4g",
-            (double)task->cpus / LODE_CPU_UNIT, (double)core->options.cpus / LODE_CPU_UNIT);
+            (double)task->needs.cpus / LODE_CPU_UNIT, (double)core->total.cpus / LODE_CPU_UNIT);
         return false;
     }
     return true;
+}
+
+/* There is no room for the task: its results are an error, and nothing is kept of it. */
+static void
+refuse(struct core *core, struct core_session *session, const struct lode_task_submit *submit)
+{
+    const struct core_task refused = {.session = session,
+                                      .function = core_function_at(core, submit->function),
+                                      .results = submit->results,
+                                      .result_count = submit->result_count,
+                                      .flags = submit->flags};
+    char text[128];
+    snprintf(text, sizeof text, "not run: %u tasks have not ended, and there can be no more",
+             core->options.task_max);
+    core->stats.finished++;
+    core->stats.failed++;
+    core_failure_note(core, &refused, LODE_ELIMIT, NULL, text);
+    core_put_error(core, &refused, (lode_id){{0}}, LODE_ELIMIT, NULL, text);
+    core_session_notice(core, session, submit->submission);
 }
 
 void
@@ -315,23 +145,26 @@ core_submit(struct core *core, struct core_session *session, const void *bytes, 
                  (unsigned long long)session->last_submission);
         return;
     }
-    if (core->task_pool.count >= CORE_TASK_MAX) {
-        core_cut(core, session, LODE_ELIMIT, "more than %d tasks: wait for some to end first",
-                 CORE_TASK_MAX);
-        return;
-    }
     session->last_submission++;
     core->stats.submitted++;
+    if (core->task_pool.count >= core->options.task_max) {
+        refuse(core, session, submit);
+        return;
+    }
     struct core_task *task = make_task(core, session, submit, size - (uint32_t)sizeof *submit);
-    if (!promise_results(core, task)) {
+    if (!core_objects_promise(core, task)) {
         core_cut(core, session, LODE_EPROTO, "submission %llu names results of another one",
                  (unsigned long long)submit->submission);
         task->abandoned = true;
         core_task_end(core, task, true);
         return;
     }
+    uint64_t last = lode_id_low(task->results) + task->result_count - 1;
+    if (last > session->last_result) {
+        session->last_result = last;
+    }
     if (is_possible(core, task)) {
-        task->function->cpus = task->cpus;
+        task->function->cpus = submit->cpus;
         core_task_look_for_args(core, task, true);
     }
 }

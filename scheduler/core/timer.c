@@ -1,5 +1,7 @@
-/* timer.c: one timer for all that time decides, armed only while something waits for it. */
-#include "scheduler/core/state.h"
+#include "scheduler/core/timer.h"
+
+#include "scheduler/core/actions.h"
+#include "scheduler/core/sessions.h"
 
 void
 core_timer_fired(struct core *core)

@@ -1,15 +1,8 @@
-/*
- * told.c: what a worker said was done, and the store may not have yet: its results lie in the
- * worker's ring. As a rule they stay there for microseconds, and the end of a session drains its
- * ring. But a session that is cut is not drained, and nothing is taken that is written after it has
- * ended: then a result never comes, and who waits for it must hear that.
- *
- * So the core remembers as many of a worker's ends as its ring has room for commits. When the worker
- * is gone, for whatever reason, the store is asked for them (SETTLE); what it does not have ends in
- * an error. It is not tried again: its arguments may be gone.
- */
+#include "scheduler/core/told.h"
+
 #include "api/layout/ring.h"
-#include "scheduler/core/state.h"
+#include "scheduler/core/errors.h"
+#include "scheduler/core/questions.h"
 
 #include <stdio.h>
 
@@ -28,11 +21,10 @@ struct core_told {
 
 /* A SETTLE that is out: those that it asks for, by all their results: of an ended session's some may
  * be awaited while the others will not come. */
-struct core_told_query {
-    uint64_t cookie;
+struct told_question {
+    struct core_question question;
     struct core_death death;
     uint32_t count;
-    UT_hash_handle hh;
     struct core_told told[];
 };
 
@@ -50,51 +42,7 @@ core_told_note(struct core_worker *worker, const struct core_task *task)
                            .function = task->function};
 }
 
-static void
-ask(struct core *core, const struct core_worker *worker, const struct core_told *told,
-    uint32_t count)
-{
-    lode_id ids[CORE_STORE_IDS];
-    uint32_t id_count = 0;
-    struct core_told_query *query = core_alloc(sizeof *query + count * sizeof *told);
-    query->cookie = core->next_cookie += 2;
-    query->death = *worker->death;
-    query->count = count;
-    memcpy(query->told, told, count * sizeof *told);
-    HASH_ADD(hh, core->told_queries, cookie, sizeof query->cookie, query);
-    for (uint32_t i = 0; i < count; i++) {
-        for (uint32_t result = 0; result < told[i].result_count; result++) {
-            ids[id_count++] = lode_id_plus(told[i].results, result);
-        }
-    }
-    uint32_t size = id_count * (uint32_t)sizeof ids[0];
-    memcpy(core_emit(core, CORE_SETTLE, worker->store_session, query->cookie, 0, size), ids, size);
-}
-
-_Static_assert((int)LODE_TASK_RESULTS_MAX <= (int)CORE_STORE_IDS, "told.c: one fits");
-
-/* How many of those `count` are asked for together. */
-static uint32_t
-fit(const struct core_told *told, uint32_t count)
-{
-    uint32_t results = told[0].result_count, fits = 1;
-    while (fits < count && results + told[fits].result_count <= CORE_STORE_IDS) {
-        results += told[fits++].result_count;
-    }
-    return fits;
-}
-
-void
-core_told_ask(struct core *core, const struct core_worker *worker)
-{
-    uint64_t count =
-        worker->told_count < worker->told_room ? worker->told_count : worker->told_room;
-    for (uint32_t at = 0; at < count;) {
-        uint32_t fits = fit(worker->told + at, (uint32_t)count - at);
-        ask(core, worker, worker->told + at, fits);
-        at += fits;
-    }
-}
+/* ---- the answer ----------------------------------------------------------------------------- */
 
 static void
 fail(struct core *core, const struct core_told *told, const struct core_death *death)
@@ -126,33 +74,62 @@ is_lost(const uint8_t *status, uint32_t count)
     return awaited;
 }
 
-bool
-core_told_answered(struct core *core, uint64_t cookie, const uint8_t *status, uint32_t count)
+static void
+told_answered(struct core *core, struct core_question *question, const uint8_t *status,
+              uint32_t count)
 {
-    struct core_told_query *query;
-    HASH_FIND(hh, core->told_queries, &cookie, sizeof cookie, query);
-    if (query == NULL) {
-        return false;
-    }
-    HASH_DELETE(hh, core->told_queries, query);
+    const struct told_question *asked = (const void *)question;
     uint32_t at = 0;
-    for (uint32_t i = 0; i < query->count && at + query->told[i].result_count <= count; i++) {
-        if (is_lost(status + at, query->told[i].result_count)) {
-            fail(core, &query->told[i], &query->death);
+    for (uint32_t i = 0; i < asked->count && at + asked->told[i].result_count <= count; i++) {
+        if (is_lost(status + at, asked->told[i].result_count)) {
+            fail(core, &asked->told[i], &asked->death);
         }
-        at += query->told[i].result_count;
+        at += asked->told[i].result_count;
     }
-    free(query);
-    return true;
+}
+
+/* ---- asking --------------------------------------------------------------------------------- */
+
+static void
+ask(struct core *core, const struct core_worker *worker, const struct core_told *told,
+    uint32_t count)
+{
+    lode_id ids[CORE_STORE_IDS];
+    uint32_t id_count = 0;
+    struct told_question *asked = core_alloc(sizeof *asked + count * sizeof *told);
+    asked->question.answered = told_answered;
+    asked->death = *worker->death;
+    asked->count = count;
+    memcpy(asked->told, told, count * sizeof *told);
+    for (uint32_t i = 0; i < count; i++) {
+        for (uint32_t result = 0; result < told[i].result_count; result++) {
+            ids[id_count++] = lode_id_plus(told[i].results, result);
+        }
+    }
+    core_ask(core, CORE_SETTLE, worker->store_session, &asked->question, ids, id_count);
+}
+
+_Static_assert((int)LODE_TASK_RESULTS_MAX <= (int)CORE_STORE_IDS, "told.c: one fits");
+
+/* How many of those `count` are asked for together. */
+static uint32_t
+fit(const struct core_told *told, uint32_t count)
+{
+    uint32_t results = told[0].result_count, fits = 1;
+    while (fits < count && results + told[fits].result_count <= CORE_STORE_IDS) {
+        results += told[fits++].result_count;
+    }
+    return fits;
 }
 
 void
-core_told_fini(struct core *core)
+core_told_ask(struct core *core, const struct core_worker *worker)
 {
-    struct core_told_query *query, *next;
-    HASH_ITER(hh, core->told_queries, query, next)
-    {
-        HASH_DELETE(hh, core->told_queries, query);
-        free(query);
+    uint64_t count =
+        worker->told_count < worker->told_room ? worker->told_count : worker->told_room;
+    for (uint32_t at = 0; at < count;) {
+        uint32_t fits = fit(worker->told + at, (uint32_t)count - at);
+        ask(core, worker, worker->told + at, fits);
+        at += fits;
     }
 }

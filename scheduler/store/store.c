@@ -104,7 +104,8 @@ store_action_locked(struct store *store, const struct core_action *action)
                                      action->size / sizeof(lode_id));
         break;
     case CORE_UNWATCH:
-        err = lode_store_async_unwatch(store->async, action->cookie);
+        err = lode_store_async_unwatch(store->async, action->cookie,
+                                       *(const lode_id *)core_action_bytes(action));
         break;
     default:
         ask_settle_locked(store, action);

@@ -281,10 +281,10 @@ lode_store_async_watch(struct lode_store_async *async, uint64_t cookie, const lo
 }
 
 lode_err
-lode_store_async_unwatch(struct lode_store_async *async, uint64_t cookie)
+lode_store_async_unwatch(struct lode_store_async *async, uint64_t cookie, lode_id id)
 {
-    struct lode_msg_watch msg = {.head.type = LODE_MSG_UNWATCH, .cookie = cookie};
-    return send_packet(async, &msg, sizeof msg, NULL, 0);
+    struct lode_msg_watch msg = {.head.type = LODE_MSG_UNWATCH, .cookie = cookie, .count = 1};
+    return send_packet(async, &msg, sizeof msg, &id, sizeof id);
 }
 
 static lode_err

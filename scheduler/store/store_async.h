@@ -64,7 +64,8 @@ enum { LODE_STORE_ERROR_MAX = 32 << 10 };
 
 LODE_MUST_CHECK lode_err lode_store_async_watch(struct lode_store_async *async, uint64_t cookie,
                                                 const lode_id *ids, size_t count);
-LODE_MUST_CHECK lode_err lode_store_async_unwatch(struct lode_store_async *async, uint64_t cookie);
+LODE_MUST_CHECK lode_err lode_store_async_unwatch(struct lode_store_async *async, uint64_t cookie,
+                                                  lode_id id);
 LODE_MUST_CHECK lode_err lode_store_async_settle(struct lode_store_async *async, uint32_t tag,
                                                  uint64_t session, const lode_id *ids,
                                                  uint32_t count);

@@ -203,7 +203,8 @@ static struct create *
 copy_request(struct store *store, const struct create *create)
 {
     struct create *copy = NULL;
-    if (store->creates->count < STORE_PENDING_MAX) {
+    bool is_scheduler = (create->session->flags & LODE_HELLO_SCHEDULER) != 0;
+    if (is_scheduler || store->creates->count < STORE_PENDING_MAX) {
         copy = malloc(sizeof *copy + create->rest_size);
     }
     if (copy == NULL) {

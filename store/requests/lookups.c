@@ -140,12 +140,16 @@ handle_unwatch(struct store *store, struct session *session, const void *packet,
                const uint8_t *rest, size_t rest_size)
 {
     const struct lode_msg_watch *msg = packet;
-    (void)rest;
-    (void)rest_size;
+    LODE_TRY(check_ids(msg->count, rest_size));
     if (msg->drain != 0) {
         ring_drain_all(store);
     }
-    waits_unwatch(store, session, msg->cookie);
+    for (uint32_t i = 0; i < msg->count; i++) {
+        waits_unwatch_id(store, session, id_at(rest, i), msg->cookie);
+    }
+    if (msg->count == 0) {
+        waits_unwatch(store, session, msg->cookie);
+    }
     waits_send_notices(store, session); /* none follows the OK */
     session_ok(session, msg->head.tag);
     return LODE_OK;

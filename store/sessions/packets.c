@@ -43,7 +43,7 @@ static const struct {
     [LODE_MSG_LOOKUP]      = {handle_lookup,      sizeof(struct lode_msg_lookup),   false},
     [LODE_MSG_UNWAIT]      = {handle_unwait,      sizeof(struct lode_msg_lookup),   false},
     [LODE_MSG_WATCH]       = {handle_watch,       sizeof(struct lode_msg_watch),    true},
-    [LODE_MSG_UNWATCH]     = {handle_unwatch,     sizeof(struct lode_msg_watch),    false},
+    [LODE_MSG_UNWATCH]     = {handle_unwatch,     sizeof(struct lode_msg_watch),    true},
     [LODE_MSG_DELETE]      = {handle_delete,      sizeof(struct lode_msg_lookup),   false},
     [LODE_MSG_STAT]        = {handle_stat,        sizeof(struct lode_msg_lookup),   false},
     [LODE_MSG_LIST]        = {handle_list,        sizeof(struct lode_msg_list),     false},

@@ -186,6 +186,7 @@ session_hello(struct store *store, struct session *session, const struct lode_ms
         return err;
     }
     session->flags = hello->flags & (LODE_HELLO_MAKER | LODE_HELLO_SCHEDULER);
+    session->out.unbounded = (session->flags & LODE_HELLO_SCHEDULER) != 0;
     session->pidfd = open_pidfd(session->fd, (pid_t)session->pid);
     enlist(store, session);
     struct arena_stats stats;

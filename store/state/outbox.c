@@ -42,7 +42,8 @@ static lode_err
 keep(struct outbox *out, const void *head, size_t head_size, const void *rest, size_t rest_size,
      const int *fds, size_t fd_count)
 {
-    if (out->bytes + head_size + rest_size > OUTBOX_MAX || fd_count > OUTBOX_FDS) {
+    bool is_full = !out->unbounded && out->bytes + head_size + rest_size > OUTBOX_MAX;
+    if (is_full || fd_count > OUTBOX_FDS) {
         return lode_fail_with(LODE_ELIMIT, "%zu bytes of answers wait and are not read",
                               out->bytes);
     }

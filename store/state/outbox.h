@@ -1,6 +1,7 @@
 /*
  * outbox.h: packets that a client has not taken yet. A client that never reads is cut when it has
- * OUTBOX_MAX bytes waiting; it never makes the loop wait.
+ * OUTBOX_MAX bytes waiting; it never makes the loop wait. The scheduler is not cut: what it is told
+ * at once, when a session with millions of ids ends, is more than any client's.
  */
 #ifndef LODE_STORE_STATE_OUTBOX_H
 #define LODE_STORE_STATE_OUTBOX_H
@@ -14,6 +15,7 @@ struct outbox_packet;
 struct outbox {
     struct outbox_packet *first, *last;
     size_t bytes;
+    bool unbounded; /* the scheduler's */
 };
 
 /*

@@ -92,7 +92,7 @@ find(struct store *store, struct session *session, lode_id id, uint64_t cookie, 
 
 /* Waits for one id are found one after the other: more than there are threads would only be slow. */
 static bool
-has_room_for(const struct store *store, const struct session *session, lode_id id, uint64_t hash)
+waits_too_often(const struct store *store, const struct session *session, lode_id id, uint64_t hash)
 {
     const struct waits *waits = store->waits;
     uint32_t count = 0, number = waits->heads[(hash >> 20) % HEADS];
@@ -101,7 +101,25 @@ has_room_for(const struct store *store, const struct session *session, lode_id i
         const struct wait *wait = &waits->pool[number - 1];
         count += wait->session == session && lode_id_same(wait->id, id);
     }
-    return count < STORE_WAITS_OF_ID_MAX;
+    return count >= STORE_WAITS_OF_ID_MAX;
+}
+
+/* The scheduler waits for all that its programs' tasks wait for: no limit of one client is its. */
+static lode_err
+check_limits(const struct store *store, const struct session *session, lode_id id, uint64_t hash)
+{
+    if (session->flags & LODE_HELLO_SCHEDULER) {
+        return LODE_OK;
+    }
+    if (session->wait_count >= STORE_WAITS_MAX) {
+        return lode_fail_with(LODE_ELIMIT, "one session waits for %u ids: it can wait for no more",
+                              session->wait_count);
+    }
+    return waits_too_often(store, session, id, hash)
+               ? lode_fail_with(LODE_ELIMIT,
+                                "one session waits %d times for one id, and can do so no more",
+                                STORE_WAITS_OF_ID_MAX)
+               : LODE_OK;
 }
 
 static void
@@ -172,16 +190,7 @@ arm(struct store *store, struct session *session, lode_id id, uint64_t cookie, b
         *number_out = number;
         return LODE_OK;
     }
-    if (session->wait_count >= STORE_WAITS_MAX) {
-        return lode_fail_with(LODE_ELIMIT, "one session waits for %u ids: it can wait for no more",
-                              session->wait_count);
-    }
-    if (!has_room_for(store, session, id, hash)) {
-        return lode_fail_with(LODE_ELIMIT,
-                              "one session waits %d times for one id, and can do so "
-                              "no more",
-                              STORE_WAITS_OF_ID_MAX);
-    }
+    LODE_TRY(check_limits(store, session, id, hash));
     if (waits->free_first == 0) {
         LODE_TRY(grow_pool(waits));
     }
@@ -302,6 +311,15 @@ waits_unwatch(struct store *store, struct session *session, uint64_t cookie)
         if (wait->is_watch && wait->cookie == cookie) {
             remove_wait(store, number);
         }
+    }
+}
+
+void
+waits_unwatch_id(struct store *store, struct session *session, lode_id id, uint64_t cookie)
+{
+    uint32_t number = find(store, session, id, cookie, true);
+    if (number != 0) {
+        remove_wait(store, number);
     }
 }
 

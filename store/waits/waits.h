@@ -40,6 +40,9 @@ bool waits_disarm(struct store *store, struct session *session, lode_id id, uint
 /* Takes away every watch of a session with that cookie. */
 void waits_unwatch(struct store *store, struct session *session, uint64_t cookie);
 
+/* Takes away the one of them that is for that id. */
+void waits_unwatch_id(struct store *store, struct session *session, lode_id id, uint64_t cookie);
+
 /* Takes away everything that a session waits for. */
 void waits_end_session(struct store *store, struct session *session);
 

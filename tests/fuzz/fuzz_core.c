@@ -6,7 +6,9 @@
  */
 #include "api/layout/id.h"
 #include "api/wire/rendezvous_msg.h"
+#include "scheduler/core/check.h"
 #include "scheduler/core/core.h"
+#include "scheduler/core/stats.h"
 #include "tests/fuzz/fuzz.h"
 
 #include <lode/task.h>

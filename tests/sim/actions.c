@@ -45,11 +45,23 @@ do_send(struct sim_world *w, const struct core_action *a)
     memcpy(event->bytes, core_action_bytes(a), a->size);
 }
 
+static bool
+is_watched(const struct sim_world *w, lode_id id)
+{
+    for (size_t i = 0; i < w->watch_count; i++) {
+        if (lode_id_same(w->watch[i].id, id)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void
 do_watch(struct sim_world *w, const struct core_action *a)
 {
     const lode_id *ids = core_action_bytes(a);
     for (uint32_t i = 0; i < a->size / sizeof *ids; i++) {
+        LODE_ASSERT(!is_watched(w, ids[i])); /* one WATCH for an id, however many wait for it */
         if (object_of(w, ids[i])->state != OBJECT_TO_COME) {
             notify(w, a->cookie, ids[i]);
             continue;
@@ -63,13 +75,14 @@ do_watch(struct sim_world *w, const struct core_action *a)
 }
 
 static void
-do_unwatch(struct sim_world *w, uint64_t cookie)
+do_unwatch(struct sim_world *w, const struct core_action *a)
 {
-    for (size_t i = 0; i < w->watch_count;) {
-        if (w->watch[i].cookie == cookie) {
+    const lode_id *id = core_action_bytes(a);
+    LODE_ASSERT(a->size == sizeof *id);
+    for (size_t i = 0; i < w->watch_count; i++) {
+        if (w->watch[i].cookie == a->cookie && lode_id_same(w->watch[i].id, *id)) {
             w->watch[i] = w->watch[--w->watch_count];
-        } else {
-            i++;
+            return;
         }
     }
 }
@@ -188,7 +201,7 @@ carry_out(struct sim_world *w, const struct core_action *a)
         do_watch(w, a);
         break;
     case CORE_UNWATCH:
-        do_unwatch(w, a->cookie);
+        do_unwatch(w, a);
         break;
     case CORE_SETTLE:
     case CORE_RESULTS:

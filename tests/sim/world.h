@@ -8,7 +8,9 @@
 #ifndef LODE_TESTS_SIM_WORLD_H
 #define LODE_TESTS_SIM_WORLD_H
 
+#include "scheduler/core/check.h"
 #include "scheduler/core/core.h"
+#include "scheduler/core/stats.h"
 
 struct sim_world;
 

@@ -7,7 +7,9 @@
 
 #include "api/layout/id.h"
 #include "api/wire/rendezvous_msg.h"
+#include "scheduler/core/check.h"
 #include "scheduler/core/core.h"
+#include "scheduler/core/stats.h"
 
 #include <criterion/criterion.h>
 #include <lode/task.h>
@@ -179,10 +181,11 @@ load(const char *name, const char *copy)
 }
 
 static inline void
-start(uint32_t cpus)
+start_with(struct core_options options)
 {
-    struct core_options options = {
-        .cpus = cpus * ONE_CPU, .builtin_name = "blas", .builtin_path = "/b/liblode-blas.so"};
+    uint32_t cpus = options.cpus / ONE_CPU;
+    options.builtin_name = "blas";
+    options.builtin_path = "/b/liblode-blas.so";
     clock_ns = 1000000000;
     memset(submissions, 0, sizeof submissions);
     core = core_create(&options, clock_ns);
@@ -193,6 +196,12 @@ start(uint32_t cpus)
         worker_up(i);
     }
     load("lib", "/state/lib/1.so");
+}
+
+static inline void
+start(uint32_t cpus)
+{
+    start_with((struct core_options){.cpus = cpus * ONE_CPU});
 }
 
 static inline void

@@ -238,5 +238,5 @@ Test(store_async, a_dead_store_is_told_once_everything_has_been_read)
     cr_assert(wants_dispatch(1000));
     cr_assert_eq(lode_store_async_dispatch(async), LODE_EDOWN);
     cr_assert_eq(told.ready, 1);
-    cr_assert_eq(lode_store_async_unwatch(async, 5), LODE_EDOWN);
+    cr_assert_eq(lode_store_async_unwatch(async, 5, (lode_id){{1}}), LODE_EDOWN);
 }

@@ -293,6 +293,7 @@ Test(waits, a_watch_is_told_once_for_each_id)
     fake_send(&watcher, &watch, sizeof watch);
     watch.head.head.type = LODE_MSG_UNWATCH;
     watch.head.head.tag = 1;
+    watch.head.count = 0; /* all of them */
     fake_send(&watcher, &watch, sizeof watch.head);
     pump();
     expect_eq(fake_receive(&watcher, &notify, sizeof notify, NULL), LODE_MSG_OK);
@@ -406,4 +407,43 @@ Test(waits, that_cut_a_session_while_others_end_end_it_too)
     expect(store_session(store, submitter.number) == NULL);
     expect(store_session(store, watcher.number) == NULL);
     pump();
+}
+
+/* A client's limits are there so that it does not make everything slow; a task of any program may
+ * wait for any id, and the scheduler asks for all of them. */
+Test(waits, no_limit_of_a_client_strikes_the_scheduler)
+{
+    struct fake scheduler = fake_attach(LODE_HELLO_SCHEDULER), maker = fake_attach(0);
+    lode_id id = lode_id_reserve(maker.number, 1);
+    for (uint64_t i = 0; i <= STORE_WAITS_OF_ID_MAX; i++) {
+        must(waits_arm(store, scheduler.session, id, i, true));
+    }
+    scheduler.session->wait_count += STORE_WAITS_MAX;
+    must(waits_arm(store, scheduler.session, lode_id_reserve(maker.number, 2), 1, true));
+    scheduler.session->wait_count -= STORE_WAITS_MAX;
+    fake_die(&maker);
+    fake_die(&scheduler);
+}
+
+Test(waits, one_id_of_a_watch_is_taken_back_and_the_others_stay)
+{
+    struct fake maker = fake_attach(0), watcher = fake_attach(0);
+    struct {
+        struct lode_msg_watch head;
+        lode_id ids[2];
+    } watch = {.head = {.head = {.type = LODE_MSG_WATCH}, .cookie = 7, .count = 2}};
+    uint8_t answer[1024];
+    watch.ids[0] = lode_id_reserve(maker.number, 1);
+    watch.ids[1] = lode_id_reserve(maker.number, 2);
+    fake_send(&watcher, &watch, sizeof watch);
+    watch.head.head.type = LODE_MSG_UNWATCH;
+    watch.head.head.tag = 1;
+    watch.head.count = 1;
+    fake_send(&watcher, &watch, sizeof watch.head + sizeof watch.ids[0]);
+    pump();
+    expect_eq(fake_receive(&watcher, answer, sizeof answer, NULL), LODE_MSG_OK);
+    expect(!waits_any(store, watch.ids[0]));
+    expect(waits_any(store, watch.ids[1]));
+    fake_die(&maker);
+    fake_die(&watcher);
 }

@@ -1,10 +1,9 @@
-/* output.c: the list of actions that the steps have asked for: one buffer, in order. */
-#include "scheduler/core/state.h"
+#include "scheduler/core/actions.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 
-enum { OUT_FIRST = 16 << 10, OUT_KEPT = 4 << 20 };
+enum { OUT_FIRST = 16 << 10 };
 
 static void
 out_reserve(struct core *core, size_t size)
@@ -38,37 +37,22 @@ core_emit(struct core *core, enum core_action_type type, uint64_t target, uint64
 }
 
 void *
-core_send(struct core *core, struct core_session *session, enum lode_task_msg message,
-          uint32_t size)
+core_emit_record(struct core *core, uint64_t session, enum lode_task_msg message, uint32_t size)
 {
-    if (session == NULL || session->ended || session->cut) {
-        return NULL;
-    }
-    if (session->ended_count > 0 && message != LODE_TASK_ENDED) {
-        core_session_flush(core, session);
-    }
-    uint8_t *bytes = core_emit(core, CORE_SEND, session->number, 0, 0, size);
+    uint8_t *bytes = core_emit(core, CORE_SEND, session, 0, 0, size);
     ((struct core_action *)(void *)(bytes - sizeof(struct core_action)))->message =
         (uint16_t)message;
     return bytes;
 }
 
 void
-core_cut(struct core *core, struct core_session *session, lode_err err, const char *format, ...)
+core_emit_ids(struct core *core, enum core_action_type type, uint64_t target, uint64_t cookie,
+              const lode_id *ids, uint32_t count)
 {
-    if (session->cut || session->ended) {
-        return;
-    }
-    char text[512];
-    va_list args;
-    va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
-    va_end(args);
-    session->cut = true;
-    uint32_t size = (uint32_t)strlen(text) + 1;
-    memcpy(core_emit(core, CORE_CUT, session->number, 0, err, size), text, size);
-    if (session->worker != NULL) {
-        core_worker_kill(core, session->worker);
+    uint32_t size = count * (uint32_t)sizeof ids[0];
+    void *bytes = core_emit(core, type, target, cookie, 0, size);
+    if (size > 0) {
+        memcpy(bytes, ids, size);
     }
 }
 
@@ -84,21 +68,4 @@ core_log(struct core *core, const char *id, const char *format, ...)
     char *bytes = core_emit(core, CORE_LOG, 0, 0, 0, (uint32_t)(id_size + text_size));
     memcpy(bytes, id, id_size);
     memcpy(bytes + id_size, text, text_size);
-}
-
-const struct core_action *
-core_next_action(struct core *core)
-{
-    if (core->out_read == core->out_used) {
-        core->out_read = core->out_used = 0;
-        if (core->out_room > OUT_KEPT) {
-            free(core->out);
-            core->out = NULL;
-            core->out_room = 0;
-        }
-        return NULL;
-    }
-    const struct core_action *action = (const struct core_action *)(core->out + core->out_read);
-    core->out_read += sizeof *action + core_align8(action->size);
-    return action;
 }

@@ -1,0 +1,72 @@
+/*
+ * lane.h: the ready tasks of one owner, in the order of their submission; and the lanes that have
+ * ready tasks, which take turns. A session owns a lane.
+ *
+ * The one rule: the order within a lane never changes. A task draws a ticket when it is submitted,
+ * and keeps it as long as it lives. A task that had to wait for an argument, or that comes back from
+ * a worker, goes before every ready task that was submitted after it. It does not hold those up: a
+ * lane's first task is the first one that is ready.
+ *
+ * Most tasks become ready in the order of their tickets. Those stand in a list, and cost nothing but
+ * its links. The others, the late ones, stand in a pairing heap: thousands of tasks whose arguments
+ * come in any order cost O(log n) each. The first task of the lane is the smaller of the two firsts.
+ */
+#ifndef LODE_SCHEDULER_CORE_LANE_H
+#define LODE_SCHEDULER_CORE_LANE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+struct core_task;
+
+enum { CORE_LANE_TURN = 16 /* tasks of one lane in a row, while others have ready ones, too */ };
+
+TAILQ_HEAD(core_task_list, core_task);
+
+struct core_lane {
+    struct core_task_list ordered;
+    struct core_task *late; /* the root of the heap; NULL: there is none */
+    uint64_t tickets;       /* that were drawn */
+    uint32_t count;         /* of ready tasks */
+    uint32_t turn;          /* tasks that are left of this turn */
+    TAILQ_ENTRY(core_lane) link;
+};
+TAILQ_HEAD(core_lane_list, core_lane);
+
+/* A task's place in its lane. Part of every task. */
+struct core_ticket {
+    struct core_lane *lane;
+    uint64_t number;         /* the smallest one goes first */
+    struct core_task *child; /* late: its first child in the heap */
+};
+
+/* Of a late task: `before` is its left sibling in the heap, or the parent of the first child. */
+struct core_late {
+    struct core_task *before, *next;
+};
+
+void core_lane_init(struct core_lane *lane);
+
+/* The task is born into the lane: it draws its ticket, and is not ready yet. */
+void core_lane_join(struct core_lane *lane, struct core_task *task);
+
+/* The task is ready: it stands in the lane from now on. `lanes`: those that have ready tasks. */
+void core_lane_add(struct core_lane_list *lanes, struct core_task *task);
+
+/* Takes a ready task out, wherever it stands. */
+void core_lane_remove(struct core_lane_list *lanes, struct core_task *task);
+
+/* The ready task whose turn it is; NULL: none is ready. */
+struct core_task *core_lane_first(const struct core_lane *lane);
+
+/* One task of the lane was placed. When its turn is over, it goes behind the other lanes. */
+void core_lane_used(struct core_lane_list *lanes, struct core_lane *lane);
+
+/* The turn is over: the lane, which has ready tasks, goes behind the others. */
+void core_lane_pass(struct core_lane_list *lanes, struct core_lane *lane);
+
+/* Asserts what must hold in a lane; gives the number of its ready tasks. For core_check(). */
+uint32_t core_lane_check(const struct core_lane *lane);
+
+#endif

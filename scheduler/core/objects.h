@@ -1,0 +1,49 @@
+/*
+ * objects.h: the table of objects that are to come, and which tasks wait for them. Each is the
+ * result of a live task, or somebody else's, which the store is asked for.
+ *
+ * One rule: the store is asked once for an object, however many tasks wait for it, and is told when
+ * the last of them does not wait any more. So the number of WATCHes that are out is the number of
+ * distinct ids, and no program can have the scheduler ask for the same thing ten thousand times.
+ *
+ * Result ids of one session are consecutive, so eight neighbours share a cache line of buckets.
+ */
+#ifndef LODE_SCHEDULER_CORE_OBJECTS_H
+#define LODE_SCHEDULER_CORE_OBJECTS_H
+
+#include "scheduler/core/state.h"
+
+void core_objects_init(struct core_objects *objects);
+void core_objects_fini(struct core_objects *objects);
+
+/* NULL: it is not to come, as far as anybody here knows. */
+struct core_object *core_object_find(const struct core_objects *objects, lode_id id);
+
+/*
+ * The task will make these: `result_count` ids from `results`. Tasks that waited for one of them at
+ * the store wait for this task from now on. False: another live task makes one of them already;
+ * nothing was changed.
+ */
+bool core_objects_promise(struct core *core, struct core_task *task);
+
+/* The task has ended: nobody waits for what it makes, and it leaves the table. */
+void core_objects_forget(struct core *core, struct core_task *task);
+
+/* The task waits for that object. It is made known if need be: then the store is to be asked, and
+ * *new_out says so. */
+void core_dep_add(struct core *core, struct core_task *task, lode_id id, bool *new_out);
+
+/* The task does not wait for this one any more. */
+void core_dep_remove(struct core *core, struct core_dep *dep);
+void core_deps_remove(struct core *core, struct core_task *task);
+
+/*
+ * The store has answered the WATCH `cookie` about that id: the object, which stays, with those who
+ * wait for it, until core_object_close(). NULL: that was not asked, or is not wanted any more.
+ */
+struct core_object *core_object_answered(struct core_objects *objects, uint64_t cookie, lode_id id);
+
+/* Nobody waits for it any more: it leaves the table. */
+void core_object_close(struct core_objects *objects, struct core_object *object);
+
+#endif

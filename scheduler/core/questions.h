@@ -1,0 +1,29 @@
+/*
+ * questions.h: what the store is asked about a session's results (SETTLE, RESULTS), and who gets the
+ * answer. A question is the first member of what the asker wants to remember.
+ */
+#ifndef LODE_SCHEDULER_CORE_QUESTIONS_H
+#define LODE_SCHEDULER_CORE_QUESTIONS_H
+
+#include "scheduler/core/state.h"
+
+struct core_question {
+    uint64_t cookie;
+    /*
+     * Called once. The question is freed after it. `count` is the number of ids that were asked
+     * for, or 0: the store is gone, or could not be asked.
+     */
+    void (*answered)(struct core *core, struct core_question *question, const uint8_t *status,
+                     uint32_t count);
+    UT_hash_handle hh;
+};
+
+/* `question` is malloc'ed, and is the core's from now on. `store_session`: whose ids they are asked
+ * of; at most CORE_STORE_IDS of them. */
+void core_ask(struct core *core, enum core_action_type type, uint64_t store_session,
+              struct core_question *question, const lode_id *ids, uint32_t count);
+
+void core_answered(struct core *core, uint64_t cookie, const uint8_t *status, uint32_t count);
+void core_questions_fini(struct core *core);
+
+#endif
