@@ -1,7 +1,7 @@
 #include "store/freeing/freeing.h"
 
-#include "store/state/pins.h"
 #include "store/objects/own.h"
+#include "store/state/pins.h"
 #include "store/rings/ring.h"
 #include "store/table/expected.h"
 

@@ -1,7 +1,7 @@
 #include "store/freeing/lingering.h"
 
-#include "store/freeing/freeing.h"
 #include "store/objects/drafts.h"
+#include "store/freeing/freeing.h"
 #include "store/state/file.h"
 #include "store/state/pins.h"
 

@@ -11,6 +11,7 @@
 #include "store/state/forks.h"
 #include "store/freeing/freeing.h"
 #include "store/freeing/lingering.h"
+#include "store/rings/asking.h"
 #include "store/rings/part.h"
 #include "store/rings/ring.h"
 #include "store/sessions/session.h"
@@ -78,7 +79,7 @@ use_freed_room(struct store *store)
 bool
 store_has_work(const struct store *store)
 {
-    return store->table.candidate_count > 0 || store->freed_room || waits_are_unasked(store);
+    return store->table.candidate_count > 0 || store->freed_room || waits_unasked(store) > 0;
 }
 
 /* The walk takes as long as the store is large: rarer and rarer while it runs, often in tests. */
@@ -103,7 +104,8 @@ store_settle(struct store *store, bool would_sleep)
         use_freed_room(store);
     }
     do { /* the news of one's end may cut another */
-        waits_ask(store);
+        asking_waits(store);
+        waits_tell_decided(store);
         wakes_send(store);
         send_notices(store);
     } while (end_cut(store));
@@ -239,6 +241,7 @@ store_destroy(struct store *store, bool remove)
     if (store->epoll_fd >= 0) {
         close(store->epoll_fd);
     }
+    free(store->decided.list);
     free(store->scratch);
     free(store->packet);
     free(store);

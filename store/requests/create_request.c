@@ -1,7 +1,7 @@
 #include "store/requests/create_request.h"
 
 #include "api/base/fail.h"
-#include "store/objects/own.h"
+#include "store/objects/status.h"
 
 #include <string.h>
 
@@ -39,7 +39,7 @@ create_check_id(const struct store *store, const struct session *session,
         entry_state(&store->table, entry) != LODE_ENTRY_EXPECTED) {
         return lode_fail_with(LODE_EEXIST, "there is an object of that id");
     }
-    if (lode_id_is_reserved(id) && own_was_made(store, id)) {
+    if (lode_id_is_reserved(id) && status_was_made(store, id)) {
         return lode_fail_with(LODE_EEXIST, "an object of that reserved id was made before");
     }
     return LODE_OK;

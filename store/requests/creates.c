@@ -2,16 +2,18 @@
 
 #include "api/base/clock.h"
 #include "api/base/fail.h"
+#include "store/objects/own.h"
+#include "store/objects/status.h"
+#include "store/objects/lists.h"
+#include "store/objects/drafts.h"
+#include "store/rings/asking.h"
 #include "store/requests/create_request.h"
 #include "store/rings/credit.h"
 #include "store/freeing/reclaim.h"
-#include "store/objects/drafts.h"
-#include "store/objects/own.h"
 #include "store/objects/quota.h"
 #include "store/rings/ring.h"
 #include "store/state/answers.h"
 #include "store/objects/strides.h"
-#include "store/waits/waits.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -34,7 +36,7 @@ static lode_err
 hold(struct store *store, struct session *session, uint32_t container, lode_id id)
 {
     uint32_t held;
-    enum lode_found status = own_ask(store, id, NULL);
+    enum lode_found status = asking_status(store, id, NULL);
     if (!table_find(&store->table, id, &held)) {
         if (status != LODE_FOUND_PENDING || !lode_id_is_promised(id)) {
             return lode_fail_with(LODE_EGONE, "an object that is to be held does not exist");
@@ -85,7 +87,7 @@ complete(struct store *store, const struct create *create, uint32_t entry)
             memcpy(object_data(&store->table, entry),
                    create->rest + create->hold_count * sizeof(lode_id), create->desc.size);
         }
-        draft_unlink(store, entry);
+        lists_draft_unlink(store, entry);
         object_become(&store->table, entry, LODE_ENTRY_CREATED, LODE_ENTRY_SEALED);
         own_sealed(store, entry);
     }
@@ -129,7 +131,7 @@ make_entry(struct store *store, const struct create *create, uint64_t extent, ui
     }
     object_describe(table, entry, &create->desc, extent, create->stored, create->session->row);
     object_become(table, entry, from, LODE_ENTRY_CREATED);
-    draft_link(store, entry, create->session);
+    lists_draft_link(store, entry, create->session);
     table->truths[entry].flags |= TRUTH_UNREADY; /* its holds drain rings: no commit may name it */
     store->counts.created++;
     if (lode_id_kind(create->desc.id) == LODE_ID_USER && named) {
@@ -158,7 +160,7 @@ wait_again(struct store *store, struct create *create)
 {
     struct creates *creates = store->creates;
     bool freed_room = store->freed_room;
-    own_leave_id(store, create->entry);
+    draft_leave_id(store, create->entry);
     own_free(store, create->entry, LODE_ENTRY_CREATED);
     store->counts.created--;
     store->freed_room = freed_room; /* what it gave back has no memory: to try that is a tick's */
@@ -324,8 +326,8 @@ is_repeat(struct store *store, const struct create *create, uint32_t *entry_out)
 {
     return create->is_put && (create->session->flags & LODE_HELLO_SCHEDULER) &&
            lode_id_kind(create->desc.id) == LODE_ID_RESULT &&
-           (own_ask(store, create->desc.id, entry_out) == LODE_FOUND_SEALED ||
-            own_was_made(store, create->desc.id));
+           (asking_status(store, create->desc.id, entry_out) == LODE_FOUND_SEALED ||
+            status_was_made(store, create->desc.id));
 }
 
 lode_err

@@ -2,6 +2,9 @@
 
 #include "api/base/fail.h"
 #include "store/objects/own.h"
+#include "store/objects/status.h"
+#include "store/objects/settled.h"
+#include "store/rings/asking.h"
 #include "store/rings/ring.h"
 #include "store/state/answers.h"
 #include "store/waits/waits.h"
@@ -24,7 +27,7 @@ arm_and_ask(struct store *store, struct session *session, lode_id id, uint64_t c
 {
     LODE_TRY(waits_arm(store, session, id, cookie, is_watch));
     atomic_thread_fence(memory_order_seq_cst);
-    *status_out = own_ask(store, id, entry_out);
+    *status_out = asking_status(store, id, entry_out);
     return LODE_OK;
 }
 
@@ -77,7 +80,7 @@ handle_lookup(struct store *store, struct session *session, const void *packet, 
     if (msg->cookie != 0) {
         LODE_TRY(ask_with_cookie(store, session, msg, &status, &found.entry));
     } else {
-        status = own_ask(store, msg->id, &found.entry);
+        status = asking_status(store, msg->id, &found.entry);
     }
     found.status = status;
     if (status == LODE_FOUND_SEALED) {
@@ -124,7 +127,7 @@ handle_watch(struct store *store, struct session *session, const void *packet, c
         uint32_t entry = 0;
         bool by_result = lode_id_kind(id) == LODE_ID_RESULT;
         enum lode_found status =
-            by_result && results ? own_status(store, id, &entry) : own_ask(store, id, &entry);
+            by_result && results ? status_of(store, id, &entry) : asking_status(store, id, &entry);
         results |= by_result && status != LODE_FOUND_SEALED;
         if (status != LODE_FOUND_PENDING) {
             waits_tell_one(store, session, id, msg->cookie, status,
@@ -190,7 +193,7 @@ handle_settle(struct store *store, struct session *session, const void *packet, 
     for (uint32_t i = 0; i < msg->count; i++) {
         lode_id id = id_at(rest, i);
         status[i] =
-            own_was_made(store, id) ? LODE_FOUND_SEALED : (uint8_t)own_status(store, id, NULL);
+            status_was_made(store, id) ? LODE_FOUND_SEALED : (uint8_t)status_of(store, id, NULL);
     }
     answer_settle(session, msg, status);
     return LODE_OK;
@@ -233,7 +236,7 @@ handle_results(struct store *store, struct session *session, const void *packet,
         if (ended != NULL) {
             ended->results_told = true;
         } else {
-            own_settled(store, msg->session);
+            settled_session(store, msg->session);
         }
     }
     answer_settle(session, msg, status);

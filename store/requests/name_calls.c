@@ -1,9 +1,9 @@
 #include "store/requests/name_calls.h"
 
 #include "api/base/fail.h"
-#include "store/objects/own.h"
+#include "store/objects/decided.h"
+#include "store/rings/asking.h"
 #include "store/state/answers.h"
-#include "store/waits/waits.h"
 #include "store/table/names.h"
 
 #include <string.h>
@@ -38,7 +38,7 @@ find_sealed(struct store *store, lode_id id, uint32_t *entry_out)
     if (lode_id_kind(id) == LODE_ID_NAME) {
         return lode_fail_with(LODE_EINVAL, "a name cannot be bound to a name");
     }
-    switch (own_ask(store, id, entry_out)) {
+    switch (asking_status(store, id, entry_out)) {
     case LODE_FOUND_SEALED:
         return LODE_OK;
     case LODE_FOUND_PENDING:
@@ -68,7 +68,7 @@ handle_name_set(struct store *store, struct session *session, const void *packet
             name_bind(&store->table, &text, object, (msg->flags & LODE_NAME_REPLACE) != 0, &is_new);
     }
     if (err == LODE_OK && is_new) {
-        waits_tell(store, text.id, LODE_FOUND_SEALED, false);
+        decided_add(store, text.id, LODE_FOUND_SEALED, false);
     }
     answer(store, session, msg->head.tag, err);
     return LODE_OK;

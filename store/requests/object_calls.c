@@ -1,16 +1,18 @@
 #include "store/requests/object_calls.h"
 
 #include "api/base/fail.h"
+#include "store/objects/own.h"
+#include "store/objects/lists.h"
+#include "store/objects/drafts.h"
+#include "store/objects/decided.h"
+#include "store/rings/asking.h"
 #include "store/state/file.h"
 #include "store/state/forks.h"
 #include "store/freeing/freeing.h"
 #include "store/freeing/reclaim.h"
-#include "store/objects/drafts.h"
-#include "store/objects/own.h"
 #include "store/rings/ring.h"
 #include "store/state/answers.h"
 #include "store/objects/strides.h"
-#include "store/waits/waits.h"
 #include "store/table/names.h"
 
 #include <unistd.h>
@@ -46,7 +48,7 @@ handle_seal(struct store *store, struct session *session, const void *packet, co
         session_fail(store, session, msg->head.tag, err, 0);
         return LODE_OK;
     }
-    draft_unlink(store, msg->entry);
+    lists_draft_unlink(store, msg->entry);
     strides_write(&store->strides, &store->table, msg->entry);
     object_become(&store->table, msg->entry, LODE_ENTRY_CREATED, LODE_ENTRY_SEALED);
     own_sealed(store, msg->entry);
@@ -82,7 +84,7 @@ delete_entry(struct store *store, uint32_t entry)
     refs_forget(&store->table, entry);
     holds_forget(&store->table, entry);
     candidate_add(&store->table, entry);
-    waits_tell(store, id, LODE_FOUND_GONE, false);
+    decided_add(store, id, LODE_FOUND_GONE, false);
 }
 
 lode_err
@@ -96,7 +98,7 @@ handle_delete(struct store *store, struct session *session, const void *packet, 
     (void)rest_size;
     if (lode_id_kind(msg->id) == LODE_ID_NAME) {
         err = lode_fail_with(LODE_EINVAL, "a name is not deleted but removed");
-    } else if (own_ask(store, msg->id, &entry) == LODE_FOUND_SEALED) {
+    } else if (asking_status(store, msg->id, &entry) == LODE_FOUND_SEALED) {
         delete_entry(store, entry);
     } else if (table_find(&store->table, msg->id, &entry) &&
                entry_state(&store->table, entry) == LODE_ENTRY_CREATED) {

@@ -2,8 +2,8 @@
 
 #include "api/base/clock.h"
 #include "api/base/fail.h"
+#include "store/rings/asking.h"
 #include "store/freeing/reclaim.h"
-#include "store/objects/own.h"
 #include "store/state/answers.h"
 #include "store/state/pins.h"
 
@@ -122,7 +122,7 @@ handle_stat(struct store *store, struct session *session, const void *packet, co
     uint32_t entry;
     (void)rest;
     (void)rest_size;
-    own_ask(store, msg->id, NULL);
+    asking_status(store, msg->id, NULL);
     if (table_find(&store->table, msg->id, &entry) && store->table.truths[entry].refs == 0) {
         reclaim(store); /* a get that came after this would find it gone: so does this */
     }

@@ -2,12 +2,13 @@
 #include "store/rings/commit.h"
 
 #include "api/base/fail.h"
+#include "store/objects/own.h"
+#include "store/objects/status.h"
+#include "store/objects/lists.h"
 #include "store/objects/drafts.h"
 #include "store/rings/credit.h"
 #include "store/rings/part.h"
-#include "store/objects/own.h"
 #include "store/objects/strides.h"
-#include "store/waits/waits.h"
 
 #include <string.h>
 
@@ -104,7 +105,7 @@ is_taken(const struct store *store, lode_id id, bool *expected_out, uint32_t *en
 {
     *expected_out = table_find(&store->table, id, entry_out);
     return (*expected_out && entry_state(&store->table, *entry_out) != LODE_ENTRY_EXPECTED) ||
-           own_was_made(store, id);
+           status_was_made(store, id);
 }
 
 static lode_err
@@ -121,9 +122,9 @@ apply_part(struct store *store, struct session *session, const struct ring_part 
         return part_make(store, session, part, expected ? &entry : NULL);
     }
     uint32_t draft = part->draft - 1;
-    draft_unlink(store, draft);
+    lists_draft_unlink(store, draft);
     strides_write(&store->strides, &store->table, draft);
-    own_name_draft(store, draft, part->desc.id);
+    draft_name(store, draft, part->desc.id);
     object_become(&store->table, draft, LODE_ENTRY_CREATED, LODE_ENTRY_SEALED);
     own_sealed(store, draft);
     return LODE_OK;

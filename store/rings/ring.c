@@ -3,10 +3,10 @@
 #include "api/base/assert.h"
 #include "api/base/clock.h"
 #include "api/base/fail.h"
+#include "store/objects/status.h"
 #include "store/rings/commit.h"
 #include "store/rings/credit.h"
 #include "store/rings/part.h"
-#include "store/objects/own.h"
 #include "store/objects/quota.h"
 #include "store/state/answers.h"
 #include "store/waits/waits.h"
@@ -29,7 +29,7 @@ apply_put(struct store *store, struct session *session, const uint8_t *at, uint6
     }
     bool known = table_find(&store->table, part->desc.id, &entry);
     bool taken = (known && entry_state(&store->table, entry) != LODE_ENTRY_EXPECTED) ||
-                 (lode_id_is_reserved(part->desc.id) && own_was_made(store, part->desc.id));
+                 (lode_id_is_reserved(part->desc.id) && status_was_made(store, part->desc.id));
     if (taken && !lode_id_is_reserved(part->desc.id)) {
         return lode_fail_with(LODE_EPROTO, "two puts under one id");
     }
@@ -50,8 +50,8 @@ apply_take(struct store *store, struct session *session, lode_id id)
         bool may_come =
             lode_id_kind(id) == LODE_ID_USER || store_session(store, lode_id_session(id)) != NULL;
         if (lode_id_kind(id) == LODE_ID_NAME ||
-            (lode_id_is_promised(id) && own_was_made(store, id)) ||
-            (!may_come && own_status(store, id, NULL) == LODE_FOUND_GONE)) {
+            (lode_id_is_promised(id) && status_was_made(store, id)) ||
+            (!may_come && status_of(store, id, NULL) == LODE_FOUND_GONE)) {
             return LODE_OK; /* gone for good: there is nothing to refer to */
         }
         LODE_TRY(quota_expect(store, session, id, &entry));
@@ -68,9 +68,9 @@ apply_drop(struct store *store, struct session *session, lode_id id)
     uint32_t entry;
     bool own = lode_id_session(id) == session->number;
     if (!table_find(&store->table, id, &entry)) {
-        if (own && lode_id_is_promised(id) && !own_was_made(store, id)) {
+        if (own && lode_id_is_promised(id) && !status_was_made(store, id)) {
             /* Without memory for it the object stays until the session ends: no reason to cut. */
-            (void)own_drop_unborn(store, id);
+            (void)status_note_dropped(store, id);
         }
         return LODE_OK;
     }

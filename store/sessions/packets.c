@@ -11,8 +11,8 @@
 #include "store/rings/credit.h"
 #include "store/rings/ring.h"
 #include "store/sessions/session.h"
-#include "store/waits/waits.h"
 #include "store/state/answers.h"
+#include "store/waits/waits.h"
 
 #include <errno.h>
 #include <sys/socket.h>
@@ -130,6 +130,7 @@ receive_one(struct store *store, struct session *session)
         store->counts.bad_messages++;
         session_cut(session, "%s", lode_last_error());
     }
+    waits_tell_decided(store);
     wakes_send(store);
     return !session->cut && !session->ended;
 }
@@ -155,6 +156,7 @@ packets_rung(struct store *store, struct session *session)
     }
     store->counts.doorbells++;
     ring_drain(store, session);
+    waits_tell_decided(store);
     wakes_send(store); /* first of all: somebody's handoff is what it rings for, mostly */
     if (session->cut) {
         session_end(store, session);

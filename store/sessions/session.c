@@ -1,12 +1,13 @@
 #include "store/sessions/session.h"
 
 #include "api/base/fail.h"
+#include "store/objects/drafts.h"
+#include "store/objects/decided.h"
+#include "store/objects/settled.h"
 #include "store/requests/creates.h"
 #include "store/rings/credit.h"
 #include "store/state/file.h"
 #include "store/freeing/lingering.h"
-#include "store/objects/drafts.h"
-#include "store/objects/own.h"
 #include "store/rings/ring.h"
 #include "store/waits/stream.h"
 #include "store/waits/waits.h"
@@ -235,9 +236,9 @@ hide_drafts(struct store *store, struct session *session)
 {
     for (uint32_t n = session->draft_first; n != 0; n = store->table.truths[n - 1].link_next) {
         lode_id id = store->table.entries[n - 1].id;
-        own_leave_id(store, n - 1);
+        draft_leave_id(store, n - 1);
         if (lode_id_kind(id) != LODE_ID_RESULT) {
-            waits_tell(store, id, LODE_FOUND_ABORTED, false);
+            decided_add(store, id, LODE_FOUND_ABORTED, false);
         }
     }
 }
@@ -252,9 +253,9 @@ end_claims(struct store *store, struct session *session)
     credit_end(store, session);
     refs_end_session(&store->table, session->row);
     if (session->flags & LODE_HELLO_SCHEDULER && --store->scheduler_count == 0) {
-        own_settle_all(store);
+        settled_all(store);
     }
-    own_end_session(store, session);
+    settled_end_session(store, session);
 }
 
 static void

@@ -12,6 +12,7 @@
 #include "api/layout/ring.h"
 #include "api/wire/store_msg.h"
 #include "store/alloc/arena.h"
+#include "store/objects/decided.h"
 #include "store/state/outbox.h"
 #include "store/state/source.h"
 #include "store/waits/wakes.h"
@@ -113,6 +114,7 @@ struct store {
     struct session *dead;      /* to be freed when no event can name them any more */
     struct ended ended[STORE_ENDED_MAX];
     uint32_t ended_next;
+    struct decided decided; /* of ids, and those who wait were not told yet */
     struct waits *waits;
     struct wakes wakes;
     struct creates *creates;

@@ -1,7 +1,6 @@
 #include "store/waits/stream.h"
 
-#include "store/rings/ring.h"
-#include "store/waits/waits.h"
+#include "store/waits/wakes.h"
 
 static void
 publish(struct store *store, const struct session *session)
@@ -22,21 +21,6 @@ stream_awaited(struct store *store, lode_id id)
     maker->idle_seals = 0;
     publish(store, maker);
     store->stream_began = true;
-}
-
-void
-streams_catch_up(struct store *store)
-{
-    if (!store->stream_began) {
-        return;
-    }
-    store->stream_began = false;
-    atomic_thread_fence(memory_order_seq_cst);
-    for (uint32_t i = 0; i < store->session_count; i++) {
-        if (store->sessions[i]->is_stream) {
-            ring_drain(store, store->sessions[i]);
-        }
-    }
 }
 
 void

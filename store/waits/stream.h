@@ -13,14 +13,8 @@
 
 enum { STREAM_IDLE = 32 };
 
-/* Somebody waits for the id; streams_catch_up() follows before the loop sleeps. */
+/* Somebody waits for the id; asking_waits() (rings/asking.h) follows before the loop sleeps. */
 void stream_awaited(struct store *store, lode_id id);
-
-/*
- * Drains the rings of those that became streams: what was put just before is in there, and nobody
- * rang for it, while who waits for it reads that it is told.
- */
-void streams_catch_up(struct store *store);
 
 /* The id was sealed, or given up. */
 void stream_decided(struct store *store, lode_id id);

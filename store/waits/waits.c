@@ -1,7 +1,8 @@
 #include "store/waits/waits.h"
 
 #include "api/base/fail.h"
-#include "store/objects/own.h"
+#include "store/objects/decided.h"
+#include "store/objects/status.h"
 #include "store/state/answers.h"
 #include "store/waits/stream.h"
 
@@ -27,7 +28,7 @@ struct waits {
     uint32_t room, free_first;
     uint32_t heads[HEADS];
     uint32_t *unasked; /* + 1: armed by a record; whether the id is there already is to be asked */
-    uint32_t unasked_count, unasked_room;
+    uint32_t unasked_first, unasked_count, unasked_room; /* from `first` to `count` */
 };
 
 lode_err
@@ -180,6 +181,7 @@ arm(struct store *store, struct session *session, lode_id id, uint64_t cookie, b
 {
     struct waits *waits = store->waits;
     uint64_t hash = table_hash(&store->table, id);
+    waits_tell_decided(store); /* it is told of nothing that was before it */
     uint32_t number = find(store, session, id, cookie, is_watch);
     if (number != 0) {
         struct wait *again = &waits->pool[number - 1];
@@ -244,52 +246,31 @@ waits_arm_and_ask(struct store *store, struct session *session, lode_id id, uint
     return store->waits->pool[number - 1].is_unasked ? LODE_OK : ask_later(store->waits, number);
 }
 
-static void
-ask_one(struct store *store, uint32_t number)
+uint32_t
+waits_unasked(const struct store *store)
 {
-    struct wait *asked = &store->waits->pool[number - 1], wait = *asked;
-    uint32_t entry = 0;
-    if (!wait.is_unasked) {
-        return; /* it has ended meanwhile */
-    }
-    asked->is_unasked = false;
-    /* index.h [4]: a putter that did not see `waited` has published its record by now. */
-    atomic_thread_fence(memory_order_seq_cst);
-    enum lode_found status = own_ask(store, wait.id, &entry);
-    if (status != LODE_FOUND_PENDING) {
-        bool is_error =
-            status == LODE_FOUND_SEALED && store->table.entries[entry].kind == LODE_KIND_ERROR;
-        waits_tell_one(store, wait.session, wait.id, wait.cookie, status, is_error);
-    }
-}
-
-void
-waits_ask(struct store *store)
-{
-    struct waits *waits = store->waits;
-    uint32_t count = waits->unasked_count;
-    if (count == 0) {
-        return;
-    }
-    streams_catch_up(store);
-    for (uint32_t i = 0; i < count; i++) {
-        ask_one(store, waits->unasked[i]);
-    }
-    /* What was drained on the way may have armed more: the next round's, or there were no end. */
-    waits->unasked_count -= count;
-    memmove(waits->unasked, waits->unasked + count, waits->unasked_count * sizeof *waits->unasked);
+    return store->waits->unasked_count - store->waits->unasked_first;
 }
 
 bool
-waits_are_unasked(const struct store *store)
+waits_next_unasked(struct store *store, struct wait_key *key_out)
 {
-    return store->waits->unasked_count > 0;
+    struct waits *waits = store->waits;
+    struct wait *wait = &waits->pool[waits->unasked[waits->unasked_first++] - 1];
+    if (waits->unasked_first == waits->unasked_count) {
+        waits->unasked_first = waits->unasked_count = 0;
+    }
+    bool goes_on = wait->is_unasked;
+    wait->is_unasked = false;
+    *key_out = (struct wait_key){wait->session, wait->id, wait->cookie};
+    return goes_on;
 }
 
 bool
 waits_disarm(struct store *store, struct session *session, lode_id id, uint64_t cookie,
              enum lode_found *status_out)
 {
+    waits_tell_decided(store);
     uint32_t number = find(store, session, id, cookie, false);
     if (number == 0) {
         return false;
@@ -305,6 +286,7 @@ void
 waits_unwatch(struct store *store, struct session *session, uint64_t cookie)
 {
     uint32_t next;
+    waits_tell_decided(store);
     for (uint32_t number = session->wait_first; number != 0; number = next) {
         const struct wait *wait = &store->waits->pool[number - 1];
         next = wait->session_next;
@@ -416,8 +398,8 @@ tell(struct store *store, uint32_t number, enum lode_found status, bool is_error
     }
 }
 
-void
-waits_tell(struct store *store, lode_id id, enum lode_found status, bool is_error)
+static void
+tell_all(struct store *store, lode_id id, enum lode_found status, bool is_error)
 {
     struct waits *waits = store->waits;
     uint64_t hash = table_hash(&store->table, id);
@@ -444,9 +426,10 @@ waits_tell_one(struct store *store, struct session *session, lode_id id, uint64_
 }
 
 bool
-waits_any(const struct store *store, lode_id id)
+waits_any(struct store *store, lode_id id)
 {
     struct waits *waits = store->waits;
+    waits_tell_decided(store);
     uint32_t number = *head_of(waits, table_hash(&store->table, id));
     for (; number != 0; number = waits->pool[number - 1].hash_next) {
         const struct wait *wait = &waits->pool[number - 1];
@@ -457,17 +440,57 @@ waits_any(const struct store *store, lode_id id)
     return false;
 }
 
-void
-waits_recheck(struct store *store, uint64_t session)
+/* ---- what was decided ---- */
+
+/* Tells those who wait for ids of that session (0: of any) what is so now, if it is decided. */
+static void
+look_anew(struct store *store, uint64_t session)
 {
     for (uint32_t i = 0; i < store->waits->room; i++) {
         const struct wait *wait = &store->waits->pool[i];
-        if (wait->session == NULL || lode_id_session(wait->id) != session) {
+        if (wait->session == NULL || (session != 0 && lode_id_session(wait->id) != session)) {
             continue;
         }
-        enum lode_found status = own_status(store, wait->id, NULL);
-        if (status == LODE_FOUND_GONE) {
-            tell(store, i + 1, status, false);
+        uint32_t entry = 0;
+        enum lode_found status = status_of(store, wait->id, &entry);
+        if (status != LODE_FOUND_PENDING) {
+            bool is_error =
+                status == LODE_FOUND_SEALED && store->table.entries[entry].kind == LODE_KIND_ERROR;
+            tell(store, i + 1, status, is_error);
         }
     }
+}
+
+static void
+tell_one_decision(struct store *store, const struct decision *decision)
+{
+    enum lode_found status = decision->status;
+    if (status != LODE_FOUND_PENDING) {
+        tell_all(store, decision->id, status, decision->is_error);
+    }
+    if (status == LODE_FOUND_SEALED || status == LODE_FOUND_ABORTED) {
+        stream_decided(store, decision->id);
+    }
+}
+
+/* A wait is told the reason, if there is one, before all of its session are looked at anew. */
+void
+waits_tell_decided(struct store *store)
+{
+    struct decided *decided = &store->decided;
+    if (decided->count == 0 && !decided->lost) {
+        return;
+    }
+    for (uint32_t i = 0; i < decided->count; i++) {
+        tell_one_decision(store, &decided->list[i]);
+    }
+    for (uint32_t i = 0; i < decided->count && !decided->lost; i++) {
+        if (decided->list[i].status == LODE_FOUND_PENDING) {
+            look_anew(store, lode_id_session(decided->list[i].id));
+        }
+    }
+    if (decided->lost) {
+        look_anew(store, 0);
+    }
+    decided_clear(decided);
 }

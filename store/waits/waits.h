@@ -23,15 +23,22 @@ LODE_MUST_CHECK lode_err waits_arm(struct store *store, struct session *session,
                                    uint64_t cookie, bool is_watch);
 
 /*
- * The same for a record in a ring, where others cannot be drained: what is there already is found,
- * and told, by waits_ask(), which the loop calls before it wakes anybody or sleeps.
+ * The same for a record in a ring: other rings cannot be drained while that one is. So whether the
+ * id is there already is asked later, by asking_waits() (rings/asking.h).
  */
 LODE_MUST_CHECK lode_err waits_arm_and_ask(struct store *store, struct session *session, lode_id id,
                                            uint64_t cookie);
-void waits_ask(struct store *store);
 
-/* Whether waits_ask() came upon further ones, and has to be called again before the loop sleeps. */
-bool waits_are_unasked(const struct store *store);
+/* A wait, as its session knows it. */
+struct wait_key {
+    struct session *session;
+    lode_id id;
+    uint64_t cookie;
+};
+
+/* How many waits are to be asked about; takes the first of them. False: it has ended meanwhile. */
+uint32_t waits_unasked(const struct store *store);
+bool waits_next_unasked(struct store *store, struct wait_key *key_out);
 
 /* Takes a wait away. `status_out` (may be NULL): what it was told; PENDING: nothing yet. */
 bool waits_disarm(struct store *store, struct session *session, lode_id id, uint64_t cookie,
@@ -46,18 +53,15 @@ void waits_unwatch_id(struct store *store, struct session *session, lode_id id, 
 /* Takes away everything that a session waits for. */
 void waits_end_session(struct store *store, struct session *session);
 
-/* Tells all who wait for the id; they are woken by wakes_send(). */
-void waits_tell(struct store *store, lode_id id, enum lode_found status, bool is_error);
+/* Empties the list of what was decided (objects/decided.h) and marks those who are to be woken. */
+void waits_tell_decided(struct store *store);
 
-/* Tells one who asked just now; the same as waits_tell(), for him alone. */
+/* Tells one wait what its session asked just now. */
 void waits_tell_one(struct store *store, struct session *session, lode_id id, uint64_t cookie,
                     enum lode_found status, bool is_error);
 
 /* Whether anybody's wait for the id is armed. */
-bool waits_any(const struct store *store, lode_id id);
-
-/* Tells those who wait for ids of that session, or who always will, what is so now. */
-void waits_recheck(struct store *store, uint64_t session);
+bool waits_any(struct store *store, lode_id id);
 
 /* Sends the NOTIFY entries that have gathered for a session. */
 void waits_send_notices(struct store *store, struct session *session);

@@ -1,0 +1,80 @@
+#include "store/objects/lists.h"
+
+#include "api/base/assert.h"
+
+uint32_t *
+lists_own(struct store *store, uint64_t number)
+{
+    struct session *session = store_session(store, number);
+    struct ended *ended = &store->ended[number % LODE_SESSION_ROWS];
+    if (session != NULL) {
+        return &session->own_first;
+    }
+    return ended->session == number && number != 0 ? &ended->own_first : NULL;
+}
+
+void
+lists_own_link(struct store *store, uint32_t entry, uint32_t *head)
+{
+    struct truth_entry *truth = &store->table.truths[entry];
+    truth->own_prev = 0;
+    truth->own_next = *head;
+    if (*head != 0) {
+        store->table.truths[*head - 1].own_prev = entry + 1;
+    }
+    *head = entry + 1;
+    truth->flags |= TRUTH_OWNED;
+}
+
+void
+lists_own_unlink(struct store *store, uint32_t entry)
+{
+    struct truth_entry *truth = &store->table.truths[entry];
+    if (!(truth->flags & TRUTH_OWNED)) {
+        return;
+    }
+    if (truth->own_prev != 0) {
+        store->table.truths[truth->own_prev - 1].own_next = truth->own_next;
+    } else {
+        uint32_t *head = lists_own(store, lode_id_session(store->table.entries[entry].id));
+        LODE_ASSERT(head != NULL && *head == entry + 1);
+        *head = truth->own_next;
+    }
+    if (truth->own_next != 0) {
+        store->table.truths[truth->own_next - 1].own_prev = truth->own_prev;
+    }
+    truth->flags &= ~(uint32_t)TRUTH_OWNED;
+}
+
+void
+lists_draft_link(struct store *store, uint32_t entry, struct session *session)
+{
+    struct truth_entry *truth = &store->table.truths[entry];
+    truth->link_prev = 0;
+    truth->link_next = session->draft_first;
+    if (session->draft_first != 0) {
+        store->table.truths[session->draft_first - 1].link_prev = entry + 1;
+    }
+    session->draft_first = entry + 1;
+    truth->flags |= TRUTH_DRAFT;
+}
+
+void
+lists_draft_unlink(struct store *store, uint32_t entry)
+{
+    struct truth_entry *truth = &store->table.truths[entry];
+    if (!(truth->flags & TRUTH_DRAFT)) {
+        return;
+    }
+    if (truth->link_prev != 0) {
+        store->table.truths[truth->link_prev - 1].link_next = truth->link_next;
+    } else {
+        struct session *session = store->by_row[truth->maker_row];
+        LODE_ASSERT(session != NULL && session->draft_first == entry + 1);
+        session->draft_first = truth->link_next;
+    }
+    if (truth->link_next != 0) {
+        store->table.truths[truth->link_next - 1].link_prev = truth->link_prev;
+    }
+    truth->flags &= ~(uint32_t)TRUTH_DRAFT;
+}

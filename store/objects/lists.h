@@ -1,0 +1,24 @@
+/*
+ * lists.h: the two lists that a session has of entries.
+ *
+ *   own     entries with an id of that session (put or result): from when the store first hears of
+ *           the id until the entry is freed or the session ends, so that its end finds them. An
+ *           ended session has the list, too, while the scheduler still owes results of it.
+ *   drafts  unsealed objects that the session writes. A draft is in the list of its maker until it
+ *           is sealed or freed.
+ */
+#ifndef LODE_STORE_OBJECTS_LISTS_H
+#define LODE_STORE_OBJECTS_LISTS_H
+
+#include "store/state/store.h"
+
+/* The head of the list of own entries of the session `number`; NULL: there is none any more. */
+uint32_t *lists_own(struct store *store, uint64_t number);
+
+void lists_own_link(struct store *store, uint32_t entry, uint32_t *head);
+void lists_own_unlink(struct store *store, uint32_t entry); /* leaves one alone that is in none */
+
+void lists_draft_link(struct store *store, uint32_t entry, struct session *session);
+void lists_draft_unlink(struct store *store, uint32_t entry); /* the same */
+
+#endif

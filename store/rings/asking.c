@@ -1,0 +1,72 @@
+#include "store/rings/asking.h"
+
+#include "store/objects/status.h"
+#include "store/rings/ring.h"
+#include "store/waits/waits.h"
+
+enum lode_found
+asking_status(struct store *store, lode_id id, uint32_t *entry_out)
+{
+    enum lode_found status = status_of(store, id, entry_out);
+    if (status == LODE_FOUND_SEALED) {
+        return status;
+    }
+    if (lode_id_kind(id) == LODE_ID_PUT) {
+        struct session *maker = store_session(store, lode_id_session(id));
+        if (maker != NULL) {
+            ring_drain(store, maker);
+        }
+    } else if (lode_id_kind(id) == LODE_ID_RESULT) {
+        ring_drain_makers(store);
+    }
+    return status_of(store, id, entry_out);
+}
+
+/*
+ * A put that was written just before its session became a stream is in that session's ring, and
+ * nobody rang for it; and whoever waits for it reads that it will be woken.
+ */
+static void
+catch_up_with_streams(struct store *store)
+{
+    if (!store->stream_began) {
+        return;
+    }
+    store->stream_began = false;
+    atomic_thread_fence(memory_order_seq_cst);
+    for (uint32_t i = 0; i < store->session_count; i++) {
+        if (store->sessions[i]->is_stream) {
+            ring_drain(store, store->sessions[i]);
+        }
+    }
+}
+
+static void
+ask_one(struct store *store)
+{
+    struct wait_key key;
+    uint32_t entry = 0;
+    if (!waits_next_unasked(store, &key)) {
+        return;
+    }
+    /* index.h [4]: a putter that did not see `waited` has published its record by now. */
+    atomic_thread_fence(memory_order_seq_cst);
+    enum lode_found status = asking_status(store, key.id, &entry);
+    if (status != LODE_FOUND_PENDING) {
+        bool is_error =
+            status == LODE_FOUND_SEALED && store->table.entries[entry].kind == LODE_KIND_ERROR;
+        waits_tell_one(store, key.session, key.id, key.cookie, status, is_error);
+    }
+}
+
+void
+asking_waits(struct store *store)
+{
+    uint32_t count = waits_unasked(store);
+    if (count > 0) {
+        catch_up_with_streams(store);
+    }
+    while (count-- > 0) {
+        ask_one(store);
+    }
+}
