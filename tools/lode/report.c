@@ -88,12 +88,18 @@ ask_scheduler(struct report *report, lode *db)
     free(text);
 }
 
+/* A store that has ended is not waited for, as lode_open() would: that it has ended is the answer. */
 static void *
 ask(void *arg)
 {
     struct report *report = arg;
     lode_open_options open = {.struct_size = sizeof open, .flags = LODE_OPEN_ATTACH};
     lode *db = NULL;
+    if (report->cluster.supervisor != 0 && report->store.pid == 0) {
+        note_down(report, &report->store, "");
+        note_down(report, &report->scheduler, "without the store it cannot be asked");
+        return NULL;
+    }
     if (lode_open(report->cluster.dir, &open, &db) != LODE_OK ||
         lode_get_store_stats(db, &report->store_stats) != LODE_OK) {
         note_down(report, &report->store, lode_last_error());

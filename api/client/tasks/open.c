@@ -1,9 +1,22 @@
+#include "api/base/clock.h"
 #include "api/base/fail.h"
+#include "api/base/files.h"
+#include "api/base/hold.h"
 #include "api/base/options.h"
 #include "api/client/session/session.h"
 #include "api/client/tasks/private_cluster.h"
 #include "api/client/tasks/task_client.h"
 #include "api/wire/private_start.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+/* How long a cluster that starts is waited for, and how often it is looked for. */
+enum { START_MS = 5000, LOOK_MS = 5 };
 
 static lode_err
 check_options(const char *dir, const lode_open_options *options)
@@ -61,6 +74,61 @@ open_session(const struct lode_paths *paths, uint32_t flags, struct lode_private
     return LODE_OK;
 }
 
+/*
+ * A cluster that is starting, or whose store is being replaced, serves in a moment. A program that
+ * did not wait would start a private cluster beside it, and never see the other's objects.
+ *
+ *   is_starting_out  true on LODE_EDOWN: a supervisor is there, but no store has come up in time
+ */
+static lode_err
+open_running(const struct lode_paths *paths, uint32_t flags, bool *is_starting_out, lode **db_out)
+{
+    char lock[LODE_PATH_MAX];
+    struct lode_holder supervisor;
+    int64_t deadline = lode_deadline(START_MS);
+    LODE_TRY(lode_path_join(lock, sizeof lock, paths->dir, LODE_FILE_SUPERVISOR_LOCK));
+    for (;;) {
+        lode_err err = open_session(paths, flags, NULL, db_out);
+        if (err != LODE_EDOWN || lode_hold_ask(lock, &supervisor) != LODE_OK) {
+            return err;
+        }
+        if (lode_now_ns() >= deadline) {
+            break;
+        }
+        poll(NULL, 0, LOOK_MS);
+    }
+    *is_starting_out = true;
+    return lode_fail_with(
+        LODE_EDOWN,
+        "the cluster in '%s' has not come up within %d s: its supervisor (pid %d) "
+        "is still trying; what it says on stderr tells why",
+        paths->dir, START_MS / 1000, (int)supervisor.pid);
+}
+
+/* A directory that the user has named, and that can be no cluster's, is a mistake of the user's. */
+static lode_err
+check_chosen_dir(const char *dir)
+{
+    const char *chosen = getenv("LODE_DIR");
+    char parent[LODE_DIR_MAX + 1];
+    struct stat st;
+    if (chosen == NULL || chosen[0] == '\0') {
+        return LODE_OK;
+    }
+    if (stat(dir, &st) == 0) {
+        return S_ISDIR(st.st_mode)
+                   ? LODE_OK
+                   : lode_fail_with(LODE_EINVAL, "LODE_DIR is '%s', which is no directory", dir);
+    }
+    snprintf(parent, sizeof parent, "%s", dir);
+    *strrchr(parent, '/') = '\0';
+    if (errno == ENOENT && (parent[0] == '\0' || (stat(parent, &st) == 0 && S_ISDIR(st.st_mode)))) {
+        return LODE_OK; /* `lode start` would make it */
+    }
+    return lode_fail_with(LODE_EINVAL, "LODE_DIR is '%s', and there is no directory '%s'", dir,
+                          parent);
+}
+
 static lode_err
 open_private(const lode_open_options *options, lode **db_out)
 {
@@ -89,14 +157,16 @@ lode_open(const char *dir, const lode_open_options *given, lode **db_out)
     LODE_TRY(check_cluster(&options));
     if ((options.flags & LODE_OPEN_PRIVATE) == 0) {
         LODE_TRY(lode_paths_resolve(dir, &paths));
-        lode_err err = open_session(&paths, options.flags, NULL, db_out);
-        if (err != LODE_EDOWN) {
+        bool is_starting = false;
+        lode_err err = open_running(&paths, options.flags, &is_starting, db_out);
+        if (err != LODE_EDOWN || is_starting) {
             return err;
         }
         if (dir != NULL || (options.flags & LODE_OPEN_ATTACH) != 0) {
             return lode_fail_with(
                 LODE_EDOWN, "no cluster runs in '%s': start one with `lode start`", paths.dir);
         }
+        LODE_TRY(check_chosen_dir(paths.dir));
     }
     return open_private(&options, db_out);
 }

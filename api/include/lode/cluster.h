@@ -1,5 +1,8 @@
 /*
  * cluster.h: sessions: how a program attaches to lode, and what it can ask of the whole. Stable.
+ *
+ * The library changes no signal's disposition, and needs none changed: it raises no SIGPIPE, and
+ * makes no file grow, so that neither can SIGXFSZ (ulimit -f) come from it.
  */
 #ifndef LODE_CLUSTER_H
 #define LODE_CLUSTER_H
@@ -37,12 +40,15 @@ typedef struct lode_open_options {
  *   options  NULL: all defaults
  *
  * Ownership  the caller ends it with lode_close()
- * Blocking   a few milliseconds to attach; until the daemons are up for a private cluster (5 s)
+ * Blocking   a few milliseconds to attach; until the daemons are up (5 s) where a cluster is just
+ *            starting there, or replaces its store, and for a private cluster
  * Threads    any; a program that uses only the store starts no thread
- * Errors     LODE_EDOWN     `dir` was given, or LODE_OPEN_ATTACH, and nothing runs there
+ * Errors     LODE_EDOWN     `dir` was given, or LODE_OPEN_ATTACH, and nothing runs there; or a
+ *                           cluster that starts there does not come up
  *            LODE_EVERSION  the daemon speaks another version
  *            LODE_EDENIED   the cluster is another user's
- *            LODE_EINVAL    the path is too long, or an option is out of range
+ *            LODE_EINVAL    the path is too long, LODE_DIR cannot be a cluster's directory, or an
+ *                           option is out of range
  *            LODE_EUNSUPPORTED  an option that this library does not know is set
  *            LODE_EFULL     the shared memory has no room for a session
  */
