@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #undef lode_fail_with
 #undef lode_fail_errno
@@ -97,14 +98,35 @@ err_of_errno(int number)
     }
 }
 
+/* "File too large" is a riddle to who has set a limit hours ago, in another file. */
+static void
+add_limit(int number, char *text, size_t room)
+{
+    struct rlimit limit;
+    size_t used = strlen(text);
+    if (number == EFBIG && getrlimit(RLIMIT_FSIZE, &limit) == 0 &&
+        limit.rlim_cur != RLIM_INFINITY) {
+        snprintf(text + used, room - used, "; files may have %llu KiB (ulimit -f): raise that",
+                 (unsigned long long)limit.rlim_cur >> 10);
+    } else if (number == ENOMEM && getrlimit(RLIMIT_AS, &limit) == 0 &&
+               limit.rlim_cur != RLIM_INFINITY) {
+        snprintf(text + used, room - used,
+                 "; a process may map %llu MiB (ulimit -v), and needs 2 GiB and the store's "
+                 "capacity: raise that, or start the cluster with a smaller --capacity",
+                 (unsigned long long)limit.rlim_cur >> 20);
+    }
+}
+
 lode_err
 lode_fail_errno(const char *format, ...)
 {
     int number = errno;
-    char text[128];
+    char buffer[64], text[256];
     va_list args;
+    snprintf(text, sizeof text, "%s", strerror_r(number, buffer, sizeof buffer));
+    add_limit(number, text, sizeof text);
     va_start(args, format);
-    set_sentence(format, args, strerror_r(number, text, sizeof text));
+    set_sentence(format, args, text);
     va_end(args);
     errno = number;
     return err_of_errno(number);

@@ -13,7 +13,10 @@ enum { LODE_FAIL_MAX = 1024 };
 
 lode_err lode_fail_with(lode_err err, const char *format, ...) LODE_PRINTF(2, 3);
 
-/* LODE_ESYS (or the error that fits errno better), with errno's text behind the sentence. */
+/*
+ * LODE_ESYS (or the error that fits errno better), with errno's text behind the sentence, and the
+ * limit of the process (ulimit) that is the cause, where it is one.
+ */
 lode_err lode_fail_errno(const char *format, ...) LODE_PRINTF(1, 2);
 
 /*

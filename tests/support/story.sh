@@ -58,7 +58,7 @@ finish() {
 trap finish EXIT
 
 give_up() {
-    echo "${BASH_SOURCE[2]}:${BASH_LINENO[1]}: $1" >&2
+    echo "${BASH_SOURCE[-1]}:${BASH_LINENO[-2]}: $1" >&2
     exit 1
 }
 

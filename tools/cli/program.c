@@ -5,6 +5,7 @@
 #include "tools/cli/suggest.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -148,6 +149,7 @@ program_run(const struct program *program, int argc, char **argv)
 {
     static char name[32];
     lode_descriptor_fill_stdio();
+    signal(SIGXFSZ, SIG_IGN); /* a file that may not grow (ulimit -f) is an error that is said */
     snprintf(name, sizeof name, "%s", program->name);
     program_invocation_name = name;
     program_invocation_short_name = name;

@@ -133,6 +133,14 @@ backoff_ns(unsigned failures, bool was_up)
 }
 
 void
+service_not_started(struct service *service, int64_t now_ns)
+{
+    service->lost = true;
+    service->failures++;
+    service->start_at = now_ns + backoff_ns(service->failures, false);
+}
+
+void
 service_reaped(struct service *service, int status, int64_t now_ns)
 {
     close_ready(service);

@@ -50,6 +50,9 @@ void service_stop(struct service *service, int64_t grace_ms);
 /* Kills it if its deadline has passed. */
 void service_enforce(struct service *service, int64_t now_ns);
 
+/* It could not even be started: as one that has ended unasked, and has not come up. */
+void service_not_started(struct service *service, int64_t now_ns);
+
 /* Its end was reaped. */
 void service_reaped(struct service *service, int status, int64_t now_ns);
 

@@ -123,8 +123,10 @@ start_later(struct supervisor *s, struct service *service)
         return;
     }
     lode_log("SUPERVISOR-NOT-STARTED", "%s", lode_last_error());
-    service_reaped(service, 0, lode_now_ns());
-    s->wake_at = service->start_at;
+    if (service->pid == 0) { /* else it was started, is killed, and will be reaped */
+        service_not_started(service, lode_now_ns());
+        s->wake_at = service->start_at;
+    }
 }
 
 static void

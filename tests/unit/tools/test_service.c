@@ -182,6 +182,16 @@ Test(service, that_never_comes_up_waits_twice_as_long_each_time_up_to_10_s)
     cr_assert_eq(backoff_after(1000, false), 10 * SECOND);
 }
 
+Test(service, that_cannot_be_started_waits_as_one_that_does_not_come_up)
+{
+    one.told = true; /* the one before was told to end */
+    service_not_started(&one, SECOND);
+    cr_assert(one.lost);
+    cr_assert_eq(one.start_at, SECOND + SECOND / 10);
+    service_not_started(&one, 2 * SECOND);
+    cr_assert_eq(one.start_at, 2 * SECOND + SECOND / 5);
+}
+
 Test(service, that_came_up_waits_a_second_at_most)
 {
     cr_assert_eq(backoff_after(1, true), SECOND / 10);
