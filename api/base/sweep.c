@@ -1,6 +1,7 @@
 #include "api/base/sweep.h"
 
 #include "api/base/files.h"
+#include "api/base/hold.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -110,17 +111,102 @@ remove_dir(const char *path)
     }
 }
 
+/* Nobody else's: where another process holds the directory, its files are of a cluster that runs. */
+static void
+sweep_shm(const char *path, enum lode_sweep what, int shm_fd)
+{
+    int fd = -1;
+    if (shm_fd < 0 && lode_hold_directory(path, 0, &fd) != LODE_OK) {
+        return;
+    }
+    sweep_files(AT_FDCWD, path, in_shm, sizeof in_shm / sizeof in_shm[0], what);
+    if ((what & LODE_SWEEP_ALL) == LODE_SWEEP_ALL) {
+        remove_dir(path);
+    }
+    if (fd >= 0) {
+        close(fd);
+    }
+}
+
 void
-lode_paths_sweep(const struct lode_paths *paths, enum lode_sweep what)
+lode_paths_sweep(const struct lode_paths *paths, enum lode_sweep what, int shm_fd)
 {
     sweep_files(AT_FDCWD, paths->dir, in_dir, sizeof in_dir / sizeof in_dir[0], what);
-    sweep_files(AT_FDCWD, paths->shm, in_shm, sizeof in_shm / sizeof in_shm[0], what);
+    if (what & LODE_SWEEP_STORE) {
+        sweep_shm(paths->shm, what, shm_fd);
+    }
     if (what == LODE_SWEEP_PRIVATE) {
         sweep_state(paths->state);
         rmdir(paths->dir);
     }
     if ((what & LODE_SWEEP_ALL) == LODE_SWEEP_ALL) {
-        remove_dir(paths->shm);
         remove_dir(paths->state);
+    }
+}
+
+/* ---- what dead clusters left --------------------------------------------------------------- */
+
+/* Memory that the files of a store hold. -1: there is none of them. */
+static int64_t
+bytes_in(const char *path)
+{
+    int64_t bytes = -1;
+    DIR *dir = opendir(path);
+    for (struct dirent *entry; dir != NULL && (entry = readdir(dir)) != NULL;) {
+        struct stat file;
+        if (is_owned(entry->d_name, in_shm, sizeof in_shm / sizeof in_shm[0], OF_STORE) &&
+            fstatat(dirfd(dir), entry->d_name, &file, AT_SYMLINK_NOFOLLOW) == 0) {
+            bytes = (bytes < 0 ? 0 : bytes) + (int64_t)file.st_blocks * 512;
+        }
+    }
+    if (dir != NULL) {
+        closedir(dir);
+    }
+    return bytes;
+}
+
+/* A directory is one that a cluster made, or nothing is done to it. */
+static void
+look_at(const char *path, bool removes, lode_dead_fn each, void *arg)
+{
+    struct stat st;
+    int fd = -1;
+    if (lstat(path, &st) != 0 || !S_ISDIR(st.st_mode) || st.st_uid != geteuid() ||
+        lode_hold_directory(path, 0, &fd) != LODE_OK) {
+        return;
+    }
+    int64_t bytes = bytes_in(path);
+    if (removes && (bytes >= 0 || has_tag(path))) {
+        sweep_shm(path, LODE_SWEEP_STORE, fd);
+        if (has_tag(path)) {
+            rmdir(path);
+        }
+    }
+    close(fd);
+    if (bytes >= 0 && each != NULL) {
+        each(path, (uint64_t)bytes, arg);
+    }
+}
+
+void
+lode_sweep_dead(const struct lode_paths *paths, bool removes, lode_dead_fn each, void *arg)
+{
+    char base[LODE_PATH_MAX];
+    size_t length = strlen(paths->shm);
+    memcpy(base, paths->shm, length + 1);
+    if (has_tag(base)) {
+        base[length - 13] = '\0';
+    }
+    look_at(base, removes, each, arg);
+    DIR *dir = opendir(base);
+    for (struct dirent *entry; dir != NULL && (entry = readdir(dir)) != NULL;) {
+        char path[LODE_PATH_MAX];
+        if (lode_path_join(path, sizeof path, base, "%s", entry->d_name) == LODE_OK &&
+            has_tag(path)) {
+            look_at(path, removes, each, arg);
+        }
+    }
+    if (dir != NULL) {
+        closedir(dir);
     }
 }

@@ -18,7 +18,22 @@ enum lode_sweep {
  * Unlinks the files that the chosen part of the cluster makes, by name, and nothing else; links
  * are not followed. What somebody has mapped stays valid for him. Only for who holds the lock of
  * that part, or whose cluster is over. Failures are ignored: there is nobody to tell.
+ *
+ *   shm_fd  the caller holds LODE_SHM_DIR by it; -1: the sweep does for its time, and leaves a
+ *           directory alone that another process holds (a store that has just started there)
  */
-void lode_paths_sweep(const struct lode_paths *paths, enum lode_sweep what);
+void lode_paths_sweep(const struct lode_paths *paths, enum lode_sweep what, int shm_fd);
+
+/*
+ * The directories of shared memory beside ours, and ours, that hold files of a store, and that
+ * nobody holds: all processes of such a cluster were killed at once, so none was left to sweep.
+ * Each start calls it; a start that is under way makes its directory, holds it, and makes it again
+ * where it was swept between the two.
+ *
+ *   removes  unlink the files, and the directory
+ *   each     told about each one, with the bytes of memory that its files hold; NULL: nobody is
+ */
+typedef void (*lode_dead_fn)(const char *path, uint64_t bytes, void *arg);
+void lode_sweep_dead(const struct lode_paths *paths, bool removes, lode_dead_fn each, void *arg);
 
 #endif

@@ -335,7 +335,7 @@ start(struct daemon *daemon, const struct daemon_options *options)
     LODE_TRY(lode_directory_prepare(daemon->paths.dir, "LODE_DIR"));
     LODE_TRY(lode_presence_open(&daemon->presence, daemon->paths.dir, LODE_FILE_SCHEDULER_LOCK,
                                 LODE_FILE_SCHEDULER_SOCKET));
-    lode_paths_sweep(&daemon->paths, LODE_SWEEP_SCHEDULER); /* what a dead one left */
+    lode_paths_sweep(&daemon->paths, LODE_SWEEP_SCHEDULER, -1); /* what a dead one left */
     LODE_TRY(loop_init(&daemon->loop));
     LODE_TRY(add_sources(daemon, options));
     LODE_TRY(lode_presence_listen(&daemon->presence));
@@ -377,7 +377,7 @@ daemon_run(const struct daemon_options *options, int *status_out)
         /* Whoever told us to end clears a private directory; where nobody did, we do. */
         bool over =
             options->is_private && err == LODE_OK && daemon.exit_status == 0 && !daemon.told;
-        lode_paths_sweep(&daemon.paths, over ? LODE_SWEEP_PRIVATE : LODE_SWEEP_SCHEDULER);
+        lode_paths_sweep(&daemon.paths, over ? LODE_SWEEP_PRIVATE : LODE_SWEEP_SCHEDULER, -1);
     }
     *status_out = daemon.exit_status;
     return err != LODE_OK && is_told_to_end(&daemon) ? LODE_OK : err; /* amid its start */

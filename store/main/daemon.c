@@ -251,7 +251,8 @@ loop(struct daemon *d)
 static lode_err
 serve(struct daemon *d, const struct lode_paths *paths, const struct options *options)
 {
-    lode_paths_sweep(paths, LODE_SWEEP_STORE); /* what a dead store left: we have the lock */
+    lode_paths_sweep(paths, LODE_SWEEP_STORE, d->shm_fd); /* what a dead store left */
+    lode_sweep_dead(paths, true, NULL, NULL);
     LODE_TRY(lode_shell_signals(&d->signal_fd));
     d->many_cpus = has_many_cpus();
     LODE_TRY(open_store(d, paths, options));
@@ -289,7 +290,7 @@ daemon_run(const struct options *options)
     lode_err err = serve(d, &paths, options);
     /* Whoever told us to end clears a private directory; where nobody did, we do. */
     bool over = options->is_private && !d->told;
-    lode_paths_sweep(&paths, over ? LODE_SWEEP_PRIVATE : LODE_SWEEP_STORE);
+    lode_paths_sweep(&paths, over ? LODE_SWEEP_PRIVATE : LODE_SWEEP_STORE, d->shm_fd);
     lode_presence_close(&d->presence);
     close(d->shm_fd);
     return err;

@@ -22,52 +22,115 @@ is_own_dir(const char *path)
     return lstat(path, &st) == 0 && S_ISDIR(st.st_mode) && st.st_uid == geteuid();
 }
 
-static bool
-inspect(const char *path, struct cluster *cluster_out)
-{
-    struct cluster cluster = {.is_private = true};
-    if (strlen(path) >= sizeof cluster.dir || !is_own_dir(path) ||
-        owner_read(path, &cluster.owner) != LODE_OK ||
-        lockfile_holder(path, &cluster.supervisor, NULL) != LODE_OK) {
-        return false;
-    }
-    snprintf(cluster.dir, sizeof cluster.dir, "%s", path);
-    *cluster_out = cluster;
-    return true;
-}
+typedef void (*each_dir_fn)(const char *path, void *arg);
 
-static size_t
-scan(const char *parent, const char *prefix, struct cluster *list, size_t room, size_t count)
+static void
+scan(const char *parent, const char *prefix, each_dir_fn each, void *arg)
 {
     DIR *dir = opendir(parent);
-    if (dir == NULL) {
-        return count;
-    }
-    for (struct dirent *entry; count < room && (entry = readdir(dir)) != NULL;) {
+    for (struct dirent *entry; dir != NULL && (entry = readdir(dir)) != NULL;) {
         char path[LODE_PATH_MAX];
         if (strncmp(entry->d_name, prefix, strlen(prefix)) == 0 &&
             strlen(entry->d_name) == strlen(prefix) + SUFFIX &&
             lode_path_join(path, sizeof path, parent, "%s", entry->d_name) == LODE_OK &&
-            inspect(path, &list[count])) {
-            count++;
+            strlen(path) <= LODE_DIR_MAX && is_own_dir(path)) {
+            each(path, arg);
         }
     }
-    closedir(dir);
-    return count;
+    if (dir != NULL) {
+        closedir(dir);
+    }
+}
+
+/* Wherever a private cluster may have its directory (private_start.h). */
+static void
+scan_all(each_dir_fn each, void *arg)
+{
+    char prefix[32];
+    const char *runtime = getenv("XDG_RUNTIME_DIR");
+    if (runtime != NULL && runtime[0] == '/') {
+        scan(runtime, "lode-", each, arg);
+    }
+    snprintf(prefix, sizeof prefix, "lode-%u-", (unsigned)getuid());
+    scan("/tmp", prefix, each, arg);
+}
+
+struct running {
+    struct cluster *list;
+    size_t count, room;
+};
+
+static void
+add_running(const char *path, void *arg)
+{
+    struct running *running = arg;
+    struct cluster cluster = {.is_private = true};
+    if (running->count < running->room && owner_read(path, &cluster.owner) == LODE_OK &&
+        lockfile_holder(path, &cluster.supervisor, NULL) == LODE_OK) {
+        snprintf(cluster.dir, sizeof cluster.dir, "%s", path);
+        running->list[running->count++] = cluster;
+    }
 }
 
 size_t
 clusters_private(struct cluster *list, size_t room)
 {
-    char prefix[32];
-    const char *runtime = getenv("XDG_RUNTIME_DIR");
-    size_t count = 0;
-    if (runtime != NULL && runtime[0] == '/') {
-        count = scan(runtime, "lode-", list, room, count);
-    }
-    snprintf(prefix, sizeof prefix, "lode-%u-", (unsigned)getuid());
-    return scan("/tmp", prefix, list, room, count);
+    struct running running = {list, 0, room};
+    scan_all(add_running, &running);
+    return running.count;
 }
+
+/* ---- what dead ones left ------------------------------------------------------------------- */
+
+struct dead {
+    bool removes;
+    lode_dead_fn each;
+    void *arg;
+    const char *shm; /* of the cluster that is looked at */
+    uint64_t bytes;
+};
+
+static void
+note_bytes(const char *path, uint64_t bytes, void *arg)
+{
+    struct dead *dead = arg;
+    if (strcmp(path, dead->shm) == 0) {
+        dead->bytes = bytes;
+    }
+}
+
+static void
+sweep_one(const char *path, void *arg)
+{
+    struct dead *dead = arg;
+    struct lode_holder owner;
+    struct lode_paths paths;
+    int fd = -1;
+    if (owner_read(path, &owner) != LODE_OK || lode_hold_directory(path, 0, &fd) != LODE_OK) {
+        return;
+    }
+    if (lode_paths_resolve(path, &paths) == LODE_OK) {
+        dead->shm = paths.shm;
+        dead->bytes = 0;
+        lode_sweep_dead(&paths, false, note_bytes, dead);
+        if (dead->removes) {
+            lode_paths_sweep(&paths, LODE_SWEEP_PRIVATE, -1);
+        }
+        if (dead->each != NULL) {
+            dead->each(path, dead->bytes, dead->arg);
+        }
+    }
+    close(fd);
+}
+
+void
+clusters_sweep_dead(bool removes, lode_dead_fn each, void *arg)
+{
+    struct dead dead = {.removes = removes, .each = each, .arg = arg};
+    scan_all(sweep_one, &dead);
+}
+
+/* ---- the one that is meant ----------------------------------------------------------------- */
 
 /* A store that somebody runs alone has no supervisor, but it listens. */
 static bool

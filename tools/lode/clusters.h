@@ -6,6 +6,7 @@
 #define LODE_TOOLS_CLUSTERS_H
 
 #include "api/base/paths.h"
+#include "api/base/sweep.h"
 #include "tools/lode/owner.h"
 
 enum { CLUSTERS_MAX = 256 };
@@ -21,6 +22,15 @@ struct cluster {
  * The private clusters of this user that run. Returns how many; writes at most `room`.
  */
 size_t clusters_private(struct cluster *list, size_t room);
+
+/*
+ * The private clusters of this user of which no process is left, in the same places: nobody holds
+ * their directory. A directory without the file `owner` is being made, and left alone.
+ *
+ *   removes  take away all that they left: directory, shared memory, copies of libraries
+ *   each     told each one's directory, and the bytes of shared memory; NULL: nobody is
+ */
+void clusters_sweep_dead(bool removes, lode_dead_fn each, void *arg);
 
 /*
  * The cluster that is meant by `dir`; NULL: the default one, else the private one that belongs to

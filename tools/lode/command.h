@@ -8,6 +8,7 @@
 int command_start(int argc, char **argv);
 int command_stop(int argc, char **argv);
 int command_status(int argc, char **argv);
+int command_sweep(int argc, char **argv);
 int command_load(int argc, char **argv);
 int command_run(int argc, char **argv);
 int command_matmul(int argc, char **argv);

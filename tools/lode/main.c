@@ -7,6 +7,7 @@ static const struct command commands[] = {
     {"start", command_start, "start a cluster, in the foreground"},
     {"stop", command_stop, "stop it, in order, and wait until it has ended"},
     {"status", command_status, "what runs: health, resources, store, demands, workers, failures"},
+    {"sweep", command_sweep, "remove what clusters left that were killed, every process at once"},
     {"load", command_load, "register a task library"},
     {"run", command_run, "call one function, and print its results"},
     {"matmul", command_matmul, "multiply matrices in .npy files: X @ Y1, X @ Y2, ..."},

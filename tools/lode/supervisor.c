@@ -140,8 +140,8 @@ start_scheduler(struct supervisor *s)
 static void
 start_generation(struct supervisor *s)
 {
-    lode_paths_sweep(&s->paths, LODE_SWEEP_STORE);
-    lode_paths_sweep(&s->paths, LODE_SWEEP_SCHEDULER);
+    lode_paths_sweep(&s->paths, LODE_SWEEP_STORE, -1);
+    lode_paths_sweep(&s->paths, LODE_SWEEP_SCHEDULER, -1);
     s->scheduler.failures = 0; /* it ended because the store did */
     if (supervisor_start_store(s) != LODE_OK) {
         start_later(s, &s->store);
@@ -170,7 +170,7 @@ advance_run(struct supervisor *s)
     } else if (now < s->scheduler.start_at) {
         s->wake_at = s->scheduler.start_at;
     } else {
-        lode_paths_sweep(&s->paths, LODE_SWEEP_SCHEDULER);
+        lode_paths_sweep(&s->paths, LODE_SWEEP_SCHEDULER, -1);
         start_scheduler(s);
     }
 }
@@ -257,10 +257,10 @@ static void
 leave_nothing(struct supervisor *s)
 {
     if (s->options->is_private) {
-        lode_paths_sweep(&s->paths, LODE_SWEEP_PRIVATE);
+        lode_paths_sweep(&s->paths, LODE_SWEEP_PRIVATE, -1);
         return;
     }
-    lode_paths_sweep(&s->paths, LODE_SWEEP_ALL);
+    lode_paths_sweep(&s->paths, LODE_SWEEP_ALL, -1);
     lode_hold_remove(s->presence.lock_path, s->presence.lock_fd);
     rmdir(s->paths.dir);
 }

@@ -7,6 +7,7 @@
 #include "api/base/socket.h"
 #include "api/wire/private_start.h"
 #include "api/wire/supervisor_msg.h"
+#include "tools/lode/clusters.h"
 #include "tools/lode/owner.h"
 
 #include <errno.h>
@@ -96,7 +97,9 @@ hold_directory(struct supervisor *s)
 {
     LODE_TRY(lode_directory_prepare(s->paths.dir, "LODE_DIR"));
     LODE_TRY(lode_presence_open(&s->presence, s->paths.dir, LODE_FILE_SUPERVISOR_LOCK, NULL));
-    return lode_directory_hold(s->paths.dir, "LODE_DIR", &s->dir_fd);
+    LODE_TRY(lode_directory_hold(s->paths.dir, "LODE_DIR", &s->dir_fd));
+    clusters_sweep_dead(true, NULL, NULL); /* shared memory without a directory: the store does */
+    return LODE_OK;
 }
 
 lode_err

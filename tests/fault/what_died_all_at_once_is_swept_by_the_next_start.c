@@ -1,0 +1,144 @@
+/*
+ * Every process of a private cluster is killed at once, its program included, as a batch system or a
+ * container runtime does: nobody is left to clear away. The next start of any cluster does, and `lode
+ * sweep` does; neither touches a cluster that runs.
+ */
+#include "tests/support/child.h"
+#include "tests/support/cluster.h"
+#include "tests/support/story.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { ROOM = 4096, PROCESSES = 64 };
+
+static void
+program(struct child *parent, void *arg)
+{
+    lode *db = NULL;
+    lode_open_options options = {.struct_size = sizeof options,
+                                 .flags = LODE_OPEN_PRIVATE,
+                                 .num_cpus = 1,
+                                 .capacity_bytes = 32 << 20};
+    lode_id id;
+    (void)arg;
+    must(lode_open(NULL, &options, &db));
+    must(lode_put(db, "left", 4, 0, &id));
+    must(lode_load(db, story_tasks("play")));
+    child_signal(parent);
+    child_await(parent); /* only in the cluster that lives on */
+    must(lode_put(db, "more", 4, 0, &id));
+    must(lode_load(db, story_tasks("play")));
+    child_signal(parent);
+    child_await(parent);
+}
+
+static void
+die_at_once(void)
+{
+    struct child child;
+    pid_t pids[PROCESSES];
+    child_start(&child, program, NULL);
+    child_await(&child);
+    int count = story_processes(NULL, pids, PROCESSES);
+    expect_le(5, count);
+    for (int i = 0; i < count; i++) { /* so that none sees another's end */
+        kill(pids[i], SIGSTOP);
+    }
+    for (int i = 0; i < count; i++) {
+        kill(pids[i], SIGKILL);
+    }
+    child_join(&child, true);
+    for (int i = 0; i < count; i++) {
+        expect(story_wait_end(pids[i], bound_ms(5000)));
+    }
+    expect_lt(0, story_count_files(story_shm()));
+    expect_lt(0, story_count_files(story_state()));
+}
+
+static void
+expect_nothing_left(void)
+{
+    expect_eq(story_count_files(story_shm()), 0);
+    expect_eq(story_count_files(story_state()), 0);
+}
+
+static void
+run(const char *what, const char *option, char out[ROOM])
+{
+    char err[ROOM];
+    const char *argv[] = {"lode", what, option, NULL};
+    expect_eq(program_run(argv, out, err, ROOM), 0);
+}
+
+static void
+a_private_cluster_sweeps(void)
+{
+    die_at_once();
+    lode_close(private_open());
+    while (story_processes(NULL, NULL, 0) > 0) {
+        pid_t pid;
+        if (story_processes(NULL, &pid, 1) > 0) {
+            story_wait_end(pid, bound_ms(5000));
+        }
+    }
+    expect_nothing_left();
+}
+
+static void
+the_command_sweeps(void)
+{
+    char out[ROOM];
+    die_at_once();
+    int before = story_count_files(story_shm());
+    run("sweep", "--dry-run", out);
+    expect_text(out, story_shm());
+    expect_eq(story_count_files(story_shm()), before);
+    run("sweep", NULL, out);
+    expect_text(out, "removed");
+    expect_nothing_left();
+    run("sweep", "--json", out);
+    expect_text(out, "\"dead\": []");
+}
+
+/* A lone store, too: whatever starts there. */
+static void
+a_store_sweeps_and_what_runs_stays(void)
+{
+    char out[ROOM];
+    struct child living;
+    die_at_once();
+    pid_t store = store_start(16 << 20);
+    child_start(&living, program, NULL);
+    child_await(&living);
+    lode *db = store_open();
+    lode_id id;
+    lode_view view;
+    must(lode_put(db, "kept", 4, 0, &id));
+    run("sweep", NULL, out);
+    must(lode_get(db, id, 0, &view));
+    lode_release(&view);
+    lode_close(db);
+    lode_close(store_open());
+    child_signal(&living); /* its cluster serves still */
+    child_await(&living);
+    child_kill(&living);
+    daemon_stop(store);
+}
+
+static void
+story(int argc, char **argv)
+{
+    (void)argc, (void)argv;
+    a_private_cluster_sweeps();
+    the_command_sweeps();
+    a_store_sweeps_and_what_runs_stays();
+}
+
+int
+main(int argc, char **argv)
+{
+    return story_run(argc, argv, 20, story);
+}

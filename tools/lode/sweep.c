@@ -1,0 +1,92 @@
+#include "api/base/paths.h"
+#include "api/base/sweep.h"
+#include "tools/cli/document.h"
+#include "tools/cli/options.h"
+#include "tools/cli/program.h"
+#include "tools/cli/size.h"
+#include "tools/lode/clusters.h"
+#include "tools/lode/command.h"
+
+#include <stdio.h>
+
+struct sweep_options {
+    struct options_common common;
+    bool only_shows;
+};
+
+static const struct argp_option options[] = {
+    {"dry-run", 'n', 0, 0, "show what would be removed, and remove nothing", 0},
+    {0},
+};
+
+static error_t
+parse_option(int key, char *arg, struct argp_state *state)
+{
+    struct sweep_options *wanted = state->input;
+    switch (key) {
+    case ARGP_KEY_INIT:
+        state->child_inputs[0] = &wanted->common;
+        return 0;
+    case 'n':
+        wanted->only_shows = true;
+        return 0;
+    case ARGP_KEY_ARG:
+        options_one_too_many(state, arg);
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+static const struct argp argp = {
+    options,
+    parse_option,
+    0,
+    "Show and remove what clusters left of which no process lives any more, since all were killed "
+    "at once: private ones with their directories, and shared memory beside that of the cluster "
+    "that is meant. Every start does so too. What runs is never touched."
+    "\vExit status: 0, also if there was nothing.",
+    options_dir_json,
+    0,
+    0};
+
+struct found {
+    bool json, only_shows;
+    json_t *list;
+};
+
+static void
+show(const char *path, uint64_t bytes, void *arg)
+{
+    struct found *found = arg;
+    char size[SIZE_TEXT_MAX];
+    if (found->json) {
+        json_array_append_new(found->list, json_pack("{s:o, s:I}", "dir", document_text(path),
+                                                     "shm_bytes", (json_int_t)bytes));
+        return;
+    }
+    printf("%s  %s of shared memory%s\n", path, size_format(bytes, size),
+           found->only_shows ? "" : ", removed");
+}
+
+int
+command_sweep(int argc, char **argv)
+{
+    struct sweep_options wanted = {0};
+    struct lode_paths paths;
+    options_parse(&argp, argc, argv, &wanted);
+    lode_err err = lode_paths_resolve(wanted.common.dir, &paths);
+    if (err != LODE_OK) {
+        return program_failed(err);
+    }
+    struct found found = {wanted.common.json, wanted.only_shows, json_array()};
+    clusters_sweep_dead(!wanted.only_shows, show, &found);
+    lode_sweep_dead(&paths, !wanted.only_shows, show, &found);
+    if (wanted.common.json) {
+        document_print(json_pack("{s:s, s:b, s:o}", "schema", "lode.sweep/1", "removed",
+                                 !wanted.only_shows, "dead", found.list));
+    } else {
+        json_decref(found.list);
+    }
+    return EXIT_OK;
+}
