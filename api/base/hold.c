@@ -1,6 +1,7 @@
 #include "api/base/hold.h"
 
 #include "api/base/clock.h"
+#include "api/base/descriptor.h"
 #include "api/base/fail.h"
 #include "api/base/process_stat.h"
 
@@ -125,7 +126,8 @@ ask(int fd, const char *path, struct lode_holder *holder_out)
 lode_err
 lode_hold_ask(const char *path, struct lode_holder *holder_out)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    int fd =
+        lode_descriptor_above_stdio(open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
     if (fd < 0) {
         return errno == ENOENT || errno == ENOTDIR
                    ? lode_fail_with(LODE_ENOTFOUND, "there is no '%s'", path)

@@ -1,22 +1,17 @@
 #include "api/base/clock.h"
 #include "api/base/fail.h"
-#include "api/base/files.h"
-#include "api/base/hold.h"
 #include "api/base/options.h"
 #include "api/client/session/session.h"
 #include "api/client/tasks/private_cluster.h"
+#include "api/client/tasks/starting.h"
 #include "api/client/tasks/task_client.h"
 #include "api/wire/private_start.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-
-/* How long a cluster that starts is waited for, and how often it is looked for. */
-enum { START_MS = 5000, LOOK_MS = 5 };
 
 static lode_err
 check_options(const char *dir, const lode_open_options *options)
@@ -83,26 +78,16 @@ open_session(const struct lode_paths *paths, uint32_t flags, struct lode_private
 static lode_err
 open_running(const struct lode_paths *paths, uint32_t flags, bool *is_starting_out, lode **db_out)
 {
-    char lock[LODE_PATH_MAX];
-    struct lode_holder supervisor;
-    int64_t deadline = lode_deadline(START_MS);
-    LODE_TRY(lode_path_join(lock, sizeof lock, paths->dir, LODE_FILE_SUPERVISOR_LOCK));
+    int64_t deadline = lode_deadline(LODE_STARTING_MS);
     for (;;) {
         lode_err err = open_session(paths, flags, NULL, db_out);
-        if (err != LODE_EDOWN || lode_hold_ask(lock, &supervisor) != LODE_OK) {
+        lode_err waited =
+            err != LODE_EDOWN ? LODE_EAGAIN : lode_starting_wait(paths->dir, deadline);
+        if (waited != LODE_OK) {
+            *is_starting_out = waited != LODE_EAGAIN;
             return err;
         }
-        if (lode_now_ns() >= deadline) {
-            break;
-        }
-        poll(NULL, 0, LOOK_MS);
     }
-    *is_starting_out = true;
-    return lode_fail_with(
-        LODE_EDOWN,
-        "the cluster in '%s' has not come up within %d s: its supervisor (pid %d) "
-        "is still trying; what it says on stderr tells why",
-        paths->dir, START_MS / 1000, (int)supervisor.pid);
 }
 
 /* A directory that the user has named, and that can be no cluster's, is a mistake of the user's. */

@@ -5,6 +5,7 @@
 #include "api/client/session/session.h"
 #include "api/client/store/scheduler_lives.h"
 #include "api/client/tasks/requests.h"
+#include "api/client/tasks/starting.h"
 #include "api/client/tasks/task_records.h"
 
 #include <stdlib.h>
@@ -219,6 +220,21 @@ connect_once(struct lode_tasks *tasks, struct lode_rendezvous **rendezvous_out)
     return lode_rendezvous_open(&options, rendezvous_out);
 }
 
+/* A program may come while the scheduler starts, or is replaced. A worker's scheduler is there. */
+static lode_err
+connect_patiently(struct lode_tasks *tasks, struct lode_rendezvous **rendezvous_out)
+{
+    const char *dir = lode_session_paths(tasks->db)->dir;
+    int64_t deadline = lode_deadline(LODE_STARTING_MS);
+    for (;;) {
+        lode_err err = connect_once(tasks, rendezvous_out);
+        if (err != LODE_EDOWN || tasks->worker.record != NULL ||
+            lode_starting_wait(dir, deadline) != LODE_OK) {
+            return err;
+        }
+    }
+}
+
 /* One thread connects; others that come meanwhile wait for what comes of it. */
 static lode_err
 connect_tasks(struct lode_tasks *tasks)
@@ -235,7 +251,7 @@ connect_tasks(struct lode_tasks *tasks)
     become_locked(tasks, LODE_TASKS_CONNECTING);
     lode_mutex_unlock(&tasks->mu);
 
-    lode_err err = connect_once(tasks, &rendezvous);
+    lode_err err = connect_patiently(tasks, &rendezvous);
 
     lode_mutex_lock(&tasks->mu);
     if (err == LODE_OK) {
