@@ -64,6 +64,7 @@ enum {
     X(SETTLE,     35, client, lode_msg_settle,      "lode_id ids[count]")                 /* SETTLED                */ \
     X(SETTLED,    36, store,  lode_msg_settle,      "uint8_t status[count]")                                           \
     X(RESULTS,    37, client, lode_msg_settle,      "lode_id ids[count]")                 /* SETTLED                */ \
+    X(FAIL,       40, client, lode_msg_fail,        "the error object, then the short one")       /* OK or ERROR            */ \
     X(LEAVE,      38, client, lode_msg_head,        "")                                   /* OK: see below          */ \
     X(FORK,       39, client, lode_msg_head,        "")                                   /* KEPT or ERROR          */ \
     X(KEPT,       40, store,  lode_msg_head,        "fds: the mark, the pipe's writing end")
@@ -234,6 +235,22 @@ struct lode_msg_released {
     uint32_t entry;
     uint32_t pad;
     uint64_t generation;
+};
+
+/*
+ * FAIL (scheduler): a task has failed: `count` results from `results` become error objects, all in one
+ * step. First wins: if the first of them is sealed already, or was made and freed, nothing is
+ * changed and the answer is OK; an id further on that is there is left alone. It never waits: where
+ * there is no room for `size` bytes at this moment, the object is the `short_size` bytes, which lie
+ * in the entry. ERROR: none of them was made.
+ */
+struct lode_msg_fail {
+    struct lode_msg_head head;
+    lode_id results;
+    uint32_t count;
+    uint32_t size;
+    uint32_t short_size; /* at most LODE_INLINE_MAX */
+    uint32_t pad;
 };
 
 /*

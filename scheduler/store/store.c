@@ -15,11 +15,10 @@
 #include <sys/epoll.h>
 #include <uthash.h>
 
-/* A PUT_ERROR on its way: several packets, one answer to the core. */
+/* A PUT_ERROR on its way. */
 struct put {
     uint64_t cookie;
-    uint32_t missing; /* answers */
-    uint32_t size;    /* of the error object */
+    uint32_t size; /* of the error object */
     uint64_t report_session;
     char name[LODE_TASK_NAME_MAX + 1];
     uint64_t bytes[]; /* the error object */
@@ -30,8 +29,6 @@ struct ask {
     uint32_t tag;
     uint64_t cookie; /* of SETTLE and RESULTS */
     struct put *put; /* NULL: one of those */
-    lode_id id;      /* of the put */
-    bool shortened;  /* the put was tried again without its texts */
     UT_hash_handle hh;
 };
 
@@ -151,29 +148,6 @@ finish_put(struct store *store, struct put *put)
     free(put);
 }
 
-/* Asks for one of the results; an ask that cannot be made counts as answered. */
-static void
-put_one(struct store *store, struct put *put, lode_id id, bool shortened)
-{
-    struct lode_error_object head;
-    char small[sizeof head + 3] = {0}; /* fits into the entry itself: needs no room in the store */
-    struct ask *ask = new_ask(store);
-    uint32_t tag = ask->tag;
-    memcpy(&head, put->bytes, sizeof head);
-    memcpy(small, &head, sizeof head);
-    ask->put = put;
-    ask->id = id;
-    ask->shortened = shortened;
-    lode_err err = lode_store_async_put_error(store->async, tag, id,
-                                              shortened ? (const void *)small : put->bytes,
-                                              shortened ? (uint32_t)sizeof small : put->size);
-    if (err != LODE_OK) {
-        lode_log("ERROR-NOT-PUT", "%s", lode_last_error());
-        free(take_ask(store, tag));
-        put->missing--;
-    }
-}
-
 void
 store_put_error(struct store *store, const struct core_action *action)
 {
@@ -181,15 +155,18 @@ store_put_error(struct store *store, const struct core_action *action)
     struct put *put = malloc(sizeof *put + wanted->error_size);
     LODE_ASSERT(put != NULL); /* as the core: out of memory ends the process */
     *put = (struct put){.cookie = action->cookie,
-                        .missing = wanted->result_count + 1,
                         .size = wanted->error_size,
                         .report_session = wanted->report_session};
     memcpy(put->name, wanted->name, sizeof put->name);
     memcpy(put->bytes, wanted + 1, wanted->error_size);
-    for (uint32_t i = 0; i < wanted->result_count; i++) {
-        put_one(store, put, lode_id_plus(wanted->results, i), false);
-    }
-    if (--put->missing == 0) { /* ours, so that it was not finished meanwhile */
+    struct ask *ask = new_ask(store);
+    uint32_t tag = ask->tag;
+    ask->put = put;
+    lode_err err = lode_store_async_fail(store->async, tag, wanted->results, wanted->result_count,
+                                         put->bytes, put->size);
+    if (err != LODE_OK) {
+        lode_log("ERROR-NOT-PUT", "%s", lode_last_error());
+        free(take_ask(store, tag));
         finish_put(store, put);
     }
 }
@@ -217,32 +194,21 @@ on_settled(void *arg, uint32_t tag, uint64_t session, const uint8_t *status, uin
     free(ask);
 }
 
-/* A put has its answer; with an error it is tried once more, so short that it needs no room. */
 static void
-put_answered(struct store *store, struct ask *ask, lode_err err, const char *why)
-{
-    struct put *put = ask->put;
-    bool there = err == LODE_OK || err == LODE_EEXIST;
-    if (!there && !ask->shortened) {
-        put->missing++; /* for the second try */
-        put_one(store, put, ask->id, true);
-    } else if (!there) {
-        lode_log("ERROR-NOT-PUT", "%s: %s", lode_err_text(err), why);
-    }
-    if (--put->missing == 0) {
-        finish_put(store, put);
-    }
-}
-
-static void
-on_put(void *arg, uint32_t tag, lode_err err, const char *why)
+on_failed(void *arg, uint32_t tag, lode_err err, const char *why)
 {
     struct store *store = arg;
     struct ask *ask = take_ask(store, tag);
-    if (ask != NULL && ask->put != NULL) {
-        put_answered(store, ask, err, why);
-    } else if (ask != NULL) {
-        lode_log("STORE-REFUSED", "%s: %s", lode_err_text(err), why);
+    if (ask == NULL) {
+        return;
+    }
+    if (err != LODE_OK) {
+        lode_log(ask->put != NULL ? "ERROR-NOT-PUT" : "STORE-REFUSED", "%s: %s", lode_err_text(err),
+                 why);
+    }
+    if (ask->put != NULL) {
+        finish_put(store, ask->put);
+    } else {
         say_settled(store, ask->cookie, NULL, 0);
     }
     free(ask);
@@ -263,7 +229,7 @@ store_open(const struct lode_paths *paths, struct loop *loop, void (*lost)(void 
            struct store **store_out)
 {
     static struct lode_store_async_events events = {
-        .ready = on_ready, .settled = on_settled, .put = on_put};
+        .ready = on_ready, .settled = on_settled, .failed = on_failed};
     struct store *store = calloc(1, sizeof *store);
     lode_err err;
     if (store == NULL) {

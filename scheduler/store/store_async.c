@@ -4,6 +4,7 @@
 #include "api/base/files.h"
 #include "api/base/lock.h"
 #include "api/base/socket.h"
+#include "api/layout/error_object.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -314,20 +315,24 @@ lode_store_async_results(struct lode_store_async *async, uint32_t tag, uint64_t 
     return ask_settle(async, LODE_MSG_RESULTS, tag, session, ids, count);
 }
 
+/* The short form is an error object without texts: it lies in the entry, and needs no other room. */
 lode_err
-lode_store_async_put_error(struct lode_store_async *async, uint32_t tag, lode_id id,
-                           const void *bytes, uint32_t size)
+lode_store_async_fail(struct lode_store_async *async, uint32_t tag, lode_id results, uint32_t count,
+                      const void *bytes, uint32_t size)
 {
-    struct lode_msg_create msg = {.head = {.type = LODE_MSG_PUT, .tag = tag},
-                                  .id = id,
-                                  .size = size,
-                                  .kind = LODE_KIND_ERROR,
-                                  .timeout_ms = LODE_FOREVER};
-    if (tag == 0 || size > LODE_STORE_ERROR_MAX) {
-        return lode_fail_with(LODE_EINVAL, "an error object of %u bytes is too large",
-                              (unsigned)size);
+    enum { TEXTS = 3 };
+    uint8_t rest[LODE_STORE_ERROR_MAX + sizeof(struct lode_error_object) + TEXTS] = {0};
+    struct lode_msg_fail msg = {.head = {.type = LODE_MSG_FAIL, .tag = tag},
+                                .results = results,
+                                .count = count,
+                                .size = size,
+                                .short_size = sizeof(struct lode_error_object) + TEXTS};
+    if (tag == 0 || size < sizeof(struct lode_error_object) || size > LODE_STORE_ERROR_MAX) {
+        return lode_fail_with(LODE_EINVAL, "an error object of %u bytes", (unsigned)size);
     }
-    return send_packet(async, &msg, sizeof msg, bytes, size);
+    memcpy(rest, bytes, size);
+    memcpy(rest + size, bytes, sizeof(struct lode_error_object));
+    return send_packet(async, &msg, sizeof msg, rest, size + msg.short_size);
 }
 
 /* ---- receiving ---------------------------------------------------------------------------- */
@@ -361,7 +366,7 @@ on_settled(struct lode_store_async *async, const uint8_t *packet, size_t size)
     }
 }
 
-/* Only put_error() has answers that may be errors; settle and results are refused by bugs alone,
+/* Only fail() has answers that may be errors; settle and results are refused by bugs alone,
  * and their tags are told apart by who asked. */
 static void
 on_error(struct lode_store_async *async, uint8_t *packet, size_t size)
@@ -372,9 +377,9 @@ on_error(struct lode_store_async *async, uint8_t *packet, size_t size)
     }
     memcpy(&msg, packet, sizeof msg);
     packet[size < LODE_STORE_PACKET_MAX ? size : LODE_STORE_PACKET_MAX - 1] = '\0';
-    async->events->put(async->events->arg, msg.head.tag,
-                       msg.err == LODE_OK ? LODE_EPROTO : (lode_err)msg.err,
-                       (const char *)packet + sizeof msg);
+    async->events->failed(async->events->arg, msg.head.tag,
+                          msg.err == LODE_OK ? LODE_EPROTO : (lode_err)msg.err,
+                          (const char *)packet + sizeof msg);
 }
 
 static void
@@ -392,8 +397,8 @@ handle(struct lode_store_async *async, uint8_t *packet, size_t size)
     case LODE_MSG_SETTLED:
         on_settled(async, packet, size);
         break;
-    case LODE_MSG_CREATED:
-        async->events->put(async->events->arg, head.tag, LODE_OK, "");
+    case LODE_MSG_OK:
+        async->events->failed(async->events->arg, head.tag, LODE_OK, "");
         break;
     case LODE_MSG_ERROR:
         on_error(async, packet, size);

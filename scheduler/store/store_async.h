@@ -22,9 +22,9 @@ struct lode_store_async_events {
     /* The answer to settle() or results(): enum lode_found for each id, in the order asked. */
     void (*settled)(void *arg, uint32_t tag, uint64_t session, const uint8_t *status,
                     uint32_t count);
-    /* The answer to put_error(): LODE_OK, LODE_EEXIST (sealed already), LODE_EFULL … Also, with an
-     * error, to a settle() or results() that the store refuses, which only a bug makes it do. */
-    void (*put)(void *arg, uint32_t tag, lode_err err, const char *why);
+    /* The answer to fail(): LODE_OK, or why none of the error objects was made. Also, with an error,
+     * to a settle() or results() that the store refuses, which only a bug makes it do. */
+    void (*failed)(void *arg, uint32_t tag, lode_err err, const char *why);
 };
 
 /*
@@ -56,7 +56,9 @@ LODE_MUST_CHECK lode_err lode_store_async_dispatch(struct lode_store_async *asyn
 /*
  * Sends. Tags are the caller's, not 0 and below 2^31; they come back with the answer. Lists of any
  * length for watch (several packets under one cookie); of at most LODE_STORE_IDS_MAX for settle
- * and results. put_error: `bytes` as in api/layout/error_object.h, at most LODE_STORE_ERROR_MAX.
+ * and results. fail: an error object, as in api/layout/error_object.h, of at most
+ * LODE_STORE_ERROR_MAX bytes, in place of all these results; texts are left out where there is no
+ * room for them.
  *
  * Errors  LODE_EDOWN; LODE_EINVAL; LODE_ENOMEM
  */
@@ -72,7 +74,8 @@ LODE_MUST_CHECK lode_err lode_store_async_settle(struct lode_store_async *async,
 LODE_MUST_CHECK lode_err lode_store_async_results(struct lode_store_async *async, uint32_t tag,
                                                   uint64_t session, const lode_id *ids,
                                                   uint32_t count);
-LODE_MUST_CHECK lode_err lode_store_async_put_error(struct lode_store_async *async, uint32_t tag,
-                                                    lode_id id, const void *bytes, uint32_t size);
+LODE_MUST_CHECK lode_err lode_store_async_fail(struct lode_store_async *async, uint32_t tag,
+                                               lode_id results, uint32_t count, const void *bytes,
+                                               uint32_t size);
 
 #endif

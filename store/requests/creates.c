@@ -76,21 +76,28 @@ answer_created(struct store *store, const struct create *create, uint32_t entry)
     }
 }
 
+void
+create_seal(struct store *store, const struct create *create, uint32_t entry)
+{
+    store->table.truths[entry].flags &= ~(uint32_t)TRUTH_UNREADY;
+    object_write_strides(&store->table, entry, create->desc.strides);
+    if (create->desc.size > 0) {
+        memcpy(object_data(&store->table, entry),
+               create->rest + create->hold_count * sizeof(lode_id), create->desc.size);
+    }
+    lists_draft_unlink(store, entry);
+    object_become(&store->table, entry, LODE_ENTRY_CREATED, LODE_ENTRY_SEALED);
+    own_sealed(store, entry);
+}
+
 /* The entry has its memory: a draft is the client's now, a put is sealed. */
 static void
 complete(struct store *store, const struct create *create, uint32_t entry)
 {
-    store->table.truths[entry].flags &= ~(uint32_t)TRUTH_UNREADY;
     if (create->is_put) {
-        object_write_strides(&store->table, entry, create->desc.strides);
-        if (create->desc.size > 0) {
-            memcpy(object_data(&store->table, entry),
-                   create->rest + create->hold_count * sizeof(lode_id), create->desc.size);
-        }
-        lists_draft_unlink(store, entry);
-        object_become(&store->table, entry, LODE_ENTRY_CREATED, LODE_ENTRY_SEALED);
-        own_sealed(store, entry);
+        create_seal(store, create, entry);
     }
+    store->table.truths[entry].flags &= ~(uint32_t)TRUTH_UNREADY;
     answer_created(store, create, entry);
 }
 
@@ -113,9 +120,8 @@ find_entry(struct store *store, lode_id id, enum lode_entry_state *from_out, uin
     return LODE_OK;
 }
 
-/* An entry in state CREATED, with all that refers to it. If it fails, the extent is free again. */
-static lode_err
-make_entry(struct store *store, const struct create *create, uint64_t extent, uint32_t *entry_out)
+lode_err
+create_entry(struct store *store, const struct create *create, uint64_t extent, uint32_t *entry_out)
 {
     struct table *table = &store->table;
     enum lode_entry_state from;
@@ -273,7 +279,7 @@ try_create(struct store *store, const struct create *create)
     LODE_TRY(create_check_id(store, create->session, create));
     LODE_TRY(quota_check(store, create->session)); /* an abort may leave one more */
     LODE_TRY(get_room(store, create, &room));
-    lode_err err = make_entry(store, create, room.extent, &entry);
+    lode_err err = create_entry(store, create, room.extent, &entry);
     if (err != LODE_OK) {
         return err == LODE_EFULL ? LODE_ELIMIT : err; /* more entries: not the room that comes */
     }

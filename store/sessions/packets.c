@@ -4,6 +4,7 @@
 #include "api/base/fail.h"
 #include "api/base/log.h"
 #include "store/requests/creates.h"
+#include "store/requests/failures.h"
 #include "store/requests/lookups.h"
 #include "store/requests/name_calls.h"
 #include "store/requests/object_calls.h"
@@ -57,6 +58,7 @@ static const struct {
     [LODE_MSG_DRAIN]       = {handle_drain,       sizeof(struct lode_msg_head),     false},
     [LODE_MSG_SETTLE]      = {handle_settle,      sizeof(struct lode_msg_settle),   true},
     [LODE_MSG_RESULTS]     = {handle_results,     sizeof(struct lode_msg_settle),   true},
+    [LODE_MSG_FAIL]        = {handle_fail,        sizeof(struct lode_msg_fail),     true},
     [LODE_MSG_LEAVE]       = {handle_leave,       sizeof(struct lode_msg_head),     false},
     [LODE_MSG_FORK]        = {handle_fork,        sizeof(struct lode_msg_head),     false},
 };

@@ -3,6 +3,8 @@
 
 #include "api/base/files.h"
 #include "api/base/socket.h"
+#include "api/layout/error_object.h"
+#include "api/layout/index.h"
 
 #include <criterion/criterion.h>
 #include <poll.h>
@@ -188,29 +190,37 @@ Test(store_async, answers_come_as_callbacks)
     cr_assert_arr_eq(told.status, settled.status, 3);
 }
 
-Test(store_async, a_put_is_answered_with_its_error_and_sentence)
+Test(store_async, a_failure_is_one_packet_and_is_answered_with_its_error_and_sentence)
 {
     struct {
-        struct lode_msg_create head;
-        char bytes[16];
-    } put;
+        struct lode_msg_fail head;
+        char bytes[256];
+    } fail;
     struct {
         struct lode_msg_error head;
         char text[16];
-    } error = {.head = {.head = {.type = LODE_MSG_ERROR, .tag = 3}, .err = LODE_EEXIST},
-               .text = "sealed before"};
+    } error = {.head = {.head = {.type = LODE_MSG_ERROR, .tag = 3}, .err = LODE_ELIMIT},
+               .text = "no more entries"};
     lode_id id = {{0x40, 1}};
-    cr_assert_eq(lode_store_async_put_error(async, 3, id, "bytes", 6), LODE_OK);
-    cr_assert_eq(recv(store, &put, sizeof put, 0), (ssize_t)sizeof put.head + 6);
-    cr_assert_eq(put.head.head.type, LODE_MSG_PUT);
-    cr_assert_eq(put.head.kind, LODE_KIND_ERROR);
-    cr_assert_str_eq(put.bytes, "bytes");
-    send(store, &error, sizeof error.head + 13, 0);
+    struct {
+        struct lode_error_object head;
+        char texts[20];
+    } object = {.head = {.magic = LODE_ERROR_MAGIC, .code = LODE_ECRASHED}, .texts = "play.crash"};
+    cr_assert_eq(lode_store_async_fail(async, 3, id, 5, &object, sizeof object), LODE_OK);
+    cr_assert_eq(recv(store, &fail, sizeof fail, 0),
+                 (ssize_t)(sizeof fail.head + fail.head.size + fail.head.short_size));
+    cr_assert_eq(fail.head.head.type, LODE_MSG_FAIL);
+    cr_assert_eq(fail.head.count, 5);
+    cr_assert_eq(fail.head.size, sizeof object);
+    cr_assert_leq(fail.head.short_size, LODE_INLINE_MAX);
+    cr_assert_eq(memcmp(fail.bytes, &object, sizeof object), 0);
+    cr_assert_eq(memcmp(fail.bytes + sizeof object, &object, sizeof object.head), 0);
+    send(store, &error, sizeof error, 0);
     cr_assert_eq(lode_store_async_dispatch(async), LODE_OK);
-    cr_assert_eq(told.put_err, LODE_EEXIST);
-    cr_assert_str_eq(told.why, "sealed before");
-    cr_assert_eq(lode_store_async_put_error(async, 0, id, "bytes", 6), LODE_EINVAL);
-    cr_assert_eq(lode_store_async_put_error(async, 1, id, "", LODE_STORE_ERROR_MAX + 1),
+    cr_assert_eq(told.put_err, LODE_ELIMIT);
+    cr_assert_str_eq(told.why, "no more entries");
+    cr_assert_eq(lode_store_async_fail(async, 0, id, 1, &object, sizeof object), LODE_EINVAL);
+    cr_assert_eq(lode_store_async_fail(async, 1, id, 1, &object, LODE_STORE_ERROR_MAX + 1),
                  LODE_EINVAL);
 }
 

@@ -1,0 +1,122 @@
+/* FAIL: the error objects of a failed task, in place of all its results, in one step. */
+#include "tests/unit/store/fake_client.h"
+
+#include <string.h>
+
+enum { RESULTS = 3, SIZE = 2000, SHORT = 40 };
+
+TestSuite(failures, .init = store_setup, .fini = store_teardown, .timeout = 120);
+
+static lode_id
+result(const struct fake *submitter, uint64_t counter)
+{
+    return lode_id_make(LODE_ID_RESULT, submitter->number, counter);
+}
+
+/* All results from `first` on; the type of the answer. */
+static int
+fail_results(struct fake *scheduler, lode_id first, uint32_t count)
+{
+    struct {
+        struct lode_msg_fail head;
+        char bytes[SIZE + SHORT];
+    } fail = {.head = {.head = {.type = LODE_MSG_FAIL, .tag = 1},
+                       .results = first,
+                       .count = count,
+                       .size = SIZE,
+                       .short_size = SHORT}};
+    uint8_t answer[1024];
+    memset(fail.bytes, 'l', SIZE);
+    memset(fail.bytes + SIZE, 's', SHORT);
+    fake_send(scheduler, &fail, sizeof fail);
+    pump();
+    return fake_receive(scheduler, answer, sizeof answer, NULL);
+}
+
+static const struct lode_entry *
+error_of(lode_id id)
+{
+    expect_eq(state_of(id), LODE_ENTRY_SEALED);
+    const struct lode_entry *entry = &store->table.entries[entry_of(id)];
+    expect_eq(entry->kind, LODE_KIND_ERROR);
+    return entry;
+}
+
+Test(failures, all_results_are_errors_after_one_packet)
+{
+    struct fake submitter = fake_attach(0), scheduler = fake_attach(LODE_HELLO_SCHEDULER);
+    fake_wait(&submitter, result(&submitter, 2), 9);
+    expect_eq(fail_results(&scheduler, result(&submitter, 1), RESULTS), LODE_MSG_OK);
+    for (uint64_t i = 1; i <= RESULTS; i++) {
+        expect_eq(error_of(result(&submitter, i))->size, SIZE);
+    }
+    expect_eq(fake_lookup(&submitter, result(&submitter, 2), 9), LODE_FOUND_SEALED);
+    fake_die(&scheduler);
+    fake_die(&submitter);
+}
+
+Test(failures, a_second_one_changes_nothing_and_succeeds)
+{
+    struct fake submitter = fake_attach(0), scheduler = fake_attach(LODE_HELLO_SCHEDULER);
+    expect_eq(fail_results(&scheduler, result(&submitter, 1), 1), LODE_MSG_OK);
+    uint64_t created = store->counts.created;
+    expect_eq(fail_results(&scheduler, result(&submitter, 1), RESULTS), LODE_MSG_OK);
+    expect_eq(store->counts.created, created);
+    expect_ne(state_of(result(&submitter, 2)), LODE_ENTRY_SEALED);
+    fake_die(&scheduler);
+    fake_die(&submitter);
+}
+
+Test(failures, on_a_full_store_are_short_and_there_at_once)
+{
+    struct fake submitter = fake_attach(0), scheduler = fake_attach(LODE_HELLO_SCHEDULER);
+    uint64_t extent;
+    while (object_room_now(&store->table, SIZE, &extent) == LODE_OK) {
+    }
+    expect_eq(fail_results(&scheduler, result(&submitter, 1), RESULTS), LODE_MSG_OK);
+    for (uint64_t i = 1; i <= RESULTS; i++) {
+        const struct lode_entry *entry = error_of(result(&submitter, i));
+        expect_eq(entry->size, SHORT);
+        expect_eq(entry->u.bytes[0], 's');
+    }
+    fake_die(&scheduler);
+    fake_die(&submitter);
+}
+
+/* There is an entry for two of three; what was made of them goes again. */
+Test(failures, that_cannot_all_be_made_leave_none)
+{
+    struct fake submitter = fake_attach(0), scheduler = fake_attach(LODE_HELLO_SCHEDULER);
+    struct table *table = &store->table;
+    uint32_t reserved = table->reserved, count = table->entry_count, max = table->entry_max;
+    table->reserved = table->free_count - 2;
+    table->entry_max = count; /* no more can be had */
+    expect_eq(fail_results(&scheduler, result(&submitter, 1), RESULTS), LODE_MSG_ERROR);
+    table->entry_max = max;
+    table->reserved = reserved;
+    for (uint64_t i = 1; i <= RESULTS; i++) {
+        expect_ne(state_of(result(&submitter, i)), LODE_ENTRY_SEALED);
+    }
+    expect_eq(table->state_count[LODE_ENTRY_SEALED], 0);
+    expect_eq(fail_results(&scheduler, result(&submitter, 1), RESULTS), LODE_MSG_OK);
+    fake_die(&scheduler);
+    fake_die(&submitter);
+}
+
+Test(failures, are_the_schedulers_to_tell)
+{
+    struct fake submitter = fake_attach(0), other = fake_attach(LODE_HELLO_MAKER);
+    struct lode_msg_fail fail = {.head = {.type = LODE_MSG_FAIL, .tag = 1},
+                                 .results = result(&submitter, 1),
+                                 .count = 1,
+                                 .short_size = 1};
+    struct {
+        struct lode_msg_fail head;
+        char byte;
+    } packet = {.head = fail};
+    fake_send(&other, &packet, sizeof fail + 1);
+    pump();
+    expect(fake_is_cut(&other));
+    expect_ne(state_of(result(&submitter, 1)), LODE_ENTRY_SEALED);
+    fake_die(&submitter);
+}
