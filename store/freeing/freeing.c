@@ -1,9 +1,15 @@
 #include "store/freeing/freeing.h"
 
+#include "api/base/assert.h"
+#include "api/base/clock.h"
 #include "store/objects/own.h"
-#include "store/state/pins.h"
 #include "store/rings/ring.h"
+#include "store/state/pins.h"
 #include "store/table/expected.h"
+
+/* Each batch drains all rings. It takes as many as a drain of full rings may bring, or candidates
+ * would gather faster than they are freed. */
+enum { BATCH_MAX = 4096 };
 
 static void
 mark_pinned(struct store *store, uint32_t entry, void *arg)
@@ -20,7 +26,7 @@ doom(struct store *store, uint32_t *victims)
 {
     struct table *table = &store->table;
     uint32_t entry, count = 0;
-    while (count < STORE_CANDIDATES_AT_ONCE && candidate_pop(table, &entry)) {
+    for (int i = 0; i < BATCH_MAX && candidate_pop(table, &entry); i++) {
         enum lode_entry_state state = entry_state(table, entry);
         if (expected_says_nothing(table, entry)) {
             own_free(store, entry, LODE_ENTRY_EXPECTED);
@@ -48,15 +54,16 @@ judge(struct store *store, uint32_t entry)
     struct truth_entry *truth = &table->truths[entry];
     bool pinned = truth->flags & TRUTH_PINNED;
     truth->flags &= ~(uint32_t)TRUTH_PINNED;
-    if (truth->refs != 0) {
-        object_become(table, entry, LODE_ENTRY_DOOMED, LODE_ENTRY_SEALED);
-    } else if (pinned) {
+    if (entry_state(table, entry) != LODE_ENTRY_DOOMED) {
+        return false; /* it was referred to while the rings were drained */
+    }
+    LODE_ASSERT(truth->refs == 0);
+    if (pinned) {
         object_become(table, entry, LODE_ENTRY_DOOMED, LODE_ENTRY_WANTED);
         return true;
-    } else {
-        store->counts.freed += lode_id_kind(table->entries[entry].id) != LODE_ID_NAME;
-        own_free(store, entry, LODE_ENTRY_DOOMED);
     }
+    store->counts.freed += lode_id_kind(table->entries[entry].id) != LODE_ID_NAME;
+    own_free(store, entry, LODE_ENTRY_DOOMED);
     return false;
 }
 
@@ -77,29 +84,39 @@ look_again(struct store *store, const uint32_t *wanted, uint32_t count)
     }
 }
 
-bool
-freeing_batch(struct store *store)
+static void
+free_batch(struct store *store)
 {
-    uint32_t victims[STORE_CANDIDATES_AT_ONCE], wanted = 0;
-    if (store->table.candidate_count == 0) {
-        return false;
-    }
-    uint32_t count = doom(store, victims);
+    uint32_t victims[BATCH_MAX], wanted = 0, count = doom(store, victims);
     if (count == 0) {
-        return true;
+        return;
     }
     atomic_thread_fence(memory_order_seq_cst);
     pins_each(store, mark_pinned, NULL);
     ring_drain_all(store);
+    candidates_to_front(&store->table, true);
     for (uint32_t i = 0; i < count; i++) {
         if (judge(store, victims[i])) {
             victims[wanted++] = victims[i];
         }
     }
+    candidates_to_front(&store->table, false);
     if (wanted > 0) {
         look_again(store, victims, wanted);
     }
-    return true;
+}
+
+void
+freeing_turn(struct store *store)
+{
+    if (store->table.candidate_count == 0) {
+        return;
+    }
+    uint64_t mark = candidates_mark(&store->table);
+    int64_t end = lode_now_ns() + STORE_TURN_NS;
+    do {
+        free_batch(store);
+    } while (!candidates_reached(&store->table, mark) && lode_now_ns() < end);
 }
 
 void

@@ -2,19 +2,23 @@
  * freeing.h: what nobody refers to and nobody pins is freed, in batches (H1, H4, H15):
  *
  *   mark all candidates DOOMED; fence; scan all pins once; drain every ring up to the tail that it
- *   has then; who is referred to again is SEALED as before; who is pinned is WANTED (its releaser
- *   tells the store); the rest is freed.
+ *   has then; an object that is referred to meanwhile is SEALED as before; one that is pinned is
+ *   WANTED (its releaser tells the store); the rest is freed.
  *
  * Who takes a reference publishes it before he clears his pin or answers the giver. So if the scan
  * does not see the pin, the drain after it sees the reference.
+ *
+ * Every call here frees what is a candidate when it begins, not what comes meanwhile, and for about
+ * a millisecond (STORE_TURN_NS) at most. A request that needs more waits for its mark (reclaim.h),
+ * while the loop serves others between the turns.
  */
 #ifndef LODE_STORE_FREEING_FREEING_H
 #define LODE_STORE_FREEING_FREEING_H
 
 #include "store/state/store.h"
 
-/* One batch. False: there were no candidates. */
-bool freeing_batch(struct store *store);
+/* Frees, where there are candidates. */
+void freeing_turn(struct store *store);
 
 /* RELEASED: a pin on a WANTED entry was cleared. Numbers that fit nothing are ignored. */
 void freeing_released(struct store *store, uint32_t entry, uint64_t generation);

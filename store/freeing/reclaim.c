@@ -4,6 +4,7 @@
 #include "store/freeing/lingering.h"
 #include "store/rings/ring.h"
 #include "store/state/forks.h"
+#include "store/table/refs.h"
 
 static bool
 anyone_lingers(const struct store *store)
@@ -16,16 +17,22 @@ anyone_lingers(const struct store *store)
     return false;
 }
 
-void
+uint64_t
 reclaim(struct store *store)
 {
-    enum { ROUNDS_MAX = LODE_ENTRY_MAX / STORE_CANDIDATES_AT_ONCE };
     if (anyone_lingers(store)) {
         lingering_reap(store);
         freeing_revisit(store);
     }
     forks_reap(store);
     ring_drain_all(store);
-    for (int i = 0; i < ROUNDS_MAX && freeing_batch(store); i++) {
-    }
+    uint64_t mark = candidates_mark(&store->table);
+    freeing_turn(store);
+    return mark;
+}
+
+bool
+reclaim_has_reached(const struct store *store, uint64_t mark)
+{
+    return candidates_reached(&store->table, mark);
 }

@@ -20,7 +20,7 @@
 #include <unistd.h>
 
 enum {
-    EVENTS_AT_ONCE = 64,
+    EVENTS_AT_ONCE = 16, /* each may take a turn's time: store_settle() comes between */
     ACCEPTS_AT_ONCE = 64,
     EMPTY_LOOKS = 8,
     VAIN_LOOKS = 8,

@@ -5,6 +5,7 @@
 #include "api/base/fail.h"
 #include "api/base/futex.h"
 #include "store/requests/creates.h"
+#include "store/requests/later.h"
 #include "store/rings/credit.h"
 #include "store/sessions/packets.h"
 #include "store/state/file.h"
@@ -92,14 +93,10 @@ is_time_to_check(const struct store *store)
 void
 store_settle(struct store *store, bool would_sleep)
 {
-    enum { BATCHES_AT_ONCE = 64 };
-    if (would_sleep) {
-        freeing_batch(store);
+    if (would_sleep || store->table.candidate_count >= STORE_CANDIDATES_AT_ONCE) {
+        freeing_turn(store);
     }
-    for (int i = 0; i < BATCHES_AT_ONCE && store->table.candidate_count >= STORE_CANDIDATES_AT_ONCE;
-         i++) {
-        freeing_batch(store);
-    }
+    later_answer(store);
     if (store->freed_room) {
         use_freed_room(store);
     }
@@ -187,6 +184,7 @@ store_create(const struct store_options *options, struct store **store_out)
     memcpy(store->dir, options->shm_dir, strlen(options->shm_dir) + 1);
     store->epoll_fd = -1;
     store->credit_line_end = &store->credit_line;
+    store->later_end = &store->later;
     store->started_ns = lode_now_ns();
     lode_err err = open_parts(store, options);
     if (err != LODE_OK) {
@@ -237,6 +235,7 @@ store_destroy(struct store *store, bool remove)
         table_close(&store->table, remove);
     }
     helper_destroy(store->helper);
+    later_end_session(store, NULL);
     creates_destroy(store); /* after all that may still call it back */
     if (store->epoll_fd >= 0) {
         close(store->epoll_fd);

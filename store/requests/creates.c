@@ -175,7 +175,7 @@ wait_again(struct store *store, struct create *create)
     creates->waiting_end = create->next == NULL ? &create->next : creates->waiting_end;
     if (lode_remaining_ms(create->deadline) == 0) {
         create->last_try = true;
-        reclaim(store);
+        create->mark = reclaim(store);
         store->freed_room = true;
     }
 }
@@ -312,15 +312,22 @@ enqueue(struct store *store, const struct create *create)
     return LODE_OK;
 }
 
+/* Until its deadline, and until all is freed that could be freed when it came. */
+static bool
+may_wait(const struct store *store, const struct create *create, int64_t now)
+{
+    return create->deadline > now || !reclaim_has_reached(store, create->mark);
+}
+
 static lode_err
 create_or_wait(struct store *store, struct create *create)
 {
     lode_err err = try_create(store, create);
     if (err == LODE_EFULL) {
-        reclaim(store);
+        create->mark = reclaim(store);
         err = try_create(store, create);
     }
-    if (err == LODE_EFULL && lode_remaining_ms(create->deadline) != 0) {
+    if (err == LODE_EFULL && may_wait(store, create, lode_now_ns())) {
         err = enqueue(store, create);
     }
     return err;
@@ -362,17 +369,39 @@ handle_create(struct store *store, struct session *session, const void *packet, 
     return LODE_OK;
 }
 
+/*
+ * One of those that wait; `least` (by is_put): the smallest for which there was no room in this
+ * round, so that a larger one need not be tried.
+ */
+static lode_err
+retry(struct store *store, const struct create *create, uint64_t least[2], int64_t now)
+{
+    bool is_final = !may_wait(store, create, now);
+    if (!is_final && (create->last_try || create->stored >= least[create->is_put])) {
+        return LODE_EAGAIN;
+    }
+    lode_err err = try_create(store, create);
+    if (err == LODE_EFULL && !(create->session->flags & LODE_HELLO_SCHEDULER)) {
+        least[create->is_put] = create->stored;
+    }
+    return err == LODE_EFULL && !is_final ? LODE_EAGAIN : err;
+}
+
+/* In the order of arrival. What a turn does not come to is done in the next. */
 void
 creates_retry(struct store *store)
 {
     struct creates *creates = store->creates;
     struct create **at = &creates->waiting;
-    int64_t now = creates->waiting != NULL ? lode_now_ns() : 0;
-    store->table.now_ns = creates->waiting != NULL ? now : store->table.now_ns;
+    uint64_t least[2] = {UINT64_MAX, UINT64_MAX};
+    if (*at == NULL) {
+        return;
+    }
+    int64_t now = store->table.now_ns = lode_now_ns();
     while (*at != NULL) {
         struct create *create = *at;
-        lode_err err = try_create(store, create);
-        if (err == LODE_EFULL && create->deadline > now) {
+        lode_err err = retry(store, create, least, now);
+        if (err == LODE_EAGAIN) {
             at = &create->next;
             continue;
         }
@@ -380,10 +409,14 @@ creates_retry(struct store *store)
             session_fail(store, create->session, create->tag, err, create->stored);
         }
         *at = create->next;
+        creates->waiting_end = creates->waiting_end == &create->next ? at : creates->waiting_end;
         creates->count--;
         free(create);
+        if (lode_now_ns() - now > STORE_TURN_NS) {
+            store->freed_room = true;
+            return;
+        }
     }
-    creates->waiting_end = at;
 }
 
 static void

@@ -9,7 +9,7 @@
 #include "store/state/file.h"
 #include "store/state/forks.h"
 #include "store/freeing/freeing.h"
-#include "store/freeing/reclaim.h"
+#include "store/requests/later.h"
 #include "store/rings/ring.h"
 #include "store/state/answers.h"
 #include "store/objects/strides.h"
@@ -163,16 +163,22 @@ handle_released(struct store *store, struct session *session, const void *packet
     return LODE_OK;
 }
 
+static void
+answer_drain(struct store *store, struct session *session, const void *packet)
+{
+    const struct lode_msg_head *msg = packet;
+    (void)store;
+    session_ok(session, msg->tag);
+}
+
 /* When this is answered, what was dropped before by anybody is freed. */
 lode_err
 handle_drain(struct store *store, struct session *session, const void *packet, const uint8_t *rest,
              size_t rest_size)
 {
-    const struct lode_msg_head *msg = packet;
     (void)rest;
     (void)rest_size;
-    reclaim(store);
-    session_ok(session, msg->tag);
+    later_do(store, session, packet, sizeof(struct lode_msg_head), answer_drain);
     return LODE_OK;
 }
 

@@ -2,8 +2,8 @@
 
 #include "api/base/clock.h"
 #include "api/base/fail.h"
+#include "store/requests/later.h"
 #include "store/rings/asking.h"
-#include "store/freeing/reclaim.h"
 #include "store/state/answers.h"
 #include "store/state/pins.h"
 
@@ -114,6 +114,19 @@ is_listed(const struct store *store, uint32_t entry)
            lode_id_kind(store->table.entries[entry].id) != LODE_ID_NAME;
 }
 
+static void
+answer_stat(struct store *store, struct session *session, const void *packet)
+{
+    const struct lode_msg_lookup *msg = packet;
+    uint32_t entry;
+    if (!table_find(&store->table, msg->id, &entry) || !is_listed(store, entry)) {
+        lode_err err = lode_fail_with(LODE_EGONE, "there is no such object");
+        session_fail(store, session, msg->head.tag, err, 0);
+        return;
+    }
+    send_infos(store, session, msg->head.tag, 0, &entry, 1);
+}
+
 lode_err
 handle_stat(struct store *store, struct session *session, const void *packet, const uint8_t *rest,
             size_t rest_size)
@@ -124,29 +137,20 @@ handle_stat(struct store *store, struct session *session, const void *packet, co
     (void)rest_size;
     asking_status(store, msg->id, NULL);
     if (table_find(&store->table, msg->id, &entry) && store->table.truths[entry].refs == 0) {
-        reclaim(store); /* a get that came after this would find it gone: so does this */
+        /* A get that came after this would find it gone: so does this. */
+        later_do(store, session, msg, sizeof *msg, answer_stat);
+    } else {
+        answer_stat(store, session, msg);
     }
-    if (!table_find(&store->table, msg->id, &entry) || !is_listed(store, entry)) {
-        lode_err err = lode_fail_with(LODE_EGONE, "there is no such object");
-        session_fail(store, session, msg->head.tag, err, 0);
-        return LODE_OK;
-    }
-    send_infos(store, session, msg->head.tag, 0, &entry, 1);
     return LODE_OK;
 }
 
-lode_err
-handle_list(struct store *store, struct session *session, const void *packet, const uint8_t *rest,
-            size_t rest_size)
+static void
+answer_list(struct store *store, struct session *session, const void *packet)
 {
     const struct lode_msg_list *msg = packet;
     uint32_t entries[INFO_MAX], count = 0;
     uint64_t at = msg->cursor, stop = at + SCAN_MAX, end = store->table.entry_count;
-    (void)rest;
-    (void)rest_size;
-    if (msg->cursor == 0) {
-        reclaim(store);
-    }
     stop = at > end || stop > end ? end : stop;
     for (; at < stop && count < INFO_MAX; at++) {
         if (is_listed(store, (uint32_t)at)) {
@@ -154,6 +158,20 @@ handle_list(struct store *store, struct session *session, const void *packet, co
         }
     }
     send_infos(store, session, msg->head.tag, at < end ? at : 0, entries, count);
+}
+
+lode_err
+handle_list(struct store *store, struct session *session, const void *packet, const uint8_t *rest,
+            size_t rest_size)
+{
+    const struct lode_msg_list *msg = packet;
+    (void)rest;
+    (void)rest_size;
+    if (msg->cursor == 0) {
+        later_do(store, session, msg, sizeof *msg, answer_list);
+    } else {
+        answer_list(store, session, msg);
+    }
     return LODE_OK;
 }
 
@@ -170,18 +188,14 @@ add_unsealed(const struct store *store, lode_store_stats *stats)
     }
 }
 
-lode_err
-handle_stats(struct store *store, struct session *session, const void *packet, const uint8_t *rest,
-             size_t rest_size)
+static void
+answer_stats(struct store *store, struct session *session, const void *packet)
 {
     const struct lode_msg_head *msg = packet;
     const uint64_t *states = store->table.state_count;
     struct arena_stats arena;
     struct lode_msg_stats reply = {.head = {.type = LODE_MSG_STATS_ARE, .tag = msg->tag}};
     lode_store_stats *stats = &reply.stats;
-    (void)rest;
-    (void)rest_size;
-    reclaim(store); /* what was dropped is not counted */
     *stats = store->counts;
     arena_stats(store->arena, &arena);
     stats->capacity_bytes = arena.capacity_bytes;
@@ -200,5 +214,15 @@ handle_stats(struct store *store, struct session *session, const void *packet, c
     if (msg->tag != 0) {
         session_send(session, &reply, sizeof reply, NULL, 0);
     }
+}
+
+/* What was dropped is not counted. */
+lode_err
+handle_stats(struct store *store, struct session *session, const void *packet, const uint8_t *rest,
+             size_t rest_size)
+{
+    (void)rest;
+    (void)rest_size;
+    later_do(store, session, packet, sizeof(struct lode_msg_head), answer_stats);
     return LODE_OK;
 }

@@ -178,7 +178,11 @@ packets_ready(struct store *store, struct session *session, uint32_t events)
         session->cut = true;
     }
     if (events & (EPOLLIN | EPOLLHUP | EPOLLERR)) {
+        int64_t end = lode_now_ns() + STORE_TURN_NS;
         for (int i = 0; i < PACKETS_AT_ONCE && receive_one(store, session); i++) {
+            if (store->table.now_ns >= end) { /* set by each packet: what is left is told again */
+                break;
+            }
         }
     }
     if (session->cut) {

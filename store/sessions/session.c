@@ -5,6 +5,7 @@
 #include "store/objects/decided.h"
 #include "store/objects/settled.h"
 #include "store/requests/creates.h"
+#include "store/requests/later.h"
 #include "store/rings/credit.h"
 #include "store/state/file.h"
 #include "store/freeing/lingering.h"
@@ -250,6 +251,7 @@ end_claims(struct store *store, struct session *session)
     waits_end_session(store, session);
     stream_end(store, session);
     creates_end_session(store, session);
+    later_end_session(store, session);
     credit_end(store, session);
     refs_end_session(&store->table, session->row);
     if (session->flags & LODE_HELLO_SCHEDULER && --store->scheduler_count == 0) {

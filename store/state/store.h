@@ -84,8 +84,9 @@ enum {
     STORE_EXPECTED_MAX = 1 << 18, /* ids of others that one session refers to before they exist */
     STORE_EXPECTED_OWN_MAX = 1 << 20, /* the same of ids of its own */
     STORE_PENDING_MAX = 4096,         /* creates that wait for room or memory */
-    STORE_CANDIDATES_AT_ONCE = 256,
-    STORE_ENDED_MAX = 4096, /* ended sessions whose results the scheduler still has to name */
+    STORE_CANDIDATES_AT_ONCE = 256,   /* so many are not left to gather until the loop is idle */
+    STORE_TURN_NS = 1000000, /* how long one part of the loop's work may keep the others waiting */
+    STORE_ENDED_MAX = 4096,  /* ended sessions whose results the scheduler still has to name */
     STORE_CREATE_TICK_NS = 10000000
 };
 
@@ -98,6 +99,7 @@ struct ended {
 struct waits;
 struct creates;
 struct fork;
+struct later;
 struct strided;
 
 struct store {
@@ -121,8 +123,10 @@ struct store {
     struct strided *strides; /* of drafts: strides.h */
     struct fork *forks;      /* whose children may live: forks.h */
     uint32_t fork_count;
-    uint64_t fork_pins;         /* of them all */
-    uint64_t next_fork;         /* number of the next */
+    uint64_t fork_pins;               /* of them all */
+    uint64_t next_fork;               /* number of the next */
+    struct later *later, **later_end; /* later.h */
+    uint32_t later_count;
     struct session *notify[64]; /* have NOTIFY entries; more: sent at once */
     uint32_t notify_count;
     uint64_t credit_pages;   /* granted and not spent, of all sessions */

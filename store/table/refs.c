@@ -16,8 +16,16 @@ candidate_add(struct table *table, uint32_t entry)
         return;
     }
     truth->flags |= TRUTH_CANDIDATE;
-    truth->candidate_next = table->candidate_first;
-    table->candidate_first = entry + 1;
+    if (table->candidates_go_to_front || table->candidate_first == 0) {
+        truth->candidate_next = table->candidate_first;
+        table->candidate_first = entry + 1;
+        table->candidate_last = truth->candidate_next == 0 ? entry + 1 : table->candidate_last;
+    } else {
+        truth->candidate_next = 0;
+        table->truths[table->candidate_last - 1].candidate_next = entry + 1;
+        table->candidate_last = entry + 1;
+    }
+    table->candidate_front += table->candidates_go_to_front;
     table->candidate_count++;
 }
 
@@ -30,9 +38,32 @@ candidate_pop(struct table *table, uint32_t *entry_out)
     uint32_t entry = table->candidate_first - 1;
     table->candidate_first = table->truths[entry].candidate_next;
     table->candidate_count--;
+    if (table->candidate_front > 0) {
+        table->candidate_front--;
+    } else {
+        table->candidates_taken++;
+    }
     table->truths[entry].flags &= ~(uint32_t)TRUTH_CANDIDATE;
     *entry_out = entry;
     return true;
+}
+
+void
+candidates_to_front(struct table *table, bool on)
+{
+    table->candidates_go_to_front = on;
+}
+
+uint64_t
+candidates_mark(const struct table *table)
+{
+    return table->candidates_taken + table->candidate_count - table->candidate_front;
+}
+
+bool
+candidates_reached(const struct table *table, uint64_t mark)
+{
+    return table->candidate_front == 0 && table->candidates_taken >= mark;
 }
 
 static void
@@ -46,13 +77,18 @@ subtract(struct table *table, uint32_t entry, uint32_t count)
     }
 }
 
-/* Who is referred to again need not go with his last pin. */
+/*
+ * An object that is referred to again need not go with its last pin, and is not freed by the batch
+ * that goes on, not even if that reference has gone again when the batch ends: it may have been
+ * handed on, by a record in a ring that was drained before that record was in it.
+ */
 static void
 add(struct table *table, uint32_t entry)
 {
+    enum lode_entry_state state = entry_state(table, entry);
     table->truths[entry].refs++;
-    if (entry_state(table, entry) == LODE_ENTRY_WANTED) {
-        object_become(table, entry, LODE_ENTRY_WANTED, LODE_ENTRY_SEALED);
+    if (state == LODE_ENTRY_WANTED || state == LODE_ENTRY_DOOMED) {
+        object_become(table, entry, state, LODE_ENTRY_SEALED);
     }
 }
 

@@ -55,4 +55,14 @@ void candidate_add(struct table *table, uint32_t entry);
 /* Takes one candidate out, whose state may be any by now. False: there is none. */
 bool candidate_pop(struct table *table, uint32_t *entry_out);
 
+/*
+ * While `on`, new candidates go in front of all others: what only a freed object held is freed
+ * before what became a candidate earlier. Else a mark could be reached before it.
+ */
+void candidates_to_front(struct table *table, bool on);
+
+/* A point in the list of candidates: reached when all that are in it now were taken out. */
+uint64_t candidates_mark(const struct table *table);
+bool candidates_reached(const struct table *table, uint64_t mark);
+
 #endif

@@ -42,9 +42,13 @@ struct table {
     uint32_t reserved; /* of free_count: promised to sessions as credit */
     uint32_t *names;   /* entries of kind name, dense */
     uint32_t name_count, name_room;
-    uint64_t state_count[8];  /* entries in each state */
-    uint32_t candidate_first; /* entry + 1: who may be freed, by candidate_next */
+    uint64_t state_count[8]; /* entries in each state */
+    /* Entries that may be freed, by candidate_next, oldest first: entry + 1; 0: none. */
+    uint32_t candidate_first, candidate_last;
     uint32_t candidate_count;
+    uint32_t candidate_front;  /* of them: came in front of all others, see candidates_to_front() */
+    uint64_t candidates_taken; /* so far, those in front not counted */
+    bool candidates_go_to_front;
     struct arena *arena;  /* where extents come from; the caller's */
     uint32_t spare_pages; /* credit that the store keeps for its own: names, errors */
     int64_t now_ns;       /* CLOCK_MONOTONIC, read once for all that one event makes */

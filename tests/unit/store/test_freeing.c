@@ -234,3 +234,103 @@ Test(freeing, tells_a_process_that_still_runs_that_its_session_is_over)
     expect_eq(store->session_count, 1);
     fake_die(&maker);
 }
+
+/* ---- in turns ---- */
+
+/* One round of the loop, with what came. */
+static void
+one_round(void)
+{
+    struct epoll_event events[16];
+    int count = epoll_wait(store->epoll_fd, events, 16, 0);
+    for (int i = 0; i < count; i++) {
+        struct source *source = events[i].data.ptr;
+        source->ready(store, source, events[i].events);
+    }
+    store_settle(store, false);
+}
+
+/* So many objects of `size` bytes as there is credit for. */
+static uint64_t
+credit_for(const struct fake *fake, uint32_t size)
+{
+    uint64_t entries = fake->session->entries_granted - fake->session->entries_used;
+    uint64_t pages = fake->session->pages_granted - fake->session->pages_used;
+    uint64_t count = entries > 1000 ? 1000 : entries; /* and room in the ring */
+    return size > LODE_INLINE_MAX && pages < count ? pages : count;
+}
+
+/* So many objects are put, then dropped: the drops are applied, or lie in the ring; none is freed. */
+static void
+put_and_drop(struct fake *maker, uint64_t count, uint32_t size)
+{
+    static char bytes[100];
+    uint64_t first = maker->counter + 1, end = maker->counter + count;
+    while (maker->counter < end) {
+        uint64_t room = credit_for(maker, size);
+        if (room == 0) { /* memory is being made */
+            expect_lt(0, helper_wait(store->helper, 10000));
+        }
+        for (uint64_t i = 0; i < room && maker->counter < end; i++) {
+            fake_put(maker, bytes, size);
+        }
+        fake_ring(maker);
+    }
+    for (uint64_t i = 0; i < count; i++) {
+        fake_drop(maker, lode_id_make(LODE_ID_PUT, maker->number, first + i));
+        if (i % 1000 == 999) {
+            ring_drain(store, maker->session);
+        }
+    }
+}
+
+Test(freeing, of_much_lets_others_be_served_and_answers_who_asked_for_it_at_its_end)
+{
+    enum { COUNT = 200000 };
+    struct fake maker = fake_attach(0), asker = fake_attach(0), other = fake_attach(0);
+    struct lode_msg_head stats = {.type = LODE_MSG_STATS, .tag = 1};
+    struct lode_msg_lookup lookup = {.head = {.type = LODE_MSG_LOOKUP, .tag = 2},
+                                     .id = fake_next(&other)};
+    uint8_t answer[4096];
+    put_and_drop(&maker, COUNT, 8);
+    expect_le(COUNT - 1000, store->table.candidate_count);
+    uint64_t freed = store->counts.freed;
+    fake_send(&asker, &stats, sizeof stats);
+    fake_send(&other, &lookup, sizeof lookup);
+    one_round();
+    expect_lt(freed, store->counts.freed);
+    expect_lt(0, store->table.candidate_count);
+    expect(fake_has_packet(&other));
+    expect(!fake_has_packet(&asker));
+    pump();
+    expect_eq(fake_receive(&asker, answer, sizeof answer, NULL), LODE_MSG_STATS_ARE);
+    expect_eq(((struct lode_msg_stats *)answer)->stats.objects, 0);
+    fake_die(&maker);
+    fake_die(&asker);
+    fake_die(&other);
+}
+
+Test(freeing, of_much_is_waited_for_by_a_create_without_patience)
+{
+    struct fake maker = fake_attach(0), creator = fake_attach(0);
+    struct lode_msg_created created;
+    uint64_t objects = (FAKE_CAPACITY - (2 << 20)) / 128;
+    put_and_drop(&maker, objects, 100);
+    expect_eq(fake_create(&creator, fake_next(&creator), FAKE_CAPACITY - (1 << 20), 0, &created),
+              LODE_MSG_CREATED);
+    fake_die(&maker);
+    fake_die(&creator);
+}
+
+Test(freeing, of_one_who_ends_while_it_waits_for_an_answer_is_harmless)
+{
+    struct fake maker = fake_attach(0), asker = fake_attach(0);
+    struct lode_msg_head drain = {.type = LODE_MSG_DRAIN, .tag = 1};
+    put_and_drop(&maker, 200000, 8);
+    fake_send(&asker, &drain, sizeof drain);
+    one_round();
+    expect_eq(store->later_count, 1);
+    fake_die(&asker);
+    expect_eq(store->later_count, 0);
+    fake_die(&maker);
+}

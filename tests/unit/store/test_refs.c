@@ -154,3 +154,40 @@ Test(refs, forgetting_leaves_names_and_containers)
     expect_eq(table.candidate_count, 1);
     expect(table_check(&table));
 }
+
+/* It may have been handed on, to a session whose ring was drained before that record was in it. */
+Test(refs, that_come_and_go_while_an_object_is_doomed_spare_it)
+{
+    uint32_t entry = sealed(1), popped;
+    object_become(&table, entry, LODE_ENTRY_SEALED, LODE_ENTRY_DOOMED);
+    must(ref_take(&table, entry, 1));
+    expect_eq(entry_state(&table, entry), LODE_ENTRY_SEALED);
+    expect(ref_drop(&table, entry, 1, false));
+    expect_eq(entry_state(&table, entry), LODE_ENTRY_SEALED);
+    expect(candidate_pop(&table, &popped) && popped == entry); /* of the next batch */
+}
+
+Test(refs, a_mark_is_reached_when_all_candidates_before_it_and_what_they_held_are_gone)
+{
+    uint32_t first = sealed(1), second = sealed(2), held = sealed(3), late = sealed(4), popped;
+    candidate_add(&table, first);
+    candidate_add(&table, second);
+    uint64_t mark = candidates_mark(&table);
+    candidate_add(&table, late);
+    expect(candidate_pop(&table, &popped) && popped == first);
+    candidates_to_front(&table, true);
+    candidate_add(&table, held);
+    candidates_to_front(&table, false);
+    expect(candidate_pop(&table, &popped) && popped == held);
+    expect(!candidates_reached(&table, mark));
+    candidates_to_front(&table, true);
+    candidate_add(&table, held);
+    candidates_to_front(&table, false);
+    expect(candidate_pop(&table, &popped) && popped == held);
+    expect(candidate_pop(&table, &popped) && popped == second);
+    expect(candidates_reached(&table, mark));
+    expect(candidate_pop(&table, &popped) && popped == late);
+    expect(!candidate_pop(&table, &popped));
+    candidate_add(&table, first); /* the list's end is its beginning again */
+    expect(candidate_pop(&table, &popped) && popped == first);
+}

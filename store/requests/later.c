@@ -1,0 +1,81 @@
+#include "store/requests/later.h"
+
+#include "api/base/assert.h"
+#include "store/freeing/reclaim.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct later {
+    struct later *next;
+    struct session *session;
+    uint64_t mark;
+    later_fn *answer;
+    _Alignas(8) uint8_t packet[LATER_PACKET_MAX];
+};
+
+/* False: there is no memory, or too many wait. */
+static bool
+enqueue(struct store *store, struct session *session, const void *packet, size_t size,
+        later_fn *answer, uint64_t mark)
+{
+    struct later *later = store->later_count < STORE_PENDING_MAX ? malloc(sizeof *later) : NULL;
+    if (later == NULL) {
+        return false;
+    }
+    *later = (struct later){.session = session, .mark = mark, .answer = answer};
+    memcpy(later->packet, packet, size);
+    *store->later_end = later;
+    store->later_end = &later->next;
+    store->later_count++;
+    return true;
+}
+
+void
+later_do(struct store *store, struct session *session, const void *packet, size_t size,
+         later_fn *answer)
+{
+    LODE_ASSERT(size <= LATER_PACKET_MAX);
+    uint64_t mark = reclaim(store);
+    if (reclaim_has_reached(store, mark) || !enqueue(store, session, packet, size, answer, mark)) {
+        answer(store, session, packet);
+    }
+}
+
+static void
+take_out(struct store *store, struct later **at)
+{
+    struct later *later = *at;
+    *at = later->next;
+    if (store->later_end == &later->next) {
+        store->later_end = at;
+    }
+    store->later_count--;
+}
+
+/* Their marks rise: where one has not been reached, none behind it has. */
+void
+later_answer(struct store *store)
+{
+    while (store->later != NULL && reclaim_has_reached(store, store->later->mark)) {
+        struct later *later = store->later;
+        take_out(store, &store->later);
+        later->answer(store, later->session, later->packet);
+        free(later);
+    }
+}
+
+void
+later_end_session(struct store *store, const struct session *session)
+{
+    struct later **at = &store->later;
+    while (*at != NULL) {
+        struct later *later = *at;
+        if (session != NULL && later->session != session) {
+            at = &later->next;
+            continue;
+        }
+        take_out(store, at);
+        free(later);
+    }
+}
