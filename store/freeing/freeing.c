@@ -6,6 +6,7 @@
 #include "store/rings/ring.h"
 #include "store/state/pins.h"
 #include "store/table/expected.h"
+#include "store/table/names.h"
 
 /* Each batch drains all rings. It takes as many as a drain of full rings may bring, or candidates
  * would gather faster than they are freed. */
@@ -32,7 +33,8 @@ doom(struct store *store, uint32_t *victims)
             own_free(store, entry, LODE_ENTRY_EXPECTED);
             continue;
         }
-        if (table->truths[entry].refs != 0) {
+        /* A candidate may have been freed since, and be somebody else's entry by now. */
+        if (table->truths[entry].refs != 0 || name_is_bound(table, entry)) {
             continue;
         }
         if (state == LODE_ENTRY_EXPECTED) {

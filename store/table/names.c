@@ -25,6 +25,13 @@ name_text_of(const struct table *table, uint32_t name, size_t *size_out)
     return (const char *)object_data(table, name);
 }
 
+bool
+name_is_bound(const struct table *table, uint32_t entry)
+{
+    return lode_id_kind(table->entries[entry].id) == LODE_ID_NAME &&
+           entry_is_sealed(table, entry) && !(table->truths[entry].flags & TRUTH_DELETED);
+}
+
 uint32_t
 name_object(const struct table *table, uint32_t name)
 {

@@ -42,6 +42,9 @@ void name_unbind(struct table *table, uint32_t name);
 /* Ends every name of an object. */
 void names_forget(struct table *table, uint32_t object);
 
+/* True for the entry of a name that exists. Nobody refers to it, and yet it is not to be freed. */
+bool name_is_bound(const struct table *table, uint32_t entry);
+
 /* The object of a name, and its text (`size` of the entry bytes). */
 uint32_t name_object(const struct table *table, uint32_t name);
 const char *name_text_of(const struct table *table, uint32_t name, size_t *size_out);

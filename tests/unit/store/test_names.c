@@ -124,3 +124,29 @@ Test(names, stay_while_a_reader_has_them_pinned)
     fake_die(&fake);
     expect_eq(store->table.state_count[LODE_ENTRY_WANTED], 0);
 }
+
+/* An entry may still be in the list of candidates for what it was before. */
+Test(names, whose_entry_was_to_be_freed_before_stay)
+{
+    struct fake fake = fake_attach(0), gone = fake_attach(0);
+    struct name_text a = text("", "a");
+    uint32_t object = sealed(&fake), name, before;
+    lode_id id = lode_id_reserve(gone.number, 1);
+    bool is_new;
+    fake_take(&gone, id);
+    ring_drain(store, gone.session);
+    before = entry_of(id);
+    fake_drop(&gone, id);
+    fake_drop(&gone, id); /* its birth's, too */
+    session_end(store, gone.session);
+    must(name_bind(&store->table, &a, object, false, &is_new));
+    must(name_find(&store->table, &a, &name));
+    expect_eq(name, before);
+    pump();
+    must(name_find(&store->table, &a, &name));
+    expect_eq(name_object(&store->table, name), object);
+    munmap(gone.file, lode_session_file_bytes(LODE_RING_BYTES_DEFAULT));
+    fake_die(&fake);
+    name_unbind(&store->table, name);
+    pump();
+}
