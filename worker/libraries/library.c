@@ -109,7 +109,8 @@ check_table(const char *path, const lode_library *table)
     }
     if (table->library_size < sizeof(lode_library) ||
         table->function_size < sizeof(lode_function) || table->class_size < sizeof(lode_class) ||
-        table->method_size < sizeof(lode_method)) {
+        table->method_size < sizeof(lode_method) ||
+        table->function_size % _Alignof(lode_function) != 0) {
         return lode_fail_with(LODE_ELIBRARY, "%s: its table is damaged: structs of %u and %u bytes",
                               path, table->library_size, table->function_size);
     }
