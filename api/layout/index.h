@@ -153,10 +153,21 @@ struct lode_session_row {
     _Atomic uint64_t credit_entries; /* entries that its records may have used, since the start */
     _Atomic uint32_t credit_wake;    /* FUTEX_WAIT for ring room or credit; the store adds one */
     uint32_t flags;
-    _Atomic uint32_t awaited; /* [6] */
-    uint32_t pad[5];
+    _Atomic uint32_t awaited;      /* [6] */
+    _Atomic uint32_t expected;     /* ids of others that it refers to, and that do not exist yet */
+    _Atomic uint32_t expected_own; /* the same of its own */
+    uint32_t pad[3];
 };
 static_assert(sizeof(struct lode_session_row) == LODE_LINE, "index.h");
+
+/*
+ * What all sessions together have almost used up. A client then takes references by packets, which
+ * can be refused, and not by records. Once set, it stays.
+ */
+enum {
+    LODE_SCARCE_REFS = 1,   /* more than half of all references that there can be */
+    LODE_SCARCE_ENTRIES = 2 /* more than 7/8 of all entries: for ids that do not exist yet */
+};
 
 struct lode_index_header {
     uint64_t magic;
@@ -171,7 +182,7 @@ struct lode_index_header {
     _Atomic uint64_t table;       /* [3] epoch << 16 | log2 << 8 | region (0 or 1) */
     _Atomic uint64_t next_session;
     _Atomic uint32_t segment_count; /* release, after its size */
-    uint32_t pad;
+    _Atomic uint32_t scarce;        /* LODE_SCARCE_… */
     uint64_t segment_bytes[LODE_SEGMENT_MAX];
 };
 static_assert(sizeof(struct lode_index_header) <= LODE_PAGE, "index.h");

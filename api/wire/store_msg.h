@@ -26,6 +26,18 @@ enum {
     LODE_NAME_MAX = 255
 };
 
+/*
+ * What one session may ask of the store at a time. The call that would exceed it fails with
+ * LODE_ELIMIT, and the session goes on. The scheduler's session has no such limits: what it waits
+ * for, its clients have asked for.
+ */
+enum {
+    LODE_SESSION_WAITS_MAX = 1 << 20,       /* waits and watched ids */
+    LODE_SESSION_WAITS_OF_ID_MAX = 1 << 13, /* of these, for one id: a thread each */
+    LODE_SESSION_EXPECTED_MAX = 1 << 18,    /* ids of others that it refers to before they exist */
+    LODE_SESSION_EXPECTED_OWN_MAX = 1 << 20 /* the same of ids of its own */
+};
+
 /* clang-format off */
 /*    name           from    struct                       variable part                                  reply        */
 #define LODE_STORE_MSG_MAP(X)                                                                                          \
@@ -67,7 +79,8 @@ enum {
     X(FAIL,       40, client, lode_msg_fail,        "the error object, then the short one")       /* OK or ERROR            */ \
     X(LEAVE,      38, client, lode_msg_head,        "")                                   /* OK: see below          */ \
     X(FORK,       39, client, lode_msg_head,        "")                                   /* KEPT or ERROR          */ \
-    X(KEPT,       40, store,  lode_msg_head,        "fds: the mark, the pipe's writing end")
+    X(KEPT,       40, store,  lode_msg_head,        "fds: the mark, the pipe's writing end")                      \
+    X(TAKE,       41, client, lode_msg_lookup,      "")                                   /* OK or ERROR            */
 /* clang-format on */
 
 enum lode_store_msg {
@@ -164,10 +177,15 @@ struct lode_msg_draft {
 };
 
 /*
+ * TAKE: one more reference, as by a record in the ring, but with an answer. A client asks in this
+ * way when it is near a limit: a record that cannot be applied cuts the session, since nobody hears
+ * of it otherwise.
+ *
  * WAIT says that a thread (cookie, unique in the session's life) is about to sleep on the id's
  * bucket; the store arms the bucket, and wakes it at once if the id is there, or will never be.
  * LOOKUP with that cookie tells what became of it, and ends the wait unless it is PENDING. UNWAIT
- * ends it without an answer. LOOKUP with cookie 0 is a plain question.
+ * ends it without an answer. LOOKUP with cookie 0 is a plain question. A wait that cannot be armed
+ * (LODE_SESSION_WAITS_MAX) wakes its thread at once; the LOOKUP that follows gets the ERROR.
  */
 struct lode_msg_lookup {
     struct lode_msg_head head;
@@ -179,7 +197,8 @@ enum lode_found {
     LODE_FOUND_SEALED = 1,  /* look into the index again */
     LODE_FOUND_PENDING = 2, /* not there; it may come */
     LODE_FOUND_ABORTED = 3, /* given up while this wait was armed */
-    LODE_FOUND_GONE = 4     /* not there, and it will not come */
+    LODE_FOUND_GONE = 4,    /* not there, and it will not come */
+    LODE_FOUND_REFUSED = 5  /* NOTIFY: it is not watched, the session has too many waits */
 };
 
 struct lode_msg_found {

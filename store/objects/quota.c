@@ -2,13 +2,14 @@
 
 #include "api/base/fail.h"
 #include "store/objects/own.h"
+#include "store/objects/status.h"
 #include "store/table/expected.h"
 
 lode_err
 quota_check(const struct store *store, const struct session *session)
 {
     uint64_t count = store->table.truth_rows[session->row].expected;
-    if (count < STORE_EXPECTED_MAX) {
+    if (count < LODE_SESSION_EXPECTED_MAX || (session->flags & LODE_HELLO_SCHEDULER) != 0) {
         return LODE_OK;
     }
     return lode_fail_with(
@@ -22,7 +23,7 @@ static lode_err
 check_own(const struct store *store, const struct session *session)
 {
     uint64_t count = store->table.truth_rows[session->row].expected_own;
-    if (count < STORE_EXPECTED_OWN_MAX) {
+    if (count < LODE_SESSION_EXPECTED_OWN_MAX) {
         return LODE_OK;
     }
     return lode_fail_with(
@@ -40,4 +41,35 @@ quota_expect(struct store *store, struct session *session, lode_id id, uint32_t 
     LODE_TRY(own_expect(store, id, entry_out));
     expected_charge(&store->table, *entry_out, session->row);
     return LODE_OK;
+}
+
+/* Whether an id that has no entry can be referred to at all. */
+static bool
+may_be_taken(const struct store *store, lode_id id)
+{
+    bool may_come =
+        lode_id_kind(id) == LODE_ID_USER || store_session(store, lode_id_session(id)) != NULL;
+    return lode_id_kind(id) != LODE_ID_NAME &&
+           !(lode_id_is_promised(id) && status_was_made(store, id)) &&
+           (may_come || status_of(store, id, NULL) != LODE_FOUND_GONE);
+}
+
+lode_err
+quota_take(struct store *store, struct session *session, lode_id id)
+{
+    uint32_t entry;
+    if (!table_find(&store->table, id, &entry)) {
+        if (!may_be_taken(store, id)) {
+            return LODE_OK;
+        }
+        LODE_TRY(quota_expect(store, session, id, &entry));
+    }
+    if (lode_id_kind(id) == LODE_ID_NAME) {
+        return LODE_OK;
+    }
+    lode_err err = ref_take(&store->table, entry, session->row);
+    if (err != LODE_OK) {
+        candidate_add(&store->table, entry); /* made just now, it says nothing, and goes */
+    }
+    return err;
 }

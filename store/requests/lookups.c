@@ -31,12 +31,6 @@ arm_and_ask(struct store *store, struct session *session, lode_id id, uint64_t c
     return LODE_OK;
 }
 
-static lode_err
-too_many(lode_err err)
-{
-    return err == LODE_OK ? LODE_OK : lode_fail_with(LODE_EPROTO, "%s", lode_last_error());
-}
-
 lode_err
 handle_unwait(struct store *store, struct session *session, const void *packet, const uint8_t *rest,
               size_t rest_size)
@@ -55,8 +49,7 @@ ask_with_cookie(struct store *store, struct session *session, const struct lode_
 {
     enum lode_found told = LODE_FOUND_PENDING;
     waits_disarm(store, session, msg->id, msg->cookie, &told);
-    LODE_TRY(
-        too_many(arm_and_ask(store, session, msg->id, msg->cookie, false, status_out, entry_out)));
+    LODE_TRY(arm_and_ask(store, session, msg->id, msg->cookie, false, status_out, entry_out));
     if (*status_out != LODE_FOUND_SEALED && told != LODE_FOUND_PENDING) {
         *status_out = told; /* aborted, or gone, while it was armed */
     }
@@ -78,7 +71,11 @@ handle_lookup(struct store *store, struct session *session, const void *packet, 
     (void)rest_size;
     store->counts.gets_by_message++;
     if (msg->cookie != 0) {
-        LODE_TRY(ask_with_cookie(store, session, msg, &status, &found.entry));
+        lode_err err = ask_with_cookie(store, session, msg, &status, &found.entry);
+        if (err != LODE_OK) {
+            session_fail(store, session, msg->head.tag, err, 0);
+            return LODE_OK;
+        }
     } else {
         status = asking_status(store, msg->id, &found.entry);
     }
@@ -119,7 +116,9 @@ handle_watch(struct store *store, struct session *session, const void *packet, c
     bool results = false;
     LODE_TRY(check_ids(msg->count, rest_size));
     for (uint32_t i = 0; i < msg->count; i++) {
-        LODE_TRY(too_many(waits_arm(store, session, id_at(rest, i), msg->cookie, true)));
+        if (waits_arm(store, session, id_at(rest, i), msg->cookie, true) != LODE_OK) {
+            waits_refuse_watch(store, session, id_at(rest, i), msg->cookie);
+        }
     }
     atomic_thread_fence(memory_order_seq_cst);
     for (uint32_t i = 0; i < msg->count; i++) {

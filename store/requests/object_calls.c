@@ -9,6 +9,7 @@
 #include "store/state/file.h"
 #include "store/state/forks.h"
 #include "store/freeing/freeing.h"
+#include "store/objects/quota.h"
 #include "store/requests/later.h"
 #include "store/rings/ring.h"
 #include "store/state/answers.h"
@@ -110,6 +111,34 @@ handle_delete(struct store *store, struct session *session, const void *packet, 
         session_fail(store, session, msg->head.tag, err, 0);
     } else {
         session_ok(session, msg->head.tag);
+    }
+    return LODE_OK;
+}
+
+static void
+answer_take(struct store *store, struct session *session, const void *packet)
+{
+    const struct lode_msg_lookup *msg = packet;
+    lode_err err = quota_take(store, session, msg->id);
+    if (err != LODE_OK) {
+        session_fail(store, session, msg->head.tag, err, 0);
+    } else {
+        session_ok(session, msg->head.tag);
+    }
+}
+
+/* Where it would be refused, what the session has dropped is freed first: it counts no more. */
+lode_err
+handle_take(struct store *store, struct session *session, const void *packet, const uint8_t *rest,
+            size_t rest_size)
+{
+    const struct lode_msg_lookup *msg = packet;
+    (void)rest;
+    (void)rest_size;
+    if (quota_take(store, session, msg->id) == LODE_OK) {
+        session_ok(session, msg->head.tag);
+    } else {
+        later_do(store, session, msg, sizeof *msg, answer_take);
     }
     return LODE_OK;
 }

@@ -43,26 +43,6 @@ apply_put(struct store *store, struct session *session, const uint8_t *at, uint6
 }
 
 static lode_err
-apply_take(struct store *store, struct session *session, lode_id id)
-{
-    uint32_t entry;
-    if (!table_find(&store->table, id, &entry)) {
-        bool may_come =
-            lode_id_kind(id) == LODE_ID_USER || store_session(store, lode_id_session(id)) != NULL;
-        if (lode_id_kind(id) == LODE_ID_NAME ||
-            (lode_id_is_promised(id) && status_was_made(store, id)) ||
-            (!may_come && status_of(store, id, NULL) == LODE_FOUND_GONE)) {
-            return LODE_OK; /* gone for good: there is nothing to refer to */
-        }
-        LODE_TRY(quota_expect(store, session, id, &entry));
-    }
-    if (lode_id_kind(id) == LODE_ID_NAME) {
-        return LODE_OK;
-    }
-    return ref_take(&store->table, entry, session->row);
-}
-
-static lode_err
 apply_drop(struct store *store, struct session *session, lode_id id)
 {
     uint32_t entry;
@@ -92,7 +72,7 @@ apply_id(struct store *store, struct session *session, uint16_t type, const uint
     if (lode_id_same(id, zero)) {
         return lode_fail_with(LODE_EPROTO, "a reference to the zero id");
     }
-    return type == LODE_RECORD_TAKE ? apply_take(store, session, id)
+    return type == LODE_RECORD_TAKE ? quota_take(store, session, id)
                                     : apply_drop(store, session, id);
 }
 
@@ -110,7 +90,10 @@ apply_wait(struct store *store, struct session *session, const uint8_t *at, uint
         return lode_fail_with(LODE_EPROTO, "a wait without a cookie");
     }
     store->counts.waits++;
-    return waits_arm_and_ask(store, session, record.id, record.cookie);
+    if (waits_arm_and_ask(store, session, record.id, record.cookie) != LODE_OK) {
+        waits_refuse(store, record.id);
+    }
+    return LODE_OK;
 }
 
 static lode_err

@@ -61,6 +61,7 @@ static const struct {
     [LODE_MSG_FAIL]        = {handle_fail,        sizeof(struct lode_msg_fail),     true},
     [LODE_MSG_LEAVE]       = {handle_leave,       sizeof(struct lode_msg_head),     false},
     [LODE_MSG_FORK]        = {handle_fork,        sizeof(struct lode_msg_head),     false},
+    [LODE_MSG_TAKE]        = {handle_take,        sizeof(struct lode_msg_lookup),   false},
 };
 /* clang-format on */
 

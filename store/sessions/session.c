@@ -149,6 +149,8 @@ enlist(struct store *store, struct session *session)
     atomic_store_explicit(&row->ring_head, 0, memory_order_relaxed);
     row->flags = session->flags;
     atomic_store_explicit(&row->awaited, 0, memory_order_relaxed);
+    atomic_store_explicit(&row->expected, 0, memory_order_relaxed);
+    atomic_store_explicit(&row->expected_own, 0, memory_order_relaxed);
     credit_start(store, session);
     atomic_store_explicit(&row->session, session->number, memory_order_release);
 }

@@ -1,14 +1,16 @@
 /*
  * outbox.h: packets that a client has not taken yet. A client that never reads is cut when it has
- * OUTBOX_MAX bytes waiting; it never makes the loop wait. The scheduler is not cut: what it is told
- * at once, when a session with millions of ids ends, is more than any client's.
+ * OUTBOX_MAX bytes waiting; it never makes the loop wait. One that reads what it asked for never
+ * comes so far: all notices of LODE_SESSION_WAITS_MAX watches fit, also where it is stopped while
+ * they come, and each is a packet of its own. The scheduler is not cut: what it is told at once,
+ * when a session with millions of ids ends, is more than any client's.
  */
 #ifndef LODE_STORE_STATE_OUTBOX_H
 #define LODE_STORE_STATE_OUTBOX_H
 
 #include <lode/error.h>
 
-enum { OUTBOX_MAX = 8 << 20, OUTBOX_FDS = 2 };
+enum { OUTBOX_MAX = 64 << 20, OUTBOX_FDS = 2 };
 
 struct outbox_packet;
 

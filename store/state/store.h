@@ -79,12 +79,8 @@ struct session {
 };
 
 enum {
-    STORE_WAITS_MAX = 1 << 20,       /* waits and watched ids of one session */
-    STORE_WAITS_OF_ID_MAX = 1 << 13, /* of these, for one id: a thread each */
-    STORE_EXPECTED_MAX = 1 << 18, /* ids of others that one session refers to before they exist */
-    STORE_EXPECTED_OWN_MAX = 1 << 20, /* the same of ids of its own */
-    STORE_PENDING_MAX = 4096,         /* creates that wait for room or memory */
-    STORE_CANDIDATES_AT_ONCE = 256,   /* so many are not left to gather until the loop is idle */
+    STORE_PENDING_MAX = 4096,       /* creates that wait for room or memory */
+    STORE_CANDIDATES_AT_ONCE = 256, /* so many are not left to gather until the loop is idle */
     STORE_TURN_NS = 1000000, /* how long one part of the loop's work may keep the others waiting */
     STORE_ENDED_MAX = 4096,  /* ended sessions whose results the scheduler still has to name */
     STORE_CREATE_TICK_NS = 10000000

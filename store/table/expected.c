@@ -14,12 +14,22 @@ count_of(const struct table *table, uint32_t entry, struct truth_row *row)
     return is_own(table, entry, row) ? &row->expected_own : &row->expected;
 }
 
+/* The client sees in its row how far it is from the limit. */
+static void
+count(struct table *table, uint32_t entry, struct truth_row *row, int change)
+{
+    struct lode_session_row *shown = &table->rows[row - table->truth_rows];
+    *count_of(table, entry, row) += (uint64_t)(int64_t)change;
+    atomic_store_explicit(&shown->expected, (uint32_t)row->expected, memory_order_relaxed);
+    atomic_store_explicit(&shown->expected_own, (uint32_t)row->expected_own, memory_order_relaxed);
+}
+
 void
 expected_charge(struct table *table, uint32_t entry, uint32_t row)
 {
     struct truth_row *charged = &table->truth_rows[row];
     table->truths[entry].link_next = (uint32_t)charged->session;
-    ++*count_of(table, entry, charged);
+    count(table, entry, charged, 1);
 }
 
 struct truth_row *
@@ -35,7 +45,7 @@ expected_discharge(struct table *table, uint32_t entry)
 {
     struct truth_row *row = expected_row(table, entry);
     if (row != NULL) {
-        --*count_of(table, entry, row);
+        count(table, entry, row, -1);
     }
     table->truths[entry].link_next = 0;
 }

@@ -108,6 +108,9 @@ grow_refs(struct table *table)
         table->facts->ref_free = i + 1;
     }
     table->facts->ref_count = count + TRUTH_STEP;
+    if (table->facts->ref_count > TRUTH_REF_MAX / 2) {
+        atomic_fetch_or_explicit(&table->header->scarce, LODE_SCARCE_REFS, memory_order_relaxed);
+    }
     return LODE_OK;
 }
 

@@ -312,6 +312,9 @@ grow_entries(struct table *table)
     table->free_count += more;
     table->state_count[LODE_ENTRY_FREE] += more;
     atomic_store_explicit(&table->header->entry_count, table->entry_count, memory_order_release);
+    if (table->entry_count > LODE_ENTRY_MAX / 8 * 7) {
+        atomic_fetch_or_explicit(&table->header->scarce, LODE_SCARCE_ENTRIES, memory_order_relaxed);
+    }
     if (table->slots == NULL || UINT64_C(1) << log2 > table->slot_mask + 1) {
         rebuild(table, log2);
     }

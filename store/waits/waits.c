@@ -23,6 +23,10 @@ struct wait {
     uint32_t session_next, session_prev; /* + 1 */
 };
 
+_Static_assert((uint64_t)LODE_SESSION_WAITS_MAX *(sizeof(struct lode_msg_watch) +
+                                                  sizeof(struct lode_msg_ready)) < OUTBOX_MAX,
+               "outbox.h");
+
 struct waits {
     struct wait *pool;
     uint32_t room, free_first;
@@ -97,12 +101,12 @@ waits_too_often(const struct store *store, const struct session *session, lode_i
 {
     const struct waits *waits = store->waits;
     uint32_t count = 0, number = waits->heads[(hash >> 20) % HEADS];
-    for (; number != 0 && count < STORE_WAITS_OF_ID_MAX;
+    for (; number != 0 && count < LODE_SESSION_WAITS_OF_ID_MAX;
          number = waits->pool[number - 1].hash_next) {
         const struct wait *wait = &waits->pool[number - 1];
         count += wait->session == session && lode_id_same(wait->id, id);
     }
-    return count >= STORE_WAITS_OF_ID_MAX;
+    return count >= LODE_SESSION_WAITS_OF_ID_MAX;
 }
 
 /* The scheduler waits for all that its programs' tasks wait for: no limit of one client is its. */
@@ -112,14 +116,14 @@ check_limits(const struct store *store, const struct session *session, lode_id i
     if (session->flags & LODE_HELLO_SCHEDULER) {
         return LODE_OK;
     }
-    if (session->wait_count >= STORE_WAITS_MAX) {
+    if (session->wait_count >= LODE_SESSION_WAITS_MAX) {
         return lode_fail_with(LODE_ELIMIT, "one session waits for %u ids: it can wait for no more",
                               session->wait_count);
     }
     return waits_too_often(store, session, id, hash)
                ? lode_fail_with(LODE_ELIMIT,
                                 "one session waits %d times for one id, and can do so no more",
-                                STORE_WAITS_OF_ID_MAX)
+                                LODE_SESSION_WAITS_OF_ID_MAX)
                : LODE_OK;
 }
 
@@ -375,6 +379,19 @@ notice(struct store *store, struct session *session, const struct wait *wait,
     if (was_empty) {
         enlist(store, session);
     }
+}
+
+void
+waits_refuse(struct store *store, lode_id id)
+{
+    wakes_mark(store, lode_wake_bucket(table_hash(&store->table, id)));
+}
+
+void
+waits_refuse_watch(struct store *store, struct session *session, lode_id id, uint64_t cookie)
+{
+    struct wait refused = {.id = id, .cookie = cookie};
+    notice(store, session, &refused, LODE_FOUND_REFUSED, false);
 }
 
 static void

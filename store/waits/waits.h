@@ -40,6 +40,13 @@ struct wait_key {
 uint32_t waits_unasked(const struct store *store);
 bool waits_next_unasked(struct store *store, struct wait_key *key_out);
 
+/*
+ * A wait that could not be armed: its thread is woken, asks by a LOOKUP, and hears why. A watch that
+ * could not be: the session is told at once.
+ */
+void waits_refuse(struct store *store, lode_id id);
+void waits_refuse_watch(struct store *store, struct session *session, lode_id id, uint64_t cookie);
+
 /* Takes a wait away. `status_out` (may be NULL): what it was told; PENDING: nothing yet. */
 bool waits_disarm(struct store *store, struct session *session, lode_id id, uint64_t cookie,
                   enum lode_found *status_out);

@@ -8,7 +8,33 @@
 /* A drop of an object at least as large is told at once: its room may be waited for. */
 enum { URGENT_BYTES = 64 << 10 };
 
+static lode_err
+ask_about(lode *db, enum lode_store_msg type, lode_id id, enum lode_store_msg answer_type,
+          void *answer, size_t answer_size)
+{
+    struct lode_msg_lookup msg = {.head.type = (uint8_t)type, .id = id};
+    return lode_store_ask_exactly(&db->calls, &msg.head, sizeof msg, answer_type, answer,
+                                  answer_size);
+}
+
 /* ---- references --------------------------------------------------------------------------- */
+
+/*
+ * Whether the store might refuse the reference: it could not say so of a record in the ring. The
+ * count in the row lacks what lies in the ring at this moment.
+ */
+static bool
+may_be_refused(lode *db, lode_id id)
+{
+    uint32_t scarce = atomic_load_explicit(&db->index.header->scarce, memory_order_relaxed);
+    bool own = lode_id_session(id) == db->number;
+    uint64_t in_ring = db->ring.size / (sizeof(struct lode_record) + sizeof(lode_id));
+    uint64_t expected = atomic_load_explicit(own ? &db->row->expected_own : &db->row->expected,
+                                             memory_order_relaxed);
+    uint64_t most = own ? LODE_SESSION_EXPECTED_OWN_MAX : LODE_SESSION_EXPECTED_MAX;
+    bool is_near = (scarce & LODE_SCARCE_ENTRIES) != 0 || expected + in_ring >= most;
+    return (scarce & LODE_SCARCE_REFS) != 0 || (is_near && !lode_session_sees(db, id, NULL));
+}
 
 lode_err
 lode_keep(lode *db, lode_id id)
@@ -17,7 +43,8 @@ lode_keep(lode *db, lode_id id)
     if (lode_id_is_zero(id)) {
         return lode_fail_zero_id("lode_keep");
     }
-    LODE_TRY(lode_ring_reference(&db->ring, LODE_RECORD_TAKE, id, false));
+    LODE_TRY(may_be_refused(db, id) ? ask_about(db, LODE_MSG_TAKE, id, LODE_MSG_OK, NULL, 0)
+                                    : lode_ring_reference(&db->ring, LODE_RECORD_TAKE, id, false));
     lode_hooks_referenced(&db->hooks, id, 1);
     return LODE_OK;
 }
@@ -36,15 +63,6 @@ lode_drop(lode *db, lode_id id)
 }
 
 /* ---- questions about one object ----------------------------------------------------------- */
-
-static lode_err
-ask_about(lode *db, enum lode_store_msg type, lode_id id, enum lode_store_msg answer_type,
-          void *answer, size_t answer_size)
-{
-    struct lode_msg_lookup msg = {.head.type = (uint8_t)type, .id = id};
-    return lode_store_ask_exactly(&db->calls, &msg.head, sizeof msg, answer_type, answer,
-                                  answer_size);
-}
 
 lode_err
 lode_contains(lode *db, lode_id id, bool *there_out)

@@ -16,6 +16,7 @@ struct many {
     const lode_id *ids;
     size_t count, want;
     size_t ready_count;
+    bool is_refused; /* the session has too many waits */
     bool *ready;
     uint32_t *table;   /* by hash: 1 + the last index with an id; 0: empty */
     uint32_t *same;    /* 1 + the index before it with the same id; 0: none */
@@ -127,11 +128,15 @@ notify(struct lode_watch *watch, const struct lode_msg_ready *ready, uint32_t co
     for (uint32_t i = 0; i < count; i++) {
         struct lode_msg_ready one;
         memcpy(&one, &ready[i], sizeof one);
+        if (one.status == LODE_FOUND_REFUSED) {
+            m->is_refused = true;
+            continue;
+        }
         for (uint32_t at = *slot_of(m, one.id); at != 0; at = m->same[at - 1]) {
             mark(m, at - 1);
         }
     }
-    watch->done = m->ready_count >= m->want;
+    watch->done = m->ready_count >= m->want || m->is_refused;
 }
 
 struct watch_packet {
@@ -343,6 +348,12 @@ wait_many(struct many *m, int64_t timeout_ms)
         return LODE_OK;
     }
     LODE_TRY(err);
+    if (m->is_refused) {
+        return lode_fail_with(LODE_ELIMIT,
+                              "one session waits for %d ids at a time, and %d times for one id: it "
+                              "can wait for no more",
+                              LODE_SESSION_WAITS_MAX, LODE_SESSION_WAITS_OF_ID_MAX);
+    }
     return lode_fail_with(LODE_ETIMEDOUT, "%zu of %zu objects were there within %lld ms",
                           m->ready_count, m->want, (long long)timeout_ms);
 }

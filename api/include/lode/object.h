@@ -155,6 +155,7 @@ LODE_API LODE_MUST_CHECK lode_err lode_reserve(lode *db, size_t count, lode_id *
  *                           the task that was to make it failed; see lode_failure()
  *           LODE_EDOWN      the store died
  *           LODE_EINVAL     the zero id
+ *           LODE_ELIMIT     8,192 threads of this session wait for this object already
  */
 LODE_API LODE_MUST_CHECK lode_err lode_get(lode *db, lode_id id, int64_t timeout_ms,
                                            lode_view *view_out);
@@ -178,7 +179,11 @@ LODE_API void lode_release(lode_view *view);
 /*
  * Takes one more reference to an object, or to one that is still to come. The id must be kept
  * alive by its giver until this returns.
- * Blocking  only if the session's ring is full. Errors: LODE_EINVAL the zero id; LODE_EDOWN.
+ *
+ * Blocking  only if the session's ring is full
+ * Errors    LODE_EINVAL  the zero id; LODE_EDOWN
+ *           LODE_ELIMIT  the session refers to as many ids that do not exist as it can (262,144 of
+ *                        others, 1,048,576 of its own); or there are as many references as can be
  */
 LODE_API LODE_MUST_CHECK lode_err lode_keep(lode *db, lode_id id);
 
@@ -194,7 +199,8 @@ LODE_API void lode_drop(lode *db, lode_id id);
  * As soon as `want` are found no further ones are looked at, so both tell of at least so many then,
  * from the front; of all that are there, if there are fewer.
  * An id that occurs more than once counts each time.
- * Errors  LODE_ETIMEDOUT; LODE_EINVAL want > count or a zero id; LODE_EDOWN
+ * Errors  LODE_ETIMEDOUT; LODE_EINVAL want > count or a zero id; LODE_EDOWN; LODE_ELIMIT the session
+ *         waits for more than 1,048,576 objects
  */
 LODE_API LODE_MUST_CHECK lode_err lode_wait(lode *db, const lode_id *ids, size_t count, size_t want,
                                             int64_t timeout_ms, bool *ready_out,

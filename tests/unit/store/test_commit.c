@@ -63,11 +63,11 @@ Test(commit, behind_a_reference_that_is_refused_counts)
 {
     struct fake submitter = fake_attach(0), worker = fake_attach(LODE_HELLO_MAKER);
     struct part part = {.id = result(&submitter, 1), .bytes = "made", .size = 4};
-    store->table.truth_rows[worker.row].expected += STORE_EXPECTED_MAX;
+    store->table.truth_rows[worker.row].expected += LODE_SESSION_EXPECTED_MAX;
     fake_take(&worker, lode_id_make(LODE_ID_USER, 0, 1));
     put_commit(&worker, &part, 1);
     ring_drain(store, worker.session);
-    store->table.truth_rows[worker.row].expected -= STORE_EXPECTED_MAX;
+    store->table.truth_rows[worker.row].expected -= LODE_SESSION_EXPECTED_MAX;
     expect(worker.session->cut);
     expect(fake_is_cut(&worker));
     expect_eq(state_of(part.id), LODE_ENTRY_SEALED);

@@ -47,10 +47,10 @@ take_many(struct fake *fake, const struct fake *maker, uint64_t first, uint64_t 
 Test(expected, ids_of_others_are_so_many_and_one_more_cuts)
 {
     struct fake greedy = fake_attach(0), good = fake_attach(0);
-    uint64_t half = STORE_EXPECTED_MAX / 2;
+    uint64_t half = LODE_SESSION_EXPECTED_MAX / 2;
     take_many(&greedy, NULL, 1, half);
     take_many(&greedy, &good, 1, half);
-    expect_eq(charged(&greedy), STORE_EXPECTED_MAX);
+    expect_eq(charged(&greedy), LODE_SESSION_EXPECTED_MAX);
     take_many(&greedy, NULL, 1, 10); /* again: they cost nothing */
     expect(store_session(store, greedy.number) != NULL);
     take_many(&good, NULL, half, 2); /* there, and one that is not */
@@ -82,7 +82,7 @@ static bool
 is_cut_by(struct fake *fake, uint16_t type, lode_id first, lode_id second)
 {
     uint64_t *own = &store->table.truth_rows[fake->row].expected_own;
-    uint64_t more = STORE_EXPECTED_OWN_MAX - 1 - *own;
+    uint64_t more = LODE_SESSION_EXPECTED_OWN_MAX - 1 - *own;
     *own += more;
     fake_reference(fake, type, first);
     ring_drain(store, fake->session);
@@ -98,6 +98,44 @@ Test(expected, but_not_without_bound_whether_taken_or_dropped)
     struct fake takes = fake_attach(0);
     expect(is_cut_by(&takes, LODE_RECORD_TAKE, result(&takes, 1), result(&takes, 2)));
     fake_die(&takes);
+    expect_eq(store->table.state_count[LODE_ENTRY_EXPECTED], 0);
+}
+
+/* The type of the answer to a TAKE by packet. */
+static int
+take_by_packet(struct fake *fake, lode_id id)
+{
+    struct lode_msg_lookup take = {.head = {.type = LODE_MSG_TAKE, .tag = 1}, .id = id};
+    struct {
+        struct lode_msg_error error;
+        char text[1024];
+    } answer = {0};
+    fake_send(fake, &take, sizeof take);
+    must(packets_handle(store, fake->session, &take, sizeof take));
+    int type = fake_receive(fake, &answer, sizeof answer, NULL);
+    expect(type == LODE_MSG_OK || answer.error.err == LODE_ELIMIT);
+    expect_eq(recv(fake->session->fd, &take, sizeof take, 0), (ssize_t)sizeof take);
+    return type;
+}
+
+Test(expected, a_reference_by_packet_beyond_the_limit_is_refused_and_cuts_nobody)
+{
+    struct fake fake = fake_attach(0), maker = fake_attach(0);
+    struct lode_session_row *row = &store->table.rows[fake.row];
+    uint64_t *expected = &store->table.truth_rows[fake.row].expected;
+    expect_eq(take_by_packet(&fake, result(&maker, 1)), LODE_MSG_OK);
+    expect_eq(row->expected, 1); /* what the client sees */
+    *expected += LODE_SESSION_EXPECTED_MAX - 1;
+    expect_eq(take_by_packet(&fake, result(&maker, 1)), LODE_MSG_OK); /* once more: costs nothing */
+    expect_eq(take_by_packet(&fake, result(&maker, 2)), LODE_MSG_ERROR);
+    *expected -= LODE_SESSION_EXPECTED_MAX - 1;
+    expect_eq(take_by_packet(&fake, result(&maker, 2)), LODE_MSG_OK);
+    expect_eq(take_by_packet(&fake, result(&fake, 1)), LODE_MSG_OK);
+    expect_eq(row->expected, 2);
+    expect_eq(row->expected_own, 1);
+    expect(store_session(store, fake.number) != NULL);
+    fake_die(&fake);
+    fake_die(&maker);
     expect_eq(store->table.state_count[LODE_ENTRY_EXPECTED], 0);
 }
 
@@ -117,8 +155,8 @@ drop_many(struct fake *fake, bool reserved, uint64_t count)
 Test(expected, results_and_reserved_ids_dropped_before_they_come_cost_no_entry_and_cut_nobody)
 {
     struct fake fake = fake_attach(0);
-    drop_many(&fake, false, STORE_EXPECTED_OWN_MAX + 1);
-    drop_many(&fake, true, STORE_EXPECTED_OWN_MAX + 1);
+    drop_many(&fake, false, LODE_SESSION_EXPECTED_OWN_MAX + 1);
+    drop_many(&fake, true, LODE_SESSION_EXPECTED_OWN_MAX + 1);
     expect(store_session(store, fake.number) != NULL);
     expect_eq(store->table.state_count[LODE_ENTRY_EXPECTED], 0);
     expect_eq(charged_own(&fake), 0);
@@ -244,10 +282,10 @@ Test(expected, a_create_beyond_the_quota_is_refused_with_a_sentence)
     uint64_t *expected = &store->table.truth_rows[fake.row].expected;
     put.create.id = fake_next(&fake);
     put.holds[0] = result(&submitter, 1);
-    *expected += STORE_EXPECTED_MAX;
+    *expected += LODE_SESSION_EXPECTED_MAX;
     fake_send(&fake, &put, sizeof put);
     must(packets_handle(store, fake.session, &put, sizeof put));
-    *expected -= STORE_EXPECTED_MAX;
+    *expected -= LODE_SESSION_EXPECTED_MAX;
     expect_eq(fake_receive(&fake, &answer, sizeof answer, NULL), LODE_MSG_ERROR);
     expect_eq(answer.error.err, LODE_ELIMIT);
     expect_text(answer.text, "that do not exist");

@@ -94,12 +94,29 @@ Test(waits, that_lead_to_further_waits_do_not_keep_a_round_from_its_end)
     }
 }
 
+/* A LOOKUP for a wait that cannot be armed. */
+static void
+expect_refused(struct fake *fake, lode_id id, uint64_t cookie)
+{
+    struct lode_msg_lookup ask = {
+        .head = {.type = LODE_MSG_LOOKUP, .tag = 5}, .id = id, .cookie = cookie};
+    struct {
+        struct lode_msg_error error;
+        char text[1024];
+    } answer = {0};
+    fake_send(fake, &ask, sizeof ask);
+    pump();
+    expect_eq(fake_receive(fake, &answer, sizeof answer, NULL), LODE_MSG_ERROR);
+    expect_eq(answer.error.err, LODE_ELIMIT);
+    expect_text(answer.text, "one session waits");
+}
+
 /* They lie in one chain, which each of them walks. */
 Test(waits, for_one_id_are_as_many_as_threads_may_be)
 {
     struct fake maker = fake_attach(0), greedy = fake_attach(0);
     lode_id id = lode_id_reserve(maker.number, 1);
-    for (uint64_t i = 1; i < STORE_WAITS_OF_ID_MAX; i++) {
+    for (uint64_t i = 1; i < LODE_SESSION_WAITS_OF_ID_MAX; i++) {
         struct lode_wait_record wait = {.id = id, .cookie = i};
         memcpy(fake_record(&greedy, LODE_RECORD_WAIT, sizeof wait), &wait, sizeof wait);
         fake_publish(&greedy);
@@ -107,13 +124,55 @@ Test(waits, for_one_id_are_as_many_as_threads_may_be)
             fake_ring(&greedy);
         }
     }
-    fake_wait(&greedy, id, STORE_WAITS_OF_ID_MAX);
+    fake_wait(&greedy, id, LODE_SESSION_WAITS_OF_ID_MAX);
     fake_wait(&greedy, id, 1); /* again */
     expect(store_session(store, greedy.number) != NULL);
-    fake_wait(&greedy, id, STORE_WAITS_OF_ID_MAX + 1);
-    expect(fake_is_cut(&greedy));
+    uint32_t seen = atomic_load(&wake_of(id)->counter);
+    fake_wait(&greedy, id, LODE_SESSION_WAITS_OF_ID_MAX + 1);
+    expect_ne(atomic_load(&wake_of(id)->counter), seen); /* its thread is woken, and asks */
+    expect_refused(&greedy, id, LODE_SESSION_WAITS_OF_ID_MAX + 1);
+    expect(store_session(store, greedy.number) != NULL);
     fake_die(&greedy);
     fake_die(&maker);
+}
+
+static int
+watch_is(struct fake *fake, lode_id id)
+{
+    struct {
+        struct lode_msg_watch head;
+        lode_id id;
+    } watch = {.head = {.head = {.type = LODE_MSG_WATCH}, .cookie = 9, .count = 1}, .id = id};
+    struct {
+        struct lode_msg_watch head;
+        struct lode_msg_ready ready;
+    } notify;
+    fake_send(fake, &watch, sizeof watch);
+    pump();
+    if (!fake_has_packet(fake)) {
+        return LODE_FOUND_PENDING;
+    }
+    expect_eq(fake_receive(fake, &notify, sizeof notify, NULL), LODE_MSG_NOTIFY);
+    expect_eq(notify.head.count, 1);
+    expect(lode_id_same(notify.ready.id, id));
+    return (int)notify.ready.status;
+}
+
+/* The limit is made against clients: what the scheduler waits for, they have asked for. */
+Test(waits, beyond_what_a_session_may_have_are_refused_and_never_the_schedulers)
+{
+    struct fake greedy = fake_attach(0), scheduler = fake_attach(LODE_HELLO_SCHEDULER);
+    greedy.session->wait_count += LODE_SESSION_WAITS_MAX;
+    scheduler.session->wait_count += LODE_SESSION_WAITS_MAX;
+    expect_eq(watch_is(&greedy, user(1)), LODE_FOUND_REFUSED);
+    expect_refused(&greedy, user(2), 5);
+    expect_eq(watch_is(&scheduler, user(1)), LODE_FOUND_PENDING);
+    greedy.session->wait_count -= LODE_SESSION_WAITS_MAX;
+    scheduler.session->wait_count -= LODE_SESSION_WAITS_MAX;
+    expect_eq(watch_is(&greedy, user(1)), LODE_FOUND_PENDING);
+    expect(store_session(store, greedy.number) != NULL);
+    fake_die(&greedy);
+    fake_die(&scheduler);
 }
 
 Test(waits, that_are_over_before_they_are_asked_are_nothing)
@@ -415,12 +474,12 @@ Test(waits, no_limit_of_a_client_strikes_the_scheduler)
 {
     struct fake scheduler = fake_attach(LODE_HELLO_SCHEDULER), maker = fake_attach(0);
     lode_id id = lode_id_reserve(maker.number, 1);
-    for (uint64_t i = 0; i <= STORE_WAITS_OF_ID_MAX; i++) {
+    for (uint64_t i = 0; i <= LODE_SESSION_WAITS_OF_ID_MAX; i++) {
         must(waits_arm(store, scheduler.session, id, i, true));
     }
-    scheduler.session->wait_count += STORE_WAITS_MAX;
+    scheduler.session->wait_count += LODE_SESSION_WAITS_MAX;
     must(waits_arm(store, scheduler.session, lode_id_reserve(maker.number, 2), 1, true));
-    scheduler.session->wait_count -= STORE_WAITS_MAX;
+    scheduler.session->wait_count -= LODE_SESSION_WAITS_MAX;
     fake_die(&maker);
     fake_die(&scheduler);
 }
