@@ -293,7 +293,8 @@ spawned(struct workers *workers, const struct lode_supervisor_packet *packet, co
         size_t fd_count)
 {
     struct worker *worker = find_worker(workers, packet->worker);
-    if (worker == NULL || worker->pid != 0) {
+    bool makes_sense = packet->err != LODE_OK || packet->pid > 0;
+    if (worker == NULL || worker->pid != 0 || !makes_sense) {
         close_fds(fds, fd_count);
         return;
     }
