@@ -256,6 +256,11 @@ loop(struct supervisor *s)
 static void
 leave_nothing(struct supervisor *s)
 {
+    if (!s->owns_shm) { /* what was refused is left as it is */
+        lode_hold_remove(s->presence.lock_path, s->presence.lock_fd);
+        rmdir(s->paths.dir);
+        return;
+    }
     if (s->options->is_private) {
         lode_paths_sweep(&s->paths, LODE_SWEEP_PRIVATE, -1);
         return;

@@ -16,6 +16,7 @@ struct supervisor {
     int epoll, signals, timer;
     struct lode_presence presence; /* supervisor.lock */
     int dir_fd;                    /* holds LODE_DIR; -1: not ours */
+    bool owns_shm;                 /* LODE_SHM_DIR was not refused, so it may be swept at the end */
     int lifeline[2];               /* nobody writes; its writing end is ours alone */
     int scheduler_fd;    /* packets; -1: there is no scheduler, or it has closed its end */
     bool scheduler_full; /* the socket had no room: we wake when it has */

@@ -93,12 +93,17 @@ find_programs(struct supervisor *s)
  * directory holds also where a cleaner has removed that file.
  */
 static lode_err
-hold_directory(struct supervisor *s)
+hold_directories(struct supervisor *s)
 {
+    int shm_fd = -1;
     LODE_TRY(lode_directory_prepare(s->paths.dir, "LODE_DIR"));
     LODE_TRY(lode_presence_open(&s->presence, s->paths.dir, LODE_FILE_SUPERVISOR_LOCK, NULL));
     LODE_TRY(lode_directory_hold(s->paths.dir, "LODE_DIR", &s->dir_fd));
     clusters_sweep_dead(true, NULL, NULL); /* shared memory without a directory: the store does */
+    /* The store will hold it. But what is wrong with it is said by us: whoever started us listens. */
+    LODE_TRY(lode_directory_hold_shm(&s->paths, &shm_fd));
+    close(shm_fd);
+    s->owns_shm = true;
     return LODE_OK;
 }
 
@@ -108,7 +113,7 @@ supervisor_open(struct supervisor *s)
     LODE_TRY(open_signals(s));
     LODE_TRY(find_programs(s));
     LODE_TRY(lode_paths_resolve(s->options->dir, &s->paths));
-    LODE_TRY(hold_directory(s));
+    LODE_TRY(hold_directories(s));
     LODE_TRY(open_descriptors(s));
     if (s->options->is_private) {
         LODE_TRY(owner_write(s->paths.dir, s->options->owner));

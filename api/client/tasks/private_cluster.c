@@ -19,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -126,6 +127,10 @@ make_dir(char path_out[LODE_DIR_MAX + 1])
         if (mkdtemp(path) == NULL) {
             return lode_fail_errno("cannot make a directory like '%s'", path);
         }
+    }
+    /* mkdtemp() heeds the umask; a directory that its owner cannot enter would be of no use. */
+    if (chmod(path, 0700) != 0) {
+        return lode_fail_errno("cannot set the mode of '%s'", path);
     }
     memcpy(path_out, path, strlen(path) + 1);
     return LODE_OK;

@@ -1,0 +1,110 @@
+/*
+ * A program in a pid namespace of its own, as in a container, waits for a result that another program
+ * has asked for: while the scheduler lives the wait goes on, and it ends when the scheduler has ended.
+ */
+#include "tests/support/child.h"
+#include "tests/support/cluster.h"
+#include "tests/support/story.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static void
+write_map(const char *path, unsigned id)
+{
+    char line[64];
+    int length = snprintf(line, sizeof line, "%u %u 1\n", id, id);
+    int fd = open(path, O_WRONLY | O_CLOEXEC);
+    expect(fd >= 0);
+    expect_eq(write(fd, line, (size_t)length), length);
+    close(fd);
+}
+
+/* Root may; another user needs a user namespace around it, in which it keeps its number. */
+static void
+leave_namespaces(void)
+{
+    unsigned uid = geteuid(), gid = getegid();
+    if (unshare(CLONE_NEWPID | CLONE_NEWNS) == 0) {
+        return;
+    }
+    if (unshare(CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNS) != 0) {
+        skip("no pid namespace can be had here: %s", strerror(errno));
+    }
+    int fd = open("/proc/self/setgroups", O_WRONLY | O_CLOEXEC);
+    expect(fd >= 0);
+    expect_eq(write(fd, "deny", 4), 4);
+    close(fd);
+    write_map("/proc/self/uid_map", uid);
+    write_map("/proc/self/gid_map", gid);
+}
+
+static void
+wait_twice(struct child *parent)
+{
+    lode_id result;
+    lode_view view;
+    expect_eq(getpid(), 1);
+    expect_eq(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL), 0);
+    expect_eq(mount("proc", "/proc", "proc", 0, NULL), 0);
+    child_hear(parent, &result, sizeof result);
+    lode *db = cluster_open();
+    fails(lode_get(db, result, 1500, &view), LODE_ETIMEDOUT);
+    child_signal(parent);
+    fails(lode_get(db, result, LODE_FOREVER, &view), LODE_EDOWN);
+    lode_close(db);
+}
+
+static void
+waiter(struct child *parent, void *arg)
+{
+    int status;
+    (void)arg;
+    leave_namespaces();
+    pid_t pid = fork();
+    if (pid == 0) {
+        wait_twice(parent);
+        _exit(0);
+    }
+    expect_eq(waitpid(pid, &status, 0), pid);
+    expect_eq(status, 0);
+}
+
+static void
+story(int argc, char **argv)
+{
+    (void)argc, (void)argv;
+    struct child child;
+    lode_id result;
+    char said[256];
+    child_start(&child, waiter, NULL);
+    pid_t supervisor = cluster_start(1, 16 << 20);
+    lode *db = cluster_open();
+    must(lode_load(db, story_tasks("play")));
+    snprintf(said, sizeof said, "%s/said", story_files());
+    expect_eq(mkfifo(said, 0600), 0);
+    int fifo = open(said, O_RDWR | O_CLOEXEC);
+    must(lode_call(db, "play.loop_until_cancelled", LODE_ARGS(lode_str(said)), NULL, &result));
+    child_say(&child, &result, sizeof result);
+    child_await(&child);
+    pid_t scheduler = story_process("lode-scheduler");
+    kill(scheduler, SIGKILL);
+    child_must_end(&child);
+    close(fifo);
+    lode_close(db);
+    cluster_stop(supervisor);
+}
+
+int
+main(int argc, char **argv)
+{
+    return story_run(argc, argv, 20, story);
+}
