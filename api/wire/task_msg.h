@@ -11,8 +11,6 @@
 
 #include <lode/object.h>
 
-#define LODE_TASK_MAGIC UINT32_C(0x534b5431)
-enum { LODE_TASK_WIRE_MAJOR = 1, LODE_TASK_WIRE_MINOR = 0 };
 enum {
     LODE_TASK_RECORD_MAX = 2 << 20, /* bytes of one record */
     LODE_TASK_INLINE_MAX = 1 << 20, /* bytes of the inline arguments of one call */
@@ -47,7 +45,7 @@ enum {
     X(DESCRIBE,     25, worker,    lode_task_load,     "path of the copy")   /* DESCRIBED     */   \
     X(DESCRIBED,    26, scheduler, lode_task_loaded,   "library name, 0, then per function: "      \
                                                        "name, 0, signature, 0, uint32_t results; or the error's text") \
-    X(QUIT,         27, worker,    lode_task_worker,   "")
+    X(QUIT,         27, worker,    (none),             "")
 /* clang-format on */
 
 enum lode_task_msg {
@@ -152,8 +150,7 @@ struct lode_task_stats {
 };
 
 struct lode_task_worker {
-    uint64_t store_session; /* READY: the worker's session number at the store */
-    uint64_t task;          /* BLOCKED, UNBLOCKED */
+    uint64_t task; /* BLOCKED, UNBLOCKED: which one; READY: 0 */
 };
 
 struct lode_task_function {

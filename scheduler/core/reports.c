@@ -29,10 +29,18 @@ core_worker_ready(struct core *core, struct core_worker *worker)
 
 /* ---- blocking ------------------------------------------------------------------------------- */
 
+/* True if that is a task in its queue; a worker may say anything. */
+static bool
+has_task(const struct core *core, const struct core_worker *worker, uint64_t number)
+{
+    const struct core_task *task = core_task_find(core, number);
+    return task != NULL && task->worker == worker;
+}
+
 void
 core_worker_blocked(struct core *core, struct core_worker *worker, uint64_t task)
 {
-    if (worker->state != CORE_WORKER_UP || worker->blocked || worker->count == 0) {
+    if (worker->state != CORE_WORKER_UP || worker->blocked || !has_task(core, worker, task)) {
         return;
     }
     worker->blocked = true;
@@ -140,6 +148,12 @@ void
 core_task_done(struct core *core, struct core_worker *worker, const struct lode_task_done *done)
 {
     struct core_task *task = core_task_find(core, done->task);
+    if (done->status < LODE_DONE_OK || done->status > LODE_DONE_MISSING ||
+        (done->status == LODE_DONE_FAILED && done->err == LODE_OK)) {
+        core_cut(core, worker->session, LODE_EPROTO, "a DONE with status %u and error %u",
+                 done->status, done->err);
+        return;
+    }
     if (task == NULL || task->state != CORE_TASK_PLACED || task->worker != worker) {
         core->stats.repeats_dropped++;
         return;

@@ -79,8 +79,11 @@ static void
 bind_worker(struct core *core, struct core_session *session, uint32_t number)
 {
     struct core_worker *worker = core_worker_find(core, number);
-    if (worker == NULL || worker->state != CORE_WORKER_STARTING || worker->session != NULL) {
-        core_cut(core, session, LODE_EPROTO, "no worker %u is being started", number);
+    bool is_expected = worker != NULL && worker->state == CORE_WORKER_STARTING &&
+                       worker->session == NULL && (worker->pid == 0 || worker->pid == session->pid);
+    if (!is_expected) {
+        core_cut(core, session, LODE_EPROTO, "process %lld is not worker %u that is being started",
+                 (long long)session->pid, number);
         return;
     }
     session->worker = worker;

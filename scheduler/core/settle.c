@@ -6,6 +6,7 @@
 #include "scheduler/core/errors.h"
 #include "scheduler/core/loads.h"
 #include "scheduler/core/questions.h"
+#include "scheduler/core/sessions.h"
 #include "scheduler/core/staff.h"
 #include "scheduler/core/states.h"
 #include "scheduler/core/told.h"
@@ -240,6 +241,10 @@ core_worker_spawned(struct core *core, uint32_t number, int64_t pid, uint32_t er
         return;
     }
     worker->pid = pid;
+    if (worker->session != NULL && worker->session->pid != pid) {
+        core_cut(core, worker->session, LODE_EPROTO, "process %lld is not worker %u",
+                 (long long)worker->session->pid, number); /* it came before its number was ours */
+    }
     if (err != LODE_OK) {
         core_log(core, "WORKER-NOT-STARTED", "worker %u cannot be started: %s", number,
                  lode_err_text((lode_err)err));

@@ -33,7 +33,7 @@ run(struct fuzz_input *input)
         peer_close(peer);
         break;
     case 5:
-        ready = (struct lode_task_worker){.store_session = fuzz_u8(input) % 4};
+        ready = (struct lode_task_worker){.task = fuzz_u8(input) % 4};
         link_brings(peer, LODE_TASK_READY, &ready, sizeof ready);
         break;
     case 6:

@@ -24,7 +24,7 @@ new_session(struct sim_world *w, bool is_worker, int worker)
     event->core.u.open.store_session = s->store_session;
     event->core.u.open.role = is_worker ? LODE_ROLE_WORKER : LODE_ROLE_PROGRAM;
     event->core.u.open.worker = is_worker ? w->worker[worker].number : 0;
-    event->core.u.open.pid = 100 + index;
+    event->core.u.open.pid = is_worker ? 10000 + worker : 100 + index;
     return index;
 }
 

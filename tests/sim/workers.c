@@ -377,7 +377,7 @@ start_worker(struct sim_world *w, int index)
         return;
     }
     worker->session = new_session(w, true, index);
-    struct lode_task_worker ready = {.store_session = w->session[worker->session].store_session};
+    struct lode_task_worker ready = {.task = 0};
     record_to_core(w, worker->session, LODE_TASK_READY, &ready, sizeof ready);
 }
 

@@ -21,7 +21,6 @@ worker_blocked(void *arg, bool blocked)
 {
     struct worker *worker = arg;
     struct lode_task_worker message = {
-        .store_session = lode_session_number(worker->db),
         .task = atomic_load_explicit(&worker->tasks->parent, memory_order_relaxed),
     };
     if (message.task == 0 || !pthread_equal(pthread_self(), worker->main_thread)) {
@@ -78,7 +77,7 @@ worker_connect(struct worker *worker, uint32_t number)
 {
     struct lode_tasks_worker role = {
         .worker = number, .arg = worker, .record = worker_record, .down = worker_down};
-    struct lode_task_worker ready = {.store_session = lode_session_number(worker->db)};
+    struct lode_task_worker ready = {.task = 0};
     LODE_TRY(lode_tasks_connect_worker(worker->db, &role, &worker->tasks));
     return lode_link_send(worker->tasks->link, LODE_TASK_READY, &ready, sizeof ready, NULL, 0,
                           false);
