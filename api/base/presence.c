@@ -10,6 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+enum { ATTEMPTS = 16 }; /* where somebody removes files as fast as they are made */
+
 void
 lode_presence_init(struct lode_presence *presence)
 {
@@ -48,19 +50,35 @@ lode_presence_open(struct lode_presence *presence, const char *dir, const char *
     return LODE_OK;
 }
 
+static bool
+socket_is_there(const struct lode_presence *presence)
+{
+    struct stat there;
+    return lstat(presence->socket_path, &there) == 0 && there.st_dev == presence->socket_device &&
+           there.st_ino == presence->socket_inode;
+}
+
+/* A file that was removed before it was watched is looked for once more, behind the watch. */
 static lode_err
 listen_there(struct lode_presence *presence, int *fd_out)
 {
-    struct stat there;
-    int fd = -1;
-    LODE_TRY(lode_socket_listen(presence->socket_path, &fd));
-    if (lstat(presence->socket_path, &there) == 0) {
-        presence->socket_device = there.st_dev;
-        presence->socket_inode = there.st_ino;
+    for (int i = 0; i < ATTEMPTS; i++) {
+        struct stat there;
+        int fd = -1;
+        LODE_TRY(lode_socket_listen(presence->socket_path, &fd));
+        if (lstat(presence->socket_path, &there) == 0) {
+            presence->socket_device = there.st_dev;
+            presence->socket_inode = there.st_ino;
+            watch(presence, presence->socket_path);
+            if (socket_is_there(presence)) {
+                *fd_out = fd;
+                return LODE_OK;
+            }
+        }
+        close(fd);
     }
-    watch(presence, presence->socket_path);
-    *fd_out = fd;
-    return LODE_OK;
+    return lode_fail_with(LODE_ESYS, "'%s' is removed as often as it is made",
+                          presence->socket_path);
 }
 
 lode_err
@@ -81,27 +99,18 @@ drain(int watch_fd)
 static void
 restore_lock(struct lode_presence *presence)
 {
-    int fd = -1;
-    if (lode_hold_is_at(presence->lock_fd, presence->lock_path)) {
-        return;
+    for (int i = 0; i < ATTEMPTS && !lode_hold_is_at(presence->lock_fd, presence->lock_path); i++) {
+        int fd = -1;
+        if (lode_hold_file(presence->lock_path, &fd) != LODE_OK) {
+            lode_log("LOCK-REMOVED", "'%s' was removed, and cannot be made again: %s",
+                     presence->lock_path, lode_last_error());
+            return;
+        }
+        close(presence->lock_fd);
+        presence->lock_fd = fd;
+        watch(presence, presence->lock_path);
+        lode_log("LOCK-REMOVED", "'%s' was removed: it is made again", presence->lock_path);
     }
-    if (lode_hold_file(presence->lock_path, &fd) != LODE_OK) {
-        lode_log("LOCK-REMOVED", "'%s' was removed, and cannot be made again: %s",
-                 presence->lock_path, lode_last_error());
-        return;
-    }
-    close(presence->lock_fd);
-    presence->lock_fd = fd;
-    watch(presence, presence->lock_path);
-    lode_log("LOCK-REMOVED", "'%s' was removed: it is made again", presence->lock_path);
-}
-
-static bool
-socket_is_there(const struct lode_presence *presence)
-{
-    struct stat there;
-    return lstat(presence->socket_path, &there) == 0 && there.st_dev == presence->socket_device &&
-           there.st_ino == presence->socket_inode;
 }
 
 bool
