@@ -91,7 +91,7 @@ run(struct fuzz_input *input)
         peer_connect(peer);
         peer_hello(peer, LODE_ROLE_WORKER, fuzz_u8(input) % 8, fuzz_u8(input) % 8 + 1);
         world_settle();
-        ready = (struct lode_task_worker){.store_session = fuzz_u8(input) % 8};
+        ready = (struct lode_task_worker){.task = 0};
         link_brings(peer, LODE_TASK_READY, &ready, sizeof ready);
         break;
     case 6:
