@@ -73,6 +73,9 @@ accept_from(struct store *store, int listen_fd)
 {
     struct daemon *d = &the_daemon;
     for (int i = 0; i < ACCEPTS_AT_ONCE; i++) {
+        if (store->newcomer_count >= STORE_NEWCOMERS_MAX && !connection_end_silent(store)) {
+            return; /* those that wait to be read come first; epoll says again who knocks */
+        }
         int fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
         if (fd >= 0) {
             d->starved = false;
@@ -80,6 +83,9 @@ accept_from(struct store *store, int listen_fd)
                 lode_log("STORE-SESSION-REFUSED", "%s", lode_last_error());
             }
         } else if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
+            if (connection_end_silent(store)) {
+                continue;
+            }
             refuse_one(d);
             return;
         } else if (errno != ECONNABORTED && errno != EINTR) {

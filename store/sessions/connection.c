@@ -5,6 +5,8 @@
 #include "store/sessions/packets.h"
 #include "store/sessions/session.h"
 
+#include <errno.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 static void
@@ -18,6 +20,19 @@ on_bell(struct store *store, struct source *source, uint32_t events)
 {
     (void)events;
     packets_rung(store, (struct session *)((char *)source - offsetof(struct session, bell)));
+}
+
+bool
+connection_end_silent(struct store *store)
+{
+    struct session *oldest = store->oldest_newcomer;
+    char byte;
+    if (oldest == NULL || recv(oldest->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0 ||
+        errno != EAGAIN) {
+        return false;
+    }
+    session_end(store, oldest);
+    return true;
 }
 
 lode_err

@@ -7,4 +7,10 @@
 /* Takes a connection over; on failure closes it. Errors: LODE_ENOMEM, LODE_ESYS, LODE_EDENIED. */
 LODE_MUST_CHECK lode_err connection_accept(struct store *store, int fd);
 
+/*
+ * Ends the oldest connection that has not said HELLO, to make room for another one. False: there is
+ * none, or what it has said is only waiting to be read.
+ */
+bool connection_end_silent(struct store *store);
+
 #endif

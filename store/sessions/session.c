@@ -60,8 +60,11 @@ newcomer_add(struct store *store, struct session *session)
     session->older = store->newcomers;
     if (session->older != NULL) {
         session->older->newer = session;
+    } else {
+        store->oldest_newcomer = session;
     }
     store->newcomers = session;
+    store->newcomer_count++;
 }
 
 static void
@@ -74,8 +77,11 @@ newcomer_remove(struct store *store, struct session *session)
     }
     if (session->older != NULL) {
         session->older->newer = session->newer;
+    } else {
+        store->oldest_newcomer = session->newer;
     }
     session->newer = session->older = NULL;
+    store->newcomer_count--;
 }
 
 struct session *

@@ -79,6 +79,7 @@ struct session {
 };
 
 enum {
+    STORE_NEWCOMERS_MAX = 1024,     /* connections that have not said HELLO; then the oldest goes */
     STORE_PENDING_MAX = 4096,       /* creates that wait for room or memory */
     STORE_CANDIDATES_AT_ONCE = 256, /* so many are not left to gather until the loop is idle */
     STORE_TURN_NS = 1000000, /* how long one part of the loop's work may keep the others waiting */
@@ -108,8 +109,10 @@ struct store {
     uint32_t session_count;
     uint32_t stream_count;     /* of them are streams */
     uint32_t scheduler_count;  /* sessions with LODE_HELLO_SCHEDULER */
-    struct session *newcomers; /* connected, not yet attached */
-    struct session *dead;      /* to be freed when no event can name them any more */
+    struct session *newcomers; /* connected, not yet attached: the youngest */
+    struct session *oldest_newcomer;
+    uint32_t newcomer_count;
+    struct session *dead; /* to be freed when no event can name them any more */
     struct ended ended[STORE_ENDED_MAX];
     uint32_t ended_next;
     struct decided decided; /* of ids, and those who wait were not told yet */
