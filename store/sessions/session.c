@@ -262,10 +262,11 @@ end_claims(struct store *store, struct session *session)
     later_end_session(store, session);
     credit_end(store, session);
     refs_end_session(&store->table, session->row);
-    if (session->flags & LODE_HELLO_SCHEDULER && --store->scheduler_count == 0) {
+    bool is_last_scheduler = session->flags & LODE_HELLO_SCHEDULER && --store->scheduler_count == 0;
+    settled_end_session(store, session); /* first: of its own entries the list is still known */
+    if (is_last_scheduler) {
         settled_all(store);
     }
-    settled_end_session(store, session);
 }
 
 static void

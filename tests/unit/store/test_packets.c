@@ -228,3 +228,25 @@ Test(packets, that_find_no_room_are_told_what_is_pinned_once)
     fake_die(&reader);
     fake_die(&fake);
 }
+
+/* Anybody may say that it is the scheduler, and name its own results. */
+Test(packets, a_scheduler_that_promised_its_own_results_ends_like_any_other)
+{
+    struct fake scheduler = fake_attach(LODE_HELLO_SCHEDULER), other = fake_attach(0);
+    struct {
+        struct lode_msg_settle head;
+        lode_id id;
+    } results = {.head = {.head = {.type = LODE_MSG_RESULTS, .tag = 1},
+                          .session = scheduler.number,
+                          .count = 1},
+                 .id = lode_id_make(LODE_ID_RESULT, scheduler.number, 1)};
+    fake_take(&other, results.id);
+    fake_ring(&other);
+    fake_send(&scheduler, &results, sizeof results);
+    pump();
+    expect(fake_has_packet(&scheduler));
+    fake_die(&scheduler);
+    expect(store_check(store));
+    expect_eq(fake_lookup(&other, results.id, 0), LODE_FOUND_GONE);
+    fake_die(&other);
+}
