@@ -129,12 +129,10 @@ struct lode_msg_welcome {
     uint64_t capacity_bytes;
 };
 
-/* With LODE_EFULL, and in the other cases 0: the numbers behind the refusal, in bytes. */
 struct lode_msg_error {
     struct lode_msg_head head;
     uint32_t err;
     uint32_t pad;
-    uint64_t wanted, free, pinned, spillable, largest_free, capacity;
 };
 
 struct lode_msg_segment {

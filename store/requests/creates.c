@@ -201,7 +201,7 @@ on_committed(void *owner, uint64_t token, lode_err err)
     if (err == LODE_OK) {
         complete(store, create, create->entry);
     } else {
-        session_fail(store, create->session, create->tag, err, create->stored);
+        session_fail(store, create->session, create->tag, err);
         draft_abort(store, create->entry);
     }
     free(create);
@@ -364,7 +364,7 @@ handle_create(struct store *store, struct session *session, const void *packet, 
         err = create_or_wait(store, &create);
     }
     if (err != LODE_OK) {
-        session_fail(store, session, create.tag, err, create.stored);
+        session_fail(store, session, create.tag, err);
     }
     return LODE_OK;
 }
@@ -406,7 +406,7 @@ creates_retry(struct store *store)
             continue;
         }
         if (err != LODE_OK) {
-            session_fail(store, create->session, create->tag, err, create->stored);
+            session_fail(store, create->session, create->tag, err);
         }
         *at = create->next;
         creates->waiting_end = creates->waiting_end == &create->next ? at : creates->waiting_end;

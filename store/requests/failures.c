@@ -115,7 +115,7 @@ handle_fail(struct store *store, struct session *session, const void *packet, co
                    is_taken(store, msg->results);
     lode_err err = is_late ? LODE_OK : make_all(store, session, msg, rest);
     if (err != LODE_OK) {
-        session_fail(store, session, msg->head.tag, err, msg->size);
+        session_fail(store, session, msg->head.tag, err);
         return LODE_OK;
     }
     session_ok(session, msg->head.tag);

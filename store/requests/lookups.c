@@ -73,7 +73,7 @@ handle_lookup(struct store *store, struct session *session, const void *packet, 
     if (msg->cookie != 0) {
         lode_err err = ask_with_cookie(store, session, msg, &status, &found.entry);
         if (err != LODE_OK) {
-            session_fail(store, session, msg->head.tag, err, 0);
+            session_fail(store, session, msg->head.tag, err);
             return LODE_OK;
         }
     } else {

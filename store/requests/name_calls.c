@@ -26,7 +26,7 @@ static void
 answer(struct store *store, struct session *session, uint32_t tag, lode_err err)
 {
     if (err != LODE_OK) {
-        session_fail(store, session, tag, err, 0);
+        session_fail(store, session, tag, err);
     } else {
         session_ok(session, tag);
     }
@@ -93,7 +93,7 @@ handle_name_lookup(struct store *store, struct session *session, const void *pac
         err = ref_take(&store->table, object, session->row);
     }
     if (err != LODE_OK && err != LODE_ENOTFOUND) {
-        session_fail(store, session, msg->head.tag, err, 0);
+        session_fail(store, session, msg->head.tag, err);
         return LODE_OK;
     }
     struct lode_msg_found found = {.head = {.type = LODE_MSG_FOUND, .tag = msg->head.tag},

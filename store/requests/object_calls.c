@@ -46,7 +46,7 @@ handle_seal(struct store *store, struct session *session, const void *packet, co
         err = lode_fail_with(LODE_EINVAL, "a draft without an id is sealed by a commit");
     }
     if (err != LODE_OK) {
-        session_fail(store, session, msg->head.tag, err, 0);
+        session_fail(store, session, msg->head.tag, err);
         return LODE_OK;
     }
     lists_draft_unlink(store, msg->entry);
@@ -66,7 +66,7 @@ handle_abort(struct store *store, struct session *session, const void *packet, c
     (void)rest;
     (void)rest_size;
     if (err != LODE_OK) {
-        session_fail(store, session, msg->head.tag, err, 0);
+        session_fail(store, session, msg->head.tag, err);
         return LODE_OK;
     }
     draft_abort(store, msg->entry);
@@ -108,7 +108,7 @@ handle_delete(struct store *store, struct session *session, const void *packet, 
         err = lode_fail_with(LODE_EGONE, "there is no such object");
     }
     if (err != LODE_OK) {
-        session_fail(store, session, msg->head.tag, err, 0);
+        session_fail(store, session, msg->head.tag, err);
     } else {
         session_ok(session, msg->head.tag);
     }
@@ -121,7 +121,7 @@ answer_take(struct store *store, struct session *session, const void *packet)
     const struct lode_msg_lookup *msg = packet;
     lode_err err = quota_take(store, session, msg->id);
     if (err != LODE_OK) {
-        session_fail(store, session, msg->head.tag, err, 0);
+        session_fail(store, session, msg->head.tag, err);
     } else {
         session_ok(session, msg->head.tag);
     }
@@ -155,7 +155,7 @@ handle_segment(struct store *store, struct session *session, const void *packet,
     (void)rest_size;
     lode_err err = arena_segment(store->arena, msg->segment, &reply.bytes, &fds[0], &fds[1]);
     if (err != LODE_OK) {
-        session_fail(store, session, msg->head.tag, err, 0);
+        session_fail(store, session, msg->head.tag, err);
     } else if (msg->head.tag != 0) {
         session_send_fds(session, &reply, sizeof reply, fds, 2);
     }
@@ -171,7 +171,7 @@ handle_grow_pins(struct store *store, struct session *session, const void *packe
     (void)rest;
     (void)rest_size;
     if (err != LODE_OK) {
-        session_fail(store, session, msg->head.tag, err, 0);
+        session_fail(store, session, msg->head.tag, err);
     } else if (msg->head.tag != 0) {
         struct lode_msg_pins pins = {.head = {.type = LODE_MSG_PINS, .tag = msg->head.tag},
                                      .slots = session->pin_slots};
@@ -222,7 +222,7 @@ handle_fork(struct store *store, struct session *session, const void *packet, co
     (void)rest_size;
     lode_err err = forks_add(store, session, fds);
     if (err != LODE_OK) {
-        session_fail(store, session, head->tag, err, 0);
+        session_fail(store, session, head->tag, err);
         return LODE_OK;
     }
     if (head->tag != 0) {

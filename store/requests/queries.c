@@ -121,7 +121,7 @@ answer_stat(struct store *store, struct session *session, const void *packet)
     uint32_t entry;
     if (!table_find(&store->table, msg->id, &entry) || !is_listed(store, entry)) {
         lode_err err = lode_fail_with(LODE_EGONE, "there is no such object");
-        session_fail(store, session, msg->head.tag, err, 0);
+        session_fail(store, session, msg->head.tag, err);
         return;
     }
     send_infos(store, session, msg->head.tag, 0, &entry, 1);

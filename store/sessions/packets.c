@@ -77,7 +77,7 @@ handle_first(struct store *store, struct session *session, const void *bytes, si
     if (err != LODE_OK) {
         lode_log("STORE-SESSION-REFUSED", "process %lld: %s", (long long)session->pid,
                  lode_last_error());
-        session_fail(store, session, hello->head.tag, err, 0);
+        session_fail(store, session, hello->head.tag, err);
         session->cut = true;
     }
     return LODE_OK;

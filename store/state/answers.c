@@ -119,23 +119,28 @@ pinned_bytes(struct store *store)
     return pinned.bytes;
 }
 
+/* Views keep room that a drop alone does not give back: who is refused for want of room hears of it. */
+static void
+send_full(struct store *store, struct session *session, const struct lode_msg_error *error)
+{
+    char text[LODE_FAIL_MAX];
+    uint64_t pinned = pinned_bytes(store);
+    snprintf(text, sizeof text, "%s; views pin %llu bytes", lode_last_error(),
+             (unsigned long long)pinned);
+    session_send(session, error, sizeof *error, text, strlen(text));
+}
+
 void
-session_fail(struct store *store, struct session *session, uint32_t tag, lode_err err,
-             uint64_t wanted)
+session_fail(struct store *store, struct session *session, uint32_t tag, lode_err err)
 {
     const char *text = lode_last_error();
     struct lode_msg_error error = {.head = {.type = LODE_MSG_ERROR, .tag = tag}, .err = err};
     if (tag == 0) {
         return;
     }
-    if (err == LODE_EFULL || err == LODE_ETOOBIG) {
-        struct arena_stats stats;
-        arena_stats(store->arena, &stats);
-        error.wanted = wanted;
-        error.free = stats.free_bytes;
-        error.largest_free = stats.largest_free_bytes;
-        error.capacity = stats.capacity_bytes;
-        error.pinned = pinned_bytes(store);
+    if (err == LODE_EFULL) {
+        send_full(store, session, &error);
+    } else {
+        session_send(session, &error, sizeof error, text, strlen(text));
     }
-    session_send(session, &error, sizeof error, text, strlen(text));
 }

@@ -20,9 +20,11 @@ void session_send(struct session *session, const void *head, size_t head_size, c
 void session_send_fds(struct session *session, const void *head, size_t head_size, const int *fds,
                       size_t fd_count);
 
-/* Answers OK, or an error with the sentence of lode_last_error(). A request with tag 0 gets none. */
+/*
+ * Answers OK, or an error with the sentence of lode_last_error(); LODE_EFULL with what views pin, too.
+ * A request with tag 0 gets none.
+ */
 void session_ok(struct session *session, uint32_t tag);
-void session_fail(struct store *store, struct session *session, uint32_t tag, lode_err err,
-                  uint64_t wanted);
+void session_fail(struct store *store, struct session *session, uint32_t tag, lode_err err);
 
 #endif

@@ -64,6 +64,7 @@ a_pin_holds_its_room(lode *db, lode_id *last)
     must(lode_get(db, *last, 0, &view));
     lode_drop(db, *last);
     fails(lode_create(db, PIECE, NULL, 0, &draft), LODE_EFULL);
+    expect_text(lode_last_error(), "views pin 1048576 bytes");
     lode_release(&view); /* nobody refers to it: now it goes */
     must(lode_create(db, PIECE, NULL, LODE_FOREVER, &draft));
     must(lode_seal(&draft, last));

@@ -213,17 +213,24 @@ Test(packets, that_find_no_room_are_told_what_is_pinned_once)
     struct lode_msg_created draft;
     struct lode_msg_create more = {
         .head = {.type = LODE_MSG_CREATE, .tag = 9}, .id = fake_next(&fake), .size = FAKE_CAPACITY};
-    struct lode_msg_error error;
+    struct {
+        struct lode_msg_error msg;
+        char text[512];
+    } error;
+    char pinned[64];
     expect_eq(fake_create(&fake, fake_next(&fake), 100000, 0, &draft), LODE_MSG_CREATED);
     expect_eq(fake_draft_call(&fake, LODE_MSG_SEAL, &draft), LODE_MSG_OK);
     fake_pin(&reader, 0, draft.entry + 1);
     fake_pin(&reader, 7, draft.entry + 1);
     for (int i = 0; i < 2; i++) { /* the second says the same: no mark is left */
+        memset(&error, 0, sizeof error);
         fake_send(&fake, &more, sizeof more);
         pump();
         expect_eq(fake_receive(&fake, &error, sizeof error, NULL), LODE_MSG_ERROR);
-        expect_eq(error.err, LODE_EFULL);
-        expect_eq(error.pinned, store->table.truths[draft.entry].stored);
+        expect_eq(error.msg.err, LODE_EFULL);
+        snprintf(pinned, sizeof pinned, "views pin %llu bytes",
+                 (unsigned long long)store->table.truths[draft.entry].stored);
+        expect_text(error.text, pinned);
     }
     fake_die(&reader);
     fake_die(&fake);
