@@ -49,3 +49,23 @@ lode_args_next(const void *bytes, size_t size, size_t *at, struct lode_arg_in *a
     *arg_out = (struct lode_arg_in){(enum lode_arg_kind)head.kind, head.size, value};
     return LODE_OK;
 }
+
+const char *
+lode_arg_kind_name(enum lode_arg_kind kind)
+{
+    switch (kind) {
+    case LODE_ARG_REF:
+        return "a reference";
+    case LODE_ARG_I64:
+        return "an i64";
+    case LODE_ARG_F64:
+        return "an f64";
+    case LODE_ARG_STR:
+        return "a string";
+    case LODE_ARG_BYTES:
+        return "inline bytes";
+    case LODE_ARG_ACTOR:
+        return "an actor";
+    }
+    return "an unknown kind";
+}

@@ -29,6 +29,9 @@ struct lode_arg_in {
 LODE_MUST_CHECK lode_err lode_args_next(const void *bytes, size_t size, size_t *at,
                                         struct lode_arg_in *arg_out);
 
+/* "a string", "an i64", "a reference" …: for sentences. */
+const char *lode_arg_kind_name(enum lode_arg_kind kind);
+
 static inline size_t
 lode_align8(size_t size)
 {

@@ -129,8 +129,8 @@ struct lode_entry {
     uint8_t ndim;
     uint8_t flags;
     _Atomic uint32_t target; /* a name: its object's entry number + 1 */
-    uint32_t maker;          /* session row of the maker */
-    uint64_t created_ns;     /* CLOCK_MONOTONIC */
+    uint32_t pad;
+    uint64_t created_ns; /* CLOCK_MONOTONIC */
     union {
         uint8_t bytes[LODE_INLINE_MAX]; /* extent == LODE_EXTENT_INLINE */
         int64_t shape[LODE_MAX_NDIM];   /* ndim > 0 */

@@ -34,8 +34,9 @@
  *     store grants that much, or nothing. Written before credit_waits is counted up.
  *
  * Invariant: ring_head <= ring_tail <= ring_head + ring_bytes.
- * Crash rule: when the client dies, records below ring_tail are whole and are applied; then its
- * unsealed objects, pins and references go.
+ * Crash rule: when the session's socket ends, records below ring_tail are whole, and the store applies
+ * them; then the session's references go. Pins and unsealed objects go when the process has exited: a
+ * process that only closed the socket may still read and write them.
  */
 #ifndef LODE_LAYOUT_SESSION_H
 #define LODE_LAYOUT_SESSION_H

@@ -91,7 +91,6 @@ write_entry(struct table *table, uint32_t name, const struct name_text *text, ui
     at->size = text->size;
     at->dtype = 0;
     at->kind = at->object_class = at->ndim = at->flags = 0;
-    at->maker = 0;
     at->created_ns = (uint64_t)table->now_ns;
     table->truths[name].stored = extent == LODE_EXTENT_INLINE ? 0 : text->size;
     memcpy(object_data(table, name), text->text, text->size);

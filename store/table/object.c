@@ -106,7 +106,6 @@ object_describe(struct table *table, uint32_t entry, const struct object_desc *d
     at->ndim = desc->ndim;
     at->flags = desc->flags;
     atomic_store_explicit(&at->target, 0, memory_order_relaxed);
-    at->maker = row;
     at->created_ns = (uint64_t)table->now_ns;
     if (desc->ndim > 0) {
         memcpy(at->u.shape, desc->shape, sizeof at->u.shape);

@@ -5,7 +5,6 @@
 #include "api/client/context/task_context.h"
 
 #include "api/base/fail.h"
-#include "api/client/tasks/args.h"
 
 #include <stdatomic.h>
 #include <stdio.h>

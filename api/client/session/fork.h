@@ -24,13 +24,6 @@
 
 #include <lode/cluster.h>
 
-/* A session's part in the fork that is under way; only whoever forks looks at it. */
-struct lode_fork {
-    void *mark;   /* a page of it; NULL: none */
-    int pipe_fd;  /* valid with a mark */
-    bool refused; /* the store does not keep the pins for the child */
-};
-
 /* For all sessions of a list, by `next`. The list's lock is held from the first to the second. */
 void lode_fork_before(lode *sessions);
 void lode_fork_in_parent(lode *sessions);

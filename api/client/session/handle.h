@@ -19,7 +19,6 @@
 
 #include "api/base/paths.h"
 #include "api/client/session/drafts.h"
-#include "api/client/session/fork.h"
 #include "api/client/session/hooks.h"
 #include "api/client/session/pin_slots.h"
 #include "api/client/session/ring.h"
@@ -27,6 +26,13 @@
 #include "api/layout/births.h"
 
 enum lode_session_state { LODE_SESSION_LIVE = 0, LODE_SESSION_CLOSED = 1, LODE_SESSION_FORKED = 2 };
+
+/* A session's part in the fork that is under way; only whoever forks looks at it. */
+struct lode_fork {
+    void *mark;   /* a page of it; NULL: none */
+    int pipe_fd;  /* valid with a mark */
+    bool refused; /* the store does not keep the pins for the child */
+};
 
 struct lode {
     /* What every get reads, and nobody writes after attach. */

@@ -2,7 +2,8 @@
  * pin_slots.h: which pin words of the session file are free.
  *
  * A lock-free list for the process, and in front of it a few slots for each thread, so that a get
- * takes no lock and shares no cache line. Slots go back to the thread that releases. Who holds what:
+ * takes no lock and shares no cache line. A slot goes back to the thread that releases
+ * its view. Where a free slot is:
  *
  *   [ free list: head {tag, slot + 1}, next[slot] ] <--refill, spill--> [ thread: up to 13 slots ]
  *          ^ fresh slots: pin_high of the session file, up to `limit`; more: GROW_PINS

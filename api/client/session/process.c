@@ -1,6 +1,7 @@
 #include "api/client/session/process.h"
 
 #include "api/base/assert.h"
+#include "api/client/session/fork.h"
 
 #include <pthread.h>
 #include <unistd.h>

@@ -191,7 +191,8 @@ lode_segments_read(struct lode_segments *segments, uint64_t extent, uint64_t siz
 
 /* ---- populating --------------------------------------------------------------------------- */
 
-/* Are all chunks that lie wholly in the range noted? The ends' pages come with it or by a fault. */
+/* True if all chunks that lie wholly in the range are noted. Pages of a chunk that lies in it in part
+ * come by faults, if they are not there. */
 static bool
 chunks_noted(const _Atomic uint64_t *chunks, uint64_t begin, uint64_t end)
 {

@@ -45,7 +45,8 @@ lode_segment_holds(const struct lode_segment_map *map, uint64_t extent, uint64_t
     return offset <= map->bytes && size <= map->bytes - offset;
 }
 
-/* lode_segments_read() of what is mapped already; NULL: it is not, or the extent is no such. */
+/* lode_segments_read() of a segment that is mapped already. NULL: it is not mapped, or the extent does
+ * not lie in it. */
 static inline const void *
 lode_segments_at(const struct lode_segments *segments, uint64_t extent, uint64_t size)
 {
@@ -66,7 +67,7 @@ lode_segments_key(uint64_t extent, uint64_t size)
     return (extent ^ size * UINT64_C(0x9e3779b97f4a7c15)) | 1;
 }
 
-/* Whether it was the last that lode_segments_populate_read() mapped. */
+/* True if this extent was the last that lode_segments_populate_read() mapped. */
 static inline bool
 lode_segments_is_populated(const struct lode_segments *segments, uint64_t extent, uint64_t size)
 {
@@ -74,7 +75,8 @@ lode_segments_is_populated(const struct lode_segments *segments, uint64_t extent
            lode_segments_key(extent, size);
 }
 
-/* Maps the pages of bytes that will be read, once for each place. Never fails: faults do it else. */
+/* Maps the pages of bytes that will be read, once for each place. A page that it cannot map now comes
+ * by a fault later. */
 void lode_segments_populate_read(struct lode_segments *segments, uint64_t extent, uint64_t size);
 
 /* Opens the pages of an extent for writing, and populates them where they are fresh. */

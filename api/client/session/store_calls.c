@@ -205,7 +205,8 @@ fail_from(const struct packet *packet)
                           (const char *)packet->bytes + sizeof msg);
 }
 
-/* The sentence is set by the thread that asked (it is per thread): the packet is only copied. */
+/* Sentences belong to a thread: so this only copies the packet, and the thread that asked reads the
+ * error in it. */
 static void
 answer_locked(struct lode_waiter *waiter, const struct packet *packet)
 {
@@ -248,7 +249,7 @@ notify_locked(struct lode_store_calls *calls, const struct packet *packet)
     }
 }
 
-/* An answer that nobody waits for (of a question that a signal handler cut, say) is dropped. */
+/* An answer without a waiter, whose question was given up, is dropped. */
 static void
 dispatch_locked(struct lode_store_calls *calls, const struct packet *packet)
 {

@@ -166,7 +166,7 @@ read_notices(const struct many *m)
                                         m->answer_by);
 }
 
-/* The table is whole before the first packet goes: notices may come at any time after it. */
+/* Fills the table before the first packet is sent: from then on notices may come at any time. */
 static uint32_t
 list_missing(struct many *m)
 {
@@ -322,7 +322,7 @@ try_one(lode *db, void *arg)
     return is_there(db, one->id, one->hash) ? LODE_OK : LODE_EAGAIN;
 }
 
-/* Gone and given up are answers too: a get would not wait. */
+/* An object that is gone or was aborted counts as there: a get of it would not wait either. */
 static lode_err
 wait_one(struct many *m, int64_t timeout_ms)
 {

@@ -37,26 +37,6 @@ lode_bytes(const void *data, size_t size_bytes)
     return (lode_arg){.kind = LODE_ARG_BYTES, .u.bytes = {data, size_bytes}};
 }
 
-const char *
-lode_arg_kind_name(enum lode_arg_kind kind)
-{
-    switch (kind) {
-    case LODE_ARG_REF:
-        return "a reference";
-    case LODE_ARG_I64:
-        return "an i64";
-    case LODE_ARG_F64:
-        return "an f64";
-    case LODE_ARG_STR:
-        return "a string";
-    case LODE_ARG_BYTES:
-        return "inline bytes";
-    case LODE_ARG_ACTOR:
-        return "an actor";
-    }
-    return "an unknown kind";
-}
-
 /* Where the value's bytes are and how many. */
 static const void *
 value_of(const lode_arg *arg, size_t *size_out)

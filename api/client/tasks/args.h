@@ -21,7 +21,4 @@ LODE_MUST_CHECK lode_err lode_args_measure(lode_args args, size_t *bytes_out);
  * says of each reference whether its object is known to be sealed. */
 void lode_args_encode(lode_args args, bool (*ready)(void *arg, lode_id id), void *arg, void *out);
 
-/* "a string", "an i64", "a reference" …: for sentences. */
-const char *lode_arg_kind_name(enum lode_arg_kind kind);
-
 #endif
