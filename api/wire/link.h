@@ -28,7 +28,8 @@ struct lode_link;
  * visitor of the same user that said HELLO is the peer; the others get nothing, and at most a few
  * are borne at a time.
  *
- * Errors  LODE_EINVAL  the path is too long; LODE_ESYS; LODE_ENOMEM
+ * Errors  LODE_EINVAL  the path is too long; LODE_ESYS; LODE_ENOMEM; LODE_ELIMIT as
+ *         lode_wire_start()
  */
 LODE_MUST_CHECK lode_err lode_link_listen(const char *path, const struct lode_link_events *events,
                                           struct lode_link **link_out);

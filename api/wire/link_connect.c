@@ -5,9 +5,9 @@
 #include "api/wire/link_receive.h"
 #include "api/wire/link_retire.h"
 #include "api/wire/link_send.h"
+#include "api/wire/start.h"
 
 #include <nng/transport/ipc/ipc.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -201,23 +201,15 @@ open_aios(struct lode_link *link)
 lode_err
 lode_link_open_pipes(struct lode_link *link)
 {
-    sigset_t all, old;
-    lode_err err;
     TAILQ_INIT(&link->pipes);
     TAILQ_INIT(&link->retired);
     link->bury_job.run = lode_link_run_bury;
     link->redial_ms = LODE_LINK_REDIAL_FIRST_MS;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &old); /* nng's threads, made now, inherit it */
-    err = open_aios(link);
-    if (err == LODE_OK) {
-        err = open_end(link);
-    }
-    pthread_sigmask(SIG_SETMASK, &old, NULL);
-    if (err == LODE_OK) {
-        connect_next(link);
-    }
-    return err;
+    LODE_TRY(lode_wire_start());
+    LODE_TRY(open_aios(link));
+    LODE_TRY(open_end(link));
+    connect_next(link);
+    return LODE_OK;
 }
 
 static void

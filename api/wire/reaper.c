@@ -1,15 +1,17 @@
 #include "api/wire/reaper.h"
 
-#include "api/base/assert.h"
 #include "api/base/clock.h"
+#include "api/base/fail.h"
 #include "api/base/lock.h"
 
 #include <signal.h>
+#include <string.h>
 
 static struct {
     pthread_once_t once;
-    pthread_t thread;
+    pthread_t thread; /* never joined: it runs as long as the process */
     struct lode_mutex mu;
+    bool runs; /* reaper.mu */
     struct lode_cond changed;
     TAILQ_HEAD(, lode_reaper_job) jobs; /* reaper.mu */
     struct lode_reaper_job *running;    /* reaper.mu; only compared, never followed */
@@ -38,23 +40,42 @@ reap(void *arg)
 }
 
 static void
-start(void)
+init_once(void)
 {
-    sigset_t all, old;
     lode_mutex_init(&reaper.mu, LODE_LOCK_REAPER);
     lode_cond_init(&reaper.changed);
     TAILQ_INIT(&reaper.jobs);
+}
+
+lode_err
+lode_reaper_start(void)
+{
+    sigset_t all, old;
+    int code = 0;
+    pthread_once(&reaper.once, init_once);
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &old);
-    LODE_ASSERT(pthread_create(&reaper.thread, NULL, reap, NULL) == 0);
+    lode_mutex_lock(&reaper.mu);
+    if (!reaper.runs) {
+        code = pthread_create(&reaper.thread, NULL, reap, NULL);
+        reaper.runs = code == 0;
+    }
+    lode_mutex_unlock(&reaper.mu);
     pthread_sigmask(SIG_SETMASK, &old, NULL);
-    pthread_detach(reaper.thread);
+    if (code != 0) {
+        return lode_fail_with(LODE_ELIMIT,
+                              "no thread can be started (%s): raise the limit of processes "
+                              "(ulimit -u), the pids limit of the control group (pids.max), or "
+                              "that of memory (ulimit -v)",
+                              strerror(code));
+    }
+    return LODE_OK;
 }
 
 void
 lode_reaper_add(struct lode_reaper_job *job)
 {
-    pthread_once(&reaper.once, start);
+    pthread_once(&reaper.once, init_once);
     lode_mutex_lock(&reaper.mu);
     if (!job->queued) {
         job->queued = true;
@@ -67,7 +88,7 @@ lode_reaper_add(struct lode_reaper_job *job)
 void
 lode_reaper_cancel(struct lode_reaper_job *job)
 {
-    pthread_once(&reaper.once, start);
+    pthread_once(&reaper.once, init_once);
     lode_mutex_lock(&reaper.mu);
     for (;;) {
         if (job->queued) {

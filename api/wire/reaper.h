@@ -1,10 +1,11 @@
 /*
  * reaper.h: one thread that does what nng must not be asked for in its own callbacks: closing
- * sockets and listeners. Started at the first job; it takes no signals, and sleeps when idle.
+ * sockets and listeners. It takes no signals, and sleeps when idle.
  */
 #ifndef LODE_WIRE_REAPER_H
 #define LODE_WIRE_REAPER_H
 
+#include <lode/error.h>
 #include <stdbool.h>
 #include <sys/queue.h>
 
@@ -14,6 +15,9 @@ struct lode_reaper_job {
     TAILQ_ENTRY(lode_reaper_job) entry;
     bool queued;
 };
+
+/* Starts the thread, if it does not run; jobs wait for that. Errors: LODE_ELIMIT. */
+LODE_MUST_CHECK lode_err lode_reaper_start(void);
 
 /* Queues a job; one that is queued already stays where it is. Any thread, callbacks included. */
 void lode_reaper_add(struct lode_reaper_job *job);

@@ -7,6 +7,7 @@
 #include "api/base/shell.h"
 #include "api/base/socket.h"
 #include "api/base/sweep.h"
+#include "api/wire/start.h"
 #include "api/wire/supervisor_msg.h"
 #include "api/wire/task_msg.h"
 
@@ -345,6 +346,7 @@ start(struct daemon *daemon, const struct daemon_options *options)
         LODE_TRY(add_source(daemon, &daemon->removed, daemon->presence.watch_fd, removed_ready,
                             "a watch on our files"));
     }
+    LODE_TRY(lode_wire_start()); /* rather now than for the first session that comes */
     LODE_TRY(await_store(options));
     LODE_TRY(store_open(&daemon->paths, &daemon->loop, store_lost, daemon, &daemon->store));
     LODE_TRY(start_drive(daemon, options));

@@ -3,6 +3,7 @@
 #include "api/base/clock.h"
 #include "api/base/descriptor.h"
 #include "api/base/fail.h"
+#include "api/wire/start.h"
 #include "api/base/files.h"
 #include "api/base/paths.h"
 #include "api/base/socket.h"
@@ -155,6 +156,7 @@ lode_err
 lode_rendezvous_open(const struct lode_rendezvous_options *options,
                      struct lode_rendezvous **rendezvous_out)
 {
+    LODE_TRY(lode_wire_start()); /* before the scheduler makes a session of it */
     struct lode_rendezvous *rendezvous = calloc(1, sizeof *rendezvous);
     struct lode_rendezvous_welcome welcome;
     struct lode_stdio_guard guard;
