@@ -125,11 +125,11 @@ say_full(const struct arena *arena, uint64_t size)
     pages_stats(arena->pages, &stats);
     return lode_fail_with(LODE_EFULL,
                           "no room for %llu bytes: %llu of %llu are free (%llu of them set aside "
-                          "for small puts), the longest stretch is %llu",
+                          "for small puts), and %llu can be had in one piece",
                           (unsigned long long)size, (unsigned long long)stats.free * LODE_PAGE,
                           (unsigned long long)arena->segment.bytes,
                           (unsigned long long)stats.reserved * LODE_PAGE,
-                          (unsigned long long)stats.largest * LODE_PAGE);
+                          (unsigned long long)stats.obtainable * LODE_PAGE);
 }
 
 /* Whole pages, warm or cold; kept empty runs are given up for it. */
@@ -146,6 +146,22 @@ allocate_pages(struct arena *arena, uint64_t size, uint64_t *offset_out)
     }
     *offset_out = page * LODE_PAGE;
     return LODE_OK;
+}
+
+lode_err
+arena_check_fits(const struct arena *arena, uint64_t size, uint64_t kept_pages)
+{
+    uint64_t kept = kept_pages > 0 ? kept_pages + PAGES_SPEND_MAX - 1 : 0;
+    if (size > arena->segment.bytes || /* arena_allocate() says so */
+        slab_pages_of(size) + kept <= arena->segment.bytes / LODE_PAGE) {
+        return LODE_OK;
+    }
+    return lode_fail_with(LODE_ETOOBIG,
+                          "%llu bytes will never fit: of the store's %llu bytes %llu are kept for "
+                          "small puts and for what the store makes itself: split the object, or "
+                          "start the store with a larger capacity",
+                          (unsigned long long)size, (unsigned long long)arena->segment.bytes,
+                          (unsigned long long)(kept * LODE_PAGE));
 }
 
 static lode_err
@@ -271,7 +287,7 @@ arena_stats(struct arena *arena, struct arena_stats *stats_out)
                                       .used_bytes = (pages.total - pages.free) * LODE_PAGE,
                                       .free_bytes = pages.free * LODE_PAGE,
                                       .committed_bytes = pages.warm * LODE_PAGE,
-                                      .largest_free_bytes = pages.largest * LODE_PAGE,
+                                      .largest_free_bytes = pages.obtainable * LODE_PAGE,
                                       .credit_bytes = pages.reserved * LODE_PAGE,
                                       .small_objects = slab.objects,
                                       .small_runs = slab.runs};

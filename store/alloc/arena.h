@@ -61,6 +61,13 @@ struct arena_room {
 LODE_MUST_CHECK lode_err arena_allocate(struct arena *arena, uint64_t size, enum arena_kind kind,
                                         bool spend_credit, struct arena_room *room_out);
 
+/*
+ * Whether an object can ever fit beside so many pages of credit that are never given back.
+ * Errors: LODE_ETOOBIG.
+ */
+LODE_MUST_CHECK lode_err arena_check_fits(const struct arena *arena, uint64_t size,
+                                          uint64_t kept_pages);
+
 /* Gives an extent back; `size` as it was asked for. A commit of it that waits goes on, harmless. */
 void arena_free(struct arena *arena, uint64_t extent, uint64_t size);
 
@@ -100,8 +107,9 @@ LODE_MUST_CHECK lode_err arena_segment(const struct arena *arena, uint32_t numbe
                                        uint64_t *bytes_out, int *read_fd_out, int *write_fd_out);
 
 struct arena_stats {
-    uint64_t capacity_bytes, used_bytes, free_bytes, committed_bytes, largest_free_bytes;
-    uint64_t credit_bytes; /* set aside; part of free_bytes */
+    uint64_t capacity_bytes, used_bytes, free_bytes, committed_bytes,
+        largest_free_bytes; /* what one allocation gets */
+    uint64_t credit_bytes;  /* set aside; part of free_bytes */
     uint64_t small_objects, small_runs;
 };
 

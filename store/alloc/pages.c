@@ -115,8 +115,8 @@ stretch_take(struct pages *pages, uint64_t from, uint64_t to)
  * No extent is long enough: perhaps several of different temperature are that touch. Each such
  * stretch has a cold one in it, of which there are few: in most stores one, at the end.
  */
-static lode_err
-allocate_across(struct pages *pages, uint64_t count, uint64_t *page_out)
+static bool
+find_across(const struct pages *pages, uint64_t count, uint64_t *page_out)
 {
     const struct extent *e = extents_fit(&pages->extents, 0, false);
     for (; e != NULL; e = extents_longer(&pages->extents, e)) {
@@ -129,13 +129,12 @@ allocate_across(struct pages *pages, uint64_t count, uint64_t *page_out)
         for (int i = 0; i < 2; i++) {
             uint64_t cost = stretch_cost(pages, places[i], places[i] + count);
             if (pages->extents.servable - cost >= pages->reserved) {
-                stretch_take(pages, places[i], places[i] + count);
                 *page_out = places[i];
-                return LODE_OK;
+                return true;
             }
         }
     }
-    return LODE_EFULL;
+    return false;
 }
 
 lode_err
@@ -163,7 +162,11 @@ pages_allocate(struct pages *pages, uint64_t count, enum pages_use use, uint64_t
         *page_out = extents_cut(&pages->extents, e, count);
         return LODE_OK;
     }
-    return allocate_across(pages, count, page_out);
+    if (!find_across(pages, count, page_out)) {
+        return LODE_EFULL;
+    }
+    stretch_take(pages, *page_out, *page_out + count);
+    return LODE_OK;
 }
 
 void
@@ -290,6 +293,35 @@ longest_stretch(const struct pages *pages)
     return longest;
 }
 
+/* Whether pages_allocate() would succeed. */
+static bool
+is_obtainable(const struct pages *pages, uint64_t count)
+{
+    uint64_t page;
+    const struct extent *e = extents_fit(&pages->extents, count, true);
+    return (e != NULL && reserve_allows(pages, e, count)) ||
+           extents_fit(&pages->extents, count, false) != NULL || find_across(pages, count, &page);
+}
+
+/* Credit keeps pages of the longest stretch, too: by halves, as fewer are obtainable where more are. */
+static uint64_t
+most_obtainable(const struct pages *pages, uint64_t longest)
+{
+    uint64_t most = 0;
+    if (longest > 0 && is_obtainable(pages, longest)) {
+        return longest;
+    }
+    for (uint64_t beyond = longest; beyond > most + 1;) {
+        uint64_t middle = most + (beyond - most) / 2;
+        if (is_obtainable(pages, middle)) {
+            most = middle;
+        } else {
+            beyond = middle;
+        }
+    }
+    return most;
+}
+
 void
 pages_counts(const struct pages *pages, struct pages_stats *stats_out)
 {
@@ -306,6 +338,7 @@ pages_stats(const struct pages *pages, struct pages_stats *stats_out)
 {
     pages_counts(pages, stats_out);
     stats_out->largest = longest_stretch(pages);
+    stats_out->obtainable = most_obtainable(pages, stats_out->largest);
 }
 
 bool

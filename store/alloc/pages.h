@@ -77,13 +77,14 @@ void pages_unreserve(struct pages *pages, uint64_t count);
 
 struct pages_stats {
     uint64_t total, free, warm, reserved; /* pages */
-    uint64_t servable; /* warm pages that may be reserved, reserved ones included */
-    uint64_t largest;  /* longest stretch of free pages, warm or cold */
+    uint64_t servable;   /* warm pages that may be reserved, reserved ones included */
+    uint64_t largest;    /* longest stretch of free pages, warm or cold */
+    uint64_t obtainable; /* the most that one allocation gets: credit keeps the rest */
     uint64_t extents;
 };
 void pages_stats(const struct pages *pages, struct pages_stats *stats_out);
 
-/* The same without `largest`, which is left 0: O(1). */
+/* The same without `largest` and `obtainable`, which are left 0: O(1). */
 void pages_counts(const struct pages *pages, struct pages_stats *stats_out);
 
 /* Walks everything and compares: for tests and LODE_DEBUG_ASSERT. */

@@ -16,8 +16,7 @@ static void
 mark_pinned(struct store *store, uint32_t entry, void *arg)
 {
     (void)arg;
-    enum lode_entry_state state = entry_state(&store->table, entry);
-    if (state == LODE_ENTRY_DOOMED || state == LODE_ENTRY_WANTED) {
+    if (store->table.truths[entry].flags & TRUTH_SCANNED) {
         store->table.truths[entry].flags |= TRUTH_PINNED;
     }
 }
@@ -41,11 +40,21 @@ doom(struct store *store, uint32_t *victims)
             own_forget_expected(store, entry);
         } else if (state == LODE_ENTRY_SEALED || state == LODE_ENTRY_WANTED) {
             object_become(table, entry, state, LODE_ENTRY_DOOMED);
-            table->truths[entry].flags &= ~(uint32_t)TRUTH_PINNED;
+            table->truths[entry].flags |= TRUTH_SCANNED;
             victims[count++] = entry;
         }
     }
     return count;
+}
+
+/* Whether the scan found the entry pinned. */
+static bool
+end_scan(struct table *table, uint32_t entry)
+{
+    struct truth_entry *truth = &table->truths[entry];
+    bool pinned = truth->flags & TRUTH_PINNED;
+    truth->flags &= ~(uint32_t)(TRUTH_PINNED | TRUTH_SCANNED);
+    return pinned;
 }
 
 /* True if the entry is WANTED now. */
@@ -54,8 +63,7 @@ judge(struct store *store, uint32_t entry)
 {
     struct table *table = &store->table;
     struct truth_entry *truth = &table->truths[entry];
-    bool pinned = truth->flags & TRUTH_PINNED;
-    truth->flags &= ~(uint32_t)TRUTH_PINNED;
+    bool pinned = end_scan(table, entry);
     if (entry_state(table, entry) != LODE_ENTRY_DOOMED) {
         return false; /* it was referred to while the rings were drained */
     }
@@ -76,13 +84,15 @@ judge(struct store *store, uint32_t entry)
 static void
 look_again(struct store *store, const uint32_t *wanted, uint32_t count)
 {
+    for (uint32_t i = 0; i < count; i++) {
+        store->table.truths[wanted[i]].flags |= TRUTH_SCANNED;
+    }
     atomic_thread_fence(memory_order_seq_cst);
     pins_each(store, mark_pinned, NULL);
     for (uint32_t i = 0; i < count; i++) {
-        if (!(store->table.truths[wanted[i]].flags & TRUTH_PINNED)) {
+        if (!end_scan(&store->table, wanted[i])) {
             candidate_add(&store->table, wanted[i]);
         }
-        store->table.truths[wanted[i]].flags &= ~(uint32_t)TRUTH_PINNED;
     }
 }
 

@@ -343,6 +343,15 @@ is_repeat(struct store *store, const struct create *create, uint32_t *entry_out)
             status_was_made(store, create->desc.id));
 }
 
+/* What its session may still put by ring, and the store's own, are there for as long as it asks. */
+static lode_err
+check_fits(const struct store *store, const struct create *create)
+{
+    const struct session *session = create->session;
+    uint64_t kept = store->table.spare_pages + (session->pages_granted - session->pages_used);
+    return create->is_put ? LODE_OK : arena_check_fits(store->arena, create->stored, kept);
+}
+
 lode_err
 handle_create(struct store *store, struct session *session, const void *packet, const uint8_t *rest,
               size_t rest_size)
@@ -359,6 +368,9 @@ handle_create(struct store *store, struct session *session, const void *packet, 
     if (err == LODE_OK && is_repeat(store, &create, &entry)) {
         answer_created(store, &create, entry);
         return LODE_OK;
+    }
+    if (err == LODE_OK) {
+        err = check_fits(store, &create);
     }
     if (err == LODE_OK) {
         err = create_or_wait(store, &create);

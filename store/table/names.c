@@ -109,15 +109,20 @@ make_name(struct table *table, const struct name_text *text, uint32_t object)
     if (err != LODE_OK) {
         goto free_room;
     }
-    err = list_add(table, name);
+    err = ref_name(table, object);
     if (err != LODE_OK) {
         goto give_back;
     }
+    err = list_add(table, name);
+    if (err != LODE_OK) {
+        goto unname;
+    }
     write_entry(table, name, text, extent, object);
-    ref_name(table, object);
     object_become(table, name, LODE_ENTRY_FREE, LODE_ENTRY_SEALED);
     return LODE_OK;
 
+unname:
+    ref_unname(table, object);
 give_back:
     table_remove(table, name);
     table_give_back(table, name);
@@ -145,7 +150,7 @@ name_bind(struct table *table, const struct name_text *text, uint32_t object, bo
                               text->text + text->space_size + 1);
     }
     uint32_t old = name_object(table, name);
-    ref_name(table, object);
+    LODE_TRY(ref_name(table, object));
     atomic_store_explicit(&table->entries[name].target, object + 1, memory_order_release);
     ref_unname(table, old);
     return LODE_OK;

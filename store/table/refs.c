@@ -203,13 +203,21 @@ find_record(struct table *table, uint32_t entry, uint32_t row)
 
 /* ---- references ---- */
 
+/* The one from birth is always possible: it must not fail, so the others leave it room. */
+static lode_err
+check_add(const struct table *table, uint32_t entry)
+{
+    return table->truths[entry].refs < UINT32_MAX - 1
+               ? LODE_OK
+               : lode_fail_with(LODE_ELIMIT, "an object has %u references: it can have no more",
+                                table->truths[entry].refs);
+}
+
 lode_err
 ref_take(struct table *table, uint32_t entry, uint32_t row)
 {
     uint32_t number = find_record(table, entry, row);
-    if (table->truths[entry].refs == UINT32_MAX) {
-        return lode_fail_with(LODE_ELIMIT, "an object has 4,294,967,295 references");
-    }
+    LODE_TRY(check_add(table, entry));
     if (number == 0) {
         LODE_TRY(make_record(table, entry, row, &number));
     }
@@ -261,11 +269,13 @@ ref_end_birth(struct table *table, uint32_t entry)
     }
 }
 
-void
+lode_err
 ref_name(struct table *table, uint32_t entry)
 {
+    LODE_TRY(check_add(table, entry));
     table->truths[entry].names++;
     add(table, entry);
+    return LODE_OK;
 }
 
 void
@@ -348,6 +358,7 @@ grow_holds(struct table *table)
 lode_err
 hold_add(struct table *table, uint32_t container, uint32_t held)
 {
+    LODE_TRY(check_add(table, held));
     if (table->facts->hold_free == 0) {
         LODE_TRY(grow_holds(table));
     }

@@ -28,7 +28,7 @@ void ref_birth(struct table *table, uint32_t entry);
 void ref_end_birth(struct table *table, uint32_t entry);
 
 /* A name is bound to the entry, or no longer. */
-void ref_name(struct table *table, uint32_t entry);
+LODE_MUST_CHECK lode_err ref_name(struct table *table, uint32_t entry); /* LODE_ELIMIT */
 void ref_unname(struct table *table, uint32_t entry);
 
 /* `container` holds `held` from now on. Errors: LODE_ELIMIT, LODE_EFULL. */

@@ -50,8 +50,8 @@ enum truth_flag {
     TRUTH_DELETED = 2,    /* no longer in the table; goes with its last pin */
     TRUTH_PROMISED = 4,   /* a result of an ended session that the scheduler still owes */
     TRUTH_CANDIDATE = 8,  /* waits in the list of those that may be freed */
-    TRUTH_PINNED = 16,    /* found pinned by the scan that goes on */
-    TRUTH_SMALL = 32,     /* its extent is an ARENA_SMALL one */
+    TRUTH_PINNED = 16,    /* found pinned by the scan that goes on; never set between scans */
+    TRUTH_SCANNED = 32,   /* the scan that goes on looks for pins of it; the same */
     TRUTH_OWNED = 64,     /* linked in its id's session's list */
     TRUTH_DRAFT = 128,    /* linked in its maker's list of drafts */
     TRUTH_IN_TABLE = 256, /* a slot of the table leads to it */

@@ -35,6 +35,25 @@ Test(creates, larger_than_the_store_is_refused_at_once)
     fake_die(&fake);
 }
 
+/* Credit that is never given back lies in the store, too: it would wait for ever. */
+Test(creates, of_the_whole_capacity_are_refused_at_once_and_what_the_figures_promise_is_served)
+{
+    struct fake fake = fake_attach(0);
+    struct lode_msg_error error;
+    struct lode_msg_created created;
+    struct arena_stats stats;
+    ask(&fake, fake_next(&fake), FAKE_CAPACITY, LODE_FOREVER);
+    expect_eq(fake_receive(&fake, &error, sizeof error, NULL), LODE_MSG_ERROR);
+    expect_eq(error.err, LODE_ETOOBIG);
+    arena_stats(store->arena, &stats);
+    expect_lt(stats.largest_free_bytes, FAKE_CAPACITY);
+    ask(&fake, fake_next(&fake), stats.largest_free_bytes + 1, 0);
+    expect_eq(fake_receive(&fake, &error, sizeof error, NULL), LODE_MSG_ERROR);
+    expect_eq(fake_create(&fake, fake_next(&fake), stats.largest_free_bytes, 0, &created),
+              LODE_MSG_CREATED);
+    fake_die(&fake);
+}
+
 Test(creates, without_room_or_patience_fail_with_the_numbers)
 {
     struct fake fake = fake_attach(0);

@@ -211,14 +211,15 @@ Test(packets, that_find_no_room_are_told_what_is_pinned_once)
 {
     struct fake fake = fake_attach(0), reader = fake_attach(0);
     struct lode_msg_created draft;
-    struct lode_msg_create more = {
-        .head = {.type = LODE_MSG_CREATE, .tag = 9}, .id = fake_next(&fake), .size = FAKE_CAPACITY};
+    struct lode_msg_create more = {.head = {.type = LODE_MSG_CREATE, .tag = 9},
+                                   .id = fake_next(&fake),
+                                   .size = FAKE_CAPACITY - (1 << 19)};
     struct {
         struct lode_msg_error msg;
         char text[512];
     } error;
     char pinned[64];
-    expect_eq(fake_create(&fake, fake_next(&fake), 100000, 0, &draft), LODE_MSG_CREATED);
+    expect_eq(fake_create(&fake, fake_next(&fake), 1 << 20, 0, &draft), LODE_MSG_CREATED);
     expect_eq(fake_draft_call(&fake, LODE_MSG_SEAL, &draft), LODE_MSG_OK);
     fake_pin(&reader, 0, draft.entry + 1);
     fake_pin(&reader, 7, draft.entry + 1);

@@ -142,12 +142,25 @@ Test(refs, others_are_all_but_ones_own_and_birth)
     expect_eq(ref_others(&table, entry, 9), 3);
 }
 
+Test(refs, of_names_and_containers_do_not_wrap)
+{
+    uint32_t entry = sealed(1), container = sealed(2);
+    ref_birth(&table, entry);
+    ref_birth(&table, container);
+    table.truths[entry].refs = UINT32_MAX - 1;
+    fails(ref_name(&table, entry), LODE_ELIMIT);
+    fails(hold_add(&table, container, entry), LODE_ELIMIT);
+    fails(ref_take(&table, entry, 1), LODE_ELIMIT);
+    table.truths[entry].refs = 1;
+    expect(table_check(&table));
+}
+
 Test(refs, forgetting_leaves_names_and_containers)
 {
     uint32_t entry = sealed(1);
     ref_birth(&table, entry);
     must(ref_take(&table, entry, 1));
-    ref_name(&table, entry);
+    must(ref_name(&table, entry));
     refs_forget(&table, entry);
     expect_eq(table.truths[entry].refs, 1);
     ref_unname(&table, entry);
