@@ -15,13 +15,25 @@ worker_down(void *arg)
     _exit(0);
 }
 
-/* A task that sleeps gives its CPU back. Other threads of the user's are his own affair. */
+/* The task that this worker has begun and not finished, its commit included; 0: none. */
+static uint64_t
+task_under_way(const struct worker *worker)
+{
+    uint64_t started = atomic_load_explicit(&worker->page->started, memory_order_relaxed);
+    uint64_t finished = atomic_load_explicit(&worker->page->finished, memory_order_relaxed);
+    return started != finished ? started : 0;
+}
+
+/*
+ * A task that sleeps gives its CPU back, also while its result waits for room. Other threads of the
+ * user's are the user's own affair.
+ */
 static void
 worker_blocked(void *arg, bool blocked)
 {
     struct worker *worker = arg;
     struct lode_task_worker message = {
-        .task = atomic_load_explicit(&worker->tasks->parent, memory_order_relaxed),
+        .task = task_under_way(worker),
     };
     if (message.task == 0 || !pthread_equal(pthread_self(), worker->main_thread)) {
         return;

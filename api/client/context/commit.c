@@ -128,7 +128,8 @@ publish(struct commit *c, uint64_t task, const struct lode_result *results, int6
 {
     struct lode_commit head = {.count = c->count, .task = task};
     void *body;
-    lode_err err = lode_ring_reserve(&c->db->ring, LODE_RECORD_COMMIT, &c->need, deadline, &body);
+    lode_err err = lode_ring_reserve(&c->db->ring, &c->db->hooks, LODE_RECORD_COMMIT, &c->need,
+                                     deadline, &body);
     if (err != LODE_OK) {
         return err == LODE_EAGAIN ? lode_ring_fail_full(&c->db->ring, &c->need) : err;
     }

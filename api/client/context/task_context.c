@@ -9,7 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { ERROR_BYTES_MAX = 4096 };
+/* A whole error object waits less long for room than a result: there is another without texts. */
+enum { ERROR_BYTES_MAX = 4096, ERROR_TIMEOUT_MS = 1000 };
 
 lode_err
 lode_task_init(lode_task *task, lode *db, const _Atomic uint64_t *cancelled)
@@ -230,7 +231,8 @@ commit_results(lode_task *task)
         to->data = from->data != NULL ? from->data : from->scalar;
         to->size = from->size;
     }
-    LODE_TRY(lode_ring_commit(task->db, task->order.task, task->commit, count, LODE_FOREVER));
+    LODE_TRY(lode_ring_commit(task->db, task->order.task, task->commit, count,
+                              LODE_TASK_RESULT_TIMEOUT_MS));
     for (uint32_t i = 0; i < task->order.declared; i++) {
         const struct lode_result *made = &task->commit[i];
         if (made->draft == NULL) {
@@ -279,12 +281,10 @@ complete(lode_task *task)
 }
 
 static lode_err
-commit_failure(lode_task *task)
+commit_error(lode_task *task, const struct lode_error_parts *parts, int64_t timeout_ms)
 {
     char bytes[ERROR_BYTES_MAX];
-    struct lode_error_parts parts;
-    lode_error_parts_of_info(&task->why, task->order.task, &parts);
-    size_t size = lode_error_object_write(&parts, bytes, sizeof bytes);
+    size_t size = lode_error_object_write(parts, bytes, sizeof bytes);
     for (uint32_t i = 0; i < task->order.result_count; i++) {
         task->commit[i] = (struct lode_result){
             .id = lode_id_plus(task->order.results, i),
@@ -294,7 +294,25 @@ commit_failure(lode_task *task)
         };
     }
     return lode_ring_commit(task->db, task->order.task, task->commit, task->order.result_count,
-                            LODE_FOREVER);
+                            timeout_ms);
+}
+
+/*
+ * Where the store has no page left for the whole error, its codes are committed without the texts:
+ * they lie in the entry of the object and need no page.
+ */
+static lode_err
+commit_failure(lode_task *task)
+{
+    struct lode_error_parts parts;
+    lode_error_parts_of_info(&task->why, task->order.task, &parts);
+    lode_err err = commit_error(task, &parts, ERROR_TIMEOUT_MS);
+    if (err == LODE_EFULL) {
+        parts.function = parts.message = parts.backtrace = "";
+        static_assert(sizeof parts.head + 3 <= LODE_INLINE_MAX, "such an error lies in its entry");
+        err = commit_error(task, &parts, LODE_TASK_RESULT_TIMEOUT_MS);
+    }
+    return err;
 }
 
 lode_err

@@ -22,7 +22,8 @@
 #include "api/layout/index.h"
 
 enum {
-    LODE_TASK_SMALL_BYTES = 32 << 10 /* results up to here, in sum, ride in the commit record */
+    LODE_TASK_SMALL_BYTES = 32 << 10,   /* results up to here, in sum, ride in the commit record */
+    LODE_TASK_RESULT_TIMEOUT_MS = 30000 /* results wait so long for room, then the task fails */
 };
 
 /* What the scheduler asks for. Everything in it lives until the task is finished. */

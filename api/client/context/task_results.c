@@ -10,9 +10,6 @@
 
 #include <string.h>
 
-/* How long a result waits for room in the store before the task fails. */
-enum { RESULT_TIMEOUT_MS = 30000 };
-
 static lode_err
 slot_of(lode_task *task, size_t index, struct lode_task_output_slot **slot_out)
 {
@@ -51,8 +48,8 @@ room_for(lode_task *task, struct lode_task_output_slot *slot, const lode_array *
     if (data != NULL) {
         made.data = data;
     } else {
-        lode_err err = lode_result_draft(task->db, array, size, LODE_KIND_BLOB, RESULT_TIMEOUT_MS,
-                                         &made.draft);
+        lode_err err = lode_result_draft(task->db, array, size, LODE_KIND_BLOB,
+                                         LODE_TASK_RESULT_TIMEOUT_MS, &made.draft);
         if (err != LODE_OK) {
             return lode_fail(task, err, "%s: no result of %zu bytes: %s", task->order.function,
                              size, lode_last_error());

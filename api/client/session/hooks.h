@@ -12,7 +12,7 @@
 
 struct lode_session_hooks {
     void *arg;
-    /* This thread is about to sleep in a get or a wait; later: it goes on. */
+    /* This thread is about to sleep, in a get or a wait, or for room in the store; later: it goes on. */
     void (*blocked)(void *arg, bool blocked);
     /* Once a second in a wait for `id`. Another value than LODE_OK ends the wait with that error,
      * whose sentence the function has set: the scheduler has ended, say. */

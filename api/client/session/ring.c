@@ -5,7 +5,7 @@
 #include "api/base/fail.h"
 #include "api/base/futex.h"
 
-enum { SLICE_NS = 1000000000, LOOK_NS = 100000000 };
+enum { SLICE_NS = 1000000000, LOOK_NS = 100000000, MOMENT_NS = 2000000 };
 
 void
 lode_ring_init(struct lode_ring *ring, struct lode_session_header *file,
@@ -167,9 +167,9 @@ wait_for_store(struct lode_ring *ring, uint32_t seen, int64_t deadline)
     atomic_fetch_sub_explicit(ring->waits, 1, memory_order_relaxed);
 }
 
-lode_err
-lode_ring_reserve(struct lode_ring *ring, enum lode_record_type type,
-                  const struct lode_ring_need *need, int64_t deadline, void **body_out)
+static lode_err
+reserve(struct lode_ring *ring, enum lode_record_type type, const struct lode_ring_need *need,
+        int64_t deadline, void **body_out)
 {
     LODE_ASSERT(need->size <= LODE_RECORD_MAX);
     LODE_ASSERT(need->size % LODE_RECORD_ALIGN == 0);
@@ -195,6 +195,29 @@ lode_ring_reserve(struct lode_ring *ring, enum lode_record_type type,
         lode_mutex_unlock(&ring->mu);
         wait_for_store(ring, seen, has_credit ? LODE_NEVER : deadline);
     }
+}
+
+lode_err
+lode_ring_reserve(struct lode_ring *ring, const struct lode_hooks *hooks,
+                  enum lode_record_type type, const struct lode_ring_need *need, int64_t deadline,
+                  void **body_out)
+{
+    if (hooks == NULL || lode_hooks_in(hooks, LODE_HOOKS_WORKER) == NULL) {
+        return reserve(ring, type, need, deadline, body_out);
+    }
+    lode_err err = reserve(ring, type, need, 0, body_out); /* without a look at the clock */
+    if (err != LODE_EAGAIN) {
+        return err;
+    }
+    int64_t moment = lode_now_ns() + MOMENT_NS;
+    bool is_short = deadline != LODE_NEVER && deadline <= moment;
+    err = reserve(ring, type, need, is_short ? deadline : moment, body_out);
+    if (err == LODE_EAGAIN && !is_short) {
+        lode_hooks_blocked(hooks, true);
+        err = reserve(ring, type, need, deadline, body_out);
+        lode_hooks_blocked(hooks, false);
+    }
+    return err;
 }
 
 /* ---- publishing --------------------------------------------------------------------------- */
@@ -287,7 +310,7 @@ lode_ring_reference(struct lode_ring *ring, enum lode_record_type type, lode_id 
 {
     struct lode_ring_need need = {.size = sizeof(struct lode_record) + sizeof id};
     void *body;
-    LODE_TRY(lode_ring_reserve(ring, type, &need, LODE_NEVER, &body));
+    LODE_TRY(reserve(ring, type, &need, LODE_NEVER, &body));
     memcpy(body, &id, sizeof id);
     lode_ring_publish(ring, &need, NULL, 0, 0, urgent);
     return LODE_OK;
@@ -299,7 +322,7 @@ lode_ring_wait(struct lode_ring *ring, lode_id id, uint64_t cookie)
     struct lode_wait_record record = {.id = id, .cookie = cookie};
     struct lode_ring_need need = {.size = sizeof(struct lode_record) + sizeof record};
     void *body;
-    LODE_TRY(lode_ring_reserve(ring, LODE_RECORD_WAIT, &need, LODE_NEVER, &body));
+    LODE_TRY(reserve(ring, LODE_RECORD_WAIT, &need, LODE_NEVER, &body));
     memcpy(body, &record, sizeof record);
     lode_ring_publish(ring, &need, NULL, 0, 0, true);
     return LODE_OK;

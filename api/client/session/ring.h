@@ -6,6 +6,7 @@
 #ifndef LODE_CLIENT_RING_H
 #define LODE_CLIENT_RING_H
 
+#include "api/client/session/hooks.h"
 #include "api/client/session/index_reader.h"
 #include "api/client/session/store_calls.h"
 #include "api/layout/ring.h"
@@ -46,11 +47,13 @@ struct lode_ring_need {
  * which is filled in), then lode_ring_publish().
  *
  *   deadline  for credit; for room in the ring, which the store makes as it goes, it waits anyhow
+ *   hooks     NULL, or those that hear that this thread is blocked, if no credit came in 2 ms
  *   body_out  size - sizeof(struct lode_record) bytes
  *
  * Errors    LODE_EAGAIN (no sentence) no credit came in time; LODE_EDOWN; the ring is not locked
  */
-LODE_MUST_CHECK lode_err lode_ring_reserve(struct lode_ring *ring, enum lode_record_type type,
+LODE_MUST_CHECK lode_err lode_ring_reserve(struct lode_ring *ring, const struct lode_hooks *hooks,
+                                           enum lode_record_type type,
                                            const struct lode_ring_need *need, int64_t deadline,
                                            void **body_out);
 

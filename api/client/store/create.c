@@ -159,7 +159,6 @@ open_draft(lode *db, const struct lode_spec *spec, const struct lode_open_draft 
     return LODE_OK;
 }
 
-/* The store may take its time to find room: that is a sleep that a worker should know of. */
 static lode_err
 ask_create(lode *db, const struct lode_spec *spec, int64_t timeout_ms,
            struct lode_msg_created *created_out)
@@ -176,12 +175,32 @@ ask_create(lode *db, const struct lode_spec *spec, int64_t timeout_ms,
                                 reply.size);
 }
 
+/*
+ * In a worker the store is first asked without patience: only a create that must sleep for room tells
+ * the scheduler that its CPU is free, so that the task that makes the room can run.
+ */
+static lode_err
+ask_patiently(lode *db, const struct lode_spec *spec, int64_t timeout_ms,
+              struct lode_msg_created *created_out)
+{
+    if (timeout_ms == 0 || lode_hooks_in(&db->hooks, LODE_HOOKS_WORKER) == NULL) {
+        return ask_create(db, spec, timeout_ms, created_out);
+    }
+    lode_err err = ask_create(db, spec, 0, created_out);
+    if (err == LODE_EFULL) {
+        lode_hooks_blocked(&db->hooks, true);
+        err = ask_create(db, spec, timeout_ms, created_out);
+        lode_hooks_blocked(&db->hooks, false);
+    }
+    return err;
+}
+
 lode_err
 lode_create_spec(lode *db, const struct lode_spec *spec, bool named, int64_t timeout_ms,
                  lode_draft *draft_out)
 {
     struct lode_msg_created created;
-    LODE_TRY(ask_create(db, spec, timeout_ms, &created));
+    LODE_TRY(ask_patiently(db, spec, timeout_ms, &created));
     struct lode_open_draft open = {.entry = created.entry,
                                    .generation = created.generation,
                                    .extent = created.extent,

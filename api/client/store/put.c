@@ -21,8 +21,8 @@ put_by_ring(lode *db, const struct lode_spec *spec, const void *data, int64_t ti
                                           (uint32_t)sizeof made + made.carried,
                                   .pages = lode_made_pages(spec->size, spec->ndim, spec->flags),
                                   .entries = 1};
-    LODE_TRY(
-        lode_ring_reserve(&db->ring, LODE_RECORD_PUT, &need, lode_deadline(timeout_ms), &body));
+    LODE_TRY(lode_ring_reserve(&db->ring, &db->hooks, LODE_RECORD_PUT, &need,
+                               lode_deadline(timeout_ms), &body));
     if (lode_id_is_reserved(spec->id)) {
         lode_err err = lode_reserved_use_locked(db, spec->id);
         if (err != LODE_OK) {
@@ -41,7 +41,7 @@ struct put_packet {
 };
 
 static lode_err
-put_by_packet(lode *db, const struct lode_spec *spec, const void *data, int64_t timeout_ms)
+put_by_packet_within(lode *db, const struct lode_spec *spec, const void *data, int64_t timeout_ms)
 {
     struct lode_msg_created created;
     struct put_packet packet;
@@ -60,6 +60,22 @@ put_by_packet(lode *db, const struct lode_spec *spec, const void *data, int64_t 
                             &reply));
     lode_reserved_was_made(db, spec->id);
     return LODE_OK;
+}
+
+/* As a create: a put in a worker that must sleep for room says so. */
+static lode_err
+put_by_packet(lode *db, const struct lode_spec *spec, const void *data, int64_t timeout_ms)
+{
+    if (timeout_ms == 0 || lode_hooks_in(&db->hooks, LODE_HOOKS_WORKER) == NULL) {
+        return put_by_packet_within(db, spec, data, timeout_ms);
+    }
+    lode_err err = put_by_packet_within(db, spec, data, 0);
+    if (err == LODE_EFULL) {
+        lode_hooks_blocked(&db->hooks, true);
+        err = put_by_packet_within(db, spec, data, timeout_ms);
+        lode_hooks_blocked(&db->hooks, false);
+    }
+    return err;
 }
 
 static lode_err

@@ -86,7 +86,8 @@ put(lode_id id, uint64_t size, int64_t timeout_ms)
         .entries = 1};
     void *body;
     memset(bytes, 'x', sizeof bytes);
-    LODE_TRY(lode_ring_reserve(&ring, LODE_RECORD_PUT, &need, lode_deadline(timeout_ms), &body));
+    LODE_TRY(
+        lode_ring_reserve(&ring, NULL, LODE_RECORD_PUT, &need, lode_deadline(timeout_ms), &body));
     lode_made_write(body, &made, NULL, NULL, bytes);
     lode_ring_publish(&ring, &need, &made.id, 1, sizeof made, false);
     return LODE_OK;
@@ -284,7 +285,7 @@ Test(ring, the_largest_record_fits_the_smallest_ring_from_any_position)
     pthread_create(&thread, NULL, drain_when_rung, NULL);
     cr_assert_eq(lode_ring_reference(&ring, LODE_RECORD_TAKE, id_of(1), false), LODE_OK);
     for (int i = 0; i < 100; i++) {
-        cr_assert_eq(lode_ring_reserve(&ring, LODE_RECORD_COMMIT, &need, LODE_NEVER, &body),
+        cr_assert_eq(lode_ring_reserve(&ring, NULL, LODE_RECORD_COMMIT, &need, LODE_NEVER, &body),
                      LODE_OK);
         lode_ring_publish(&ring, &need, NULL, 0, 0, false);
     }

@@ -1,0 +1,59 @@
+/* Tasks that want more room than there is. */
+#include <lode/lode.h>
+
+#include <string.h>
+
+static lode_err
+one(lode_task *task)
+{
+    return lode_task_return_i64(task, 0, 1);
+}
+
+static lode_err
+create(lode_task *task)
+{
+    lode_draft draft;
+    LODE_TRY(lode_create(lode_task_session(task), 8 << 20, NULL, LODE_FOREVER, &draft));
+    lode_abort(&draft);
+    return lode_task_return_i64(task, 0, 1);
+}
+
+/* Small puts, until there is no room for one more. */
+static lode_err
+fill(lode_task *task)
+{
+    static const char bytes[1000];
+    lode_id id;
+    lode_err err;
+    do {
+        err = lode_put(lode_task_session(task), bytes, sizeof bytes, 0, &id);
+    } while (err == LODE_OK);
+    return err == LODE_EFULL ? LODE_OK : err;
+}
+
+static lode_err
+put(lode_task *task)
+{
+    static const char bytes[1000];
+    lode_id id;
+    LODE_TRY(fill(task));
+    LODE_TRY(lode_put(lode_task_session(task), bytes, sizeof bytes, LODE_FOREVER, &id));
+    return lode_task_return_i64(task, 0, 1);
+}
+
+static lode_err
+result(lode_task *task)
+{
+    static const char bytes[2000];
+    LODE_TRY(fill(task));
+    return lode_task_return_bytes(task, 0, bytes, sizeof bytes);
+}
+
+static const lode_function functions[] = {
+    {"one", "() -> i64", one, 1},
+    {"create", "() -> i64", create, 1},
+    {"put", "() -> i64", put, 1},
+    {"result", "() -> bytes", result, 1},
+    {0},
+};
+LODE_LIBRARY("room", functions, NULL);
