@@ -141,32 +141,36 @@ pin_counts(const struct store *store, uint32_t pin)
            entry_is_sealed(&store->table, pin - 1);
 }
 
-/* The client may write to its file meanwhile: what it pins after this is not of this fork. */
+/*
+ * The client's threads pin and release while this looks: each slot is read once, and there is room
+ * for all of them. (Counted first, and copied then as many, a pin set between the two in an early
+ * slot took the place of one that the child needs in a later slot.) What is pinned after this is not
+ * of this fork.
+ */
 static lode_err
 copy_pins(const struct store *store, const struct session *session, struct fork **fork_out)
 {
-    uint32_t high = file_pin_high(session), count = 0;
-    for (uint32_t slot = 0; slot < high; slot++) {
-        count += pin_counts(store, file_pin(session, slot));
-    }
-    if (store->fork_count >= FORKS_MAX || store->fork_pins + count > FORK_PINS_MAX) {
-        return lode_fail_with(LODE_ELIMIT,
-                              "children of %u forks hold %llu pins: there can be %d and %d",
-                              (unsigned)store->fork_count, (unsigned long long)store->fork_pins,
-                              FORKS_MAX, FORK_PINS_MAX);
-    }
-    struct fork *fork = malloc(sizeof *fork + count * sizeof fork->entries[0]);
+    uint32_t high = file_pin_high(session);
+    struct fork *fork = malloc(sizeof *fork + high * sizeof fork->entries[0]);
     if (fork == NULL) {
         return lode_fail_with(LODE_ENOMEM, "no memory for the pins of a fork");
     }
     *fork = (struct fork){.ended.ready = on_end_of_pipe, .pipe_fd = -1};
-    for (uint32_t slot = 0; slot < high && fork->count < count; slot++) {
+    for (uint32_t slot = 0; slot < high; slot++) {
         uint32_t pin = file_pin(session, slot);
         if (pin_counts(store, pin)) {
             fork->entries[fork->count++] = pin - 1;
         }
     }
-    *fork_out = fork;
+    if (store->fork_count >= FORKS_MAX || store->fork_pins + fork->count > FORK_PINS_MAX) {
+        free(fork);
+        return lode_fail_with(LODE_ELIMIT,
+                              "children of %u forks hold %llu pins: there can be %d and %d",
+                              (unsigned)store->fork_count, (unsigned long long)store->fork_pins,
+                              FORKS_MAX, FORK_PINS_MAX);
+    }
+    struct fork *shrunk = realloc(fork, sizeof *fork + fork->count * sizeof fork->entries[0]);
+    *fork_out = shrunk != NULL ? shrunk : fork;
     return LODE_OK;
 }
 
