@@ -1,5 +1,6 @@
 #include "api/wire/start.h"
 
+#include "api/base/descriptor.h"
 #include "api/base/fail.h"
 #include "api/base/futex.h"
 #include "api/base/lock.h"
@@ -130,7 +131,9 @@ static lode_err
 start_locked(void)
 {
     sigset_t all, old;
+    struct lode_stdio_guard guard;
     lode_mutex_assert_held(&wire.mu);
+    lode_stdio_guard_begin(&guard); /* nng keeps two of what it opens */
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &old);
     lode_err err = lode_reaper_start();
@@ -141,6 +144,7 @@ start_locked(void)
         err = start_nng();
     }
     pthread_sigmask(SIG_SETMASK, &old, NULL);
+    lode_stdio_guard_end(&guard);
     return err;
 }
 
