@@ -5,12 +5,20 @@
 exits 1 bash -c 'ulimit -f 16; exec lode start --num-cpus 1 --capacity 16M'
 says "$err" "File too large" "ulimit -f"
 
-exits 1 bash -c 'ulimit -v 500000; exec lode start --num-cpus 1 --capacity 16M'
-says "$err" "ulimit -v" "--capacity"
+# AddressSanitizer reserves terabytes of addresses before main(): no program of its tree starts.
+limits_addresses=yes
+! grep -qF __asan_init "$(command -v lode)" || limits_addresses=no
+
+if [ $limits_addresses = yes ]; then
+    exits 1 bash -c 'ulimit -v 500000; exec lode start --num-cpus 1 --capacity 16M'
+    says "$err" "ulimit -v" "--capacity"
+fi
 
 start lode start --num-cpus 1 --capacity 16M
-exits 1 bash -c 'ulimit -v 500000; exec storectl ls'
-says "$err" "ulimit -v" "--capacity"
+if [ $limits_addresses = yes ]; then
+    exits 1 bash -c 'ulimit -v 500000; exec storectl ls'
+    says "$err" "ulimit -v" "--capacity"
+fi
 head -c 200000 /dev/urandom >whole
 must storectl put -f whole
 exits 1 bash -c 'ulimit -f 16; exec storectl get whole -o half'
