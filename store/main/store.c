@@ -93,7 +93,8 @@ is_time_to_check(const struct store *store)
 void
 store_settle(struct store *store, bool would_sleep)
 {
-    if (would_sleep || store->table.candidate_count >= STORE_CANDIDATES_AT_ONCE) {
+    if (would_sleep || store->later != NULL ||
+        store->table.candidate_count >= STORE_CANDIDATES_AT_ONCE) {
         freeing_turn(store);
     }
     later_answer(store);

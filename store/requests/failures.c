@@ -79,13 +79,30 @@ seal_one(struct store *store, struct session *session, const struct lode_msg_fai
     create_seal(store, &create, made->entry);
 }
 
+/*
+ * There are entries for all, or none is made. (Where an entry that was expected had become a draft, and
+ * the next found none, no entry would be left to give the references back to.)
+ */
+static lode_err
+find_entries(struct store *store, const struct lode_msg_fail *msg)
+{
+    uint32_t missing = 0, entry;
+    for (uint32_t i = 0; i < msg->count; i++) {
+        lode_id id = lode_id_plus(msg->results, i);
+        missing += !table_find(&store->table, id, &entry) && !is_taken(store, id);
+    }
+    LODE_TRY(table_reserve(&store->table, missing));
+    table_unreserve(&store->table, missing);
+    return LODE_OK;
+}
+
 static lode_err
 make_all(struct store *store, struct session *session, const struct lode_msg_fail *msg,
          const uint8_t *rest)
 {
     struct made made[RING_PARTS_MAX];
     uint32_t count = 0;
-    lode_err err = LODE_OK;
+    lode_err err = find_entries(store, msg);
     for (uint32_t i = 0; i < msg->count && err == LODE_OK; i++) {
         lode_id id = lode_id_plus(msg->results, i);
         if (!is_taken(store, id)) {

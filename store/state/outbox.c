@@ -43,9 +43,10 @@ keep(struct outbox *out, const void *head, size_t head_size, const void *rest, s
      const int *fds, size_t fd_count)
 {
     bool is_full = !out->unbounded && out->bytes + head_size + rest_size > OUTBOX_MAX;
-    if (is_full || fd_count > OUTBOX_FDS) {
-        return lode_fail_with(LODE_ELIMIT, "%zu bytes of answers wait and are not read",
-                              out->bytes);
+    if (is_full || fd_count > OUTBOX_FDS || out->fd_count + fd_count > OUTBOX_FDS_MAX) {
+        return lode_fail_with(LODE_ELIMIT,
+                              "%zu bytes and %zu descriptors of answers wait and are not read",
+                              out->bytes, out->fd_count);
     }
     struct outbox_packet *packet = malloc(sizeof *packet + head_size + rest_size);
     if (packet == NULL) {
@@ -70,6 +71,7 @@ keep(struct outbox *out, const void *head, size_t head_size, const void *rest, s
     }
     out->last = packet;
     out->bytes += packet->size;
+    out->fd_count += packet->fd_count;
     return LODE_OK;
 }
 
@@ -93,6 +95,7 @@ drop_first(struct outbox *out)
     out->first = packet->next;
     out->last = out->first == NULL ? NULL : out->last;
     out->bytes -= packet->size;
+    out->fd_count -= packet->fd_count;
     packet_free(packet);
 }
 

@@ -1,6 +1,6 @@
 /*
  * outbox.h: packets that a client has not taken yet. A client that never reads is cut when it has
- * OUTBOX_MAX bytes waiting; it never makes the loop wait. One that reads what it asked for never
+ * OUTBOX_MAX bytes or OUTBOX_FDS_MAX descriptors waiting; it never makes the loop wait. One that reads what it asked for never
  * comes so far: all notices of LODE_SESSION_WAITS_MAX watches fit, also where it is stopped while
  * they come, and each is a packet of its own. The scheduler is not cut: what it is told at once,
  * when a session with millions of ids ends, is more than any client's.
@@ -10,13 +10,17 @@
 
 #include <lode/error.h>
 
-enum { OUTBOX_MAX = 64 << 20, OUTBOX_FDS = 2 };
+enum {
+    OUTBOX_MAX = 64 << 20,
+    OUTBOX_FDS = 2,      /* of a packet */
+    OUTBOX_FDS_MAX = 256 /* of all that wait: the store's descriptors are for everybody */
+};
 
 struct outbox_packet;
 
 struct outbox {
     struct outbox_packet *first, *last;
-    size_t bytes;
+    size_t bytes, fd_count;
     bool unbounded; /* the scheduler's */
 };
 

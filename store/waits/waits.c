@@ -303,6 +303,7 @@ waits_unwatch(struct store *store, struct session *session, uint64_t cookie)
 void
 waits_unwatch_id(struct store *store, struct session *session, lode_id id, uint64_t cookie)
 {
+    waits_tell_decided(store);
     uint32_t number = find(store, session, id, cookie, true);
     if (number != 0) {
         remove_wait(store, number);
@@ -498,16 +499,20 @@ waits_tell_decided(struct store *store)
     if (decided->count == 0 && !decided->lost) {
         return;
     }
+    uint64_t session = 0;
+    uint32_t sessions = 0;
     for (uint32_t i = 0; i < decided->count; i++) {
         tell_one_decision(store, &decided->list[i]);
-    }
-    for (uint32_t i = 0; i < decided->count && !decided->lost; i++) {
         if (decided->list[i].status == LODE_FOUND_PENDING) {
-            look_anew(store, lode_id_session(decided->list[i].id));
+            session = lode_id_session(decided->list[i].id);
+            sessions++;
         }
     }
-    if (decided->lost) {
+    /* One walk for all: thousands of sessions end at once where the scheduler ends. */
+    if (decided->lost || sessions > 1) {
         look_anew(store, 0);
+    } else if (sessions == 1) {
+        look_anew(store, session);
     }
     decided_clear(decided);
 }

@@ -105,6 +105,32 @@ Test(failures, that_cannot_all_be_made_leave_none)
     fake_die(&submitter);
 }
 
+/* One result is expected by another session, and there is no entry for the next. */
+Test(failures, that_cannot_all_be_made_leave_the_references_to_them)
+{
+    struct fake submitter = fake_attach(0), scheduler = fake_attach(LODE_HELLO_SCHEDULER);
+    struct fake other = fake_attach(0);
+    struct table *table = &store->table;
+    fake_take(&other, result(&submitter, 1));
+    fake_ring(&other);
+    expect_eq(state_of(result(&submitter, 1)), LODE_ENTRY_EXPECTED);
+    uint32_t reserved = table->reserved, count = table->entry_count, max = table->entry_max;
+    table->reserved = table->free_count;
+    table->entry_max = count; /* no more can be had */
+    expect_eq(fail_results(&scheduler, result(&submitter, 1), RESULTS), LODE_MSG_ERROR);
+    table->entry_max = max;
+    table->reserved = reserved;
+    expect_eq(state_of(result(&submitter, 1)), LODE_ENTRY_EXPECTED);
+    expect_eq(fail_results(&scheduler, result(&submitter, 1), RESULTS), LODE_MSG_OK);
+    fake_drop(&submitter, result(&submitter, 1));
+    fake_ring(&submitter);
+    expect_eq(state_of(result(&submitter, 1)), LODE_ENTRY_SEALED);
+    fake_die(&other);
+    expect_eq(state_of(result(&submitter, 1)), LODE_ENTRY_FREE);
+    fake_die(&scheduler);
+    fake_die(&submitter);
+}
+
 Test(failures, are_the_schedulers_to_tell)
 {
     struct fake submitter = fake_attach(0), other = fake_attach(LODE_HELLO_MAKER);

@@ -310,6 +310,32 @@ Test(freeing, of_much_lets_others_be_served_and_answers_who_asked_for_it_at_its_
     fake_die(&other);
 }
 
+/* Others keep the loop busy, and the few candidates that are left are too few to be freed for. */
+Test(freeing, of_the_last_few_is_not_put_off_for_ever_where_somebody_waits_for_it)
+{
+    enum { COUNT = 200000, FEW = 100 };
+    static uint32_t others[COUNT];
+    struct fake maker = fake_attach(0), asker = fake_attach(0);
+    struct lode_msg_head drain = {.type = LODE_MSG_DRAIN, .tag = 1};
+    struct table *table = &store->table;
+    uint32_t count = 0;
+    put_and_drop(&maker, COUNT, 8);
+    fake_send(&asker, &drain, sizeof drain);
+    one_round();
+    expect(!fake_has_packet(&asker));
+    while (table->candidate_count > FEW && candidate_pop(table, &others[count])) {
+        count++;
+    }
+    one_round(); /* which would not sleep after it */
+    expect(fake_has_packet(&asker));
+    while (count > 0) {
+        candidate_add(table, others[--count]);
+    }
+    pump();
+    fake_die(&maker);
+    fake_die(&asker);
+}
+
 Test(freeing, of_much_is_waited_for_by_a_create_without_patience)
 {
     struct fake maker = fake_attach(0), creator = fake_attach(0);

@@ -53,3 +53,21 @@ Test(outbox, of_the_scheduler_has_none)
     cr_assert_eq(fill(), LODE_OK);
     cr_assert_gt(out.bytes, OUTBOX_MAX);
 }
+
+/* Small answers with descriptors would take all that the store may have open. */
+Test(outbox, of_a_client_that_never_reads_keeps_few_descriptors)
+{
+    const char packet[PACKET] = {0};
+    int count = 0;
+    cr_assert_eq(fill(), LODE_ELIMIT); /* the socket is full */
+    outbox_clear(&out);
+    cr_assert_eq(outbox_send(&out, fds[0], packet, PACKET, NULL, 0, NULL, 0), LODE_OK);
+    cr_assert_not(outbox_is_empty(&out));
+    while (count <= OUTBOX_FDS_MAX &&
+           outbox_send(&out, fds[0], packet, 1, NULL, 0, fds, 1) == LODE_OK) {
+        count++;
+    }
+    cr_assert_eq(count, OUTBOX_FDS_MAX);
+    outbox_clear(&out);
+    cr_assert_eq(out.fd_count, 0);
+}

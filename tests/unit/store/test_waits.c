@@ -373,22 +373,30 @@ watch_one(struct fake *fake, lode_id id, uint64_t cookie)
 }
 
 /* The put has returned before the watcher's time was up; nobody has told the store of it yet. */
-Test(waits, a_watch_that_ends_late_finds_what_lies_in_a_ring)
+/* A watch of an object that lies in a ring ends; `count` 1: by its id, 0: by its cookie. */
+static void
+end_late(uint32_t count)
 {
     struct fake maker = fake_attach(0), watcher = fake_attach(0);
-    struct lode_msg_watch end = {.head = {.type = LODE_MSG_UNWATCH, .tag = 1}, .cookie = 7};
+    lode_id id = lode_id_reserve(maker.number, 1);
+    struct {
+        struct lode_msg_watch head;
+        lode_id id;
+    } end = {.head = {.head = {.type = LODE_MSG_UNWATCH, .tag = 1},
+                      .cookie = 7,
+                      .count = count,
+                      .drain = 1},
+             .id = id};
     struct {
         struct lode_msg_watch head;
         struct lode_msg_ready ready;
     } notify;
-    lode_id id = lode_id_reserve(maker.number, 1);
     watch_one(&watcher, id, 7);
     struct lode_made made = {.id = id, .size = 1, .carried = lode_ring_align(1)};
     uint8_t *at = fake_record(&maker, LODE_RECORD_PUT, sizeof made + made.carried);
     memcpy(at, &made, sizeof made);
     fake_publish(&maker); /* and its bell rings too late */
-    end.drain = 1;
-    fake_send(&watcher, &end, sizeof end);
+    fake_send(&watcher, &end, sizeof end.head + count * sizeof id);
     pump();
     expect_eq(fake_receive(&watcher, &notify, sizeof notify, NULL), LODE_MSG_NOTIFY);
     expect(lode_id_same(notify.ready.id, id));
@@ -396,6 +404,16 @@ Test(waits, a_watch_that_ends_late_finds_what_lies_in_a_ring)
     expect_eq(fake_receive(&watcher, &notify, sizeof notify, NULL), LODE_MSG_OK);
     fake_die(&maker);
     fake_die(&watcher);
+}
+
+Test(waits, a_watch_that_ends_late_finds_what_lies_in_a_ring)
+{
+    end_late(0);
+}
+
+Test(waits, one_id_of_a_watch_that_ends_late_is_found_in_a_ring)
+{
+    end_late(1);
 }
 
 /* Another's packets fill the watcher's socket; it sends nothing itself, and then it reads. */
