@@ -104,6 +104,7 @@ mark_started(struct worker *worker, const struct queue_item *item)
     note_begun(worker, run->task);
     atomic_store_explicit(&worker->page->function, run->function, memory_order_relaxed);
     atomic_store_explicit(&worker->page->started, run->task, memory_order_seq_cst);
+    worker->under_way = run->task;
 }
 
 static void
@@ -111,6 +112,7 @@ mark_finished(struct worker *worker)
 {
     uint64_t task = atomic_load_explicit(&worker->page->started, memory_order_relaxed);
     atomic_store_explicit(&worker->page->finished, task, memory_order_release);
+    worker->under_way = 0;
 }
 
 /* The user's code: the library's constructors, if this is the first task of it, and the function. */

@@ -15,15 +15,6 @@ worker_down(void *arg)
     _exit(0);
 }
 
-/* The task that this worker has begun and not finished, its commit included; 0: none. */
-static uint64_t
-task_under_way(const struct worker *worker)
-{
-    uint64_t started = atomic_load_explicit(&worker->page->started, memory_order_relaxed);
-    uint64_t finished = atomic_load_explicit(&worker->page->finished, memory_order_relaxed);
-    return started != finished ? started : 0;
-}
-
 /*
  * A task that sleeps gives its CPU back, also while its result waits for room. Other threads of the
  * user's are the user's own affair.
@@ -32,12 +23,10 @@ static void
 worker_blocked(void *arg, bool blocked)
 {
     struct worker *worker = arg;
-    struct lode_task_worker message = {
-        .task = task_under_way(worker),
-    };
-    if (message.task == 0 || !pthread_equal(pthread_self(), worker->main_thread)) {
+    if (!pthread_equal(pthread_self(), worker->main_thread) || worker->under_way == 0) {
         return;
     }
+    struct lode_task_worker message = {.task = worker->under_way};
     lode_err err =
         lode_link_send(worker->tasks->link, blocked ? LODE_TASK_BLOCKED : LODE_TASK_UNBLOCKED,
                        &message, sizeof message, NULL, 0, false);

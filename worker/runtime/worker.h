@@ -36,6 +36,7 @@ struct worker {
     /* The main thread's. */
     lode_task task;
     uint64_t begun;          /* tasks, for the page */
+    uint64_t under_way;      /* the task that has begun, its commit included; 0: none */
     int64_t held_back_since; /* when the oldest DONE that was not sent was made; 0: none waits */
     uint32_t held_back;
     bool unrung; /* a commit was published since the last doorbell */

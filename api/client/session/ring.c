@@ -212,10 +212,17 @@ lode_ring_reserve(struct lode_ring *ring, const struct lode_hooks *hooks,
     int64_t moment = lode_now_ns() + MOMENT_NS;
     bool is_short = deadline != LODE_NEVER && deadline <= moment;
     err = reserve(ring, type, need, is_short ? deadline : moment, body_out);
-    if (err == LODE_EAGAIN && !is_short) {
+    while (err == LODE_EAGAIN && !is_short) {
         lode_hooks_blocked(hooks, true);
         err = reserve(ring, type, need, deadline, body_out);
+        if (err == LODE_OK) {
+            lode_ring_cancel(ring); /* the hook sends a message: not under the ring's lock */
+        }
         lode_hooks_blocked(hooks, false);
+        if (err != LODE_OK) {
+            return err;
+        }
+        err = reserve(ring, type, need, 0, body_out); /* another thread may have been faster */
     }
     return err;
 }
