@@ -192,14 +192,17 @@ start_serving(struct daemon *d, const struct options *options)
 /* ---- the loop ---- */
 
 /*
- * Frees are gathered while more comes in, so before a sleep the loop looks once more. Where the last
- * few looks found nothing, and since then one event came at a time, that is left out, and with it
- * system calls on the path of every handoff.
+ * How long the loop may sleep: -1 without limit, 0 not at all, because work is left.
+ *
+ * Work such as freeing is put off while events come in. Where some is left, the loop asks epoll
+ * once more without sleeping, and does the work if no event was there. If the last EMPTY_LOOKS such
+ * questions found no event, and events came one at a time since, the next one would most likely
+ * find none either. The loop then does the work at once, which saves every handoff a system call.
  */
 static int
 timeout_of(struct daemon *d)
 {
-    enum { ROUNDS = 4 }; /* what is freed makes room, and that is given away: 2, mostly */
+    enum { ROUNDS = 4 }; /* a round that frees makes room, the next gives it away: mostly 2 */
     for (int i = 0; i < ROUNDS && store_has_work(d->store) && d->empty_looks >= EMPTY_LOOKS; i++) {
         store_settle(d->store, true);
     }
@@ -207,9 +210,13 @@ timeout_of(struct daemon *d)
 }
 
 /*
- * Between two CPUs a wake takes longer than what a handoff's other side does before it rings: while
- * one is under way the loop looks for a few microseconds before it sleeps, unless that was in vain
- * the last times, or there is but one CPU.
+ * Takes events, and sleeps for at most `timeout` until there are some.
+ *
+ * While some session is a stream (store/waits/stream.h), the loop asks epoll again and again for
+ * LOOK_NS before it sleeps. To wake a thread on another CPU takes longer than the other side of a
+ * handoff needs before it rings, so a loop that is still awake answers sooner. With one CPU that
+ * would only keep the other side from running. After VAIN_LOOKS such looks in a row that found
+ * nothing the loop sleeps at once, until a sleep ends so soon that a look would have been enough.
  */
 static int
 wait_for_events(struct daemon *d, struct epoll_event *events, int timeout)

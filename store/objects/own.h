@@ -1,6 +1,7 @@
 /*
- * own.h: the life of an entry, as far as it follows from its id alone: the session in the id refers
- * to it from birth. All entries become objects, and end, through these functions.
+ * own.h: what follows from the id of an entry alone: the session in the id refers to the entry from
+ * birth, and keeps it in its list of own entries. Every entry becomes an object, and is freed,
+ * through these functions, so that neither is forgotten.
  */
 #ifndef LODE_STORE_OBJECTS_OWN_H
 #define LODE_STORE_OBJECTS_OWN_H
@@ -8,10 +9,12 @@
 #include "store/state/store.h"
 
 /*
- * A new entry, of an id that may be a session's: links it in that session's own list. A promised id
- * (result or reserved) is referenced by its session from now on, whether the entry is EXPECTED or an
- * object. Any other put is referenced when it arrives: if it was freed before, and somebody refers to
- * it only now, its EXPECTED entry must not stay for ever.
+ * A new entry. If its id has a session, the entry is linked in that session's list of own entries.
+ *
+ * The session refers to a promised id (a result, or a reserved id) from now on, whether the entry
+ * is EXPECTED or an object. It refers to any other put only when the object arrives. Such a put may
+ * have been freed already when another session refers to its id. A reference from birth would then
+ * keep an EXPECTED entry for an object that never comes.
  */
 void own_born(struct store *store, uint32_t entry, lode_id id);
 

@@ -12,7 +12,10 @@
 
 #include <string.h>
 
-/* A nameless draft of this session, committed, not named twice by this record. */
+/*
+ * The draft that a part names must be a nameless draft of this session whose CREATE was answered,
+ * and no earlier part of this record may have named it.
+ */
 static lode_err
 check_draft(struct store *store, struct session *session, const struct ring_part *part)
 {
@@ -47,7 +50,10 @@ check_part(struct store *store, struct session *session, const struct ring_part 
     return part->draft != 0 ? check_draft(store, session, part) : LODE_OK;
 }
 
-/* The first `count` parts were good: the draft of any other may be anybody's. */
+/*
+ * Takes the marks off the drafts of the first `count` parts, which were checked and good. A draft
+ * that another part names may belong to another session, so it is left alone.
+ */
 static void
 unmark(struct store *store, uint32_t count)
 {
@@ -99,7 +105,10 @@ refuse_part(struct store *store, const struct ring_part *part)
     }
 }
 
-/* Sealed, or made and freed, or being put by the scheduler: somebody was first. */
+/*
+ * True if this result comes too late: its object is sealed, was made and is freed by now, or is
+ * being put by the scheduler.
+ */
 static bool
 is_taken(const struct store *store, lode_id id, bool *expected_out, uint32_t *entry_out)
 {

@@ -229,8 +229,9 @@ still_runs(struct session *session)
 }
 
 /*
- * The process may run on, and get: a get that pins, and then finds its session's number in the row,
- * is seen by whoever looks at the pins after this; any other is told that it has no session.
+ * The client process may still be running gets. Clearing the row ends that: a get pins first and
+ * then checks that the row still holds its session. If the check passes, the store's next look at
+ * the pins sees the pin. If it fails, the get returns LODE_EDOWN.
  */
 static void
 close_row(struct store *store, const struct session *session)
@@ -239,7 +240,10 @@ close_row(struct store *store, const struct session *session)
     atomic_thread_fence(memory_order_seq_cst);
 }
 
-/* Nobody can get what is being written any more, but its bytes stay where they are. */
+/*
+ * From now on no id leads to the session's drafts. Their bytes stay, because the process of the
+ * session still runs and may be writing them.
+ */
 static void
 hide_drafts(struct store *store, struct session *session)
 {
@@ -252,7 +256,7 @@ hide_drafts(struct store *store, struct session *session)
     }
 }
 
-/* All that a session has, but pins and drafts. */
+/* Ends everything that the session has, except its pins and drafts. */
 static void
 end_claims(struct store *store, struct session *session)
 {
@@ -263,7 +267,8 @@ end_claims(struct store *store, struct session *session)
     credit_end(store, session);
     refs_end_session(&store->table, session->row);
     bool is_last_scheduler = session->flags & LODE_HELLO_SCHEDULER && --store->scheduler_count == 0;
-    settled_end_session(store, session); /* first: of its own entries the list is still known */
+    /* Before settled_all(): the session still has the list of its own entries. */
+    settled_end_session(store, session);
     if (is_last_scheduler) {
         settled_all(store);
     }

@@ -98,7 +98,12 @@ add_pinned(struct store *store, uint32_t entry, void *arg)
     }
 }
 
-/* For a sentence only. Pins come and go meanwhile: what was marked is kept, and unmarked by that. */
+/*
+ * The bytes of all pinned objects, for the text of an error. Clients pin and release meanwhile, so
+ * the figure may be old when it arrives. The entries that were marked stand in a list, and the
+ * marks are taken off along that list: a second walk over the pins would not find the entry of a
+ * pin that was cleared meanwhile, and its mark would stay.
+ */
 static uint64_t
 pinned_bytes(struct store *store)
 {
@@ -119,7 +124,10 @@ pinned_bytes(struct store *store)
     return pinned.bytes;
 }
 
-/* Views keep room that a drop alone does not give back: who is refused for want of room hears of it. */
+/*
+ * What views pin stays in the store even when its last reference is dropped. So a client that is
+ * refused for want of room is told how many bytes that is.
+ */
 static void
 send_full(struct store *store, struct session *session, const struct lode_msg_error *error)
 {

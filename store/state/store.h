@@ -1,9 +1,8 @@
 /*
  * store.h: the whole store as its one loop thread sees it: table, arena, sessions, waiters.
  *
- * Everything here belongs to the loop thread. Nothing blocks; what would is a job of the helper.
- * Files in reading order: session, file, ring, commit, own, waits, freeing, creates, packets,
- * lookups, queries, names_calls.
+ * Everything here belongs to the loop thread. The loop thread never blocks: what would block is a
+ * job of the helper (store/alloc/helper.h). store/README.md has the files in reading order.
  */
 #ifndef LODE_STORE_STATE_STORE_H
 #define LODE_STORE_STATE_STORE_H
@@ -21,11 +20,11 @@
 struct store;
 struct session;
 
-/* The output queue of a session and its state: session.h. */
+/* A client's session. store/sessions/session.h draws its states. */
 struct session {
     struct source socket; /* first: a source is its session */
     struct source exit;   /* the pidfd */
-    struct store *store;  /* whose it is */
+    struct store *store;  /* the store that it belongs to */
     int fd;               /* -1 after the end of file */
     int pidfd;            /* -1: none */
     int file_fd;
@@ -41,7 +40,7 @@ struct session {
     bool wants_output;
     bool results_told; /* the scheduler has named its results, though its end is not known here */
 
-    /* The session file, store's view. See session.h. `broken`: set by the SIGBUS guard. */
+    /* The session file as the store maps it: file.h. `broken` is set by the SIGBUS guard. */
     uint8_t *file;
     uint64_t file_bytes;
     uint32_t ring_bytes;
@@ -59,7 +58,7 @@ struct session {
     uint32_t own_first;                  /* entries of this session's ids, by own_next */
     struct lode_births births;           /* its results that were made */
     struct lode_births reserved;         /* the same of the ids that it reserved */
-    struct lode_births dropped;          /* own.h: results that it dropped before they came */
+    struct lode_births dropped;          /* its results that it dropped before they came */
     struct lode_births dropped_reserved; /* the same of the ids that it reserved */
     uint32_t draft_first;                /* unsealed objects that it makes, by link_next */
     uint32_t wait_first;                 /* waits.h */
@@ -115,12 +114,12 @@ struct store {
     struct session *dead; /* to be freed when no event can name them any more */
     struct ended ended[STORE_ENDED_MAX];
     uint32_t ended_next;
-    struct decided decided; /* of ids, and those who wait were not told yet */
+    struct decided decided; /* ids that were decided, and of which waiters were not told yet */
     struct waits *waits;
     struct wakes wakes;
     struct creates *creates;
     struct strided *strides; /* of drafts: strides.h */
-    struct fork *forks;      /* whose children may live: forks.h */
+    struct fork *forks;      /* forks whose heirs may live: forks.h */
     uint32_t fork_count;
     uint64_t fork_pins;               /* of them all */
     uint64_t next_fork;               /* number of the next */
@@ -132,8 +131,8 @@ struct store {
     uint64_t credit_entries; /* the same */
     struct session *credit_line,
         **credit_line_end;      /* sessions that wait for credit, oldest first */
-    uint32_t credit_turn;       /* who is fed first next time */
-    struct session *unsent;     /* something is kept for them of which epoll does not know yet */
+    uint32_t credit_turn;       /* the place in sessions[] that gets credit first next time */
+    struct session *unsent;     /* packets are kept for them, and epoll was not told yet */
     volatile int someone_broke; /* a session was cut, or its file was, since the loop last looked */
     bool stream_began;          /* streams_catch_up() has something to do */
     bool freed_room;            /* since creates were last tried */
@@ -151,14 +150,19 @@ struct store_options {
     uint64_t generation;
 };
 
-/* Opens an empty store; serves nobody yet. Errors: those of arena_open() and table_open(). */
+/* Opens an empty store that serves no client yet. Errors: as arena_open() and table_open(). */
 LODE_MUST_CHECK lode_err store_create(const struct store_options *options,
                                       struct store **store_out);
 
-/* Tells all that it is down, ends all sessions, and with `remove` unlinks every file. */
+/* Tells clients that the store is down, ends all sessions; with `remove` unlinks all files. */
 void store_destroy(struct store *store, bool remove);
 
-/* What has to be done after events, before the loop may sleep: wakes, notices, frees, creates. */
+/*
+ * Does what has to be done after events and before the loop may sleep: frees, answers, wakes,
+ * notices.
+ *
+ *   would_sleep  no event was there: now is the time to free even a few objects
+ */
 void store_settle(struct store *store, bool would_sleep);
 
 /* True while store_settle() still has work for a loop that would sleep. */
