@@ -86,8 +86,8 @@ LODE_MUST_CHECK lode_err arena_commit(struct arena *arena, uint64_t extent, uint
                                       arena_committed_fn *done, void *owner, uint64_t token);
 
 /*
- * Sets pages aside as credit, or gives such back unspent. False: not so many are warm and free now;
- * when that may have changed for the better, `on_room` is called.
+ * Sets pages aside as credit; gives unspent credit back. False: not so many pages are warm and free
+ * now. arena_on_room() tells when more may be.
  */
 bool arena_credit_reserve(struct arena *arena, uint64_t page_count);
 void arena_credit_give_back(struct arena *arena, uint64_t page_count);

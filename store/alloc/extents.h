@@ -32,7 +32,7 @@ struct extents {
     struct extent *unused;
 };
 
-/* None. `most`: how many there can be at a time. Errors: LODE_ENOMEM. */
+/* Begins with no extent. `most`: how many there can be at a time. Errors: LODE_ENOMEM. */
 LODE_MUST_CHECK lode_err extents_init(struct extents *extents, uint64_t most);
 void extents_fini(struct extents *extents);
 

@@ -1,32 +1,38 @@
 /*
- * freeing.h: what nobody refers to and nobody pins is freed, in batches (H1, H4, H15):
+ * freeing.h: frees the objects that have no reference and no pin, in batches (H1, H4, H15):
  *
- *   mark all candidates DOOMED; fence; scan all pins once; drain every ring up to the tail that it
- *   has then; an object that is referred to meanwhile is SEALED as before; one that is pinned is
- *   WANTED (its releaser tells the store); the rest is freed.
+ *   1. mark all candidates DOOMED
+ *   2. fence, then scan all pins once
+ *   3. drain every ring up to the tail that it has then
+ *   4. an object that was referred to meanwhile is SEALED again; one that is pinned becomes WANTED,
+ *      so that the client that clears its pin tells the store; every other one is freed
  *
- * Who takes a reference publishes it before he clears his pin or answers the giver. So if the scan
- * does not see the pin, the drain after it sees the reference.
+ * The order of 2 and 3 matters. A client that takes a reference publishes it before it clears its
+ * pin and before it answers the client that gave it the id. So if the scan does not see the pin,
+ * the drain sees the reference.
  *
- * Every call here frees what is a candidate when it begins, not what comes meanwhile, and for about
- * a millisecond (STORE_TURN_NS) at most. A request that needs more waits for its mark (reclaim.h),
- * while the loop serves others between the turns.
+ * Each call frees what is a candidate when it begins, not what becomes one meanwhile, and ends
+ * after about a millisecond (STORE_TURN_NS). A request that needs more to be freed waits until its
+ * mark is reached (reclaim.h). The loop serves other sessions between the turns.
  */
 #ifndef LODE_STORE_FREEING_FREEING_H
 #define LODE_STORE_FREEING_FREEING_H
 
 #include "store/state/store.h"
 
-/* Frees, where there are candidates. */
+/* One turn of freeing. Does nothing if there is no candidate. */
 void freeing_turn(struct store *store);
 
 /* RELEASED: a pin on a WANTED entry was cleared. Numbers that fit nothing are ignored. */
 void freeing_released(struct store *store, uint32_t entry, uint64_t generation);
 
-/* What a session had pinned and nobody else refers to may be free now. */
+/* The session's pins are about to go: makes the WANTED entries that it pinned candidates again. */
 void freeing_unpinned(struct store *store, const struct session *session);
 
-/* All WANTED entries may be free now: processes whose session has ended clear pins without a word. */
+/*
+ * Makes all WANTED entries candidates again. A process whose session has ended clears its pins
+ * without telling the store, so some of them may be unpinned by now.
+ */
 void freeing_revisit(struct store *store);
 
 #endif

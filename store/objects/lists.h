@@ -1,5 +1,5 @@
 /*
- * lists.h: the two lists that a session has of entries.
+ * lists.h: the two lists of entries that each session has.
  *
  *   own     entries with an id of that session (put or result): from when the store first hears of
  *           the id until the entry is freed or the session ends, so that its end finds them. An
@@ -12,13 +12,13 @@
 
 #include "store/state/store.h"
 
-/* The head of the list of own entries of the session `number`; NULL: there is none any more. */
+/* Where the list of own entries of session `number` begins; NULL: it has no list any more. */
 uint32_t *lists_own(struct store *store, uint64_t number);
 
 void lists_own_link(struct store *store, uint32_t entry, uint32_t *head);
-void lists_own_unlink(struct store *store, uint32_t entry); /* leaves one alone that is in none */
+void lists_own_unlink(struct store *store, uint32_t entry); /* nothing, if it is in no such list */
 
 void lists_draft_link(struct store *store, uint32_t entry, struct session *session);
-void lists_draft_unlink(struct store *store, uint32_t entry); /* the same */
+void lists_draft_unlink(struct store *store, uint32_t entry); /* nothing, if it is in no list */
 
 #endif

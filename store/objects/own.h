@@ -24,7 +24,7 @@ void own_arrived(struct store *store, uint32_t entry, lode_id id);
 /* Makes an EXPECTED entry for an id that is not there. Errors: LODE_ELIMIT, LODE_EFULL. */
 LODE_MUST_CHECK lode_err own_expect(struct store *store, lode_id id, uint32_t *entry_out);
 
-/* The entry was sealed just now: that is decided, and if nobody refers to it, it may be freed. */
+/* The entry was sealed just now: appends the decision. Without a reference it may be freed. */
 void own_sealed(struct store *store, uint32_t entry);
 
 /* Frees an entry, whatever list it is in; see object_free(). */

@@ -1,23 +1,26 @@
 /*
- * quota.h: how many ids of others a session may refer to before they exist: LODE_SESSION_EXPECTED_MAX, and
- * how many of its own: LODE_SESSION_EXPECTED_OWN_MAX. Each takes an entry, of which all sessions have one
- * table (table/expected.h).
+ * quota.h: how many ids without an object a session may refer to. Each takes an EXPECTED entry of
+ * the one table that all sessions share (table/expected.h).
+ *
+ *   ids of other sessions  LODE_SESSION_EXPECTED_MAX
+ *   ids of its own         LODE_SESSION_EXPECTED_OWN_MAX
  */
 #ifndef LODE_STORE_OBJECTS_QUOTA_H
 #define LODE_STORE_OBJECTS_QUOTA_H
 
 #include "store/state/store.h"
 
-/* Errors: LODE_ELIMIT the session is charged with as many ids of others as can be. */
+/* Whether the session may refer to one more id of another. Errors: LODE_ELIMIT. */
 LODE_MUST_CHECK lode_err quota_check(const struct store *store, const struct session *session);
 
-/* own_expect() for what the session refers to, and charges it. Errors: LODE_ELIMIT, LODE_EFULL. */
+/* own_expect() for an id, with which the session is charged. Errors: LODE_ELIMIT, LODE_EFULL. */
 LODE_MUST_CHECK lode_err quota_expect(struct store *store, struct session *session, lode_id id,
                                       uint32_t *entry_out);
 
 /*
- * One more reference of the session, to an object or to an id that may still come. An id that is
- * gone for good: nothing. Errors: LODE_ELIMIT, LODE_EFULL: no reference was taken.
+ * Takes one more reference for the session, to an object or to an id whose object may still come.
+ * For an id whose object is gone for good it does nothing. Errors: LODE_ELIMIT, LODE_EFULL; no
+ * reference was taken.
  */
 LODE_MUST_CHECK lode_err quota_take(struct store *store, struct session *session, lode_id id);
 

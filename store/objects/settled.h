@@ -1,20 +1,21 @@
 /*
- * settled.h: what will never come. When a session ends, its references from birth go, and none of
- * its ids comes any more, except results that the scheduler still owes to others. Which these are the
- * scheduler says with RESULTS; until then the ended session stands in store->ended.
+ * settled.h: which objects will never come. When a session ends, it loses its references from
+ * birth, and its ids get no objects any more. The exception is a result that the scheduler still
+ * owes to another session. The scheduler names these results in RESULTS packets. Until it has, the
+ * ended session stands in store->ended, and its results may still come.
  */
 #ifndef LODE_STORE_OBJECTS_SETTLED_H
 #define LODE_STORE_OBJECTS_SETTLED_H
 
 #include "store/state/store.h"
 
-/* The session has ended. */
+/* The session has ended: drops its references from birth, and decides about its ids. */
 void settled_end_session(struct store *store, struct session *session);
 
-/* The scheduler has said, or can say no more, which results of an ended session are to come. */
+/* The scheduler has named all results of an ended session that will come, or cannot any more. */
 void settled_session(struct store *store, uint64_t session);
 
-/* The last scheduler has ended: nothing that it still owed will come. */
+/* The last scheduler has ended: the results that it still owed will not come. */
 void settled_all(struct store *store);
 
 #endif

@@ -1,6 +1,7 @@
 /*
- * strides.h: the strides of drafts, kept by the store from CREATE to seal: the client writes the
- * memory in which they will lie, so the store writes them there last.
+ * strides.h: the strides of drafts. Readers believe the strides in front of an object's data, but
+ * the client that writes the draft can write that memory, too. So the store keeps the strides that
+ * it checked at CREATE for itself, and writes them in front of the data when the draft is sealed.
  */
 #ifndef LODE_STORE_OBJECTS_STRIDES_H
 #define LODE_STORE_OBJECTS_STRIDES_H

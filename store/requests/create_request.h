@@ -14,7 +14,7 @@ struct create {
     uint64_t stored; /* bytes asked of the arena */
     uint32_t entry;  /* COMMITTING: the draft */
     uint64_t word;
-    uint64_t mark; /* of freeing.h: before it is reached, its failure is not final */
+    uint64_t mark; /* of reclaim(): until it is reached, more may be freed for the request */
     bool last_try; /* its commit failed at its deadline */
     bool is_put;
     struct object_desc desc;

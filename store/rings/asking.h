@@ -1,6 +1,7 @@
 /*
- * asking.h: questions whose answer may still lie in a ring: the rings that can hold it are drained
- * first. A put is in its maker's ring; a result in that of any session that makes results.
+ * asking.h: questions about an id whose object may still lie in a ring. The rings that can hold it
+ * are drained first. A put lies in the ring of the session that put it. A result lies in the ring
+ * of any session that makes results.
  */
 #ifndef LODE_STORE_RINGS_ASKING_H
 #define LODE_STORE_RINGS_ASKING_H
@@ -11,8 +12,9 @@
 enum lode_found asking_status(struct store *store, lode_id id, uint32_t *entry_out);
 
 /*
- * Asks about the waits that records armed, and tells those whose id is there, or will never be. What
- * is drained on the way may arm more: those are for the next call, or there might be no end.
+ * Asks about the waits that were armed by records in rings. Tells each wait whose object is there,
+ * or will never come. The rings that are drained on the way may arm more waits. These are left for
+ * the next call: clients that arm waits all the time could otherwise keep this one from ending.
  */
 void asking_waits(struct store *store);
 

@@ -1,7 +1,7 @@
 /*
- * part.h: one object that a record of a ring makes: a PUT is one, a COMMIT has up to RING_PARTS_MAX.
- * The bytes of a record can change while they are read, so each field is copied once, and only the
- * copy is checked and used.
+ * part.h: one object that a record of a ring makes. A PUT makes one, a COMMIT up to RING_PARTS_MAX.
+ * The client can change the bytes of a record while the store reads them. So each field is copied
+ * once, and only the copy is checked and used.
  */
 #ifndef LODE_STORE_RINGS_PART_H
 #define LODE_STORE_RINGS_PART_H

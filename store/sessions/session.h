@@ -6,16 +6,19 @@
  *
  *   ATTACHED --session_leave()--> LEFT --session_end()--> ENDED
  *
- *   LEFT: nothing but pins, and the socket to hear of releases. CONNECTED: no number, no row.  ATTACHED: a row, a file, credit.
- *   ENDED: the socket is closed and references are gone; the process still runs (pidfd) and has
- *   pins or drafts, which it may still use. Left at once when the process is dead or unknown.
+ *   CONNECTED: no number and no row yet.
+ *   ATTACHED: it has a row, a file and credit.
+ *   LEFT: it has only its pins, and its socket, by which the client goes on to tell of releases.
+ *   ENDED: its socket is closed and its references are gone. Its process still runs (pidfd) and has
+ *   pins or drafts, which it may still use. Without them, or if the process is dead or unknown, the
+ *   session is freed at once.
  */
 #ifndef LODE_STORE_SESSIONS_SESSION_H
 #define LODE_STORE_SESSIONS_SESSION_H
 
 #include "store/state/store.h"
 
-/* A session that is CONNECTED; the descriptor is its from now on. NULL: no memory. connection.h. */
+/* Makes a CONNECTED session, which owns the descriptor from now on. NULL: no memory. */
 struct session *session_create(struct store *store, int fd, int64_t pid);
 
 /*
@@ -25,14 +28,20 @@ struct session *session_create(struct store *store, int fd, int64_t pid);
 LODE_MUST_CHECK lode_err session_hello(struct store *store, struct session *session,
                                        const struct lode_msg_hello *hello);
 
-/* LEAVE: all that it has ends now, but its pins, which it goes on to tell of until its socket ends.
- * Its ring must have been drained. */
+/*
+ * LEAVE: ends everything that the session has, except its pins. The client tells of their release
+ * until its socket ends. The session's ring must have been drained.
+ */
 void session_leave(struct store *store, struct session *session);
 
-/* Ends it: everything that section 2 of the design says. Safe at any time between events. */
+/*
+ * Ends a session: drains its ring (unless it was cut), ends its waits, requests, credit and
+ * references, and decides about its ids. Its drafts are aborted and its row freed, at once or as
+ * lingering.h says. May be called at any time between two events.
+ */
 void session_end(struct store *store, struct session *session);
 
-/* The store itself ends: lets go of a session with all that it has, alive or not. */
+/* The store itself ends: ends the session and frees its row, whether its process runs or not. */
 void session_abandon(struct store *store, struct session *session);
 
 #endif

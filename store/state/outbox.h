@@ -1,9 +1,13 @@
 /*
- * outbox.h: packets that a client has not taken yet. A client that never reads is cut when it has
- * OUTBOX_MAX bytes or OUTBOX_FDS_MAX descriptors waiting; it never makes the loop wait. One that reads what it asked for never
- * comes so far: all notices of LODE_SESSION_WAITS_MAX watches fit, also where it is stopped while
- * they come, and each is a packet of its own. The scheduler is not cut: what it is told at once,
- * when a session with millions of ids ends, is more than any client's.
+ * outbox.h: packets that a client has not taken yet. They are kept, so that a slow client never
+ * makes the loop wait. A client with OUTBOX_MAX bytes waiting is cut, since it has stopped reading. So is one
+ * with OUTBOX_FDS_MAX descriptors waiting: the store can have only so many open, for everybody.
+ *
+ * A client that reads its answers never has so many. Even the notices of LODE_SESSION_WAITS_MAX
+ * watches fit, each in a packet of its own, if they all come while the client is stopped.
+ *
+ * The scheduler is not cut: when a session with millions of ids ends, the store tells it more at
+ * once than it ever tells a client.
  */
 #ifndef LODE_STORE_STATE_OUTBOX_H
 #define LODE_STORE_STATE_OUTBOX_H
@@ -13,7 +17,7 @@
 enum {
     OUTBOX_MAX = 64 << 20,
     OUTBOX_FDS = 2,      /* of a packet */
-    OUTBOX_FDS_MAX = 256 /* of all that wait: the store's descriptors are for everybody */
+    OUTBOX_FDS_MAX = 256 /* of all that wait */
 };
 
 struct outbox_packet;

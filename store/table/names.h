@@ -29,7 +29,7 @@ LODE_MUST_CHECK lode_err name_find(const struct table *table, const struct name_
  * Binds a name to a sealed object, rebinding one that exists only with `replace`. The old object
  * loses the name's reference.
  *
- *   new_out  true: the name is new (who waits for it is to be told)
+ *   new_out  true: the name is new, and clients that wait for it must be told
  *
  * Errors  LODE_EEXIST, LODE_EFULL, LODE_ELIMIT, LODE_ENOMEM
  */
@@ -42,7 +42,7 @@ void name_unbind(struct table *table, uint32_t name);
 /* Ends every name of an object. */
 void names_forget(struct table *table, uint32_t object);
 
-/* True for the entry of a name that exists. Nobody refers to it, and yet it is not to be freed. */
+/* True for the entry of a name that exists. It has no reference, and yet must not be freed. */
 bool name_is_bound(const struct table *table, uint32_t entry);
 
 /* The object of a name, and its text (`size` of the entry bytes). */

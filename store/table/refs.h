@@ -3,8 +3,8 @@
  * from birth, names, and containers. An entry whose last reference goes becomes a candidate: it is
  * freed by store/freeing/freeing.h, unless it is pinned or referred to again by then.
  *
- * Threads: the loop thread. Blocking: never. Time: the number of sessions that refer to one entry;
- * the one that came last is found first.
+ * Threads: the loop thread. Blocking: never. Time: a call walks the sessions that refer to one
+ * entry, the latest first.
  */
 #ifndef LODE_STORE_TABLE_REFS_H
 #define LODE_STORE_TABLE_REFS_H
@@ -20,7 +20,7 @@ LODE_MUST_CHECK lode_err ref_take(struct table *table, uint32_t entry, uint32_t 
  */
 bool ref_drop(struct table *table, uint32_t entry, uint32_t row, bool is_birth_session);
 
-/* How many references others have than the session in `row` and the one from birth. */
+/* The number of references, without those of the session in `row` and the one from birth. */
 uint32_t ref_others(struct table *table, uint32_t entry, uint32_t row);
 
 /* Sets, or ends, the reference that the session in the id has from birth. */
@@ -43,7 +43,7 @@ void holds_forget(struct table *table, uint32_t held);
 /* Ends every session's reference to an entry, that of birth too; names and containers stay. */
 void refs_forget(struct table *table, uint32_t entry);
 
-/* Ends every reference that the session in `row` took. Those of birth: sessions/own.h. */
+/* Ends every reference that the session in `row` took. Those of birth: objects/settled.h. */
 void refs_end_session(struct table *table, uint32_t row);
 
 /* Hands all references of `from` on to `to`, which has none: one id, another entry. */
@@ -52,12 +52,13 @@ void refs_move(struct table *table, uint32_t from, uint32_t to);
 /* Puts a sealed or expected entry without references among the candidates; leaves others alone. */
 void candidate_add(struct table *table, uint32_t entry);
 
-/* Takes one candidate out, whose state may be any by now. False: there is none. */
+/* Takes the first candidate out. Its entry may be in any state by now. False: there is none. */
 bool candidate_pop(struct table *table, uint32_t *entry_out);
 
 /*
- * While `on`, new candidates go in front of all others: what only a freed object held is freed
- * before what became a candidate earlier. Else a mark could be reached before it.
+ * While `on`, new candidates go in front of all others. So an object that only a freed object held
+ * is freed before older candidates. Otherwise a mark could be reached while that object is still
+ * there.
  */
 void candidates_to_front(struct table *table, bool on);
 

@@ -46,7 +46,7 @@ struct table {
     /* Entries that may be freed, by candidate_next, oldest first: entry + 1; 0: none. */
     uint32_t candidate_first, candidate_last;
     uint32_t candidate_count;
-    uint32_t candidate_front;  /* of them: came in front of all others, see candidates_to_front() */
+    uint32_t candidate_front;  /* of them in front of all others, see candidates_to_front() */
     uint64_t candidates_taken; /* so far, those in front not counted */
     bool candidates_go_to_front;
     struct arena *arena;  /* where extents come from; the caller's */

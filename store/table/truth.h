@@ -39,8 +39,8 @@ struct truth_row {
     uint32_t first_ref; /* of the session's chain */
     uint32_t flags;
     int64_t pid;
-    uint64_t expected;     /* EXPECTED entries of others' ids that it is charged with */
-    uint64_t expected_own; /* and of its own */
+    uint64_t expected;     /* EXPECTED entries of others' ids that it is charged with: expected.h */
+    uint64_t expected_own; /* the same, of ids of its own */
     uint64_t pad[3];
 };
 static_assert(sizeof(struct truth_row) == 64, "truth.h");
@@ -50,8 +50,8 @@ enum truth_flag {
     TRUTH_DELETED = 2,    /* no longer in the table; goes with its last pin */
     TRUTH_PROMISED = 4,   /* a result of an ended session that the scheduler still owes */
     TRUTH_CANDIDATE = 8,  /* waits in the list of those that may be freed */
-    TRUTH_PINNED = 16,    /* found pinned by the scan that goes on; never set between scans */
-    TRUTH_SCANNED = 32,   /* the scan that goes on looks for pins of it; the same */
+    TRUTH_PINNED = 16,    /* the scan under way found a pin of it; never set between scans */
+    TRUTH_SCANNED = 32,   /* the scan under way looks for its pins; never set between scans */
     TRUTH_OWNED = 64,     /* linked in its id's session's list */
     TRUTH_DRAFT = 128,    /* linked in its maker's list of drafts */
     TRUTH_IN_TABLE = 256, /* a slot of the table leads to it */
@@ -86,7 +86,7 @@ struct truth_ref {
 static_assert(sizeof(struct truth_ref) == 32, "truth.h");
 
 struct truth_hold {
-    uint32_t entry; /* + 1: who is held */
+    uint32_t entry; /* + 1: the entry that is held */
     uint32_t next;
 };
 

@@ -1,11 +1,13 @@
 /*
- * waits.h: who waits for which id. A WAIT is told by its bucket's counter (index.h [4]), and asks
- * with LOOKUP what became of its id; a WATCH is told by a NOTIFY packet.
+ * waits.h: which session waits for which id. A client's thread that sent WAIT sleeps on the counter
+ * of its bucket (index.h [4]). When it is woken, it asks with LOOKUP what has become of its id. A
+ * client that sent WATCH is told by a NOTIFY packet.
  *
  *   armed --told SEALED--> gone           --told ABORTED, GONE--> told --asked, UNWAIT--> gone
  *
- * A putter rings where a wait is armed in its id's bucket (wakes.h), or where it is a stream
- * (stream.h): else its put wakes nobody.
+ * A client that puts an object rings the store if a wait is armed in the bucket of the object's id
+ * (wakes.h), or if its session is a stream (stream.h). Other puts have no waiter to wake, and do
+ * not ring for one.
  */
 #ifndef LODE_STORE_WAITS_WAITS_H
 #define LODE_STORE_WAITS_WAITS_H
@@ -16,15 +18,16 @@ LODE_MUST_CHECK lode_err waits_create(struct waits **waits_out);
 void waits_destroy(struct waits *waits);
 
 /*
- * Arms a wait (again, if it is there). The caller then fences, drains the rings that can hold the
- * id, and tells what it finds. Errors: LODE_ELIMIT, LODE_ENOMEM.
+ * Arms a wait; one that is there already is armed again. The caller then fences, drains the rings
+ * that can hold the id, and tells the wait what it finds: an object that was put just before the
+ * wait was armed wakes no client. Errors: LODE_ELIMIT, LODE_ENOMEM.
  */
 LODE_MUST_CHECK lode_err waits_arm(struct store *store, struct session *session, lode_id id,
                                    uint64_t cookie, bool is_watch);
 
 /*
- * The same for a record in a ring: other rings cannot be drained while that one is. So whether the
- * id is there already is asked later, by asking_waits() (rings/asking.h).
+ * The same for a wait that comes by a record in a ring. While that ring is drained no other ring
+ * can be. So asking_waits() (rings/asking.h) asks later whether the object is there already.
  */
 LODE_MUST_CHECK lode_err waits_arm_and_ask(struct store *store, struct session *session, lode_id id,
                                            uint64_t cookie);
@@ -36,13 +39,16 @@ struct wait_key {
     uint64_t cookie;
 };
 
-/* How many waits are to be asked about; takes the first of them. False: it has ended meanwhile. */
+/*
+ * The number of waits that still have to be asked about, and the first of them, which is taken out
+ * of that list. False: that wait has ended meanwhile.
+ */
 uint32_t waits_unasked(const struct store *store);
 bool waits_next_unasked(struct store *store, struct wait_key *key_out);
 
 /*
- * A wait that could not be armed: its thread is woken, asks by a LOOKUP, and hears why. A watch that
- * could not be: the session is told at once.
+ * For a wait that could not be armed: wakes the client's thread, which sends a LOOKUP and gets the
+ * error as its answer. For a watch that could not be armed: tells the session at once.
  */
 void waits_refuse(struct store *store, lode_id id);
 void waits_refuse_watch(struct store *store, struct session *session, lode_id id, uint64_t cookie);
@@ -54,20 +60,20 @@ bool waits_disarm(struct store *store, struct session *session, lode_id id, uint
 /* Takes away every watch of a session with that cookie. */
 void waits_unwatch(struct store *store, struct session *session, uint64_t cookie);
 
-/* Takes away the one of them that is for that id. */
+/* Takes away the watch of a session with that cookie that is for that id. */
 void waits_unwatch_id(struct store *store, struct session *session, lode_id id, uint64_t cookie);
 
 /* Takes away everything that a session waits for. */
 void waits_end_session(struct store *store, struct session *session);
 
-/* Empties the list of what was decided (objects/decided.h) and marks those who are to be woken. */
+/* Tells all waits what was decided of their ids (objects/decided.h), and empties that list. */
 void waits_tell_decided(struct store *store);
 
-/* Tells one wait what its session asked just now. */
+/* Tells one wait what has become of its id, as the store has found out just now. */
 void waits_tell_one(struct store *store, struct session *session, lode_id id, uint64_t cookie,
                     enum lode_found status, bool is_error);
 
-/* Whether anybody's wait for the id is armed. */
+/* Whether a wait of some session for the id is armed. */
 bool waits_any(struct store *store, lode_id id);
 
 /* Sends the NOTIFY entries that have gathered for a session. */

@@ -1,7 +1,7 @@
 /*
- * wakes.h: the buckets of index.h [4]: in which somebody's wait is armed (`waited`), and which are to
- * be woken. What is marked is woken together, by wakes_send(): before the loop sleeps, and at once
- * after a doorbell.
+ * wakes.h: the buckets of index.h [4] in which clients sleep: in which of them a wait is armed
+ * (`waited`), and which of them are marked to be woken. wakes_send() wakes all marked buckets
+ * together: before the loop sleeps, and at once after a doorbell.
  *
  * A bucket's `waited` word is not 0 exactly while a wait is armed in it.
  */
@@ -16,7 +16,7 @@ struct store;
 struct wakes {
     uint32_t armed[LODE_WAKE_BUCKETS];
     uint16_t marked[LODE_WAKE_BUCKETS];        /* the buckets to be woken */
-    struct session *stream[LODE_WAKE_BUCKETS]; /* of a marked one: told of who was woken, or NULL */
+    struct session *stream[LODE_WAKE_BUCKETS]; /* of a marked bucket; NULL: none */
     uint32_t marked_count;
     bool is_marked[LODE_WAKE_BUCKETS];
 };
@@ -27,9 +27,10 @@ void wakes_disarm(struct store *store, uint32_t bucket);
 void wakes_mark(struct store *store, uint32_t bucket);
 void wakes_mark_all(struct store *store);
 
-/* Marks the id's bucket; `stream` is told whether anybody was asleep. */
+/* Marks the id's bucket. If that wakes a client, `stream` stays a stream for longer (stream.h). */
 void wakes_mark_for(struct store *store, lode_id id, struct session *stream);
 
+/* Wakes every client that sleeps in a marked bucket. */
 void wakes_send(struct store *store);
 
 #endif
