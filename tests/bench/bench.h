@@ -81,12 +81,16 @@ void case_map_100(struct bench *bench);
 void case_tree_reduce_100(struct bench *bench);
 void case_chain_reduce_100(struct bench *bench);
 void case_wait_1k(struct bench *bench);
+void case_starvation(struct bench *bench);
 void case_startup(struct bench *bench);
 void case_idle(struct bench *bench);
 void case_matmul_fanout(struct bench *bench);
 
 /* The other process of the handoff: `lode-bench --peer DIR ROUNDS KIND`. */
 int handoff_peer(const char *dir, int rounds, bool chosen);
+
+/* One of the processes that put for starvation: `lode-bench --peer DIR MS putter`. */
+int starve_putter(const char *dir, int ms);
 
 /* The process that startup measures: `lode-bench --first-result`. */
 int startup_child(void);

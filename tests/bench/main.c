@@ -56,6 +56,7 @@ static const struct bench_case {
     {"tree_reduce_100", case_tree_reduce_100, true, false},
     {"chain_reduce_100", case_chain_reduce_100, true, false},
     {"wait_1k", case_wait_1k, false, false},
+    {"starvation", case_starvation, false, false},
     {"startup", case_startup, false, false},
     {"idle", case_idle, false, false},
 };
@@ -313,6 +314,10 @@ main(int argc, char **argv)
     if (size <= 0) {
         fprintf(stderr, "lode-bench: /proc/self/exe: %s\n", strerror(errno));
         return 1;
+    }
+    if (arguments.peer != NULL && arguments.chosen_count > 1 &&
+        strcmp(arguments.chosen[1], "putter") == 0) {
+        return starve_putter(arguments.peer, atoi(arguments.chosen[0]));
     }
     if (arguments.peer != NULL) {
         return handoff_peer(
