@@ -14,12 +14,6 @@ loop_init(struct loop *loop)
     return loop->epoll_fd < 0 ? lode_fail_errno("cannot make an epoll instance") : LODE_OK;
 }
 
-void
-loop_fini(struct loop *loop)
-{
-    close(loop->epoll_fd);
-}
-
 lode_err
 loop_add(struct loop *loop, struct source *source, uint32_t events)
 {

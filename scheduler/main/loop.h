@@ -19,7 +19,6 @@ struct loop {
 };
 
 LODE_MUST_CHECK lode_err loop_init(struct loop *loop);
-void loop_fini(struct loop *loop);
 
 /* Watches source->fd for EPOLLIN (and its end) level-triggered, or other events. */
 LODE_MUST_CHECK lode_err loop_add(struct loop *loop, struct source *source, uint32_t events);

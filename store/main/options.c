@@ -9,8 +9,9 @@
 
 enum { OPT_LIFELINE = 256, OPT_READY, OPT_PRIVATE, OPT_FOREGROUND };
 
-lode_err
-options_parse_bytes(const char *text, uint64_t *bytes_out)
+/* "67108864", "64M", "1.5G" (powers of 1,024). Errors: LODE_EINVAL. */
+static lode_err
+parse_bytes(const char *text, uint64_t *bytes_out)
 {
     static const char units[] = "kmgt";
     char *end;
@@ -55,7 +56,7 @@ parse_one(int key, char *value, struct argp_state *state)
         options->dir = value;
         return 0;
     case 'c':
-        if (options_parse_bytes(value, &options->capacity_bytes) != LODE_OK) {
+        if (parse_bytes(value, &options->capacity_bytes) != LODE_OK) {
             argp_error(state, "%s", lode_last_error());
         }
         return 0;

@@ -15,7 +15,4 @@ struct options {
 /* Parses; a usage error exits with 2. */
 void options_parse(int argc, char **argv, struct options *options_out);
 
-/* "67108864", "64M", "1.5G" (powers of 1,024). Errors: LODE_EINVAL. */
-LODE_MUST_CHECK lode_err options_parse_bytes(const char *text, uint64_t *bytes_out);
-
 #endif

@@ -21,7 +21,7 @@ struct options_common {
 };
 
 /* --dir and --json, or --dir alone; child_inputs[0] is a struct options_common. */
-extern const struct argp options_dir_json_argp, options_dir_argp;
+extern const struct argp options_dir_json_argp;
 extern const struct argp_child options_dir_json[], options_dir[];
 
 /* At ARGP_KEY_ARGS: all arguments, as many as there are. */

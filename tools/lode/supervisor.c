@@ -57,8 +57,10 @@ supervisor_stop(struct supervisor *s)
     s->stopping = true;
 }
 
-void
-supervisor_fail(struct supervisor *s, const char *format, ...)
+/* Begins the end because the start failed, and says the reason. */
+LODE_PRINTF(2, 3)
+static void
+fail(struct supervisor *s, const char *format, ...)
 {
     char text[LODE_FAIL_MAX];
     va_list args;
@@ -119,7 +121,7 @@ static void
 start_later(struct supervisor *s, struct service *service)
 {
     if (!s->was_up) {
-        supervisor_fail(s, "%s", lode_last_error());
+        fail(s, "%s", lode_last_error());
         return;
     }
     lode_log("SUPERVISOR-NOT-STARTED", "%s", lode_last_error());
@@ -187,8 +189,8 @@ judge_losses(struct supervisor *s)
         return;
     }
     if (!s->was_up) {
-        supervisor_fail(s, "%s %s while it was starting; its own message says why", lost->name,
-                        service_describe_end(lost->status, end, sizeof end));
+        fail(s, "%s %s while it was starting; its own message says why", lost->name,
+             service_describe_end(lost->status, end, sizeof end));
     } else if (lost == &s->store && s->options->is_private) {
         s->failed = true;
         supervisor_stop(s);
@@ -287,7 +289,7 @@ supervisor_run(const struct supervisor_options *options)
     service_init(&s.scheduler, "lode-scheduler");
     lode_err err = supervisor_open(&s);
     if (err != LODE_OK) {
-        supervisor_fail(&s, "%s", lode_last_error());
+        fail(&s, "%s", lode_last_error());
     } else {
         loop(&s);
         workers_forget_ended(&s.workers); /* whose end came with the last event */

@@ -53,11 +53,7 @@ void supervisor_take_event(struct supervisor *s, enum supervisor_event event);
 void supervisor_report(struct supervisor *s);
 void supervisor_hang_up(struct supervisor *s); /* closes the scheduler's socket */
 
-/* supervisor.c: begins the end, in order or because the start failed (then with a reason). */
+/* supervisor.c: begins the end, in order. */
 void supervisor_stop(struct supervisor *s);
-void supervisor_fail(struct supervisor *s, const char *format, ...) LODE_PRINTF(2, 3);
-
-LODE_MUST_CHECK lode_err supervisor_watch(struct supervisor *s, int fd,
-                                          enum supervisor_event event);
 
 #endif

@@ -22,8 +22,8 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
-lode_err
-supervisor_watch(struct supervisor *s, int fd, enum supervisor_event event)
+static lode_err
+watch(struct supervisor *s, int fd, enum supervisor_event event)
 {
     struct epoll_event wanted = {.events = EPOLLIN, .data.u32 = event};
     if (epoll_ctl(s->epoll, EPOLL_CTL_ADD, fd, &wanted) != 0) {
@@ -68,13 +68,13 @@ open_descriptors(struct supervisor *s)
     if (s->epoll < 0 || s->timer < 0 || pipe2(s->lifeline, O_CLOEXEC) != 0) {
         return lode_fail_errno("cannot make the supervisor's descriptors");
     }
-    LODE_TRY(supervisor_watch(s, s->signals, SUPERVISOR_SIGNALS));
-    LODE_TRY(supervisor_watch(s, s->timer, SUPERVISOR_TIMER));
+    LODE_TRY(watch(s, s->signals, SUPERVISOR_SIGNALS));
+    LODE_TRY(watch(s, s->timer, SUPERVISOR_TIMER));
     if (!s->options->is_private && s->presence.watch_fd >= 0) {
-        LODE_TRY(supervisor_watch(s, s->presence.watch_fd, SUPERVISOR_REMOVED));
+        LODE_TRY(watch(s, s->presence.watch_fd, SUPERVISOR_REMOVED));
     }
     if (s->program_fd >= 0) {
-        LODE_TRY(supervisor_watch(s, s->program_fd, SUPERVISOR_PROGRAM));
+        LODE_TRY(watch(s, s->program_fd, SUPERVISOR_PROGRAM));
     }
     return LODE_OK;
 }
@@ -154,7 +154,7 @@ start_service(struct supervisor *s, struct service *service, const struct spawn_
               char *ready_text, enum supervisor_event event)
 {
     LODE_TRY(service_start(service, plan, ready_text));
-    lode_err err = supervisor_watch(s, service->ready_fd, event);
+    lode_err err = watch(s, service->ready_fd, event);
     if (err != LODE_OK) {
         kill(service->pid, SIGKILL);
     }
@@ -229,7 +229,7 @@ supervisor_start_scheduler(struct supervisor *s)
 {
     int ends[2];
     LODE_TRY(make_packet_sockets(ends));
-    lode_err err = supervisor_watch(s, ends[0], SUPERVISOR_PACKETS);
+    lode_err err = watch(s, ends[0], SUPERVISOR_PACKETS);
     if (err == LODE_OK) {
         err = spawn_scheduler(s, ends[1]);
     }

@@ -21,7 +21,6 @@
 struct lode_rendezvous {
     struct lode_rendezvous_options options;
     int fd;
-    uint64_t session;
     struct lode_link *link;
     pthread_t watcher;
     _Atomic bool down;
@@ -132,7 +131,6 @@ shake_hands(struct lode_rendezvous *rendezvous, struct lode_rendezvous_welcome *
     if (welcome_out->err != LODE_OK || welcome_out->major != LODE_RENDEZVOUS_MAJOR) {
         return refused(welcome_out);
     }
-    rendezvous->session = welcome_out->session;
     return LODE_OK;
 }
 
@@ -208,18 +206,6 @@ struct lode_link *
 lode_rendezvous_link(struct lode_rendezvous *rendezvous)
 {
     return rendezvous->link;
-}
-
-uint64_t
-lode_rendezvous_session(const struct lode_rendezvous *rendezvous)
-{
-    return rendezvous->session;
-}
-
-bool
-lode_rendezvous_is_down(const struct lode_rendezvous *rendezvous)
-{
-    return atomic_load_explicit(&rendezvous->down, memory_order_acquire);
 }
 
 void

@@ -46,12 +46,6 @@ LODE_MUST_CHECK lode_err lode_rendezvous_open(const struct lode_rendezvous_optio
 /* The session's link, valid until lode_rendezvous_close(). Send with lode_link_send(). */
 struct lode_link *lode_rendezvous_link(struct lode_rendezvous *rendezvous);
 
-/* The scheduler's number of this session (not the store's). */
-uint64_t lode_rendezvous_session(const struct lode_rendezvous *rendezvous);
-
-/* True once the session is over. Any thread; never blocks: waiters ask it once in each slice. */
-bool lode_rendezvous_is_down(const struct lode_rendezvous *rendezvous);
-
 /*
  * Ends the session: no callback runs once this returns. Drain the link first (lode_link_drain())
  * if what was sent last must arrive. Not from a callback. NULL does nothing.
