@@ -1,7 +1,8 @@
 /*
  * outbox.h: packets that a client has not taken yet. They are kept, so that a slow client never
- * makes the loop wait. A client with OUTBOX_MAX bytes waiting is cut, since it has stopped reading. So is one
- * with OUTBOX_FDS_MAX descriptors waiting: the store can have only so many open, for everybody.
+ * makes the loop wait. A client with OUTBOX_MAX bytes waiting is cut, since it has stopped reading.
+ * So is one with OUTBOX_FDS_MAX descriptors waiting: the store can have only so many open, for
+ * everybody.
  *
  * A client that reads its answers never has so many. Even the notices of LODE_SESSION_WAITS_MAX
  * watches fit, each in a packet of its own, if they all come while the client is stopped.
