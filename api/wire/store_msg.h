@@ -22,8 +22,7 @@ enum { LODE_STORE_WIRE_MAJOR = 1, LODE_STORE_WIRE_MINOR = 0 };
 enum {
     LODE_STORE_PACKET_MAX = 64 << 10,
     LODE_STORE_IDS_MAX = 2048, /* ids in one packet */
-    LODE_STORE_HOLDS_MAX = 1024,
-    LODE_NAME_MAX = 255
+    LODE_STORE_HOLDS_MAX = 1024
 };
 
 /*

@@ -134,7 +134,7 @@ is_builtin(const struct core *core, const char *name)
 void
 core_resolve(struct core *core, struct core_session *session, const void *bytes, uint32_t size)
 {
-    char name[2 * LODE_NAME_MAX + 2];
+    char name[LODE_TASK_NAME_MAX + 1];
     const struct lode_task_resolve *message = bytes;
     if (!record_text(bytes, size, sizeof *message, name, sizeof name)) {
         core_cut(core, session, LODE_EPROTO, "a RESOLVE of %u bytes has no name", size);

@@ -1,5 +1,5 @@
 /*
- * names.h: names: entries of kind name (api/layout/name.h), each bound to one object, to which it
+ * names.h: names: entries of kind name (api/layout/name_key.h), each bound to one object, to which it
  * holds a reference.
  *
  * A name's entry is SEALED while the name exists. Rebinding is one atomic store of `target`.
@@ -7,7 +7,7 @@
 #ifndef LODE_STORE_TABLE_NAMES_H
 #define LODE_STORE_TABLE_NAMES_H
 
-#include "api/layout/name.h"
+#include "api/layout/name_key.h"
 #include "store/table/object.h"
 
 struct name_text {

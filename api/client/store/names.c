@@ -3,7 +3,7 @@
 #include "api/client/store/await.h"
 #include "api/client/session/session.h"
 #include "api/client/store/get.h"
-#include "api/layout/name.h"
+#include "api/layout/name_key.h"
 
 #include <stdlib.h>
 
@@ -38,7 +38,7 @@ name_make(const lode *db, const char *space, const char *text, struct name *name
 
 struct name_packet {
     struct lode_msg_name head;
-    char text[2 * LODE_NAME_MAX];
+    char text[2 * LODE_NAME_BYTES_MAX];
 };
 
 static lode_err
@@ -243,15 +243,16 @@ struct name_list {
 
 /* One {lode_msg_name, namespace, name} at `at`; its size, or 0 if it does not fit. */
 static size_t
-read_name(const uint8_t *at, size_t left, struct lode_msg_name *head, char space[LODE_NAME_MAX + 1],
-          char text[LODE_NAME_MAX + 1])
+read_name(const uint8_t *at, size_t left, struct lode_msg_name *head,
+          char space[LODE_NAME_BYTES_MAX + 1], char text[LODE_NAME_BYTES_MAX + 1])
 {
     if (left < sizeof *head) {
         return 0;
     }
     memcpy(head, at, sizeof *head);
     size_t size = sizeof *head + head->space_size + head->name_size;
-    if (head->space_size > LODE_NAME_MAX || head->name_size > LODE_NAME_MAX || size > left) {
+    if (head->space_size > LODE_NAME_BYTES_MAX || head->name_size > LODE_NAME_BYTES_MAX ||
+        size > left) {
         return 0;
     }
     memcpy(space, at + sizeof *head, head->space_size);
@@ -270,7 +271,7 @@ list_part(const uint8_t *packet, size_t size, struct name_list *list)
     list->cursor = are.cursor;
     for (uint32_t i = 0; i < are.count; i++) {
         struct lode_msg_name head;
-        char space[LODE_NAME_MAX + 1], text[LODE_NAME_MAX + 1];
+        char space[LODE_NAME_BYTES_MAX + 1], text[LODE_NAME_BYTES_MAX + 1];
         size_t used = read_name(packet + at, size - at, &head, space, text);
         if (used == 0) {
             return lode_fail_with(LODE_EPROTO, "the store lists %u names in %zu bytes",

@@ -1,4 +1,4 @@
-#include "api/layout/name.h"
+#include "api/layout/name_key.h"
 
 #include "api/base/fail.h"
 

@@ -1,17 +1,20 @@
 /*
- * name.h: the index key of a name, computed alike by the store and by every client.
+ * name_key.h: the index key of a name, computed alike by the store and by every client.
  *
- * A name's text is "namespace, 0, name": what is hashed, stored in the name's entry and compared.
- * The entry's `size` is the text's; up to LODE_INLINE_MAX bytes lie in the entry, longer texts at
- * its extent. `target` is the object's entry number + 1. The default namespace is the empty one.
+ * The text of a name is "namespace, 0, name". Its hash is the id of the name's entry, which stores
+ * the text, so that a reader can tell two names of one hash apart. The entry's `size` is the size of
+ * the text. A text of up to LODE_INLINE_MAX bytes lies in the entry, a longer one in the entry's
+ * extent. `target` is the object's entry number + 1. The default namespace is the empty one.
+ * (Calls that a program makes: <lode/object.h>. Entries, and what they are bound to:
+ * store/table/names.h.)
  */
-#ifndef LODE_LAYOUT_NAME_H
-#define LODE_LAYOUT_NAME_H
+#ifndef LODE_LAYOUT_NAME_KEY_H
+#define LODE_LAYOUT_NAME_KEY_H
 
 #include "api/layout/id.h"
 
 enum {
-    LODE_NAME_BYTES_MAX = 255, /* of a name, and of a namespace; without a closing zero */
+    LODE_NAME_BYTES_MAX = 255, /* of a name, and of a namespace, without a final zero */
     LODE_NAME_TEXT_MAX = 2 * LODE_NAME_BYTES_MAX + 1
 };
 
