@@ -294,7 +294,9 @@ grow_entries(struct table *table)
     uint32_t count = table->entry_count, more = TABLE_STEP, log2 = LODE_TABLE_LOG2_MIN;
     if (count + more > table->entry_max) {
         return lode_fail_with(LODE_ELIMIT,
-                              "there are %u objects, and there can be no more: drop some", count);
+                              "%u objects are there or set aside for small puts (%u of them), and "
+                              "there can be no more: drop some",
+                              count, table->reserved);
     }
     while (UINT64_C(1) << log2 < 2 * (uint64_t)(count + more)) {
         log2++;
