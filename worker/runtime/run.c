@@ -16,6 +16,7 @@
 #include "api/base/log.h"
 #include "api/client/session/handle.h"
 #include "worker/libraries/library.h"
+#include "worker/runtime/page.h"
 
 #include <stdio.h>
 #include <stdio_ext.h>
@@ -90,29 +91,11 @@ order_of(const struct queue_item *item, const struct function *function)
 }
 
 static void
-note_begun(struct worker *worker, uint64_t task)
-{
-    atomic_store_explicit(&worker->page->begun[worker->begun % LODE_WORKER_BEGUN_MAX], task,
-                          memory_order_relaxed);
-}
-
-static void
-mark_started(struct worker *worker, const struct queue_item *item)
+mark_begun(struct worker *worker, const struct queue_item *item)
 {
     const struct lode_task_run *run = (const void *)item->bytes;
-    worker->begun++;
-    note_begun(worker, run->task);
-    atomic_store_explicit(&worker->page->function, run->function, memory_order_relaxed);
-    atomic_store_explicit(&worker->page->started, run->task, memory_order_seq_cst);
+    page_begin(worker->page, ++worker->begun, run->task);
     worker->under_way = run->task;
-}
-
-static void
-mark_finished(struct worker *worker)
-{
-    uint64_t task = atomic_load_explicit(&worker->page->started, memory_order_relaxed);
-    atomic_store_explicit(&worker->page->finished, task, memory_order_release);
-    worker->under_way = 0;
 }
 
 /* The user's code: the library's constructors, if this is the first task of it, and the function. */
@@ -155,15 +138,15 @@ run_task(struct worker *worker, const struct queue_item *item)
     struct lode_task_done done = {.task = run->task, .status = LODE_DONE_MISSING};
     lode_err err, ended = LODE_OK;
     int64_t start = lode_now_ns();
-    mark_started(worker, item);
+    mark_begun(worker, item);
     enum lode_task_begun begun = lode_task_begin(&worker->task, &order, &err);
     if (begun == LODE_TASK_BROKEN) {
         return err;
     }
     if (begun == LODE_TASK_MISSING) {
         lode_task_abandon(&worker->task);
-        note_begun(worker, 0); /* it has not, after all */
-        mark_finished(worker);
+        page_hand_back(worker->page, worker->begun);
+        worker->under_way = 0;
         return tell_done(worker, &done, start);
     }
     if (begun == LODE_TASK_GO) {
@@ -173,7 +156,8 @@ run_task(struct worker *worker, const struct queue_item *item)
     LODE_TRY(lode_task_finish(&worker->task, err, &ended));
     worker->unrung = true;
     held_end(&worker->held, worker->db);
-    mark_finished(worker);
+    page_finish(worker->page);
+    worker->under_way = 0;
     int64_t now = lode_now_ns();
     done.run_ns = (uint64_t)(now - start);
     done.status = ended == LODE_OK ? LODE_DONE_OK : LODE_DONE_FAILED;

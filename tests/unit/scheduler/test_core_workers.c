@@ -428,6 +428,43 @@ Test(core_workers, a_handed_back_task_whose_answer_is_lost_is_not_done)
     cr_assert_eq(((const struct lode_task_run *)sent(LODE_TASK_RUN, NULL))->attempt, 1);
 }
 
+/* The program of a task ends while somebody wants its result. Then its worker dies, and by now the
+ * store has forgotten the result. `finished`: what the page says. */
+static uint64_t
+die_when_the_store_has_forgotten(bool finished)
+{
+    submit(PROGRAM, (struct call){.retries = 3});
+    uint32_t worker = 0;
+    uint64_t task = ran(0, &worker);
+    session_end(PROGRAM);
+    settle(CORE_RESULTS, LODE_FOUND_PENDING);
+    struct lode_worker_page page = {.magic = LODE_WORKER_PAGE_MAGIC,
+                                    .started = task,
+                                    .finished = finished ? task : 0,
+                                    .begun = {task}};
+    struct core_event event = {.type = CORE_EXITED};
+    event.u.exited.worker = worker;
+    event.u.exited.status = SIGKILL;
+    event.u.exited.page = &page;
+    step(event);
+    settle(CORE_SETTLE, LODE_FOUND_GONE);
+    return task;
+}
+
+Test(core_workers, where_the_store_has_forgotten_a_task_that_finished_is_done)
+{
+    (void)die_when_the_store_has_forgotten(true);
+    cr_assert_eq(ran(0, NULL), 0);
+    cr_assert_eq(stats().finished, 1);
+}
+
+Test(core_workers, where_the_store_has_forgotten_a_task_that_ran_is_tried_again)
+{
+    uint64_t task = die_when_the_store_has_forgotten(false);
+    cr_assert_eq(ran(0, NULL), task);
+    cr_assert_eq(((const struct lode_task_run *)sent(LODE_TASK_RUN, NULL))->attempt, 2);
+}
+
 Test(core_workers, what_a_worker_said_was_done_and_the_store_never_got_ends_in_an_error)
 {
     lode_id lost = submit(PROGRAM, (struct call){.retries = 3});
