@@ -4,17 +4,22 @@
  *
  *   field       written by   order              read by     order
  *   begun       worker       relaxed, before    scheduler   after the worker was reaped
- *   started     worker       seq_cst, before    scheduler   acquire, after the worker was reaped;
- *   finished    worker       release, after                 relaxed for display
- *   function    worker       plain, before started
- *   crash       worker       plain, in a signal handler; crash.set last (release)
+ *   started     worker       seq_cst, before    scheduler   relaxed, for lines of output
+ *   finished    worker       release, after     scheduler   after the worker was reaped
+ *   cancelled   worker       relaxed            worker      relaxed; the running task's flag
+ *   crash_…     worker       plain, in a signal     scheduler   after the worker was reaped
+ *                            handler; crash_set
+ *                            last (release)
  *
- * started is the scheduler's task number, set before the function is called; finished is set to the
- * same number after its results were published in the ring. begun has the numbers of the last tasks
- * that were started, in turn, more of them than a worker is ever given; the number of one that is
- * handed back, its arguments missing, is taken out again. What is in it and has no result may have
- * run, and is charged with an attempt; nothing else is. A hostile or torn page yields numbers that
- * no task has, which the scheduler ignores.
+ * The worker sets `started` to the scheduler's number of a task before it calls the function. It sets
+ * `finished` to the same number after the task's results were published in the ring.
+ *
+ * `begun` names the last tasks that were started, in turn; it has more places than a worker is ever
+ * given tasks. A task that is handed back because an argument is missing is taken out of `begun`
+ * again, and is not `finished`. A task that `begun` names and that has no result may have run: it is
+ * charged with an attempt. No other task is.
+ *
+ * The user's code can write anything here. A number that no task has is ignored by the scheduler.
  */
 #ifndef LODE_LAYOUT_WORKER_PAGE_H
 #define LODE_LAYOUT_WORKER_PAGE_H
@@ -22,24 +27,18 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
-#define LODE_WORKER_PAGE_MAGIC UINT64_C(0x3167507265726b57)
-enum {
-    LODE_WORKER_PAGE_BYTES = 12288,
-    LODE_WORKER_BACKTRACE_MAX = 2048,
-    LODE_WORKER_BEGUN_MAX = 1024
-};
+#define LODE_WORKER_PAGE_MAGIC UINT64_C(0x3267507265726b57)
+enum { LODE_WORKER_PAGE_BYTES = 12288, LODE_WORKER_BEGUN_MAX = 1024 };
 
 struct lode_worker_page {
     uint64_t magic;
     _Atomic uint64_t started;
     _Atomic uint64_t finished;
     _Atomic uint64_t cancelled; /* written by the worker's link thread: task that is to stop */
-    _Atomic uint32_t function;
     _Atomic uint32_t crash_set;
     int32_t crash_signal;
-    int32_t crash_code;
-    uint64_t crash_address;
-    char crash_backtrace[LODE_WORKER_BACKTRACE_MAX];
+    int32_t crash_code;     /* si_code: more than 0, or the signal was sent by a process */
+    uint64_t crash_address; /* si_addr */
     _Atomic uint64_t begun[LODE_WORKER_BEGUN_MAX];
 };
 _Static_assert(sizeof(struct lode_worker_page) <= LODE_WORKER_PAGE_BYTES, "worker_page.h");

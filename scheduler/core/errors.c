@@ -10,8 +10,12 @@ core_describe_death(const struct core_death *death, char *text_out, size_t room)
 {
     if (death->signal != 0) {
         const char *name = sigabbrev_np(death->signal);
-        snprintf(text_out, room, "was ended by signal %d (SIG%s)", death->signal,
-                 name != NULL ? name : "?");
+        char where[32] = "";
+        if (death->at_address) {
+            snprintf(where, sizeof where, " at address 0x%llx", (unsigned long long)death->address);
+        }
+        snprintf(text_out, room, "was ended by signal %d (SIG%s)%s", death->signal,
+                 name != NULL ? name : "?", where);
     } else {
         snprintf(text_out, room, "exited with status %d", death->exit_status);
     }
@@ -56,7 +60,7 @@ core_put_error(struct core *core, const struct core_task *task, lode_id copy_fro
         .head = error_head(task, code, death),
         .function = task->function != NULL ? task->function->name : name,
         .message = message,
-        .backtrace = death != NULL ? death->backtrace : "",
+        .backtrace = "",
     };
     size_t error_size = lode_error_object_size(&parts);
     struct core_put_error *put =

@@ -12,6 +12,7 @@
 #include "scheduler/core/told.h"
 #include "scheduler/core/workers.h"
 
+#include <signal.h>
 #include <sys/wait.h>
 
 /* The worker stays until this is answered. */
@@ -159,9 +160,10 @@ read_death(struct core_worker *worker, const struct core_event *event)
     for (uint32_t i = 0; i < LODE_WORKER_BEGUN_MAX; i++) {
         death->begun[i] = atomic_load_explicit(&page->begun[i], memory_order_relaxed);
     }
-    if (atomic_load_explicit(&page->crash_set, memory_order_relaxed) != 0) {
-        memcpy(death->backtrace, page->crash_backtrace, sizeof death->backtrace - 1);
-    }
+    death->at_address = atomic_load_explicit(&page->crash_set, memory_order_relaxed) != 0 &&
+                        page->crash_signal == death->signal && page->crash_code > 0 &&
+                        page->crash_code != SI_KERNEL;
+    death->address = page->crash_address;
 }
 
 /* The store drains its ring first and says which of its tasks have their results. */

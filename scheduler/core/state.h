@@ -198,7 +198,8 @@ struct core_worker {
         int32_t signal, exit_status;
         uint64_t finished;                     /* from its page: the last task, */
         uint64_t begun[LODE_WORKER_BEGUN_MAX]; /* and those that had begun */
-        char backtrace[LODE_WORKER_BACKTRACE_MAX];
+        bool at_address;                       /* the signal is a fault of its own, at: */
+        uint64_t address;
     } * death;
     UT_hash_handle hh;
 };

@@ -310,7 +310,9 @@ worker_event(struct fuzz_input *input)
         page.started = page.begun[0];
         page.finished = page.begun[1];
         page.crash_set = what & 1;
-        fuzz_bytes(input, page.crash_backtrace, what & 2 ? sizeof page.crash_backtrace : 0);
+        page.crash_signal = what;
+        page.crash_code = what & 2 ? 1 : 0;
+        fuzz_bytes(input, &page.crash_address, sizeof page.crash_address);
         struct core_event event = {
             .type = CORE_EXITED,
             .u.exited = {.worker = number, .status = what & 4 ? 9 : what, .page = &page}};

@@ -64,6 +64,7 @@ workers_that_die(lode *db)
 {
     lode_failure_info f = call_fails(db, "play.crash", LODE_NO_ARGS, &once, LODE_ECRASHED);
     expect_eq(f.signal, SIGSEGV);
+    expect(strstr(f.message, "at address 0x40,") != NULL); /* where it wrote */
     expect_eq(f.attempt, 1);
     expect(f.may_have_run);
     expect_working(db);

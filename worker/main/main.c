@@ -143,8 +143,12 @@ map_page(int fd, struct lode_worker_page **page_out)
         return lode_fail_errno("cannot map --page-fd %d", fd);
     }
     *page_out = page;
-    (*page_out)->magic = LODE_WORKER_PAGE_MAGIC;
-    return LODE_OK;
+    return (*page_out)->magic == LODE_WORKER_PAGE_MAGIC
+               ? LODE_OK
+               : lode_fail_with(LODE_EVERSION,
+                                "the page at --page-fd %d is not one that this "
+                                "worker understands",
+                                fd);
 }
 
 /*

@@ -305,17 +305,32 @@ recalled(uint32_t worker, const uint64_t *task, uint32_t tasks)
     record(FIRST_WORKER + worker, LODE_TASK_RECALLED, bytes, sizeof head + tasks * 8);
 }
 
-/* The worker dies; `running` is what its page says that it had begun (0: nothing). */
+enum { CRASH_ADDRESS = 0x1234560 };
+
+/* The worker dies; `running` is what its page says that it had begun (0: nothing), `crash_code` how
+ * the signal came (si_code; 0: nothing is said). */
 static inline void
-die(uint32_t worker, uint64_t running, int32_t status)
+die_at(uint32_t worker, uint64_t running, int32_t status, int32_t crash_code)
 {
     struct lode_worker_page page = {
         .magic = LODE_WORKER_PAGE_MAGIC, .started = running, .begun = {running}};
+    if (crash_code != 0) {
+        page.crash_set = 1;
+        page.crash_signal = status;
+        page.crash_code = crash_code;
+        page.crash_address = CRASH_ADDRESS;
+    }
     struct core_event event = {.type = CORE_EXITED};
     event.u.exited.worker = worker;
     event.u.exited.status = status;
     event.u.exited.page = &page;
     step(event);
+}
+
+static inline void
+die(uint32_t worker, uint64_t running, int32_t status)
+{
+    die_at(worker, running, status, 0);
 }
 
 /* Answers the SETTLE (or RESULTS) of the last event: the same status for each id. */

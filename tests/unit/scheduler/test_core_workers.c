@@ -155,6 +155,24 @@ Test(core_workers, a_crash_is_retried_and_then_told_with_all_that_is_known)
     cr_assert_eq(stats().cpus_used, 0);
 }
 
+Test(core_workers, a_fault_is_told_with_its_address_and_a_signal_that_was_sent_without)
+{
+    static const int CODES[] = {SEGV_MAPERR, SI_USER, SI_TKILL, SI_KERNEL};
+    for (size_t i = 0; i < sizeof CODES / sizeof CODES[0]; i++) {
+        submit(PROGRAM, (struct call){0});
+        uint32_t worker = 0;
+        uint64_t task = ran(0, &worker);
+        die_at(worker, task, SIGSEGV, CODES[i]);
+        uint32_t next = (uint32_t)find(CORE_SPAWN, 0, 0)->a.target;
+        settle(CORE_SETTLE, LODE_FOUND_PENDING);
+        const char *text;
+        cr_assert_not_null(error_put(&text));
+        bool told = strstr(text, "SIGSEGV) at address 0x1234560,") != NULL;
+        cr_assert_eq(told, CODES[i] == SEGV_MAPERR, "%d: %s", CODES[i], text);
+        worker_up(next);
+    }
+}
+
 Test(core_workers, a_result_that_the_store_has_is_no_crash)
 {
     submit(PROGRAM, (struct call){0});
