@@ -105,7 +105,11 @@ lode_holder_is_here(const struct lode_holder *holder)
 
 /* ---- files --------------------------------------------------------------------------------- */
 
-/* Two looks at the second byte: a line that was read between them is the holder's. */
+/*
+ * The line is read only while byte 1 is locked: before that it may be the line of a holder that has
+ * ended. The file may change hands between the looks and the read. Then the answer is the holder of
+ * the first look, or the next one, or pid 0 if the next one was amid its writing.
+ */
 static lode_err
 ask(int fd, const char *path, struct lode_holder *holder_out)
 {
@@ -179,28 +183,44 @@ take(const char *path, int fd)
 }
 
 lode_err
+lode_hold_try(const char *path, int *fd_out)
+{
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0) {
+        return lode_fail_errno("cannot open '%s'", path);
+    }
+    lode_err err = take(path, fd);
+    if (err != LODE_OK) {
+        close(fd);
+        return err;
+    }
+    *fd_out = fd;
+    return LODE_OK;
+}
+
+lode_err
 lode_hold_file(const char *path, int *fd_out)
 {
     int64_t deadline = lode_deadline(PATIENCE_MS);
-    for (;;) {
-        int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-        if (fd < 0) {
-            return lode_fail_errno("cannot open '%s'", path);
-        }
-        lode_err err = take(path, fd);
-        if (err == LODE_OK) {
-            *fd_out = fd;
-            return LODE_OK;
-        }
-        close(fd);
-        if (err != LODE_EAGAIN) {
-            return err;
-        }
+    lode_err err;
+    while ((err = lode_hold_try(path, fd_out)) == LODE_EAGAIN) {
         if (lode_now_ns() >= deadline) {
             return fail_held(path, &(struct lode_holder){0});
         }
         pause_1_ms();
     }
+    return err;
+}
+
+lode_err
+lode_hold_check(const char *path)
+{
+    struct lode_holder holder;
+    lode_err err = lode_hold_ask(path, &holder);
+    if (err == LODE_OK && holder.pid != 0) {
+        return fail_held(path, &holder);
+    }
+    return err == LODE_ENOTFOUND || err == LODE_EDOWN ? LODE_OK : err;
 }
 
 void

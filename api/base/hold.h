@@ -34,6 +34,19 @@ struct lode_holder {
  */
 LODE_MUST_CHECK lode_err lode_hold_file(const char *path, int *fd_out);
 
+/*
+ * The same, tried once: for a loop, which never blocks.
+ * Errors  LODE_EAGAIN  another process is just letting go, or writing who it is: try again later;
+ *         else as lode_hold_file()
+ */
+LODE_MUST_CHECK lode_err lode_hold_try(const char *path, int *fd_out);
+
+/*
+ * Whether lode_hold_file() would be refused. Takes no lock and makes no file.
+ * Errors  LODE_ERUNNING  another process holds it, and has written who it is; LODE_ESYS, LODE_EDENIED
+ */
+LODE_MUST_CHECK lode_err lode_hold_check(const char *path);
+
 /* Unlinks the file at `path` if it is the one that `fd` holds. */
 void lode_hold_remove(const char *path, int fd);
 

@@ -61,6 +61,18 @@ Test(hold, of_a_second_is_refused_with_the_first_ones_pid)
     close(fd);
 }
 
+Test(hold, is_checked_without_a_trace)
+{
+    int fd = -1;
+    must(lode_hold_check(path));
+    expect_eq(access(path, F_OK), -1);
+    must(lode_hold_file(path, &fd));
+    fails(lode_hold_check(path), LODE_ERUNNING);
+    expect_text(lode_last_error(), "already running (pid ");
+    close(fd);
+    must(lode_hold_check(path));
+}
+
 Test(hold, ends_with_the_process_and_the_file_is_taken_over)
 {
     struct lode_holder holder = {0};
