@@ -335,14 +335,14 @@ start(struct daemon *daemon, const struct daemon_options *options)
     LODE_TRY(lode_paths_resolve(options->dir, &daemon->paths));
     LODE_TRY(lode_directory_prepare(daemon->paths.dir, "LODE_DIR"));
     LODE_TRY(lode_presence_open(&daemon->presence, daemon->paths.dir, LODE_FILE_SCHEDULER_LOCK,
-                                LODE_FILE_SCHEDULER_SOCKET));
+                                LODE_FILE_SCHEDULER_SOCKET, options->is_private));
     lode_paths_sweep(&daemon->paths, LODE_SWEEP_SCHEDULER, -1); /* what a dead one left */
     LODE_TRY(loop_init(&daemon->loop));
     LODE_TRY(add_sources(daemon, options));
     LODE_TRY(lode_presence_listen(&daemon->presence));
     LODE_TRY(sessions_open(daemon->paths.dir, daemon->presence.listen_fd, &daemon->loop,
                            &daemon->sessions));
-    if (!options->is_private && daemon->presence.watch_fd >= 0) {
+    if (daemon->presence.watch_fd >= 0) {
         LODE_TRY(add_source(daemon, &daemon->removed, daemon->presence.watch_fd, removed_ready,
                             "a watch on our files"));
     }

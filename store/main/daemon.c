@@ -69,10 +69,10 @@ refuse_one(struct daemon *d)
 }
 
 static void
-accept_from(struct store *store, int listen_fd)
+accept_from(struct store *store, int listen_fd, int most)
 {
     struct daemon *d = &the_daemon;
-    for (int i = 0; i < ACCEPTS_AT_ONCE; i++) {
+    for (int i = 0; i < most; i++) {
         if (store->newcomer_count >= STORE_NEWCOMERS_MAX && !connection_end_silent(store)) {
             return; /* those that wait to be read come first; epoll says again who knocks */
         }
@@ -99,7 +99,7 @@ on_connect(struct store *store, struct source *source, uint32_t events)
 {
     (void)source;
     (void)events;
-    accept_from(store, the_daemon.presence.listen_fd);
+    accept_from(store, the_daemon.presence.listen_fd, ACCEPTS_AT_ONCE);
 }
 
 static void
@@ -122,19 +122,23 @@ on_lifeline(struct store *store, struct source *source, uint32_t events)
     the_daemon.stop = the_daemon.stop || lode_shell_lifeline_ended(the_daemon.lifeline_fd);
 }
 
-/* Whoever waits at a socket file that was removed is let in before that socket is closed. */
+/*
+ * A lock file or a socket was removed, perhaps. The programs that wait at the old socket are let in
+ * before it is closed. Where there are more of them than the store lets in at a time, the rest see
+ * the end of their connection.
+ */
 static void
 on_removed(struct store *store, struct source *source, uint32_t events)
 {
     struct daemon *d = &the_daemon;
     int old_fd = -1;
+    (void)source;
+    (void)events;
     if (!lode_presence_restore(&d->presence, &old_fd)) {
         return;
     }
-    accept_from(store, old_fd);
+    accept_from(store, old_fd, STORE_NEWCOMERS_MAX);
     close(old_fd);
-    (void)source;
-    (void)events;
     if (store_watch_fd(store, d->presence.listen_fd, EPOLLIN, &d->listener) != LODE_OK) {
         lode_log("STORE-DEAF", "no program can attach any more: %s", lode_last_error());
     }
@@ -183,7 +187,7 @@ start_serving(struct daemon *d, const struct options *options)
     LODE_TRY(store_watch_fd(d->store, d->signal_fd, EPOLLIN, &d->signals));
     LODE_TRY(take_lifeline(d, options->lifeline_fd));
     LODE_TRY(lode_presence_listen(&d->presence));
-    if (!options->is_private && d->presence.watch_fd >= 0) {
+    if (d->presence.watch_fd >= 0) {
         LODE_TRY(store_watch_fd(d->store, d->presence.watch_fd, EPOLLIN, &d->removed));
     }
     return store_watch_fd(d->store, d->presence.listen_fd, EPOLLIN, &d->listener);
@@ -297,10 +301,14 @@ daemon_run(const struct options *options)
     lode_presence_init(&d->presence);
     LODE_TRY(lode_paths_resolve(options->dir, &paths));
     LODE_TRY(lode_directory_prepare(paths.dir, "LODE_DIR"));
-    LODE_TRY(
-        lode_presence_open(&d->presence, paths.dir, LODE_FILE_STORE_LOCK, LODE_FILE_STORE_SOCKET));
-    LODE_TRY(lode_directory_hold_shm(&paths, &d->shm_fd));
-    lode_err err = serve(d, &paths, options);
+    LODE_TRY(lode_presence_open(&d->presence, paths.dir, LODE_FILE_STORE_LOCK,
+                                LODE_FILE_STORE_SOCKET, options->is_private));
+    lode_err err = lode_directory_hold_shm(&paths, &d->shm_fd);
+    if (err != LODE_OK) {
+        lode_presence_withdraw(&d->presence);
+        return err;
+    }
+    err = serve(d, &paths, options);
     /* Whoever told us to end clears a private directory; where nobody did, we do. */
     bool over = options->is_private && !d->told;
     lode_paths_sweep(&paths, over ? LODE_SWEEP_PRIVATE : LODE_SWEEP_STORE, d->shm_fd);

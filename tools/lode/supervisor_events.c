@@ -234,7 +234,9 @@ supervisor_take_event(struct supervisor *s, enum supervisor_event event)
         }
         break;
     case SUPERVISOR_REMOVED:
-        if (!s->stopping) {
+        if (s->stopping) {
+            lode_presence_unwatch(&s->presence);
+        } else {
             lode_presence_restore(&s->presence, &old_fd);
         }
         break;

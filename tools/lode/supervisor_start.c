@@ -4,6 +4,7 @@
 #include "api/base/directories.h"
 #include "api/base/fail.h"
 #include "api/base/files.h"
+#include "api/base/hold.h"
 #include "api/base/socket.h"
 #include "api/wire/private_start.h"
 #include "api/wire/supervisor_msg.h"
@@ -70,7 +71,7 @@ open_descriptors(struct supervisor *s)
     }
     LODE_TRY(watch(s, s->signals, SUPERVISOR_SIGNALS));
     LODE_TRY(watch(s, s->timer, SUPERVISOR_TIMER));
-    if (!s->options->is_private && s->presence.watch_fd >= 0) {
+    if (s->presence.watch_fd >= 0) {
         LODE_TRY(watch(s, s->presence.watch_fd, SUPERVISOR_REMOVED));
     }
     if (s->program_fd >= 0) {
@@ -89,16 +90,36 @@ find_programs(struct supervisor *s)
 }
 
 /*
- * The lock file comes first: of a cluster that runs there it names the supervisor. The lock on the
- * directory holds also where a cleaner has removed that file.
+ * The directory's lock is what refuses a second supervisor: it holds also where a cleaner has removed
+ * all files. Who does not get it makes no lock file: the supervisor that runs there could not put its
+ * own back, and `lode stop` would take the refused one for it. The lock file that is there is only
+ * asked, since it names the supervisor that runs.
  */
+static lode_err
+hold_dir(struct supervisor *s)
+{
+    char lock[LODE_PATH_MAX];
+    LODE_TRY(lode_path_join(lock, sizeof lock, s->paths.dir, LODE_FILE_SUPERVISOR_LOCK));
+    LODE_TRY(lode_hold_check(lock));
+    lode_err err = lode_directory_hold(s->paths.dir, "LODE_DIR", &s->dir_fd);
+    if (err != LODE_ERUNNING) {
+        return err;
+    }
+    LODE_TRY(lode_hold_check(lock)); /* it may have started together with us */
+    return lode_fail_with(LODE_ERUNNING,
+                          "already running: a cluster (perhaps in another container) holds '%s'; "
+                          "set LODE_DIR to another directory",
+                          s->paths.dir);
+}
+
 static lode_err
 hold_directories(struct supervisor *s)
 {
     int shm_fd = -1;
     LODE_TRY(lode_directory_prepare(s->paths.dir, "LODE_DIR"));
-    LODE_TRY(lode_presence_open(&s->presence, s->paths.dir, LODE_FILE_SUPERVISOR_LOCK, NULL));
-    LODE_TRY(lode_directory_hold(s->paths.dir, "LODE_DIR", &s->dir_fd));
+    LODE_TRY(hold_dir(s));
+    LODE_TRY(lode_presence_open(&s->presence, s->paths.dir, LODE_FILE_SUPERVISOR_LOCK, NULL,
+                                s->options->is_private));
     clusters_sweep_dead(true, NULL, NULL); /* shared memory without a directory: the store does */
     /* The store will hold it. But what is wrong with it is said by us: whoever started us listens. */
     LODE_TRY(lode_directory_hold_shm(&s->paths, &shm_fd));
