@@ -1,6 +1,6 @@
 /*
- * What a task prints reaches its submitter's stderr as "(function pid=N) line", all of it before
- * lode_close() returns. A running task learns that its submitter has ended, or that it was cancelled.
+ * What a task prints reaches its submitter's stderr as "(function pid=N) line", each line in one
+ * piece, and all of it before lode_close() returns. A running task learns that its submitter has ended, or that it was cancelled.
  */
 #include "tests/support/child.h"
 #include "tests/support/cluster.h"
@@ -9,10 +9,11 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { LINES = 200, ROOM = 64 << 10 };
+enum { LINES = 200, LONG_LINE = 8000, ROOM = 64 << 10 };
 
 static char fifo[256];
 
@@ -65,6 +66,38 @@ lines_arrive_whole_and_in_order(void)
     }
     expect(fgets(text, sizeof text, file) == NULL);
     fclose(file);
+}
+
+static void
+long_printer(struct child *parent, void *arg)
+{
+    static char text[LONG_LINE + 1];
+    lode_id result;
+    (void)parent;
+    memset(text, 'x', LONG_LINE);
+    expect(dup2(*(int *)arg, STDERR_FILENO) == STDERR_FILENO);
+    lode *db = cluster_open();
+    must(lode_call(db, "play.say", LODE_ARGS(lode_str(text)), NULL, &result));
+    must(lode_wait(db, &result, 1, 1, LODE_FOREVER, NULL, NULL));
+    lode_close(db);
+}
+
+/* A socket that keeps packets apart shows what one write() brought. */
+static void
+a_long_line_is_one_write(void)
+{
+    static char text[ROOM];
+    int ends[2];
+    struct child child;
+    expect_eq(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends), 0);
+    child_start(&child, long_printer, &ends[1]);
+    close(ends[1]);
+    ssize_t size = read(ends[0], text, sizeof text - 1);
+    expect_lt(LONG_LINE, size);
+    expect_eq(text[size - 1], '\n');
+    expect_eq(read(ends[0], text, sizeof text), 0);
+    child_must_end(&child);
+    close(ends[0]);
 }
 
 static void
@@ -123,6 +156,7 @@ story(int argc, char **argv)
     child_start(&child, loader, NULL);
     child_must_end(&child);
     lines_arrive_whole_and_in_order();
+    a_long_line_is_one_write();
     a_task_learns_that_its_submitter_died(fd);
     lode *db = cluster_open();
     a_task_learns_that_it_was_cancelled(db, fd);

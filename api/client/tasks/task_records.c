@@ -8,8 +8,8 @@
 #include "api/base/fail.h"
 #include "api/client/tasks/call_refs.h"
 #include "api/client/tasks/requests.h"
+#include "api/client/tasks/task_output.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -101,30 +101,6 @@ on_ended(struct lode_tasks *tasks, const void *bytes, uint32_t size)
     return LODE_OK;
 }
 
-/* Bytes that are not text must not drive the user's terminal. */
-static void
-print_line(const struct lode_task_output *head, const char *name, const char *line)
-{
-    flockfile(stderr);
-    if (head->dropped > 0) {
-        fprintf(stderr, "(%.*s pid=%lld) … %u lines are left out here\n", (int)head->name_size,
-                name, (long long)head->pid, head->dropped);
-    }
-    if (head->flags & LODE_OUTPUT_DROPPED) {
-        fflush(stderr);
-        funlockfile(stderr);
-        return;
-    }
-    fprintf(stderr, "(%.*s pid=%lld) ", (int)head->name_size, name, (long long)head->pid);
-    for (uint32_t i = 0; i < head->line_size; i++) {
-        unsigned char c = (unsigned char)line[i];
-        putc_unlocked(c >= ' ' || c == '\t' || c == '\033' ? c : '?', stderr);
-    }
-    putc_unlocked('\n', stderr);
-    fflush(stderr);
-    funlockfile(stderr);
-}
-
 static lode_err
 on_output(const void *bytes, uint32_t size)
 {
@@ -134,7 +110,7 @@ on_output(const void *bytes, uint32_t size)
         return too_short("OUTPUT", size);
     }
     const char *name = (const char *)(head + 1);
-    print_line(head, name, name + head->name_size);
+    lode_task_output_print(head, name, name + head->name_size);
     return LODE_OK;
 }
 

@@ -1,0 +1,21 @@
+/*
+ * task_output.h: a line that a task has printed comes out on the stderr of the program that called
+ * the task.
+ *
+ * A line goes to stderr in one piece. C does not buffer stderr: a line that is written byte by byte
+ * costs a system call a byte, and other writers of the same file come in between. lode_close() waits
+ * for the lines of the program's tasks, and would give up before they are all printed.
+ */
+#ifndef LODE_CLIENT_TASKS_TASK_OUTPUT_H
+#define LODE_CLIENT_TASKS_TASK_OUTPUT_H
+
+#include "api/wire/task_msg.h"
+
+/*
+ * Prints `name` and `line`, whose sizes stand in `head`, as "(name pid=N) line". If lines are
+ * missing before this one, a line of its own says how many. Any thread.
+ */
+void lode_task_output_print(const struct lode_task_output *head, const char *name,
+                            const char *line);
+
+#endif
