@@ -1,17 +1,21 @@
 /*
  * `lode matmul` and `lode run` on .npy files: every element is as we compute it ourselves; files are
- * whole or not there; errors name the file. In a cluster, and in a private one.
+ * whole or not there; errors name the file; an interrupt ends the command even while it waits for
+ * nothing. In a cluster, and in a private one.
  */
+#include "tests/support/child.h"
 #include "tests/support/cluster.h"
 #include "tests/support/leftovers.h"
 #include "tests/support/story.h"
 
 #include <fcntl.h>
 #include <math.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 enum { ROOM = 8192, M = 37, K = 53, YS = 24, HEADER = 128 };
@@ -185,6 +189,59 @@ run_with_files(void)
     expect_product("z.npy", false, 2, columns_of(2));
 }
 
+struct multiplier {
+    const char *const *argv;
+    int stdout_fd;
+};
+
+static void
+exec_multiplier(struct child *parent, void *arg)
+{
+    const struct multiplier *m = arg;
+    (void)parent;
+    signal(SIGINT, SIG_DFL); /* a shell's background jobs are born with it ignored */
+    expect(dup2(m->stdout_fd, STDOUT_FILENO) == STDOUT_FILENO);
+    execv(story_program("lode"), (char *const *)m->argv);
+    give_up("cannot start lode");
+}
+
+/*
+ * Every product is there as soon as it is asked for, so the command never waits for one. It cannot
+ * finish either: it says which files it has written, and the pipe that it says it to has no room
+ * for half of them.
+ */
+static void
+an_interrupt_ends_it_although_results_come(void)
+{
+    enum { PIPE_BYTES = 4096, LONG_NAME = 200 };
+    const char *argv[YS + 6] = {"lode", "matmul", path_of("x.npy")};
+    char long_name[LONG_NAME + 1], name[LONG_NAME + 16], byte;
+    int ends[2], at = 3;
+    struct child child;
+    memset(long_name, 'y', LONG_NAME);
+    long_name[LONG_NAME] = '\0';
+    for (int y = 1; y <= YS; y++) {
+        snprintf(name, sizeof name, "%s%d.npy", long_name, y);
+        argv[at] = path_of(name);
+        write_npy(argv[at++], false, false, y, K, 1);
+    }
+    argv[at++] = "--out";
+    argv[at++] = path_of("interrupted");
+    expect_eq(pipe2(ends, O_CLOEXEC), 0);
+    expect_eq(fcntl(ends[1], F_SETPIPE_SZ, PIPE_BYTES), PIPE_BYTES);
+    expect_lt(PIPE_BYTES, YS * LONG_NAME);
+    struct multiplier m = {argv, ends[1]};
+    child_start(&child, exec_multiplier, &m);
+    close(ends[1]);
+    expect_eq(read(ends[0], &byte, 1), 1); /* the first product is written */
+    kill(child.pid, SIGINT);
+    int status = child_join(&child, false);
+    expect(WIFEXITED(status));
+    expect_eq(WEXITSTATUS(status), 128 + SIGINT);
+    expect_lt(story_count_files(path_of("interrupted")), YS);
+    close(ends[0]);
+}
+
 static void
 story(int argc, char **argv)
 {
@@ -193,6 +250,7 @@ story(int argc, char **argv)
     multiply_many(false);
     run_with_files();
     refuse_what_does_not_fit();
+    an_interrupt_ends_it_although_results_come();
     cluster_stop(supervisor);
     remove_tree(path_of("out"));
     multiply_many(true); /* nothing runs: in a cluster of its own, which ends with it */

@@ -4,13 +4,16 @@
 #include <stddef.h>
 #include <unistd.h>
 
+static const int NUMBERS[] = {SIGINT, SIGTERM, SIGHUP};
+enum { COUNT = sizeof NUMBERS / sizeof NUMBERS[0] };
+
 static const char *volatile temporary;
-static volatile sig_atomic_t is_waited_for, came;
+static volatile sig_atomic_t is_deferred, came;
 
 static void
 on_interrupt(int number)
 {
-    if (is_waited_for && !came) {
+    if (is_deferred && !came) {
         came = 1;
         return;
     }
@@ -21,22 +24,37 @@ on_interrupt(int number)
 }
 
 void
-interrupts_catch(bool wait_for_us)
+interrupts_catch(void)
 {
-    static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
-    is_waited_for = wait_for_us;
-    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+    for (size_t i = 0; i < COUNT; i++) {
         struct sigaction action = {.sa_handler = on_interrupt}, old;
-        if (sigaction(numbers[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN) {
-            sigaction(numbers[i], &action, NULL);
+        if (sigaction(NUMBERS[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN) {
+            sigaction(NUMBERS[i], &action, NULL);
         }
     }
+}
+
+void
+interrupts_defer(bool on)
+{
+    is_deferred = on;
 }
 
 bool
 interrupts_came(void)
 {
     return came != 0;
+}
+
+void
+interrupts_hold(bool on)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    for (size_t i = 0; i < COUNT; i++) {
+        sigaddset(&set, NUMBERS[i]);
+    }
+    sigprocmask(on ? SIG_BLOCK : SIG_UNBLOCK, &set, NULL);
 }
 
 void

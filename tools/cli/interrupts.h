@@ -1,16 +1,29 @@
-/* interrupts.h: SIGINT, SIGTERM and SIGHUP, for commands that have something to clean up. */
+/*
+ * interrupts.h: SIGINT, SIGTERM and SIGHUP, for commands that have something to clean up.
+ *
+ * An interrupt that comes while the command works ends it at once: the signal's handler removes the
+ * temporary file and exits. One that comes while the command waits for results is only noted, so
+ * that the command can cancel its tasks. What is noted must be looked at: whoever defers interrupts
+ * stops deferring first, and asks whether one came after that. Asked before, the answer would miss
+ * a signal that comes in between.
+ */
 #ifndef LODE_TOOLS_INTERRUPTS_H
 #define LODE_TOOLS_INTERRUPTS_H
 
 #include <stdbool.h>
 
 /*
- * From now on the first interrupt removes the temporary file and exits with 128 + its number, or,
- * with `wait_for_us`, is only noted; then the second one does. What is ignored stays ignored, as a
- * shell has it for its background jobs.
+ * From now on an interrupt removes the temporary file and exits with 128 + its number. What is
+ * ignored stays ignored, as a shell has it for its background jobs.
  */
-void interrupts_catch(bool wait_for_us);
+void interrupts_catch(void);
+
+/* True: the first interrupt from now on is only noted; the second one ends the command at once. */
+void interrupts_defer(bool on);
 bool interrupts_came(void);
+
+/* True: interrupts wait until it is false again. For a few instructions that belong together. */
+void interrupts_hold(bool on);
 
 /* The file to be removed; NULL: none. The path stays until the next call. */
 void interrupts_temporary(const char *path);

@@ -39,11 +39,13 @@ open_beside(const char *path, const struct stat *old, char temporary_out[PATH_MA
     if (snprintf(temporary_out, PATH_MAX, "%s.XXXXXX", path) >= PATH_MAX) {
         return lode_fail_with(LODE_EINVAL, "the path is too long");
     }
+    interrupts_hold(true);
     int fd = mkostemp(temporary_out, O_CLOEXEC);
+    interrupts_temporary(fd >= 0 ? temporary_out : NULL);
+    interrupts_hold(false);
     if (fd < 0) {
         return lode_fail_errno("cannot be written");
     }
-    interrupts_temporary(temporary_out);
     mode_t mask = umask(0);
     umask(mask);
     if (fchmod(fd, old != NULL ? old->st_mode & 0777 : 0666 & ~mask) != 0) {

@@ -286,7 +286,7 @@ run(struct matmul *m)
     if (err != LODE_OK) {
         return program_failed(err);
     }
-    interrupts_catch(true);
+    interrupts_catch();
     err = array_file_put(m->db, m->x_path, &m->x, &m->x_id);
     m->put_ns = lode_now_ns() - began;
     int exit_code = err == LODE_OK ? multiply_all(m) : program_failed(err);

@@ -232,7 +232,7 @@ run_call(struct call *call, const struct run_options *wanted)
     if (err != LODE_OK) {
         return program_failed(err);
     }
-    interrupts_catch(true);
+    interrupts_catch();
     err = submit(call, wanted);
     int exit_code = err == LODE_OK ? take_results(call, wanted)
                                    : session_failed(call->db, none, err, wanted->function);

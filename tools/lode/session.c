@@ -58,21 +58,34 @@ session_open(const struct session_options *wanted, lode **db_out)
     return lode_open(wanted->common.dir, &open, db_out);
 }
 
+/* Slices, because a signal that comes just before lode_get() sleeps does not end its sleep. */
+static lode_err
+get_in_slices(lode *db, lode_id id, int64_t deadline, lode_view *view_out)
+{
+    enum { SLICE_MS = 200 };
+    lode_err err = LODE_ETIMEDOUT;
+    bool is_last = false;
+    while (err == LODE_ETIMEDOUT && !is_last && !interrupts_came()) {
+        int64_t left_ms = lode_remaining_ms(deadline);
+        is_last = left_ms >= 0 && left_ms <= SLICE_MS;
+        err = lode_get(db, id, is_last ? left_ms : SLICE_MS, view_out);
+    }
+    return err;
+}
+
 lode_err
 session_get(lode *db, lode_id id, int64_t deadline, lode_view *view_out)
 {
-    enum { SLICE_MS = 200 };
-    for (;;) {
-        int64_t left_ms = lode_remaining_ms(deadline);
-        bool is_last = left_ms >= 0 && left_ms <= SLICE_MS;
-        lode_err err = lode_get(db, id, is_last ? left_ms : SLICE_MS, view_out);
-        if (err != LODE_ETIMEDOUT || is_last) {
-            return err;
+    interrupts_defer(true);
+    lode_err err = get_in_slices(db, id, deadline, view_out);
+    interrupts_defer(false);
+    if (interrupts_came()) {
+        if (err == LODE_OK) {
+            lode_release(view_out);
         }
-        if (interrupts_came()) {
-            return lode_fail_with(LODE_ECANCELLED, "interrupted");
-        }
+        return lode_fail_with(LODE_ECANCELLED, "interrupted");
     }
+    return err;
 }
 
 static bool

@@ -25,7 +25,8 @@ void session_inputs(struct argp_state *state, struct session_options *wanted);
 LODE_MUST_CHECK lode_err session_open(const struct session_options *wanted, lode **db_out);
 
 /*
- * lode_get() until the deadline, in slices, so that an interrupt (interrupts.h) ends it.
+ * lode_get() until the deadline. Interrupts are deferred meanwhile (interrupts.h); one that came
+ * ends the wait, also where the result is there.
  * Errors: as lode_get(); LODE_ECANCELLED interrupted.
  */
 LODE_MUST_CHECK lode_err session_get(lode *db, lode_id id, int64_t deadline, lode_view *view_out);

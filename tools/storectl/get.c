@@ -122,6 +122,6 @@ storectl_get(int argc, char **argv)
         0};
     struct arguments a = {.output = "-"};
     options_parse(&argp, argc, argv, &a);
-    interrupts_catch(false);
+    interrupts_catch();
     return attach_run(a.common.dir, LODE_OPEN_STORE_ONLY, get, &a);
 }

@@ -220,6 +220,6 @@ storectl_put(int argc, char **argv)
         0};
     struct arguments a = {.timeout_ms = ROOM_MS};
     options_parse(&argp, argc, argv, &a);
-    interrupts_catch(false);
+    interrupts_catch();
     return attach_run(a.common.dir, LODE_OPEN_STORE_ONLY, put_all, &a);
 }

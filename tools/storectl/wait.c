@@ -160,6 +160,6 @@ storectl_wait(int argc, char **argv)
                                      0};
     struct arguments a = {.timeout_ms = LODE_FOREVER};
     options_parse(&argp, argc, argv, &a);
-    interrupts_catch(false);
+    interrupts_catch();
     return attach_run(a.common.dir, LODE_OPEN_STORE_ONLY, wait_for, &a);
 }
