@@ -57,18 +57,24 @@ typedef struct lode_array {
  *   size_bytes_out  bytes; 0 for an array without elements
  *
  * Errors  LODE_EINVAL  unknown dtype, ndim or a shape out of range; or all elements together, or a
- *                      stride, take 2^63 bytes or more (axes of no elements left out, as numpy does)
+ *                      stride, take 2^63 bytes or more (axes of no elements left out, as numpy
+ *                      does)
  * Never blocks; any thread.
  */
 LODE_API LODE_MUST_CHECK lode_err lode_array_size(const lode_array *array, size_t *size_bytes_out);
 
-/* Fills the strides of C order in, where all strides are zero. The array must be valid. */
+/*
+ * The calls below need no session, never block, and may be made by any thread. Arrays that they are
+ * given must be valid: lode_array_size() says so.
+ */
+
+/* Fills in the strides of C order, if all strides are zero. */
 LODE_API void lode_array_fill_strides(lode_array *array);
 
-/* True if the elements lie in C order without gaps. The array must be valid. */
+/* True if the elements lie in C order without gaps. */
 LODE_API bool lode_array_is_contiguous(const lode_array *array);
 
-/* The number of elements (1 for a scalar). The array must be valid. */
+/* The number of elements; 1 for a scalar. */
 LODE_API int64_t lode_array_count(const lode_array *array);
 
 /* Bytes of one element; 0 if the type is unknown. */

@@ -13,7 +13,22 @@
 extern "C" {
 #endif
 
-typedef struct lode lode; /* one session of this process with a cluster; thread-safe */
+/*
+ * One session of this process with a cluster. For every call that takes one, unless its comment
+ * says otherwise:
+ *
+ * Threads   any thread, any number of them at once
+ * Blocking  a call with timeout_ms waits for so long at most; other calls do not wait, or only for
+ *           the answer to one message, which a daemon that runs gives at once
+ * Errors    beside those that the comment lists, any call may return
+ *           LODE_EINVAL   the session, or a pointer that the call needs, is NULL
+ *           LODE_EDOWN    the daemon has ended, or has ended this session
+ *           LODE_EFORKED  the session was opened before fork(), and is the parent's
+ *           LODE_ECLOSED  the session is closed, and lives on only because a view of it does
+ *           LODE_ENOMEM, LODE_ESYS  what the system refused
+ *           LODE_EPROTO, LODE_ECORRUPT  a bug, or bytes that somebody damaged
+ */
+typedef struct lode lode;
 
 #define LODE_FOREVER ((int64_t)-1) /* a timeout_ms: without limit, as every negative one is */
 #define LODE_ZERO    (-1073741824) /* in an options struct, where 0 means "the default": zero */
@@ -35,15 +50,16 @@ typedef struct lode_open_options {
 /*
  * Opens a session with the cluster in `dir`.
  *
- *   dir      the cluster's directory; NULL: $LODE_DIR or this user's default, and where no cluster
- *            runs there, a private one is started, which ends with this process
+ *   dir      the cluster's directory. NULL: $LODE_DIR or this user's default. If no cluster runs
+ *            there, a private one is started, which ends with this process
  *   options  NULL: all defaults
+ *   db_out   the session; set only on LODE_OK
  *
- * Ownership  the caller ends it with lode_close()
- * Blocking   a few milliseconds to attach; until the daemons are up (5 s) where a cluster is just
- *            starting there, or replaces its store, and for a private cluster
+ * Ownership  the caller ends the session with lode_close()
+ * Blocking   a few milliseconds to attach. Up to 5 s, until the daemons are up, for a private
+ *            cluster, and where a cluster is just starting or replaces its store
  * Threads    any; a program that uses only the store starts no thread
- * Errors     LODE_EDOWN     `dir` was given, or LODE_OPEN_ATTACH, and nothing runs there; or a
+ * Errors     LODE_EDOWN     nothing runs there, and `dir` or LODE_OPEN_ATTACH was given; or a
  *                           cluster that starts there does not come up
  *            LODE_EVERSION  the daemon speaks another version
  *            LODE_EDENIED   the cluster is another user's
@@ -51,15 +67,19 @@ typedef struct lode_open_options {
  *                           option is out of range
  *            LODE_EUNSUPPORTED  an option that this library does not know is set
  *            LODE_EFULL     the shared memory has no room for a session
+ *            LODE_ELIMIT    the store has 4,096 sessions already
  */
 LODE_API LODE_MUST_CHECK lode_err lode_open(const char *dir, const lode_open_options *options,
                                             lode **db_out);
 
 /*
- * Ends a session: waits until the scheduler has acknowledged what was submitted (5 s at most),
- * drops every reference that it still holds, and frees the handle. Views stay valid until they are
- * released. NULL does nothing. No other call on the handle may be under way. In a child after
- * fork it does nothing: the session is the parent's, and the child's views of it stay valid.
+ * Ends a session: drops every reference that it still holds, and frees the handle. NULL does
+ * nothing. In a child after fork it does nothing, too: the session is the parent's.
+ *
+ * Ownership  views stay valid until they are released; drafts are aborted
+ * Blocking   until the scheduler has acknowledged what was submitted, 5 s at most
+ * Threads    no other call on the handle may be under way
+ * Errors     none
  */
 LODE_API void lode_close(lode *db);
 
@@ -75,7 +95,12 @@ typedef struct lode_store_stats {
     uint64_t generation;
 } lode_store_stats;
 
-/* Errors: LODE_EDOWN. One message to the store and back. */
+/*
+ * What the store counts. What was dropped before the call is not counted any more.
+ *
+ * Blocking  one message and its answer
+ * Errors    those of every call
+ */
 LODE_API LODE_MUST_CHECK lode_err lode_get_store_stats(lode *db, lode_store_stats *stats_out);
 
 /* Counters and gauges of the scheduler. CPUs in 1/10,000. */
@@ -89,14 +114,21 @@ typedef struct lode_scheduler_stats {
     int64_t scheduler_pid;
 } lode_scheduler_stats;
 
-/* Errors: LODE_EDOWN. One message to the scheduler and back. */
+/*
+ * What the scheduler counts. The first call of a session that needs the scheduler connects to it.
+ *
+ * Blocking  one message and its answer, 5 s at most
+ * Errors    LODE_ETIMEDOUT     the scheduler does not answer
+ *           LODE_EUNSUPPORTED  the session was opened with LODE_OPEN_STORE_ONLY
+ *           LODE_ELIMIT        threads cannot be started (ulimit -u, the pids limit)
+ */
 LODE_API LODE_MUST_CHECK lode_err lode_get_scheduler_stats(lode *db,
                                                            lode_scheduler_stats *stats_out);
 
-/* The directory of the session's cluster. The handle's; valid until lode_close(). */
+/* The directory of the session's cluster. The text is the session's; valid until lode_close(). */
 LODE_API const char *lode_cluster_dir(const lode *db);
 
-/* "major.minor.patch" of this library. Static. */
+/* "major.minor.patch" of this library. A static text; no session is needed. */
 LODE_API const char *lode_version(void);
 
 #ifdef __cplusplus

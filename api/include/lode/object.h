@@ -1,16 +1,19 @@
 /*
  * object.h: objects: bytes that never change once sealed, named by a 16-byte id. Stable.
  *
- * A reference (from a call that returns an id, or lode_keep()) keeps an object alive and ends with
- * lode_drop(); a pin (a view, from lode_get()) keeps its bytes in place and ends with
- * lode_release(). An object that nobody refers to is freed when its last pin goes. What a session
- * still refers to when it ends is dropped for it.
+ * A reference keeps an object alive. A call that returns an id gives one, as does lode_keep();
+ * lode_drop() ends it. A pin keeps an object's bytes in place. Each view from lode_get() has one;
+ * lode_release() ends it. An object that nobody refers to is freed when its last pin goes. When a
+ * session ends, what it still refers to is dropped for it.
+ *
+ * Threads, and the errors of every call: see `lode` in cluster.h.
  *
  * fork(): a child may read what its parent had pinned, at the same addresses, until the child ends
- * or calls exec; what its parent does meanwhile, its end included, changes nothing. lode_release()
- * of such a view in the child does nothing: the bytes stay for the child's whole life. The child's
- * own children inherit all this. Where the store could not take note of the fork (it has no memory
- * or descriptors left, or did not answer within 5 s), a read of such a view is SIGSEGV in the child.
+ * or calls exec. Nothing that the parent does meanwhile changes that, nor does the parent's end.
+ * lode_release() of such a view in the child does nothing: the bytes stay for the child's whole
+ * life. The child's own children inherit all this. If the store could not take note of the fork (no
+ * memory or descriptor is left, or it did not answer within 5 s), the child that reads such a view
+ * gets SIGSEGV.
  */
 #ifndef LODE_OBJECT_H
 #define LODE_OBJECT_H
@@ -27,7 +30,7 @@ typedef struct lode_id {
     uint8_t byte[16];
 } lode_id;
 
-enum { LODE_ID_TEXT_SIZE = 33 }; /* 32 hex digits and the closing zero */
+enum { LODE_ID_TEXT_SIZE = 33 }; /* 32 hex digits and the final zero */
 
 typedef enum lode_kind {
     LODE_KIND_BLOB = 0,
@@ -74,55 +77,69 @@ typedef struct lode_create_options {
  *
  *   size_bytes  bytes; with options->array, 0 or exactly the array's size
  *   options     NULL: a blob with a new id
- *   draft_out   end it with lode_seal() or lode_abort()
+ *   draft_out   set only on LODE_OK
  *
- * Blocking  up to timeout_ms for room (0: not at all)
- * Threads   any
- * Errors    LODE_EFULL    no room came in time; lode_last_error() has the numbers
- *           LODE_ETOOBIG  larger than the store
- *           LODE_EEXIST   options->id is in use, or it is a reserved one and was used
- *           LODE_EINVAL   the array is invalid, or an option out of range
- *           LODE_EUNSUPPORTED  an option that this library does not know is set
- *           LODE_EDOWN    the store is not running
+ * Ownership  the caller ends the draft with lode_seal() or lode_abort(), in any thread
+ * Blocking   up to timeout_ms for room; 0: one message and its answer
+ * Errors     LODE_EFULL    no room came in time; lode_last_error() has the numbers
+ *            LODE_ETOOBIG  larger than the store
+ *            LODE_EEXIST   options->id is in use, or it is a reserved one and was used
+ *            LODE_EINVAL   the array is invalid, an option out of range, or options->id is of
+ *                          another session
+ *            LODE_EUNSUPPORTED  an option that this library does not know is set
+ *            LODE_ELIMIT   the session has 16,384 drafts, or the store as many objects as it can
  */
 LODE_API LODE_MUST_CHECK lode_err lode_create(lode *db, size_t size_bytes,
                                               const lode_create_options *options,
                                               int64_t timeout_ms, lode_draft *draft_out);
 
-/* lode_create() of an array with a new id. */
+/* lode_create() of an array with a new id. Blocking, ownership and errors are the same. */
 LODE_API LODE_MUST_CHECK lode_err lode_create_array(lode *db, const lode_array *array,
                                                     int64_t timeout_ms, lode_draft *draft_out);
 
 /*
- * Seals a draft: from now on everyone can get it, and nobody can write it, the creator included
- * (a write is SIGSEGV). Ends the draft, also when it fails.
+ * Seals a draft: from now on everyone can get it. Nobody can write it any more, the creator
+ * included: a write is SIGSEGV. The call ends the draft, also when it fails.
  *
- *   id_out  the object, which is draft->id; one reference of the caller's; NULL: not wanted
+ *   id_out  the object, which is draft->id. NULL: not wanted
  *
- * Errors  LODE_EINVAL  the draft is not open; LODE_EDOWN
- *         LODE_ENOMEM  the process has too many maps to make its pages read-only: it was aborted
+ * Ownership  the caller has one reference to the object, whether id_out is NULL or not
+ * Blocking   one message and its answer
+ * Errors     LODE_EINVAL  the draft is not open, or is a task's result
+ *            LODE_ENOMEM  the process has too many maps to make the pages read-only; the draft was
+ *                         aborted
  */
 LODE_API LODE_MUST_CHECK lode_err lode_seal(lode_draft *draft, lode_id *id_out);
 
-/* Gives a draft up and ends it. Who waits for its id gets LODE_EABORTED. A zeroed draft: nothing. */
+/*
+ * Gives a draft up and ends it. Callers that wait for its id get LODE_EABORTED. NULL or a zeroed
+ * draft: nothing. It waits for no answer.
+ */
 LODE_API void lode_abort(lode_draft *draft);
 
 /*
- * Copies bytes into a new, sealed object. Up to some tens of KiB this takes no message and does
- * not wait for the store.
+ * Copies bytes into a new, sealed object. Up to 32 KiB this takes no message and does not wait for
+ * the store.
  *
- *   id_out  the object; one reference of the caller's. NULL is LODE_EINVAL, but where the caller has
- *           chosen the id with options->id
+ *   data    size_bytes bytes; NULL only if there are none
+ *   id_out  the object. NULL is LODE_EINVAL, unless the caller has chosen the id with options->id
  *
- * Blocking, errors  as lode_create()
+ * Ownership  the caller has one reference to the object; `data` stays the caller's
+ * Blocking   up to timeout_ms for room
+ * Errors     as lode_create()
  */
 LODE_API LODE_MUST_CHECK lode_err lode_put(lode *db, const void *data, size_t size_bytes,
                                            int64_t timeout_ms, lode_id *id_out);
+
+/* lode_put() of an array, with the same errors: `data` has lode_array_size() bytes. */
 LODE_API LODE_MUST_CHECK lode_err lode_put_array(lode *db, const lode_array *array,
                                                  const void *data, int64_t timeout_ms,
                                                  lode_id *id_out);
 
-/* lode_put() with an id, class or references of the caller's choice. */
+/*
+ * lode_put() with an id, class, array or references of the caller's choice. An id that was not
+ * reserved, and references, cost a message and its answer. Errors: as lode_create().
+ */
 LODE_API LODE_MUST_CHECK lode_err lode_put_with(lode *db, const void *data, size_t size_bytes,
                                                 const lode_create_options *options,
                                                 int64_t timeout_ms, lode_id *id_out);
@@ -132,87 +149,114 @@ LODE_API LODE_MUST_CHECK lode_err lode_put_with(lode *db, const void *data, size
  * wait for them from now on: lode_get() and lode_wait() in any process, or a task that has one as
  * its argument. So two processes hand objects to each other without a message between them.
  *
- *   ids_out  `count` ids; one reference of the caller's each, which the put does not double
+ *   ids_out  room for `count` ids; NULL only if `count` is 0
  *
- * A put under one of them costs what a put under a new id costs; a second one is LODE_EEXIST, also
- * after a draft that was aborted: who waits for that one gets LODE_EABORTED or LODE_EGONE. When the
- * session ends, who waits for one that was not put gets LODE_EGONE. Blocking: never. Errors:
- * LODE_EDOWN.
+ * A put under one of them costs what a put under a new id costs. A second put is LODE_EEXIST, also
+ * after a draft that was aborted: callers that wait for that id get LODE_EABORTED or LODE_EGONE.
+ * When the session ends, callers that wait for an id that was not put get LODE_EGONE.
+ *
+ * Ownership  the caller has one reference to each; the put does not give another one
+ * Blocking   never; no message
+ * Errors     those of every call
  */
 LODE_API LODE_MUST_CHECK lode_err lode_reserve(lode *db, size_t count, lode_id *ids_out);
 
 /*
- * Waits until the object is sealed and pins it. If it is there already: no message, no lock, no
- * system call.
+ * Waits until the object is sealed, and pins it. If it is there already, this takes no message, no
+ * lock and no system call.
  *
- *   view_out  end it with lode_release(); outlives lode_close()
+ *   view_out  the pinned object; set only on LODE_OK
  *
- * Blocking  up to timeout_ms; 0: not at all
- * Errors    LODE_ETIMEDOUT  it is not there yet
- *           LODE_EGONE      it was freed, or its maker's session ended without making it
- *           LODE_EABORTED   it was given up while this call waited
- *           LODE_ETASK, LODE_ECRASHED, LODE_ECANCELLED, LODE_ELIBRARY
- *                           the task that was to make it failed; see lode_failure()
- *           LODE_EDOWN      the store died
- *           LODE_EINVAL     the zero id
- *           LODE_ELIMIT     8,192 threads of this session wait for this object already
+ * Ownership  the caller ends the view with lode_release(), in any thread; it may outlive
+ *            lode_close()
+ * Blocking   up to timeout_ms. With 0, an object that is not there costs a message and its answer.
+ *            A store that is stopped may cost a second more
+ * Errors     LODE_ETIMEDOUT  it is not there yet
+ *            LODE_EGONE      it was freed, or its maker's session ended without making it
+ *            LODE_EABORTED   it was given up while this call waited
+ *            LODE_ETASK, LODE_ECRASHED, LODE_ECANCELLED, LODE_ELIBRARY and others
+ *                            the task that was to make it failed; lode_failure() says why
+ *            LODE_EDOWN      the store has died; or the scheduler, which was to have it made
+ *            LODE_EINVAL     the zero id
+ *            LODE_ELIMIT     8,192 threads of this session wait for this object already, or the
+ *                            session has 1,048,576 views
  */
 LODE_API LODE_MUST_CHECK lode_err lode_get(lode *db, lode_id id, int64_t timeout_ms,
                                            lode_view *view_out);
 
 /*
  * lode_get() of `count` objects within one timeout: all or none. The same id may occur more than
- * once.  views_out has `count` entries.
+ * once. views_out has `count` entries. What it waits for, and its errors, are those of lode_get().
  */
 LODE_API LODE_MUST_CHECK lode_err lode_get_many(lode *db, const lode_id *ids, size_t count,
                                                 int64_t timeout_ms, lode_view *views_out);
 
-/* lode_get() of a scalar. Errors: also LODE_ETYPE, it is something else. */
+/*
+ * lode_get() of a scalar, which is copied: there is no view to release. Errors: as lode_get(), and
+ * LODE_ETYPE: it is something else.
+ */
 LODE_API LODE_MUST_CHECK lode_err lode_get_i64(lode *db, lode_id id, int64_t timeout_ms,
                                                int64_t *value_out);
 LODE_API LODE_MUST_CHECK lode_err lode_get_f64(lode *db, lode_id id, int64_t timeout_ms,
                                                double *value_out);
 
-/* Ends a view and zeroes it. Never blocks. NULL or a zeroed view: nothing. */
+/* Ends a view and zeroes it. Never blocks; any thread. NULL or a zeroed view: nothing. */
 LODE_API void lode_release(lode_view *view);
 
 /*
- * Takes one more reference to an object, or to one that is still to come. The id must be kept
- * alive by its giver until this returns.
+ * Takes one more reference to an object, or to one that is still to come. Whoever gave the id to
+ * the caller must keep its own reference until this returns.
  *
- * Blocking  only if the session's ring is full
- * Errors    LODE_EINVAL  the zero id; LODE_EDOWN
- *           LODE_ELIMIT  the session refers to as many ids that do not exist as it can (262,144 of
- *                        others, 1,048,576 of its own); or there are as many references as can be
+ * Ownership  the caller ends the reference with lode_drop()
+ * Blocking   while the session's ring is full. Near a limit: one message and its answer
+ * Errors     LODE_EINVAL  the zero id
+ *            LODE_ELIMIT  the session refers to as many ids that do not exist as it can (262,144 of
+ *                         others, 1,048,576 of its own); or there are as many references as can be
+ *            LODE_EFULL   the store has no memory to remember one more
  */
 LODE_API LODE_MUST_CHECK lode_err lode_keep(lode *db, lode_id id);
 
-/* Ends one reference of this session. The zero id, NULL or a dead store: nothing. */
+/*
+ * Ends one reference of this session. The zero id, NULL or a dead store: nothing. It waits only
+ * while the session's ring is full.
+ */
 LODE_API void lode_drop(lode *db, lode_id id);
 
 /*
- * Waits until `want` of `count` objects are there (sealed, failed or gone: a get would not wait).
+ * Waits until `want` of `count` objects are there. An object is there if a get would not wait: it
+ * is sealed, failed or gone.
  *
  *   ready_out        `count` booleans; NULL: not wanted
- *   ready_count_out  how many are there; NULL: not wanted; both written on LODE_ETIMEDOUT too
+ *   ready_count_out  how many are there; NULL: not wanted
  *
- * As soon as `want` are found no further ones are looked at, so both tell of at least so many then,
- * from the front; of all that are there, if there are fewer.
- * An id that occurs more than once counts each time.
- * Errors  LODE_ETIMEDOUT; LODE_EINVAL want > count or a zero id; LODE_EDOWN; LODE_ELIMIT the session
- *         waits for more than 1,048,576 objects
+ * Both are written on LODE_OK and on LODE_ETIMEDOUT. The call looks at the ids from the front, and
+ * stops as soon as `want` of them are there. So after LODE_OK an id further back may be there, too,
+ * and not be counted. An id that occurs more than once counts each time.
+ *
+ * Blocking  up to timeout_ms. With 0, ids that are not there cost a message and its answer
+ * Errors    LODE_ETIMEDOUT  fewer than `want` are there
+ *           LODE_EINVAL     want > count, or a zero id
+ *           LODE_ELIMIT     the session waits for more than 1,048,576 objects
  */
 LODE_API LODE_MUST_CHECK lode_err lode_wait(lode *db, const lode_id *ids, size_t count, size_t want,
                                             int64_t timeout_ms, bool *ready_out,
                                             size_t *ready_count_out);
 
-/* True in *there_out if the object is sealed at this moment. Errors: LODE_EDOWN, LODE_EINVAL. */
+/*
+ * Whether the object is sealed at this moment. If it is not, this costs a message and its answer.
+ *
+ * Errors  LODE_EINVAL  the zero id
+ */
 LODE_API LODE_MUST_CHECK lode_err lode_contains(lode *db, lode_id id, bool *there_out);
 
 /*
- * Deletes an object whoever refers to it: no get finds it from now on, waiters get LODE_EGONE, and
- * its bytes go with its last pin. Errors: LODE_EGONE no such object; LODE_EAGAIN it is still being
- * written; LODE_EDOWN.
+ * Deletes an object, whoever refers to it. No get finds it from now on, and callers that wait for
+ * it get LODE_EGONE. Its names go at once, its bytes with its last pin.
+ *
+ * Blocking  one message and its answer
+ * Errors    LODE_EGONE   no such object
+ *           LODE_EAGAIN  it is still being written
+ *           LODE_EINVAL  the zero id
  */
 LODE_API LODE_MUST_CHECK lode_err lode_delete(lode *db, lode_id id);
 
@@ -237,53 +281,91 @@ typedef struct lode_object_info {
     int64_t maker_pid; /* 0: its session has ended */
 } lode_object_info;
 
-/* Errors: LODE_EGONE; LODE_EDOWN. */
+/*
+ * What the store knows of one object, which need not be sealed.
+ *
+ * Blocking  one message and its answer
+ * Errors    LODE_EGONE   no such object, or nobody refers to it any more
+ *           LODE_EINVAL  the zero id
+ */
 LODE_API LODE_MUST_CHECK lode_err lode_stat(lode *db, lode_id id, lode_object_info *info_out);
 
 /*
- * Calls `each` for every object there is, in no order, without stopping the store; an object made
- * or freed meanwhile may be seen or not. `each` returns false to stop.
+ * Calls `each` for every object there is, in no order. The store goes on meanwhile: an object that
+ * is made or freed during the call may be seen or not.
+ *
+ *   each  runs on this thread, and may make calls of its own; false: stop. `info` is valid until it
+ *         returns
+ *
+ * Blocking  a message and its answer for some hundred objects each
+ * Errors    those of every call
  */
 typedef bool (*lode_list_fn)(const lode_object_info *info, void *arg);
 LODE_API LODE_MUST_CHECK lode_err lode_list(lode *db, lode_list_fn each, void *arg);
 
 /*
- * Names. A name is one to 255 bytes of UTF-8 without '/'; `space` is its namespace, under the same
- * rule, or NULL for the default one. A name keeps its object alive.
+ * Names. A name has one to 255 bytes of UTF-8 without '/'. `space` is its namespace, under the same
+ * rule, or NULL for the default one. A name keeps its object alive, also after the session that set
+ * it has ended. A name or namespace that breaks the rule is LODE_EINVAL.
  */
 
 enum { LODE_NAME_REPLACE = 1 }; /* lode_name_set(): an existing name is rebound, atomically */
 
-/* Errors: LODE_EEXIST without LODE_NAME_REPLACE; LODE_EGONE no such object; LODE_EINVAL. */
+/*
+ * Gives a name to a sealed object.
+ *
+ * Blocking  one message and its answer
+ * Errors    LODE_EEXIST  the name exists, and LODE_NAME_REPLACE is not given
+ *           LODE_EGONE   no such object
+ *           LODE_EAGAIN  the object is still to come: wait for it first
+ *           LODE_EINVAL  the zero id, or flags that there are not
+ *           LODE_ELIMIT, LODE_EFULL  the store can have no more names
+ */
 LODE_API LODE_MUST_CHECK lode_err lode_name_set(lode *db, const char *space, const char *name,
                                                 lode_id id, uint32_t flags);
 
 /*
- * Waits until the name exists and gives the object's id, as one reference of the caller's.
- * Errors: LODE_ETIMEDOUT (LODE_ENOTFOUND with timeout 0); LODE_EINVAL; LODE_EDOWN.
+ * Waits until the name exists, and gives the id of its object.
+ *
+ * Ownership  the caller has one reference to the object
+ * Blocking   up to timeout_ms; 0: one message and its answer
+ * Errors     LODE_ETIMEDOUT  the name does not exist yet
+ *            LODE_ENOTFOUND  the same, with timeout_ms 0
+ *            LODE_ELIMIT, LODE_EFULL  there can be no more references
  */
 LODE_API LODE_MUST_CHECK lode_err lode_name_lookup(lode *db, const char *space, const char *name,
                                                    int64_t timeout_ms, lode_id *id_out);
 
-/* lode_get() by name; without a message if the name and the object are there. */
+/*
+ * lode_get() by name: no message if the name and the object are there. Errors: as
+ * lode_name_lookup() and lode_get().
+ */
 LODE_API LODE_MUST_CHECK lode_err lode_name_get(lode *db, const char *space, const char *name,
                                                 int64_t timeout_ms, lode_view *view_out);
 
-/* Errors: LODE_ENOTFOUND. */
+/*
+ * Ends a name, and the name's reference to its object.
+ *
+ * Blocking  one message and its answer
+ * Errors    LODE_ENOTFOUND  there is no such name
+ */
 LODE_API LODE_MUST_CHECK lode_err lode_name_remove(lode *db, const char *space, const char *name);
 
-/* As lode_list(); space NULL: those of every namespace. */
+/* Names, as lode_list() lists objects, errors included; space NULL: those of every namespace. */
 typedef bool (*lode_name_fn)(const char *space, const char *name, lode_id id, void *arg);
 LODE_API LODE_MUST_CHECK lode_err lode_name_list(lode *db, const char *space, lode_name_fn each,
                                                  void *arg);
 
-/* Ids as text. lode_id_parse(): 32 hex digits; errors: LODE_EINVAL. */
+/*
+ * Ids, and ids as text. No session is needed; any thread; nothing blocks. The text of an id is 32
+ * hex digits and a final zero. Errors of lode_id_parse(): LODE_EINVAL, it is no such text.
+ */
 LODE_API bool lode_id_is_zero(lode_id id);
 LODE_API bool lode_id_equal(lode_id a, lode_id b);
 LODE_API void lode_id_format(lode_id id, char text_out[LODE_ID_TEXT_SIZE]);
 LODE_API LODE_MUST_CHECK lode_err lode_id_parse(const char *text, lode_id *id_out);
 
-/* A random id that the caller may choose for an object. Errors: LODE_ESYS. */
+/* A random id that the caller may choose for an object, with options->id. Errors: LODE_ESYS. */
 LODE_API LODE_MUST_CHECK lode_err lode_id_random(lode_id *id_out);
 
 #ifdef __cplusplus

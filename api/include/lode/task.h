@@ -1,6 +1,11 @@
 /*
  * task.h: tasks: calls of library functions in worker processes, and how such a function is
  * written. Stable; the library table has a version of its own.
+ *
+ * Threads, and the errors of every call: see `lode` in cluster.h. The first call of a session that
+ * needs the scheduler connects to it. A session that was opened with LODE_OPEN_STORE_ONLY gets
+ * LODE_EUNSUPPORTED then. Where the system starts no more threads (ulimit -u, the pids limit), the
+ * call is LODE_ELIMIT.
  */
 #ifndef LODE_TASK_H
 #define LODE_TASK_H
@@ -42,7 +47,10 @@ typedef struct lode_args {
     size_t count; /* at most 1,024 */
 } lode_args;
 
-/* Argument makers. Pointers must stay valid until the call that takes the argument returns. */
+/*
+ * Argument makers: no session, no check, no memory; any thread. Pointers must stay valid until the
+ * call that takes the argument returns. That call says what is wrong with it.
+ */
 LODE_API lode_arg lode_ref(lode_id id);
 LODE_API lode_arg lode_i64(int64_t value);
 LODE_API lode_arg lode_f64(double value);
@@ -60,38 +68,57 @@ typedef struct lode_call_options {
  * Submits one call of "library.function". Its results are promised at once: their ids can be
  * awaited, passed on and dropped before the task has run.
  *
- *   args         copied before this returns; what they refer to is kept until the task has ended
+ *   args         at most 1,024. They are copied before this returns
  *   options      NULL: all defaults
- *   results_out  as many ids as the function has results (none: one, of an empty object that says
- *                done), each one reference of the caller's; NULL: nobody waits, and a failure is
+ *   results_out  room for as many ids as lode_result_count() says. A function without results gives
+ *                one: of an empty object that says done. NULL: nobody waits, and a failure is
  *                printed once on this process's stderr
  *
- * Blocking  no; the first call of a function asks the scheduler about it
- * Threads   any
- * Errors    LODE_ELIBRARY  no such library or function
- *           LODE_EINVAL    an argument or an option is out of range, or never can be met
- *           LODE_EUNSUPPORTED  an option that this library does not know is set
- *           LODE_ETOOBIG   the inline arguments exceed 1 MiB: put them into the store
- *           LODE_EDOWN     the scheduler is not running
+ * Ownership  the caller has one reference to each result. What the arguments refer to is kept until
+ *            the task has ended: the caller may drop it at once
+ * Blocking   no. The first call of a function asks the scheduler about it, which may have to load
+ *            its library: 35 s at most
+ * Errors     LODE_ELIBRARY  no such library or function
+ *            LODE_EINVAL    an argument or an option is out of range, or never can be met
+ *            LODE_EUNSUPPORTED  an option that this library does not know is set
+ *            LODE_ETOOBIG   the inline arguments exceed 1 MiB: put them into the store
+ *            LODE_ELIMIT    256 MiB of calls wait for the scheduler to take them; or the session
+ *                           refers to as many ids as it can (see lode_keep())
+ *            LODE_ETIMEDOUT the scheduler does not answer
+ *            LODE_EDOWN     the scheduler has ended
+ *
+ * A failure of the task itself is no error of this call: lode_get() of a result returns it.
  */
 LODE_API LODE_MUST_CHECK lode_err lode_call(lode *db, const char *function, lode_args args,
                                             const lode_call_options *options, lode_id *results_out);
 
-/* How many ids lode_call() writes for this function (at least 1). Errors as lode_call(). */
+/* How many ids lode_call() writes for this function, at least 1. Blocking and errors: the same. */
 LODE_API LODE_MUST_CHECK lode_err lode_result_count(lode *db, const char *function,
                                                     size_t *count_out);
 
 /*
  * Registers the task library at `path` with the cluster, in the version that the file has now. A
- * library that was rebuilt is loaded again: calls from then on use the new one.
+ * library that was rebuilt is loaded again: calls from then on use the new version.
  *
- * Blocking  until a worker has opened it (30 s at most)
- * Errors    LODE_ELIBRARY  it is not there, or cannot be opened, or exports no table
- *           LODE_EVERSION  its table is of another version; LODE_EDOWN
+ *   path  of the file; a relative one begins at this process's directory
+ *
+ * Blocking  until a worker has opened the library, 30 s at most
+ * Errors    LODE_ELIBRARY   it is not there, or cannot be opened, or exports no table
+ *           LODE_EVERSION   its table is of another version
+ *           LODE_ELIMIT     every worker is blocked, and no more can be started
+ *           LODE_ECRASHED   no worker can be started
+ *           LODE_ETIMEDOUT  no worker has opened it in time
  */
 LODE_API LODE_MUST_CHECK lode_err lode_load(lode *db, const char *path);
 
-/* Asks that the task that makes `result` be cancelled. Errors: LODE_EDOWN; LODE_EGONE no such. */
+/*
+ * Asks that the task that makes `result` be cancelled. Any session may ask: the submitter with any
+ * result of the task, others with the first one. A task that has ended stays as it is. lode_get()
+ * of a result says whether the task was cancelled: LODE_ECANCELLED.
+ *
+ * Blocking  never: no answer is waited for
+ * Errors    LODE_EGONE  the id is no result of a call
+ */
 LODE_API LODE_MUST_CHECK lode_err lode_cancel(lode *db, lode_id result);
 
 /* Why a task failed. Strings are cut to their room. */
@@ -108,14 +135,27 @@ typedef struct lode_failure_info {
     char backtrace[2048];
 } lode_failure_info;
 
-/* Errors: LODE_EINVAL the object is no failure; LODE_EGONE; LODE_ETIMEDOUT it is not there yet. */
+/*
+ * Why the task failed that was to make the object.
+ *
+ * Blocking  never, if the object is there; else one message and its answer
+ * Errors    LODE_EINVAL     the object is no failure; or the zero id
+ *           LODE_ETIMEDOUT  it is not there yet
+ *           LODE_EGONE      it was freed
+ *           LODE_EABORTED   it was given up
+ */
 LODE_API LODE_MUST_CHECK lode_err lode_failure(lode *db, lode_id id,
                                                lode_failure_info *failure_out);
 
 /* ---- writing a task library --------------------------------------------------------------- */
 
-typedef struct lode_task lode_task; /* one running call; valid until the function returns */
+/* One running call. The function's thread may use it, and threads that the function waits for. */
+typedef struct lode_task lode_task; /* valid until the function returns */
 
+/*
+ * Runs on the worker's main thread, one at a time, and may call everything in these headers. What
+ * it returns besides LODE_OK becomes the task's failure, with the text of lode_fail().
+ */
 typedef lode_err (*lode_function_fn)(lode_task *task);
 
 typedef struct lode_function {
@@ -169,50 +209,72 @@ enum { LODE_LIBRARY_MAJOR = 1, LODE_LIBRARY_MINOR = 0 };
                                           class_table}
 
 /*
- * Arguments, by position from 0. Each gives LODE_ETYPE, with a sentence that names function,
- * position, what came and what was wanted, if the argument is something else; return that.
+ * Arguments, by position from 0. They are there before the function is called: none of these
+ * blocks.
+ *
+ * Errors  LODE_ETYPE  there is no such argument, or it is something else. The sentence names the
+ *                     function, the position, what came and what was wanted: return the error
  */
 LODE_API size_t lode_task_arg_count(const lode_task *task);
+/* A number that came with the call, or a reference to a scalar object of that type. */
 LODE_API LODE_MUST_CHECK lode_err lode_task_i64(lode_task *task, size_t index, int64_t *value_out);
 LODE_API LODE_MUST_CHECK lode_err lode_task_f64(lode_task *task, size_t index, double *value_out);
 /* The text is the task's, valid until it returns. */
 LODE_API LODE_MUST_CHECK lode_err lode_task_str(lode_task *task, size_t index,
                                                 const char **text_out);
-/* Any object or inline bytes. The view belongs to the task: released when it returns. */
+/* Any object, or bytes or a text that came with the call. The view is the task's: do not keep it. */
 LODE_API LODE_MUST_CHECK lode_err lode_task_view(lode_task *task, size_t index,
                                                  lode_view *view_out);
-/* An array of that type (0: any) and number of axes (-1: any); strides are filled. */
+/* An array of that type (0: any) and number of axes (-1: any), with strides. The task's, too. */
 LODE_API LODE_MUST_CHECK lode_err lode_task_array(lode_task *task, size_t index, lode_dtype dtype,
                                                   int32_t ndim, lode_view *view_out);
 /* The id of an argument that is a reference. */
 LODE_API LODE_MUST_CHECK lode_err lode_task_ref(lode_task *task, size_t index, lode_id *id_out);
 
 /*
- * A result, by position from 0: born in the store, writable until the function returns, sealed
- * with all the others when it returns LODE_OK. A result that was not given is an error.
+ * Results, by position from 0. All of them are sealed together when the function returns LODE_OK.
+ * A function that returns LODE_OK and has not given every result has failed: LODE_EINVAL.
+ *
+ * Blocking  up to 30 s for room, from some ten KiB on; the CPU is lent to other tasks meanwhile
+ * Errors    LODE_EINVAL   there is no such result, or its array is invalid
+ *           LODE_EEXIST   it was given before
+ *           LODE_EFULL    no room came in time
+ *           LODE_ETOOBIG  larger than the store
  */
+/* An array that lies in the store from the first: `data_out` is writable until the task returns. */
 LODE_API LODE_MUST_CHECK lode_err lode_task_result(lode_task *task, size_t index,
                                                    const lode_array *array, void **data_out);
+/* A scalar object. */
 LODE_API LODE_MUST_CHECK lode_err lode_task_return_i64(lode_task *task, size_t index,
                                                        int64_t value);
 LODE_API LODE_MUST_CHECK lode_err lode_task_return_f64(lode_task *task, size_t index, double value);
+/* A blob: the bytes are copied. */
 LODE_API LODE_MUST_CHECK lode_err lode_task_return_bytes(lode_task *task, size_t index,
                                                          const void *data, size_t size_bytes);
 
-/* Says why the task fails, and returns `err`, for use as `return lode_fail(task, …)`. */
+/*
+ * Says why the task fails, and returns `err`, for use as `return lode_fail(task, …)`. The text is
+ * cut at 511 bytes. lode_failure() gives it to those who want the results.
+ */
 LODE_API lode_err lode_fail(lode_task *task, lode_err err, const char *format, ...)
     LODE_PRINTF(3, 4);
 
-/* The worker's own session: a task can put, get and call. What it still holds is dropped for it. */
+/*
+ * The worker's own session: a task can put, get and call. References, views and drafts that the
+ * task has not ended when it returns are ended for it. The task must not close the session.
+ */
 LODE_API lode *lode_task_session(lode_task *task);
 
-/* True once the task was cancelled or its submitter's session ended: return LODE_ECANCELLED. */
+/*
+ * True once the task was cancelled, or its submitter's session has ended. A long task looks now and
+ * then, and returns LODE_ECANCELLED. Any thread; never blocks.
+ */
 LODE_API bool lode_task_cancelled(const lode_task *task);
 
-/* The CPUs that the call was given, at least 1 for sizing thread pools. */
+/* How many threads the function should use: the CPUs of the call, rounded down, and at least 1. */
 LODE_API int32_t lode_task_threads(const lode_task *task);
 
-/* From 1; more than 1 after a worker died. */
+/* Which attempt this is, from 1; more than 1 after a worker died. */
 LODE_API int32_t lode_task_attempt(const lode_task *task);
 
 /* "library.function". Valid until the function returns. */
