@@ -1,5 +1,10 @@
 #include "api/client/session/hooks.h"
 
+#include "api/base/fail.h"
+
+#include <stdio.h>
+#include <string.h>
+
 const struct lode_session_hooks *
 lode_hooks_install(struct lode_hooks *hooks, enum lode_hook_slot slot,
                    const struct lode_session_hooks *table)
@@ -14,14 +19,20 @@ table_of(const struct lode_hooks *hooks, int slot)
     return lode_hooks_in(hooks, (enum lode_hook_slot)slot);
 }
 
+/* A hook that cannot send its message fails alone: the sentence stays that of the call which slept. */
 void
 lode_hooks_blocked(const struct lode_hooks *hooks, bool blocked)
 {
+    char sentence[LODE_FAIL_MAX];
+    snprintf(sentence, sizeof sentence, "%s", lode_last_error());
     for (int i = 0; i < LODE_HOOK_SLOTS; i++) {
         const struct lode_session_hooks *table = table_of(hooks, i);
         if (table != NULL && table->blocked != NULL) {
             table->blocked(table->arg, blocked);
         }
+    }
+    if (strcmp(lode_last_error(), sentence) != 0) {
+        (void)lode_fail_with(LODE_ESYS, "%s", sentence);
     }
 }
 
