@@ -1,5 +1,6 @@
 #include "api/base/sweep.h"
 
+#include "api/base/clock.h"
 #include "api/base/files.h"
 #include "api/base/hold.h"
 
@@ -146,7 +147,7 @@ lode_paths_sweep(const struct lode_paths *paths, enum lode_sweep what, int shm_f
 
 /* ---- what dead clusters left --------------------------------------------------------------- */
 
-/* Memory that the files of a store hold. -1: there is none of them. */
+/* -1: there is no file of a store. */
 static int64_t
 bytes_in(const char *path)
 {
@@ -163,6 +164,13 @@ bytes_in(const char *path)
         closedir(dir);
     }
     return bytes;
+}
+
+uint64_t
+lode_sweep_bytes(const char *shm)
+{
+    int64_t bytes = bytes_in(shm);
+    return bytes > 0 ? (uint64_t)bytes : 0;
 }
 
 /* A directory is one that a cluster made, or nothing is done to it. */
@@ -184,12 +192,13 @@ look_at(const char *path, bool removes, lode_dead_fn each, void *arg)
     }
     close(fd);
     if (bytes >= 0 && each != NULL) {
-        each(path, (uint64_t)bytes, arg);
+        each(&(struct lode_dead){path, path, (uint64_t)bytes}, arg);
     }
 }
 
 void
-lode_sweep_dead(const struct lode_paths *paths, bool removes, lode_dead_fn each, void *arg)
+lode_sweep_dead(const struct lode_paths *paths, bool removes, int64_t deadline, lode_dead_fn each,
+                void *arg)
 {
     char base[LODE_PATH_MAX];
     size_t length = strlen(paths->shm);
@@ -199,7 +208,8 @@ lode_sweep_dead(const struct lode_paths *paths, bool removes, lode_dead_fn each,
     }
     look_at(base, removes, each, arg);
     DIR *dir = opendir(base);
-    for (struct dirent *entry; dir != NULL && (entry = readdir(dir)) != NULL;) {
+    for (struct dirent *entry;
+         dir != NULL && lode_now_ns() < deadline && (entry = readdir(dir)) != NULL;) {
         char path[LODE_PATH_MAX];
         if (lode_path_join(path, sizeof path, base, "%s", entry->d_name) == LODE_OK &&
             has_tag(path)) {

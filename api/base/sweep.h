@@ -24,16 +24,34 @@ enum lode_sweep {
  */
 void lode_paths_sweep(const struct lode_paths *paths, enum lode_sweep what, int shm_fd);
 
+/* What a dead cluster left. */
+struct lode_dead {
+    const char *path; /* of a private one its directory; else that of its shared memory */
+    const char *shm;
+    uint64_t bytes; /* of memory, which the files in `shm` hold */
+};
+typedef void (*lode_dead_fn)(const struct lode_dead *dead, void *arg);
+
+/*
+ * How long a start may sweep before it serves: the program that started it waits, and gives up after
+ * five seconds. The time is looked at between two directories; the rest is left to the next start.
+ */
+enum { LODE_SWEEP_START_MS = 1000 };
+
 /*
  * The directories of shared memory beside ours, and ours, that hold files of a store, and that
  * nobody holds: all processes of such a cluster were killed at once, so none was left to sweep.
  * Each start calls it; a start that is under way makes its directory, holds it, and makes it again
  * where it was swept between the two.
  *
- *   removes  unlink the files, and the directory
- *   each     told about each one, with the bytes of memory that its files hold; NULL: nobody is
+ *   removes   unlink the files, and the directory
+ *   deadline  no further directory is looked at after it (lode_deadline()); LODE_NEVER: all are
+ *   each      told about each one; NULL: nobody is
  */
-typedef void (*lode_dead_fn)(const char *path, uint64_t bytes, void *arg);
-void lode_sweep_dead(const struct lode_paths *paths, bool removes, lode_dead_fn each, void *arg);
+void lode_sweep_dead(const struct lode_paths *paths, bool removes, int64_t deadline,
+                     lode_dead_fn each, void *arg);
+
+/* The bytes of memory that the files of a store in `shm` hold. */
+uint64_t lode_sweep_bytes(const char *shm);
 
 #endif

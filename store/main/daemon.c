@@ -269,7 +269,7 @@ static lode_err
 serve(struct daemon *d, const struct lode_paths *paths, const struct options *options)
 {
     lode_paths_sweep(paths, LODE_SWEEP_STORE, d->shm_fd); /* what a dead store left */
-    lode_sweep_dead(paths, true, NULL, NULL);
+    lode_sweep_dead(paths, true, lode_deadline(LODE_SWEEP_START_MS), NULL, NULL);
     LODE_TRY(lode_shell_signals(&d->signal_fd));
     d->many_cpus = has_many_cpus();
     LODE_TRY(open_store(d, paths, options));

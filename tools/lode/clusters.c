@@ -1,5 +1,6 @@
 #include "tools/lode/clusters.h"
 
+#include "api/base/clock.h"
 #include "api/base/fail.h"
 #include "api/base/files.h"
 #include "api/base/socket.h"
@@ -84,49 +85,38 @@ clusters_private(struct cluster *list, size_t room)
 
 struct dead {
     bool removes;
+    int64_t deadline;
     lode_dead_fn each;
     void *arg;
-    const char *shm; /* of the cluster that is looked at */
-    uint64_t bytes;
 };
-
-static void
-note_bytes(const char *path, uint64_t bytes, void *arg)
-{
-    struct dead *dead = arg;
-    if (strcmp(path, dead->shm) == 0) {
-        dead->bytes = bytes;
-    }
-}
 
 static void
 sweep_one(const char *path, void *arg)
 {
-    struct dead *dead = arg;
+    const struct dead *dead = arg;
     struct lode_holder owner;
     struct lode_paths paths;
     int fd = -1;
-    if (owner_read(path, &owner) != LODE_OK || lode_hold_directory(path, 0, &fd) != LODE_OK) {
+    if (lode_now_ns() >= dead->deadline || owner_read(path, &owner) != LODE_OK ||
+        lode_hold_directory(path, 0, &fd) != LODE_OK) {
         return;
     }
     if (lode_paths_resolve(path, &paths) == LODE_OK) {
-        dead->shm = paths.shm;
-        dead->bytes = 0;
-        lode_sweep_dead(&paths, false, note_bytes, dead);
+        uint64_t bytes = dead->each != NULL ? lode_sweep_bytes(paths.shm) : 0;
         if (dead->removes) {
             lode_paths_sweep(&paths, LODE_SWEEP_PRIVATE, -1);
         }
         if (dead->each != NULL) {
-            dead->each(path, dead->bytes, dead->arg);
+            dead->each(&(struct lode_dead){path, paths.shm, bytes}, dead->arg);
         }
     }
     close(fd);
 }
 
 void
-clusters_sweep_dead(bool removes, lode_dead_fn each, void *arg)
+clusters_sweep_dead(bool removes, int64_t deadline, lode_dead_fn each, void *arg)
 {
-    struct dead dead = {.removes = removes, .each = each, .arg = arg};
+    struct dead dead = {.removes = removes, .deadline = deadline, .each = each, .arg = arg};
     scan_all(sweep_one, &dead);
 }
 

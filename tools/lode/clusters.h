@@ -27,10 +27,11 @@ size_t clusters_private(struct cluster *list, size_t room);
  * The private clusters of this user of which no process is left, in the same places: nobody holds
  * their directory. A directory without the file `owner` is being made, and left alone.
  *
- *   removes  take away all that they left: directory, shared memory, copies of libraries
- *   each     told each one's directory, and the bytes of shared memory; NULL: nobody is
+ *   removes   take away all that they left: directory, shared memory, copies of libraries
+ *   deadline  no further cluster is looked at after it; LODE_NEVER: all are
+ *   each      told about each one; NULL: nobody is
  */
-void clusters_sweep_dead(bool removes, lode_dead_fn each, void *arg);
+void clusters_sweep_dead(bool removes, int64_t deadline, lode_dead_fn each, void *arg);
 
 /*
  * The cluster that is meant by `dir`; NULL: the default one, else the private one that belongs to

@@ -120,7 +120,8 @@ hold_directories(struct supervisor *s)
     LODE_TRY(hold_dir(s));
     LODE_TRY(lode_presence_open(&s->presence, s->paths.dir, LODE_FILE_SUPERVISOR_LOCK, NULL,
                                 s->options->is_private));
-    clusters_sweep_dead(true, NULL, NULL); /* shared memory without a directory: the store does */
+    /* Shared memory without a directory: the store sweeps that. */
+    clusters_sweep_dead(true, lode_deadline(LODE_SWEEP_START_MS), NULL, NULL);
     /* The store will hold it. But what is wrong with it is said by us: whoever started us listens. */
     LODE_TRY(lode_directory_hold_shm(&s->paths, &shm_fd));
     close(shm_fd);

@@ -1,3 +1,4 @@
+#include "api/base/clock.h"
 #include "api/base/paths.h"
 #include "api/base/sweep.h"
 #include "tools/cli/document.h"
@@ -53,19 +54,25 @@ static const struct argp argp = {
 struct found {
     bool json, only_shows;
     json_t *list;
+    json_t *shm; /* the directories of shared memory that were shown, as keys */
 };
 
+/* What is only shown is still there when shared memory is looked at, and was shown already. */
 static void
-show(const char *path, uint64_t bytes, void *arg)
+show(const struct lode_dead *dead, void *arg)
 {
     struct found *found = arg;
     char size[SIZE_TEXT_MAX];
-    if (found->json) {
-        json_array_append_new(found->list, json_pack("{s:o, s:I}", "dir", document_text(path),
-                                                     "shm_bytes", (json_int_t)bytes));
+    if (json_object_get(found->shm, dead->shm) != NULL) {
         return;
     }
-    printf("%s  %s of shared memory%s\n", path, size_format(bytes, size),
+    json_object_set_new_nocheck(found->shm, dead->shm, json_true());
+    if (found->json) {
+        json_array_append_new(found->list, json_pack("{s:o, s:I}", "dir", document_text(dead->path),
+                                                     "shm_bytes", (json_int_t)dead->bytes));
+        return;
+    }
+    printf("%s  %s of shared memory%s\n", dead->path, size_format(dead->bytes, size),
            found->only_shows ? "" : ", removed");
 }
 
@@ -79,9 +86,10 @@ command_sweep(int argc, char **argv)
     if (err != LODE_OK) {
         return program_failed(err);
     }
-    struct found found = {wanted.common.json, wanted.only_shows, json_array()};
-    clusters_sweep_dead(!wanted.only_shows, show, &found);
-    lode_sweep_dead(&paths, !wanted.only_shows, show, &found);
+    struct found found = {wanted.common.json, wanted.only_shows, json_array(), json_object()};
+    clusters_sweep_dead(!wanted.only_shows, LODE_NEVER, show, &found);
+    lode_sweep_dead(&paths, !wanted.only_shows, LODE_NEVER, show, &found);
+    json_decref(found.shm);
     if (wanted.common.json) {
         document_print(json_pack("{s:s, s:b, s:o}", "schema", "lode.sweep/1", "removed",
                                  !wanted.only_shows, "dead", found.list));

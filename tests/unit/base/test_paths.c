@@ -1,4 +1,5 @@
 /* Where a cluster's files lie, and who may have made the directories. */
+#include "api/base/clock.h"
 #include "api/base/directories.h"
 #include "api/base/fail.h"
 #include "api/base/paths.h"
@@ -179,6 +180,32 @@ Test(paths, a_sweep_takes_ours_and_nothing_else)
     cr_assert(!there(paths.dir, "scheduler.sock"));
     cr_assert(there(paths.dir, "letter"));
     cr_assert(there(paths.shm, "of-somebody-else"));
+}
+
+static void
+count_dead(const struct lode_dead *dead, void *arg)
+{
+    (void)dead;
+    ++*(int *)arg;
+}
+
+/* Three dead clusters beside ours. A start that is late leaves those that it has no time for. */
+Test(paths, a_sweep_ends_with_its_time_and_the_next_one_takes_the_rest)
+{
+    static const char *const names[] = {"one", "two", "three"};
+    struct lode_paths paths;
+    int swept = 0;
+    for (size_t i = 0; i < 3; i++) {
+        paths = resolve_here(names[i]);
+        prepare(&paths);
+        touch(paths.shm, "index");
+    }
+    lode_sweep_dead(&paths, true, 0, count_dead, &swept);
+    cr_assert(swept == 0);
+    lode_sweep_dead(&paths, true, LODE_NEVER, count_dead, &swept);
+    cr_assert(swept == 3);
+    lode_sweep_dead(&paths, true, LODE_NEVER, count_dead, &swept);
+    cr_assert(swept == 3);
 }
 
 Test(paths, a_private_cluster_leaves_no_directory)
