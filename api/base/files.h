@@ -19,6 +19,7 @@
 #define LODE_FILE_SCHEDULER_SOCKET "scheduler.sock"
 #define LODE_FILE_ENDPOINT         "n-%llu" /* of a session with the scheduler */
 #define LODE_FILE_OWNER            "owner"  /* of a private cluster: api/wire/private_start.h */
+#define LODE_FILE_PLACES           "places" /* likewise */
 
 /* In LODE_SHM_DIR. */
 #define LODE_FILE_INDEX   "index"

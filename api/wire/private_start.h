@@ -17,6 +17,8 @@
  *
  * In DIR the cluster writes `owner`, one line "PID START": the program's process number and its
  * start time (field 22 of /proc/PID/stat), by which `lode status` finds the cluster of an ancestor.
+ * Before that it writes `places`: its directories for shared memory and for state, each closed by a
+ * zero byte, by which a later `lode` finds what it left when all its processes were killed at once.
  */
 #ifndef LODE_WIRE_PRIVATE_START_H
 #define LODE_WIRE_PRIVATE_START_H

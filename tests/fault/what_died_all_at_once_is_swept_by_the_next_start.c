@@ -9,6 +9,7 @@
 
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -84,6 +85,23 @@ count_lines(const char *text)
     return count;
 }
 
+/* The directories of the dead one are written in its own, so the sweeper's environment does not matter. */
+static void
+another_environment_sweeps(void)
+{
+    char out[ROOM], shm[256], state[256];
+    snprintf(shm, sizeof shm, "%s", story_shm());
+    snprintf(state, sizeof state, "%s", story_state());
+    die_at_once();
+    setenv("LODE_SHM_DIR", "/dev/shm/of-another-environment", 1);
+    setenv("LODE_STATE_DIR", story_files(), 1);
+    run("sweep", NULL, out);
+    setenv("LODE_SHM_DIR", shm, 1);
+    setenv("LODE_STATE_DIR", state, 1);
+    expect_eq(count_lines(out), 1);
+    expect_nothing_left();
+}
+
 static void
 a_private_cluster_sweeps(void)
 {
@@ -146,6 +164,7 @@ story(int argc, char **argv)
     (void)argc, (void)argv;
     a_private_cluster_sweeps();
     the_command_sweeps();
+    another_environment_sweeps();
     a_store_sweeps_and_what_runs_stays();
 }
 

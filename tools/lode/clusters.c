@@ -5,6 +5,7 @@
 #include "api/base/files.h"
 #include "api/base/socket.h"
 #include "tools/lode/lockfile.h"
+#include "tools/lode/places.h"
 
 #include <dirent.h>
 #include <stdio.h>
@@ -101,7 +102,7 @@ sweep_one(const char *path, void *arg)
         lode_hold_directory(path, 0, &fd) != LODE_OK) {
         return;
     }
-    if (lode_paths_resolve(path, &paths) == LODE_OK) {
+    if (places_read(path, &paths) == LODE_OK) {
         uint64_t bytes = dead->each != NULL ? lode_sweep_bytes(paths.shm) : 0;
         if (dead->removes) {
             lode_paths_sweep(&paths, LODE_SWEEP_PRIVATE, -1);

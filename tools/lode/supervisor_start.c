@@ -10,6 +10,7 @@
 #include "api/wire/supervisor_msg.h"
 #include "tools/lode/clusters.h"
 #include "tools/lode/owner.h"
+#include "tools/lode/places.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -138,6 +139,7 @@ supervisor_open(struct supervisor *s)
     LODE_TRY(hold_directories(s));
     LODE_TRY(open_descriptors(s));
     if (s->options->is_private) {
+        LODE_TRY(places_write(&s->paths));
         LODE_TRY(owner_write(s->paths.dir, s->options->owner));
     }
     /* Orphans of workers become our children, not init's, and are ended with the rest. */
