@@ -12,13 +12,13 @@
 /* The unit of commitment: that of a huge page, less in small stores. */
 #define GRANULE_MAX (UINT64_C(2) << 20)
 
-/* Warm room that is kept ahead of need: 16 MiB, less in small stores. */
+/* So much warm room is kept ahead of need: 16 MiB, less in small stores. */
 #define AHEAD_MAX (UINT64_C(16) << 20)
 
 /* What is committed before the store serves: enough for the first sessions' credit. */
 #define FIRST_MAX (UINT64_C(2) << 20)
 
-/* One segment today; numbers of others are refused, so that extents can name them one day. */
+/* There is one segment today. Other numbers are refused: extents may name more segments one day. */
 struct arena {
     const char *dir;
     struct segment segment;
@@ -44,7 +44,7 @@ ahead_pages(uint64_t capacity_bytes)
     return bytes / LODE_PAGE;
 }
 
-/* A little is there before anyone asks: a store that cannot have even that does not start. */
+/* Commits a little before the store serves: a store that cannot have even that must not start. */
 static lode_err
 warm_first(struct arena *arena, uint64_t granule)
 {
@@ -132,7 +132,9 @@ say_full(const struct arena *arena, uint64_t size)
                           (unsigned long long)stats.obtainable * LODE_PAGE);
 }
 
-/* Whole pages, warm or cold; kept empty runs are given up for it. */
+/*
+ * Allocates whole pages, warm or cold. If there are none, the empty runs that slabs keep are freed.
+ */
 static lode_err
 allocate_pages(struct arena *arena, uint64_t size, uint64_t *offset_out)
 {

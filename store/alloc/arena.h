@@ -10,15 +10,17 @@
  *   ARENA_SMALL  64-byte aligned, shares pages: for what the store copies (puts by ring or packet)
  *
  * Credit: arena_credit_reserve(n) sets n committed pages aside. An ARENA_SMALL allocation with
- * `spend_credit` takes slab_pages_of(size) of them and neither fails nor needs a commit; what it
- * really used may be less, the credit is gone all the same. No other allocation touches them.
+ * `spend_credit` takes slab_pages_of(size) of them. It neither fails nor needs a commit. It may use
+ * fewer pages: the credit is gone all the same. No other allocation touches these pages.
  *
- * Commit: an extent that needs it (`needs_commit`) must not be touched, nor given to a client,
- * before arena_commit() has called back with LODE_OK. The arena warms the next chunk by itself when
- * little warm room is left, so small allocations seldom wait.
+ * Commit: cold pages have no memory yet, warm pages have. An extent with `needs_commit` must not be
+ * touched, nor given to a client, before arena_commit() has called back with LODE_OK: an access
+ * could be SIGBUS. The arena warms the next chunk by itself when little warm room is left, so small
+ * allocations seldom wait.
  *
- * Threads    the loop thread only. Blocking: never, but arena_open(), which commits the first chunk.
- * Invariant  what is free, is free in exactly one place; nothing cold is ever given out as warm.
+ * Threads    the loop thread only
+ * Blocking   never, but arena_open(), which commits the first chunk
+ * Invariant  a free page is free in exactly one place; no cold page is ever given out as warm
  */
 #ifndef LODE_STORE_ALLOC_ARENA_H
 #define LODE_STORE_ALLOC_ARENA_H
@@ -38,8 +40,8 @@ struct arena_options {
 LODE_MUST_CHECK lode_err arena_open(const struct arena_options *options, struct arena **arena_out);
 
 /*
- * Ends commits that still wait (called back with LODE_ECLOSED), waits for the one that runs, unmaps,
- * and unlinks the segment files if `remove`. NULL is legal.
+ * Calls back the commits that still wait, with LODE_ECLOSED, and waits for the one that runs. Then
+ * it unmaps the segments, and with `remove` unlinks their files. NULL is legal.
  */
 void arena_close(struct arena *arena, bool remove);
 
@@ -68,16 +70,19 @@ LODE_MUST_CHECK lode_err arena_allocate(struct arena *arena, uint64_t size, enum
 LODE_MUST_CHECK lode_err arena_check_fits(const struct arena *arena, uint64_t size,
                                           uint64_t kept_pages);
 
-/* Gives an extent back; `size` as it was asked for. A commit of it that waits goes on, harmless. */
+/*
+ * Gives an extent back; `size` as it was asked for. A commit of it that waits goes on, and harms
+ * nobody: the pages are warm then.
+ */
 void arena_free(struct arena *arena, uint64_t extent, uint64_t size);
 
 /*
- * Commits an extent on the helper thread and calls done(owner, token, err) on the loop thread, never
- * from inside this call. The token is the caller's (an entry's number and generation, say), so that
- * what was given up meanwhile can be recognised: there is no way to take a commit back.
+ * Commits an extent on the helper thread and calls done(owner, token, err) on the loop thread,
+ * never from inside this call. A commit cannot be taken back. The token is the caller's (an entry's
+ * number and generation, say): by it the caller recognises an object that was given up meanwhile.
  *
- * On LODE_EFULL the tmpfs has no memory left, and lode_last_error() says so during the callback; the
- * extent is still the caller's, to be freed.
+ * On LODE_EFULL the tmpfs has no memory left, and lode_last_error() says so during the callback;
+ * the extent is still the caller's, to be freed.
  *
  * Errors  LODE_ENOMEM (no callback follows)
  */
@@ -86,8 +91,8 @@ LODE_MUST_CHECK lode_err arena_commit(struct arena *arena, uint64_t extent, uint
                                       arena_committed_fn *done, void *owner, uint64_t token);
 
 /*
- * Sets pages aside as credit; gives unspent credit back. False: not so many pages are warm and free
- * now. arena_on_room() tells when more may be.
+ * The first sets pages aside as credit, the second gives unspent credit back. False: fewer pages
+ * are warm and free now. The function of arena_on_room() is called when more may be.
  */
 bool arena_credit_reserve(struct arena *arena, uint64_t page_count);
 void arena_credit_give_back(struct arena *arena, uint64_t page_count);

@@ -10,7 +10,7 @@
 
 enum { AHEAD_REST = 1024 };
 
-/* What goes ahead of need is cut smaller, so that a request never waits long behind it. */
+/* A piece ahead of need is smaller, so that a request never waits long behind it. */
 #define AHEAD_PIECE (UINT64_C(4) << 20)
 
 struct request {
@@ -99,7 +99,10 @@ request_is_warm(const struct committer *committer, const struct request *request
     return pages_are_warm(committer->pages, request->page, request->count);
 }
 
-/* The call-backs may ask for more: so first all that are ready are set apart, then told. */
+/*
+ * A call-back may make another request. So first all requests that are ready are taken off the
+ * list, and then they are told.
+ */
 static void
 end_warm_requests(struct committer *committer)
 {
@@ -118,8 +121,10 @@ end_warm_requests(struct committer *committer)
     }
 }
 
-/* Starts the piece that begins at the first cold page of [page, end). Where none is cold any more,
- * the piece is empty: it only fetches the request's call-back. Errors: there is no thread. */
+/*
+ * Starts the piece that begins at the first cold page of [page, end). Where none is cold any more,
+ * the piece is empty: it only fetches the request's call-back. Errors: there is no thread.
+ */
 static lode_err
 piece_start(struct committer *committer, uint64_t page, uint64_t end, struct request *request)
 {
@@ -158,7 +163,7 @@ committer_look_ahead(struct committer *committer)
     }
     uint64_t count = AHEAD_PIECE / LODE_PAGE;
     uint64_t end = page + (count < committer->ahead_pages ? count : committer->ahead_pages);
-    /* Without a thread it stays cold, and the next request that needs it says why. */
+    /* If there is no thread the pages stay cold, and the next request that needs one says why. */
     (void)piece_start(committer, page, end < stats.total ? end : stats.total, NULL);
 }
 

@@ -1,14 +1,14 @@
 /*
- * commit.h: memory for cold pages, on the helper thread: requests in order, one fallocate at a time,
- * and some warm room ahead of need.
+ * commit.h: memory for cold pages, on the helper thread: requests in order, one fallocate at a
+ * time, and some warm room ahead of need.
  *
- * A request for a range is cut into pieces of at most COMMIT_PIECE, so that neither a waiting small
- * request nor the end of the store waits long, and pieces that are warm already cost nothing. A
- * piece that fails fails the request that it was for; what was committed stays committed.
+ * The committer cuts a request for a range into pieces of at most COMMIT_PIECE. So neither a small
+ * request that waits nor the end of the store waits long, and a piece that is warm already costs
+ * nothing. If a piece fails, its request fails, and the pieces that were committed stay so.
  *
- * Threads: the loop thread; only the running piece is the helper's. Blocking: none but
- * committer_destroy(), which waits for the running piece.
- * Invariant: at most one piece runs; while requests wait, one does.
+ * Threads: the loop thread; the helper has only the piece that runs. Blocking: none but
+ * committer_destroy(), which waits for that piece.
+ * Invariant: at most one piece runs. While requests wait, one does.
  */
 #ifndef LODE_STORE_ALLOC_COMMIT_H
 #define LODE_STORE_ALLOC_COMMIT_H
@@ -22,8 +22,8 @@
 struct committer;
 
 /*
- * ahead_pages: as long as fewer pages could be reserved, the committer warms so many more by itself,
- * when asked by committer_look_ahead() and after each piece.
+ * ahead_pages: how many warm pages there should be to reserve. While there are fewer, the committer
+ * warms more by itself, when committer_look_ahead() is called and after each piece.
  * Errors: LODE_ENOMEM.
  */
 LODE_MUST_CHECK lode_err committer_create(struct segment *segment, struct pages *pages,
@@ -38,7 +38,9 @@ LODE_MUST_CHECK lode_err committer_request(struct committer *committer, uint64_t
                                            uint64_t count, arena_committed_fn *done, void *owner,
                                            uint64_t token);
 
-/* Starts warming if little is left and nothing runs. A full tmpfs is no error: it stays as it is. */
+/*
+ * Starts to warm pages if few are left and no piece runs. If the tmpfs is full nothing is warmed.
+ */
 void committer_look_ahead(struct committer *committer);
 
 void committer_on_room(struct committer *committer, arena_room_fn *on_room, void *owner);

@@ -79,7 +79,9 @@ extents_add(struct extents *extents, uint64_t page, uint64_t count, bool warm)
     sums_add(extents, e);
 }
 
-/* The key by page grows within its gap, so its place in that tree stays. */
+/*
+ * The extent's first page grows, but not past its neighbour: its place in the tree by page stays.
+ */
 uint64_t
 extents_cut(struct extents *extents, struct extent *e, uint64_t count)
 {

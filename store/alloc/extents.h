@@ -1,12 +1,12 @@
 /*
- * extents.h: the free stretches of a segment, by place and by length, each of one temperature
- * (granules.h). What may be taken of them is for pages.h to say.
+ * extents.h: the free stretches of a segment, by place and by length. Each stretch is warm or cold
+ * (granules.h). Which of them may be taken is for pages.h to say.
  *
- * Invariant  no two of one temperature touch; both kinds of trees hold the same extents; `free`,
- *            `servable` (pages.h) and `count` are their sums.
- * Ownership  the struct is the caller's, each extent is the set's: valid until it is removed, cut to
- *            its end, or joined with a neighbour by extents_add().
- * Threads    one. Blocking: never; time O(log extents). Nothing fails but the beginning.
+ * Invariant  no two stretches of one temperature touch. Both kinds of trees hold the same extents.
+ *            `free`, `servable` (pages.h) and `count` are their sums.
+ * Ownership  the struct is the caller's. Each extent is the set's, and valid until it is removed,
+ *            cut to its end, or joined with a neighbour by extents_add().
+ * Threads    one. Blocking: never; time O(log extents). Only extents_init() can fail.
  */
 #ifndef LODE_STORE_ALLOC_EXTENTS_H
 #define LODE_STORE_ALLOC_EXTENTS_H

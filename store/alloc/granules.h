@@ -1,10 +1,10 @@
 /*
- * granules.h: which pages of a segment have memory. A granule is a fixed number of pages, a power of
- * two, the unit in which the segment is committed; it is cold until then, and warm from then on.
- * The last one may be short.
+ * granules.h: which pages of a segment have memory. A segment is committed in granules: a granule
+ * is a fixed number of pages, a power of two. A granule is cold until it is committed, and warm
+ * from then on. The last one may be short.
  *
  * Numbers are pages, not bytes, and not granules. Ownership: the struct is the caller's. Threads:
- * one. Nothing blocks; nothing fails but the beginning.
+ * one. Nothing blocks; only granules_init() can fail.
  */
 #ifndef LODE_STORE_ALLOC_GRANULES_H
 #define LODE_STORE_ALLOC_GRANULES_H
@@ -31,7 +31,7 @@ granules_are_warm_at(const struct granules *granules, uint64_t page)
     return granules->bits[granule / 64] >> granule % 64 & 1;
 }
 
-/* The page, rounded to the bounds of its granule; up: at most the last page's end. */
+/* The page, rounded down or up to a bound of its granule; up gives at most the segment's end. */
 static inline uint64_t
 granules_round_down(const struct granules *granules, uint64_t page)
 {

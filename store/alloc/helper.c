@@ -116,7 +116,7 @@ helper_main(void *argument)
     return NULL;
 }
 
-/* Signals are for the loop: the thread is born with all of them blocked. */
+/* Signals are for the loop: the helper thread starts with all of them blocked. */
 static lode_err
 start_thread(struct helper *helper)
 {
@@ -163,7 +163,7 @@ helper_drain(struct helper *helper)
     uint64_t rung;
     struct helper_job *job;
     size_t count = 0;
-    /* The counter first: a job that ends from here on makes it readable again. */
+    /* The counter is read first: a job that ends after that makes it readable again. */
     ssize_t n = read(helper->event_fd, &rung, sizeof rung);
     (void)n;
     while ((job = take_ended(helper)) != NULL) {

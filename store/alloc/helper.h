@@ -1,12 +1,12 @@
 /*
- * helper.h: one thread beside the store's loop, for work that would make the loop wait: fallocate,
- * populate, later files. A job is run on the helper thread, in order of submission; its completion
- * is called on the loop thread, by helper_drain(), in the same order.
+ * helper.h: one thread beside the store's loop, for work that would make the loop wait, such as
+ * fallocate. The helper thread runs the jobs in the order of their submission. helper_drain() calls
+ * their `done` on the loop thread, in the same order.
  *
  * Ownership  a job is its caller's memory and must stay until its `done` was called, which happens
  *            exactly once for each submitted job, at the latest in helper_destroy()
- * Threads    all calls: the loop thread; `run`: the helper thread, with all signals blocked; `done`:
- *            the loop thread. `run` may touch only what its job holds.
+ * Threads    all calls: the loop thread; `run`: the helper thread, with all signals blocked;
+ *            `done`: the loop thread. `run` may touch only what its job holds.
  * Blocking   none of these calls, but helper_destroy(), which waits for the job that runs
  *
  * The thread is started with the first job: a store that needs none has none. lode_last_error() is
@@ -41,7 +41,9 @@ LODE_MUST_CHECK lode_err helper_submit(struct helper *helper, struct helper_job 
 /* Calls `done` of the jobs that have been run; returns how many. Never blocks. */
 size_t helper_drain(struct helper *helper);
 
-/* Waits up to timeout_ms for a job to end, then drains: for starting up, for ending and for tests. */
+/*
+ * Waits up to timeout_ms for a job to end, then drains: for starting up, for ending and for tests.
+ */
 size_t helper_wait(struct helper *helper, int64_t timeout_ms);
 
 #endif

@@ -26,8 +26,10 @@ pages_create(uint64_t page_count, uint64_t granule_pages, struct pages **pages_o
     if (err != LODE_OK) {
         goto free_pages;
     }
-    /* Free extents of one temperature do not touch: every second page, and each change of
-     * temperature, at most. */
+    /*
+     * Free extents of one temperature do not touch: every second page, and each change of
+     * temperature, at most.
+     */
     err = extents_init(&pages->extents, page_count / 2 + pages->granules.count + 2);
     if (err != LODE_OK) {
         goto end_granules;
@@ -303,7 +305,10 @@ is_obtainable(const struct pages *pages, uint64_t count)
            extents_fit(&pages->extents, count, false) != NULL || find_across(pages, count, &page);
 }
 
-/* Credit keeps pages of the longest stretch, too: by halves, as fewer are obtainable where more are. */
+/*
+ * How long a stretch one allocation can have: credit keeps pages of the longest one, too. It is
+ * looked for by halves, since a shorter allocation succeeds wherever a longer one does.
+ */
 static uint64_t
 most_obtainable(const struct pages *pages, uint64_t longest)
 {

@@ -2,22 +2,20 @@
  * pages.h: which pages of a segment are free. Best fit over [0, page_count), neighbours coalesce,
  * all state on the heap: nothing is kept in the pages themselves.
  *
- * Numbers are pages, not bytes. A page is warm when its granule (a fixed number of pages, the unit
- * in which the segment is committed) has been committed, else cold; a free range lies in one free
- * extent as long as it has one temperature. Warm extents are preferred: they cost neither time nor
- * memory.
+ * Numbers are pages, not bytes. A page is warm when its granule has been committed, else cold
+ * (granules.h). Each free extent is warm or cold as a whole (extents.h). Allocations take warm
+ * extents first: they cost neither time nor memory.
  *
- * The reserve is a number of warm pages that ordinary allocations leave alone, so that allocations
- * which spend it cannot fail (a session's credit). A count alone would not do: the free pages could
- * be scattered. So an extent of n pages counts as n - (PAGES_SPEND_MAX - 1), and small ones as 0:
+ * The reserve is a number of warm pages that ordinary allocations leave alone. So the allocations
+ * that spend it cannot fail: puts within a session's credit. A count of free pages alone would not
+ * do, since they could be scattered. So an extent of n pages counts as n - (PAGES_SPEND_MAX - 1),
+ * and a short one as 0:
  *
  *   servable = sum over warm free extents of max(0, length - (PAGES_SPEND_MAX - 1)) >= reserved
  *
- * While that is so and something is reserved, an extent of PAGES_SPEND_MAX pages exists; spending k
- * pages takes at most k from both sides; freeing and coalescing only add. So the line above, kept
- * by every ordinary allocation and by pages_reserve(), is the whole guarantee.
- *
- * Made of granules.h, which pages have memory, and extents.h, which are free.
+ * While that is so and something is reserved, an extent of PAGES_SPEND_MAX pages exists. Spending k
+ * pages takes at most k from both sides. Freeing and coalescing only add. So it is enough that
+ * every ordinary allocation and pages_reserve() keep the line above.
  *
  * Invariant  each free extent has the temperature of its granules; servable >= reserved.
  * Threads    one. Blocking: never; time O(log extents). Errors: as said; nothing changes on error.
@@ -52,7 +50,7 @@ void pages_destroy(struct pages *pages);
 LODE_MUST_CHECK lode_err pages_allocate(struct pages *pages, uint64_t count, enum pages_use use,
                                         uint64_t *page_out);
 
-/* Gives pages back. That they are taken is the caller's to know (asserted in part). Cannot fail. */
+/* Gives pages back. The caller must have them: a part of that is asserted. Cannot fail. */
 void pages_free(struct pages *pages, uint64_t page, uint64_t count);
 
 /* The granules that cover [page, page + count) have been committed: they are warm from now on. */
@@ -62,8 +60,8 @@ void pages_warm(struct pages *pages, uint64_t page, uint64_t count);
 bool pages_are_warm(const struct pages *pages, uint64_t page, uint64_t count);
 
 /*
- * The first stretch of cold granules at or after `page`: true, and its bounds, both multiples of the
- * granule (or the end); false: there is none before `end`.
+ * The first stretch of cold granules at or after `page`: true, and its bounds, both multiples of
+ * the granule (or the end); false: there is none before `end`.
  */
 bool pages_next_cold(const struct pages *pages, uint64_t page, uint64_t end, uint64_t *from_out,
                      uint64_t *to_out);

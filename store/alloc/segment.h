@@ -1,10 +1,10 @@
 /*
  * segment.h: one file of shared memory in LODE_SHM_DIR, and how much of it may be touched.
  *
- * The file is sparse, has its full size from the start (so it is never truncated while somebody has
- * it mapped), mode 0600. A page of it may be touched only after segment_commit() of its place has
- * returned LODE_OK: fallocate gives the page its memory, so that no access can be SIGBUS, whatever
- * else fills the tmpfs later. The store's own mapping is read-write and whole.
+ * The file is sparse and has mode 0600. It has its full size from the start, so it is never
+ * truncated while a process has it mapped. A page may be touched only after segment_commit() of its
+ * place has returned LODE_OK: fallocate gives the page its memory, and no access can be SIGBUS
+ * then, whatever else fills the tmpfs later. The store's own mapping is read-write and whole.
  *
  * Threads  segment_commit(): any thread; the rest: the loop thread.
  */

@@ -1,15 +1,16 @@
 /*
- * slab.h: small allocations, in lines of 64 bytes. Size classes, four to a doubling, each cutting
- * its objects from runs of 64 KiB, which come warm from the page allocator; the bitmaps are on the
- * heap. Above SLAB_OBJECT_MAX bytes whole pages waste less than a run would, so the slab hands such
- * sizes on to the pages.
+ * slab.h: small allocations, in lines of 64 bytes. There are size classes, four to a doubling. Each
+ * class cuts its objects from runs of 64 KiB, which come warm from the page allocator. The bitmaps
+ * are on the heap. For more than SLAB_OBJECT_MAX bytes whole pages waste less than a run would, so
+ * the slab takes such sizes from the pages.
  *
- * A run that becomes empty goes back to the pages, but for one a class, which is kept until
- * slab_trim(): a put and a drop in turn should not cost a run each.
+ * A run that becomes empty goes back to the pages. One empty run of each class is kept until
+ * slab_trim(): otherwise a put and a drop in turn would cost a run each.
  *
- * Spending credit: an allocation that spends takes pages_of(size) out of the pages' reserve in any
- * case. It uses a slot if a run has one, or if a run can be had without touching what is still
- * reserved, else whole pages from the reserve: so it cannot fail, fragmented or not.
+ * Spending credit: an allocation that spends takes slab_pages_of(size) out of the pages' reserve in
+ * any case. It uses a slot if a run has one, or if a run can be had without touching what is still
+ * reserved. Otherwise it uses whole pages from the reserve. So it cannot fail, however the free
+ * pages are scattered.
  *
  * Offsets are bytes in the segment. Threads: one. Blocking: never. Time: O(1), a new run O(log n).
  */

@@ -1,7 +1,8 @@
 /*
- * tree.h: an ordered set of nodes that lie in their owners' structs: a treap, keyed by two numbers,
- * unequal for all nodes of one tree. Balanced by priorities from a counter's hash, so it is the same
- * in every run. Ownership: the caller's. Threads: one. Nothing fails. Time: O(log nodes), expected.
+ * tree.h: an ordered set of nodes that lie in their owners' structs. It is a treap. The key of a
+ * node is two numbers, which no other node of its tree has. Priorities are hashes of a counter, so
+ * the tree is the same in every run. Ownership: the caller's. Threads: one. Nothing fails. Time:
+ * O(log nodes), expected.
  */
 #ifndef LODE_STORE_ALLOC_TREE_H
 #define LODE_STORE_ALLOC_TREE_H

@@ -7,8 +7,8 @@
  *      +------no room-----> WAITING --room came, or a tick--> (as above)
  *                              +-----deadline---> LODE_EFULL
  *
- * Waiting requests are tried in the order in which they came, whenever room came. While any wait,
- * a tick drains the rings: a reference dropped there may be the room that is missing.
+ * Requests that wait are tried in the order in which they came, each time that room came. While any
+ * waits, a tick drains the rings: a drop that lies in one may be of the room that is missing.
  */
 #ifndef LODE_STORE_REQUESTS_CREATES_H
 #define LODE_STORE_REQUESTS_CREATES_H

@@ -1,7 +1,7 @@
 /*
- * later.h: requests whose answer counts what is freed: what was dropped before such a request came is
- * freed before it is answered. Where that takes longer than a turn, the request waits here, and the
- * loop serves others meanwhile.
+ * later.h: requests whose answer depends on what is freed. The store frees everything that was
+ * dropped before such a request came, and then answers it. If that takes longer than a turn, the
+ * request waits here, and the loop serves others meanwhile.
  */
 #ifndef LODE_STORE_REQUESTS_LATER_H
 #define LODE_STORE_REQUESTS_LATER_H
@@ -12,11 +12,14 @@ enum { LATER_PACKET_MAX = 64 };
 
 typedef void later_fn(struct store *store, struct session *session, const void *packet);
 
-/* Frees; then calls `answer` with the packet (its fixed part, of `size` bytes), now or later. */
+/*
+ * Frees what was dropped before, and then calls `answer`, now or later, with a copy of the packet's
+ * fixed part, of `size` bytes.
+ */
 void later_do(struct store *store, struct session *session, const void *packet, size_t size,
               later_fn *answer);
 
-/* Answers those whose time has come. */
+/* Answers the requests for which all is freed now. */
 void later_answer(struct store *store);
 
 /* Forgets the requests of a session; NULL: of all. */

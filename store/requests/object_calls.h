@@ -1,4 +1,7 @@
-/* object_calls.h: what a client asks of one object or of the session itself: SEAL, ABORT, DELETE, SEGMENT … */
+/*
+ * object_calls.h: what a client asks of one object, or of its own session: SEAL, ABORT, DELETE,
+ * TAKE, SEGMENT and the like.
+ */
 #ifndef LODE_STORE_REQUESTS_OBJECT_CALLS_H
 #define LODE_STORE_REQUESTS_OBJECT_CALLS_H
 

@@ -1,7 +1,7 @@
 /*
- * packets.h: what comes over the socket. Every packet is checked against the table of store_msg.h:
- * its type, its size, its numbers; one that breaks a rule cuts its session. Before each packet the
- * sender's ring is drained.
+ * packets.h: what comes over a session's socket. The type, size and numbers of every packet are
+ * checked against the table of store_msg.h. A packet that breaks a rule cuts its session. Before
+ * each packet the sender's ring is drained: what the client did first is done first.
  */
 #ifndef LODE_STORE_SESSIONS_PACKETS_H
 #define LODE_STORE_SESSIONS_PACKETS_H
@@ -21,7 +21,7 @@ void packets_rung(struct store *store, struct session *session);
 LODE_MUST_CHECK lode_err packets_handle(struct store *store, struct session *session,
                                         const void *bytes, size_t size);
 
-/* Asks to hear when the session's socket takes more, exactly while something is kept for it. */
+/* Has epoll tell when the socket takes more, exactly while packets are kept for the session. */
 void packets_want_output(struct store *store, struct session *session);
 
 #endif

@@ -35,9 +35,9 @@ LODE_MUST_CHECK lode_err session_hello(struct store *store, struct session *sess
 void session_leave(struct store *store, struct session *session);
 
 /*
- * Ends a session: drains its ring (unless it was cut), ends its waits, requests, credit and
- * references, and decides about its ids. Its drafts are aborted and its row freed, at once or as
- * lingering.h says. May be called at any time between two events.
+ * Ends a session. It drains the session's ring, unless the session was cut. It ends the waits,
+ * requests, credit and references, and decides about the session's ids. The drafts are aborted and
+ * the row is freed, at once or as lingering.h says. May be called at any time between two events.
  */
 void session_end(struct store *store, struct session *session);
 

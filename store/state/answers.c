@@ -27,7 +27,10 @@ session_cut(struct session *session, const char *format, ...)
              (unsigned long long)session->number, (long long)session->pid, why);
 }
 
-/* What was not taken goes when there is room: the loop asks epoll before it sleeps. */
+/*
+ * Notes that packets are kept for the session. Before it sleeps, the loop asks epoll to tell when
+ * the socket has room.
+ */
 static void
 note_unsent(struct session *session)
 {

@@ -21,8 +21,8 @@ void session_send_fds(struct session *session, const void *head, size_t head_siz
                       size_t fd_count);
 
 /*
- * Answers OK, or an error with the sentence of lode_last_error(); LODE_EFULL with what views pin, too.
- * A request with tag 0 gets none.
+ * Answers a request: OK, or an error with the sentence of lode_last_error(). LODE_EFULL also says
+ * how many bytes views pin. A request with tag 0 gets no answer.
  */
 void session_ok(struct session *session, uint32_t tag);
 void session_fail(struct store *store, struct session *session, uint32_t tag, lode_err err);

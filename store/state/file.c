@@ -13,7 +13,10 @@
 
 /* ---- the guard ---- */
 
-/* What the handler may look at: mappings come and go on the loop thread, on which it runs too. */
+/*
+ * The mappings that the signal handler looks up. It runs on the loop thread, which alone changes
+ * them.
+ */
 struct guarded {
     uint8_t *base; /* NULL: free */
     uint64_t bytes;

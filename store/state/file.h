@@ -1,7 +1,7 @@
 /*
- * file.h: the store's view of a session's file. The client may do to that file what it likes, cut
- * it short included: a SIGBUS in the mapping is caught, the mapping replaced by zero pages, and the
- * session marked as broken (H12, H18).
+ * file.h: the store's view of a session's file. The client may do to that file what it likes. If it
+ * truncates the file, the store's next access is SIGBUS. The store catches that, puts zero pages in
+ * the place of the mapping, and marks the session as broken (HAZARDS.md, H12 and H18).
  */
 #ifndef LODE_STORE_STATE_FILE_H
 #define LODE_STORE_STATE_FILE_H
@@ -24,7 +24,7 @@ void file_close(struct store *store, struct session *session);
 /* More pin slots may be used: commits their memory. Errors: LODE_ELIMIT, LODE_EFULL. */
 LODE_MUST_CHECK lode_err file_grow_pins(struct session *session, uint32_t slots);
 
-/* How many pin slots are in use at most, bounded by what has memory. */
+/* How many pin slots the client says it uses, but no more than have memory. */
 uint32_t file_pin_high(const struct session *session);
 
 /* The pin in a slot below file_pin_high(): an entry + 1, not to be believed; 0: none. */

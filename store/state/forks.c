@@ -64,7 +64,7 @@ unwatch(struct store *store, struct fork *fork)
     fork->pipe_fd = -1;
 }
 
-/* What only this fork pinned is free now. */
+/* Ends a fork. Objects that only it pinned can be freed now. */
 static void
 let_go(struct store *store, struct fork *fork)
 {
@@ -94,7 +94,7 @@ on_end_of_pipe(struct store *store, struct source *source, uint32_t events)
     }
 }
 
-/* A fork that is watched may have an event that the loop is about to handle: it stays. */
+/* Passes over a fork whose pipe is still watched: the loop may be about to handle its event. */
 void
 forks_reap(struct store *store)
 {
@@ -142,10 +142,10 @@ pin_counts(const struct store *store, uint32_t pin)
 }
 
 /*
- * The client's threads pin and release while this looks: each slot is read once, and there is room
- * for all of them. (Counted first, and copied then as many, a pin set between the two in an early
- * slot took the place of one that the child needs in a later slot.) What is pinned after this is not
- * of this fork.
+ * The client's threads pin and release while the store looks. So the store reads each slot once,
+ * and has room for all slots. If it counted the pins first and then copied as many, a pin that is
+ * set between the two in an early slot would take the place of a pin in a later slot, which the
+ * child needs. A pin that is set after this is not the fork's.
  */
 static lode_err
 copy_pins(const struct store *store, const struct session *session, struct fork **fork_out)

@@ -1,5 +1,5 @@
 /*
- * forks.h: what a process had pinned when it forked stays pinned for its child (H9).
+ * forks.h: what a process had pinned when it forked stays pinned for its child (HAZARDS.md, H9).
  *
  * A child inherits its parent's views: addresses in the maps of segments and index. The pins of
  * these views are words in the parent's session file, and the parent clears them when it likes. So
@@ -40,10 +40,10 @@ LODE_MUST_CHECK lode_err forks_add(struct store *store, const struct session *se
 void forks_each_pin(struct store *store,
                     void (*each)(struct store *store, uint32_t entry, void *arg), void *arg);
 
-/* Lets go of the forks whose pipe ended before their last heir did, and whose heirs are gone now. */
+/* Ends the forks whose pipe has ended, and whose mark no heir holds any more. */
 void forks_reap(struct store *store);
 
-/* The store ends. */
+/* Ends all forks, heirs or not: the store ends. */
 void forks_destroy(struct store *store);
 
 #endif
