@@ -8,8 +8,10 @@
 #include "store/table/expected.h"
 #include "store/table/names.h"
 
-/* Each batch drains all rings. It takes as many as a drain of full rings may bring, or candidates
- * would gather faster than they are freed. */
+/*
+ * Each batch drains all rings. It takes as many as a drain of full rings may bring, or candidates
+ * would gather faster than they are freed.
+ */
 enum { BATCH_MAX = 4096 };
 
 static void
@@ -32,7 +34,7 @@ doom(struct store *store, uint32_t *victims)
             own_free(store, entry, LODE_ENTRY_EXPECTED);
             continue;
         }
-        /* A candidate may have been freed since, and be somebody else's entry by now. */
+        /* The entry may have been freed since, and be another object's by now. */
         if (table->truths[entry].refs != 0 || name_is_bound(table, entry)) {
             continue;
         }
@@ -57,7 +59,7 @@ end_scan(struct table *table, uint32_t entry)
     return pinned;
 }
 
-/* True if the entry is WANTED now. */
+/* Decides about one DOOMED entry. True: it is pinned, and WANTED now. */
 static bool
 judge(struct store *store, uint32_t entry)
 {
@@ -78,8 +80,8 @@ judge(struct store *store, uint32_t entry)
 }
 
 /*
- * A pin that was cleared while its entry was DOOMED told nobody. So those that became WANTED are
- * looked at once more: who is not pinned now is a candidate again.
+ * A client that cleared its pin while the entry was DOOMED told nobody. So the pins of the entries
+ * that became WANTED are looked at once more: an entry that is not pinned now is a candidate again.
  */
 static void
 look_again(struct store *store, const uint32_t *wanted, uint32_t count)

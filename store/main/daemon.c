@@ -30,7 +30,7 @@ enum {
 struct daemon {
     struct source listener, signals, lifeline, removed;
     struct lode_presence presence;
-    int shm_fd; /* holds the directory for shared memory */
+    int shm_fd; /* the lock on the directory for shared memory */
     int signal_fd, lifeline_fd;
     int spare_fd; /* given up to refuse a client when descriptors have run out */
     bool starved; /* no descriptor was left; said once */
@@ -74,7 +74,7 @@ accept_from(struct store *store, int listen_fd, int most)
     struct daemon *d = &the_daemon;
     for (int i = 0; i < most; i++) {
         if (store->newcomer_count >= STORE_NEWCOMERS_MAX && !connection_end_silent(store)) {
-            return; /* those that wait to be read come first; epoll says again who knocks */
+            return; /* newcomers are read first; epoll tells of this one again */
         }
         int fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
         if (fd >= 0) {
@@ -123,9 +123,9 @@ on_lifeline(struct store *store, struct source *source, uint32_t events)
 }
 
 /*
- * A lock file or a socket was removed, perhaps. The programs that wait at the old socket are let in
- * before it is closed. Where there are more of them than the store lets in at a time, the rest see
- * the end of their connection.
+ * A lock file or a socket may have been removed. Programs that wait at the old socket are accepted
+ * before it is closed. If more wait than the store accepts at a time, the rest see the end of their
+ * connection.
  */
 static void
 on_removed(struct store *store, struct source *source, uint32_t events)
@@ -309,7 +309,10 @@ daemon_run(const struct options *options)
         return err;
     }
     err = serve(d, &paths, options);
-    /* Whoever told us to end clears a private directory; where nobody did, we do. */
+    /*
+     * The process that told this store to end clears a private directory. If none did, the store
+     * does.
+     */
     bool over = options->is_private && !d->told;
     lode_paths_sweep(&paths, over ? LODE_SWEEP_PRIVATE : LODE_SWEEP_STORE, d->shm_fd);
     lode_presence_close(&d->presence);

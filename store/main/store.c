@@ -25,7 +25,10 @@
 
 /* ---- the loop's work ---- */
 
-/* Sessions that were cut by another's event, or by the guard, end here. True if there was one. */
+/*
+ * Ends the sessions that were cut by the event of another one, or by the guard. True: there was
+ * one.
+ */
 static bool
 end_cut(struct store *store)
 {
@@ -56,7 +59,9 @@ send_notices(struct store *store)
     store->notify_count = 0;
 }
 
-/* Sessions that sent nothing this round are sent answers and notices, too. */
+/*
+ * A session may be sent answers and notices in a round in which it sent nothing: epoll must know.
+ */
 static void
 want_output(struct store *store)
 {
@@ -83,7 +88,7 @@ store_has_work(const struct store *store)
     return store->table.candidate_count > 0 || store->freed_room || waits_unasked(store) > 0;
 }
 
-/* The walk takes as long as the store is large: rarer and rarer while it runs, often in tests. */
+/* A walk takes longer the larger the store is. So it comes ever more rarely, and often in tests. */
 static bool
 is_time_to_check(const struct store *store)
 {
@@ -196,7 +201,9 @@ store_create(const struct store_options *options, struct store **store_out)
     return LODE_OK;
 }
 
-/* Everybody who sleeps on a word of the index looks, and sees that the store is down. */
+/*
+ * Wakes every client that sleeps on a word of the index: it looks, and sees that the store is down.
+ */
 static void
 say_down(struct store *store)
 {

@@ -28,7 +28,7 @@ draft_name(struct store *store, uint32_t draft, lode_id id)
     object_free(&store->table, expected, LODE_ENTRY_EXPECTED);
 }
 
-/* Whether an EXPECTED entry in the place of a draft would say more than none. */
+/* Whether an EXPECTED entry in the place of the draft would remember a reference. */
 static bool
 is_remembered(const struct store *store, uint32_t draft)
 {
@@ -51,9 +51,9 @@ draft_leave_id(struct store *store, uint32_t draft)
     struct table *table = &store->table;
     lode_id id = table->entries[draft].id;
     /*
-     * A reserved id is used up with its draft: some of those who wait for it no longer can be told
-     * that it was aborted, and they are to find it gone. If its CREATE was not answered, its session
-     * never had the draft, and may still put the id.
+     * A reserved id is used up with its draft. Clients whose wait is not armed at this moment
+     * cannot be told that it was aborted: they will find it gone. If the CREATE was not answered,
+     * the session never had the draft, and may still put the id.
      */
     if (lode_id_is_reserved(id) && !(table->truths[draft].flags & TRUTH_UNREADY)) {
         status_note_made(store, id);
@@ -94,8 +94,8 @@ draft_abort(struct store *store, uint32_t entry)
     draft_leave_id(store, entry);
     own_free(store, entry, LODE_ENTRY_CREATED);
     /*
-     * Those who wait are told that the object was aborted, with two exceptions. A result may still be
-     * made by a retry. A reserved id of an unanswered request may still be put by its session.
+     * Those who wait are told that the object was aborted, with two exceptions. A result may still
+     * be made by a retry. A reserved id of an unanswered request may still be put by its session.
      */
     bool may_come = lode_id_is_reserved(id) && status_of(store, id, NULL) == LODE_FOUND_PENDING;
     if (known && lode_id_kind(id) != LODE_ID_RESULT && !may_come) {

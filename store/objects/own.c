@@ -71,7 +71,9 @@ own_forget_expected(struct store *store, uint32_t entry)
     if (truth->refs != 0 || (truth->flags & TRUTH_PROMISED)) {
         return;
     }
-    /* Nobody wants it any more. What may still come is freed when it does. */
+    /*
+     * Nobody refers to the id any more. If its object may still come, that is freed when it does.
+     */
     if (lode_id_kind(id) == LODE_ID_USER || !status_may_come(store, id) ||
         status_note_dropped(store, id)) {
         own_free(store, entry, LODE_ENTRY_EXPECTED);

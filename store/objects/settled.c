@@ -74,7 +74,7 @@ settled_all(struct store *store)
             settled_session(store, store->ended[i].session);
         }
     }
-    /* What the scheduler promised, nobody makes any more. */
+    /* Without the scheduler nobody makes the results that it promised. */
     for (uint32_t entry = 0; entry < store->table.entry_count; entry++) {
         if (store->table.truths[entry].flags & TRUTH_PROMISED &&
             entry_state(&store->table, entry) == LODE_ENTRY_EXPECTED) {

@@ -5,7 +5,7 @@ struct noted {
     struct lode_births *born, *dropped;
 };
 
-/* Those that an id belongs to; NULL: its session has none, or has ended. */
+/* The sets to which an id belongs. NULL: its session has ended, or the id is not promised. */
 static struct noted
 noted_of(const struct store *store, lode_id id)
 {

@@ -90,7 +90,7 @@ create_seal(struct store *store, const struct create *create, uint32_t entry)
     own_sealed(store, entry);
 }
 
-/* The entry has its memory: a draft is the client's now, a put is sealed. */
+/* The entry has its memory: hands a draft to the client, or seals a put. */
 static void
 complete(struct store *store, const struct create *create, uint32_t entry)
 {
@@ -158,8 +158,9 @@ create_entry(struct store *store, const struct create *create, uint64_t extent, 
 }
 
 /*
- * It waits for room as before it got this: its draft goes, of which nobody was told. At its deadline
- * it is tried once more, with the room that what can be freed has: that has memory.
+ * The request got room, but no memory for it. Its draft goes, of which nobody was told, and the
+ * request waits for room as before. At its deadline it is tried once more: room that objects have
+ * left when they were freed has memory.
  */
 static void
 wait_again(struct store *store, struct create *create)
@@ -333,7 +334,9 @@ create_or_wait(struct store *store, struct create *create)
     return err;
 }
 
-/* First wins: a repeat under a result id that is sealed succeeds and changes nothing. */
+/*
+ * True if the scheduler puts a result that is there already: the first one wins, and this succeeds.
+ */
 static bool
 is_repeat(struct store *store, const struct create *create, uint32_t *entry_out)
 {
@@ -343,7 +346,7 @@ is_repeat(struct store *store, const struct create *create, uint32_t *entry_out)
             status_was_made(store, create->desc.id));
 }
 
-/* What its session may still put by ring, and the store's own, are there for as long as it asks. */
+/* Refuses a create that can never fit beside the session's unspent credit and the store's own. */
 static lode_err
 check_fits(const struct store *store, const struct create *create)
 {
@@ -382,8 +385,8 @@ handle_create(struct store *store, struct session *session, const void *packet, 
 }
 
 /*
- * One of those that wait; `least` (by is_put): the smallest for which there was no room in this
- * round, so that a larger one need not be tried.
+ * Tries a request that waits. `least` (by is_put) is the smallest size for which there was no room
+ * in this round: a request of that size or more is not tried. LODE_EAGAIN: it goes on waiting.
  */
 static lode_err
 retry(struct store *store, const struct create *create, uint64_t least[2], int64_t now)
@@ -399,7 +402,10 @@ retry(struct store *store, const struct create *create, uint64_t least[2], int64
     return err == LODE_EFULL && !is_final ? LODE_EAGAIN : err;
 }
 
-/* In the order of arrival. What a turn does not come to is done in the next. */
+/*
+ * Tries the requests in the order of arrival. Those that a turn does not reach are tried in the
+ * next.
+ */
 void
 creates_retry(struct store *store)
 {

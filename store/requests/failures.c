@@ -34,7 +34,7 @@ check(const struct session *session, const struct lode_msg_fail *msg, size_t res
     return LODE_OK;
 }
 
-/* Sealed, or made and freed, or on its way: somebody was first. */
+/* True if the result is sealed, was made and freed, or is on its way: another attempt was first. */
 static bool
 is_taken(const struct store *store, lode_id id)
 {
@@ -80,8 +80,9 @@ seal_one(struct store *store, struct session *session, const struct lode_msg_fai
 }
 
 /*
- * There are entries for all, or none is made. (Where an entry that was expected had become a draft, and
- * the next found none, no entry would be left to give the references back to.)
+ * Finds an entry for each result before any of them changes, or makes none. If one entry that was
+ * EXPECTED became a draft, and the next result found none, no entry would be left to which the
+ * references could be given back.
  */
 static lode_err
 find_entries(struct store *store, const struct lode_msg_fail *msg)

@@ -53,7 +53,7 @@ take_out(struct store *store, struct later **at)
     store->later_count--;
 }
 
-/* Their marks rise: where one has not been reached, none behind it has. */
+/* The marks rise along the list: if one has not been reached, none behind it has. */
 void
 later_answer(struct store *store)
 {

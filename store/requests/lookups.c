@@ -42,7 +42,7 @@ handle_unwait(struct store *store, struct session *session, const void *packet, 
     return LODE_OK;
 }
 
-/* With a cookie: ends that wait and says what became of it; if nothing did, arms it again. */
+/* Ends the wait of that cookie and says what it was told. If it was told nothing, arms it again. */
 static lode_err
 ask_with_cookie(struct store *store, struct session *session, const struct lode_msg_lookup *msg,
                 enum lode_found *status_out, uint32_t *entry_out)
@@ -107,7 +107,7 @@ id_at(const uint8_t *ids, uint32_t i)
     return id;
 }
 
-/* All are armed before one fence and, at most, one drain of the rings. */
+/* Arms all watches first: one fence and at most one drain of the rings serve them all. */
 lode_err
 handle_watch(struct store *store, struct session *session, const void *packet, const uint8_t *rest,
              size_t rest_size)
@@ -224,7 +224,7 @@ handle_results(struct store *store, struct session *session, const void *packet,
     uint8_t status[LODE_STORE_IDS_MAX];
     LODE_TRY(check_settle(session, msg, rest_size));
     ring_drain_all(store);
-    struct session *ended = store_session(store, msg->session); /* its end may reach us later */
+    struct session *ended = store_session(store, msg->session); /* may not be known to have ended */
     uint32_t row = ended != NULL ? ended->row : UINT32_MAX;
     for (uint32_t i = 0; i < msg->count; i++) {
         lode_id id = id_at(rest, i);

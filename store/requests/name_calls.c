@@ -160,8 +160,9 @@ write_name(const struct store *store, uint32_t name, uint8_t *at)
 }
 
 /*
- * From the last name to the first: a name that goes meanwhile is replaced by one that was listed
- * already, so none is left out. The cursor is the number of names that are still to be listed.
+ * Lists from the last name to the first. When a name goes meanwhile, the last one takes its place,
+ * and that was listed already: so none is left out. The cursor is the number of names that are
+ * still to be listed.
  */
 lode_err
 handle_name_list(struct store *store, struct session *session, const void *packet,

@@ -74,7 +74,7 @@ handle_abort(struct store *store, struct session *session, const void *packet, c
     return LODE_OK;
 }
 
-/* From now on nothing leads to it; it goes with its last pin. */
+/* Ends everything that leads to the entry. The entry itself goes with its last pin. */
 static void
 delete_entry(struct store *store, uint32_t entry)
 {
@@ -127,7 +127,10 @@ answer_take(struct store *store, struct session *session, const void *packet)
     }
 }
 
-/* Where it would be refused, what the session has dropped is freed first: it counts no more. */
+/*
+ * Takes a reference. Where that would be refused, the store first frees what was dropped: it does
+ * not count any more then.
+ */
 lode_err
 handle_take(struct store *store, struct session *session, const void *packet, const uint8_t *rest,
             size_t rest_size)
@@ -200,7 +203,7 @@ answer_drain(struct store *store, struct session *session, const void *packet)
     session_ok(session, msg->tag);
 }
 
-/* When this is answered, what was dropped before by anybody is freed. */
+/* Answers when everything is freed that any session had dropped before. */
 lode_err
 handle_drain(struct store *store, struct session *session, const void *packet, const uint8_t *rest,
              size_t rest_size)

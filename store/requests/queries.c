@@ -137,7 +137,7 @@ handle_stat(struct store *store, struct session *session, const void *packet, co
     (void)rest_size;
     asking_status(store, msg->id, NULL);
     if (table_find(&store->table, msg->id, &entry) && store->table.truths[entry].refs == 0) {
-        /* A get that came after this would find it gone: so does this. */
+        /* A get that comes after this would find the object gone. So this frees it first. */
         later_do(store, session, msg, sizeof *msg, answer_stat);
     } else {
         answer_stat(store, session, msg);
@@ -216,7 +216,7 @@ answer_stats(struct store *store, struct session *session, const void *packet)
     }
 }
 
-/* What was dropped is not counted. */
+/* Frees what was dropped, and then counts. */
 lode_err
 handle_stats(struct store *store, struct session *session, const void *packet, const uint8_t *rest,
              size_t rest_size)

@@ -23,8 +23,9 @@ asking_status(struct store *store, lode_id id, uint32_t *entry_out)
 }
 
 /*
- * A put that was written just before its session became a stream is in that session's ring, and
- * nobody rang for it; and whoever waits for it reads that it will be woken.
+ * Drains the rings of sessions that have just become streams. A client may have put an object just
+ * before that, and not rung for it. The client that waits for the object has read that the session
+ * is a stream, and relies on being woken.
  */
 static void
 catch_up_with_streams(struct store *store)

@@ -8,8 +8,10 @@ enum {
     PAGES_MOST = 1024, /* 4 MiB: several rings full */
     ENTRIES_FIRST = 256,
     ENTRIES_MOST = 8192,
-    /* The first target beyond the first grant, and the most that one record can need: a COMMIT of
-     * small arrays, with a page for each. */
+    /*
+     * The first target beyond the first grant, and the most that one record can need: a COMMIT of
+     * small arrays, with a page for each.
+     */
     NEED_PAGES_MAX = 640,
     NEED_ENTRIES_MAX = 1024
 };
@@ -89,7 +91,7 @@ add_entries(struct store *store, struct session *session, uint64_t entries)
 
 /* ---- ahead of need ---- */
 
-/* What is missing to the target, as far as `given` of all stays within `most`. */
+/* How much the session lacks of its target, as far as all that is given stays within `most`. */
 static uint64_t
 missing(uint64_t left, uint64_t target, uint64_t given, uint64_t most)
 {
@@ -175,7 +177,7 @@ need_of(const struct session *session)
                            .entries = least(need >> 16, NEED_ENTRIES_MAX)};
 }
 
-/* All or nothing: a part would lie idle while others need it. */
+/* Grants all that the record needs, or nothing: a part would lie idle while others need it. */
 static bool
 grant_need(struct store *store, struct session *session, struct amount need)
 {
@@ -217,7 +219,10 @@ leave_line(struct store *store, struct session **at)
     session->in_line = false;
 }
 
-/* Grants what is needed now, or notes that somebody waits for it. Who needs no page passes the line. */
+/*
+ * Grants what the session's client waits for, or puts the session into the line. A session that
+ * needs no page need not stand in the line: pages are what the line waits for.
+ */
 static void
 meet_need(struct store *store, struct session *session)
 {
@@ -241,7 +246,7 @@ publish(struct store *store, const struct session *session)
     atomic_store_explicit(&row->credit_entries, session->entries_granted, memory_order_release);
 }
 
-/* session.h [4]: most changes find nobody asleep, and cost no system call. */
+/* session.h [4]: changes the word, and wakes only if a thread of the client may sleep on it. */
 static void
 wake(struct store *store, const struct session *session)
 {
@@ -253,7 +258,7 @@ wake(struct store *store, const struct session *session)
     }
 }
 
-/* Publishes what was granted since `before`, and wakes; nothing was granted: nobody is woken. */
+/* Publishes what was granted since `before`, and wakes the client if that is something. */
 static void
 publish_and_wake(struct store *store, const struct session *session, struct amount before)
 {
@@ -292,7 +297,9 @@ credit_after_drain(struct store *store, struct session *session, uint64_t pages_
         (entries_spent > 0 && left.entries < session->entries_target / 2)) {
         grow_target(store, session);
     }
-    /* [index.h 5] the position before the credit: who sees the credit sees the room too. */
+    /*
+     * [index.h 5] the position before the credit: a client that sees the credit sees the room, too.
+     */
     atomic_store_explicit(&row->ring_head, session->ring_head, memory_order_release);
     if (pages_spent > 0 || entries_spent > 0 || session->starved) {
         meet_need(store, session);
@@ -313,7 +320,10 @@ credit_rang(struct store *store, struct session *session)
     publish_and_wake(store, session, before);
 }
 
-/* In the order of arrival, up to the first for which there are not enough pages. */
+/*
+ * Grants to the sessions of the line in the order of arrival. When pages are lacking for one, those
+ * behind it get no pages either; a session that needs only entries is not held up.
+ */
 static void
 feed_line(struct store *store)
 {
@@ -333,7 +343,10 @@ feed_line(struct store *store)
     }
 }
 
-/* Each session in turn, and another first each time: a little for all before much for one. */
+/*
+ * Grants to the sessions in turn, beginning with another one each time: each gets a little before
+ * one gets much.
+ */
 static void
 feed_starved(struct store *store, uint64_t pages_limit)
 {

@@ -49,7 +49,10 @@ apply_drop(struct store *store, struct session *session, lode_id id)
     bool own = lode_id_session(id) == session->number;
     if (!table_find(&store->table, id, &entry)) {
         if (own && lode_id_is_promised(id) && !status_was_made(store, id)) {
-            /* Without memory for it the object stays until the session ends: no reason to cut. */
+            /*
+             * If there is no memory to note it, the object stays until the session ends. That cuts
+             * nobody.
+             */
             (void)status_note_dropped(store, id);
         }
         return LODE_OK;
@@ -76,7 +79,10 @@ apply_id(struct store *store, struct session *session, uint16_t type, const uint
                                     : apply_drop(store, session, id);
 }
 
-/* Whether it is there already is asked when the ring is empty: that may drain other rings. */
+/*
+ * Arms a wait. Whether the object is there already is asked later: that may drain other rings, and
+ * no ring can be drained while this one is.
+ */
 static lode_err
 apply_wait(struct store *store, struct session *session, const uint8_t *at, uint64_t left)
 {
@@ -117,7 +123,9 @@ apply(struct store *store, struct session *session, uint16_t type, const uint8_t
     }
 }
 
-/* One record at `head`; its size is added to *head, unless LODE_EPROTO: it cannot be believed. */
+/*
+ * Applies the record at *head, and moves *head behind it. LODE_EPROTO: its size cannot be believed.
+ */
 static lode_err
 apply_at(struct store *store, struct session *session, uint64_t *head, uint64_t tail)
 {
@@ -143,8 +151,9 @@ apply_at(struct store *store, struct session *session, uint64_t *head, uint64_t 
 }
 
 /*
- * A record that is whole, but cannot be applied (there is no memory for a reference, say), ends the
- * session, too; what follows it counts all the same: it may be a commit, and others wait for that.
+ * Applies all records. A record that is whole, but cannot be applied (there is no memory for a
+ * reference, say), ends the session. The records behind it are applied all the same: one may be a
+ * commit, for which others wait.
  */
 static uint64_t
 apply_all(struct store *store, struct session *session, uint64_t head, uint64_t tail)

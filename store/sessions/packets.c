@@ -111,7 +111,7 @@ packets_handle(struct store *store, struct session *session, const void *bytes, 
                                     size - fixed);
 }
 
-/* One packet. False: there is none, or the session is over. */
+/* Receives and handles one packet. False: there is none, or the session is over. */
 static bool
 receive_one(struct store *store, struct session *session)
 {
@@ -155,12 +155,12 @@ void
 packets_rung(struct store *store, struct session *session)
 {
     if (session->ended || session->left) {
-        return; /* rung while it closed: it has no ring and no credit any more */
+        return; /* the bell rang while the session ended: it has no ring and no credit any more */
     }
     store->counts.doorbells++;
     ring_drain(store, session);
     waits_tell_decided(store);
-    wakes_send(store); /* first of all: somebody's handoff is what it rings for, mostly */
+    wakes_send(store); /* first of all: most bells ring for a handoff, and its receiver waits */
     if (session->cut) {
         session_end(store, session);
     } else {

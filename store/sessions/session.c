@@ -41,7 +41,7 @@ open_pidfd(int fd, pid_t pid)
     return pid > 0 ? (int)syscall(SYS_pidfd_open, pid, 0) : -1;
 }
 
-/* The process of an ended session is gone: what it may still have used is free. */
+/* The process of an ended session is gone: its pins and drafts can go, too. */
 static void
 on_exit_of_process(struct store *store, struct source *source, uint32_t events)
 {
@@ -100,7 +100,10 @@ session_create(struct store *store, int fd, int64_t pid)
     return session;
 }
 
-/* Numbers rise; a number whose row is taken is left out, so that a row follows from its number. */
+/*
+ * Numbers rise. A number whose row is taken is left out: the row of a session is its number modulo
+ * the rows.
+ */
 static lode_err
 draw_number(struct store *store, struct session *session)
 {
@@ -161,7 +164,7 @@ enlist(struct store *store, struct session *session)
     atomic_store_explicit(&row->session, session->number, memory_order_release);
 }
 
-/* Each ring of the bell is an event of its own: the counter is never read, nor need it be. */
+/* Each ring of the bell is an event of its own (EPOLLET), so the counter is never read. */
 static lode_err
 hang_bell(struct store *store, struct session *session)
 {
@@ -172,7 +175,7 @@ hang_bell(struct store *store, struct session *session)
     return store_watch_fd(store, session->bell_fd, EPOLLIN | EPOLLET, &session->bell);
 }
 
-/* The client has it too, so that a mere close would leave it in the epoll. */
+/* Takes the bell out of the epoll. To close it is not enough: the client has it open, too. */
 static void
 take_bell(struct store *store, struct session *session)
 {
@@ -267,7 +270,7 @@ end_claims(struct store *store, struct session *session)
     credit_end(store, session);
     refs_end_session(&store->table, session->row);
     bool is_last_scheduler = session->flags & LODE_HELLO_SCHEDULER && --store->scheduler_count == 0;
-    /* Before settled_all(): the session still has the list of its own entries. */
+    /* This comes before settled_all(): the session still has the list of its own entries. */
     settled_end_session(store, session);
     if (is_last_scheduler) {
         settled_all(store);

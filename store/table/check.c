@@ -51,7 +51,9 @@ check_entry(const struct table *table, uint32_t entry)
     }
     EXPECT(!(truth->flags & TRUTH_DRAFT) || state == LODE_ENTRY_CREATED);
     EXPECT(state != LODE_ENTRY_CREATED || (truth->flags & TRUTH_DRAFT));
-    /* Who is sealed and has no reference waits to be freed, or for his last pin, or is a name. */
+    /*
+     * A sealed entry without a reference is a candidate, or waits for its last pin, or is a name.
+     */
     EXPECT(state != LODE_ENTRY_SEALED || truth->refs > 0 || (truth->flags & TRUTH_CANDIDATE) ||
            lode_id_kind(table->entries[entry].id) == LODE_ID_NAME);
     return check_refs(table, entry);

@@ -14,7 +14,7 @@ count_of(const struct table *table, uint32_t entry, struct truth_row *row)
     return is_own(table, entry, row) ? &row->expected_own : &row->expected;
 }
 
-/* The client sees in its row how far it is from the limit. */
+/* Counts the charge in the session's row, too: the client reads there how near the limit is. */
 static void
 count(struct table *table, uint32_t entry, struct truth_row *row, int change)
 {

@@ -1,8 +1,9 @@
 /*
- * names.h: names: entries of kind name (api/layout/name_key.h), each bound to one object, to which it
- * holds a reference.
+ * names.h: the entries of names (api/layout/name_key.h). A name is bound to one object, and holds a
+ * reference to it.
  *
- * A name's entry is SEALED while the name exists. Rebinding is one atomic store of `target`.
+ * A name's entry is SEALED while the name exists. To rebind a name is one atomic write of `target`:
+ * a reader sees the old object or the new one.
  */
 #ifndef LODE_STORE_TABLE_NAMES_H
 #define LODE_STORE_TABLE_NAMES_H
@@ -26,8 +27,8 @@ LODE_MUST_CHECK lode_err name_find(const struct table *table, const struct name_
                                    uint32_t *name_out);
 
 /*
- * Binds a name to a sealed object, rebinding one that exists only with `replace`. The old object
- * loses the name's reference.
+ * Binds a name to a sealed object. A name that exists is bound anew only with `replace`; its old
+ * object loses the name's reference.
  *
  *   new_out  true: the name is new, and clients that wait for it must be told
  *

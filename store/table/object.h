@@ -20,8 +20,8 @@ struct object_desc {
 };
 
 /*
- * Checks kind, class, type, shape and strides against the size, so that no reader who believes them
- * reads beyond the object. Errors: LODE_EINVAL with the reason.
+ * Checks kind, class, type, shape and strides against the size. Readers believe them: a shape that
+ * is too large would make them read beyond the object. Errors: LODE_EINVAL with the reason.
  */
 LODE_MUST_CHECK lode_err object_check(const struct object_desc *desc);
 
@@ -45,12 +45,12 @@ uint8_t *object_data(const struct table *table, uint32_t entry);
 /* Room that is there now, without waiting for a commit; uses the store's own credit if it must. */
 LODE_MUST_CHECK lode_err object_room_now(struct table *table, uint64_t size, uint64_t *extent_out);
 
-/* Sees to it that the store's own credit is whole again. */
+/* Reserves pages until the store's own credit is whole again, as far as there are some. */
 void object_refill_spare(struct table *table);
 
 /*
- * The end of an entry in any state that has an edge to FREE: takes it out of the table, gives its
- * bytes back, ends what refers to it and what it holds. It must be in no list of a session.
+ * Ends an entry in any state that has an edge to FREE: takes it out of the table, gives its bytes
+ * back, and ends all references to it and from it. It must be in no list of a session.
  */
 void object_free(struct table *table, uint32_t entry, enum lode_entry_state from);
 

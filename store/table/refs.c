@@ -78,9 +78,10 @@ subtract(struct table *table, uint32_t entry, uint32_t count)
 }
 
 /*
- * An object that is referred to again need not go with its last pin, and is not freed by the batch
- * that goes on, not even if that reference has gone again when the batch ends: it may have been
- * handed on, by a record in a ring that was drained before that record was in it.
+ * Counts one more reference. An object that was to be freed becomes SEALED at once: it need not go
+ * with its last pin, and the batch of freeing that is under way spares it. It spares it even if the
+ * reference has gone again when the batch ends. The reference may have been handed on by a record
+ * in a ring, which was drained before that record was in it.
  */
 static void
 add(struct table *table, uint32_t entry)
@@ -203,7 +204,9 @@ find_record(struct table *table, uint32_t entry, uint32_t row)
 
 /* ---- references ---- */
 
-/* The one from birth is always possible: it must not fail, so the others leave it room. */
+/*
+ * Whether the count has room. The reference from birth must not fail, so the others leave it room.
+ */
 static lode_err
 check_add(const struct table *table, uint32_t entry)
 {

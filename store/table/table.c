@@ -104,8 +104,8 @@ read_boot_id(uint8_t out[16])
 }
 
 /*
- * The numbers of sessions begin somewhere else in each store: an id of another cluster, or of the one
- * that ran here before, is no object of this one. Half of all numbers are left to rise to.
+ * The numbers of sessions begin at a random place in each store. So an id of another cluster, or of
+ * the one that ran here before, is no id of this store. Half of all numbers are left to rise to.
  */
 static uint64_t
 first_session(uint64_t random)
@@ -214,7 +214,10 @@ table_find(const struct table *table, lode_id id, uint32_t *entry_out)
 static void
 write_id(struct lode_entry *entry, lode_id id)
 {
-    /* In two whole words: a reader that compares meanwhile sees no torn one, and re-checks. */
+    /*
+     * The id is written as two whole words: a reader that compares meanwhile may see one old and
+     * one new word, but no torn one, and looks at the entry's word again.
+     */
     uint64_t words[2], *at = (uint64_t *)(void *)entry->id.byte;
     memcpy(words, id.byte, sizeof words);
     __atomic_store_n(&at[0], words[0], __ATOMIC_RELAXED);
@@ -242,7 +245,10 @@ table_enter(struct table *table, uint32_t entry, lode_id id)
     }
 }
 
-/* A tombstone in front of an empty slot is of no use: those at the end of a chain are swept. */
+/*
+ * Makes the slot a tombstone. If the next slot is empty, this one and the tombstones before it lead
+ * nowhere, and become empty.
+ */
 static void
 clear_slot(struct table *table, uint64_t at)
 {
@@ -340,7 +346,7 @@ table_unreserve(struct table *table, uint32_t count)
     table->reserved -= count;
 }
 
-/* The list of candidates may still name the entry: that part stays. */
+/* Clears all but the link of the list of candidates, which may still name the entry. */
 static void
 clear_truth(struct truth_entry *truth)
 {

@@ -1,13 +1,13 @@
 /*
- * table.h: the index and the truth, as their one writer sees them: entries and the hash table that
- * leads to them, and the gate through which every entry changes its state.
+ * table.h: the index and the truth, as the store sees them, which alone writes them: the entries,
+ * the hash table that leads to them, and object_become(), by which every entry changes its state.
  *
  * Ownership  a struct table is the caller's; files, mappings and lists are the table's
  * Threads    the loop thread only; clients read the index meanwhile (index.h)
  * Blocking   never; growing commits memory (fallocate of under 1 MiB)
  *
- * A table slot is found for every entry that exists: slots are at least twice the entries, and both
- * regions of a size are committed when entries grow, so that entering an id cannot fail.
+ * Entering an id cannot fail. There are at least twice as many slots as entries, and both regions
+ * of a size are committed when entries grow.
  */
 #ifndef LODE_STORE_TABLE_TABLE_H
 #define LODE_STORE_TABLE_TABLE_H
@@ -95,8 +95,9 @@ LODE_MUST_CHECK lode_err table_reserve(struct table *table, uint32_t count);
 void table_unreserve(struct table *table, uint32_t count);
 
 /*
- * The gate: every change of an entry's state. Asserts that the state is `from` and the edge exists.
- * Becoming FREE grows the generation. Fields must have been written before.
+ * Changes the state of an entry; nothing else does. Asserts that the state is `from`, and that
+ * store/README.md has the edge. An entry that becomes FREE gets its next generation. The fields
+ * must have been written before: readers believe them as soon as the state is SEALED.
  */
 void object_become(struct table *table, uint32_t entry, enum lode_entry_state from,
                    enum lode_entry_state to);
@@ -116,7 +117,7 @@ entry_state(const struct table *table, uint32_t entry)
     return lode_word_state(entry_word(table, entry));
 }
 
-/* True while its bytes are there for good: SEALED, WANTED, or DOOMED for the moment. */
+/* True if the entry's bytes are complete: it is SEALED, WANTED or DOOMED. */
 static inline bool
 entry_is_sealed(const struct table *table, uint32_t entry)
 {
@@ -130,7 +131,7 @@ table_hash(const struct table *table, lode_id id)
     return lode_id_hash(id, table->header->hash_key);
 }
 
-/* Makes `bytes` of memory at `offset` of a tmpfs file, or fails without touching it. */
+/* Gives memory to `bytes` at `offset` of a tmpfs file. On failure nothing has changed. */
 LODE_MUST_CHECK lode_err commit_file(int fd, uint64_t offset, uint64_t bytes, const char *what);
 
 #endif

@@ -1,6 +1,6 @@
 /*
- * truth.h: the store's private file: who refers to what. Clients cannot map it; the index is an
- * output copy, this is what the store believes. A sparse tmpfs file, `truth` in LODE_SHM_DIR.
+ * truth.h: the store's private file: who refers to what. The store believes this file. The index is
+ * a copy for clients, who cannot map the truth. It is a sparse tmpfs file, `truth` in LODE_SHM_DIR.
  *
  *   offset        part                                      grows
  *   0             struct truth_header                       no
@@ -13,7 +13,7 @@
  *
  * Invariant  refs of an entry = its birth reference (0 or 1) + the counts of its truth_ref chain
  *            + names bound to it + containers that hold it (table_check() adds them up).
- * Crash rule what is linked was written before it was linked; counts can be added up anew.
+ * Crash rule a record was written before it was linked. Counts can be added up anew.
  */
 #ifndef LODE_STORE_TABLE_TRUTH_H
 #define LODE_STORE_TABLE_TRUTH_H

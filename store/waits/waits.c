@@ -95,7 +95,10 @@ find(struct store *store, struct session *session, lode_id id, uint64_t cookie, 
     return 0;
 }
 
-/* Waits for one id are found one after the other: more than there are threads would only be slow. */
+/*
+ * Whether the session has as many waits for the id as it may have. They are found one after the
+ * other, so a client with a great many would slow the store down.
+ */
 static bool
 waits_too_often(const struct store *store, const struct session *session, lode_id id, uint64_t hash)
 {
@@ -109,7 +112,10 @@ waits_too_often(const struct store *store, const struct session *session, lode_i
     return count >= LODE_SESSION_WAITS_OF_ID_MAX;
 }
 
-/* The scheduler waits for all that its programs' tasks wait for: no limit of one client is its. */
+/*
+ * The scheduler waits for what the tasks of all programs wait for: no client's limit is the
+ * scheduler's.
+ */
 static lode_err
 check_limits(const struct store *store, const struct session *session, lode_id id, uint64_t hash)
 {
@@ -491,7 +497,10 @@ tell_one_decision(struct store *store, const struct decision *decision)
     }
 }
 
-/* A wait is told the reason, if there is one, before all of its session are looked at anew. */
+/*
+ * First each decided id is told to its waits, with the reason. Then the waits for ids of sessions
+ * that have ended are looked at anew.
+ */
 void
 waits_tell_decided(struct store *store)
 {
@@ -508,7 +517,7 @@ waits_tell_decided(struct store *store)
             sessions++;
         }
     }
-    /* One walk for all: thousands of sessions end at once where the scheduler ends. */
+    /* One walk over the waits serves all sessions: thousands end at once if the scheduler ends. */
     if (decided->lost || sessions > 1) {
         look_anew(store, 0);
     } else if (sessions == 1) {
