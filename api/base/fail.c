@@ -20,13 +20,24 @@ static pthread_key_t key;
 static bool has_key; /* written once, by make_key() */
 static pthread_once_t key_once = PTHREAD_ONCE_INIT;
 
+/* The sentence of a thread whose first failure found no memory for its own. Never written. */
+static char no_room[] = "there is no memory left, not even for a sentence";
+
+static void
+free_sentence(void *sentence)
+{
+    if (sentence != no_room) {
+        free(sentence);
+    }
+}
+
 static void
 make_key(void)
 {
-    has_key = pthread_key_create(&key, free) == 0;
+    has_key = pthread_key_create(&key, free_sentence) == 0;
 }
 
-/* NULL: this thread has none, and no memory for one. */
+/* NULL: this thread has no memory for a sentence. */
 static char *
 make_last_error(void)
 {
@@ -34,6 +45,9 @@ make_last_error(void)
     if (last_error != NULL && pthread_setspecific(key, last_error) != 0) {
         free(last_error);
         last_error = NULL;
+    }
+    if (last_error == NULL && has_key) {
+        (void)!pthread_setspecific(key, no_room);
     }
     return last_error;
 }
@@ -64,7 +78,7 @@ set_sentence(const char *format, va_list args, const char *suffix)
         snprintf(sentence + used, sizeof sentence - used, ": %s", suffix);
     }
     char *last_error = own_last_error();
-    if (last_error == NULL) {
+    if (last_error == NULL || last_error == no_room) {
         last_error = make_last_error();
     }
     if (last_error != NULL) {
