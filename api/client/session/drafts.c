@@ -3,6 +3,8 @@
 #include "api/base/fail.h"
 
 #include <stdlib.h>
+
+#define HASH_NONFATAL_OOM 1 /* the element then has no table; without it uthash ends the program */
 #include <uthash.h>
 
 struct lode_draft_node {
@@ -26,27 +28,35 @@ lode_drafts_fini(struct lode_drafts *drafts)
     lode_mutex_fini(&drafts->mu);
 }
 
+static lode_err
+no_memory(void)
+{
+    return lode_fail_with(LODE_ENOMEM, "no memory for a draft");
+}
+
 lode_err
 lode_drafts_add(struct lode_drafts *drafts, const struct lode_open_draft *draft)
 {
     struct lode_draft_node *node = malloc(sizeof *node);
     if (node == NULL) {
-        return lode_fail_with(LODE_ENOMEM, "no memory for a draft");
+        return no_memory();
     }
     node->draft = *draft;
     lode_mutex_lock(&drafts->mu);
-    bool fits = drafts->count < LODE_OPEN_DRAFTS_MAX;
+    bool fits = drafts->count < LODE_OPEN_DRAFTS_MAX, added = false;
     if (fits) {
         HASH_ADD(hh, drafts->table, draft.entry, sizeof node->draft.entry, node);
-        drafts->count++;
+        added = node->hh.tbl != NULL;
+        drafts->count += added;
     }
     lode_mutex_unlock(&drafts->mu);
-    if (!fits) {
-        free(node);
-        return lode_fail_with(LODE_ELIMIT, "%d drafts are open: seal or abort some first",
-                              LODE_OPEN_DRAFTS_MAX);
+    if (added) {
+        return LODE_OK;
     }
-    return LODE_OK;
+    free(node);
+    return fits ? no_memory()
+                : lode_fail_with(LODE_ELIMIT, "%d drafts are open: seal or abort some first",
+                                 LODE_OPEN_DRAFTS_MAX);
 }
 
 static void
