@@ -29,7 +29,10 @@ lode_link_send(struct lode_link *link, uint16_t type, const void *head, uint32_t
     if (link->closing || link->broken) {
         err = lode_fail_with(LODE_ECLOSED, "the link is closed");
     } else {
-        err = lode_link_queue_append(&link->queue, type, head, head_size, rest, rest_size);
+        err = hold ? LODE_OK : lode_link_room_to_send_locked(link, head_size + rest_size);
+        if (err == LODE_OK) {
+            err = lode_link_queue_append(&link->queue, type, head, head_size, rest, rest_size);
+        }
         if (err == LODE_OK && !hold) {
             pipe = lode_link_ready_pipe_locked(link);
         }

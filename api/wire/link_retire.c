@@ -1,5 +1,7 @@
 #include "api/wire/link_retire.h"
 
+#include "api/base/assert.h"
+
 #include <sched.h>
 #include <stdlib.h>
 
@@ -20,12 +22,11 @@ lode_link_retire_locked(struct lode_link *link, struct lode_link_pipe *pipe)
     return true;
 }
 
-void
-lode_link_retired(struct lode_link *link, bool redial)
+static void
+redial_later(struct lode_link *link)
 {
     nng_duration wait;
-    lode_reaper_add(&link->bury_job);
-    if (!redial || link->listens) {
+    if (link->listens) {
         return;
     }
     lode_mutex_lock(&link->mu);
@@ -36,6 +37,24 @@ lode_link_retired(struct lode_link *link, bool redial)
     if (wait > 0) {
         nng_sleep_aio(wait, link->pause_aio);
     }
+}
+
+void
+lode_link_retired(struct lode_link *link, bool redial)
+{
+    lode_reaper_add(&link->bury_job);
+    if (redial) {
+        redial_later(link);
+    }
+}
+
+void
+lode_link_lose_locked(struct lode_link *link, struct lode_link_pipe *pipe)
+{
+    bool was_alive = lode_link_retire_locked(link, pipe);
+    LODE_ASSERT(was_alive);
+    link->lost = true;
+    lode_reaper_add(&link->bury_job);
 }
 
 void
@@ -95,5 +114,14 @@ lode_link_bury_all(struct lode_link *link)
 void
 lode_link_run_bury(struct lode_reaper_job *job)
 {
-    lode_link_bury_all((struct lode_link *)((char *)job - offsetof(struct lode_link, bury_job)));
+    struct lode_link *link =
+        (struct lode_link *)((char *)job - offsetof(struct lode_link, bury_job));
+    lode_link_bury_all(link);
+    lode_mutex_lock(&link->mu);
+    bool lost = link->lost;
+    link->lost = false;
+    lode_mutex_unlock(&link->mu);
+    if (lost) {
+        redial_later(link);
+    }
 }

@@ -16,8 +16,16 @@ void lode_link_retired(struct lode_link *link, bool redial);
 /* Both, of a pipe that is lost. */
 void lode_link_retire(struct lode_link_pipe *pipe);
 
+/*
+ * The same under the lock, where nng must not be called: the reaper's thread does the rest. The pipe
+ * is alive.
+ */
+void lode_link_lose_locked(struct lode_link *link, struct lode_link_pipe *pipe);
+
 /* Buries what is retired. Not on a thread of nng's: it waits for them. */
 void lode_link_bury_all(struct lode_link *link);
+
+/* The reaper's job: buries, and looks for the next pipe after lode_link_lose_locked(). */
 void lode_link_run_bury(struct lode_reaper_job *job);
 
 /* Frees a pipe on which nothing was ever started, or nothing runs any more. */

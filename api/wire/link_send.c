@@ -1,6 +1,7 @@
 #include "api/wire/link_send.h"
 
 #include "api/base/clock.h"
+#include "api/base/fail.h"
 #include "api/wire/link_retire.h"
 
 #include <stdlib.h>
@@ -35,6 +36,36 @@ plan_batch_locked(struct lode_link *link, struct lode_link_pipe *pipe,
     return true;
 }
 
+static bool
+room_for(struct lode_link_pipe *pipe, size_t size)
+{
+    if (size > pipe->out_room) {
+        char *out = malloc(size);
+        if (out == NULL) {
+            return false;
+        }
+        free(pipe->out);
+        pipe->out = out;
+        pipe->out_room = size;
+    }
+    return true;
+}
+
+lode_err
+lode_link_room_to_send_locked(struct lode_link *link, uint32_t bytes)
+{
+    struct lode_link_pipe *pipe = link->open;
+    uint32_t count;
+    lode_mutex_assert_held(&link->mu);
+    if (pipe == NULL || pipe->busy) {
+        return LODE_OK;
+    }
+    size_t size = sizeof(struct lode_link_batch) + lode_link_queue_next(&link->queue, &count) +
+                  lode_link_record_bytes(bytes);
+    return room_for(pipe, size) ? LODE_OK
+                                : lode_fail_with(LODE_ENOMEM, "no memory to send %zu bytes", size);
+}
+
 bool
 lode_link_start_locked(struct lode_link *link, struct lode_link_pipe *pipe)
 {
@@ -44,14 +75,9 @@ lode_link_start_locked(struct lode_link *link, struct lode_link_pipe *pipe)
         return false;
     }
     size_t size = sizeof batch + batch.bytes;
-    if (size > pipe->out_room) {
-        char *out = malloc(size);
-        if (out == NULL) {
-            return false; /* the next record, or acknowledgement, tries again */
-        }
-        free(pipe->out);
-        pipe->out = out;
-        pipe->out_room = size;
+    if (!room_for(pipe, size)) {
+        lode_link_lose_locked(link, pipe);
+        return false;
     }
     memcpy(pipe->out, &batch, sizeof batch);
     lode_link_queue_take(&link->queue, batch.bytes, pipe->out + sizeof batch);
