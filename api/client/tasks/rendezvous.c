@@ -20,8 +20,12 @@
 
 struct lode_rendezvous {
     struct lode_rendezvous_options options;
-    int fd;
-    struct lode_link *link;
+    int fd;         /* -1: not connected */
+    bool has_asked; /* the hello is sent */
+    bool welcomed;
+    struct lode_rendezvous_welcome welcome;
+    struct lode_link *link; /* NULL: not dialed yet */
+    bool watched;           /* the watcher runs */
     pthread_t watcher;
     _Atomic bool down;
     _Atomic bool closing;
@@ -117,7 +121,7 @@ refused(const struct lode_rendezvous_welcome *welcome)
 }
 
 static lode_err
-shake_hands(struct lode_rendezvous *rendezvous, struct lode_rendezvous_welcome *welcome_out)
+say_hello(struct lode_rendezvous *rendezvous)
 {
     const struct lode_rendezvous_options *options = &rendezvous->options;
     const struct lode_rendezvous_hello hello = {.magic = LODE_RENDEZVOUS_MAGIC,
@@ -127,11 +131,36 @@ shake_hands(struct lode_rendezvous *rendezvous, struct lode_rendezvous_welcome *
                                                 .worker = options->worker,
                                                 .store_session = options->store_session};
     LODE_TRY(lode_socket_send(rendezvous->fd, &hello, sizeof hello, NULL, 0, NULL, 0));
-    LODE_TRY(read_welcome(rendezvous->fd, options->timeout_ms, welcome_out));
-    if (welcome_out->err != LODE_OK || welcome_out->major != LODE_RENDEZVOUS_MAJOR) {
-        return refused(welcome_out);
-    }
+    rendezvous->has_asked = true;
     return LODE_OK;
+}
+
+static lode_err
+shake_hands(struct lode_rendezvous *rendezvous)
+{
+    struct lode_rendezvous_welcome *welcome = &rendezvous->welcome;
+    if (!rendezvous->has_asked) {
+        LODE_TRY(say_hello(rendezvous));
+    }
+    LODE_TRY(read_welcome(rendezvous->fd, rendezvous->options.timeout_ms, welcome));
+    if (welcome->err != LODE_OK || welcome->major != LODE_RENDEZVOUS_MAJOR) {
+        return refused(welcome);
+    }
+    rendezvous->welcomed = true;
+    return LODE_OK;
+}
+
+static lode_err
+dial(struct lode_rendezvous *rendezvous)
+{
+    const struct lode_link_events events = {
+        link_record, rendezvous->options.events.batch_end != NULL ? link_batch_end : NULL,
+        link_broken, rendezvous};
+    struct lode_stdio_guard guard;
+    lode_stdio_guard_begin(&guard); /* nng opens some of its own */
+    lode_err err = lode_link_dial(rendezvous->welcome.endpoint, &events, &rendezvous->link);
+    lode_stdio_guard_end(&guard);
+    return err;
 }
 
 static lode_err
@@ -147,58 +176,59 @@ start_watching(struct lode_rendezvous *rendezvous)
         errno = code;
         return lode_fail_errno("cannot start a thread that watches the scheduler");
     }
+    rendezvous->watched = true;
     return LODE_OK;
+}
+
+static lode_err
+connect_scheduler(struct lode_rendezvous *rendezvous)
+{
+    char path[LODE_PATH_MAX];
+    int fd;
+    LODE_TRY(
+        lode_path_join(path, sizeof path, rendezvous->options.dir, LODE_FILE_SCHEDULER_SOCKET));
+    LODE_TRY(lode_socket_connect(path, &fd));
+    rendezvous->fd = lode_descriptor_hang_high(fd);
+    return LODE_OK;
+}
+
+/* Does the steps that are not done yet. */
+static lode_err
+go_on(struct lode_rendezvous *rendezvous)
+{
+    if (rendezvous->fd < 0) {
+        LODE_TRY(connect_scheduler(rendezvous));
+    }
+    if (!rendezvous->welcomed) {
+        LODE_TRY(shake_hands(rendezvous));
+    }
+    if (rendezvous->link == NULL) {
+        LODE_TRY(dial(rendezvous));
+    }
+    return start_watching(rendezvous);
 }
 
 lode_err
 lode_rendezvous_open(const struct lode_rendezvous_options *options,
-                     struct lode_rendezvous **rendezvous_out)
+                     struct lode_rendezvous **rendezvous_io)
 {
     LODE_TRY(lode_wire_start()); /* before the scheduler makes a session of it */
-    struct lode_rendezvous *rendezvous = calloc(1, sizeof *rendezvous);
-    struct lode_rendezvous_welcome welcome;
-    struct lode_stdio_guard guard;
-    char path[LODE_PATH_MAX];
-    lode_err err;
+    struct lode_rendezvous *rendezvous = *rendezvous_io;
     if (rendezvous == NULL) {
-        return lode_fail_with(LODE_ENOMEM, "no memory for a session with the scheduler");
+        rendezvous = calloc(1, sizeof *rendezvous);
+        if (rendezvous == NULL) {
+            return lode_fail_with(LODE_ENOMEM, "no memory for a session with the scheduler");
+        }
+        rendezvous->options = *options;
+        rendezvous->fd = -1;
     }
-    rendezvous->options = *options;
-    const struct lode_link_events events = {
-        link_record, options->events.batch_end != NULL ? link_batch_end : NULL, link_broken,
-        rendezvous};
-    err = lode_path_join(path, sizeof path, options->dir, LODE_FILE_SCHEDULER_SOCKET);
-    if (err != LODE_OK) {
-        goto free_it;
+    lode_err err = go_on(rendezvous);
+    bool has_session = rendezvous->welcomed || (rendezvous->has_asked && err == LODE_ETIMEDOUT);
+    if (err != LODE_OK && !has_session) {
+        lode_rendezvous_close(rendezvous);
+        rendezvous = NULL;
     }
-    err = lode_socket_connect(path, &rendezvous->fd);
-    if (err != LODE_OK) {
-        goto free_it;
-    }
-    rendezvous->fd = lode_descriptor_hang_high(rendezvous->fd);
-    err = shake_hands(rendezvous, &welcome);
-    if (err != LODE_OK) {
-        goto close_fd;
-    }
-    lode_stdio_guard_begin(&guard); /* nng opens some of its own */
-    err = lode_link_dial(welcome.endpoint, &events, &rendezvous->link);
-    lode_stdio_guard_end(&guard);
-    if (err != LODE_OK) {
-        goto close_fd;
-    }
-    err = start_watching(rendezvous);
-    if (err != LODE_OK) {
-        goto close_link;
-    }
-    *rendezvous_out = rendezvous;
-    return LODE_OK;
-
-close_link:
-    lode_link_close(rendezvous->link);
-close_fd:
-    close(rendezvous->fd);
-free_it:
-    free(rendezvous);
+    *rendezvous_io = rendezvous;
     return err;
 }
 
@@ -215,10 +245,16 @@ lode_rendezvous_close(struct lode_rendezvous *rendezvous)
         return;
     }
     atomic_store(&rendezvous->closing, true);
-    shutdown(rendezvous->fd, SHUT_RDWR);
-    pthread_join(rendezvous->watcher, NULL);
+    if (rendezvous->fd >= 0) {
+        shutdown(rendezvous->fd, SHUT_RDWR);
+    }
+    if (rendezvous->watched) {
+        pthread_join(rendezvous->watcher, NULL);
+    }
     lode_link_close(rendezvous->link);
-    close(rendezvous->fd);
+    if (rendezvous->fd >= 0) {
+        close(rendezvous->fd);
+    }
     free(rendezvous);
 }
 

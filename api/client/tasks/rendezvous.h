@@ -35,13 +35,20 @@ struct lode_rendezvous_options {
 /*
  * Opens a session. Records may arrive (events.record is called) before this returns.
  *
- * Ownership  the caller ends it with lode_rendezvous_close()
+ * A session that the scheduler has made can lack something here: a thread, or memory. The scheduler
+ * admits a program once, so the session is not given up then: *rendezvous_io is set, although an
+ * error is returned, and the next call with it goes on from there.
+ *
+ *   rendezvous_io  in: NULL, or what the last call, which failed, has left; out: the session, or
+ *                  what the next call goes on with, or NULL
+ *
+ * Ownership  the caller ends it with lode_rendezvous_close(), also after an error
  * Blocking   up to timeout_ms
  * Errors     LODE_EDOWN  no scheduler runs in `dir`; LODE_EDENIED another user's; LODE_EVERSION
  *            LODE_ETIMEDOUT; LODE_ELIMIT too many sessions; LODE_EPROTO; LODE_ESYS
  */
 LODE_MUST_CHECK lode_err lode_rendezvous_open(const struct lode_rendezvous_options *options,
-                                              struct lode_rendezvous **rendezvous_out);
+                                              struct lode_rendezvous **rendezvous_io);
 
 /* The session's link, valid until lode_rendezvous_close(). Send with lode_link_send(). */
 struct lode_link *lode_rendezvous_link(struct lode_rendezvous *rendezvous);

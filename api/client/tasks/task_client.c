@@ -204,7 +204,7 @@ check_not_forked(void)
 
 /* tasks.mu is not held: records may come, and want it, before this returns. */
 static lode_err
-connect_once(struct lode_tasks *tasks, struct lode_rendezvous **rendezvous_out)
+connect_once(struct lode_tasks *tasks)
 {
     bool is_worker = tasks->worker.record != NULL;
     struct lode_rendezvous_options options = {
@@ -217,17 +217,17 @@ connect_once(struct lode_tasks *tasks, struct lode_rendezvous **rendezvous_out)
         .events = {.record = lode_tasks_record, .arg = tasks},
     };
     LODE_TRY(check_not_forked());
-    return lode_rendezvous_open(&options, rendezvous_out);
+    return lode_rendezvous_open(&options, &tasks->rendezvous);
 }
 
 /* A program may come while the scheduler starts, or is replaced. A worker's scheduler is there. */
 static lode_err
-connect_patiently(struct lode_tasks *tasks, struct lode_rendezvous **rendezvous_out)
+connect_patiently(struct lode_tasks *tasks)
 {
     const char *dir = lode_session_paths(tasks->db)->dir;
     int64_t deadline = lode_deadline(LODE_STARTING_MS);
     for (;;) {
-        lode_err err = connect_once(tasks, rendezvous_out);
+        lode_err err = connect_once(tasks);
         if (err != LODE_EDOWN || tasks->worker.record != NULL ||
             lode_starting_wait(dir, deadline) != LODE_OK) {
             return err;
@@ -239,7 +239,6 @@ connect_patiently(struct lode_tasks *tasks, struct lode_rendezvous **rendezvous_
 static lode_err
 connect_tasks(struct lode_tasks *tasks)
 {
-    struct lode_rendezvous *rendezvous = NULL;
     lode_mutex_lock(&tasks->mu);
     while (lode_tasks_state(tasks) == LODE_TASKS_CONNECTING) {
         lode_cond_wait(&tasks->changed, &tasks->mu, LODE_NEVER);
@@ -251,16 +250,15 @@ connect_tasks(struct lode_tasks *tasks)
     become_locked(tasks, LODE_TASKS_CONNECTING);
     lode_mutex_unlock(&tasks->mu);
 
-    lode_err err = connect_patiently(tasks, &rendezvous);
+    lode_err err = connect_patiently(tasks);
 
     lode_mutex_lock(&tasks->mu);
     if (err == LODE_OK) {
-        tasks->rendezvous = rendezvous;
-        tasks->link = lode_rendezvous_link(rendezvous);
+        tasks->link = lode_rendezvous_link(tasks->rendezvous);
         if (lode_tasks_state(tasks) == LODE_TASKS_CONNECTING) { /* else it has ended already */
             become_locked(tasks, LODE_TASKS_UP);
         }
-    } else {
+    } else if (lode_tasks_state(tasks) == LODE_TASKS_CONNECTING) {
         become_locked(tasks, LODE_TASKS_NONE);
     }
     lode_mutex_unlock(&tasks->mu);
