@@ -27,7 +27,7 @@ static void
 is_told(lode *db, long n)
 {
     lode_scheduler_stats stats;
-    starve_arm(kind_of("thread"), n, true);
+    starve_arm(kind_of("thread"), n, STARVE_ALL);
     lode_err err = lode_get_scheduler_stats(db, &stats);
     expect(starve_disarm());
     expect_eq(err, LODE_ELIMIT);

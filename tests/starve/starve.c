@@ -1,11 +1,14 @@
 /* libstarve.so, to be preloaded: see starve.h. No lock, and no memory of its own. */
 #include "tests/starve/starve.h"
 
+#include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <link.h>
 #include <pthread.h>
+#include <signal.h>
+#include <spawn.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdint.h>
@@ -14,13 +17,16 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/inotify.h>
 #include <sys/mman.h>
+#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
 #define SEEN __attribute__((visibility("default")))
-#define OURS (is_ours(__builtin_return_address(0)))
+#define FROM __builtin_return_address(0)
+#define OURS (is_ours(FROM))
 
 extern void *__libc_malloc(size_t size);
 extern void *__libc_calloc(size_t count, size_t size);
@@ -33,9 +39,8 @@ SEEN const char *const starve_kinds[] = {"malloc", "mmap",   "ftruncate", "open"
                                          "socket", "thread", NULL};
 
 static atomic_int armed = -1; /* a kind */
-static atomic_long calls, nth;
-static atomic_bool later_ones, has_failed;
-static atomic_long blocks;
+static atomic_long calls, nth, how_many;
+static atomic_bool has_failed;
 static atomic_uintptr_t code_begin, code_end; /* whose calls count */
 
 static bool
@@ -52,7 +57,7 @@ fails(enum kind kind, bool ours)
         return false;
     }
     long n = atomic_fetch_add(&calls, 1) + 1, wanted = atomic_load(&nth);
-    bool now = n == wanted || (n > wanted && atomic_load(&later_ones));
+    bool now = n >= wanted && n - wanted < atomic_load(&how_many);
     if (now) {
         atomic_store(&has_failed, true);
     }
@@ -61,42 +66,51 @@ fails(enum kind kind, bool ours)
 
 /* ---- whose calls count ---------------------------------------------------------------------- */
 
+/* The code that `arg` points into; NULL: that of the program itself. */
 static int
 find_code(struct dl_phdr_info *info, size_t size, void *arg)
 {
-    const char *wanted = arg;
     (void)size;
-    if (*wanted == '\0' ? *info->dlpi_name != '\0' : strstr(info->dlpi_name, wanted) == NULL) {
+    if (arg == NULL && *info->dlpi_name != '\0') {
         return 0;
     }
     for (int i = 0; i < info->dlpi_phnum; i++) {
         const ElfW(Phdr) *part = &info->dlpi_phdr[i];
-        if (part->p_type == PT_LOAD && (part->p_flags & PF_X)) {
-            atomic_store(&code_begin, info->dlpi_addr + part->p_vaddr);
-            atomic_store(&code_end, info->dlpi_addr + part->p_vaddr + part->p_memsz);
+        uintptr_t begin = info->dlpi_addr + part->p_vaddr, end = begin + part->p_memsz;
+        if (part->p_type == PT_LOAD && (part->p_flags & PF_X) &&
+            (arg == NULL || ((uintptr_t)arg >= begin && (uintptr_t)arg < end))) {
+            atomic_store(&code_begin, begin);
+            atomic_store(&code_end, end);
             return 1;
         }
     }
     return 0;
 }
 
+/* liblode's: in a worker it is a part of the program. */
 static void
-arm(int kind, long n, bool many)
+find_liblode(void)
+{
+    if (atomic_load(&code_end) == 0) {
+        dl_iterate_phdr(find_code, dlsym(RTLD_DEFAULT, "lode_open"));
+    }
+}
+
+static void
+arm(int kind, long n, long count)
 {
     atomic_store(&calls, 0);
     atomic_store(&nth, n);
-    atomic_store(&later_ones, many);
+    atomic_store(&how_many, count);
     atomic_store(&has_failed, false);
     atomic_store(&armed, kind);
 }
 
 SEEN void
-starve_arm(int kind, long n, bool many)
+starve_arm(int kind, long n, long count)
 {
-    if (atomic_load(&code_end) == 0) {
-        dl_iterate_phdr(find_code, (void *)(uintptr_t) "/liblode.so");
-    }
-    arm(kind, n, many);
+    find_liblode();
+    arm(kind, n, count);
 }
 
 SEEN bool
@@ -104,12 +118,6 @@ starve_disarm(void)
 {
     atomic_store(&armed, -1);
     return atomic_load(&has_failed);
-}
-
-SEEN long
-starve_blocks(void)
-{
-    return atomic_load(&blocks);
 }
 
 __attribute__((constructor)) static void
@@ -124,8 +132,93 @@ arm_daemon(void)
     }
     for (int i = 0; i < KINDS; i++) {
         if (strcmp(kind, starve_kinds[i]) == 0) {
-            dl_iterate_phdr(find_code, (void *)(uintptr_t) "");
-            arm(i, n, *many != '\0');
+            dl_iterate_phdr(find_code, NULL);
+            arm(i, n, *many != '\0' ? STARVE_ALL : 1);
+        }
+    }
+}
+
+/* ---- blocks that are in use ----------------------------------------------------------------- */
+
+/*
+ * A table by address, without a lock: a block has one owner at a time, so that nobody looks for a
+ * slot that another thread changes. A slot that was used is never NULL again.
+ */
+enum { SLOTS = 1 << 16 };
+#define FREED ((uintptr_t)1)
+
+static struct block {
+    _Atomic uintptr_t address;
+    _Atomic uintptr_t from; /* the code that asked for it */
+    atomic_long number;
+} table[SLOTS];
+static atomic_long all_blocks, our_blocks, last_number;
+
+static size_t
+hash_of(uintptr_t address)
+{
+    return (size_t)((address >> 4) * UINT64_C(0x9E3779B97F4A7C15) >> 48) % SLOTS;
+}
+
+static void
+note(const void *block, const void *from)
+{
+    size_t at = hash_of((uintptr_t)block);
+    for (int i = 0; i < SLOTS; i++, at = (at + 1) % SLOTS) {
+        uintptr_t there = atomic_load(&table[at].address);
+        if (there <= FREED &&
+            atomic_compare_exchange_strong(&table[at].address, &there, (uintptr_t)block)) {
+            atomic_store(&table[at].from, (uintptr_t)from);
+            atomic_store(&table[at].number, atomic_fetch_add(&last_number, 1) + 1);
+            atomic_fetch_add(&our_blocks, 1);
+            return;
+        }
+    }
+    abort();
+}
+
+/* Returns who had asked for the block; NULL: not ours. */
+static const void *
+forget(const void *block)
+{
+    size_t at = hash_of((uintptr_t)block);
+    for (int i = 0; i < SLOTS; i++, at = (at + 1) % SLOTS) {
+        uintptr_t there = atomic_load(&table[at].address);
+        if (there == 0) {
+            return NULL;
+        }
+        if (there == (uintptr_t)block) {
+            const void *from = (const void *)atomic_load(&table[at].from);
+            atomic_store(&table[at].address, FREED);
+            atomic_fetch_sub(&our_blocks, 1);
+            return from;
+        }
+    }
+    return NULL;
+}
+
+SEEN long
+starve_blocks(bool ours)
+{
+    return atomic_load(ours ? &our_blocks : &all_blocks);
+}
+
+SEEN long
+starve_last_block(void)
+{
+    return atomic_load(&last_number);
+}
+
+SEEN void
+starve_print_blocks(long after)
+{
+    for (size_t i = 0; i < SLOTS; i++) {
+        Dl_info object;
+        const char *from = (const char *)atomic_load(&table[i].from);
+        if (atomic_load(&table[i].address) > FREED && atomic_load(&table[i].number) > after &&
+            dladdr(from, &object) != 0) {
+            fprintf(stderr, "a block is left that was asked for at %s+0x%lx\n", object.dli_fname,
+                    (unsigned long)(from - (const char *)object.dli_fbase));
         }
     }
 }
@@ -133,9 +226,14 @@ arm_daemon(void)
 /* ---- memory --------------------------------------------------------------------------------- */
 
 static void *
-counted(void *block)
+counted(void *block, const void *from)
 {
-    atomic_fetch_add_explicit(&blocks, block != NULL, memory_order_relaxed);
+    if (block != NULL) {
+        atomic_fetch_add_explicit(&all_blocks, 1, memory_order_relaxed);
+        if (is_ours(from)) {
+            note(block, from);
+        }
+    }
     return block;
 }
 
@@ -149,13 +247,13 @@ no_memory(void)
 SEEN void *
 malloc(size_t size)
 {
-    return fails(MEMORY, OURS) ? no_memory() : counted(__libc_malloc(size));
+    return fails(MEMORY, OURS) ? no_memory() : counted(__libc_malloc(size), FROM);
 }
 
 SEEN void *
 calloc(size_t count, size_t size)
 {
-    return fails(MEMORY, OURS) ? no_memory() : counted(__libc_calloc(count, size));
+    return fails(MEMORY, OURS) ? no_memory() : counted(__libc_calloc(count, size), FROM);
 }
 
 SEEN void *
@@ -164,9 +262,13 @@ realloc(void *block, size_t size)
     if (fails(MEMORY, OURS)) {
         return no_memory();
     }
-    void *moved = __libc_realloc(block, size);
     if (block == NULL) {
-        counted(moved);
+        return counted(__libc_malloc(size), FROM);
+    }
+    const void *from = forget(block);
+    void *moved = __libc_realloc(block, size);
+    if (from != NULL) {
+        note(moved != NULL ? moved : block, from);
     }
     return moved;
 }
@@ -174,13 +276,13 @@ realloc(void *block, size_t size)
 SEEN void *
 aligned_alloc(size_t alignment, size_t size)
 {
-    return fails(MEMORY, OURS) ? no_memory() : counted(__libc_memalign(alignment, size));
+    return fails(MEMORY, OURS) ? no_memory() : counted(__libc_memalign(alignment, size), FROM);
 }
 
 SEEN int
 posix_memalign(void **block_out, size_t alignment, size_t size)
 {
-    void *block = fails(MEMORY, OURS) ? NULL : counted(__libc_memalign(alignment, size));
+    void *block = fails(MEMORY, OURS) ? NULL : counted(__libc_memalign(alignment, size), FROM);
     if (block == NULL) {
         return ENOMEM;
     }
@@ -188,18 +290,37 @@ posix_memalign(void **block_out, size_t alignment, size_t size)
     return 0;
 }
 
+static char *
+copied(const char *text, size_t size, const void *from)
+{
+    char *copy =
+        fails(MEMORY, is_ours(from)) ? no_memory() : counted(__libc_malloc(size + 1), from);
+    if (copy != NULL) {
+        memcpy(copy, text, size);
+        copy[size] = '\0';
+    }
+    return copy;
+}
+
 SEEN char *
 strdup(const char *text)
 {
-    size_t size = strlen(text) + 1;
-    char *copy = fails(MEMORY, OURS) ? no_memory() : counted(__libc_malloc(size));
-    return copy == NULL ? NULL : memcpy(copy, text, size);
+    return copied(text, strlen(text), FROM);
+}
+
+SEEN char *
+strndup(const char *text, size_t size)
+{
+    return copied(text, strnlen(text, size), FROM);
 }
 
 SEEN void
 free(void *block)
 {
-    atomic_fetch_sub_explicit(&blocks, block != NULL, memory_order_relaxed);
+    if (block != NULL) {
+        atomic_fetch_sub_explicit(&all_blocks, 1, memory_order_relaxed);
+        forget(block);
+    }
     __libc_free(block);
 }
 
@@ -211,118 +332,82 @@ free(void *block)
         real_##name = (__typeof__(&name))dlsym(RTLD_NEXT, #name);                                  \
     }
 
-#define FAIL(error) return (errno = (error), -1)
-
-SEEN void *
-mmap(void *address, size_t size, int protection, int flags, int fd, off_t offset)
-{
-    REAL(mmap)
-    if (fails(MAP, OURS)) {
-        errno = ENOMEM;
-        return MAP_FAILED;
+/* A function that gives `failed` and sets errno, if it is to fail. */
+#define REPLACE(kind, error, failed, type, name, parameters, arguments)                            \
+    SEEN type name parameters                                                                      \
+    {                                                                                              \
+        REAL(name)                                                                                 \
+        if (fails(kind, OURS)) {                                                                   \
+            errno = (error);                                                                       \
+            return failed;                                                                         \
+        }                                                                                          \
+        return real_##name arguments;                                                              \
     }
-    return real_mmap(address, size, protection, flags, fd, offset);
-}
+
+/* clang-format off */
+REPLACE(MAP, ENOMEM, MAP_FAILED, void *, mmap,
+        (void *at, size_t size, int protection, int flags, int fd, off_t offset),
+        (at, size, protection, flags, fd, offset))
+
+REPLACE(ROOM, ENOSPC, -1, int, ftruncate, (int fd, off_t size), (fd, size))
+REPLACE(ROOM, ENOSPC, -1, int, fallocate, (int fd, int mode, off_t offset, off_t size),
+        (fd, mode, offset, size))
+
+REPLACE(OPEN, EMFILE, NULL, FILE *, fopen, (const char *path, const char *mode), (path, mode))
+REPLACE(OPEN, EMFILE, NULL, DIR *, opendir, (const char *path), (path))
+REPLACE(OPEN, EMFILE, -1, int, pipe2, (int ends[2], int flags), (ends, flags))
+REPLACE(OPEN, EMFILE, -1, int, memfd_create, (const char *name, unsigned flags), (name, flags))
+REPLACE(OPEN, EMFILE, -1, int, epoll_create1, (int flags), (flags))
+REPLACE(OPEN, EMFILE, -1, int, eventfd, (unsigned count, int flags), (count, flags))
+REPLACE(OPEN, EMFILE, -1, int, timerfd_create, (clockid_t clock, int flags), (clock, flags))
+REPLACE(OPEN, EMFILE, -1, int, signalfd, (int fd, const sigset_t *set, int flags),
+        (fd, set, flags))
+REPLACE(OPEN, EMFILE, -1, int, inotify_init1, (int flags), (flags))
+
+REPLACE(SOCKET, EMFILE, -1, int, socket, (int domain, int type, int protocol),
+        (domain, type, protocol))
+REPLACE(SOCKET, EMFILE, -1, int, socketpair, (int domain, int type, int protocol, int ends[2]),
+        (domain, type, protocol, ends))
+REPLACE(SOCKET, EMFILE, -1, int, accept4,
+        (int fd, struct sockaddr *address, socklen_t *size, int flags), (fd, address, size, flags))
+
+REPLACE(THREAD, EAGAIN, -1, pid_t, fork, (void), ())
+/* clang-format on */
+
+/* The mode is there if the file may be made. */
+#define WITH_MODE(name, ...)                                                                       \
+    REAL(name)                                                                                     \
+    va_list args;                                                                                  \
+    va_start(args, flags);                                                                         \
+    mode_t mode = (flags & O_CREAT) != 0 ? va_arg(args, mode_t) : 0;                               \
+    va_end(args);                                                                                  \
+    if (fails(OPEN, OURS)) {                                                                       \
+        errno = EMFILE;                                                                            \
+        return -1;                                                                                 \
+    }                                                                                              \
+    return real_##name(__VA_ARGS__, flags, mode);
 
 SEEN int
-ftruncate(int fd, off_t size)
+open(const char *path, int flags, ...){WITH_MODE(open, path)}
+
+SEEN int openat(int at, const char *path, int flags, ...){WITH_MODE(openat, at, path)}
+
+SEEN int posix_spawn(pid_t *pid_out, const char *path, const posix_spawn_file_actions_t *actions,
+                     const posix_spawnattr_t *attributes, char *const argv[], char *const envp[])
 {
-    REAL(ftruncate)
-    if (fails(ROOM, OURS)) {
-        FAIL(ENOSPC);
-    }
-    return real_ftruncate(fd, size);
+    REAL(posix_spawn)
+    return fails(THREAD, OURS) ? EAGAIN
+                               : real_posix_spawn(pid_out, path, actions, attributes, argv, envp);
 }
 
-SEEN int
-fallocate(int fd, int mode, off_t offset, off_t size)
-{
-    REAL(fallocate)
-    if (fails(ROOM, OURS)) {
-        FAIL(ENOSPC);
-    }
-    return real_fallocate(fd, mode, offset, size);
-}
-
-SEEN int
-open(const char *path, int flags, ...)
-{
-    REAL(open)
-    va_list args;
-    va_start(args, flags);
-    mode_t mode = (flags & O_CREAT) || (flags & O_TMPFILE) == O_TMPFILE ? va_arg(args, mode_t) : 0;
-    va_end(args);
-    if (fails(OPEN, OURS)) {
-        FAIL(EMFILE);
-    }
-    return real_open(path, flags, mode);
-}
-
-SEEN int
-pipe2(int ends[2], int flags)
-{
-    REAL(pipe2)
-    if (fails(OPEN, OURS)) {
-        FAIL(EMFILE);
-    }
-    return real_pipe2(ends, flags);
-}
-
-SEEN int
-epoll_create1(int flags)
-{
-    REAL(epoll_create1)
-    if (fails(OPEN, OURS)) {
-        FAIL(EMFILE);
-    }
-    return real_epoll_create1(flags);
-}
-
-SEEN int
-eventfd(unsigned count, int flags)
-{
-    REAL(eventfd)
-    if (fails(OPEN, OURS)) {
-        FAIL(EMFILE);
-    }
-    return real_eventfd(count, flags);
-}
-
-SEEN int
-timerfd_create(clockid_t clock, int flags)
-{
-    REAL(timerfd_create)
-    if (fails(OPEN, OURS)) {
-        FAIL(EMFILE);
-    }
-    return real_timerfd_create(clock, flags);
-}
-
-SEEN int
-socket(int domain, int type, int protocol)
-{
-    REAL(socket)
-    if (fails(SOCKET, OURS)) {
-        FAIL(EMFILE);
-    }
-    return real_socket(domain, type, protocol);
-}
-
-SEEN int
-socketpair(int domain, int type, int protocol, int ends[2])
-{
-    REAL(socketpair)
-    if (fails(SOCKET, OURS)) {
-        FAIL(EMFILE);
-    }
-    return real_socketpair(domain, type, protocol, ends);
-}
-
-/* Also those of nng: they fail with those of ours, as the limit of processes would have it. */
+/* One of nng's fails only after one of ours has, as the limit of processes would have it. */
 SEEN int
 pthread_create(pthread_t *thread_out, const pthread_attr_t *attributes, void *(*run)(void *),
                void *arg)
 {
     REAL(pthread_create)
-    return fails(THREAD, true) ? EAGAIN : real_pthread_create(thread_out, attributes, run, arg);
+    bool refused = atomic_load(&armed) == THREAD && atomic_load(&has_failed) &&
+                   atomic_load(&how_many) == STARVE_ALL;
+    return refused || fails(THREAD, OURS) ? EAGAIN
+                                          : real_pthread_create(thread_out, attributes, run, arg);
 }

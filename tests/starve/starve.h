@@ -1,9 +1,10 @@
 /*
- * starve.h: makes one call for memory, a file, a socket or a thread fail, in a process into which
- * libstarve.so is preloaded.
+ * starve.h: makes one call for memory, a file, a socket or a thread fail, in a process that has
+ * libstarve.so: linked into a test, preloaded into a daemon.
  *
- * Calls are counted that come from liblode alone (in a daemon: from its program), so that what fails
- * is ours to handle: nng and glibc have failures of their own making.
+ * Only calls that come from liblode (in a daemon: from its program) are counted, and fail: what
+ * fails is then ours to handle: nng and glibc have failures of their own making. The exception is a
+ * thread: once one of ours has failed, and all others are to, nng's fail too.
  *
  * A daemon is armed by its environment: STARVE="PROGRAM KIND N [MANY]", for example
  * "lode-store malloc 3". The first two words are the program's name and a kind below.
@@ -16,13 +17,21 @@
 /* The kinds, from 0; NULL behind the last. */
 extern const char *const starve_kinds[];
 
-/* From now on the n-th call (from 1) of that kind fails, with `many` every later one too. */
-void starve_arm(int kind, long n, bool many);
+/* From now on `count` calls of that kind fail, from the n-th on, which counts from 1. */
+#define STARVE_ALL 1000000000
+void starve_arm(int kind, long n, long count);
 
 /* No call fails any more. True: one has failed. */
 bool starve_disarm(void);
 
-/* Blocks of memory that are allocated and not freed, whoever made them. */
-long starve_blocks(void);
+/* Blocks of memory that are in use: those that liblode has asked for; or all, whoever did. */
+long starve_blocks(bool ours);
+
+/*
+ * Says on stderr which code has asked for liblode's blocks that are in use and were made after
+ * `after`, which starve_last_block() gave. `addr2line -e FILE OFFSET` gives the line.
+ */
+long starve_last_block(void);
+void starve_print_blocks(long after);
 
 #endif

@@ -1,5 +1,7 @@
 #!/usr/bin/env bash
-# Every public function, and every public macro that takes arguments, is used by at least one test.
+# Every public function, and every public macro that takes arguments, is used by at least one test;
+# and what every public function does when the system refuses it something is looked at, too. What
+# tasks call runs in a worker.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
@@ -9,6 +11,13 @@ for name in $(tools/ci/api_names.sh) $macros; do
     case $name in LODE_PRINTF | LODE_ERR_ENUM) continue ;; esac # the headers use them, nobody else
     if ! grep -rqwF --include='*.c' --include='*.cpp' --include='*.h' -- "$name" tests tools/ci; then
         echo "no test uses $name" >&2
+        missing=$((missing + 1))
+    fi
+done
+for name in $(tools/ci/api_names.sh); do
+    case $name in lode_task_* | lode_fail) continue ;; esac
+    if ! grep -qwF -- "$name" tests/starve/*.c; then
+        echo "no case of tests/starve calls $name" >&2
         missing=$((missing + 1))
     fi
 done
