@@ -1,7 +1,7 @@
 /*
- * assert.h: LODE_ASSERT stays on in release builds: for what can only be a bug of ours. What came
- * from outside (messages, pin pages, files, libraries) is checked and refused, never asserted.
- * LODE_DEBUG_ASSERT is for walks and for hot paths; builds without NDEBUG check it.
+ * assert.h: LODE_ASSERT is for what can only be a bug of ours. It stays on in release builds. What
+ * comes from outside (messages, pins, files, libraries) is checked and refused, never asserted.
+ * LODE_DEBUG_ASSERT is for walks and for hot paths. Only builds without NDEBUG check it.
  */
 #ifndef LODE_BASE_ASSERT_H
 #define LODE_BASE_ASSERT_H

@@ -1,9 +1,10 @@
 /*
- * descriptor.h: where descriptors of ours hang in a process.
+ * descriptor.h: which numbers the descriptors of liblode have in a process.
  *
- * A program may close descriptors that are not its own, or start with stdin, stdout or stderr closed,
- * and open files in their place. What is then written to our number would be in its file; and what
- * the program writes to a stderr that is our socket would be in our socket.
+ * A program may close descriptors that are not its own, or start with stdin, stdout or stderr
+ * closed. If it then opens a file, the file may get the number of one of ours, and what we write
+ * would be in the program's file. The other way round, our socket may become number 2, and what the
+ * program writes to stderr would be in our socket.
  */
 #ifndef LODE_BASE_DESCRIPTOR_H
 #define LODE_BASE_DESCRIPTOR_H
@@ -18,14 +19,14 @@
 int lode_descriptor_hang_high(int fd);
 
 /*
- * Moves a descriptor that is 0, 1 or 2 above them, as lode_descriptor_hang_high() does; others stay.
- * For those that live for a moment. -1 stays -1.
+ * Moves a descriptor that is 0, 1 or 2 above them, as lode_descriptor_hang_high() does; others
+ * stay. For those that live for a moment. -1 stays -1.
  */
 int lode_descriptor_above_stdio(int fd);
 
 /*
- * Between the two, what other libraries open does not become 0, 1 or 2 either: those that are closed
- * stand open to /dev/null meanwhile, close-on-exec. Any thread; never blocks.
+ * Between the two calls, what other libraries open does not become 0, 1 or 2 either: those of these
+ * numbers that are closed are /dev/null meanwhile, close-on-exec. Any thread; never blocks.
  */
 struct lode_stdio_guard {
     bool opened[3];

@@ -43,7 +43,10 @@ check_entry(const struct stat *parent, const char *path, const char *variable)
     return LODE_OK;
 }
 
-/* The umask has no say: a directory that its owner cannot enter would block all later runs. */
+/*
+ * Sets the mode whatever the umask is: a directory that its owner cannot enter would block all
+ * later runs.
+ */
 static lode_err
 make_one(const char *path, const char *variable)
 {
@@ -58,7 +61,10 @@ make_one(const char *path, const char *variable)
     return lode_fail_errno("cannot make the directory '%s' (%s names another)", path, variable);
 }
 
-/* One level after the other, from the root down; LODE_ESYS with ENOENT: one has vanished again. */
+/*
+ * Makes one level after the other, from the root down. LODE_ESYS with ENOENT: one has vanished
+ * again.
+ */
 static lode_err
 make_levels(const char *path, const char *variable)
 {

@@ -2,12 +2,13 @@
  * directories.h: the directories of a cluster, made, checked and held.
  *
  *   made     with mode 0700, whatever the umask is; a parent that is missing likewise
- *   checked  one that was there is taken as it is or refused: its mode is never changed. It must be
- *            ours, and closed to others. In a directory where others may make entries (/tmp,
- *            /dev/shm), the entry on our path must be ours or root's: anybody else could put another
- *            one in its place later, with our sockets and session files in it.
- *   held     hold.h; the lock lies where the files lie, so that two clusters that see each other's
- *            files (containers that share /dev/shm, but not /tmp) see each other's lock too
+ *   checked  a directory that was there is taken as it is, or refused: its mode is never changed.
+ *            It must be this user's, and closed to others. In a directory where others may make
+ *            entries (/tmp, /dev/shm), the entry on the path must be this user's or root's. Another
+ *            user could put another directory in its place later, and get sockets and session
+ *            files.
+ *   held     by hold.h. The lock lies where the files lie. Two clusters that see each other's files
+ *            (containers that share /dev/shm, but not /tmp) then see each other's lock, too
  */
 #ifndef LODE_BASE_DIRECTORIES_H
 #define LODE_BASE_DIRECTORIES_H

@@ -12,9 +12,9 @@
 #undef lode_fail_errno
 
 /*
- * Each thread's sentence is allocated by its first failure. It is found by a key, not by a thread-local
- * buffer: a library that is loaded while the program runs shares less than 2 KB of static thread-local
- * room with all other such libraries, and one that asks for too much cannot be loaded.
+ * Each thread's sentence is allocated by its first failure, and found by a key. A thread-local
+ * buffer would not do: all libraries that are loaded while a program runs share less than 2 KB of
+ * static thread-local room, and one that asks for too much cannot be loaded.
  */
 static pthread_key_t key;
 static bool has_key; /* written once, by make_key() */
@@ -112,7 +112,7 @@ err_of_errno(int number)
     }
 }
 
-/* "File too large" is a riddle to who has set a limit hours ago, in another file. */
+/* Names the limit (ulimit) behind the error: a user may have set it hours ago, in another file. */
 static void
 add_limit(int number, char *text, size_t room)
 {

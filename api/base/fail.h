@@ -1,7 +1,7 @@
 /*
- * fail.h: how a function reports why it failed: sets the sentence that lode_last_error() gives and
- * returns the error, for use as `return lode_fail_with(LODE_EINVAL, "…", …)`. Whoever decides the
- * error writes the sentence, once; callers pass the error on. Any thread; never blocks.
+ * fail.h: how a function reports why it failed. `return lode_fail_with(LODE_EINVAL, "…", …)` sets
+ * the sentence that lode_last_error() gives, and returns the error. The function that decides the
+ * error writes the sentence, once; its callers pass the error on. Any thread; never blocks.
  */
 #ifndef LODE_BASE_FAIL_H
 #define LODE_BASE_FAIL_H

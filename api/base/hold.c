@@ -106,9 +106,10 @@ lode_holder_is_here(const struct lode_holder *holder)
 /* ---- files --------------------------------------------------------------------------------- */
 
 /*
- * The line is read only while byte 1 is locked: before that it may be the line of a holder that has
- * ended. The file may change hands between the looks and the read. Then the answer is the holder of
- * the first look, or the next one, or pid 0 if the next one was amid its writing.
+ * Asks who holds the file. The line is read only while byte 1 is locked: otherwise it may be the
+ * line of a holder that has ended. The file may change hands between the looks and the read. Then
+ * the answer is the holder of the first look, or the next one, or pid 0 if the next one was just
+ * writing.
  */
 static lode_err
 ask(int fd, const char *path, struct lode_holder *holder_out)

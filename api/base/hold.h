@@ -1,13 +1,14 @@
 /*
- * hold.h: who lives. A process that serves something holds a file or a directory for as long as it
- * lives. The kernel lets go when the process has ended, however it ended, so that a pid, which comes
- * round, is never what says that a process lives.
+ * hold.h: which process lives. A process that serves something holds a lock on a file or a
+ * directory for as long as it lives. The kernel ends the lock with the process, however that ends.
+ * A pid would not do: another process may get it.
  *
- *   a file       an OFD lock. Byte 0 is locked: somebody holds the file. Byte 1 is locked too: the
- *                line "PID START" in the file is the holder's (an OFD lock itself names nobody).
- *                Anybody may ask without taking the lock, from any pid namespace.
- *   a directory  flock(), since the kernel has no OFD locks for directories. It can be tried, not
- *                asked for. It holds even where a cleaner of /tmp has removed every file.
+ *   a file       an OFD lock. If byte 0 is locked, a process holds the file. If byte 1 is locked,
+ *                too, the line "PID START" in the file is the holder's: an OFD lock names nobody.
+ *                Any process may ask without taking the lock, from any pid namespace.
+ *   a directory  flock(), since the kernel has no OFD locks for directories. A process can try to
+ *                take it, but not ask who has it. It holds even where a cleaner of /tmp has removed
+ *                every file.
  *
  * A lock belongs to the open file, so a fork shares it: hold after the last fork. Descriptors are
  * CLOEXEC. The holder alone unlinks its file; a successor takes the file that is there.
@@ -18,7 +19,9 @@
 #include <lode/error.h>
 #include <sys/types.h>
 
-/* One process: its pid, and the time of its start (process_stat.h), which no other of that pid has. */
+/*
+ * One process: its pid, and the time of its start (process_stat.h), which no other of that pid has.
+ */
 struct lode_holder {
     pid_t pid; /* 0: it cannot be told */
     unsigned long long start;
@@ -29,7 +32,8 @@ struct lode_holder {
  *
  *   fd_out  close it to let go; lode_hold_remove() first, where the file is to go
  *
- * Errors  LODE_ERUNNING  another process holds it: "already running (pid N)"; LODE_ESYS, LODE_EDENIED
+ * Errors  LODE_ERUNNING  another process holds it: "already running (pid N)"; LODE_ESYS,
+ *         LODE_EDENIED
  * Blocking  at most a second, while another process is just letting go
  */
 LODE_MUST_CHECK lode_err lode_hold_file(const char *path, int *fd_out);
@@ -43,7 +47,8 @@ LODE_MUST_CHECK lode_err lode_hold_try(const char *path, int *fd_out);
 
 /*
  * Whether lode_hold_file() would be refused. Takes no lock and makes no file.
- * Errors  LODE_ERUNNING  another process holds it, and has written who it is; LODE_ESYS, LODE_EDENIED
+ * Errors  LODE_ERUNNING  another process holds it, and has written who it is; LODE_ESYS,
+ *         LODE_EDENIED
  */
 LODE_MUST_CHECK lode_err lode_hold_check(const char *path);
 

@@ -16,7 +16,7 @@ lode_log_init(const char *program)
     program_name = program;
 }
 
-/* A line that meets another one in here is written: better too many than a thread that waits. */
+/* If another thread is in here the line is written at once: no thread waits for a log. */
 static bool
 may_say(const char *id, uint32_t *skipped_out)
 {

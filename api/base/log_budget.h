@@ -1,6 +1,6 @@
 /*
- * log_budget.h: how many lines of one kind a log takes in a second. Whoever can make a daemon complain
- * (a client that sends rubbish) could fill a disk otherwise.
+ * log_budget.h: how many lines of one kind a log takes in a second. A client that makes a daemon
+ * complain again and again, by sending rubbish, could fill a disk otherwise.
  *
  * Plain data; the caller's lock. Zeroed is empty.
  */

@@ -85,7 +85,10 @@ default_state(char *out, size_t room)
     return copy_path("the default state directory", path, out, room);
 }
 
-/* Two clusters must not share files: all but the default one get a directory named by its path. */
+/*
+ * Two clusters must not share files. So every cluster but the default one has directories of its
+ * own, whose names have a hash of the cluster's path.
+ */
 static lode_err
 append_tag(const char *dir, char *path, size_t room)
 {
@@ -119,7 +122,7 @@ lode_paths_resolve(const char *dir, struct lode_paths *paths_out)
     if (state != NULL) {
         LODE_TRY(copy_path("the state directory", state, paths.state, sizeof paths.state));
     } else if (default_state(paths.state, sizeof paths.state) != LODE_OK) {
-        paths.state[0] = '\0'; /* HOME is no path: only who needs the directory has to care */
+        paths.state[0] = '\0'; /* HOME is no path: it matters only if that directory is needed */
     }
     if (has_home != LODE_OK || strcmp(paths.dir, home_dir) != 0) {
         LODE_TRY(append_tag(paths.dir, paths.shm, sizeof paths.shm));

@@ -8,9 +8,10 @@
 #include <stdlib.h>
 
 /*
- * A commit is one record. Values ride in it while it has room for all structs and them, and the
- * session has credit for them; what does not fit is copied into drafts first. Drafts are closed (write-protected) before the record is
- * published, since the store may seal them at once.
+ * A commit is one record. Values ride in it while the record has room for them and for all structs,
+ * and the session has credit for them. Values that do not fit are copied into drafts first. Drafts
+ * are closed (write-protected) before the record is published, since the store may seal them at
+ * once.
  */
 struct part {
     struct lode_spec spec; /* of a value */
@@ -106,8 +107,9 @@ add_value(struct commit *c, struct part *part, const struct lode_result *result,
 }
 
 /*
- * need.size counts what is carried until the end of this. What the session has of credit now is no
- * more than what the store lets it have again, should another thread spend it.
+ * Until the end of this, need.size counts what is carried. The pages that the values may need are
+ * bounded by the credit that the session has now: if another thread spends it, the store can grant
+ * as much again.
  */
 static lode_err
 add_parts(struct commit *c, struct lode_result *results, int64_t deadline)
@@ -150,7 +152,7 @@ publish(struct commit *c, uint64_t task, const struct lode_result *results, int6
     return LODE_OK;
 }
 
-/* Nothing was published: what the commit had in hand, and drafts it did not come to, end. */
+/* Nothing was published. Ends the drafts that the commit has closed, and those that it has not. */
 static void
 give_up(struct commit *c, struct lode_result *results)
 {

@@ -1,8 +1,8 @@
 /*
  * recent.h: the small results that a worker has committed last, for tasks that follow in its queue.
- * A commit lies in the ring until the store has looked; to ask for it costs two wake-ups, for each
- * link of a chain. The worker that made it knows the bytes: they never change, and nothing that is
- * made from them can be seen before they are, since the ring is taken in order.
+ * A commit lies in the ring until the store looks. To get it from the store would cost two wake-ups
+ * for each link of a chain. The worker knows the bytes itself, and they never change. The store
+ * takes the ring in order, so nobody sees what was made from them before they can be seen.
  *
  * Only scalars and blobs of at most LODE_RECENT_BYTES, the last ones; no references, no pins.
  * Threads: the worker's main thread.

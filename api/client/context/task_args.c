@@ -1,6 +1,6 @@
 /*
- * The arguments of a task, as its function asks for them. A scalar may come inline or as a reference
- * to a scalar object: the result of one task is the argument of the next.
+ * The arguments of a task, as its function asks for them. A scalar may come inline or as a
+ * reference to a scalar object: the result of one task is the argument of the next.
  */
 #include "api/client/context/task_context.h"
 
@@ -134,7 +134,7 @@ lode_task_ref(lode_task *task, size_t index, lode_id *id_out)
     return LODE_OK;
 }
 
-/* A copy that has no pin: releasing it early, twice or never is all the same to the task. */
+/* A copy that has no pin: the task may release it early, twice or never. */
 static lode_view
 lent(const lode_view *view)
 {

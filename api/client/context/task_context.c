@@ -9,7 +9,10 @@
 #include <string.h>
 #include <unistd.h>
 
-/* A whole error object waits less long for room than a result: there is another without texts. */
+/*
+ * An error object with its texts waits for room less long than a result: without texts it needs
+ * none.
+ */
 enum { ERROR_BYTES_MAX = 4096, ERROR_TIMEOUT_MS = 1000 };
 
 lode_err
@@ -101,7 +104,7 @@ take_order(lode_task *task, const struct lode_task_order *order)
     return LODE_OK;
 }
 
-/* Reads all, so that what lode_task_release_inputs() sees is well defined. */
+/* Clears all views first: release_inputs() releases them all, also if one argument is damaged. */
 static lode_err
 read_args(lode_task *task)
 {

@@ -6,9 +6,9 @@
  *     ^                          |
  *     +--lode_task_abandon()-----+   (an argument is missing: handed back)
  *
- * READY: each argument that is a reference is pinned, or known from an earlier call; results are drafts that nobody sees, or values
- * in the task's own memory. lode_task_finish() commits all results in one step, or error objects in
- * their place, and releases the pins.
+ * READY: each argument that is a reference is pinned, or known from an earlier call. Results are
+ * drafts that nobody sees, or values in the task's own memory. lode_task_finish() commits all
+ * results in one step, or error objects in their place, and releases the pins.
  *
  * Ownership  what the accessors give out is the task's
  * Threads    the worker's main thread; lode_task_cancelled() any

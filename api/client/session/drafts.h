@@ -1,6 +1,6 @@
 /*
- * drafts.h: which drafts of a session are open, by entry and generation: a draft is ended once, and
- * a copy of one that was ended is refused.
+ * drafts.h: which drafts of a session are open, by entry and generation. So a draft is ended once:
+ * a copy of a draft that was ended is refused.
  */
 #ifndef LODE_CLIENT_DRAFTS_H
 #define LODE_CLIENT_DRAFTS_H
@@ -9,7 +9,7 @@
 
 #include <lode/object.h>
 
-/* More open ones would need more maps than a process may have (vm.max_map_count, 65,530). */
+/* More open drafts would need more maps than a process may have (vm.max_map_count, 65,530). */
 enum { LODE_OPEN_DRAFTS_MAX = 16384 };
 
 struct lode_open_draft {

@@ -8,12 +8,12 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-/* A fork is not to hang on a store that is stuck. */
+/* A fork must not hang because the store is stuck. */
 enum { ANSWER_MS = 5000 };
 
 /*
- * A killed store gives no bytes to anybody: what is mapped stays as it is. It is the session alone
- * that has ended if its row says so, and then the store goes on without it.
+ * A killed store gives no bytes to anybody: what is mapped stays as it is. But if the session's row
+ * says that the session has ended, the store may live, and give the bytes to other objects.
  */
 static bool
 store_is_gone(const lode *db, lode_err err)
@@ -72,7 +72,7 @@ lode_fork_in_parent(lode *sessions)
     }
 }
 
-/* A view that another thread was making has no reader here. */
+/* A view that another thread was making belongs to nobody in the child, which lacks that thread. */
 void
 lode_fork_in_child(lode *sessions)
 {

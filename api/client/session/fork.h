@@ -11,13 +11,14 @@
  *   in the parent   the map and the descriptor go again.
  *   in the child    both stay until it ends or calls exec, and its own children inherit them.
  *
- * A get pins, fences, and then looks at `forking`; a fork sets `forking`, fences, and then the store
- * looks at the pins. So either the store's copy has the pin, or the get waits until the fork is over
- * before it makes a view of it. The child then has no view whose pin the store did not copy.
+ * A get pins, fences, and then looks at `forking`. A fork sets `forking`, fences, and then the
+ * store looks at the pins. So either the store's copy has the pin, or the get waits until the fork
+ * is over before it makes a view of it. The child then has no view whose pin the store did not
+ * copy.
  *
- * Where the store refuses (it has no descriptor or memory left, or does not answer within 5 s), the
- * child must not read what may become another object's bytes: in the child the maps of index and
- * segments are made unreadable, and a read through an inherited view is SIGSEGV.
+ * The store may refuse: it has no descriptor or memory left, or does not answer within 5 s. The
+ * bytes of the child's views may then become another object's. So in the child the maps of index
+ * and segments are made unreadable, and a read through an inherited view is SIGSEGV.
  */
 #ifndef LODE_CLIENT_FORK_H
 #define LODE_CLIENT_FORK_H

@@ -6,10 +6,10 @@
  *          LIVE, CLOSED --fork(), in the child--> FORKED
  *
  * LIVE: all calls. CLOSED: only releases; the socket stays open, since its end would end the pins.
- * FORKED: the session file and the writable maps are not mapped, all descriptors are closed, and
- * every call says so; the maps of index and segments stay, for views that the child still reads
+ * FORKED: every call fails. The session file and the writable maps are not mapped, and all
+ * descriptors are closed. The maps of index and segments stay, for views that the child still reads
  * (fork.h). Nothing of a FORKED session is ever freed: its tables may be half changed, and its
- * condition variables have waiters, of threads that the child does not have.
+ * condition variables have waiters, which are threads that the child does not have.
  *
  * A session is freed by the thread that takes it out of the process' list, and only after every
  * thread that was in a release has left it: see threads.h.
@@ -27,7 +27,7 @@
 
 enum lode_session_state { LODE_SESSION_LIVE = 0, LODE_SESSION_CLOSED = 1, LODE_SESSION_FORKED = 2 };
 
-/* A session's part in the fork that is under way; only whoever forks looks at it. */
+/* A session's part in the fork that is under way. Only the thread that forks looks at it. */
 struct lode_fork {
     void *mark;   /* a page of it; NULL: none */
     int pipe_fd;  /* valid with a mark */

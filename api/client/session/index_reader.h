@@ -3,7 +3,7 @@
  * call, exactly as api/layout/index.h [1] says.
  *
  * Everything here is inline and takes no session, so that the race tests run the very code that a
- * get runs. Pins are words of the caller's session file; who hands them out: pin_slots.h.
+ * get runs. Pins are words of the caller's session file, which pin_slots.h hands out.
  */
 #ifndef LODE_CLIENT_INDEX_READER_H
 #define LODE_CLIENT_INDEX_READER_H
@@ -33,7 +33,10 @@ lode_index_wake(const struct lode_index_view *index, uint64_t hash)
     return (const struct lode_wake *)(index->base + LODE_WAKE_OFFSET) + lode_wake_bucket(hash);
 }
 
-/* The store may be rewriting the id of a freed entry: read whole words, judged by the word later. */
+/*
+ * The store may be rewriting the id of a freed entry. So the id is read in whole words, and the
+ * entry's word decides later whether they were one id.
+ */
 static inline bool
 lode_index_id_is(const struct lode_entry *entry, lode_id id)
 {
@@ -74,7 +77,9 @@ lode_index_find(const struct lode_index_view *index, lode_id id, uint64_t hash, 
     return NULL;
 }
 
-/* For who looks at many ids: brings the table's slot near, then, a little later, the entry. */
+/*
+ * For a caller that looks at many ids: brings the table's slot near, and a little later the entry.
+ */
 static inline void
 lode_index_prefetch_slot(const struct lode_index_view *index, uint64_t hash)
 {
@@ -149,8 +154,8 @@ enum lode_look {
 enum { LODE_DOOMED_SPINS = 64 };
 
 /*
- * Finds an id and pins it. An entry that the store is just looking at (DOOMED) is most often spared:
- * it is looked at again, a bounded number of times (H4).
+ * Finds an id and pins it. An entry that the store is just looking at (DOOMED) is most often
+ * spared: it is looked at again, a bounded number of times (H4).
  */
 static inline enum lode_look
 lode_index_look(const struct lode_index_view *index, lode_id id, uint64_t hash,

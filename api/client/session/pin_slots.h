@@ -29,7 +29,7 @@ void lode_pin_slots_fini(struct lode_pin_slots *slots);
 int64_t lode_pin_slots_take(struct lode_pin_slots *slots);
 void lode_pin_slots_give(struct lode_pin_slots *slots, uint32_t slot);
 
-/* True if no pin is set. For who closes the session: `pins` are those of the session file. */
+/* True if no pin is set: a session can be freed when it is closed. `pins`: of the session file. */
 bool lode_pins_all_clear(const struct lode_pin_slots *slots, const _Atomic uint32_t *pins);
 
 #endif

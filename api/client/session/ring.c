@@ -55,8 +55,10 @@ write_header(struct lode_ring *ring, enum lode_record_type type, uint32_t size)
     memcpy(ring->bytes + (ring->tail & (ring->size - 1)), &record, sizeof record);
 }
 
-/* The rest of the ring goes as a record of its own, so that even a large record always fits once
- * the store has caught up. */
+/*
+ * Skips the rest of the ring with a record of its own, so that a record lies in one piece. Even a
+ * large one fits once the store has caught up.
+ */
 static bool
 make_room_locked(struct lode_ring *ring, uint32_t size)
 {
@@ -118,8 +120,9 @@ lode_ring_fail_full(const struct lode_ring *ring, const struct lode_ring_need *n
 }
 
 /*
- * A put into a ring that nobody drains would succeed for long. That the store has ended the session
- * is seen at once; whether it lives itself is looked at now and then.
+ * True if nobody drains the ring any more: puts into it would go on succeeding for a while. That
+ * the store has ended the session is seen at once. Whether the store lives is looked at now and
+ * then.
  */
 static bool
 is_dead_locked(struct lode_ring *ring)
@@ -139,8 +142,9 @@ is_dead_locked(struct lode_ring *ring)
 }
 
 /*
- * session.h [4]: what is needed is written, and this thread counted, before the kernel looks at
- * credit_wake for the last time. `need` NULL: this thread waits for room in the ring.
+ * session.h [4]: writes what this thread needs, and counts it as a waiter, before the kernel
+ * compares credit_wake. Otherwise the store could grant the credit and wake nobody. `need` NULL:
+ * this thread waits for room in the ring.
  */
 static void
 announce_wait_locked(struct lode_ring *ring, const struct lode_ring_need *need)
@@ -229,8 +233,10 @@ lode_ring_reserve(struct lode_ring *ring, const struct lode_hooks *hooks,
 
 /* ---- publishing --------------------------------------------------------------------------- */
 
-/* Half of the ring, or of the credit, is used: ask for more before it is all, once for each head
- * and each limit. */
+/*
+ * True if half of the ring or of the credit is used: the store is rung before all is. Once for each
+ * position and each grant of the store.
+ */
 static bool
 wants_service_locked(struct lode_ring *ring)
 {

@@ -1,7 +1,7 @@
 /*
- * ring.h: the writing end of a session's ring (api/layout/ring.h): records go in under a lock of
- * this process and are published by one store of the tail. Nobody waits for the store, unless the
- * ring is full or the session has no credit left for the bytes of a put.
+ * ring.h: the writing end of a session's ring (api/layout/ring.h). Records go in under a lock of
+ * this process. One write of the tail publishes them. A thread waits for the store only if the ring
+ * is full, or the session has no credit left for the bytes of a put.
  */
 #ifndef LODE_CLIENT_RING_H
 #define LODE_CLIENT_RING_H
@@ -67,9 +67,9 @@ lode_err lode_ring_fail_full(const struct lode_ring *ring, const struct lode_rin
 void lode_ring_cancel(struct lode_ring *ring);
 
 /*
- * Publishes the record and unlocks; then rings the doorbell if somebody may wait for one of the
- * `count` ids that the record makes (at a distance of `stride` bytes), if the ring is half full or
- * the credit half used, or if `urgent`.
+ * Publishes the record and unlocks. Then it rings the doorbell if a client may wait for one of the
+ * `count` ids that the record makes, which lie `stride` bytes apart. It also rings if the ring is
+ * half full, if the credit is half used, or if `urgent`.
  */
 void lode_ring_publish(struct lode_ring *ring, const struct lode_ring_need *need, const void *ids,
                        uint32_t count, size_t stride, bool urgent);

@@ -97,7 +97,10 @@ make_map(int fd, uint64_t bytes, int protection, void **map_out, _Atomic uint64_
     return LODE_OK;
 }
 
-/* A child after fork must not write into what its parent creates, least of all once it is sealed. */
+/*
+ * The writable map is not inherited: a child must not write into what its parent creates, least of
+ * all once that is sealed.
+ */
 static lode_err
 map_locked(struct lode_segments *segments, uint32_t number, bool to_write)
 {
@@ -191,8 +194,10 @@ lode_segments_read(struct lode_segments *segments, uint64_t extent, uint64_t siz
 
 /* ---- populating --------------------------------------------------------------------------- */
 
-/* True if all chunks that lie wholly in the range are noted. Pages of a chunk that lies in it in part
- * come by faults, if they are not there. */
+/*
+ * True if all chunks that lie wholly in the range are noted. Pages of a chunk that lies in it in
+ * part come by faults, if they are not there.
+ */
 static bool
 chunks_noted(const _Atomic uint64_t *chunks, uint64_t begin, uint64_t end)
 {
@@ -229,7 +234,7 @@ populate(const uint8_t *base, _Atomic uint64_t *chunks, uint64_t offset, uint64_
     if (size == 0 || chunks_noted(chunks, offset, offset + size)) {
         return;
     }
-    /* Only a hint: where it fails, each page comes by a fault. */
+    /* This is only a hint: if it fails, each page comes by a fault. */
     if (madvise((void *)(uintptr_t)(base + begin), end - begin, advice) == 0) {
         note_chunks(chunks, begin, end);
     }

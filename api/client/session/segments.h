@@ -45,8 +45,10 @@ lode_segment_holds(const struct lode_segment_map *map, uint64_t extent, uint64_t
     return offset <= map->bytes && size <= map->bytes - offset;
 }
 
-/* lode_segments_read() of a segment that is mapped already. NULL: it is not mapped, or the extent does
- * not lie in it. */
+/*
+ * lode_segments_read() of a segment that is mapped already. NULL: it is not mapped, or the extent
+ * does not lie in it.
+ */
 static inline const void *
 lode_segments_at(const struct lode_segments *segments, uint64_t extent, uint64_t size)
 {
@@ -60,7 +62,7 @@ lode_segments_at(const struct lode_segments *segments, uint64_t extent, uint64_t
                                                                  : NULL;
 }
 
-/* Two extents with one key, once in 2^64, cost the faults that a populating saves. */
+/* Should two extents have one key (1 in 2^64), one of them is not populated, and costs faults. */
 static inline uint64_t
 lode_segments_key(uint64_t extent, uint64_t size)
 {
@@ -75,8 +77,10 @@ lode_segments_is_populated(const struct lode_segments *segments, uint64_t extent
            lode_segments_key(extent, size);
 }
 
-/* Maps the pages of bytes that will be read, once for each place. A page that it cannot map now comes
- * by a fault later. */
+/*
+ * Maps the pages of bytes that will be read, once for each place. A page that it cannot map now
+ * comes by a fault later.
+ */
 void lode_segments_populate_read(struct lode_segments *segments, uint64_t extent, uint64_t size);
 
 /* Opens the pages of an extent for writing, and populates them where they are fresh. */
@@ -85,8 +89,8 @@ LODE_MUST_CHECK lode_err lode_segments_open(struct lode_segments *segments, uint
 
 /*
  * Closes them again: from here on a write is SIGSEGV (unless unprotected).
- * Errors: LODE_ENOMEM the process has too many maps: closing pages between open ones takes two more.
- * They stay writable in this process, so what lies there must not be sealed.
+ * Errors: LODE_ENOMEM the process has too many maps: closing pages between open ones takes two
+ * more. They stay writable in this process, so what lies there must not be sealed.
  */
 LODE_MUST_CHECK lode_err lode_segments_close(struct lode_segments *segments, uint64_t extent,
                                              uint64_t size);

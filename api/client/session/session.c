@@ -17,7 +17,10 @@
 
 /* ---- attaching ---------------------------------------------------------------------------- */
 
-/* A fork between connect and the note of it would leave the child with the socket for good. */
+/*
+ * No fork may come between the connect and the note of it: the child would keep the socket for
+ * good.
+ */
 static lode_err
 connect_store(lode *db)
 {
@@ -77,7 +80,10 @@ map_index(lode *db, int fd, uint64_t generation)
     return LODE_OK;
 }
 
-/* As long as this process has the descriptor, the session counts as alive, socket or not. */
+/*
+ * Locks the session's file. While this process has it open, the session counts as alive, also if
+ * the socket is closed.
+ */
 static lode_err
 lock_session(int fd)
 {
@@ -330,7 +336,9 @@ lode_session_leave(lode *db, struct lode_thread *self)
     }
 }
 
-/* The store is told: of a process that lives on, it would believe that it still writes. */
+/*
+ * Aborts all drafts, and tells the store so: it would believe that this process still writes them.
+ */
 static void
 abort_drafts(lode *db)
 {
@@ -341,7 +349,7 @@ abort_drafts(lode *db)
     }
 }
 
-/* What the session refers to ends now, although its pins go on. A dead store needs no telling. */
+/* Tells the store to end what the session refers to, although its pins go on. */
 static void
 tell_leave(lode *db)
 {

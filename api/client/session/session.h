@@ -36,8 +36,9 @@ bool lode_session_close(lode *db);
 struct lode_thread;
 
 /*
- * The thread, which said in its `busy` that it is in the session, leaves it. If the session is closed
- * and no pin is left, this frees it. `self` may be NULL only while nobody else can be in the session.
+ * The thread said in its `busy` that it is in the session; now it leaves. If the session is closed
+ * and no pin is left, this frees the session. `self` may be NULL only while no other thread can be
+ * in the session.
  */
 void lode_session_leave(lode *db, struct lode_thread *self);
 
@@ -58,7 +59,7 @@ const struct lode_paths *lode_session_paths(const lode *db);
  */
 lode_id lode_session_draw(lode *db, enum lode_id_kind kind, uint64_t count);
 
-/* Gives back the ids that were drawn last. The caller sees to it that nobody else draws of that kind. */
+/* Gives back the ids that were drawn last. No other thread may draw ids of that kind meanwhile. */
 void lode_session_draw_back(lode *db, enum lode_id_kind kind, uint64_t count);
 
 /* lode_hooks_install() and lode_hooks_in() of this session's hooks. */

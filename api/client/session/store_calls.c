@@ -32,7 +32,7 @@ lode_store_calls_init(struct lode_store_calls *calls)
     return LODE_OK;
 }
 
-/* Blocking calls come back after a slice, so that nobody hangs on a store that is stuck. */
+/* Blocking calls come back after a slice, so that no thread hangs because the store is stuck. */
 lode_err
 lode_store_calls_start(struct lode_store_calls *calls)
 {
@@ -205,8 +205,10 @@ fail_from(const struct packet *packet)
                           (const char *)packet->bytes + sizeof msg);
 }
 
-/* Sentences belong to a thread: so this only copies the packet, and the thread that asked reads the
- * error in it. */
+/*
+ * Copies the packet for the thread that asked. The text of an error is a thread's own, so the
+ * thread that asked reads it.
+ */
 static void
 answer_locked(struct lode_waiter *waiter, const struct packet *packet)
 {
@@ -270,7 +272,7 @@ dispatch_locked(struct lode_store_calls *calls, const struct packet *packet)
     close_fds(packet->fds, packet->fd_count);
 }
 
-/* As the leader: one packet, or a slice without one. The lock is not held while it sleeps. */
+/* The leader receives one packet, or sleeps for a slice. It does not hold the lock meanwhile. */
 static void
 lead(struct lode_store_calls *calls, int64_t deadline)
 {
@@ -296,7 +298,7 @@ lead(struct lode_store_calls *calls, int64_t deadline)
     }
 }
 
-/* Somebody else must read the socket from now on. */
+/* Wakes another thread that waits: it must read the socket from now on. */
 static void
 hand_over_locked(struct lode_store_calls *calls)
 {

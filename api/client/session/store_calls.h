@@ -2,10 +2,11 @@
  * store_calls.h: questions to the store and their answers, over the session's one socket, for any
  * number of threads at once.
  *
- * Whoever waits for an answer while nobody reads the socket becomes the leader: it reads packets
- * and hands each to the thread that waits for its tag, until its own has come. So no thread exists
- * for this, and one question alone is one send and one receive. Every sleep ends after a second at
- * the latest to look whether the store lives; when it dies, everyone gets LODE_EDOWN.
+ * A thread that waits for an answer while no thread reads the socket becomes the leader. It reads
+ * packets and hands each to the thread that waits for its tag, until its own has come. So no thread
+ * exists for this alone, and one question is one send and one receive. Every sleep ends after a
+ * second at the latest, to look whether the store lives. When it dies, all that wait get
+ * LODE_EDOWN.
  */
 #ifndef LODE_CLIENT_STORE_CALLS_H
 #define LODE_CLIENT_STORE_CALLS_H
@@ -29,8 +30,9 @@ struct lode_store_calls {
 };
 
 /*
- * init, then set fd to a connected socket, which the calls own from then on, then start; the store's
- * WELCOME brings the bell_fd, which they own, too. fini is right after any of these. Errors: LODE_ENOMEM; LODE_ESYS.
+ * The caller calls init, sets fd to a connected socket, and calls start. It sets bell_fd when the
+ * store's WELCOME has brought it. Both descriptors are the calls' then: fini closes them, and may
+ * follow any of these steps. Errors: LODE_ENOMEM; LODE_ESYS.
  */
 LODE_MUST_CHECK lode_err lode_store_calls_init(struct lode_store_calls *calls);
 LODE_MUST_CHECK lode_err lode_store_calls_start(struct lode_store_calls *calls);

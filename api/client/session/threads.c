@@ -38,7 +38,7 @@ thread_ends(void *arg)
     atomic_store_explicit(&self->taken, false, memory_order_release);
 }
 
-/* The others' records are free again; what slots they held belonged to the parent's sessions. */
+/* In a child the records of all other threads are free. The slots in them are the parent's. */
 static void
 in_child(void)
 {
@@ -126,7 +126,10 @@ cache_of(lode *db, struct lode_thread *self)
     return cache;
 }
 
-/* Doubles the slots that may be used. Several threads may ask at once: the store's limit counts. */
+/*
+ * Has the store double the slots that may be used. If several threads ask at once, its answers
+ * count.
+ */
 static lode_err
 grow(lode *db)
 {
@@ -160,7 +163,7 @@ lode_slot_take_slowly(lode *db, struct lode_thread *self, uint32_t *slot_out)
         LODE_TRY(grow(db));
     }
     *slot_out = (uint32_t)slot;
-    /* Some more for the next gets, as far as there are any without asking. */
+    /* Takes some more for the next gets, as far as there are any without asking the store. */
     while (cache->count < LODE_THREAD_SLOTS / 2 &&
            (slot = lode_pin_slots_take(&db->pin_slots)) >= 0) {
         cache->slot[cache->count++] = (uint32_t)slot;

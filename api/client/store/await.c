@@ -7,9 +7,9 @@
 #include <sched.h>
 
 /*
- * A waiting thread looks now and then whether the store lives, and whether whoever is to make the
- * object does. It does so by the clock: other ids share its wake bucket, and may wake it thousands
- * of times a second. Its first look comes early: nothing has told this thread yet that they live.
+ * A waiting thread looks now and then whether the store lives, and whether the process lives that
+ * is to make the object. It looks by the clock: other ids share its wake bucket, and may wake it
+ * thousands of times a second. The first look comes early, since this thread has not looked yet.
  */
 enum { FIRST_LOOK_NS = 50000000, LOOK_NS = 1000000000, SEALED_TRIES = 1000 };
 
@@ -128,7 +128,7 @@ lode_look_seldom(lode *db, lode_id id)
     return lode_hooks_pending(&db->hooks, id);
 }
 
-/* LODE_OK: what is awaited may still come, as far as this process can see. */
+/* LODE_OK: the object may still come, as far as this process can see. */
 static lode_err
 look(struct await *a, int64_t now)
 {
@@ -140,11 +140,11 @@ look(struct await *a, int64_t now)
 }
 
 /*
- * Sleeps until the bucket's counter changes, a look is due, or the time is up; then tries. Where
- * the try finds nothing the store is asked: after a change, which may have told of this id's end,
- * and after a look, since a wake-up may be lost. The counter is read before the store is asked:
- * what the store tells after its answer changes the counter again, and the next sleep ends at once.
- * LODE_EAGAIN: go on.
+ * Sleeps until the bucket's counter changes, a look is due, or the time is up. Then it tries. If
+ * the try finds nothing, it asks the store in two cases: after a change, which may have told of
+ * this id's end, and after a look, since a wake-up may have been lost. The counter is read before
+ * the store is asked. What the store tells after its answer changes the counter again, and the next
+ * sleep ends at once. LODE_EAGAIN: go on.
  */
 static lode_err
 sleep_once(struct await *a, uint32_t *seen, int64_t deadline)
@@ -183,9 +183,9 @@ wait_for_it(struct await *a, int64_t deadline)
 }
 
 /*
- * The time is up. The object may lie in its maker's ring, where only the store finds it, and
- * whoever was to make it may be dead: a caller that asks again and again, with little time each,
- * must hear of both.
+ * The time is up. The object may lie in its maker's ring, where only the store finds it. The
+ * process that was to make it may be dead. A caller that asks again and again, with little time
+ * each, must hear of both.
  */
 static lode_err
 ask_at_the_end(struct await *a)
@@ -197,7 +197,7 @@ ask_at_the_end(struct await *a)
     return err;
 }
 
-/* The store need not keep the wait any more. A wait that is over by the store's word is none. */
+/* Tells the store that this thread waits no more, unless the store itself has ended the wait. */
 static lode_err
 take_back(struct await *a, lode_err err)
 {

@@ -1,6 +1,6 @@
 /*
- * await.h: waiting for one id: the futex protocol of api/layout/index.h [4] around whatever the
- * caller tries (pinning an object, following a name).
+ * await.h: waiting for one id. The caller gives a function that tries to pin an object, or to
+ * follow a name. This has the futex protocol of api/layout/index.h [4] around it.
  */
 #ifndef LODE_CLIENT_AWAIT_H
 #define LODE_CLIENT_AWAIT_H
@@ -12,9 +12,9 @@
 typedef lode_err (*lode_try_fn)(lode *db, void *arg);
 
 /*
- * Tries, until it works, the store says that nothing will come, or the time is up. When it is, the
- * store is asked for the last time; with timeout 0 that is all. The try has failed with LODE_EAGAIN
- * before the first call.
+ * Tries until the try succeeds, the store says that nothing will come, or the time is up. At the
+ * end the store is asked once more; with timeout 0 that is all that happens. The caller has tried
+ * once before, with LODE_EAGAIN.
  *
  * Errors  LODE_ETIMEDOUT, LODE_EGONE, LODE_EABORTED, LODE_EDOWN, or what the try gives; each with
  *         a sentence
@@ -23,8 +23,8 @@ LODE_MUST_CHECK lode_err lode_await(lode *db, lode_id id, uint64_t hash, int64_t
                                     lode_try_fn try_it, void *arg);
 
 /*
- * How long a caller whose time is up at `deadline` waits for the store's last word: a store that is
- * stopped must not hold it for ever.
+ * Until when a caller whose time is up at `deadline` waits for the store's last word. A store that
+ * is stopped must not hold it for ever.
  */
 static inline int64_t
 lode_last_word(int64_t deadline)
@@ -34,8 +34,8 @@ lode_last_word(int64_t deadline)
 }
 
 /*
- * For a wait whose time is up, and which may have been too short for a look: asks the hooks whether
- * it still makes sense (lode_hooks_pending()), unless another such wait of this session has asked
+ * For a wait whose time is up, and which may have been too short for a look. Asks the hooks whether
+ * the id can still come (lode_hooks_pending()), unless another such wait of this session has asked
  * within the last 50 ms.
  */
 LODE_MUST_CHECK lode_err lode_look_seldom(lode *db, lode_id id);

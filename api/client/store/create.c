@@ -136,7 +136,7 @@ fill_draft(const lode *db, const struct lode_open_draft *open, void *data, uint6
                               .reserved_ = {db->serial, open->entry, open->generation}};
 }
 
-/* Opens the pages of what the store has given; an object of no bytes still has an address. */
+/* Opens the pages that the store has given. An object of no bytes has an address, too. */
 static lode_err
 open_draft(lode *db, const struct lode_spec *spec, const struct lode_open_draft *open,
            lode_draft *draft_out)
@@ -176,8 +176,8 @@ ask_create(lode *db, const struct lode_spec *spec, int64_t timeout_ms,
 }
 
 /*
- * In a worker the store is first asked without patience: only a create that must sleep for room tells
- * the scheduler that its CPU is free, so that the task that makes the room can run.
+ * In a worker the store is first asked without patience: only a create that must sleep for room
+ * tells the scheduler that its CPU is free, so that the task that makes the room can run.
  */
 static lode_err
 ask_patiently(lode *db, const struct lode_spec *spec, int64_t timeout_ms,
@@ -296,7 +296,7 @@ lode_result_draft(lode *db, const lode_array *array, size_t size_bytes, lode_kin
     return lode_create_spec(db, &spec, false, timeout_ms, draft_out);
 }
 
-/* The session of a draft; the draft may be older than it, or a copy of one that was ended. */
+/* The session of a draft. The draft may be a copy of one that was ended, and its session closed. */
 static lode_err
 session_of(const lode_draft *draft, lode **db_out)
 {

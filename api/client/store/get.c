@@ -8,7 +8,9 @@
 #include "api/client/store/await.h"
 #include "api/layout/error_object.h"
 
-/* Larger objects are mapped in one go when they are first got: a fault a page costs ten times that. */
+/*
+ * Larger objects are mapped in one go when they are first got: a fault a page costs ten times that.
+ */
 enum { POPULATE_MIN = 1 << 20 };
 
 /* ---- pins --------------------------------------------------------------------------------- */
@@ -38,7 +40,7 @@ give_slot(lode *db, struct lode_thread *self, uint32_t slot)
     lode_slot_give_slowly(db, self, slot);
 }
 
-/* session.h [3]: lossy, so threads may overwrite each other. */
+/* session.h [3]: threads may overwrite each other's notes: some are lost, and nobody minds. */
 static inline void
 note_touched(lode *db, uint32_t number)
 {
@@ -55,9 +57,10 @@ row_is_ours(const lode *db)
 }
 
 /*
- * The store clears the row, fences, and looks at the pins once more before it forgets them: so a pin
- * counts if the row is still ours after it (session.h [2]). A fork does the same with `forking`: a
- * pin that comes too late for the fork's copy makes no view before the fork is over (fork.h).
+ * True if the store will see the pin. When the store ends a session, it clears the row, fences, and
+ * looks at the pins once more. So a pin counts if the row is still this session's after it
+ * (session.h [2]). A fork does the same with `forking`: a pin that comes too late for the fork's
+ * copy makes no view before the fork is over (fork.h).
  */
 static inline bool
 pin_counts(const lode *db)
@@ -220,7 +223,10 @@ clear_view(lode_view *view)
     view->reserved_[2] = 0;
 }
 
-/* Strides lie where the maker could write them: they count only as far as they stay inside. */
+/*
+ * The maker could write the strides while the object was a draft. So they are checked: no element
+ * may lie outside the object.
+ */
 static lode_err
 check_strides(const struct lode_entry *entry, const void *strides, int64_t copy_out[LODE_MAX_NDIM])
 {
@@ -374,7 +380,7 @@ lode_get(lode *db, lode_id id, int64_t timeout_ms, lode_view *view_out)
                                                    : await_get(db, id, hash, timeout_ms, view_out);
 }
 
-/* Those that are missing are awaited together; then each is got, or says what is wrong with it. */
+/* Waits for all that are missing together. Then it gets each, or returns the first error. */
 lode_err
 lode_get_many(lode *db, const lode_id *ids, size_t count, int64_t timeout_ms, lode_view *views_out)
 {

@@ -34,7 +34,7 @@ lode_session_size_hint(const lode *db, lode_id id)
                : 0;
 }
 
-/* Finding the bytes populates them. */
+/* lode_view_bytes() populates the bytes that it finds. */
 void
 lode_prefetch(lode *db, lode_id id)
 {

@@ -153,9 +153,9 @@ struct name_get {
 };
 
 /*
- * The object that the name stands for, pinned while it does: the name's entry is pinned first, so
- * that its `target` is this name's; the name keeps its object alive, and may be bound to another
- * one at any time, in which case the object's own word decides.
+ * Pins the object that the name stands for. The caller has pinned the name's entry, so `target` is
+ * this name's. The name may be bound to another object at any time, and the old one may be freed
+ * then. So after the pin `target` is read once more. LODE_EAGAIN: it has changed.
  */
 static lode_err
 pin_target(lode *db, const struct lode_entry *name, struct lode_pinned *pinned_out)
@@ -184,7 +184,7 @@ pin_target(lode *db, const struct lode_entry *name, struct lode_pinned *pinned_o
     return LODE_EAGAIN;
 }
 
-/* Two names may have one hash: the store, which is asked then, tells them apart. */
+/* Whether the entry is of this name. Two names may have one hash: the store is asked then. */
 static bool
 has_key(lode *db, const struct lode_entry *entry, const struct name *name)
 {

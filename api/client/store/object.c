@@ -20,8 +20,8 @@ ask_about(lode *db, enum lode_store_msg type, lode_id id, enum lode_store_msg an
 /* ---- references --------------------------------------------------------------------------- */
 
 /*
- * Whether the store might refuse the reference: it could not say so of a record in the ring. The
- * count in the row lacks what lies in the ring at this moment.
+ * Whether the store might refuse the reference. Then it is asked by a packet, since it cannot
+ * answer a record in the ring. The count in the row lacks what lies in the ring at this moment.
  */
 static bool
 may_be_refused(lode *db, lode_id id)
@@ -111,7 +111,9 @@ lode_stat(lode *db, lode_id id, lode_object_info *info_out)
 
 /* ---- all objects -------------------------------------------------------------------------- */
 
-/* One part of the list. more_out: the cursor of the next; 0: that was the last, or `each` stopped. */
+/*
+ * One part of the list. more_out: the cursor of the next; 0: that was the last, or `each` stopped.
+ */
 static lode_err
 list_part(lode *db, void *packet, uint64_t *cursor, lode_list_fn each, void *arg)
 {

@@ -91,7 +91,7 @@ put_by_draft(lode *db, const struct lode_spec *spec, const void *data, int64_t t
     return lode_draft_seal(db, &open);
 }
 
-/* Credit is only what was set aside for this session: whether the store is full, it says itself. */
+/* Lack of credit does not mean that the store is full: so the store is asked by a packet. */
 static lode_err
 put_small(lode *db, const struct lode_spec *spec, const void *data, int64_t timeout_ms)
 {

@@ -1,8 +1,8 @@
 /*
  * reserve.h: ids that a program gives out before it puts anything under them.
  *
- * The store knows each that was made, but a put by ring does not ask it: so the session remembers
- * for itself which are used up, and a second put is refused here.
+ * The store knows which of them were made, but a put by ring does not ask it. So the session
+ * remembers which are used up, and refuses a second put itself.
  */
 #ifndef LODE_CLIENT_RESERVE_H
 #define LODE_CLIENT_RESERVE_H

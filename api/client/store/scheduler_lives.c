@@ -21,7 +21,10 @@ fail_ended(const struct lode_paths *paths)
                           paths->dir);
 }
 
-/* A scheduler whose lock file was removed makes it anew at once: one look without it says nothing. */
+/*
+ * There is no lock file. A scheduler makes a file that was removed anew at once, so one look says
+ * nothing: two in a row do.
+ */
 static lode_err
 no_file(const struct lode_paths *paths, uint64_t *seen)
 {

@@ -1,6 +1,6 @@
 /*
- * scheduler_lives.h: whether the scheduler still runs, for who waits for another program's results
- * and has no session with the scheduler to see it end.
+ * scheduler_lives.h: whether the scheduler still runs. It is asked by programs that wait for
+ * another program's results, and have no session with the scheduler whose end they would see.
  */
 #ifndef LODE_CLIENT_SCHEDULER_LIVES_H
 #define LODE_CLIENT_SCHEDULER_LIVES_H
@@ -8,8 +8,8 @@
 #include "api/base/paths.h"
 
 /*
- * LODE_OK if the scheduler's lock (api/base/hold.h) is held, and by the same process as before, or if
- * nobody can tell. Sends nothing and takes no lock, so that a waiter wakes nobody and stands in
+ * LODE_OK if the scheduler's lock (api/base/hold.h) is held, and by the same process as before, or
+ * if nobody can tell. Sends nothing and takes no lock, so that a waiter wakes nobody and stands in
  * nobody's way. Tells the same in every pid namespace.
  *
  *   seen  0 at first; what was seen, from call to call. A lock file that is missing is the

@@ -1,6 +1,6 @@
 /*
- * args.h: the arguments of a call, checked and written as bytes by the program that submits it. Who
- * reads them: api/layout/arg_reader.h.
+ * args.h: the arguments of a call, checked and written as bytes by the program that submits it.
+ * api/layout/arg_reader.h reads them.
  *
  * Nothing blocks or allocates; any thread.
  */
@@ -17,8 +17,10 @@
  */
 LODE_MUST_CHECK lode_err lode_args_measure(lode_args args, size_t *bytes_out);
 
-/* Writes the arguments, which were measured, to `out`, aligned to 8. `ready` may be NULL; else it
- * says of each reference whether its object is known to be sealed. */
+/*
+ * Writes the arguments, which were measured, to `out`, aligned to 8. `ready` may be NULL; else it
+ * says of each reference whether its object is known to be sealed.
+ */
 void lode_args_encode(lode_args args, bool (*ready)(void *arg, lode_id id), void *arg, void *out);
 
 #endif

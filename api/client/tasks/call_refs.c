@@ -9,7 +9,9 @@ lode_call_refs_busy(void)
     return self != NULL && self->in_call_refs;
 }
 
-/* A thread without a record, for which there is no memory, has no pins, and books a reference more. */
+/*
+ * If there is no memory for the thread's record, the reference is booked on the running task, too.
+ */
 static void
 be_busy(bool busy)
 {

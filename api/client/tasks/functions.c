@@ -97,7 +97,7 @@ absolute_path(const char *path, char absolute_out[PATH_MAX])
     return LODE_OK;
 }
 
-/* What names stood for may have changed: all are asked for again. */
+/* A load may change what names stand for. So the session forgets all of them, and asks again. */
 lode_err
 lode_tasks_load(lode *db, const char *path, char **name_out)
 {

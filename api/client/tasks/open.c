@@ -119,7 +119,7 @@ open_private(const lode_open_options *options, lode **db_out)
 {
     struct lode_private_cluster *cluster;
     lode_err err = LODE_EDOWN;
-    /* One that was started before may have died: then another one. */
+    /* A private cluster that was started before may have died. Then another one is started. */
     for (int i = 0; i < 2 && err == LODE_EDOWN; i++) {
         LODE_TRY(lode_private_cluster_use(options, &cluster));
         err = open_session(lode_private_cluster_paths(cluster), options->flags, cluster, db_out);
@@ -156,7 +156,7 @@ lode_open(const char *dir, const lode_open_options *given, lode **db_out)
     return open_private(&options, db_out);
 }
 
-/* The cluster ends last: until then the session has its store to say goodbye to. */
+/* A private cluster ends last: the session needs its store until it has closed. */
 void
 lode_close(lode *db)
 {

@@ -47,9 +47,9 @@ close_one(int *fd)
 }
 
 /*
- * Runs in the child after fork, which has one thread. The lock may have been held by another one, so
- * it is made anew. The parent's clusters can be attached to as long as they live: each keeps one use
- * that nobody ends, since the parent's sessions are not the child's to close.
+ * Runs in the child after fork, which has one thread. The lock may have been held by another one,
+ * so it is made anew. The parent's clusters can be attached to as long as they live: each keeps one
+ * use that nobody ends, since the parent's sessions are not the child's to close.
  */
 static void
 in_child(void)
@@ -71,8 +71,8 @@ init_once(void)
 /* ---- the program -------------------------------------------------------------------------- */
 
 /*
- * The file that this code is in: liblode, or a program that has it linked in. Of a program, dladdr()
- * knows only what it was called by, which may be no path.
+ * The file that this code is in: liblode, or a program that has it linked in. Of a program,
+ * dladdr() knows only what it was called by, which may be no path.
  */
 static bool
 find_own_file(char real_out[PATH_MAX])
@@ -88,8 +88,8 @@ find_own_file(char real_out[PATH_MAX])
 }
 
 /*
- * ../bin/lode, seen from there; or where it is installed, seen from the libraries' directory: that of
- * a Debian package is lib/x86_64-linux-gnu.
+ * ../bin/lode, seen from there; or where it is installed, seen from the libraries' directory: that
+ * of a Debian package is lib/x86_64-linux-gnu.
  */
 static lode_err
 find_program(char path_out[PATH_MAX])
@@ -145,7 +145,9 @@ struct start {
     int ready_ours, ready_theirs;
 };
 
-/* A fork must not come between the making of the lifeline and the note of it. */
+/*
+ * No fork may come between the making of the lifeline and the note of it: the child would hold it.
+ */
 static lode_err
 make_pipes(struct start *start)
 {
@@ -212,7 +214,10 @@ spawn(const struct start *start, const lode_open_options *options)
     }
     arguments[n] = NULL;
     LODE_TRY(spawn_with(program, arguments, start, &pid));
-    /* It forks and exits at once (private_start.h). Somebody's wait(-1) may have been faster. */
+    /*
+     * The start forks and exits at once (private_start.h). The program's own wait(-1) may be
+     * faster.
+     */
     while (waitpid(pid, NULL, 0) < 0 && errno == EINTR) {
     }
     return LODE_OK;
@@ -310,7 +315,7 @@ add_locked(const lode_open_options *options, struct lode_private_cluster **clust
     }
     cluster->lifeline = -1;
     cluster->uses = 1;
-    /* In the list before it has a lifeline, so that a child after fork lets go of that. */
+    /* It is in the list before it has a lifeline, so that a child after fork closes that. */
     cluster->next = clusters;
     clusters = cluster;
     lode_err err = start_cluster(cluster, options);

@@ -1,7 +1,7 @@
 /*
- * private_cluster.h: clusters that this process has started for itself (lode_open(NULL) where none
- * runs). One serves all sessions of the process; it ends with the last of them, and with the
- * process, however that ends: the cluster watches the end of a pipe that only this process holds.
+ * private_cluster.h: clusters that this process has started for itself, by lode_open(NULL) where no
+ * cluster runs. One serves all sessions of the process. It ends with the last of them. It also ends
+ * with the process, however that ends: the cluster watches a pipe that only this process holds.
  */
 #ifndef LODE_CLIENT_PRIVATE_CLUSTER_H
 #define LODE_CLIENT_PRIVATE_CLUSTER_H
@@ -29,7 +29,7 @@ const struct lode_paths *lode_private_cluster_paths(const struct lode_private_cl
 /* The last use ends the cluster. NULL: nothing. */
 void lode_private_cluster_drop(struct lode_private_cluster *cluster);
 
-/* It was found dead: nobody else is given it. */
+/* The cluster was found dead: the next lode_open() does not get it. */
 void lode_private_cluster_forget(struct lode_private_cluster *cluster);
 
 #endif

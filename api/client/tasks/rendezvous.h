@@ -1,11 +1,12 @@
 /*
- * rendezvous.h: how a program or a worker becomes a session of the scheduler: connect to
- * DIR/scheduler.sock, say who we are, be told a private endpoint, dial the link to it.
+ * rendezvous.h: how a program or a worker becomes a session of the scheduler. It connects to
+ * DIR/scheduler.sock and says who it is. The scheduler names a private endpoint, and the link is
+ * dialled to it.
  *
- * The socket stays open as long as the session; nothing more is sent on it. Its end of file means
- * that the scheduler ended the session or died: a thread of ours, asleep in a read until then (it
- * wakes for nothing else, and takes no signals), calls `down` and the session is over. A link that
- * loses its pipe meanwhile mends itself; nobody sees it.
+ * The socket stays open as long as the session. Nothing more is sent on it. Its end of file means
+ * that the scheduler has ended the session, or died. A thread of ours sleeps in a read until then,
+ * takes no signals, and calls `down`: the session is over. A link that loses its pipe meanwhile
+ * mends itself, unseen.
  */
 #ifndef LODE_CLIENT_RENDEZVOUS_H
 #define LODE_CLIENT_RENDEZVOUS_H

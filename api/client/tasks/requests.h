@@ -32,7 +32,7 @@ LODE_MUST_CHECK lode_err lode_tasks_ask(struct lode_tasks *tasks, uint16_t type,
                                         const void *rest, uint32_t rest_size, int64_t timeout_ms,
                                         struct lode_request *request_out);
 
-/* On nng's threads: gives an answer to who waits for it. One that nobody waits for is dropped. */
+/* Gives an answer to the thread that waits for it, or drops it if none does. On nng's threads. */
 void lode_tasks_answer(struct lode_tasks *tasks, const struct lode_request *answer,
                        const void *text, size_t text_size);
 

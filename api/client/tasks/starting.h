@@ -1,6 +1,6 @@
 /*
- * starting.h: whether a cluster is just starting, or replacing a daemon, so that what does not answer
- * yet is worth waiting for.
+ * starting.h: whether a cluster is just starting, or replacing a daemon. Then a daemon that does
+ * not answer yet is worth waiting for.
  */
 #ifndef LODE_CLIENT_STARTING_H
 #define LODE_CLIENT_STARTING_H
@@ -11,8 +11,8 @@
 enum { LODE_STARTING_MS = 5000 };
 
 /*
- * To be called where a daemon of the cluster at `dir` does not answer (LODE_EDOWN), with the deadline
- * of the whole wait. Pauses for a moment.
+ * To be called where a daemon of the cluster at `dir` does not answer (LODE_EDOWN), with the
+ * deadline of the whole wait. Pauses for a moment.
  *
  *   LODE_OK      a supervisor is there: try again
  *   LODE_EAGAIN  no supervisor is there: what the daemon's socket said holds, its sentence too

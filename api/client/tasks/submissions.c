@@ -9,9 +9,9 @@
 enum { SUBMISSION_SLOTS_FIRST = 64 };
 
 /*
- * Numbers run on: eight consecutive ones lie side by side, which is what the cache likes. The eights
- * are scattered (Fibonacci hashing, Knuth 6.4): in one long run of neighbours, closing a hole would
- * walk over all unfinished calls.
+ * Numbers of calls run on. Eight consecutive ones lie side by side, in few lines of the cache. The
+ * eights are scattered (Fibonacci hashing, Knuth 6.4): if all lay in one long run, closing a hole
+ * would walk over all unfinished calls.
  */
 static size_t
 home_of(const struct lode_submissions *table, uint64_t number)
@@ -64,8 +64,10 @@ lode_submissions_add(struct lode_submissions *table, const struct lode_submissio
     table->used++;
 }
 
-/* Closes the hole at `hole`: what was probed past it moves back, so that searches still end at the
- * first empty slot. */
+/*
+ * Closes the hole at `hole`: what was probed past it moves back, so that searches still end at the
+ * first empty slot.
+ */
 static void
 close_hole(struct lode_submissions *table, size_t hole)
 {

@@ -1,9 +1,10 @@
 /*
  * lode_call(): from arguments to a record in the link.
  *
- * In this order: everything is checked; the call's own references to its arguments are taken, so
- * that the caller may drop his at once; result ids are drawn, and number and record are given out,
- * under tasks.mu. What fails before the record is in the link is undone, and nothing was submitted.
+ * First everything is checked. Then the call takes references of its own to its arguments, so that
+ * the caller may drop its own at once. Then, under tasks.mu, result ids are drawn, the call gets
+ * its number, and the record goes into the link. A failure before that undoes what was done, and
+ * nothing was submitted.
  */
 #include "api/base/fail.h"
 #include "api/base/options.h"
@@ -147,8 +148,10 @@ take_refs(lode *db, struct call *call)
     return err;
 }
 
-/* What this session put itself is there, or a worker will say that it is not; an id that it only
- * reserved may have to wait. */
+/*
+ * Whether the argument's object is known to be there. What this session has put is there, or a
+ * worker will say that it is not. An id that the session only reserved may still be to come.
+ */
 static bool
 is_ready(void *arg, lode_id id)
 {
@@ -160,7 +163,7 @@ is_ready(void *arg, lode_id id)
 
 /* ---- results ------------------------------------------------------------------------------- */
 
-/* Results are the caller's now; in a worker they are booked on the task that called. */
+/* Gives the results to the caller. In a worker they are booked on the task that made the call. */
 static void
 hand_out_results(lode *db, const struct call *call, lode_id *results_out)
 {
@@ -223,7 +226,7 @@ append_locked(struct lode_tasks *tasks, struct call *call, const void *rest, uin
     call->head.submission = tasks->submitted + 1;
     LODE_TRY(send_locked(tasks, call, rest, rest_size));
     tasks->submitted++;
-    if (noted) { /* its end cannot be handled before: that wants tasks.mu too */
+    if (noted) { /* the call's end is handled under tasks.mu, so not before this */
         note_locked(tasks, call);
     }
     return LODE_OK;

@@ -32,7 +32,7 @@ still_lives(struct lode_tasks *tasks)
     return err;
 }
 
-/* Waits for results end with the scheduler that was to see to them. */
+/* A wait for a result ends when the scheduler ends that was to have it made. */
 static lode_err
 pending(void *arg, lode_id id)
 {
@@ -51,8 +51,9 @@ pending(void *arg, lode_id id)
 }
 
 /*
- * The link outlives its pipe, and so does not know that the scheduler is gone for good: that, the
- * session hears. So look for it between slices, lest a close takes all its time for nobody.
+ * The link outlives its pipe, and so does not know when the scheduler is gone for good. The session
+ * does. So this looks at the session's state between slices: a close would otherwise spend all its
+ * time on a scheduler that is dead.
  */
 static bool
 drain_while_up(struct lode_tasks *tasks)
@@ -67,7 +68,7 @@ drain_while_up(struct lode_tasks *tasks)
     return err == LODE_OK;
 }
 
-/* What could not be handed over, or printed, in this time is not waited for. */
+/* Waits until the scheduler has all calls, and until their output is printed: 5 s each at most. */
 static void
 hand_over(struct lode_tasks *tasks)
 {
@@ -147,7 +148,7 @@ lode_tasks_peek(const lode *db)
     return hooks != NULL ? hooks->arg : NULL;
 }
 
-/* Threads that come first at once all make one; the session takes the first. */
+/* Several threads may be the first at once. Each makes a task client, and the session takes one. */
 static lode_err
 install(lode *db, const struct lode_tasks_worker *worker, struct lode_tasks **tasks_out)
 {
@@ -186,7 +187,7 @@ went_down(void *arg)
     }
 }
 
-/* nng does not survive a fork: it aborts a child that uses it after its parent did. */
+/* nng does not survive a fork: it aborts a child that uses nng after its parent has used it. */
 static lode_err
 check_not_forked(void)
 {
@@ -202,7 +203,7 @@ check_not_forked(void)
     return LODE_OK;
 }
 
-/* tasks.mu is not held: records may come, and want it, before this returns. */
+/* tasks.mu must not be held: records may come before this returns, and their handlers take it. */
 static lode_err
 connect_once(struct lode_tasks *tasks)
 {
@@ -220,7 +221,7 @@ connect_once(struct lode_tasks *tasks)
     return lode_rendezvous_open(&options, &tasks->rendezvous);
 }
 
-/* A program may come while the scheduler starts, or is replaced. A worker's scheduler is there. */
+/* Connects. A program may come while the scheduler starts or is replaced, so it waits for that. */
 static lode_err
 connect_patiently(struct lode_tasks *tasks)
 {
@@ -235,7 +236,7 @@ connect_patiently(struct lode_tasks *tasks)
     }
 }
 
-/* One thread connects; others that come meanwhile wait for what comes of it. */
+/* One thread connects. Others that come meanwhile wait until it has, or has failed. */
 static lode_err
 connect_tasks(struct lode_tasks *tasks)
 {

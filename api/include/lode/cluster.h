@@ -77,7 +77,8 @@ LODE_API LODE_MUST_CHECK lode_err lode_open(const char *dir, const lode_open_opt
  * nothing. In a child after fork it does nothing, too: the session is the parent's.
  *
  * Ownership  views stay valid until they are released; drafts are aborted
- * Blocking   until the scheduler has acknowledged what was submitted, 5 s at most
+ * Blocking   until the scheduler has acknowledged what was submitted, and then until the output of
+ *            the tasks is printed; 5 s at most for each
  * Threads    no other call on the handle may be under way
  * Errors     none
  */
