@@ -7,7 +7,7 @@
 #include "scheduler/core/sessions.h"
 #include "scheduler/core/states.h"
 
-/* A result that was submitted here, and is not to come any more, has come. */
+/* True for the result of a task that was submitted here and has ended. */
 static bool
 has_come(struct core *core, lode_id id)
 {
@@ -18,7 +18,7 @@ has_come(struct core *core, lode_id id)
     return maker != NULL && lode_id_low(id) <= maker->last_result;
 }
 
-/* trust: what is said to be there is there; else only live tasks and the store count. */
+/* Whether an argument is there. `trust`: the submitter is believed; see args.h. */
 static bool
 is_there(struct core *core, const struct lode_task_arg *arg, lode_id id, bool trust)
 {
@@ -38,7 +38,7 @@ struct unknown {
     lode_id id[LODE_TASK_ARGS_MAX];
 };
 
-/* False: the task is to make the object itself. */
+/* Notes that the task waits for an object. False: the task is to make that object itself. */
 static bool
 look_for(struct core *core, struct core_task *task, const struct lode_task_arg *arg, bool trust,
          struct unknown *unknown)

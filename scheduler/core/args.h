@@ -8,14 +8,16 @@
 #include "scheduler/core/state.h"
 
 /*
- * The task, which is in no list, waits for what is missing; nothing: it is ready.
+ * The task, which is in no list, waits for the arguments that are missing. If none is, it is ready.
  *
- *   trust  what the submitter said to be there is there; false: a worker did not find something, and
+ *   trust  arguments are there of which the submitter says so. False: a worker did not find one, so
  *          only live tasks and the store are believed
  */
 void core_task_look_for_args(struct core *core, struct core_task *task, bool trust);
 
-/* It was placed and is in no list: to be run elsewhere, or it waits again for its makers. */
+/*
+ * A task that was placed comes back, and is in no list: it is ready, or waits for its makers again.
+ */
 void core_task_back(struct core *core, struct core_task *task);
 
 /* The store's answer to WATCHes with that cookie. */

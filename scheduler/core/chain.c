@@ -5,7 +5,7 @@
 #include "scheduler/core/states.h"
 #include "scheduler/core/workers.h"
 
-/* The worker that has all tasks that it waits for, and will run them; NULL: there is none. */
+/* The worker in whose queue are all tasks for which this one waits; NULL: there is none. */
 static struct core_worker *
 worker_of_makers(const struct core_task *task)
 {
@@ -21,7 +21,7 @@ worker_of_makers(const struct core_task *task)
     return worker;
 }
 
-/* Of many that wait for one maker, not all queue up behind it while another worker has nothing. */
+/* If many tasks wait for one maker, not all of them go behind it while another worker is idle. */
 static bool
 begins_sooner_elsewhere(const struct core *core, const struct core_worker *worker,
                         const struct core_task *task)
@@ -45,13 +45,13 @@ chain(struct core *core, struct core_task *task)
     if (worker == NULL || worker->list != CORE_LIST_OPEN || core->ready_count > 0 ||
         !core_worker_may_queue(worker, task) || begins_sooner_elsewhere(core, worker, task) ||
         core_worker_would_conflict(worker, task->function)) {
-        return false; /* whoever is ready comes first */
+        return false; /* ready tasks come first */
     }
     core_task_put(core, task, worker);
     return true;
 }
 
-/* What is chained comes to the end of the queue, so that this finds those behind it, too. */
+/* A chained task comes to the end of the queue, so this walk chains the tasks behind it, too. */
 static void
 chain_behind(struct core *core, struct core_task *task)
 {

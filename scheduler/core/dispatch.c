@@ -41,7 +41,7 @@ choose_worker(struct core *core, const struct core_task *task)
 
 /* ---- taking turns --------------------------------------------------------------------------- */
 
-/* A lane whose first task finds no room for long has the resources kept free for it. */
+/* True if another lane's first task has found no room for long: free resources are kept for it. */
 static bool
 has_to_wait(struct core *core, const struct core_lane *lane)
 {

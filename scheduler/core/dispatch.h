@@ -1,8 +1,8 @@
 /*
  * dispatch.h: which ready task goes to which worker. Lanes take turns.
  *
- * A worker that has tasks holds a lease of resources, and each task in its queue needs exactly those:
- * so what is in use is the sum of the leases, however deep the queues are.
+ * A worker that has tasks holds a lease of resources, and each task in its queue needs exactly
+ * those. So the resources in use are the sum of the leases, however deep the queues are.
  */
 #ifndef LODE_SCHEDULER_CORE_DISPATCH_H
 #define LODE_SCHEDULER_CORE_DISPATCH_H
@@ -11,7 +11,7 @@
 
 void core_dispatch(struct core *core);
 
-/* Fails what is ready and cannot be run, ever. */
+/* Fails all ready tasks: no worker will ever run them. */
 void core_fail_ready(struct core *core, lode_err code, const char *why);
 
 #endif

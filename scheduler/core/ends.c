@@ -28,7 +28,7 @@ core_task_fail(struct core *core, struct core_task *task, lode_err code,
     core_put_error(core, task, (lode_id){{0}}, code, death, text);
 }
 
-/* With the failure that the error object `cause` tells of. */
+/* Fails the task with the failure of which the error object `cause` tells. */
 static void
 fail_as(struct core *core, struct core_task *task, lode_id cause)
 {
@@ -40,7 +40,9 @@ fail_as(struct core *core, struct core_task *task, lode_id cause)
 
 /* ---- stopping ------------------------------------------------------------------------------- */
 
-/* True if another task waits for it that is not abandoned: then it is not abandoned after all. */
+/*
+ * True if a task that is not abandoned waits for this one: then this one is not abandoned either.
+ */
 static bool
 is_waited_for(const struct core_task *task)
 {
@@ -180,7 +182,10 @@ core_task_cancel(struct core *core, struct core_task *task, bool abandon)
         return;
     }
     if (!told) {
-        /* Recalled if it has not begun; whatever is there after that is running. */
+        /*
+         * The worker gives the task back if it has not begun. If it is still there then, it is
+         * running.
+         */
         core_recall(core, task->worker, task);
         send_stop(core, task);
         cancel_children(core, task);

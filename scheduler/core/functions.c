@@ -1,6 +1,6 @@
 /*
- * functions.c: versions of a library are told apart by the path of their copy. An older one stays in
- * the table: functions keep their numbers, and tasks that were submitted with them run it.
+ * functions.c: versions of a library are told apart by the path of their copy. An older one stays
+ * in the table: functions keep their numbers, and tasks that were submitted with them run it.
  */
 #include "scheduler/core/functions.h"
 
@@ -62,7 +62,7 @@ core_library_make_current(struct core *core, struct core_library *library)
 
 /* ---- workers and libraries ------------------------------------------------------------------ */
 
-/* True if it was told what the function's number means. */
+/* True if the worker was told what the function's number means. */
 static bool
 knows(const struct core_worker *worker, const struct core_function *function)
 {

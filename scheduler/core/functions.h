@@ -19,12 +19,12 @@ struct core_library *core_library_add(struct core *core, const char *name, const
 /* Names resolve to this version from now on. */
 void core_library_make_current(struct core *core, struct core_library *library);
 
-/* Tells it what the function's number means, once. */
+/* Tells the worker what the function's number means, once. */
 void core_worker_teach(struct core *core, struct core_worker *worker,
                        struct core_function *function);
-/* It opens that library. */
+/* Notes that the worker opens that library. */
 void core_worker_hold(struct core_worker *worker, struct core_library *library);
-/* True if it holds another version of the library. */
+/* True if the worker has opened another version of the library. */
 bool core_worker_conflicts(const struct core_worker *worker, const struct core_library *library);
 /* True if the worker would have to open a second version of a library for that function. */
 bool core_worker_would_conflict(const struct core_worker *worker,

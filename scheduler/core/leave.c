@@ -16,7 +16,7 @@ struct results_question {
 
 /* ---- what the store answers ------------------------------------------------------------------ */
 
-/* What a wanted task waits for is wanted too, through any number of steps. */
+/* A task for which a wanted task waits is wanted, too, through any number of steps. */
 static void
 spread_wanted(struct core_session *session)
 {
@@ -48,7 +48,7 @@ spread_wanted(struct core_session *session)
     free(stack);
 }
 
-/* The last submitted first: so a task goes before what it waits for. */
+/* Abandons the task that was submitted last first: so a task goes before those it waits for. */
 static void
 abandon_unwanted(struct core *core, struct core_session *session)
 {
@@ -124,7 +124,10 @@ core_session_end(struct core *core, uint64_t number)
     core_session_forget_notices(core, session);
     session->ended = true;
     if (session->worker != NULL) {
-        /* Its process may still run (user code closed the socket): it is settled when reaped. */
+        /*
+         * The worker's process may still run, for user code may have closed the socket. Its tasks
+         * are settled when it is reaped.
+         */
         core_worker_kill(core, session->worker);
         session->worker->session = NULL;
         session->worker = NULL;

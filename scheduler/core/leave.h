@@ -1,6 +1,7 @@
 /*
- * leave.h: a session has ended, and what becomes of its tasks: the store says which of their results
- * somebody else wants (RESULTS). Those tasks go on, and what they need; the others are abandoned.
+ * leave.h: what becomes of the tasks of a session that has ended. The store says which of their
+ * results another session wants (RESULTS). Those tasks go on, and the tasks that they need. The
+ * others are abandoned.
  */
 #ifndef LODE_SCHEDULER_CORE_LEAVE_H
 #define LODE_SCHEDULER_CORE_LEAVE_H

@@ -1,6 +1,7 @@
 /*
- * libraries.h: task libraries and their functions, as the core knows them: which version is current,
- * which worker has opened which, and those that are on their way into the table. Part of state.h.
+ * libraries.h: task libraries and their functions, as the core knows them: which version is
+ * current, which worker has opened which, and those that are on their way into the table. Part of
+ * state.h.
  */
 #ifndef LODE_SCHEDULER_CORE_LIBRARIES_H
 #define LODE_SCHEDULER_CORE_LIBRARIES_H
@@ -38,7 +39,7 @@ struct core_library {
     struct core_library *next;
 };
 
-/* Somebody who waits for a library: a LOAD, or a RESOLVE of a built-in one. */
+/* A request that waits for a library: a LOAD, or a RESOLVE of a built-in one. */
 struct core_request {
     struct core_request *next;
     uint64_t session;

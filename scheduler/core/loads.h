@@ -21,9 +21,9 @@ void core_library_copied(struct core *core, const struct core_event *event);
 /* Gives copied libraries that wait to workers that are free. */
 void core_describe_next(struct core *core);
 bool core_describe_waits(const struct core *core);
-/* The worker that described one has died. */
+/* The worker has died while it described a library. */
 void core_describe_died(struct core *core, struct core_worker *worker);
-/* No worker will come: whoever waits for a library is told why. */
+/* No worker will come: answers all requests that wait for a library, with the reason. */
 void core_describe_fail_all(struct core *core, lode_err err, const char *why);
 void core_loads_fini(struct core *core);
 

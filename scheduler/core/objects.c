@@ -100,7 +100,10 @@ shrink(struct core_objects *objects)
 
 /* ---- what live tasks make -------------------------------------------------------------------- */
 
-/* A later WATCH has another cookie, so that no answer to this one is taken for its own. */
+/*
+ * Takes a WATCH back. A later WATCH of the id has another cookie, so an answer to this one that is
+ * under way is not taken for the later one's.
+ */
 static void
 unwatch(struct core *core, struct core_object *object)
 {
@@ -111,7 +114,7 @@ unwatch(struct core *core, struct core_object *object)
     objects->watched--;
 }
 
-/* How many of its results are awaited at the store. False: another live task makes one of them. */
+/* How many of the task's results are awaited at the store. False: another live task makes one. */
 static bool
 may_promise(const struct core_objects *objects, const struct core_task *task, uint32_t *awaited_out)
 {
@@ -127,7 +130,7 @@ may_promise(const struct core_objects *objects, const struct core_task *task, ui
     return true;
 }
 
-/* The last one first, so that the list of them begins with the first one. */
+/* Enters the last result first, so that the task's list of results begins with the first one. */
 bool
 core_objects_promise(struct core *core, struct core_task *task)
 {
@@ -215,7 +218,9 @@ core_deps_remove(struct core *core, struct core_task *task)
     }
 }
 
-/* ---- what the store is asked for --------------------------------------------------------------- */
+/*
+ * ---- what the store is asked for ---------------------------------------------------------------
+ */
 
 struct core_object *
 core_object_answered(struct core_objects *objects, uint64_t cookie, lode_id id)

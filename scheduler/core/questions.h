@@ -1,6 +1,7 @@
 /*
- * questions.h: what the store is asked about a session's results (SETTLE, RESULTS), and who gets the
- * answer. A question is the first member of what the asker wants to remember.
+ * questions.h: questions to the store about a session's results (SETTLE, RESULTS). A question is
+ * the first member of a struct in which the asker keeps what it wants to remember. The answer
+ * brings it back.
  */
 #ifndef LODE_SCHEDULER_CORE_QUESTIONS_H
 #define LODE_SCHEDULER_CORE_QUESTIONS_H
@@ -18,8 +19,10 @@ struct core_question {
     UT_hash_handle hh;
 };
 
-/* `question` is malloc'ed, and is the core's from now on. `store_session`: whose ids they are asked
- * of; at most CORE_STORE_IDS of them. */
+/*
+ * `question` is malloc'ed, and is the core's from now on. `store_session`: whose ids they are asked
+ * of; at most CORE_STORE_IDS of them.
+ */
 void core_ask(struct core *core, enum core_action_type type, uint64_t store_session,
               struct core_question *question, const lode_id *ids, uint32_t count);
 

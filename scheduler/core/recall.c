@@ -32,7 +32,7 @@ core_recall(struct core *core, struct core_worker *worker, struct core_task *tas
     send_recall(core, worker, NULL, 0);
 }
 
-/* The later half of what is queued behind the running task. */
+/* Recalls the later half of the tasks that are queued behind the running one. */
 static void
 recall_half(struct core *core, struct core_worker *worker)
 {
@@ -46,7 +46,7 @@ recall_half(struct core *core, struct core_worker *worker)
     send_recall(core, worker, number, count);
 }
 
-/* Half of it, but nothing is torn away from what it is chained to. */
+/* Recalls half of the queue, or all of it if tasks are chained: no task is torn from its maker. */
 static void
 recall_some(struct core *core, struct core_worker *worker)
 {
@@ -64,8 +64,9 @@ queued_behind(const struct core_worker *worker)
 }
 
 /*
- * What could run at another worker: unstarted and not chained. The first one may have begun. A chain
- * alone stays where it is; what lies among chained tasks is fetched with all of them.
+ * How many tasks could run at another worker: those that are unstarted and not chained. The first
+ * one may have begun. A chain alone stays where it is. Tasks among chained ones are fetched with
+ * all of them.
  */
 static uint32_t
 movable(const struct core_worker *worker)
@@ -74,7 +75,7 @@ movable(const struct core_worker *worker)
     return worker->count - worker->chained - first;
 }
 
-/* The worker with the most to give to an idle one. */
+/* The worker whose queue has the most to give to an idle one. */
 static struct core_worker *
 find_victim(struct core *core)
 {
@@ -103,7 +104,9 @@ core_rebalance(struct core *core)
         core->recall_at = 0;
         return;
     }
-    /* Short queues are as a rule empty before the answer is here; a long task is not known before. */
+    /*
+     * Short queues are as a rule empty before the answer is here; a long task is not known before.
+     */
     bool now = (victim->chained == 0 && queued_behind(victim) > CORE_RECALL_NOW_NS) ||
                (core->recall_at != 0 && core->now >= core->recall_at);
     if (now) {

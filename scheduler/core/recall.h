@@ -1,4 +1,4 @@
-/* recall.h: tasks that a worker has not started are fetched back. Its answer: reports.h. */
+/* recall.h: fetches tasks back that a worker has not started. The worker's answer: reports.h. */
 #ifndef LODE_SCHEDULER_CORE_RECALL_H
 #define LODE_SCHEDULER_CORE_RECALL_H
 

@@ -53,7 +53,9 @@ core_worker_blocked(struct core *core, struct core_worker *worker, uint64_t task
     }
 }
 
-/* It goes on at once; if others have its CPU meanwhile, nothing new starts until one of them ends. */
+/*
+ * The task goes on at once. If another has its CPU by now, no new task starts until one has ended.
+ */
 void
 core_worker_unblocked(struct core *core, struct core_worker *worker)
 {
@@ -123,7 +125,9 @@ failed_by_worker(struct core *core, struct core_task *task, lode_err err)
     }
 }
 
-/* An argument was not there: the store knows whether it will come. Charged with nothing. */
+/*
+ * An argument was not there: the store is asked whether it will come. The task is charged nothing.
+ */
 static void
 hand_back(struct core *core, struct core_task *task)
 {
@@ -141,8 +145,8 @@ hand_back(struct core *core, struct core_task *task)
 }
 
 /*
- * Its worker has one placement of it at a time, and says in order what became of each: a DONE that
- * finds its task placed at the same worker is of that placement (README.md, rule 3).
+ * A worker has one placement of a task at a time, and says in order what became of each. So a DONE
+ * that finds its task placed at the same worker is of that placement (README.md, rule 3).
  */
 void
 core_task_done(struct core *core, struct core_worker *worker, const struct lode_task_done *done)

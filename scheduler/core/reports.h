@@ -6,11 +6,14 @@
 
 void core_worker_ready(struct core *core, struct core_worker *worker);
 
-/* Its running task sleeps: its resources are free meanwhile, and what it has not begun is recalled. */
+/*
+ * The worker's running task sleeps. Its resources are free meanwhile, and tasks that the worker has
+ * not begun are recalled.
+ */
 void core_worker_blocked(struct core *core, struct core_worker *worker, uint64_t task);
 void core_worker_unblocked(struct core *core, struct core_worker *worker);
 
-/* It gives these tasks back: it was asked to, or it is blocked. */
+/* The worker gives these tasks back: it was asked to, or it is blocked. */
 void core_recalled(struct core *core, struct core_worker *worker, const uint64_t *task,
                    uint32_t count);
 

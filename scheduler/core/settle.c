@@ -42,7 +42,7 @@ charge(struct core *core, struct core_task *task, const struct core_death *death
                    (unsigned long long)task->max_retries + 1);
 }
 
-/* Not begun: it goes back uncharged, unless worker after worker has died with it at the head. */
+/* A task that had not begun goes back uncharged, unless worker after worker died at its turn. */
 static void
 give_back(struct core *core, struct core_task *task, bool blame, const struct core_death *death)
 {
@@ -76,8 +76,9 @@ had_begun(const struct core_death *death, const struct core_task *task)
 }
 
 /*
- * The store remembers results that were made and are freed, but not those of a session that has
- * ended: of these it says that they will not come, and the page has to do.
+ * Whether the task is done. The store remembers results that were made and freed, but not those of
+ * a session that has ended: of these it says that they will not come. Then the worker's page
+ * decides.
  */
 static bool
 is_done(const struct core_death *death, const struct core_task *task, const uint8_t *status,
@@ -94,8 +95,8 @@ is_done(const struct core_death *death, const struct core_task *task, const uint
 }
 
 /*
- * How many of a task's results are asked for. All are sealed in one step, but those that nobody
- * wants are freed at once: one that is there says that the task is done.
+ * For how many of a task's results the store is asked. All are sealed in one step, but those that
+ * nobody refers to are freed at once. So one that is there says that the task is done.
  */
 static uint32_t
 asked_of(const struct core_worker *worker, const struct core_task *task)
@@ -105,9 +106,10 @@ asked_of(const struct core_worker *worker, const struct core_task *task)
 }
 
 /*
- * What is not sealed and had not begun goes back uncharged: it was never reached, or its arguments
- * were not there, or it was recalled and the answer is lost. What had begun is charged: the last
- * one was running; one before it has ended, but its results were lost with the worker's session.
+ * A task without results that had not begun goes back uncharged: the worker never came to it, or
+ * its arguments were not there, or it was recalled and the answer is lost. A task that had begun is
+ * charged. The last of these was running. One before it had ended, but its results were lost with
+ * the worker's session.
  */
 static void
 settle_answered(struct core *core, struct core_question *question, const uint8_t *status,
@@ -166,7 +168,7 @@ read_death(struct core_worker *worker, const struct core_event *event)
     death->address = page->crash_address;
 }
 
-/* The store drains its ring first and says which of its tasks have their results. */
+/* Asks the store, which drains the worker's ring first, which of its tasks have their results. */
 static void
 ask_store(struct core *core, struct core_worker *worker)
 {

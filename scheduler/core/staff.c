@@ -60,7 +60,10 @@ quit(struct core *core, struct core_worker *worker)
     (void)core_send(core, worker->session, LODE_TASK_QUIT, 0);
 }
 
-/* Counts who can be given tasks; kills who does not come up, or does not go; lets go of who is stale. */
+/*
+ * Counts the workers that can be given tasks. Kills those that do not come up, or do not end when
+ * they were told to. Tells stale ones to end.
+ */
 static void
 count_pool(struct core *core)
 {
@@ -91,7 +94,7 @@ first_ready(const struct core *core)
     return core_lane_first(TAILQ_FIRST(&core->lanes));
 }
 
-/* So many more tasks could run at this moment if there were workers for them. */
+/* How many more tasks could run at this moment if there were workers for them. */
 static uint32_t
 tasks_without_worker(const struct core *core)
 {
@@ -135,7 +138,7 @@ end_spare(struct core *core)
     }
 }
 
-/* Ready tasks, and nobody who will ever run them: they end with an error, not in silence. */
+/* If no worker will ever run the ready tasks, they end with an error, not in silence. */
 static void
 end_hopeless(struct core *core)
 {

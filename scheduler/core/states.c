@@ -59,7 +59,7 @@ send_run(struct core *core, struct core_worker *worker, struct core_task *task)
     memcpy(run + 1, task->bytes + skip, args_size);
 }
 
-/* A waiting task that is put somewhere is chained: it goes on waiting, in the queue. */
+/* A task that still waits, and is put into a queue, is chained: it waits there. */
 void
 core_task_put(struct core *core, struct core_task *task, struct core_worker *worker)
 {

@@ -82,7 +82,7 @@ make_task(struct core *core, struct core_session *session, const struct lode_tas
     return task;
 }
 
-/* False: it never can run, and fails now. */
+/* False: the task never can run, and has failed. */
 static bool
 is_possible(struct core *core, struct core_task *task)
 {

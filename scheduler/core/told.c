@@ -19,8 +19,10 @@ struct core_told {
     struct core_function *function;
 };
 
-/* A SETTLE that is out: those that it asks for, by all their results: of an ended session's some may
- * be awaited while the others will not come. */
+/*
+ * A SETTLE that is out, and the tasks about which it asks. It asks for all their results: of those
+ * of an ended session some may be awaited while the others will not come.
+ */
 struct told_question {
     struct core_question question;
     struct core_death death;
@@ -60,7 +62,7 @@ fail(struct core *core, const struct core_told *told, const struct core_death *d
     core_put_error(core, &lost, (lode_id){{0}}, LODE_ECRASHED, death, text);
 }
 
-/* All are sealed in one step: none is there, and one is still awaited. */
+/* True if none of the results is there, and one is still awaited: all are sealed in one step. */
 static bool
 is_lost(const uint8_t *status, uint32_t count)
 {
@@ -111,7 +113,7 @@ ask(struct core *core, const struct core_worker *worker, const struct core_told 
 
 _Static_assert((int)LODE_TASK_RESULTS_MAX <= (int)CORE_STORE_IDS, "told.c: one fits");
 
-/* How many of those `count` are asked for together. */
+/* How many of these `count` tasks fit into one SETTLE. */
 static uint32_t
 fit(const struct core_told *told, uint32_t count)
 {

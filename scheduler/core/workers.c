@@ -46,7 +46,7 @@ core_worker_relist(struct core *core, struct core_worker *worker)
         return;
     }
     if (worker->count == 0) {
-        /* The one that worked last comes first: its caches are warm, and the others may go. */
+        /* The worker that worked last comes first: its caches are warm, and the others may end. */
         worker->since = was_idle ? worker->since : core->now;
         worker->list = CORE_LIST_IDLE;
         TAILQ_INSERT_HEAD(&core->idle, worker, link);

@@ -4,8 +4,8 @@
  * Arrays are f32 or f64, all of one call of one type. Arguments are read where they lie in the
  * store, results are written where they will lie. Sums (dot, sum) come out as f64.
  *
- * One rule: OpenBLAS takes as many threads as the call has CPUs, so that calls beside each other
- * do not fight for them. What OPENBLAS_CORETYPE and the like say in the environment stays.
+ * One rule: OpenBLAS takes as many threads as the call has CPUs, so that calls beside each other do
+ * not fight for them. OPENBLAS_CORETYPE and the like in the environment are left alone.
  */
 #include "worker/blas/kernels.h"
 

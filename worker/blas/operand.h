@@ -1,10 +1,10 @@
 /*
- * operand.h: the operands of lode-blas: arrays of f32 or f64 as BLAS wants to see them. What BLAS
- * can read in place (C order, a transposed view, rows with gaps) is read in place; anything else is
- * gathered into a copy first.
+ * operand.h: the operands of lode-blas: arrays of f32 or f64 as BLAS wants to see them. An array
+ * that BLAS can read in place is read in place: C order, a transposed view, rows with gaps. Any
+ * other is gathered into a copy first.
  *
  * Ownership  an operand holds its copy, if it made one: end it with the matching _fini; a zeroed
- *            one may be ended too
+ *            operand may be ended, too
  * Threads    any; nothing is shared
  * Errors     LODE_ELIMIT an axis is longer than BLAS can count; LODE_ENOMEM no room for the copy;
  *            LODE_EINVAL the copy's size does not fit. The caller makes the sentence

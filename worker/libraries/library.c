@@ -23,9 +23,9 @@ static struct library *open_libraries; /* the main thread's */
 /* ---- liblode for the libraries ------------------------------------------------------------- */
 
 /*
- * Task libraries want liblode.so.0. This program has all of it and exports it, and the loader takes
- * what the program has first; but it still wants to see a file of that name. Ours is shown to it
- * here, since nobody need have installed it where the loader looks.
+ * Task libraries want liblode.so.0. This program exports all of it, and the loader takes what the
+ * program has first. But the loader still wants to see a file of that name, and liblode may not be
+ * installed where the loader looks. So its own file is opened here.
  */
 static void
 show_liblode(void)
@@ -97,7 +97,7 @@ check_functions(const char *path, const lode_library *table)
     return LODE_OK;
 }
 
-/* A later minor version may have longer structs; what it begins with is what we know. */
+/* A later minor version may have longer structs. They begin with what this version knows. */
 static lode_err
 check_table(const char *path, const lode_library *table)
 {
@@ -125,7 +125,7 @@ check_table(const char *path, const lode_library *table)
 
 /* ---- opening ------------------------------------------------------------------------------- */
 
-/* Not closed again on failure: what its constructors started may still run in its code. */
+/* On failure the library is not closed: threads that its constructors started may run its code. */
 static lode_err
 load_table(const char *path, const lode_library **table_out)
 {

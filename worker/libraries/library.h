@@ -1,12 +1,13 @@
 /*
- * library.h: task libraries in this worker: opened by the path of their copy (its name is a digest
- * of its bytes, so one path is one version for ever), checked, and kept until the process ends.
+ * library.h: task libraries in this worker. A library is opened by the path of its copy, checked,
+ * and kept until the process ends. The copy's name is a digest of its bytes, so one path is one
+ * version for ever.
  *
- * Opening runs the library's constructors, and they are the user's code: on the main thread only,
- * and, for a task, after the shared page says that it was started, so that a crash in there is
- * charged to somebody.
+ * Opening runs the library's constructors, which are the user's code. So it is done on the main
+ * thread only, and for a task only after the shared page says that the task was started: a crash in
+ * a constructor is charged to the task then.
  *
- * Errors are sentences that name the library and say what the loader, or the table, had to say.
+ * The sentence of an error names the library, and says what the loader or the table said.
  */
 #ifndef WORKER_LIBRARIES_LIBRARY_H
 #define WORKER_LIBRARIES_LIBRARY_H

@@ -93,8 +93,9 @@ static const struct argp arguments = {
 /* ---- surroundings -------------------------------------------------------------------------- */
 
 /*
- * The supervisor's end is the cluster's. Without its session with the store a worker can make
- * nothing that anybody sees: it must not go on saying that tasks are done.
+ * Ends the process when the lifeline ends, or the session with the store. The supervisor's end is
+ * the end of the cluster. Without its session a worker can make nothing that anybody sees: it must
+ * not go on saying that tasks are done.
  */
 static void *
 watch(void *arg)
@@ -152,9 +153,9 @@ map_page(int fd, struct lode_worker_page **page_out)
 }
 
 /*
- * OpenBLAS starts a thread a CPU as it is loaded, unless told otherwise: here it begins with one,
- * and lode-blas asks for as many as a call has CPUs. Lines of output leave as they are finished, so
- * that a crash does not take them along.
+ * When it is loaded, OpenBLAS starts a thread for each CPU. Here it begins with one thread, and
+ * lode-blas asks for as many as a call has CPUs. Output is written line by line, so that a crash
+ * loses no line that was finished.
  */
 static void
 prepare_for_user_code(void)

@@ -9,8 +9,10 @@
 
 enum held_what { HELD_REFERENCE = 1, HELD_VIEW = 2, HELD_DRAFT = 3 };
 
-/* Views and drafts are told apart by what liblode keeps in reserved_: the session, the place, the
- * generation. */
+/*
+ * Views and drafts are told apart by what liblode keeps in reserved_: the session, the place, the
+ * generation.
+ */
 struct held_key {
     uint64_t what;
     uint64_t word[3];
@@ -165,7 +167,7 @@ end_item(lode *db, struct held_item *item)
     }
 }
 
-/* Ending an item calls the hooks again: by then nothing is noted any more. */
+/* To end an item calls the hooks again. So noting is switched off first. */
 void
 held_end(struct held *held, lode *db)
 {

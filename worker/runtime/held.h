@@ -2,8 +2,8 @@
  * held.h: what the running task holds of this worker's session: references, views and drafts, as
  * the session's hooks tell of them. What is left when the task returns is ended for it.
  *
- * Between held_begin() and held_end() everything is noted; outside, and for what the worker itself
- * holds for calls, nothing.
+ * Everything is noted between held_begin() and held_end(). References that the worker itself takes
+ * for calls are not noted.
  *
  * Threads  any, in the task; one lock. held_begin(), held_end(): the main thread
  */

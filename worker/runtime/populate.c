@@ -37,7 +37,7 @@ populate_run(void *arg)
     return NULL;
 }
 
-/* Signals stay with the main thread, where the user's code expects them. */
+/* The thread starts with all signals blocked: the user's code expects them on the main thread. */
 static bool
 start_locked(struct populate *populate)
 {

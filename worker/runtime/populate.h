@@ -1,10 +1,10 @@
 /*
- * populate.h: maps the pages of large arguments of tasks that are queued, while the main thread is
- * still busy with another: a thread of its own, started by the first such argument, asleep
+ * populate.h: a thread that maps the pages of large arguments of tasks that are queued, while the
+ * main thread is still busy with another task. The first such argument starts it. It sleeps
  * otherwise.
  *
- * Threads  populate_ask(): any; nothing blocks. What does not fit into the list is left out: it will
- *          be mapped when it is used.
+ * Threads  populate_ask(): any; nothing blocks. An argument that does not fit into the list is left
+ *          out: its pages will be mapped when they are used.
  */
 #ifndef WORKER_RUNTIME_POPULATE_H
 #define WORKER_RUNTIME_POPULATE_H

@@ -1,11 +1,13 @@
 /*
  * queue.h: what waits for the worker's main thread: tasks to run, libraries to describe. Threads of
- * nng's put in; the main thread takes out; a recall takes out what has not been started.
+ * nng's put items in, and the main thread takes them out. A recall takes out tasks that have not
+ * been started.
  *
- * One rule: starting and recalling take the same lock, so that a task is either started here or
- * given back, never both.
+ * One rule: starting and recalling take the same lock. So a task is either started here or given
+ * back, never both.
  *
- * Ownership  an item is the queue's, again from when the taker gives it back with queue_take()
+ * Ownership  an item is the queue's. queue_take() lends it to the main thread, whose next
+ *            queue_take() gives it back
  * Threads    any, except queue_take(): the main thread
  */
 #ifndef WORKER_RUNTIME_QUEUE_H
@@ -52,8 +54,10 @@ LODE_MUST_CHECK lode_err queue_put(struct queue *queue, enum queue_type type, ui
  */
 struct queue_item *queue_take(struct queue *queue, struct queue_item *done, bool wait);
 
-/* True if no item waits behind the running one. Read without the lock: the answer may be old when
- * it arrives. */
+/*
+ * True if no item waits behind the running one. Read without the lock: the answer may be old when
+ * it arrives.
+ */
 bool queue_is_empty(const struct queue *queue);
 
 /* True if no item waits and no task is running. Without the lock, too. */

@@ -15,7 +15,7 @@ bad(const char *what, uint32_t size)
     return lode_fail_with(LODE_EPROTO, "a record %s of %u bytes from the scheduler", what, size);
 }
 
-/* Large arguments of a task that has to wait are mapped meanwhile. */
+/* Has the large arguments of a task that waits in the queue mapped ahead. */
 static void
 populate_args(struct worker *worker, const struct lode_task_run *run, uint32_t size)
 {

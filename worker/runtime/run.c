@@ -1,13 +1,14 @@
 /*
  * The main thread of a worker: one task after the other, from message to result.
  *
- * For each, in this order: the shared page says that it was started; its arguments are pinned; the
- * function runs; its results are published in the ring; what it still held is ended; the page says
- * that it was finished; the scheduler is told. A crash anywhere leaves a page that says whom to
- * charge, and a ring that says what was made.
+ * The steps of a task come in this order. The shared page says that it was started. Its arguments
+ * are pinned. The function runs. Its results are published in the ring. What it still holds is
+ * ended. The page says that it was finished. The scheduler is told. A crash anywhere leaves a page
+ * that says which task to charge, and a ring that says which results were made.
  *
- * The scheduler hears of ends in batches while tasks are short and more of them wait: at the latest
- * HOLD_BACK_NS after the first, after HOLD_BACK_MAX of them, or when nothing waits any more.
+ * While tasks are short and more of them wait, the scheduler is told of ends in batches:
+ * HOLD_BACK_NS after the first end at the latest, after HOLD_BACK_MAX ends, or when no task waits
+ * any more.
  */
 #include "worker/runtime/worker.h"
 
@@ -41,7 +42,10 @@ tell_done(struct worker *worker, const struct lode_task_done *done, int64_t now)
     return lode_link_send(worker->tasks->link, LODE_TASK_DONE, done, sizeof *done, NULL, 0, hold);
 }
 
-/* Nothing waits: who waits for results in the store must not wait for more of them. */
+/*
+ * No task waits. Tells the scheduler of all ends, and rings the store: clients that wait for
+ * results need not wait for more of them.
+ */
 static lode_err
 become_idle(struct worker *worker)
 {
@@ -53,12 +57,12 @@ become_idle(struct worker *worker)
         worker->held_back = 0;
         lode_link_flush(worker->tasks->link);
     }
-    /* Also if user code has closed the socket: the doorbell was told so. */
+    /* This is also so if user code has closed the socket: the doorbell has noticed. */
     return atomic_load_explicit(&worker->db->calls.down, memory_order_relaxed) ? lode_store_down()
                                                                                : LODE_OK;
 }
 
-/* What a task printed goes before its results: who has those may look for it. */
+/* Output is flushed before the results are published: a program that has them may look for it. */
 static void
 flush_output(void)
 {
@@ -98,7 +102,9 @@ mark_begun(struct worker *worker, const struct queue_item *item)
     worker->under_way = run->task;
 }
 
-/* The user's code: the library's constructors, if this is the first task of it, and the function. */
+/*
+ * The user's code: the library's constructors, if this is the first task of it, and the function.
+ */
 static lode_err
 call_function(struct worker *worker, struct function *function)
 {

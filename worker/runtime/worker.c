@@ -5,8 +5,8 @@
 #include <unistd.h>
 
 /*
- * The scheduler is gone, or has given this worker up. What runs belongs to nobody any more. Not
- * exit(): the user's code is in the middle of something.
+ * The scheduler is gone, or has given this worker up. Nobody wants the running task any more. This
+ * is not exit(): the user's code is in the middle of something, and its handlers must not run.
  */
 static void
 worker_down(void *arg)
@@ -16,8 +16,8 @@ worker_down(void *arg)
 }
 
 /*
- * A task that sleeps gives its CPU back, also while its result waits for room. Other threads of the
- * user's are the user's own affair.
+ * A task that sleeps gives its CPU back, also while its result waits for room. Only the main thread
+ * counts: other threads that the user's code started may sleep as they like.
  */
 static void
 worker_blocked(void *arg, bool blocked)
