@@ -98,6 +98,27 @@ const struct argp_child options_dir_json[] = {{&options_dir_json_argp, 0, 0, 0},
 const struct argp_child options_dir[] = {{&options_dir_argp, 0, 0, 0}, {0}};
 
 void
+options_one_too_many(struct argp_state *state, const char *text)
+{
+    argp_error(state, "'%s' is one argument too many", text);
+}
+
+error_t
+options_without_words(int key, char *arg, struct argp_state *state)
+{
+    switch (key) {
+    case ARGP_KEY_INIT:
+        state->child_inputs[0] = state->input;
+        return 0;
+    case ARGP_KEY_ARG:
+        options_one_too_many(state, arg);
+        return 0;
+    default:
+        return ARGP_ERR_UNKNOWN;
+    }
+}
+
+void
 options_words(struct argp_state *state, struct options_common *common)
 {
     common->words = state->argv + state->next;
@@ -137,10 +158,4 @@ options_cpus(struct argp_state *state, const char *option, const char *text, dou
         argp_error(state, "--%s: '%s' is not a number of CPUs between 0.0001 and 8192", option,
                    text);
     }
-}
-
-void
-options_one_too_many(struct argp_state *state, const char *text)
-{
-    argp_error(state, "'%s' is one argument too many", text);
 }

@@ -24,6 +24,15 @@ struct options_common {
 extern const struct argp options_dir_json_argp;
 extern const struct argp_child options_dir_json[], options_dir[];
 
+/* Of a command that takes none, or no more arguments. */
+void options_one_too_many(struct argp_state *state, const char *text);
+
+/*
+ * What the parser of a command that takes no arguments does with all keys but its own options. The
+ * command's input begins with a struct options_common, which the first child gets.
+ */
+error_t options_without_words(int key, char *arg, struct argp_state *state);
+
 /* At ARGP_KEY_ARGS: all arguments, as many as there are. */
 void options_words(struct argp_state *state, struct options_common *common);
 
@@ -34,8 +43,5 @@ void options_timeout(struct argp_state *state, const char *text, int64_t *ms_out
 
 /* A number of CPUs: "2", "0.5"; `option` names it in messages. */
 void options_cpus(struct argp_state *state, const char *option, const char *text, double *cpus_out);
-
-/* Of a command that takes none, or no more arguments. */
-void options_one_too_many(struct argp_state *state, const char *text);
 
 #endif

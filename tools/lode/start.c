@@ -20,7 +20,7 @@
 enum { OPTION_PRIVATE = 0x100, OPTION_LIFELINE, OPTION_READY };
 
 struct start_options {
-    struct options_common common; /* --dir alone */
+    struct options_common common; /* the first: options_without_words() */ /* --dir alone */
     struct supervisor_options how;
 };
 
@@ -56,9 +56,6 @@ parse_option(int key, char *arg, struct argp_state *state)
     struct start_options *start = state->input;
     struct supervisor_options *wanted = &start->how;
     switch (key) {
-    case ARGP_KEY_INIT:
-        state->child_inputs[0] = &start->common;
-        return 0;
     case 'c':
         options_cpus(state, "num-cpus", arg, &wanted->num_cpus);
         return 0;
@@ -76,16 +73,13 @@ parse_option(int key, char *arg, struct argp_state *state)
         return parse_descriptor(state, "lifeline-fd", arg, &wanted->lifeline_fd);
     case OPTION_READY:
         return parse_descriptor(state, "ready-fd", arg, &wanted->ready_fd);
-    case ARGP_KEY_ARG:
-        options_one_too_many(state, arg);
-        return 0;
     case ARGP_KEY_END:
         if (wanted->is_private && (wanted->lifeline_fd < 0 || start->common.dir == NULL)) {
             argp_error(state, "--private needs --lifeline-fd and --dir");
         }
         return 0;
     default:
-        return ARGP_ERR_UNKNOWN;
+        return options_without_words(key, arg, state);
     }
 }
 

@@ -7,24 +7,9 @@
 
 #include <stdio.h>
 
-static error_t
-parse_option(int key, char *arg, struct argp_state *state)
-{
-    switch (key) {
-    case ARGP_KEY_INIT:
-        state->child_inputs[0] = state->input;
-        return 0;
-    case ARGP_KEY_ARG:
-        options_one_too_many(state, arg);
-        return 0;
-    default:
-        return ARGP_ERR_UNKNOWN;
-    }
-}
-
 static const struct argp argp = {
     0,
-    parse_option,
+    options_without_words,
     0,
     "Show a cluster: health, resources, object store, demands, workers, recent failures. Without "
     "--dir it is the default cluster, else the private one of the program that this command was "

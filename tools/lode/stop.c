@@ -18,7 +18,7 @@
 enum { CHILDREN_MAX = 4200 };
 
 struct stop_options {
-    struct options_common common;
+    struct options_common common; /* the first: options_without_words() */
     int64_t timeout_ms;
 };
 
@@ -31,19 +31,11 @@ static error_t
 parse_option(int key, char *arg, struct argp_state *state)
 {
     struct stop_options *wanted = state->input;
-    switch (key) {
-    case ARGP_KEY_INIT:
-        state->child_inputs[0] = &wanted->common;
-        return 0;
-    case 't':
-        options_timeout(state, arg, &wanted->timeout_ms);
-        return 0;
-    case ARGP_KEY_ARG:
-        options_one_too_many(state, arg);
-        return 0;
-    default:
-        return ARGP_ERR_UNKNOWN;
+    if (key != 't') {
+        return options_without_words(key, arg, state);
     }
+    options_timeout(state, arg, &wanted->timeout_ms);
+    return 0;
 }
 
 static const struct argp argp = {

@@ -11,7 +11,7 @@
 #include <stdio.h>
 
 struct sweep_options {
-    struct options_common common;
+    struct options_common common; /* the first: options_without_words() */
     bool only_shows;
 };
 
@@ -24,19 +24,11 @@ static error_t
 parse_option(int key, char *arg, struct argp_state *state)
 {
     struct sweep_options *wanted = state->input;
-    switch (key) {
-    case ARGP_KEY_INIT:
-        state->child_inputs[0] = &wanted->common;
-        return 0;
-    case 'n':
-        wanted->only_shows = true;
-        return 0;
-    case ARGP_KEY_ARG:
-        options_one_too_many(state, arg);
-        return 0;
-    default:
-        return ARGP_ERR_UNKNOWN;
+    if (key != 'n') {
+        return options_without_words(key, arg, state);
     }
+    wanted->only_shows = true;
+    return 0;
 }
 
 static const struct argp argp = {
