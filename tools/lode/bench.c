@@ -1,7 +1,7 @@
 #include "api/base/paths.h"
 #include "tools/cli/program.h"
 #include "tools/lode/command.h"
-#include "tools/lode/spawn.h"
+#include "tools/supervisor/spawn.h"
 
 #include <errno.h>
 #include <string.h>

@@ -7,8 +7,8 @@
 #include "tools/cli/size.h"
 #include "tools/lode/command.h"
 #include "tools/lode/cpus.h"
-#include "tools/lode/spawn.h"
-#include "tools/lode/supervisor.h"
+#include "tools/supervisor/spawn.h"
+#include "tools/supervisor/supervisor.h"
 
 #include <errno.h>
 #include <fcntl.h>

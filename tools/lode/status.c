@@ -1,9 +1,9 @@
 #include "tools/cli/document.h"
 #include "tools/cli/options.h"
 #include "tools/cli/program.h"
-#include "tools/lode/clusters.h"
+#include "tools/clusters/clusters.h"
 #include "tools/lode/command.h"
-#include "tools/lode/report.h"
+#include "tools/clusters/report.h"
 
 #include <stdio.h>
 

@@ -4,8 +4,8 @@
 #include "tools/cli/options.h"
 #include "tools/cli/program.h"
 #include "tools/lode/command.h"
-#include "tools/lode/lockfile.h"
-#include "tools/lode/processes.h"
+#include "tools/clusters/lockfile.h"
+#include "tools/clusters/processes.h"
 
 #include <errno.h>
 #include <poll.h>

@@ -5,7 +5,7 @@
 #include "tools/cli/options.h"
 #include "tools/cli/program.h"
 #include "tools/cli/size.h"
-#include "tools/lode/clusters.h"
+#include "tools/clusters/clusters.h"
 #include "tools/lode/command.h"
 
 #include <stdio.h>

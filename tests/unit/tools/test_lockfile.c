@@ -1,5 +1,5 @@
 /* One supervisor in a directory, and how it is found. */
-#include "tools/lode/lockfile.h"
+#include "tools/clusters/lockfile.h"
 
 #include "api/base/files.h"
 #include "api/base/hold.h"

@@ -1,5 +1,5 @@
 /* Which program a private cluster belongs to. */
-#include "tools/lode/owner.h"
+#include "tools/clusters/owner.h"
 
 #include <criterion/criterion.h>
 #include <signal.h>

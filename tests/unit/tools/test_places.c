@@ -1,6 +1,6 @@
 /* Where the files of a private cluster lie. */
 #include "tests/support/check.h"
-#include "tools/lode/places.h"
+#include "tools/clusters/places.h"
 
 #include <criterion/criterion.h>
 #include <fcntl.h>

@@ -1,5 +1,5 @@
 /* A daemon's start, its end, and when it may start again; the daemon is a script. */
-#include "tools/lode/service.h"
+#include "tools/supervisor/service.h"
 
 #include "api/base/clock.h"
 

@@ -1,5 +1,5 @@
 /* Workers, started and reaped at the word of a scheduler that this test plays. */
-#include "tools/lode/workers.h"
+#include "tools/supervisor/workers.h"
 
 #include "api/base/socket.h"
 #include "api/wire/supervisor_msg.h"

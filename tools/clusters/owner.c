@@ -1,4 +1,4 @@
-#include "tools/lode/owner.h"
+#include "tools/clusters/owner.h"
 
 #include "api/base/fail.h"
 #include "api/base/files.h"

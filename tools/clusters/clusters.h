@@ -7,7 +7,7 @@
 
 #include "api/base/paths.h"
 #include "api/base/sweep.h"
-#include "tools/lode/owner.h"
+#include "tools/clusters/owner.h"
 
 enum { CLUSTERS_MAX = 256 };
 

@@ -1,4 +1,4 @@
-#include "tools/lode/spawn.h"
+#include "tools/supervisor/spawn.h"
 
 #include "api/base/assert.h"
 #include "api/base/fail.h"

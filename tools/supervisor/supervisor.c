@@ -1,4 +1,4 @@
-#include "tools/lode/supervisor.h"
+#include "tools/supervisor/supervisor.h"
 
 #include "api/base/clock.h"
 #include "api/base/fail.h"
@@ -7,8 +7,10 @@
 #include "api/base/sweep.h"
 #include "api/wire/private_start.h"
 #include "tools/cli/exit_code.h"
-#include "tools/lode/processes.h"
-#include "tools/lode/supervisor_private.h"
+#include "tools/clusters/processes.h"
+#include "tools/supervisor/daemons.h"
+#include "tools/supervisor/events.h"
+#include "tools/supervisor/opening.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -46,15 +48,6 @@ say_up(struct supervisor *s)
         fprintf(stderr, "lode: ready in %s (pid %d, %g CPU%s)\n", s->paths.dir, (int)getpid(),
                 s->options->num_cpus, s->options->num_cpus == 1 ? "" : "s");
     }
-}
-
-void
-supervisor_stop(struct supervisor *s)
-{
-    if (!s->stopping) {
-        s->stop_ns = lode_now_ns();
-    }
-    s->stopping = true;
 }
 
 /* Begins the end because the start failed, and says the reason. */
@@ -134,7 +127,7 @@ start_later(struct supervisor *s, struct service *service)
 static void
 start_scheduler(struct supervisor *s)
 {
-    if (supervisor_start_scheduler(s) != LODE_OK) {
+    if (daemons_start_scheduler(s) != LODE_OK) {
         start_later(s, &s->scheduler);
     }
 }
@@ -145,7 +138,7 @@ start_generation(struct supervisor *s)
     lode_paths_sweep(&s->paths, LODE_SWEEP_STORE, -1);
     lode_paths_sweep(&s->paths, LODE_SWEEP_SCHEDULER, -1);
     s->scheduler.failures = 0; /* it ended because the store did */
-    if (supervisor_start_store(s) != LODE_OK) {
+    if (daemons_start_store(s) != LODE_OK) {
         start_later(s, &s->store);
         return;
     }
@@ -244,11 +237,11 @@ loop(struct supervisor *s)
     struct epoll_event events[16];
     advance(s);
     while (!s->done) {
-        supervisor_report(s);
+        events_report(s);
         arm_timer(s);
         int count = epoll_wait(s->epoll, events, 16, -1);
         for (int i = 0; i < count; i++) {
-            supervisor_take_event(s, (enum supervisor_event)events[i].data.u32);
+            events_take(s, (enum supervisor_event)events[i].data.u32);
         }
         advance(s);
     }

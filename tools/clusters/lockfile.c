@@ -1,4 +1,4 @@
-#include "tools/lode/lockfile.h"
+#include "tools/clusters/lockfile.h"
 
 #include "api/base/clock.h"
 #include "api/base/fail.h"

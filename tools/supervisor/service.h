@@ -12,7 +12,7 @@
 #ifndef LODE_TOOLS_SERVICE_H
 #define LODE_TOOLS_SERVICE_H
 
-#include "tools/lode/spawn.h"
+#include "tools/supervisor/spawn.h"
 
 struct service {
     const char *name;  /* "lode-store" */

@@ -1,4 +1,4 @@
-#include "tools/lode/places.h"
+#include "tools/clusters/places.h"
 
 #include "api/base/fail.h"
 #include "api/base/files.h"

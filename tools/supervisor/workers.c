@@ -1,10 +1,10 @@
-#include "tools/lode/workers.h"
+#include "tools/supervisor/workers.h"
 
 #include "api/base/fail.h"
 #include "api/base/log.h"
 #include "api/base/socket.h"
 #include "api/wire/supervisor_msg.h"
-#include "tools/lode/spawn.h"
+#include "tools/supervisor/spawn.h"
 
 #include <fcntl.h>
 #include <signal.h>

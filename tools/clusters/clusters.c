@@ -1,11 +1,11 @@
-#include "tools/lode/clusters.h"
+#include "tools/clusters/clusters.h"
 
 #include "api/base/clock.h"
 #include "api/base/fail.h"
 #include "api/base/files.h"
 #include "api/base/socket.h"
-#include "tools/lode/lockfile.h"
-#include "tools/lode/places.h"
+#include "tools/clusters/lockfile.h"
+#include "tools/clusters/places.h"
 
 #include <dirent.h>
 #include <stdio.h>

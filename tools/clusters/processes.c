@@ -1,4 +1,4 @@
-#include "tools/lode/processes.h"
+#include "tools/clusters/processes.h"
 
 #include <ctype.h>
 #include <dirent.h>

@@ -1,4 +1,4 @@
-#include "tools/lode/service.h"
+#include "tools/supervisor/service.h"
 
 #include "api/base/clock.h"
 #include "api/base/fail.h"

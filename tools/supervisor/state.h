@@ -1,12 +1,15 @@
-/* supervisor_private.h: what the files supervisor*.c share, and nobody else. */
-#ifndef LODE_TOOLS_SUPERVISOR_PRIVATE_H
-#define LODE_TOOLS_SUPERVISOR_PRIVATE_H
+/*
+ * state.h: what the supervisor knows, which its other files read and change, and the few steps that
+ * more than one of them takes. Nothing outside of this folder includes it.
+ */
+#ifndef LODE_TOOLS_SUPERVISOR_STATE_H
+#define LODE_TOOLS_SUPERVISOR_STATE_H
 
 #include "api/base/paths.h"
 #include "api/base/presence.h"
-#include "tools/lode/service.h"
-#include "tools/lode/supervisor.h"
-#include "tools/lode/workers.h"
+#include "tools/supervisor/service.h"
+#include "tools/supervisor/supervisor.h"
+#include "tools/supervisor/workers.h"
 
 struct supervisor {
     const struct supervisor_options *options;
@@ -42,18 +45,14 @@ enum supervisor_event {
     SUPERVISOR_SCHEDULER_READY
 };
 
-/* supervisor_start.c: opens everything; starts the daemons. Undone by supervisor_close(). */
-LODE_MUST_CHECK lode_err supervisor_open(struct supervisor *s);
-void supervisor_close(struct supervisor *s);
-LODE_MUST_CHECK lode_err supervisor_start_store(struct supervisor *s);
-LODE_MUST_CHECK lode_err supervisor_start_scheduler(struct supervisor *s);
+/* Has the epoll report the descriptor as that event. Errors: LODE_ESYS. */
+LODE_MUST_CHECK lode_err supervisor_watch(struct supervisor *s, int fd,
+                                          enum supervisor_event event);
 
-/* supervisor_events.c: takes one event in; tells the scheduler what it has not been told. */
-void supervisor_take_event(struct supervisor *s, enum supervisor_event event);
-void supervisor_report(struct supervisor *s);
-void supervisor_hang_up(struct supervisor *s); /* closes the scheduler's socket */
-
-/* supervisor.c: begins the end, in order. */
+/* Begins the end of the cluster, in order; supervisor.c goes on with it. */
 void supervisor_stop(struct supervisor *s);
+
+/* Closes the scheduler's socket. */
+void supervisor_hang_up(struct supervisor *s);
 
 #endif

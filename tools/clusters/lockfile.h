@@ -1,6 +1,6 @@
 /*
  * lockfile.h: supervisor.lock (api/base/hold.h), by which the supervisor of a directory is
- * found; supervisor_start.c takes it.
+ * found; tools/supervisor/opening.c takes it.
  */
 #ifndef LODE_TOOLS_LOCKFILE_H
 #define LODE_TOOLS_LOCKFILE_H

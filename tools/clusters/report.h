@@ -5,8 +5,8 @@
 #ifndef LODE_TOOLS_REPORT_H
 #define LODE_TOOLS_REPORT_H
 
-#include "tools/lode/clusters.h"
-#include "tools/lode/processes.h"
+#include "tools/clusters/clusters.h"
+#include "tools/clusters/processes.h"
 
 #include <jansson.h>
 #include <lode/lode.h>

@@ -1,4 +1,4 @@
-#include "tools/lode/supervisor_private.h"
+#include "tools/supervisor/events.h"
 
 #include "api/base/clock.h"
 #include "api/base/fail.h"
@@ -16,15 +16,6 @@
 #include <unistd.h>
 
 enum { PACKETS_AT_ONCE = 256, IMPATIENT_NS = 1000000000 };
-
-void
-supervisor_hang_up(struct supervisor *s)
-{
-    if (s->scheduler_fd >= 0) {
-        close(s->scheduler_fd);
-        s->scheduler_fd = -1;
-    }
-}
 
 /* A scheduler that cannot be talked to is of no use: its workers end, and it is replaced. */
 static void
@@ -105,7 +96,7 @@ watch_for_room(struct supervisor *s, bool full)
 }
 
 void
-supervisor_report(struct supervisor *s)
+events_report(struct supervisor *s)
 {
     if (s->scheduler_fd < 0) {
         workers_forget_ended(&s->workers);
@@ -215,7 +206,7 @@ take_store_ready(struct supervisor *s)
 }
 
 void
-supervisor_take_event(struct supervisor *s, enum supervisor_event event)
+events_take(struct supervisor *s, enum supervisor_event event)
 {
     uint64_t expirations;
     int old_fd = -1;

@@ -1,4 +1,4 @@
-#include "tools/lode/report.h"
+#include "tools/clusters/report.h"
 
 #include "api/client/tasks/functions.h"
 

@@ -1,0 +1,35 @@
+#include "tools/supervisor/state.h"
+
+#include "api/base/clock.h"
+#include "api/base/fail.h"
+
+#include <sys/epoll.h>
+#include <unistd.h>
+
+lode_err
+supervisor_watch(struct supervisor *s, int fd, enum supervisor_event event)
+{
+    struct epoll_event wanted = {.events = EPOLLIN, .data.u32 = event};
+    if (epoll_ctl(s->epoll, EPOLL_CTL_ADD, fd, &wanted) != 0) {
+        return lode_fail_errno("cannot watch a descriptor");
+    }
+    return LODE_OK;
+}
+
+void
+supervisor_stop(struct supervisor *s)
+{
+    if (!s->stopping) {
+        s->stop_ns = lode_now_ns();
+    }
+    s->stopping = true;
+}
+
+void
+supervisor_hang_up(struct supervisor *s)
+{
+    if (s->scheduler_fd >= 0) {
+        close(s->scheduler_fd);
+        s->scheduler_fd = -1;
+    }
+}
