@@ -10,7 +10,6 @@
 
 #include <jansson.h>
 #include <lode/lode.h>
-#include <stdio.h>
 
 struct report_part {
     bool up;   /* it has answered; the supervisor: it holds the lock */
@@ -39,10 +38,5 @@ void report_fini(struct report *report);
 
 /* True if all that belongs to the cluster is up. */
 bool report_is_healthy(const struct report *report);
-
-void report_print(const struct report *report, FILE *out);
-
-/* The document "lode.status/1", the caller's. */
-json_t *report_json(const struct report *report);
 
 #endif

@@ -1,4 +1,4 @@
-#include "tools/clusters/report.h"
+#include "tools/clusters/report_json.h"
 
 static json_t *
 part_json(const struct report_part *part)

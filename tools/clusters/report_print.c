@@ -1,4 +1,4 @@
-#include "tools/clusters/report.h"
+#include "tools/clusters/report_print.h"
 
 #include "tools/cli/describe.h"
 #include "tools/cli/size.h"

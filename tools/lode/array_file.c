@@ -2,6 +2,7 @@
 
 #include "api/base/fail.h"
 #include "tools/cli/whole_file.h"
+#include "tools/npy/npy_io.h"
 #include "tools/npy/source.h"
 
 #include <string.h>

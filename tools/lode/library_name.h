@@ -13,7 +13,4 @@
  */
 LODE_MUST_CHECK lode_err library_load(lode *db, const char *path, char *name_out, size_t room);
 
-/* "/a/libtasks.so.1" → "tasks": what a library is called if it does not say otherwise. */
-void library_stem(const char *path, char *stem_out, size_t room);
-
 #endif

@@ -3,7 +3,8 @@
 #include "tools/cli/program.h"
 #include "tools/clusters/clusters.h"
 #include "tools/lode/command.h"
-#include "tools/clusters/report.h"
+#include "tools/clusters/report_json.h"
+#include "tools/clusters/report_print.h"
 
 #include <stdio.h>
 

@@ -10,9 +10,9 @@
  * accepts, or an error with a sentence. Types: bool, i1 … i8, u1 … u8, f2 f4 f8, c8 c16, in this
  * machine's byte order.
  *
- * Threads: any. Errors of all calls: LODE_ECORRUPT the file is damaged or is no .npy;
- * LODE_EUNSUPPORTED it is right, but has a type, byte order, version or rank that lode has not;
- * LODE_ESYS, LODE_EDENIED and LODE_EFULL of reading and writing.
+ * Reading and writing: npy_io.h. Threads: any. Errors of all calls: LODE_ECORRUPT the file is damaged
+ * or is no .npy; LODE_EUNSUPPORTED it is right, but has a type, byte order, version or rank that lode
+ * has not.
  */
 #ifndef LODE_TOOLS_NPY_H
 #define LODE_TOOLS_NPY_H
@@ -52,18 +52,5 @@ LODE_MUST_CHECK lode_err npy_format(const lode_array *array, char header_out[NPY
 
 /* True if the elements lie in Fortran order without gaps, and not in C order as well. */
 bool npy_is_fortran(const lode_array *array);
-
-/*
- * The same from and to descriptors, pipes included. npy_read_header() reads not a byte more than the
- * header; `first` are bytes of it that were read already (at most NPY_PREFIX). npy_write() writes
- * header and elements, gathering what has gaps.
- */
-LODE_MUST_CHECK lode_err npy_read_header(int fd, const void *first, size_t first_size,
-                                         struct npy *npy_out);
-LODE_MUST_CHECK lode_err npy_write(int fd, const lode_array *array, const void *data);
-
-/* read() and write() to the end. npy_read: LODE_ECORRUPT if the file ends before. */
-LODE_MUST_CHECK lode_err npy_read(int fd, void *bytes, size_t size);
-LODE_MUST_CHECK lode_err npy_write_all(int fd, const void *bytes, size_t size);
 
 #endif

@@ -1,5 +1,4 @@
-/* npy_io.c: .npy files through descriptors. See npy.h. */
-#include "tools/npy/npy.h"
+#include "tools/npy/npy_io.h"
 
 #include "api/base/fail.h"
 

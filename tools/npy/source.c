@@ -1,6 +1,7 @@
 #include "tools/npy/source.h"
 
 #include "api/base/fail.h"
+#include "tools/npy/npy_io.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -5,7 +5,7 @@
 #include "tools/cli/program.h"
 #include "tools/cli/whole_file.h"
 #include "tools/cli/word.h"
-#include "tools/npy/npy.h"
+#include "tools/npy/npy_io.h"
 #include "tools/storectl/storectl.h"
 
 #include <string.h>

@@ -1,6 +1,6 @@
 /* .npy headers: what numpy writes is read, what lode writes numpy reads, and rubbish is refused. */
 #include "tests/support/check.h"
-#include "tools/npy/npy.h"
+#include "tools/npy/npy_io.h"
 
 #include <criterion/criterion.h>
 #include <fcntl.h>

@@ -1,5 +1,5 @@
 /* What a task has returned, for people and for programs. */
-#include "tools/lode/library_name.h"
+#include "tools/lode/library_stem.h"
 #include "tools/lode/result.h"
 
 #include <criterion/criterion.h>
@@ -70,7 +70,7 @@ Test(result, the_document_has_value_type_and_shape)
     json_decref(document);
 }
 
-Test(library_name, is_the_file_name_without_lib_and_so)
+Test(library_stem, is_the_file_name_without_lib_and_so)
 {
     char stem[32];
     library_stem("/a/b/libtasks.so.1", stem, sizeof stem);
