@@ -35,8 +35,8 @@ void lode_stdio_guard_begin(struct lode_stdio_guard *guard);
 void lode_stdio_guard_end(const struct lode_stdio_guard *guard);
 
 /*
- * The first thing in main() of a program of ours: 0, 1 and 2, where closed, are /dev/null from then
- * on; 0 cannot be read and 1 cannot be written, as if they were closed.
+ * The first thing in main() of lode's programs. Those of 0, 1 and 2 that are closed are /dev/null
+ * from then on. 0 cannot be read and 1 cannot be written, as if they were closed.
  */
 void lode_descriptor_fill_stdio(void);
 

@@ -16,10 +16,10 @@ struct lode_paths {
 };
 
 /*
- * The directories of the cluster at `dir`; NULL: $LODE_DIR, else $XDG_RUNTIME_DIR/lode, else
- * /tmp/lode-UID. Shared memory is $LODE_SHM_DIR, else /dev/shm/lode-UID, and state $LODE_STATE_DIR,
- * else ${XDG_STATE_HOME:-~/.local/state}/lode; for a directory other than the user's default one, a
- * name made from a hash of `dir` is appended to both, so that two clusters never share files.
+ * The directories of the cluster at `dir`. NULL: $LODE_DIR, else $XDG_RUNTIME_DIR/lode, else
+ * /tmp/lode-UID. Shared memory is $LODE_SHM_DIR, else /dev/shm/lode-UID. State is $LODE_STATE_DIR,
+ * else ${XDG_STATE_HOME:-~/.local/state}/lode. If `dir` is not the user's default one, a name made
+ * from a hash of it is appended to both: two clusters never share files.
  *
  * Errors  LODE_EINVAL  a path is relative or too long, with the limit
  */

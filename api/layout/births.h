@@ -1,12 +1,12 @@
 /*
  * births.h: which of a session's promised ids (results, reserved ones) were made once, also after
- * they are freed: so that a get of a freed one says GONE and does not wait for ever, a second drop
- * is nothing, and who makes it again, a late attempt say, changes nothing. They are counted from 1
- * without gaps, so what lies below the first one that is missing takes no memory: a bitmap of what
- * is outstanding is all that there is.
+ * they are freed. So a get of a freed one says GONE, and does not wait for ever. A second drop does
+ * nothing. A late attempt that makes the object again changes nothing. The ids are counted from 1
+ * without gaps. Those below the first one that is missing take no memory: only what is outstanding
+ * has bitmaps.
  *
- * Bounded: a client that counts wildly has LODE_BIRTHS_CHUNKS_MAX bitmaps; what goes beyond, or
- * finds no memory, is not remembered. Threads: one at a time.
+ * A client that counts wildly gets LODE_BIRTHS_CHUNKS_MAX bitmaps. An id that lies beyond them, or
+ * for which there is no memory, is not remembered. Threads: one at a time.
  */
 #ifndef LODE_LAYOUT_BIRTHS_H
 #define LODE_LAYOUT_BIRTHS_H

@@ -12,29 +12,31 @@
  *   entries end  tables: for k = LODE_TABLE_LOG2_MIN .. MAX, two regions of 2^k uint32_t each:
  *                entry number + 1; 0 empty; LODE_TABLE_TOMBSTONE
  *
- * [1] A get: find the entry (acquire loads), check id and word, store the pin, fence seq_cst,
- *     load the word again: if it is the same and its state readable, the object stays until the
- *     pin is cleared. Size, extent and the rest are read AFTER that check.
+ * [1] A get finds the entry (acquire loads), checks id and word, writes the pin, fences seq_cst,
+ *     and reads the word again. If the word is the same and its state readable, the object stays
+ *     until the pin is cleared. Size, extent and the rest are read AFTER that check.
  * [2] Entries are type-stable: never moved, never used for anything else. The generation in the
  *     word grows each time that the entry is freed. Fields of an entry are written before its
  *     state becomes SEALED (release) and never while it is readable; only `target` of a name
  *     changes, by one atomic store.
  * [3] The table word {epoch, log2 of size, region} is published (release) after its slots. An old
- *     table may be rewritten while a slow reader is still in it: it may then miss what is there,
- *     and never finds what is not, since the id is compared in the entry. A miss in the index is
- *     no answer: the reader asks the store.
- * [4] counter: FUTEX_WAIT on it; the store adds one and wakes when an id of the bucket was sealed,
- *     or when a waiter should look again. waited: not 0 while somebody may wait in the bucket;
- *     a putter reads it after publishing its ring's tail and a seq_cst fence.
+ *     table may be rewritten while a slow reader is still in it. The reader may then miss what is
+ *     there. It never finds what is not, since the id is compared in the entry. A miss in the index
+ *     is no answer: the reader asks the store.
+ * [4] counter: clients FUTEX_WAIT on it. The store adds one and wakes them when an id of the bucket
+ *     was sealed, or when a waiter should look again.
+ *     waited: not 0 while a client may wait in the bucket. A putter reads it after publishing its
+ *     ring's tail and a seq_cst fence.
  * [5] Ring position and credit limits only grow. See session.h.
- * [6] awaited: not 0 while each put of this session under an id that it reserved is told: its client
- *     rings for it, and the store adds one to its bucket's counter, whoever waits. So who has read
- *     the counter, then `awaited`, and then misses the id may sleep without a WAIT: what was sealed
- *     before the word was set is found. When it goes back to 0 every counter changes after it.
+ * [6] awaited: not 0 while each put of this session under an id that it reserved is told. Its
+ *     client rings for each, and the store adds one to the bucket's counter, whether a client waits
+ *     or not. So a client that reads the counter, then `awaited`, and then misses the id may sleep
+ *     without a WAIT: it finds what was sealed before the word was set. When the word goes back to
+ *     0, every counter changes after it.
  *
  * Invariant: an entry whose number a table slot holds has had that id since the slot was written.
- * Crash rule: every single store leaves an index that readers can use; the table can be built anew
- * from the entries.
+ * Crash rule: after every single write readers can use the index. The table can be built anew from
+ * the entries.
  */
 #ifndef LODE_LAYOUT_INDEX_H
 #define LODE_LAYOUT_INDEX_H
@@ -66,7 +68,7 @@ enum lode_entry_state {
     LODE_ENTRY_EXPECTED = 1, /* not born; remembers references taken or dropped before birth */
     LODE_ENTRY_CREATED = 2,  /* being written by its maker */
     LODE_ENTRY_SEALED = 3,   /* readable */
-    LODE_ENTRY_WANTED = 4,   /* readable; who clears a pin on it tells the store */
+    LODE_ENTRY_WANTED = 4,   /* readable; a client that clears a pin on it says so */
     LODE_ENTRY_DOOMED = 5,   /* the store looks whether it is pinned: a reader asks the store */
     LODE_ENTRY_SPILLED = 6   /* number reserved */
 };
@@ -220,8 +222,8 @@ lode_table_offset(uint64_t table)
 }
 
 /*
- * Keyed hash (H21): one 64 × 64 → 128 bit multiply, folded, as in wyhash, and mixed once more: ids
- * come counted, and without the second step one key in a hundred put them into long chains.
+ * Keyed hash (H21): one 64 × 64 → 128 bit multiply, folded, as in wyhash, and mixed once more. Ids
+ * are counted up: without the second step one key in a hundred put them into long chains.
  */
 static inline uint64_t
 lode_id_hash(lode_id id, const uint64_t key[2])
@@ -233,7 +235,9 @@ lode_id_hash(lode_id id, const uint64_t key[2])
     return hash ^ hash >> 32;
 }
 
-/* Linear probing: the i-th slot to look into (i below the table's size); 0 there ends the search. */
+/*
+ * Linear probing: the i-th slot to look into (i below the table's size); 0 there ends the search.
+ */
 static inline uint64_t
 lode_table_probe(uint64_t table, uint64_t hash, uint64_t i)
 {

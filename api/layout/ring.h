@@ -1,9 +1,9 @@
 /*
  * ring.h: the records in a session's ring: what a client tells the store without a message.
  *
- * A record is a header and a body, a multiple of 16 bytes, and never straddles the ring's end: what
- * is left there is one PAD record. Order is the order of the tail. A record that breaks a rule
- * ends the session (the store cuts it); nothing of it is applied.
+ * A record is a header and a body, a multiple of 16 bytes. It never straddles the ring's end: the
+ * rest there is one PAD record. Records are applied in their order in the ring. A record that
+ * breaks a rule ends the session (the store cuts it), and nothing of the record is applied.
  *
  *   PAD      no body
  *   TAKE     id                  one more reference of this session
@@ -11,10 +11,11 @@
  *   PUT      struct lode_made, then its bytes: a new sealed object with an id of this session (kind
  *            put). Spends credit.
  *   COMMIT   struct lode_commit, then `count` × (struct lode_made, then its bytes): the results of
- *            one attempt of one task, all or none; first wins: if the first id is sealed already,
- *            the whole record changes nothing but ending the named drafts. Only from sessions that
+ *            one attempt of one task, all or none. The first attempt wins: if the first id is
+ *            sealed already, the record only ends the drafts that it names. Only from sessions that
  *            attached as makers. Spends credit for the parts that carry their bytes.
- *   WAIT     struct lode_wait_record: the session is about to sleep until the id is decided; it rings
+ *   WAIT     struct lode_wait_record: the session is about to sleep until the id is decided; it
+ *            rings
  *
  * In front of the bytes that a struct lode_made carries stand int64_t shape[ndim] and, with
  * LODE_ENTRY_STRIDED, int64_t strides[ndim]; the bytes begin at the next multiple of 16. A draft in
@@ -84,9 +85,9 @@ lode_ring_align(uint64_t size)
 }
 
 /*
- * Where an object of so many bytes is put, and what credit its put spends: one entry and
- * lode_made_pages() for each struct lode_made that carries its bytes, in a PUT or a COMMIT, also
- * if the record changes nothing. Drafts, takes and drops spend none. Both sides count alike.
+ * Where an object of so many bytes is put, and what credit its put spends. Each struct lode_made
+ * that carries its bytes spends one entry and lode_made_pages(), in a PUT or a COMMIT, also if the
+ * record changes nothing. Drafts, takes and drops spend none. Client and store count alike.
  */
 static inline bool
 lode_made_inline(uint64_t size, uint8_t ndim)

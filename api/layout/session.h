@@ -21,22 +21,22 @@
  *     client put records in under a lock of their own.
  *     After publishing the tail: fence seq_cst, read the `waited` word of the bucket of each id
  *     that the record makes; if it is set, ring the doorbell.
- * [2] A pin is an entry's number + 1; 0: free. Slots below pin_high may be in use; pin_high is
- *     published (seq_cst) before a slot above it is first used. Storing a pin is followed by a
- *     seq_cst fence and the re-check of the entry's word (index.h [1]). Clearing it is a release
- *     store, then a seq_cst fence, then a load of the entry's word: if its state is WANTED, send
+ * [2] A pin is an entry's number + 1; 0: free. Slots below pin_high may be in use. pin_high is
+ *     published (seq_cst) before a slot above it is first used. To pin, the client writes the pin,
+ *     fences seq_cst, and checks the entry's word again (index.h [1]). To release, it clears the
+ *     pin (release), fences seq_cst, and reads the entry's word: if its state is WANTED, it sends
  *     RELEASED.
  * [3] Lossy: entry numbers + 1 of what was pinned, newest at touched_head - 1 (modulo 1024).
- * [4] How many threads are about to sleep on credit_wake: counted up before FUTEX_WAIT, down after
- *     it. The store moves head or credit, adds one to credit_wake, fences seq_cst, and wakes only
- *     if this is not 0; a sleeper that it misses finds credit_wake changed.
- *     credit_need: the most that a record of these threads needs, if one of them lacks credit: the
- *     store grants that much, or nothing. Written before credit_waits is counted up.
+ * [4] credit_waits: how many threads are about to sleep on credit_wake. It is counted up before
+ *     FUTEX_WAIT and down after it. The store moves head or credit, adds one to credit_wake, fences
+ *     seq_cst, and wakes only if this is not 0. A sleeper that it misses finds credit_wake changed.
+ *     credit_need: the most that a record of these threads needs, if one of them lacks credit. The
+ *     store grants that much, or nothing. It is written before credit_waits is counted up.
  *
- * Invariant: ring_head <= ring_tail <= ring_head + ring_bytes.
- * Crash rule: when the session's socket ends, records below ring_tail are whole, and the store applies
- * them; then the session's references go. Pins and unsealed objects go when the process has exited: a
- * process that only closed the socket may still read and write them.
+ * Invariant: ring_head <= ring_tail <= ring_head + ring_bytes. Crash rule: when the session's
+ * socket ends, records below ring_tail are whole, and the store applies them; then the session's
+ * references go. Pins and unsealed objects go when the process has exited: a process that only
+ * closed the socket may still read and write them.
  */
 #ifndef LODE_LAYOUT_SESSION_H
 #define LODE_LAYOUT_SESSION_H

@@ -2,19 +2,19 @@
  * link.h: one session's private nng endpoint: a stream of records each way, exactly once and in
  * order, over pipes that may be lost at any moment.
  *
- * Each side numbers the records that it sends, keeps them until they are acknowledged, and hands
- * them in again when the pipe comes back; a repeat is dropped, a gap closes the pipe (and so is
- * mended by a replay). Sending is adaptive: one record alone goes at once, what is appended while a
- * message is under way goes as one message after it. No timer.
+ * Each side numbers the records that it sends, keeps them until they are acknowledged, and sends
+ * them again when the pipe comes back. A repeat is dropped. A gap closes the pipe, and the replay
+ * on the next one mends it. One record alone goes at once. Records that are appended while a
+ * message is under way go as one message after it. There is no timer.
  *
  * The scheduler listens (one endpoint a session), the other side dials. The session's rendezvous
  * socket decides its life: a link that loses its pipe waits for the next one.
  *
- * The pipes are nng's ipc byte streams (nng_stream_…), not a PAIR0 socket over them. In nng 1.5.2 a
- * PAIR0 pipe that is closed here while a message comes in hangs nng's reaper thread, and with it
- * every later nng_close() of the process, for ever (within three tries under traffic); and a visitor
- * that leaves during negotiation makes the listener deaf. The streams have neither fault, and one
- * thread less on the way of a message.
+ * The pipes are nng's ipc byte streams (nng_stream_…), not a PAIR0 socket over them. PAIR0 has two
+ * faults in nng 1.5.2. A pipe that is closed here while a message comes in hangs nng's reaper
+ * thread, and with it every later nng_close() of the process, for ever (within three tries under
+ * traffic). A visitor that leaves during negotiation makes the listener deaf. The streams have
+ * neither fault, and one thread less on the way of a message.
  */
 #ifndef LODE_WIRE_LINK_H
 #define LODE_WIRE_LINK_H
@@ -37,8 +37,8 @@ LODE_MUST_CHECK lode_err lode_link_dial(const char *path, const struct lode_link
                                         struct lode_link **link_out);
 
 /*
- * Appends one record (two parts, the second may be empty) and sees to it that it is sent. With
- * `hold` true it only appends: a later call, or lode_link_flush(), sends it.
+ * Appends one record (two parts, the second may be empty), and has it sent. With `hold` true it
+ * only appends: a later call, or lode_link_flush(), sends the record.
  *
  * Threads   any; never blocks
  * Errors    LODE_ELIMIT  the backlog is full; LODE_ETOOBIG  over LODE_TASK_RECORD_MAX;

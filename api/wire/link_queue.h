@@ -49,7 +49,7 @@ void lode_link_queue_take(struct lode_link_queue *queue, size_t bytes, void *byt
 /* Forgets the records up to this number, which must not be above `highest`. */
 void lode_link_queue_acknowledge(struct lode_link_queue *queue, uint64_t acked);
 
-/* Whatever is not acknowledged is to be sent again. */
+/* Has all records that are not acknowledged sent again. */
 void lode_link_queue_rewind(struct lode_link_queue *queue);
 
 static inline uint32_t

@@ -4,21 +4,23 @@
  *   lode start --private --dir DIR --lifeline-fd F --ready-fd F [--num-cpus N] [--capacity BYTES]
  *
  * The program that is started is ../bin/lode seen from liblode.so. It forks at once, and its first
- * process exits with 0 before the cluster is up, so that whoever started it may wait for it, and no
- * child of the cluster's ever turns up in the program's own wait(). The rest has a session of its
- * own (setsid) and keeps no descriptor of the program but those two, and stderr.
+ * process exits with 0 before the cluster is up. So liblode can wait for it, and no process of the
+ * cluster ever turns up in the program's own wait(). The cluster has a session of its own (setsid).
+ * It keeps no descriptor of the program but those two, and stderr.
  *
  *   DIR          a fresh directory (0700) that the program made, see LODE_PRIVATE_…; the cluster
  *                removes it at its end
  *   lifeline     the end of a socket or pipe whose other end only the program holds (CLOEXEC). Its
  *                end of file ends the cluster, which then leaves no process, file or memory behind
- *   ready        a pipe: LODE_START_READY, once store and scheduler serve; or LODE_START_FAILED and
- *                a sentence up to the end of file; or the end of file alone: the start was killed
+ *   ready        a pipe. LODE_START_READY: store and scheduler serve. LODE_START_FAILED, then a
+ *                sentence up to the end of file: the start failed. The end of file alone: the start
+ *                was killed
  *
  * In DIR the cluster writes `owner`, one line "PID START": the program's process number and its
- * start time (field 22 of /proc/PID/stat), by which `lode status` finds the cluster of an ancestor.
- * Before that it writes `places`: its directories for shared memory and for state, each closed by a
- * zero byte, by which a later `lode` finds what it left when all its processes were killed at once.
+ * start time (field 22 of /proc/PID/stat). By it `lode status` finds the cluster of an ancestor.
+ * Before that it writes `places`: its directories for shared memory and for state, each followed by
+ * a zero byte. If all processes of the cluster are killed at once, a later `lode` finds there what
+ * they left.
  */
 #ifndef LODE_WIRE_PRIVATE_START_H
 #define LODE_WIRE_PRIVATE_START_H

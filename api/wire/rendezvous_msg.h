@@ -1,8 +1,8 @@
 /*
- * rendezvous_msg.h: the two packets on the scheduler's rendezvous socket, LODE_FILE_SCHEDULER_SOCKET
- * (SOCK_SEQPACKET). The scheduler learns who the peer is from SO_PEERCRED; it answers with the
- * session's private endpoint. The socket then stays open: its end is the session's end, for both
- * sides.
+ * rendezvous_msg.h: the two packets on the scheduler's rendezvous socket,
+ * LODE_FILE_SCHEDULER_SOCKET (SOCK_SEQPACKET). The scheduler learns the peer's pid and user from
+ * SO_PEERCRED. It answers with the session's private endpoint. The socket then stays open: its end
+ * is the session's end, for both sides.
  */
 #ifndef LODE_WIRE_RENDEZVOUS_MSG_H
 #define LODE_WIRE_RENDEZVOUS_MSG_H

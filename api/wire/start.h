@@ -10,11 +10,11 @@
 /*
  * Starts them, once a process; every later call returns at once. Comes before the first use of nng.
  *
- * nng 1.5.2 does not survive a thread that it cannot start (the limit of processes is reached, say):
- * depending on which one it is, it aborts, crashes, or hangs. So as many threads as it will start,
- * and those that a session needs besides, are started here first, all at once, and ended again.
- * Another program of the user may still take their place in the microseconds before nng starts its
- * own: against that there is no help.
+ * nng 1.5.2 does not survive a thread that it cannot start, because the limit of processes is
+ * reached, say: depending on the thread it aborts, crashes, or hangs. So as many threads as nng
+ * will start, and those that a session needs besides, are first started here, all at once, and
+ * ended again. Another program of the user may still take their place in the microseconds before
+ * nng starts its own. Against that there is no help.
  *
  * Any thread. Blocks for about a millisecond, the first time.
  * Errors  LODE_ELIMIT so many threads cannot be started; LODE_ENOMEM. It may be tried again.

@@ -38,7 +38,10 @@ enum {
 };
 
 /* clang-format off */
-/*    name           from    struct                       variable part                                  reply        */
+/*
+ * name           from    struct                       variable part
+ * reply
+ */
 #define LODE_STORE_MSG_MAP(X)                                                                                          \
     X(HELLO,       1, client, lode_msg_hello,       "")                                   /* WELCOME or ERROR       */ \
     X(WELCOME,     2, store,  lode_msg_welcome,     "fds: index (read), session file, doorbell")                       \
@@ -94,9 +97,10 @@ enum lode_store_msg {
  * does at a session's end (drains the ring, aborts its drafts, drops its references, ends its
  * waits), but keeps the pins and the row until the socket's end of file.
  *
- * FORK: the process is about to fork. The store goes on to count what the session has pinned at
- * this moment, until every process that inherits from this fork has ended or called exec: as long
- * as one of them has a page of the mark mapped. The pipe's end of file tells the store to look.
+ * FORK: the process is about to fork. The store copies what the session has pinned at this moment,
+ * and counts it until every process that inherits from this fork has ended or called exec. As long
+ * as one of them lives, it has a page of the mark mapped. The pipe's end of file tells the store to
+ * look.
  */
 
 /* Every packet begins with this. */
@@ -175,14 +179,15 @@ struct lode_msg_draft {
 
 /*
  * TAKE: one more reference, as by a record in the ring, but with an answer. A client asks in this
- * way when it is near a limit: a record that cannot be applied cuts the session, since nobody hears
- * of it otherwise.
+ * way when it is near a limit. A record has no answer, so one that cannot be applied cuts the
+ * session.
  *
- * WAIT says that a thread (cookie, unique in the session's life) is about to sleep on the id's
- * bucket; the store arms the bucket, and wakes it at once if the id is there, or will never be.
- * LOOKUP with that cookie tells what became of it, and ends the wait unless it is PENDING. UNWAIT
- * ends it without an answer. LOOKUP with cookie 0 is a plain question. A wait that cannot be armed
- * (LODE_SESSION_WAITS_MAX) wakes its thread at once; the LOOKUP that follows gets the ERROR.
+ * WAIT (ring.h) says that a thread is about to sleep on the id's bucket. Its cookie is unique in
+ * the session's life. The store arms the bucket, and wakes it at once if the id is there, or will
+ * never be. LOOKUP with that cookie tells what became of the id, and ends the wait unless that is
+ * PENDING. UNWAIT ends the wait without an answer. LOOKUP with cookie 0 is a plain question. A wait
+ * that cannot be armed (LODE_SESSION_WAITS_MAX) wakes its thread at once, and the LOOKUP that
+ * follows gets the ERROR.
  */
 struct lode_msg_lookup {
     struct lode_msg_head head;
@@ -254,11 +259,11 @@ struct lode_msg_released {
 };
 
 /*
- * FAIL (scheduler): a task has failed: `count` results from `results` become error objects, all in one
- * step. First wins: if the first of them is sealed already, or was made and freed, nothing is
- * changed and the answer is OK; an id further on that is there is left alone. It never waits: where
- * there is no room for `size` bytes at this moment, the object is the `short_size` bytes, which lie
- * in the entry. ERROR: none of them was made.
+ * FAIL (scheduler): a task has failed. `count` results from `results` become error objects, all in
+ * one step. The first attempt wins: if the first of them is sealed already, or was made and freed,
+ * nothing is changed and the answer is OK. An id further on that is there is left alone. FAIL never
+ * waits: if there is no room for `size` bytes at this moment, the object is the `short_size` bytes,
+ * which lie in the entry. ERROR: none of them was made.
  */
 struct lode_msg_fail {
     struct lode_msg_head head;
@@ -270,13 +275,16 @@ struct lode_msg_fail {
 };
 
 /*
- * SETTLE (scheduler): session `session` is over or its task is being settled: the store drains its
- * ring and says for each id whether it is sealed (enum lode_found). RESULTS (scheduler): the
- * session has ended and these of its results are still to come; the store says PENDING for those
- * that somebody else refers to or waits for, GONE for the others, which will never be asked for.
- * RESULTS may come in several packets: one with fewer than LODE_STORE_IDS_MAX ids (none will do) is
- * the last; from then on results of that session that were not named are GONE. SETTLED says SEALED
- * also for a result that was made and is freed already.
+ * SETTLE (scheduler): session `session` is over, or its task is being settled. The store drains its
+ * ring and says for each id whether it is sealed (enum lode_found).
+ *
+ * RESULTS (scheduler): the session has ended, and these of its results are still to come. The store
+ * says PENDING for those that another session refers to or waits for. It says GONE for the others,
+ * which nobody will ask for. RESULTS may come in several packets. One with fewer than
+ * LODE_STORE_IDS_MAX ids, or with none, is the last. From then on results of that session that were
+ * not named are GONE.
+ *
+ * SETTLED also says SEALED of a result that was made and is freed already.
  */
 struct lode_msg_settle {
     struct lode_msg_head head;

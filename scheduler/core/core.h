@@ -167,11 +167,11 @@ struct core_action {
 };
 
 /*
- * Seal an object of kind error under each of `result_count` consecutive ids from `results`: the
- * bytes of the error object `copy_from`, if it is not zero and can be read, else the `error_size`
- * bytes (struct lode_error_object …) that follow. An id that is sealed already is left alone
- * (LODE_EEXIST is success). When all are there, and the message of it was sent to
- * `report_session` (not 0: as with REPORT), CORE_ERROR_DONE.
+ * Seal an object of kind error under each of `result_count` consecutive ids from `results`. Its
+ * bytes are those of the error object `copy_from`, if that is not zero and can be read. Otherwise
+ * they are the `error_size` bytes (struct lode_error_object …) that follow. An id that is sealed
+ * already is left alone (LODE_EEXIST is success). CORE_ERROR_DONE follows when all are there, and
+ * when the message was sent to `report_session` (not 0: as with REPORT).
  */
 struct core_put_error {
     lode_id copy_from;
@@ -199,7 +199,9 @@ void core_destroy(struct core *core);
 
 void core_step(struct core *core, const struct core_event *event);
 
-/* The next action that was not fetched yet; NULL: none is left, and the bytes of all are invalid. */
+/*
+ * The next action that was not fetched yet; NULL: none is left, and the bytes of all are invalid.
+ */
 const struct core_action *core_next_action(struct core *core);
 
 static inline const void *

@@ -1,6 +1,6 @@
 /*
- * copier.h: a thread that copies libraries, so that nobody waits for a disk. It starts with the
- * first job, sleeps when it has none, and steps the core with CORE_LIBRARY_COPIED.
+ * copier.h: a thread that copies libraries, so that the scheduler never waits for a disk. The first
+ * job starts it. It sleeps when it has none. It steps the core with CORE_LIBRARY_COPIED.
  */
 #ifndef LODE_SCHEDULER_COPIER_H
 #define LODE_SCHEDULER_COPIER_H

@@ -1,10 +1,10 @@
 /*
- * library.h: a task library is copied before anybody opens it: to DIR/<digest>.so, named by the
- * XXH3-128 of its bytes. So a file that is rebuilt, truncated or replaced at its path does not
+ * library.h: a task library is copied before a worker opens it, to DIR/<digest>.so. The digest is
+ * the XXH3-128 of its bytes. So a file that is rebuilt, truncated or replaced at its path does not
  * change what runs, and the same bytes are the same library.
  *
- * The source is hostile input: it is opened without following what is no regular file, read, never
- * mapped, and bounded. Nobody but we write in DIR; a copy is put in place whole, by rename.
+ * The source is hostile input. It must be a regular file of bounded size, and is read, never
+ * mapped. Only the scheduler writes in DIR. A copy is put in place whole, by rename.
  */
 #ifndef LODE_SCHEDULER_LIBRARY_H
 #define LODE_SCHEDULER_LIBRARY_H

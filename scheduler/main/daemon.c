@@ -198,7 +198,7 @@ supervisor_lost(void *arg)
     end(arg, 0);
 }
 
-/* Where all end together, another may do so first: that is no fault to speak of. */
+/* True if the daemon was told to end. Then it is no fault if the store or supervisor ends first. */
 static bool
 is_told_to_end(const struct daemon *daemon)
 {
@@ -301,7 +301,9 @@ add_sources(struct daemon *daemon, const struct daemon_options *options)
     return LODE_OK;
 }
 
-/* The supervisor starts both daemons at once, and says first of all that the store serves. */
+/*
+ * Waits for the store: the supervisor starts both daemons at once, and says when the store serves.
+ */
 static lode_err
 await_store(const struct daemon_options *options)
 {

@@ -186,7 +186,9 @@ step_locked(struct drive *drive, struct core_event *event)
     core_step(drive->core, event);
 }
 
-/* Whoever has taken the lock begins with this: the clock is read once for all that he does. */
+/*
+ * A thread that has taken the lock begins with this. The clock is read once for all that it does.
+ */
 static void
 drain_locked(struct drive *drive)
 {
@@ -208,7 +210,7 @@ drain_locked(struct drive *drive)
     }
 }
 
-/* The links to flush are taken along: each was kept when it was marked. */
+/* Takes the links to flush out of the drive. Each was kept when it was marked. */
 static int
 take_dirty_locked(struct drive *drive, struct session *flush[FLUSH_MAX])
 {
@@ -222,7 +224,7 @@ take_dirty_locked(struct drive *drive, struct session *flush[FLUSH_MAX])
     return count;
 }
 
-/* Carries out, unlocks and flushes; true if there is more to flush than was taken. */
+/* Carries out the actions, unlocks and flushes. True: there is more to flush than was taken. */
 static bool
 let_go(struct drive *drive)
 {

@@ -1,15 +1,16 @@
 /*
- * drive.h: the one place where the core runs. Threads bring events; whoever holds the core's lock
- * steps it for all of them, and carries out what the core asks for.
+ * drive.h: the one place where the core runs. Threads bring events. The thread that holds the
+ * core's lock steps the core for all of them, and carries out what the core asks for.
  *
  *   receive callback:  try the lock --got--> step each record in place --> let go
  *                                  --busy--> queue a copy --> settle
  *   let go:  carry out the actions, unlock, flush the links that got something, settle
- *   settle:  while the queue is not empty: try the lock (busy: its holder will settle), drain, let go
+ *   settle:  while the queue is not empty: try the lock (busy: its holder will settle), drain, let
+ *            go
  *
- * Pushing is followed by a try of the lock, and unlocking by a look at the queue, both sequentially
- * consistent: nothing is stranded. A queued event is always stepped before a later one of the same
- * thread, since whoever gets the lock drains first.
+ * A thread that has queued a record tries the lock. A thread that has unlocked looks at the queue.
+ * Both are sequentially consistent, so no record is stranded. A queued event is always stepped
+ * before a later one of the same thread, since the thread that gets the lock drains first.
  *
  * Under the core's lock: no nng call (records are appended to links, and flushed after unlocking),
  * nothing that waits. What may take time goes to the main thread's list (errands), or the copier.
@@ -34,11 +35,15 @@ struct errand {
 };
 STAILQ_HEAD(errand_list, errand);
 
-/* An errand of the daemon's own, beside the core's actions: a record of the session `target` that
- * is to be stepped once the output of all workers has been read. `message` is its type. */
+/*
+ * An errand of the daemon's own, beside the core's actions: a record of the session `target` that
+ * is to be stepped once the output of all workers has been read. `message` is its type.
+ */
 enum { ERRAND_RECORD_AFTER_OUTPUT = 100 };
 
-/* What the drive needs from the rest of the daemon; called under the core's lock, never blocking. */
+/*
+ * What the drive needs from the rest of the daemon; called under the core's lock, never blocking.
+ */
 struct drive_hooks {
     void *arg;
     /* The session of that number, or NULL. */

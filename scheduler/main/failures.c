@@ -26,8 +26,8 @@ struct failures {
 /* ---- reading ------------------------------------------------------------------------------ */
 
 /*
- * True if an error object is there to be read. The worker's word that a task failed may overtake the
- * store, which has yet to look into the worker's ring: then it is asked, and does.
+ * True if an error object is there to be read. The scheduler may hear from the worker that a task
+ * failed before the store has looked into the worker's ring. Then the store is asked, and looks.
  */
 static bool
 sees_error(struct failures *failures, lode_id id)
@@ -59,7 +59,7 @@ copy_error(struct failures *failures, lode_id from, uint64_t task, char *bytes, 
 
 /* ---- what is asked for -------------------------------------------------------------------- */
 
-/* The same wish, with the object's bytes instead of its id, goes to the main thread. */
+/* Passes the action on to the main thread, with the object's bytes in place of its id. */
 static void
 give_bytes(struct failures *failures, const struct core_action *action, bool read)
 {
@@ -197,7 +197,7 @@ failures_create(const struct lode_paths *paths, struct drive *drive, struct fail
     return LODE_OK;
 }
 
-/* Signals are blocked in this thread, and so in the new one. */
+/* Starts the thread. Signals are blocked in this one, and so in the new one. */
 static bool
 start(struct failures *failures)
 {

@@ -1,7 +1,7 @@
 /*
- * failures.h: reads the error objects of failed tasks, which may mean to wait for the store: on a
- * thread of its own, so that nothing else of the scheduler waits. It starts with the first one that
- * is to be read, and sleeps when there is none.
+ * failures.h: a thread that reads the error objects of failed tasks. To read one may mean to wait
+ * for the store, and nothing else of the scheduler must wait for that. The first object that is to
+ * be read starts the thread. It sleeps when there is none.
  */
 #ifndef LODE_SCHEDULER_FAILURES_H
 #define LODE_SCHEDULER_FAILURES_H

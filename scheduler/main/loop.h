@@ -1,7 +1,7 @@
 /*
- * loop.h: the main thread's epoll. A source is a descriptor and what to do when it is ready; it is
- * part of what it belongs to. One event is handled at a time, so that a source may free itself, or
- * another one, in its callback.
+ * loop.h: the main thread's epoll. A source is a descriptor and a function that is called when it
+ * is ready. It is part of the struct that it belongs to. One event is handled at a time, so that a
+ * source may free itself, or another one, in its callback.
  */
 #ifndef LODE_SCHEDULER_LOOP_H
 #define LODE_SCHEDULER_LOOP_H

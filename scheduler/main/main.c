@@ -76,7 +76,9 @@ parse(int key, char *arg, struct argp_state *state)
     }
 }
 
-/* A dozen threads, most of which allocate nothing: few arenas, and what a burst left goes back. */
+/*
+ * Has malloc() use few arenas, for most threads allocate nothing, and give back what a burst left.
+ */
 static void
 limit_memory(void)
 {

@@ -318,7 +318,7 @@ spawned(struct workers *workers, const struct lode_supervisor_packet *packet, co
     say_spawned(workers, packet->worker, LODE_OK, packet->pid);
 }
 
-/* Its last lines first: they belong to the task that it had. */
+/* Reads the worker's last lines first: they belong to the task that it had. */
 static void
 exited(struct workers *workers, const struct lode_supervisor_packet *packet)
 {

@@ -1,7 +1,7 @@
 /*
  * workers.h: the processes behind the core's worker numbers. Their parent is the supervisor, which
- * starts, kills and reaps them at our word (api/wire/supervisor_msg.h); we keep of each its shared
- * page and the reading end of its output.
+ * starts, kills and reaps them when the scheduler asks (api/wire/supervisor_msg.h). The scheduler
+ * has the shared page of each worker, and the reading end of its output.
  *
  *   spawn() --> ASKED --SPAWNED--> RUNNING --EXITED--> forgotten, after its last lines
  *                 +--SPAWNED with err--> forgotten

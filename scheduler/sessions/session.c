@@ -55,7 +55,7 @@ send_output_locked(struct session *session, const struct core_action *action)
                           rest + sizeof output, action->size - (uint32_t)sizeof output, true);
 }
 
-/* No later line may come to tell of what was left out: a session asks this before it closes. */
+/* Says how many lines were left out. A session asks before it closes: no later line may say it. */
 static lode_err
 tell_dropped_locked(struct session *session)
 {

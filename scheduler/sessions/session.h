@@ -1,9 +1,10 @@
 /*
  * session.h: one peer of the scheduler: a program or a worker, admitted by the rendezvous. Its
- * socket is the main thread's; its link is used by whoever carries out the core's actions.
+ * socket is the main thread's. Its link is used by the threads that carry out the core's actions.
  *
- * Kept by: the table, as long as it is open; each thread that is about to flush its link. When the
- * last one drops it, the reaper closes the link, and then frees it.
+ * The table keeps the session as long as it is open. Each thread that is about to flush its link
+ * keeps it, too. When the last of them drops it, the reaper closes the link, and then frees the
+ * session.
  */
 #ifndef LODE_SCHEDULER_SESSION_H
 #define LODE_SCHEDULER_SESSION_H
@@ -42,7 +43,7 @@ struct session {
 void session_keep(struct session *session);
 void session_drop(struct session *session);
 
-/* Sends what has been appended; any thread that keeps the session, without locks. */
+/* Sends what has been appended. Any thread that keeps the session, and holds no lock. */
 void session_flush(struct session *session);
 
 /*

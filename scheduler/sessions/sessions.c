@@ -19,7 +19,7 @@
 
 enum { ACCEPT_IN_A_ROW = 64 };
 
-/* Somebody who has connected and not said hello. */
+/* A peer that has connected, and not said hello yet. */
 struct visitor {
     struct source socket;
     struct sessions *sessions;
@@ -93,7 +93,7 @@ sessions_cut(struct sessions *sessions, uint64_t number)
     }
 }
 
-/* Nothing is said on it: what comes is its end, or a breach. */
+/* A peer says nothing on this socket. So what comes is its end, or a breach of the rules. */
 static void
 socket_ready(struct source *source, uint32_t events)
 {
@@ -113,7 +113,9 @@ socket_ready(struct source *source, uint32_t events)
 
 /* ---- a session's link: nng threads -------------------------------------------------------- */
 
-/* A session that closes wants the lines of its tasks first, and the main thread reads those. */
+/*
+ * True if the record must wait until the output of all tasks was read, which the main thread does.
+ */
 static bool
 wants_output(uint16_t type, const void *bytes, uint32_t size)
 {
@@ -312,7 +314,10 @@ admit(struct sessions *sessions, int fd)
     }
 }
 
-/* Without a descriptor for it a visitor would wait in vain, and epoll report it for ever. */
+/*
+ * No descriptor is left. A visitor would wait in vain, and epoll report it for ever: so this
+ * accepts it by the spare descriptor, and closes it.
+ */
 static void
 turn_away(struct sessions *sessions)
 {
@@ -366,7 +371,7 @@ sessions_serve(struct sessions *sessions, struct drive *drive)
     return loop_add(sessions->loop, &sessions->listener, EPOLLIN);
 }
 
-/* Whoever waits at the old socket is admitted before it is closed. */
+/* Visitors that wait at the old socket are admitted before it is closed. */
 void
 sessions_move(struct sessions *sessions, int listen_fd)
 {

@@ -1,7 +1,8 @@
 /*
- * sessions.h: who is admitted, and who leaves. A listener in the cluster's directory; a visitor of
- * the same user says hello, gets an endpoint of its own (DIR/n-NUMBER) and is told where; from then
- * on the end of its socket is the end of its session, and a packet on it breaks the rules.
+ * sessions.h: how peers are admitted, and how they leave. There is a listener in the cluster's
+ * directory. A visitor of the same user says hello, gets an endpoint of its own (DIR/n-NUMBER), and
+ * is told where. From then on the end of its socket is the end of its session, and a packet on the
+ * socket breaks the rules.
  *
  * Everything here runs on the main thread; the table is changed under the core's lock, so that the
  * core's actions find sessions from any thread.

@@ -315,7 +315,9 @@ lode_store_async_results(struct lode_store_async *async, uint32_t tag, uint64_t 
     return ask_settle(async, LODE_MSG_RESULTS, tag, session, ids, count);
 }
 
-/* The short form is an error object without texts: it lies in the entry, and needs no other room. */
+/*
+ * The short form is an error object without texts: it lies in the entry, and needs no other room.
+ */
 lode_err
 lode_store_async_fail(struct lode_store_async *async, uint32_t tag, lode_id results, uint32_t count,
                       const void *bytes, uint32_t size)
@@ -366,8 +368,10 @@ on_settled(struct lode_store_async *async, const uint8_t *packet, size_t size)
     }
 }
 
-/* Only fail() has answers that may be errors; settle and results are refused by bugs alone,
- * and their tags are told apart by who asked. */
+/*
+ * Only fail() has answers that may be errors. A settle or results that is refused is a bug of ours;
+ * the caller tells its tags apart.
+ */
 static void
 on_error(struct lode_store_async *async, uint8_t *packet, size_t size)
 {

@@ -22,8 +22,10 @@ struct lode_store_async_events {
     /* The answer to settle() or results(): enum lode_found for each id, in the order asked. */
     void (*settled)(void *arg, uint32_t tag, uint64_t session, const uint8_t *status,
                     uint32_t count);
-    /* The answer to fail(): LODE_OK, or why none of the error objects was made. Also, with an error,
-     * to a settle() or results() that the store refuses, which only a bug makes it do. */
+    /*
+     * The answer to fail(): LODE_OK, or why none of the error objects was made. Also, with an
+     * error, to a settle() or results() that the store refuses, which only a bug makes it do.
+     */
     void (*failed)(void *arg, uint32_t tag, lode_err err, const char *why);
 };
 
@@ -54,11 +56,11 @@ int lode_store_async_fd(const struct lode_store_async *async);
 LODE_MUST_CHECK lode_err lode_store_async_dispatch(struct lode_store_async *async);
 
 /*
- * Sends. Tags are the caller's, not 0 and below 2^31; they come back with the answer. Lists of any
- * length for watch (several packets under one cookie); of at most LODE_STORE_IDS_MAX for settle
- * and results. fail: an error object, as in api/layout/error_object.h, of at most
- * LODE_STORE_ERROR_MAX bytes, in place of all these results; texts are left out where there is no
- * room for them.
+ * Sends. Tags are the caller's, not 0 and below 2^31. They come back with the answer. watch takes a
+ * list of any length, in several packets under one cookie. settle and results take at most
+ * LODE_STORE_IDS_MAX ids. fail puts an error object (api/layout/error_object.h) of at most
+ * LODE_STORE_ERROR_MAX bytes in place of all these results. If there is no room for its texts, it
+ * has none.
  *
  * Errors  LODE_EDOWN; LODE_EINVAL; LODE_ENOMEM
  */

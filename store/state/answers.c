@@ -104,8 +104,8 @@ add_pinned(struct store *store, uint32_t entry, void *arg)
 /*
  * The bytes of all pinned objects, for the text of an error. Clients pin and release meanwhile, so
  * the figure may be old when it arrives. The entries that were marked stand in a list, and the
- * marks are taken off along that list: a second walk over the pins would not find the entry of a
- * pin that was cleared meanwhile, and its mark would stay.
+ * marks are taken off along that list. A second walk over the pins would not do: it would not find
+ * the entry of a pin that was cleared meanwhile, and the mark would stay.
  */
 static uint64_t
 pinned_bytes(struct store *store)

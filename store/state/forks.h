@@ -3,8 +3,8 @@
  *
  * A child inherits its parent's views: addresses in the maps of segments and index. The pins of
  * these views are words in the parent's session file, and the parent clears them when it likes. So
- * the client says FORK before it forks. The store copies the session's pins into a `struct fork`,
- * which it scans as it scans the session files, until no heir is left: the child, its own children,
+ * the client says FORK before it forks. The store copies the session's pins into a `struct fork`.
+ * It scans that as it scans the session files, until no heir is left: the child, its own children,
  * and so on, have all ended or called exec.
  *
  * The store's answer (KEPT) brings two descriptors, by which it learns of that:

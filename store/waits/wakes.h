@@ -1,6 +1,6 @@
 /*
- * wakes.h: the buckets of index.h [4] in which clients sleep: in which of them a wait is armed
- * (`waited`), and which of them are marked to be woken. wakes_send() wakes all marked buckets
+ * wakes.h: the buckets of index.h [4] in which clients sleep. It knows in which of them a wait is
+ * armed (`waited`), and which are marked to be woken. wakes_send() wakes all marked buckets
  * together: before the loop sleeps, and at once after a doorbell.
  *
  * A bucket's `waited` word is not 0 exactly while a wait is armed in it.

@@ -1,6 +1,6 @@
 /*
- * The results of a task. Small ones are kept in the task's own memory and ride in the commit record;
- * larger ones are drafts in the store from the first, so that the function writes them where they
+ * The results of a task. Small ones are kept in the task's own memory, and ride in the commit
+ * record. Larger ones are drafts in the store from the first: the function writes them where they
  * will lie. Nobody sees any of them before the commit.
  */
 #include "api/client/context/task_context.h"

@@ -3,8 +3,8 @@
  * session beyond the public calls. The fields of `struct lode` are in handle.h.
  *
  * A session is one attachment to one store: a socket, a read-only map of the index, maps of the
- * segments, and its own session file. lode_session_close() ends it, or, if views still pin
- * objects, the last lode_release() does.
+ * segments, and its own session file. lode_session_close() ends it. If views still pin objects, the
+ * last lode_release() does.
  */
 #ifndef LODE_CLIENT_SESSION_H
 #define LODE_CLIENT_SESSION_H

@@ -1,7 +1,7 @@
 /*
- * get.h: the steps of a get, for the other files of this folder: pin an entry of the index, and show
- * it as a lode_view. reserved_ of a view: the session, slot << 32 | entry, and the generation; all
- * zero where there is no pin.
+ * get.h: the steps of a get, for the other files of this folder: pin an entry of the index, and
+ * show it as a lode_view. reserved_ of a view has the session, slot << 32 | entry, and the
+ * generation. All three are zero if there is no pin.
  */
 #ifndef LODE_CLIENT_GET_H
 #define LODE_CLIENT_GET_H
@@ -32,8 +32,8 @@ LODE_MUST_CHECK lode_err lode_pin(lode *db, lode_id id, uint64_t hash,
                                   struct lode_pinned *pinned_out);
 
 /*
- * Where the bytes of a pinned entry are, and its strides (NULL: it has none). Maps what is not mapped
- * yet, and populates it.
+ * Where the bytes of a pinned entry are, and its strides (NULL: it has none). Maps what is not
+ * mapped yet, and populates it.
  * Errors  of lode_segments_read(); LODE_ECORRUPT
  */
 LODE_MUST_CHECK lode_err lode_view_bytes(lode *db, const struct lode_entry *entry,

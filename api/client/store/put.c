@@ -5,9 +5,9 @@
 #include "api/client/store/reserve.h"
 
 /*
- * Three ways, by size and by what is asked for: bytes in the ring (small, an id of our own, drawn
- * now or reserved before), bytes in a packet (small, with an id of the user's or references of its
- * own), or a draft (large).
+ * There are three ways to put. Small bytes under an id of this session's, drawn now or reserved
+ * before, go into the ring. Small bytes under an id of the user's, or with references, go into a
+ * packet. Large bytes go into a draft.
  */
 
 /* LODE_EAGAIN: no credit came in time. */
