@@ -33,10 +33,10 @@
  *     credit_need: the most that a record of these threads needs, if one of them lacks credit. The
  *     store grants that much, or nothing. It is written before credit_waits is counted up.
  *
- * Invariant: ring_head <= ring_tail <= ring_head + ring_bytes. Crash rule: when the session's
- * socket ends, records below ring_tail are whole, and the store applies them; then the session's
- * references go. Pins and unsealed objects go when the process has exited: a process that only
- * closed the socket may still read and write them.
+ * Invariant: ring_head <= ring_tail <= ring_head + ring_bytes.
+ * Crash rule: when the session's socket ends, records below ring_tail are whole, and the store
+ * applies them. Then the session's references go. Pins and drafts go when the process has exited: a
+ * process that only closed the socket may still read and write them.
  */
 #ifndef LODE_LAYOUT_SESSION_H
 #define LODE_LAYOUT_SESSION_H
