@@ -41,12 +41,22 @@ fill_array(const struct store *store, uint32_t entry, lode_array *array)
     }
 }
 
+/* The kernel gives 0 for a process that our pid namespace does not have. */
+static int64_t
+public_pid(const struct session *maker)
+{
+    enum { UNSEEN = -1 };
+    if (maker == NULL) {
+        return 0;
+    }
+    return maker->pid != 0 ? maker->pid : UNSEEN;
+}
+
 static void
 fill_info(const struct store *store, uint32_t entry, lode_object_info *info)
 {
     const struct lode_entry *at = &store->table.entries[entry];
     const struct truth_entry *truth = &store->table.truths[entry];
-    struct session *maker = store_session(store, truth->maker_session);
     *info = (lode_object_info){
         .id = at->id,
         .state = public_state(entry_state(&store->table, entry)),
@@ -56,7 +66,7 @@ fill_info(const struct store *store, uint32_t entry, lode_object_info *info)
         .references = truth->refs,
         .age_ns = (uint64_t)lode_now_ns() - at->created_ns,
         .maker_session = truth->maker_session,
-        .maker_pid = maker != NULL ? maker->pid : 0,
+        .maker_pid = public_pid(store_session(store, truth->maker_session)),
     };
     fill_array(store, entry, &info->array);
 }

@@ -4,57 +4,22 @@
  */
 #include "tests/support/child.h"
 #include "tests/support/cluster.h"
+#include "tests/support/namespaces.h"
 #include "tests/support/story.h"
 
-#include <errno.h>
 #include <fcntl.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
-#include <string.h>
-#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-static void
-write_map(const char *path, unsigned id)
-{
-    char line[64];
-    int length = snprintf(line, sizeof line, "%u %u 1\n", id, id);
-    int fd = open(path, O_WRONLY | O_CLOEXEC);
-    expect(fd >= 0);
-    expect_eq(write(fd, line, (size_t)length), length);
-    close(fd);
-}
-
-/* Root may; another user needs a user namespace around it, in which it keeps its number. */
-static void
-leave_namespaces(void)
-{
-    unsigned uid = geteuid(), gid = getegid();
-    if (unshare(CLONE_NEWPID | CLONE_NEWNS) == 0) {
-        return;
-    }
-    if (unshare(CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNS) != 0) {
-        skip("no pid namespace can be had here: %s", strerror(errno));
-    }
-    int fd = open("/proc/self/setgroups", O_WRONLY | O_CLOEXEC);
-    expect(fd >= 0);
-    expect_eq(write(fd, "deny", 4), 4);
-    close(fd);
-    write_map("/proc/self/uid_map", uid);
-    write_map("/proc/self/gid_map", gid);
-}
 
 static void
 wait_twice(struct child *parent)
 {
     lode_id result;
     lode_view view;
-    expect_eq(getpid(), 1);
-    expect_eq(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL), 0);
-    expect_eq(mount("proc", "/proc", "proc", 0, NULL), 0);
+    namespaces_settle();
     child_hear(parent, &result, sizeof result);
     lode *db = cluster_open();
     fails(lode_get(db, result, 1500, &view), LODE_ETIMEDOUT);
@@ -68,7 +33,7 @@ waiter(struct child *parent, void *arg)
 {
     int status;
     (void)arg;
-    leave_namespaces();
+    namespaces_leave();
     pid_t pid = fork();
     if (pid == 0) {
         wait_twice(parent);

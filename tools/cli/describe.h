@@ -26,7 +26,8 @@ void describe_text(const char *text, FILE *out);
 
 /*
  * An object: {"id", "state", "kind", "class", "size_bytes", "dtype", "shape", "strides",
- * "references", "pins", "age_ns", "maker_session", "maker_pid"}; dtype to strides only of arrays.
+ * "references", "pins", "age_ns", "maker_session", "maker_pid" (as in lode_object_info)}; dtype to
+ * strides only of arrays.
  * The caller adds "names". NULL: no memory. The caller's.
  */
 json_t *describe_json(const lode_object_info *info);

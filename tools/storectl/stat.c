@@ -130,10 +130,12 @@ print_object(const struct listing *listing, const lode_object_info *info)
            "class:", describe_class(info->object_class),
            "references:", (unsigned long long)info->references,
            "pins:", (unsigned long long)info->pins, "age:", describe_age(info->age_ns, text));
-    if (info->maker_pid != 0) {
+    if (info->maker_pid > 0) {
         printf("%-11s pid %lld\n", "maker:", (long long)info->maker_pid);
     } else {
-        printf("%-11s %s\n", "maker:", "its session has ended");
+        printf("%-11s %s\n", "maker:",
+               info->maker_pid == 0 ? "its session has ended"
+                                    : "a process that the store's pid namespace does not have");
     }
 }
 

@@ -278,7 +278,8 @@ typedef struct lode_object_info {
     uint64_t pins;       /* at the moment of asking */
     uint64_t age_ns;     /* since it was created */
     uint64_t maker_session;
-    int64_t maker_pid; /* 0: its session has ended */
+    int64_t maker_pid; /* in the store's pid namespace; 0: its session has ended; -1: its session
+                          lives, and its process cannot be seen from that namespace */
 } lode_object_info;
 
 /*
