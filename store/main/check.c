@@ -29,10 +29,11 @@ check_credit(const struct store *store, uint64_t spare)
     }
     EXPECT(stats.credit_bytes == pages * LODE_PAGE);
     EXPECT(entries == store->table.reserved);
-    for (const struct session *s = store->credit_line; s != NULL; s = s->line_next) {
+    for (const struct session *s = store->line.first; s != NULL; s = s->line_next) {
         EXPECT(s->in_line && waiting-- > 0);
     }
     EXPECT(waiting == 0);
+    EXPECT(store->line.holder == NULL || store->line.holder->in_line);
     EXPECT(pages == spare + store->credit_pages);
     EXPECT(entries == store->credit_entries);
     EXPECT(streams == store->stream_count);

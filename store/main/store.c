@@ -189,7 +189,7 @@ store_create(const struct store_options *options, struct store **store_out)
     }
     memcpy(store->dir, options->shm_dir, strlen(options->shm_dir) + 1);
     store->epoll_fd = -1;
-    store->credit_line_end = &store->credit_line;
+    line_init(&store->line);
     store->later_end = &store->later;
     store->started_ns = lode_now_ns();
     lode_err err = open_parts(store, options);

@@ -489,7 +489,9 @@ creates_set_timer(struct store *store)
     bool needed = creates->waiting != NULL || credit_anyone_waits(store);
     int64_t first = 0;
     if (needed) {
+        int64_t due = line_due_ns(&store->line);
         first = lode_now_ns() + creates->tick_ns;
+        first = due < first ? due : first;
         for (const struct create *c = creates->waiting; c != NULL; c = c->next) {
             first = c->deadline < first ? c->deadline : first;
         }

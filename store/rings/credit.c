@@ -1,6 +1,7 @@
 #include "store/rings/credit.h"
 
 #include "api/base/assert.h"
+#include "api/base/clock.h"
 #include "api/base/futex.h"
 
 enum {
@@ -148,7 +149,7 @@ fill(struct store *store, struct session *session, uint64_t pages_limit)
     struct amount most = share(store);
     uint64_t pages = least(session->pages_target, most.pages);
     uint64_t entries = least(session->entries_target, most.entries);
-    if (store->credit_line == NULL) {
+    if (store->line.holder == NULL || !line_is_held(&store->line, session, lode_now_ns())) {
         fill_pages(store, session, least(pages, pages_limit));
     }
     fill_entries(store, session, entries);
@@ -196,29 +197,6 @@ grant_need(struct store *store, struct session *session, struct amount need)
     return true;
 }
 
-static void
-stand_in_line(struct store *store, struct session *session)
-{
-    if (!session->in_line) {
-        session->in_line = true;
-        session->line_next = NULL;
-        *store->credit_line_end = session;
-        store->credit_line_end = &session->line_next;
-    }
-}
-
-/* `at`: what points at the session. */
-static void
-leave_line(struct store *store, struct session **at)
-{
-    struct session *session = *at;
-    *at = session->line_next;
-    if (store->credit_line_end == &session->line_next) {
-        store->credit_line_end = at;
-    }
-    session->in_line = false;
-}
-
 /*
  * Grants what the session's client waits for, or puts the session into the line. A session that
  * needs no page need not stand in the line: pages are what the line waits for.
@@ -230,9 +208,15 @@ meet_need(struct store *store, struct session *session)
     if (credit_has(session, need.pages, need.entries)) {
         return;
     }
-    bool may_pass = store->credit_line == NULL || need.pages <= left.pages;
-    if (!may_pass || !grant_need(store, session, need)) {
-        stand_in_line(store, session);
+    int64_t now = lode_now_ns();
+    bool needs_pages = need.pages > left.pages;
+    bool may_pass = !needs_pages || !line_is_held(&store->line, session, now);
+    if (may_pass && grant_need(store, session, need)) {
+        return;
+    }
+    line_add(&store->line, session);
+    if (needs_pages) {
+        (void)line_hold(&store->line, session, now);
     }
 }
 
@@ -321,24 +305,25 @@ credit_rang(struct store *store, struct session *session)
 }
 
 /*
- * Grants to the sessions of the line in the order of arrival. When pages are lacking for one, those
- * behind it get no pages either; a session that needs only entries is not held up.
+ * Grants to the sessions of the line in the order of arrival. Those behind the session that holds the
+ * line get no pages; a session that needs only entries is not held up.
  */
 static void
 feed_line(struct store *store)
 {
-    bool pages_are_short = false;
-    struct session **at = &store->credit_line;
+    bool is_held = false;
+    struct session **at = &store->line.first;
+    int64_t now = *at != NULL ? lode_now_ns() : 0;
     while (*at != NULL) {
         struct session *session = *at;
         struct amount need = need_of(session), before = granted(session);
         bool needs_pages = need.pages > left_of(session).pages;
-        if ((!needs_pages || !pages_are_short) && grant_need(store, session, need)) {
+        if ((!needs_pages || !is_held) && grant_need(store, session, need)) {
             publish_and_wake(store, session, before);
-            leave_line(store, at);
+            line_leave_at(&store->line, at, now);
             continue;
         }
-        pages_are_short |= needs_pages;
+        is_held = is_held || (needs_pages && line_hold(&store->line, session, now));
         at = &session->line_next;
     }
 }
@@ -365,7 +350,7 @@ void
 credit_feed(struct store *store)
 {
     feed_line(store);
-    if (store->credit_line == NULL && store->session_count > 0) {
+    if (store->line.holder == NULL && store->session_count > 0) {
         feed_starved(store, PAGES_FIRST);
         feed_starved(store, PAGES_MOST);
         store->credit_turn++;
@@ -375,7 +360,7 @@ credit_feed(struct store *store)
 bool
 credit_anyone_waits(const struct store *store)
 {
-    return store->credit_line != NULL;
+    return store->line.first != NULL;
 }
 
 void
@@ -387,10 +372,7 @@ credit_end(struct store *store, struct session *session)
     credit_spend(store, session, left.pages, left.entries);
     session->starved = false;
     store->freed_room = true; /* what it had goes to those that wait */
-    for (struct session **at = &store->credit_line; session->in_line; at = &(*at)->line_next) {
-        if (*at == session) {
-            leave_line(store, at);
-            break;
-        }
+    if (session->in_line) {
+        line_leave(&store->line, session, lode_now_ns());
     }
 }

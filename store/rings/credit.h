@@ -10,9 +10,10 @@
  *
  * On demand: a client that sleeps for want of credit says how much its record needs (session.h
  * [4]). The store grants exactly that, all of it or nothing, also beyond the eighth. Where there is
- * no room, the session stands in a line. While somebody stands there, nobody is granted pages ahead
- * of need, and fresh room goes to the line in the order of arrival. Without the line, sessions that
- * put all the time would take every fresh page before the session that waits is awake.
+ * no room, the session stands in a line (line.h), and fresh room goes to the line in the order of
+ * arrival. While a session holds the line, nobody is granted pages ahead of need. Without the line,
+ * sessions that put all the time would take every fresh page before the session that waits is
+ * awake.
  */
 #ifndef LODE_STORE_RINGS_CREDIT_H
 #define LODE_STORE_RINGS_CREDIT_H

@@ -12,6 +12,7 @@
 #include "api/wire/store_msg.h"
 #include "store/alloc/arena.h"
 #include "store/objects/decided.h"
+#include "store/rings/line.h"
 #include "store/state/outbox.h"
 #include "store/state/source.h"
 #include "store/waits/wakes.h"
@@ -52,8 +53,9 @@ struct session {
     uint64_t pages_granted, pages_used, pages_target;
     uint64_t entries_granted, entries_used, entries_target;
     bool starved;              /* it has less than its target, or than its share */
-    bool in_line;              /* its client waits for credit: credit.h */
+    bool in_line;              /* its client waits for credit: line.h */
     struct session *line_next; /* while in_line */
+    int64_t hold_again_ns;     /* before this it does not hold the line */
 
     uint32_t own_first;                  /* entries of this session's ids, by own_next */
     struct lode_births births;           /* its results that were made */
@@ -127,10 +129,9 @@ struct store {
     uint32_t later_count;
     struct session *notify[64]; /* have NOTIFY entries; more: sent at once */
     uint32_t notify_count;
-    uint64_t credit_pages;   /* granted and not spent, of all sessions */
-    uint64_t credit_entries; /* the same */
-    struct session *credit_line,
-        **credit_line_end;      /* sessions that wait for credit, oldest first */
+    uint64_t credit_pages;      /* granted and not spent, of all sessions */
+    uint64_t credit_entries;    /* the same */
+    struct line line;           /* of sessions that wait for credit */
     uint32_t credit_turn;       /* the place in sessions[] that gets credit first next time */
     struct session *unsent;     /* packets are kept for them, and epoll was not told yet */
     volatile int someone_broke; /* a session was cut, or its file was, since the loop last looked */

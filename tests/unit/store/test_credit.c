@@ -1,4 +1,5 @@
 /* Who gets credit, how much, and in which order. */
+#include "store/rings/credit.h"
 #include "tests/unit/store/fake_client.h"
 
 TestSuite(credit, .init = store_setup, .fini = store_teardown, .timeout = 120);
@@ -111,6 +112,50 @@ Test(credit, is_given_in_the_order_in_which_clients_came_to_wait)
     fake_die(&filler);
 }
 
+/* As if so much time had passed since the session began to hold the line. */
+static void
+line_gets_older(int64_t ns)
+{
+    store->line.held_since_ns -= ns;
+    store->line.free_until_ns -= ns;
+}
+
+Test(credit, that_can_never_be_had_holds_the_others_up_for_a_moment_only)
+{
+    struct fake filler = fake_attach(0), greedy = fake_attach(0), others[2];
+    struct lode_msg_created created;
+    int made = fake_create(&filler, fake_next(&filler), 200 * LODE_PAGE, 0, &created);
+    expect_eq(made, LODE_MSG_CREATED);
+    fill_up(&filler);
+    for (int i = 0; i < 2; i++) {
+        others[i] = fake_attach(0);
+    }
+    wants(&greedy, 600, 1);
+    expect_eq(fake_draft_call(&filler, LODE_MSG_ABORT, &created), LODE_MSG_OK);
+    wants(&others[0], 30, 1);
+    expect_lt(pages_left(&others[0]), 30); /* at first it stands behind the greedy one */
+    line_gets_older(LINE_HOLD_NS);
+    pump();
+    fake_ring(&others[1]);
+    wants(&others[1], 30, 1);
+    expect_le(30, pages_left(&others[1]));
+    credit_feed(store);
+    expect_le(30, pages_left(&others[0]));
+    /* It may not hold them up again at once: not by asking anew, and not when the line was free. */
+    line_gets_older(LINE_HOLD_NS);
+    has_enough(&greedy);
+    credit_feed(store);
+    wants(&greedy, 600, 1);
+    expect(greedy.session->in_line);
+    wants(&others[0], 60, 1);
+    expect_le(60, pages_left(&others[0]));
+    fake_die(&greedy);
+    for (int i = 0; i < 2; i++) {
+        fake_die(&others[i]);
+    }
+    fake_die(&filler);
+}
+
 Test(credit, without_pages_does_not_stand_behind_one_who_wants_some)
 {
     struct fake filler = fake_attach(0), first = fake_attach(0), second = fake_attach(0);
@@ -132,7 +177,7 @@ Test(credit, of_one_who_gave_up_goes_to_the_next)
     has_enough(&first);
     fake_die(&filler);
     expect_le(600, pages_left(&second));
-    expect(store->credit_line == NULL);
+    expect(store->line.first == NULL);
     fake_die(&second);
     fake_die(&first);
 }

@@ -1,0 +1,86 @@
+#include "store/rings/line.h"
+
+#include "store/state/store.h"
+
+void
+line_init(struct line *line)
+{
+    *line = (struct line){.end = &line->first};
+}
+
+void
+line_add(struct line *line, struct session *session)
+{
+    if (!session->in_line) {
+        session->in_line = true;
+        session->line_next = NULL;
+        *line->end = session;
+        line->end = &session->line_next;
+    }
+}
+
+/* The session that held the line has to rest for a time that depends on how long it did. */
+static void
+end_hold(struct line *line, int64_t now)
+{
+    line->holder->hold_again_ns = now + (now - line->held_since_ns) * LINE_REST;
+    line->holder = NULL;
+}
+
+static void
+end_hold_in_time(struct line *line, int64_t now)
+{
+    if (line->holder != NULL && now - line->held_since_ns >= LINE_HOLD_NS) {
+        end_hold(line, now);
+        line->free_until_ns = now + LINE_HOLD_NS;
+    }
+}
+
+void
+line_leave_at(struct line *line, struct session **at, int64_t now)
+{
+    struct session *session = *at;
+    *at = session->line_next;
+    if (line->end == &session->line_next) {
+        line->end = at;
+    }
+    session->in_line = false;
+    if (line->holder == session) {
+        end_hold(line, now);
+    }
+}
+
+void
+line_leave(struct line *line, struct session *session, int64_t now)
+{
+    for (struct session **at = &line->first; session->in_line; at = &(*at)->line_next) {
+        if (*at == session) {
+            line_leave_at(line, at, now);
+            break;
+        }
+    }
+}
+
+bool
+line_is_held(struct line *line, const struct session *session, int64_t now)
+{
+    end_hold_in_time(line, now);
+    return line->holder != NULL && line->holder != session;
+}
+
+bool
+line_hold(struct line *line, struct session *session, int64_t now)
+{
+    end_hold_in_time(line, now);
+    if (line->holder == NULL && now >= line->free_until_ns && now >= session->hold_again_ns) {
+        line->holder = session;
+        line->held_since_ns = now;
+    }
+    return line->holder == session;
+}
+
+int64_t
+line_due_ns(const struct line *line)
+{
+    return line->holder != NULL ? line->held_since_ns + LINE_HOLD_NS : INT64_MAX;
+}
