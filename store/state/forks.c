@@ -12,8 +12,9 @@
 struct fork {
     struct source ended; /* first: a source is its fork */
     struct fork *next;
-    int pipe_fd;     /* the reading end; -1: it has ended, the mark alone counts */
-    uint64_t number; /* the byte of the index file that its mark locks */
+    int pipe_fd;      /* the reading end; -1: it has ended, the mark alone counts */
+    uint64_t number;  /* the byte of the index file that its mark locks */
+    uint64_t session; /* whose process forked */
     uint32_t count;
     uint32_t entries[];
 };
@@ -73,8 +74,13 @@ let_go(struct store *store, struct fork *fork)
         at = &(*at)->next;
     }
     *at = fork->next;
+    struct session *session = store->by_row[fork->session % LODE_SESSION_ROWS];
     store->fork_count--;
     store->fork_pins -= fork->count;
+    if (session != NULL && session->number == fork->session) {
+        session->fork_count--;
+        session->fork_pins -= fork->count;
+    }
     for (uint32_t i = 0; i < fork->count; i++) {
         if (entry_state(&store->table, fork->entries[i]) == LODE_ENTRY_WANTED) {
             candidate_add(&store->table, fork->entries[i]);
@@ -141,6 +147,26 @@ pin_counts(const struct store *store, uint32_t pin)
            entry_is_sealed(&store->table, pin - 1);
 }
 
+static lode_err
+check_limits(const struct store *store, const struct session *session, uint32_t pins)
+{
+    if (session->fork_count >= FORKS_OF_SESSION_MAX ||
+        session->fork_pins + pins > FORK_PINS_OF_SESSION_MAX) {
+        return lode_fail_with(LODE_ELIMIT,
+                              "children of %u forks of this session hold %llu pins: there can be "
+                              "%d and %d",
+                              (unsigned)session->fork_count, (unsigned long long)session->fork_pins,
+                              FORKS_OF_SESSION_MAX, FORK_PINS_OF_SESSION_MAX);
+    }
+    if (store->fork_count >= FORKS_MAX || store->fork_pins + pins > FORK_PINS_MAX) {
+        return lode_fail_with(LODE_ELIMIT,
+                              "children of %u forks hold %llu pins: there can be %d and %d",
+                              (unsigned)store->fork_count, (unsigned long long)store->fork_pins,
+                              FORKS_MAX, FORK_PINS_MAX);
+    }
+    return LODE_OK;
+}
+
 /*
  * The client's threads pin and release while the store looks. So the store reads each slot once,
  * and has room for all slots. If it counted the pins first and then copied as many, a pin that is
@@ -155,19 +181,17 @@ copy_pins(const struct store *store, const struct session *session, struct fork 
     if (fork == NULL) {
         return lode_fail_with(LODE_ENOMEM, "no memory for the pins of a fork");
     }
-    *fork = (struct fork){.ended.ready = on_end_of_pipe, .pipe_fd = -1};
+    *fork = (struct fork){.ended.ready = on_end_of_pipe, .pipe_fd = -1, .session = session->number};
     for (uint32_t slot = 0; slot < high; slot++) {
         uint32_t pin = file_pin(session, slot);
         if (pin_counts(store, pin)) {
             fork->entries[fork->count++] = pin - 1;
         }
     }
-    if (store->fork_count >= FORKS_MAX || store->fork_pins + fork->count > FORK_PINS_MAX) {
+    lode_err err = check_limits(store, session, fork->count);
+    if (err != LODE_OK) {
         free(fork);
-        return lode_fail_with(LODE_ELIMIT,
-                              "children of %u forks hold %llu pins: there can be %d and %d",
-                              (unsigned)store->fork_count, (unsigned long long)store->fork_pins,
-                              FORKS_MAX, FORK_PINS_MAX);
+        return err;
     }
     struct fork *shrunk = realloc(fork, sizeof *fork + fork->count * sizeof fork->entries[0]);
     *fork_out = shrunk != NULL ? shrunk : fork;
@@ -198,7 +222,7 @@ open_ends(struct store *store, struct fork *fork, int fds_out[2])
 }
 
 lode_err
-forks_add(struct store *store, const struct session *session, int fds_out[2])
+forks_add(struct store *store, struct session *session, int fds_out[2])
 {
     struct fork *fork;
     LODE_TRY(copy_pins(store, session, &fork));
@@ -211,5 +235,7 @@ forks_add(struct store *store, const struct session *session, int fds_out[2])
     store->forks = fork;
     store->fork_count++;
     store->fork_pins += fork->count;
+    session->fork_count++;
+    session->fork_pins += fork->count;
     return LODE_OK;
 }

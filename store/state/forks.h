@@ -22,8 +22,10 @@
 #include "store/state/store.h"
 
 enum {
-    FORKS_MAX = 4096,       /* forks of all sessions whose heirs live: a descriptor each */
-    FORK_PINS_MAX = 8 << 20 /* pins of them all: 4 bytes each */
+    FORKS_MAX = 4096,        /* forks of all sessions whose heirs live: a descriptor each */
+    FORK_PINS_MAX = 8 << 20, /* pins of them all: 4 bytes each */
+    FORKS_OF_SESSION_MAX = FORKS_MAX / 4, /* of one session, so that it leaves others some */
+    FORK_PINS_OF_SESSION_MAX = FORK_PINS_MAX / 4
 };
 
 /*
@@ -31,10 +33,9 @@ enum {
  *
  *   fds_out  the mark, and the pipe's writing end: for the client, the caller closes them
  *
- * Errors  LODE_ELIMIT there are too many; LODE_ENOMEM; LODE_ESYS
+ * Errors  LODE_ELIMIT there are too many, of this session or of all; LODE_ENOMEM; LODE_ESYS
  */
-LODE_MUST_CHECK lode_err forks_add(struct store *store, const struct session *session,
-                                   int fds_out[2]);
+LODE_MUST_CHECK lode_err forks_add(struct store *store, struct session *session, int fds_out[2]);
 
 /* Calls `each` for every pin of every fork, by entry. */
 void forks_each_pin(struct store *store,
