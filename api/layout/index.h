@@ -158,17 +158,20 @@ struct lode_session_row {
     _Atomic uint32_t awaited;      /* [6] */
     _Atomic uint32_t expected;     /* ids of others that it refers to, and that do not exist yet */
     _Atomic uint32_t expected_own; /* the same of its own */
-    uint32_t pad[3];
+    _Atomic uint32_t refused;      /* TAKE records that could not be applied: no memory */
+    uint32_t pad[2];
 };
 static_assert(sizeof(struct lode_session_row) == LODE_LINE, "index.h");
 
 /*
  * What all sessions together have almost used up. A client then takes references by packets, which
- * can be refused, and not by records. Once set, it stays.
+ * can be refused, and not by records. The first two stay once they are set. The last is set when
+ * the store finds no memory for more references or entries, and goes when it finds some.
  */
 enum {
-    LODE_SCARCE_REFS = 1,   /* more than half of all references that there can be */
-    LODE_SCARCE_ENTRIES = 2 /* more than 7/8 of all entries: for ids that do not exist yet */
+    LODE_SCARCE_REFS = 1,    /* more than half of all references that there can be */
+    LODE_SCARCE_ENTRIES = 2, /* more than 7/8 of all entries: for ids that do not exist yet */
+    LODE_SCARCE_MEMORY = 4
 };
 
 struct lode_index_header {

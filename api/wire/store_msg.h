@@ -78,7 +78,7 @@ enum {
     X(SETTLE,     35, client, lode_msg_settle,      "lode_id ids[count]")                 /* SETTLED                */ \
     X(SETTLED,    36, store,  lode_msg_settle,      "uint8_t status[count]")                                           \
     X(RESULTS,    37, client, lode_msg_settle,      "lode_id ids[count]")                 /* SETTLED                */ \
-    X(FAIL,       40, client, lode_msg_fail,        "the error object, then the short one")       /* OK or ERROR            */ \
+    X(FAIL,       40, client, lode_msg_fail,        "the error object, then the short one")       /* OK                     */ \
     X(LEAVE,      38, client, lode_msg_head,        "")                                   /* OK: see below          */ \
     X(FORK,       39, client, lode_msg_head,        "")                                   /* KEPT or ERROR          */ \
     X(KEPT,       40, store,  lode_msg_head,        "fds: the mark, the pipe's writing end")                      \
@@ -179,8 +179,9 @@ struct lode_msg_draft {
 
 /*
  * TAKE: one more reference, as by a record in the ring, but with an answer. A client asks in this
- * way when it is near a limit. A record has no answer, so one that cannot be applied cuts the
- * session.
+ * way when it is near a limit. A record has no answer, so one beyond the limit cuts the session. A
+ * record for which the store finds no memory is counted in the session's row (index.h), and its
+ * reference is lost.
  *
  * WAIT (ring.h) says that a thread is about to sleep on the id's bucket. Its cookie is unique in
  * the session's life. The store arms the bucket, and wakes it at once if the id is there, or will
@@ -263,7 +264,8 @@ struct lode_msg_released {
  * one step. The first attempt wins: if the first of them is sealed already, or was made and freed,
  * nothing is changed and the answer is OK. An id further on that is there is left alone. FAIL never
  * waits: if there is no room for `size` bytes at this moment, the object is the `short_size` bytes,
- * which lie in the entry. ERROR: none of them was made.
+ * which lie in the entry. If there are not even entries for all of them, none is made, and all are
+ * gone, so that nobody waits for them for ever. The answer is OK then, too.
  */
 struct lode_msg_fail {
     struct lode_msg_head head;

@@ -17,7 +17,7 @@ static bool
 check_credit(const struct store *store, uint64_t spare)
 {
     struct arena_stats stats;
-    uint64_t pages = spare, entries = 0, waiting = 0, streams = 0;
+    uint64_t pages = spare, entries = store->table.spare_entries, waiting = 0, streams = 0;
     arena_stats(store->arena, &stats);
     for (uint32_t i = 0; i < store->session_count; i++) {
         const struct session *s = store->sessions[i];
@@ -35,7 +35,7 @@ check_credit(const struct store *store, uint64_t spare)
     EXPECT(waiting == 0);
     EXPECT(store->line.holder == NULL || store->line.holder->in_line);
     EXPECT(pages == spare + store->credit_pages);
-    EXPECT(entries == store->credit_entries);
+    EXPECT(entries == store->table.spare_entries + store->credit_entries);
     EXPECT(streams == store->stream_count);
     EXPECT(stats.free_bytes + stats.used_bytes == stats.capacity_bytes);
     return true;

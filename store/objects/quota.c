@@ -33,6 +33,14 @@ check_own(const struct store *store, const struct session *session)
         (unsigned long long)count);
 }
 
+bool
+quota_is_used_up(const struct store *store, const struct session *session)
+{
+    const struct truth_row *row = &store->table.truth_rows[session->row];
+    return row->expected >= LODE_SESSION_EXPECTED_MAX ||
+           row->expected_own >= LODE_SESSION_EXPECTED_OWN_MAX;
+}
+
 lode_err
 quota_expect(struct store *store, struct session *session, lode_id id, uint32_t *entry_out)
 {

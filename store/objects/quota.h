@@ -13,6 +13,9 @@
 /* Whether the session may refer to one more id of another. Errors: LODE_ELIMIT. */
 LODE_MUST_CHECK lode_err quota_check(const struct store *store, const struct session *session);
 
+/* Whether the session refers to as many ids that do not exist as it may: it can know that. */
+bool quota_is_used_up(const struct store *store, const struct session *session);
+
 /* own_expect() for an id, with which the session is charged. Errors: LODE_ELIMIT, LODE_EFULL. */
 LODE_MUST_CHECK lode_err quota_expect(struct store *store, struct session *session, lode_id id,
                                       uint32_t *entry_out);

@@ -13,6 +13,19 @@ tell_gone(struct store *store, uint32_t entry)
 }
 
 void
+settled_give_up(struct store *store, lode_id result)
+{
+    uint32_t entry;
+    status_note_made(store, result);
+    if (!table_find(&store->table, result, &entry)) {
+        decided_add(store, result, LODE_FOUND_GONE, false);
+    } else if (entry_state(&store->table, entry) == LODE_ENTRY_EXPECTED) {
+        store->table.truths[entry].flags &= ~(uint32_t)TRUTH_PROMISED;
+        tell_gone(store, entry);
+    }
+}
+
+void
 settled_end_session(struct store *store, struct session *session)
 {
     struct ended *ended = &store->ended[session->number % LODE_SESSION_ROWS];

@@ -12,6 +12,9 @@
 /* The session has ended: drops its references from birth, and decides about its ids. */
 void settled_end_session(struct store *store, struct session *session);
 
+/* A result that was still to come will not: it counts as made, and those who wait find it gone. */
+void settled_give_up(struct store *store, lode_id result);
+
 /* The scheduler has named all results of an ended session that will come, or cannot any more. */
 void settled_session(struct store *store, uint64_t session);
 

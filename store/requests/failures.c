@@ -1,7 +1,9 @@
 #include "store/requests/failures.h"
 
 #include "api/base/fail.h"
+#include "api/base/log.h"
 #include "store/objects/drafts.h"
+#include "store/objects/settled.h"
 #include "store/objects/status.h"
 #include "store/requests/creates.h"
 #include "store/rings/asking.h"
@@ -92,7 +94,12 @@ find_entries(struct store *store, const struct lode_msg_fail *msg)
         lode_id id = lode_id_plus(msg->results, i);
         missing += !table_find(&store->table, id, &entry) && !is_taken(store, id);
     }
-    LODE_TRY(table_reserve(&store->table, missing));
+    lode_err err = table_reserve(&store->table, missing);
+    if (err != LODE_OK) {
+        object_spend_spare(&store->table);
+        err = table_reserve(&store->table, missing);
+    }
+    LODE_TRY(err);
     table_unreserve(&store->table, missing);
     return LODE_OK;
 }
@@ -118,7 +125,24 @@ make_all(struct store *store, struct session *session, const struct lode_msg_fai
             draft_abort(store, made[i].entry);
         }
     }
-    return err == LODE_EFULL ? LODE_ELIMIT : err; /* of entries: bytes are never waited for */
+    object_refill_spare(&store->table);
+    return err;
+}
+
+/* No error object can be made: those who wait for the results must not wait for ever. */
+static void
+give_up_all(struct store *store, const struct lode_msg_fail *msg)
+{
+    lode_log("RESULTS-GIVEN-UP",
+             "%u results of a failed task are gone, since no error can be kept: "
+             "%s",
+             msg->count, lode_last_error());
+    for (uint32_t i = 0; i < msg->count; i++) {
+        lode_id id = lode_id_plus(msg->results, i);
+        if (!is_taken(store, id)) {
+            settled_give_up(store, id);
+        }
+    }
 }
 
 lode_err
@@ -131,10 +155,8 @@ handle_fail(struct store *store, struct session *session, const void *packet, co
     /* This drains the rings of those who make results, so that no error overtakes one. */
     bool is_late = asking_status(store, msg->results, &entry) == LODE_FOUND_SEALED ||
                    is_taken(store, msg->results);
-    lode_err err = is_late ? LODE_OK : make_all(store, session, msg, rest);
-    if (err != LODE_OK) {
-        session_fail(store, session, msg->head.tag, err);
-        return LODE_OK;
+    if (!is_late && make_all(store, session, msg, rest) != LODE_OK) {
+        give_up_all(store, msg);
     }
     session_ok(session, msg->head.tag);
     return LODE_OK;

@@ -42,6 +42,22 @@ apply_put(struct store *store, struct session *session, const uint8_t *at, uint6
     return part_make(store, session, part, known ? &entry : NULL);
 }
 
+/*
+ * A client that takes more than its quota by records is cut: it sees in its row how near it is. It
+ * cannot see that memory runs out for all, so it loses the reference then, and its next lode_keep()
+ * says so.
+ */
+static lode_err
+apply_take(struct store *store, struct session *session, lode_id id)
+{
+    lode_err err = quota_take(store, session, id);
+    if (err == LODE_OK || quota_is_used_up(store, session)) {
+        return err;
+    }
+    atomic_fetch_add_explicit(&store->table.rows[session->row].refused, 1, memory_order_relaxed);
+    return LODE_OK;
+}
+
 static lode_err
 apply_drop(struct store *store, struct session *session, lode_id id)
 {
@@ -75,7 +91,7 @@ apply_id(struct store *store, struct session *session, uint16_t type, const uint
     if (lode_id_same(id, zero)) {
         return lode_fail_with(LODE_EPROTO, "a reference to the zero id");
     }
-    return type == LODE_RECORD_TAKE ? quota_take(store, session, id)
+    return type == LODE_RECORD_TAKE ? apply_take(store, session, id)
                                     : apply_drop(store, session, id);
 }
 

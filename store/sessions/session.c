@@ -160,6 +160,7 @@ enlist(struct store *store, struct session *session)
     atomic_store_explicit(&row->awaited, 0, memory_order_relaxed);
     atomic_store_explicit(&row->expected, 0, memory_order_relaxed);
     atomic_store_explicit(&row->expected_own, 0, memory_order_relaxed);
+    atomic_store_explicit(&row->refused, 0, memory_order_relaxed);
     credit_start(store, session);
     atomic_store_explicit(&row->session, session->number, memory_order_release);
 }

@@ -22,10 +22,10 @@
 #include "store/state/store.h"
 
 enum {
-    FORKS_MAX = 4096,        /* forks of all sessions whose heirs live: a descriptor each */
-    FORK_PINS_MAX = 8 << 20, /* pins of them all: 4 bytes each */
-    FORKS_OF_SESSION_MAX = FORKS_MAX / 4, /* of one session, so that it leaves others some */
-    FORK_PINS_OF_SESSION_MAX = FORK_PINS_MAX / 4
+    FORKS_MAX = 4096,            /* forks of all sessions whose heirs live: a descriptor each */
+    FORK_PINS_MAX = 8 << 20,     /* pins of them all: 4 bytes each */
+    FORKS_OF_SESSION_MAX = 1024, /* of one session, so that it leaves others some */
+    FORK_PINS_OF_SESSION_MAX = 2 << 20
 };
 
 /*

@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-enum { SPARE_PAGES = 16 };
+enum { SPARE_PAGES = 16, SPARE_ENTRIES = 1024 /* the results of one task */ };
 
 /* ---- checks ---- */
 
@@ -143,6 +143,18 @@ object_refill_spare(struct table *table)
     while (table->spare_pages < SPARE_PAGES && arena_credit_reserve(table->arena, 1)) {
         table->spare_pages++;
     }
+    uint32_t missing = SPARE_ENTRIES - table->spare_entries;
+    while (missing > 0 && table_reserve(table, missing) != LODE_OK) {
+        missing /= 2;
+    }
+    table->spare_entries += missing;
+}
+
+void
+object_spend_spare(struct table *table)
+{
+    table_unreserve(table, table->spare_entries);
+    table->spare_entries = 0;
 }
 
 lode_err

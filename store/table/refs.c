@@ -4,6 +4,8 @@
 #include "api/base/fail.h"
 #include "store/table/expected.h"
 
+enum { REFS_AHEAD = TRUTH_STEP / 2 };
+
 /* ---- candidates ---- */
 
 void
@@ -102,17 +104,32 @@ grow_refs(struct table *table)
     if (count + TRUTH_STEP > TRUTH_REF_MAX) {
         return lode_fail_with(LODE_ELIMIT, "%u references are held: there can be no more", count);
     }
-    LODE_TRY(commit_file(table->truth_fd, TRUTH_REFS_OFFSET + count * sizeof(struct truth_ref),
-                         TRUTH_STEP * sizeof(struct truth_ref), "references"));
+    lode_err err =
+        commit_file(table->truth_fd, TRUTH_REFS_OFFSET + count * sizeof(struct truth_ref),
+                    TRUTH_STEP * sizeof(struct truth_ref), "references");
+    table_note_memory(table, err == LODE_OK);
+    LODE_TRY(err);
     for (uint32_t i = count + TRUTH_STEP; i-- > count;) {
         table->refs[i].entry_next = table->facts->ref_free;
         table->facts->ref_free = i + 1;
     }
     table->facts->ref_count = count + TRUTH_STEP;
+    table->refs_free += TRUTH_STEP;
     if (table->facts->ref_count > TRUTH_REF_MAX / 2) {
         atomic_fetch_or_explicit(&table->header->scarce, LODE_SCARCE_REFS, memory_order_relaxed);
     }
     return LODE_OK;
+}
+
+/*
+ * Records are made ahead of need. Where there is no memory for more, the clients are told by
+ * LODE_SCARCE_MEMORY, and those that are left serve what lies in the rings at that moment.
+ */
+static lode_err
+have_record(struct table *table)
+{
+    lode_err err = table->refs_free < REFS_AHEAD ? grow_refs(table) : LODE_OK;
+    return table->facts->ref_free != 0 ? LODE_OK : err;
 }
 
 static void
@@ -146,13 +163,12 @@ unlink_from_entry(struct table *table, uint32_t number)
 static lode_err
 make_record(struct table *table, uint32_t entry, uint32_t row, uint32_t *number_out)
 {
-    if (table->facts->ref_free == 0) {
-        LODE_TRY(grow_refs(table));
-    }
+    LODE_TRY(have_record(table));
     uint32_t number = table->facts->ref_free;
     struct truth_ref *ref = &table->refs[number - 1];
     struct truth_row *session = &table->truth_rows[row];
     table->facts->ref_free = ref->entry_next;
+    table->refs_free--;
     ref->row = row;
     ref->count = 0;
     ref->session_prev = 0;
@@ -185,6 +201,7 @@ free_record(struct table *table, uint32_t number)
     ref->entry = 0;
     ref->entry_next = table->facts->ref_free;
     table->facts->ref_free = number;
+    table->refs_free++;
 }
 
 /* The session's record of the entry, moved to the front; 0: none. */

@@ -294,6 +294,27 @@ commit_tables(struct table *table, uint32_t log2)
     return LODE_OK;
 }
 
+void
+table_note_memory(struct table *table, bool was_there)
+{
+    if (was_there) {
+        atomic_fetch_and_explicit(&table->header->scarce, ~(uint32_t)LODE_SCARCE_MEMORY,
+                                  memory_order_relaxed);
+    } else {
+        atomic_fetch_or_explicit(&table->header->scarce, LODE_SCARCE_MEMORY, memory_order_relaxed);
+    }
+}
+
+static lode_err
+commit_entries(struct table *table, uint32_t count, uint32_t more, uint32_t log2)
+{
+    LODE_TRY(commit_tables(table, log2));
+    LODE_TRY(commit_file(table->truth_fd, TRUTH_ENTRIES_OFFSET + count * sizeof(struct truth_entry),
+                         more * sizeof(struct truth_entry), "what the store knows of objects"));
+    return commit_file(table->index_fd, LODE_ENTRIES_OFFSET + count * sizeof(struct lode_entry),
+                       more * sizeof(struct lode_entry), "the index");
+}
+
 static lode_err
 grow_entries(struct table *table)
 {
@@ -307,11 +328,9 @@ grow_entries(struct table *table)
     while (UINT64_C(1) << log2 < 2 * (uint64_t)(count + more)) {
         log2++;
     }
-    LODE_TRY(commit_tables(table, log2));
-    LODE_TRY(commit_file(table->truth_fd, TRUTH_ENTRIES_OFFSET + count * sizeof(struct truth_entry),
-                         more * sizeof(struct truth_entry), "what the store knows of objects"));
-    LODE_TRY(commit_file(table->index_fd, LODE_ENTRIES_OFFSET + count * sizeof(struct lode_entry),
-                         more * sizeof(struct lode_entry), "the index"));
+    lode_err err = commit_entries(table, count, more, log2);
+    table_note_memory(table, err == LODE_OK);
+    LODE_TRY(err);
     for (uint32_t entry = count + more; entry-- > count;) {
         table->truths[entry].link_next = table->free_first;
         table->free_first = entry + 1;

@@ -49,10 +49,12 @@ struct table {
     uint32_t candidate_front;  /* of them in front of all others, see candidates_to_front() */
     uint64_t candidates_taken; /* so far, those in front not counted */
     bool candidates_go_to_front;
-    struct arena *arena;  /* where extents come from; the caller's */
-    uint32_t spare_pages; /* credit that the store keeps for its own: names, errors */
-    int64_t now_ns;       /* CLOCK_MONOTONIC, read once for all that one event makes */
-    const char *dir;      /* where the files are; the caller's, stays */
+    struct arena *arena;    /* where extents come from; the caller's */
+    uint32_t spare_pages;   /* credit that the store keeps for its own: names, errors */
+    uint32_t spare_entries; /* of `reserved`: the same, for errors */
+    uint32_t refs_free;     /* records of references that have memory, and are free */
+    int64_t now_ns;         /* CLOCK_MONOTONIC, read once for all that one event makes */
+    const char *dir;        /* where the files are; the caller's, stays */
 };
 
 /*
@@ -130,6 +132,9 @@ table_hash(const struct table *table, lode_id id)
 {
     return lode_id_hash(id, table->header->hash_key);
 }
+
+/* Notes in the index whether there was memory for more entries or references. */
+void table_note_memory(struct table *table, bool was_there);
 
 /* Gives memory to `bytes` at `offset` of a tmpfs file. On failure nothing has changed. */
 LODE_MUST_CHECK lode_err commit_file(int fd, uint64_t offset, uint64_t bytes, const char *what);

@@ -58,6 +58,7 @@ struct lode {
     struct lode_births reserved_made;           /* ring.mu */
     _Atomic int64_t pending_looked_ns;          /* lode_look_seldom() */
     struct lode_fork fork;
+    _Atomic uint32_t refused_told; /* of row->refused, what lode_keep() has said */
     uint64_t capacity_bytes;
     size_t file_bytes;
     int file_fd; /* holds the session's lock */

@@ -33,13 +33,30 @@ may_be_refused(lode *db, lode_id id)
                                              memory_order_relaxed);
     uint64_t most = own ? LODE_SESSION_EXPECTED_OWN_MAX : LODE_SESSION_EXPECTED_MAX;
     bool is_near = (scarce & LODE_SCARCE_ENTRIES) != 0 || expected + in_ring >= most;
-    return (scarce & LODE_SCARCE_REFS) != 0 || (is_near && !lode_session_sees(db, id, NULL));
+    return (scarce & (LODE_SCARCE_REFS | LODE_SCARCE_MEMORY)) != 0 ||
+           (is_near && !lode_session_sees(db, id, NULL));
+}
+
+/* The store found no memory for a reference whose record lay in the ring: said once, by this call. */
+static lode_err
+check_refused(lode *db)
+{
+    uint32_t refused = atomic_load_explicit(&db->row->refused, memory_order_relaxed);
+    uint32_t told = atomic_load_explicit(&db->refused_told, memory_order_relaxed);
+    if (refused == told || !atomic_compare_exchange_strong(&db->refused_told, &told, refused)) {
+        return LODE_OK;
+    }
+    return lode_fail_with(LODE_EFULL,
+                          "the store had no memory for %u references that were taken before: they "
+                          "are not held; make room in its tmpfs",
+                          (unsigned)(refused - told));
 }
 
 lode_err
 lode_keep(lode *db, lode_id id)
 {
     LODE_TRY(lode_session_check(db));
+    LODE_TRY(check_refused(db));
     if (lode_id_is_zero(id)) {
         return lode_fail_zero_id("lode_keep");
     }

@@ -212,7 +212,8 @@ LODE_API void lode_release(lode_view *view);
  * Errors     LODE_EINVAL  the zero id
  *            LODE_ELIMIT  the session refers to as many ids that do not exist as it can (262,144 of
  *                         others, 1,048,576 of its own); or there are as many references as can be
- *            LODE_EFULL   the store has no memory to remember one more
+ *            LODE_EFULL   the store has no memory to remember one more, or had none for some that
+ *                         were taken before: the sentence says which
  */
 LODE_API LODE_MUST_CHECK lode_err lode_keep(lode *db, lode_id id);
 

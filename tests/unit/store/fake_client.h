@@ -41,6 +41,15 @@ store_begin(void)
     must(store_create(&options, &store));
 }
 
+/* In a tmpfs of that size. */
+static inline void
+store_setup_in(const char *size)
+{
+    tmpfs_setup();
+    tmpfs_of(size);
+    store_begin();
+}
+
 static inline void
 store_setup(void)
 {

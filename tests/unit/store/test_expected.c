@@ -3,6 +3,8 @@
 #include "store/sessions/packets.h"
 #include "tests/unit/store/fake_client.h"
 
+#include <fcntl.h>
+
 enum { AT_ONCE = 4096, OWN = 300000 };
 
 TestSuite(expected, .init = store_setup, .fini = store_teardown, .timeout = 120);
@@ -294,4 +296,97 @@ Test(expected, a_create_beyond_the_quota_is_refused_with_a_sentence)
     expect_eq(charged(&fake), 1);
     fake_die(&fake);
     fake_die(&submitter);
+}
+
+/* ---- in a tmpfs that is full ---- */
+
+static void
+full_setup(void)
+{
+    store_setup_in("24M");
+}
+
+TestSuite(expected_in_a_full_tmpfs, .init = full_setup, .fini = store_teardown, .timeout = 120);
+
+static int
+ballast_fd(void)
+{
+    char path[128];
+    snprintf(path, sizeof path, "%s/ballast", tmpfs_dir);
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    expect_le(0, fd);
+    unlink(path);
+    return fd;
+}
+
+/* Nothing that the store wants to grow can grow any more, until the descriptor is closed. */
+static int
+fill_tmpfs(void)
+{
+    static const char page[LODE_PAGE];
+    int fd = ballast_fd();
+    while (write(fd, page, sizeof page) == (ssize_t)sizeof page) {
+    }
+    return fd;
+}
+
+/* TAKE by a packet: OK, or what the error is. */
+static lode_err
+ask_for(struct fake *fake, lode_id id)
+{
+    struct lode_msg_lookup take = {.head = {.type = LODE_MSG_TAKE, .tag = 4}, .id = id};
+    struct {
+        struct lode_msg_error error;
+        char text[1024];
+    } answer = {0};
+    fake_send(fake, &take, sizeof take);
+    pump();
+    bool is_ok = fake_receive(fake, &answer, sizeof answer, NULL) == LODE_MSG_OK;
+    return is_ok ? LODE_OK : (lode_err)answer.error.err;
+}
+
+static bool
+memory_is_scarce(void)
+{
+    return (atomic_load(&store->table.header->scarce) & LODE_SCARCE_MEMORY) != 0;
+}
+
+Test(expected_in_a_full_tmpfs, ids_without_memory_for_them_are_refused_and_cut_nobody)
+{
+    struct fake fake = fake_attach(0);
+    take_many(&fake, NULL, 1, 1); /* now there are records for the references to all of them */
+    int ballast = fill_tmpfs();
+    uint32_t room = store->table.free_count - store->table.reserved;
+    take_many(&fake, NULL, 2, room + 10);
+    room++;
+    expect_eq(store_session(store, fake.number), fake.session);
+    expect_eq(atomic_load(&store->table.rows[fake.row].refused), 10);
+    expect(memory_is_scarce());
+    fails(ask_for(&fake, user(room + 1)), LODE_EFULL);
+    close(ballast);
+    must(ask_for(&fake, user(room + 1)));
+    expect(!memory_is_scarce());
+    expect_eq(atomic_load(&store->table.rows[fake.row].refused), 10);
+    fake_die(&fake);
+}
+
+/* One object, to which each of some sessions refers. */
+Test(expected_in_a_full_tmpfs, references_are_said_to_be_scarce_before_there_is_none)
+{
+    struct fake fake = fake_attach(0), other = fake_attach(0);
+    lode_id id = fake_put(&fake, "x", 1);
+    fake_ring(&fake);
+    fake_take(&other, id);
+    fake_ring(&other);
+    int ballast = fill_tmpfs();
+    uint32_t count = 1;
+    while (!memory_is_scarce()) {
+        take_many(&other, NULL, count++, 1);
+        expect_lt(count, 1000000);
+    }
+    uint32_t refs = store->table.refs_free;
+    expect_lt(1000, refs); /* for what lies in the rings at this moment */
+    close(ballast);
+    fake_die(&other);
+    fake_die(&fake);
 }

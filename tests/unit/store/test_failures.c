@@ -85,48 +85,58 @@ Test(failures, on_a_full_store_are_short_and_there_at_once)
     fake_die(&submitter);
 }
 
-/* There is an entry for two of three; what was made of them goes again. */
-Test(failures, that_cannot_all_be_made_leave_none)
+/* No entry can be had, but those that the store keeps. Returns how many that took. */
+static uint32_t
+use_up_entries(void)
+{
+    struct table *table = &store->table;
+    uint32_t count = table->free_count - table->reserved;
+    must(table_reserve(table, count));
+    table->entry_max = table->entry_count;
+    return count;
+}
+
+static void
+end_shortage(uint32_t count)
+{
+    store->table.entry_max = LODE_ENTRY_MAX;
+    table_unreserve(&store->table, count);
+}
+
+Test(failures, that_find_no_entry_are_made_in_those_that_the_store_keeps_for_them)
 {
     struct fake submitter = fake_attach(0), scheduler = fake_attach(LODE_HELLO_SCHEDULER);
-    struct table *table = &store->table;
-    uint32_t reserved = table->reserved, count = table->entry_count, max = table->entry_max;
-    table->reserved = table->free_count - 2;
-    table->entry_max = count; /* no more can be had */
-    expect_eq(fail_results(&scheduler, result(&submitter, 1), RESULTS), LODE_MSG_ERROR);
-    table->entry_max = max;
-    table->reserved = reserved;
-    for (uint64_t i = 1; i <= RESULTS; i++) {
-        expect_ne(state_of(result(&submitter, i)), LODE_ENTRY_SEALED);
-    }
-    expect_eq(table->state_count[LODE_ENTRY_SEALED], 0);
+    uint32_t count = use_up_entries();
     expect_eq(fail_results(&scheduler, result(&submitter, 1), RESULTS), LODE_MSG_OK);
+    for (uint64_t i = 1; i <= RESULTS; i++) {
+        error_of(result(&submitter, i));
+    }
+    end_shortage(count);
     fake_die(&scheduler);
     fake_die(&submitter);
 }
 
-/* One result is expected by another session, and there is no entry for the next. */
-Test(failures, that_cannot_all_be_made_leave_the_references_to_them)
+/* One result is expected by another session, one is waited for. */
+Test(failures, that_cannot_all_be_made_leave_none_and_nobody_waits_on)
 {
     struct fake submitter = fake_attach(0), scheduler = fake_attach(LODE_HELLO_SCHEDULER);
     struct fake other = fake_attach(0);
-    struct table *table = &store->table;
     fake_take(&other, result(&submitter, 1));
     fake_ring(&other);
+    fake_wait(&submitter, result(&submitter, 2), 9);
     expect_eq(state_of(result(&submitter, 1)), LODE_ENTRY_EXPECTED);
-    uint32_t reserved = table->reserved, count = table->entry_count, max = table->entry_max;
-    table->reserved = table->free_count;
-    table->entry_max = count; /* no more can be had */
-    expect_eq(fail_results(&scheduler, result(&submitter, 1), RESULTS), LODE_MSG_ERROR);
-    table->entry_max = max;
-    table->reserved = reserved;
-    expect_eq(state_of(result(&submitter, 1)), LODE_ENTRY_EXPECTED);
+    object_spend_spare(&store->table); /* it has given them away before */
+    uint32_t count = use_up_entries();
     expect_eq(fail_results(&scheduler, result(&submitter, 1), RESULTS), LODE_MSG_OK);
-    fake_drop(&submitter, result(&submitter, 1));
-    fake_ring(&submitter);
-    expect_eq(state_of(result(&submitter, 1)), LODE_ENTRY_SEALED);
-    fake_die(&other);
+    end_shortage(count);
+    expect_eq(store->table.state_count[LODE_ENTRY_SEALED], 0);
+    expect_eq(fake_lookup(&submitter, result(&submitter, 2), 9), LODE_FOUND_GONE);
+    expect_eq(fake_lookup(&other, result(&submitter, 1), 0), LODE_FOUND_GONE);
     expect_eq(state_of(result(&submitter, 1)), LODE_ENTRY_FREE);
+    /* It is over: a later attempt changes nothing. */
+    expect_eq(fail_results(&scheduler, result(&submitter, 1), RESULTS), LODE_MSG_OK);
+    expect_eq(store->table.state_count[LODE_ENTRY_SEALED], 0);
+    fake_die(&other);
     fake_die(&scheduler);
     fake_die(&submitter);
 }
