@@ -65,6 +65,14 @@ raise_floor(struct lode_births *births)
 }
 
 bool
+lode_births_prepare(struct lode_births *births, uint64_t counter)
+{
+    uint64_t number = counter / LODE_BIRTHS_CHUNK;
+    return number < births->floor || births->count >= LODE_BIRTHS_CHUNKS_MAX ||
+           find(births, number) != NULL || make(births, number) != NULL;
+}
+
+bool
 lode_births_note(struct lode_births *births, uint64_t counter)
 {
     uint64_t number = counter / LODE_BIRTHS_CHUNK, bit = counter % LODE_BIRTHS_CHUNK;

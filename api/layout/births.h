@@ -24,6 +24,9 @@ struct lode_births {
     uint32_t count;
 };
 
+/* Makes the bitmap for a counter, so that noting it needs no memory. False: there is none. */
+bool lode_births_prepare(struct lode_births *births, uint64_t counter);
+
 /* False: it is not remembered. */
 bool lode_births_note(struct lode_births *births, uint64_t counter);
 bool lode_births_has(const struct lode_births *births, uint64_t counter);

@@ -1,5 +1,7 @@
 #include "store/objects/status.h"
 
+#include "api/base/fail.h"
+
 /* The sets of a session in which something of its promised ids is noted. */
 struct noted {
     struct lode_births *born, *dropped;
@@ -44,6 +46,15 @@ bool
 status_was_made(const struct store *store, lode_id id)
 {
     return status_of(store, id, NULL) == LODE_FOUND_SEALED || was_born(store, id);
+}
+
+lode_err
+status_prepare_made(struct store *store, lode_id id)
+{
+    struct noted noted = noted_of(store, id);
+    return noted.born == NULL || lode_births_prepare(noted.born, lode_id_low(id))
+               ? LODE_OK
+               : lode_fail_with(LODE_ENOMEM, "no memory to remember that an object was made");
 }
 
 void

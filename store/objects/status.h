@@ -26,6 +26,9 @@ bool status_may_come(const struct store *store, lode_id id);
 /* Whether a promised id (result or reserved) was made, even if it is freed by now: it is too late. */
 bool status_was_made(const struct store *store, lode_id id);
 
+/* Sees to it that status_note_made() of the id needs no memory. Errors: LODE_ENOMEM. */
+LODE_MUST_CHECK lode_err status_prepare_made(struct store *store, lode_id id);
+
 /* Remembers that, while the session in the id lives. Other ids than promised ones need no memory. */
 void status_note_made(struct store *store, lode_id id);
 

@@ -1,4 +1,7 @@
-/* All parts of a record are copied and checked before the first is applied. */
+/*
+ * All parts of a record are copied and checked, and the memory for all of them is there, before the
+ * first is applied: nothing that follows can fail.
+ */
 #include "store/rings/commit.h"
 
 #include "api/base/fail.h"
@@ -78,6 +81,7 @@ read_parts(struct store *store, struct session *session, const uint8_t *at, uint
         err = part_read(at, left, part, &size);
         if (err == LODE_OK) {
             err = check_part(store, session, part);
+            err = err == LODE_OK ? status_prepare_made(store, part->desc.id) : err;
             at += size;
             left -= size;
             pages += part->pages;

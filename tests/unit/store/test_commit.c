@@ -1,7 +1,15 @@
-/* The commit of a task's results: all or none, first wins, and never twice. */
+/*
+ * The commit of a task's results: all or none, first wins, and never twice.
+ *
+ * ctest: wrap calloc
+ */
 #include "store/requests/creates.h"
 #include "store/sessions/packets.h"
+#include "api/base/fail.h"
+#include "store/objects/status.h"
 #include "tests/unit/store/fake_client.h"
+
+#include <limits.h>
 
 TestSuite(commit, .init = store_setup, .fini = store_teardown, .timeout = 120);
 
@@ -276,4 +284,63 @@ Test(commit, of_a_draft_that_is_not_answered_yet_is_refused)
     expect_eq(state_of(part.id), LODE_ENTRY_FREE);
     expect(fake_is_cut(&maker));
     fake_die(&submitter);
+}
+
+/* ---- without memory ---- */
+
+static int callocs_left = INT_MAX; /* then there is no memory */
+
+void *__real_calloc(size_t count, size_t size);
+void *__wrap_calloc(size_t count, size_t size);
+
+void *
+__wrap_calloc(size_t count, size_t size)
+{
+    return callocs_left > 0 && callocs_left-- > 0 ? __real_calloc(count, size) : NULL;
+}
+
+/* The bitmaps of made results lie far apart: one for each part. */
+static uint64_t
+far(int i)
+{
+    return 1 + (uint64_t)i * LODE_BIRTHS_CHUNK;
+}
+
+/* How many of the parts are there, when so many allocations succeed. */
+static int
+made_with(int memory)
+{
+    enum { PARTS = 4 };
+    struct fake submitter = fake_attach(0), worker = fake_attach(LODE_HELLO_MAKER);
+    struct part parts[PARTS];
+    int count = 0;
+    for (int i = 0; i < PARTS; i++) {
+        parts[i] = (struct part){.id = result(&submitter, far(i)), .bytes = "made", .size = 4};
+    }
+    put_commit(&worker, parts, PARTS);
+    callocs_left = memory;
+    ring_drain(store, worker.session);
+    callocs_left = INT_MAX;
+    for (int i = 0; i < PARTS; i++) {
+        bool is_there = state_of(parts[i].id) == LODE_ENTRY_SEALED;
+        expect_eq(status_was_made(store, parts[i].id), is_there);
+        count += is_there;
+    }
+    expect(count == 0 || count == PARTS);
+    /* If none is, this attempt's session is over, and its task is tried again. */
+    expect_eq(fake_is_cut(&worker), count == 0);
+    fake_die(&worker);
+    fake_die(&submitter);
+    return count;
+}
+
+Test(commit, for_which_memory_runs_out_midway_is_not_made_at_all)
+{
+    int memory = 0;
+    (void)!lode_fail_with(LODE_EINVAL, "what a thread's first sentence needs is there");
+    while (made_with(memory) == 0) {
+        memory++;
+        expect_lt(memory, 100);
+    }
+    expect_lt(2, memory);
 }
