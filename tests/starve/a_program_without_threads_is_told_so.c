@@ -57,7 +57,7 @@ the_scheduler_says_so(int n)
 {
     const char *argv[] = {"lode-scheduler", NULL};
     char said[TEXT], text[TEXT], wish[64];
-    snprintf(wish, sizeof wish, "lode-scheduler thread %d many", n);
+    snprintf(wish, sizeof wish, "lode-scheduler thread %d %d", n, STARVE_ALL);
     setenv("LD_PRELOAD", story_tasks("starve"), 1);
     setenv("STARVE", wish, 1);
     int status = program_run(argv, said, text, TEXT);

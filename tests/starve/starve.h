@@ -6,8 +6,10 @@
  * fails is then ours to handle: nng and glibc have failures of their own making. The exception is a
  * thread: once one of ours has failed, and all others are to, nng's fail too.
  *
- * A daemon is armed by its environment: STARVE="PROGRAM KIND N [MANY]", for example
- * "lode-store malloc 3". The first two words are the program's name and a kind below.
+ * A daemon is armed by its environment: STARVE="PROGRAM KIND N [COUNT]", for example
+ * "lode-store malloc 3 1". The first two words are the program's name and a kind below, the numbers
+ * as in starve_arm(). If STARVE_WHILE names a file, calls count, and fail, while that is there.
+ * Once a call of its has failed, it makes the file that STARVE_MARK names.
  */
 #ifndef TESTS_STARVE_STARVE_H
 #define TESTS_STARVE_STARVE_H
