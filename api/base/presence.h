@@ -1,8 +1,8 @@
 /*
- * presence.h: how a daemon is found in the cluster's directory: by the lock file that it holds and by
- * the socket that it listens at. A cleaner of /tmp, or a person, may remove either while the daemon
- * lives. The daemon then makes it anew: else no program could attach any more, workers could not be
- * replaced, waiters would take the daemon for dead, and `lode stop` would find nobody.
+ * presence.h: how a daemon is found in the cluster's directory: by the lock file that it holds and
+ * by the socket that it listens at. A cleaner of /tmp, or a person, may remove either while the
+ * daemon lives. The daemon then makes it anew: else no program could attach any more, workers could
+ * not be replaced, waiters would take the daemon for dead, and `lode stop` would find nobody.
  *
  *   lode_presence_open()    nobody else is there, and the lock is ours
  *   lode_presence_listen()  the socket is there
@@ -13,8 +13,8 @@
  * could not be made at once (another process holds the new one for a moment), and no inotify is to
  * be had. Where all is well and inotify works, nothing wakes the daemon.
  *
- * A private cluster puts nothing back: nobody else attaches to it, and whoever removes its directory
- * as its program ends shall succeed.
+ * A private cluster puts nothing back. No other program attaches to it, and a process that removes
+ * its directory as the program ends must succeed.
  */
 #ifndef LODE_BASE_PRESENCE_H
 #define LODE_BASE_PRESENCE_H
@@ -44,8 +44,8 @@ void lode_presence_init(struct lode_presence *presence);
  *   socket_name  NULL: this daemon has no socket
  *   is_private   nothing is put back
  *
- * Errors  LODE_ERUNNING  another process holds the lock, or listens at the socket; as lode_hold_file();
- *         LODE_ESYS
+ * Errors  LODE_ERUNNING  another process holds the lock, or listens at the socket; as
+ *         lode_hold_file(); LODE_ESYS
  */
 LODE_MUST_CHECK lode_err lode_presence_open(struct lode_presence *presence, const char *dir,
                                             const char *lock_name, const char *socket_name,
@@ -55,8 +55,8 @@ LODE_MUST_CHECK lode_err lode_presence_open(struct lode_presence *presence, cons
 LODE_MUST_CHECK lode_err lode_presence_listen(struct lode_presence *presence);
 
 /*
- * Looks whether lock and socket are still there, makes anew what is not, and says so in the log. What
- * cannot be made now is tried again when watch_fd is readable the next time. Never blocks.
+ * Looks whether lock and socket are still there, makes anew what is not, and says so in the log.
+ * What cannot be made now is tried again when watch_fd is readable the next time. Never blocks.
  *
  * True if listen_fd is another one now: then *old_fd_out is the one before, which the caller closes
  * once it has accepted the programs that wait there.

@@ -47,7 +47,9 @@ records_are_whole(const struct lode_link_batch *batch, const char *records)
     return at == batch->bytes;
 }
 
-/* A stranger's batch, or one behind a lost one, costs its pipe; too many of the peer's, the link. */
+/*
+ * A stranger's batch, or one behind a lost one, costs its pipe; too many of the peer's, the link.
+ */
 static lode_err
 refuse(struct lode_link *link, struct lode_link_pipe *pipe)
 {
@@ -64,7 +66,7 @@ refuse(struct lode_link *link, struct lode_link_pipe *pipe)
     return lode_fail_with(LODE_EPROTO, "a batch broke a rule");
 }
 
-/* The peer is there: it gets what it has not received, and who was the peer before goes. */
+/* The peer is there: it gets what it has not received. A peer that was there before goes. */
 static void
 say_welcome_locked(struct lode_link *link, struct lode_link_pipe *pipe, bool *replaced_out)
 {

@@ -22,8 +22,8 @@
  *
  * Locks: `mu` guards all that changes. `delivery` is held around the handling of what one pipe
  * brought, so that records are handed over one at a time although each pipe has an aio of its own.
- * Whoever sets a pipe's `busy` starts its send aio after unlocking, under a count in `users`; the
- * completion sends what has queued up meanwhile, or clears `busy`.
+ * The thread that sets a pipe's `busy` starts its send aio after unlocking, under a count in
+ * `users`. The completion sends what has queued up meanwhile, or clears `busy`.
  *
  * A retired pipe is buried on the reaper's thread, or by lode_link_close(): nobody starts anything
  * on it any more (`retired` under mu), nobody is about to (`users`), its aios' callbacks have
@@ -58,12 +58,12 @@ struct lode_link_pipe {
     struct lode_link *link;
     nng_stream *stream;
     nng_aio *send_aio, *receive_aio;
-    nng_aio *quick_aio; /* sends too, but has no callback: whoever has set busy waits for it */
+    nng_aio *quick_aio; /* sends too, without a callback: the thread that set busy waits */
     _Atomic int users;  /* threads that are about to start send_aio */
     bool busy;          /* link.mu; a message is under way */
     bool told;          /* link.mu; we have said HELLO on it */
     bool retired;       /* link.mu */
-    char *out;          /* the message under way; whoever set busy */
+    char *out;          /* the message under way; the thread's that set busy */
     size_t out_size, out_sent, out_room;
     int64_t out_begun_ns; /* when the last message was started */
     char *in;             /* what came and is not handled yet; the receive callback */

@@ -67,7 +67,9 @@ await_end(pid_t tid)
     }
 }
 
-/* Starts up to `count` threads that all exist at once, and ends them. Returns how many there were. */
+/*
+ * Starts up to `count` threads that all exist at once, and ends them. Returns how many there were.
+ */
 static int
 start_and_end(struct probe *probes, int count, int *code_out)
 {
@@ -93,7 +95,7 @@ start_and_end(struct probe *probes, int count, int *code_out)
 static lode_err
 probe_threads(void)
 {
-    enum { OF_A_SESSION = 1 }; /* who watches the scheduler */
+    enum { OF_A_SESSION = 1 }; /* the thread that watches the scheduler */
     int count = threads_of_nng() + OF_A_SESSION, code;
     struct probe *probes = calloc((size_t)count, sizeof *probes);
     if (probes == NULL) {

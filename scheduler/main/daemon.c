@@ -378,7 +378,9 @@ daemon_run(const struct daemon_options *options, int *status_out)
         err = loop_run(&daemon.loop);
     }
     if (daemon.sessions != NULL) { /* the lock is ours */
-        /* Whoever told us to end clears a private directory; where nobody did, we do. */
+        /*
+         * The process that told the daemon to end clears a private directory; else the daemon does.
+         */
         bool over =
             options->is_private && err == LODE_OK && daemon.exit_status == 0 && !daemon.told;
         lode_paths_sweep(&daemon.paths, over ? LODE_SWEEP_PRIVATE : LODE_SWEEP_SCHEDULER, -1);

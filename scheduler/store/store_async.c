@@ -32,7 +32,7 @@ struct lode_store_async {
     struct lode_mutex mu;
     STAILQ_HEAD(, queued) queue; /* mu */
     bool down;                   /* mu */
-    uint8_t *buffer;             /* of who dispatches */
+    uint8_t *buffer;             /* the dispatching thread's */
 };
 
 static lode_err

@@ -11,12 +11,13 @@
 void draft_name(struct store *store, uint32_t draft, lode_id id);
 
 /*
- * The draft will not be sealed, and from now on its id does not lead to it. What others remembered of
- * the id goes to an EXPECTED entry. If it is a result that nobody makes any more, that is decided().
+ * The draft will not be sealed, and from now on its id does not lead to it. What others remembered
+ * of the id goes to an EXPECTED entry. If it is a result that nobody makes any more, that is
+ * decided().
  */
 void draft_leave_id(struct store *store, uint32_t draft);
 
-/* Abort: draft_leave_id(), and its memory is given back. Those who wait for its id are told. */
+/* Aborts: draft_leave_id(), gives its memory back, and has clients told that wait for its id. */
 void draft_abort(struct store *store, uint32_t entry);
 
 #endif

@@ -46,6 +46,6 @@ stream_end(struct store *store, struct session *session)
         session->is_stream = false;
         store->stream_count--;
         publish(store, session);
-        wakes_mark_all(store); /* after that: who read the word before it is woken */
+        wakes_mark_all(store); /* after that: a client that read the word before is woken */
     }
 }

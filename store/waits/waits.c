@@ -466,7 +466,7 @@ waits_any(struct store *store, lode_id id)
 
 /* ---- what was decided ---- */
 
-/* Tells those who wait for ids of that session (0: of any) what is so now, if it is decided. */
+/* Looks at the waits for ids of that session (0: of any), and tells those whose id is decided. */
 static void
 look_anew(struct store *store, uint64_t session)
 {

@@ -19,8 +19,8 @@ const char *describe_array(const lode_object_info *info, char text_out[DESCRIBE_
 const char *describe_age(uint64_t ns, char text_out[DESCRIBE_MAX]);
 
 /*
- * Somebody else's text, on one line: control characters, which might also drive a terminal, become
- * \n, \t, \x1b and the like.
+ * Prints a text of another program's on one line. Control characters, which might drive a terminal,
+ * become \n, \t, \x1b and the like.
  */
 void describe_text(const char *text, FILE *out);
 

@@ -3,9 +3,9 @@
  *
  * An interrupt that comes while the command works ends it at once: the signal's handler removes the
  * temporary file and exits. One that comes while the command waits for results is only noted, so
- * that the command can cancel its tasks. What is noted must be looked at: whoever defers interrupts
- * stops deferring first, and asks whether one came after that. Asked before, the answer would miss
- * a signal that comes in between.
+ * that the command can cancel its tasks. A command that defers interrupts must look whether one was
+ * noted. It first stops deferring, and then asks. Asked before, the answer would miss a signal that
+ * comes in between.
  */
 #ifndef LODE_TOOLS_INTERRUPTS_H
 #define LODE_TOOLS_INTERRUPTS_H
@@ -13,8 +13,8 @@
 #include <stdbool.h>
 
 /*
- * From now on an interrupt removes the temporary file and exits with 128 + its number. What is
- * ignored stays ignored, as a shell has it for its background jobs.
+ * From now on an interrupt removes the temporary file and exits with 128 + its number. A signal
+ * that is ignored stays ignored: a shell ignores some for its background jobs.
  */
 void interrupts_catch(void);
 

@@ -32,7 +32,7 @@ write_as_it_is(const char *path, whole_file_fn write, const void *arg)
     return close_written(fd, write(fd, arg));
 }
 
-/* The mode of the file that it replaces, or of any new file: mkostemp() thinks of the owner alone. */
+/* Gives the file the mode of the one that it replaces, or of a new file: mkostemp() makes 0600. */
 static lode_err
 open_beside(const char *path, const struct stat *old, char temporary_out[PATH_MAX], int *fd_out)
 {

@@ -53,7 +53,10 @@ word_resolve(lode *db, const struct word *word, int64_t timeout_ms, lode_id *id_
     return lode_name_lookup(db, word_space(word), word->name, timeout_ms, id_out);
 }
 
-/* ---- what was meant ------------------------------------------------------------------------------ */
+/*
+ * ---- what was meant
+ * ------------------------------------------------------------------------------
+ */
 
 enum { MEANT_MAX = 1000 };
 
@@ -84,7 +87,7 @@ note_name(const char *space, const char *name, lode_id id, void *arg)
     return names->count < MEANT_MAX;
 }
 
-/* Of a file's name the object has the stem: `storectl put x.npy` makes x. */
+/* The object may have the stem of the file's name: `storectl put x.npy` makes x. */
 static const char *
 named_as_file(const struct names *names, const char *text)
 {

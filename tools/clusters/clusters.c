@@ -16,7 +16,7 @@
 
 enum { SUFFIX = 6 }; /* of mkdtemp() */
 
-/* A directory of ours, and not a link to another's: others may make what they like in /tmp. */
+/* True for a directory of this user's that is no link: others may make what they like in /tmp. */
 static bool
 is_own_dir(const char *path)
 {
@@ -123,7 +123,7 @@ clusters_sweep_dead(bool removes, int64_t deadline, lode_dead_fn each, void *arg
 
 /* ---- the one that is meant ----------------------------------------------------------------- */
 
-/* A store that somebody runs alone has no supervisor, but it listens. */
+/* A store that was started alone has no supervisor, but it listens. */
 static bool
 store_listens(const char *dir)
 {

@@ -1,6 +1,7 @@
 /*
- * clusters.h: which clusters of this user run on this machine: the default one by its lock, private
- * ones by the pattern of their directories (api/wire/private_start.h). Nothing blocks.
+ * clusters.h: which clusters of this user run on this machine. The default one is found by its
+ * lock, private ones by the pattern of their directories (api/wire/private_start.h). Nothing
+ * blocks.
  */
 #ifndef LODE_TOOLS_CLUSTERS_H
 #define LODE_TOOLS_CLUSTERS_H

@@ -11,7 +11,7 @@
 #include <sys/pidfd.h>
 #include <unistd.h>
 
-/* A supervisor takes the lock, and then writes who it is: this long at most. */
+/* A supervisor takes the lock, and then writes its pid: the line is waited for so long. */
 enum { PATIENCE_MS = 1000 };
 
 static lode_err

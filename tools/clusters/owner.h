@@ -1,6 +1,6 @@
 /*
- * owner.h: which program a private cluster belongs to. A pid alone may have become another's; with
- * its start time it names one process for as long as the machine runs.
+ * owner.h: which program a private cluster belongs to. A pid alone may have become another
+ * process's. With the start time it names one process for as long as the machine runs.
  */
 #ifndef LODE_TOOLS_OWNER_H
 #define LODE_TOOLS_OWNER_H

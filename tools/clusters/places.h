@@ -1,7 +1,8 @@
 /*
- * places.h: where the files of a private cluster lie, for whoever sweeps when it is dead. The
- * directories for shared memory and state follow from the environment of its program; the sweeper's
- * may be another one. So the cluster writes them into its own directory.
+ * places.h: where the files of a private cluster lie, for the process that sweeps them when the
+ * cluster is dead. The directories for shared memory and state follow from the environment of the
+ * cluster's program. That of the sweeping process may differ. So the cluster writes the directories
+ * into its own one.
  */
 #ifndef LODE_TOOLS_PLACES_H
 #define LODE_TOOLS_PLACES_H
@@ -12,8 +13,8 @@
 LODE_MUST_CHECK lode_err places_write(const struct lode_paths *paths);
 
 /*
- * Reads it. Where there is none (the cluster died before it wrote it), the places are those that our
- * own environment gives.
+ * Reads the file. If there is none, the cluster died before it wrote it: the places are those that
+ * this process's environment gives.
  *
  * Errors  LODE_ECORRUPT  it does not hold two paths; LODE_EINVAL; LODE_EDENIED
  */

@@ -19,7 +19,7 @@ note_process(struct report_part *part, const struct process *process)
     part->shared_bytes = process->shared_bytes;
 }
 
-/* What /proc says is there, whether it answers or not. */
+/* Notes which processes are there, by /proc, whether they answer or not. */
 static void
 look_at_processes(struct report *report)
 {
@@ -88,7 +88,7 @@ ask_scheduler(struct report *report, lode *db)
     free(text);
 }
 
-/* A store that has ended is not waited for, as lode_open() would: that it has ended is the answer. */
+/* Asks without waiting for a store that has ended, as lode_open() would: that is an answer, too. */
 static void *
 ask(void *arg)
 {
@@ -114,8 +114,9 @@ ask(void *arg)
 }
 
 /*
- * A store that hangs is waited for without end, so somebody else asks. Who gets no answer is left
- * behind with what it writes to, until the process ends.
+ * A call to a store that hangs waits without end. So a thread of its own asks the daemons. If it
+ * gets no answer in time it is left behind, with the memory that it writes to, until the process
+ * ends.
  */
 void
 report_gather(const struct cluster *cluster, struct report *report_out)

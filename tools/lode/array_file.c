@@ -9,7 +9,9 @@
 
 enum { ROOM_MS = 60000 };
 
-/* Whoever decided the error does not know the file's name. */
+/*
+ * Puts the file's name before the sentence: the function that decided the error does not know it.
+ */
 static lode_err
 about(const char *path, lode_err err)
 {

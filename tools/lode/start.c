@@ -154,7 +154,7 @@ command_start(int argc, char **argv)
     wanted->lifeline_fd = lode_descriptor_above_stdio(wanted->lifeline_fd);
     wanted->ready_fd = lode_descriptor_above_stdio(wanted->ready_fd);
     lode_descriptor_fill_stdio();
-    /* What whoever started us has left open is none of our children's business. */
+    /* The daemons must not inherit descriptors that the parent left open. */
     close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC);
     lode_log_init("lode");
     lode_err err = spawn_own_dir(program_dir, sizeof program_dir);

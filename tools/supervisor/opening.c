@@ -17,7 +17,7 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
-/* A signal that whoever started us has ignored (nohup, a script's background) stays ignored. */
+/* A signal that is ignored from the start (nohup, a script's background job) stays ignored. */
 static void
 add_unless_ignored(sigset_t *set, int signal)
 {
@@ -74,10 +74,10 @@ find_programs(struct supervisor *s)
 }
 
 /*
- * The directory's lock is what refuses a second supervisor: it holds also where a cleaner has removed
- * all files. Who does not get it makes no lock file: the supervisor that runs there could not put its
- * own back, and `lode stop` would take the refused one for it. The lock file that is there is only
- * asked, since it names the supervisor that runs.
+ * The directory's lock is what refuses a second supervisor: it holds also where a cleaner has
+ * removed all files. A supervisor that does not get it makes no lock file: the one that runs there
+ * could not put its own back, and `lode stop` would take the refused one for it. The lock file that
+ * is there is only asked, since it names the supervisor that runs.
  */
 static lode_err
 hold_dir(struct supervisor *s)
@@ -106,7 +106,7 @@ hold_directories(struct supervisor *s)
                                 s->options->is_private));
     /* Shared memory without a directory: the store sweeps that. */
     clusters_sweep_dead(true, lode_deadline(LODE_SWEEP_START_MS), NULL, NULL);
-    /* The store will hold it. But what is wrong with it is said by us: whoever started us listens. */
+    /* The store will hold it. The supervisor looks first: only its message reaches the user. */
     LODE_TRY(lode_directory_hold_shm(&s->paths, &shm_fd));
     close(shm_fd);
     s->owns_shm = true;

@@ -24,7 +24,7 @@ struct supervisor {
     int scheduler_fd;    /* packets; -1: there is no scheduler, or it has closed its end */
     bool scheduler_full; /* the socket had no room: we wake when it has */
     int program_fd;      /* private: the program's lifeline; else -1 */
-    int ready_fd;        /* who started us; -1: told, or nobody */
+    int ready_fd;        /* the process that started this one; -1: it was told, or none asked */
     bool was_up;         /* both daemons were, at least once */
     bool stopping, failed, done;
     int64_t stop_ns;      /* since when it is stopping */

@@ -61,7 +61,7 @@ LODE_MUST_CHECK lode_err lode_draft_close(lode *db, lode_draft *draft,
 LODE_MUST_CHECK lode_err lode_draft_seal(lode *db, const struct lode_open_draft *open,
                                          int64_t deadline);
 
-/* Notes the reference of who has put or sealed it; that to a reserved id was noted before. */
+/* Tells the hooks of the reference from a put or seal; that to a reserved id was told before. */
 static inline void
 lode_note_made(const lode *db, lode_id id)
 {

@@ -3,9 +3,9 @@
  * this folder and for the worker. Calls go out through the link; what comes back (ends, answers,
  * output) is handled on nng's threads.
  *
- *   NONE --first call: lode_tasks_of()--> CONNECTING --> UP --lode_close()--> (gone)
- *                                            |            +--the scheduler's end--> DOWN
- *                                            +--nobody there, or no memory: NONE, and may be tried again
+ *   NONE --first call: lode_tasks_of()--> CONNECTING --> UP --lode_close()--> (gone) |
+ *                                            +--the scheduler's end--> DOWN +--nobody there, or no
+ *                                            memory: NONE, and may be tried again
  *   DOWN is for good: every later call and every wait for a result of a task gives LODE_EDOWN.
  *
  * A program that uses only the store stays NONE: no thread, no nng.
@@ -49,7 +49,7 @@ struct lode_tasks {
     struct lode_mutex mu;                 /* TASK_CLIENT: all below, where nothing else is said */
     struct lode_cond changed;             /* the state, or a request */
     _Atomic int state;                    /* enum lode_tasks_state; written under mu */
-    struct lode_rendezvous *rendezvous;   /* whoever connects; complete from UP on */
+    struct lode_rendezvous *rendezvous;   /* the connecting thread's; complete from UP on */
     struct lode_link *link;               /* the rendezvous' */
     struct lode_function_cache functions;
     struct lode_submissions submissions;

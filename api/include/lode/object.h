@@ -204,8 +204,8 @@ LODE_API LODE_MUST_CHECK lode_err lode_get_f64(lode *db, lode_id id, int64_t tim
 LODE_API void lode_release(lode_view *view);
 
 /*
- * Takes one more reference to an object, or to one that is still to come. Whoever gave the id to
- * the caller must keep its own reference until this returns.
+ * Takes one more reference to an object, or to one that is still to come. The program that gave the
+ * id to the caller must keep its own reference until this returns.
  *
  * Ownership  the caller ends the reference with lode_drop()
  * Blocking   while the session's ring is full. Near a limit: one message and its answer
