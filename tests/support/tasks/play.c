@@ -130,6 +130,21 @@ parent(lode_task *task)
     return lode_task_return_i64(task, 0, x + 1);
 }
 
+/* The same with the word that an object holds. */
+static lode_err
+parent_of_word(lode_task *task)
+{
+    lode *db = lode_task_session(task);
+    lode_view view;
+    lode_id child;
+    int64_t x;
+    LODE_TRY(lode_task_view(task, 0, &view));
+    memcpy(&x, view.data, sizeof x);
+    LODE_TRY(lode_call(db, "play.increment", LODE_ARGS(lode_i64(x)), NULL, &child));
+    LODE_TRY(lode_get_i64(db, child, LODE_FOREVER, &x));
+    return lode_task_return_i64(task, 0, x + 1);
+}
+
 static lode_err
 fail_with(lode_task *task)
 {
@@ -271,6 +286,7 @@ static const lode_function functions[] = {
     {"pid", "() -> i64", my_pid, 1},
     {"mark", "(path: str)", mark_file, 0},
     {"parent", "(x: i64) -> i64", parent, 1},
+    {"parent_of_word", "(word: array) -> i64", parent_of_word, 1},
     {"fail", "(why: str) -> i64", fail_with, 1},
     {"forget", "() -> i64", forget_result, 1},
     {"crash", "() -> i64", crash, 1},

@@ -73,6 +73,9 @@ id_of(uint64_t counter)
     return lode_id_make(LODE_ID_PUT, 1, counter);
 }
 
+/* Of a worker, or NULL: who is told that a put sleeps. */
+static const struct lode_hooks *hooks;
+
 /* A put of `size` bytes of the letter x. */
 static lode_err
 put(lode_id id, uint64_t size, int64_t timeout_ms)
@@ -87,7 +90,7 @@ put(lode_id id, uint64_t size, int64_t timeout_ms)
     void *body;
     memset(bytes, 'x', sizeof bytes);
     LODE_TRY(
-        lode_ring_reserve(&ring, NULL, LODE_RECORD_PUT, &need, lode_deadline(timeout_ms), &body));
+        lode_ring_reserve(&ring, hooks, LODE_RECORD_PUT, &need, lode_deadline(timeout_ms), &body));
     lode_made_write(body, &made, NULL, NULL, bytes);
     lode_ring_publish(&ring, &need, &made.id, 1, sizeof made, false);
     return LODE_OK;
@@ -230,6 +233,40 @@ Test(ring, a_put_waits_for_credit_and_is_woken)
     pthread_create(&thread, NULL, grant_when_rung, NULL);
     cr_assert_eq(put(id_of(1), 4096, LODE_FOREVER), LODE_OK);
     pthread_join(thread, NULL);
+}
+
+struct told {
+    int asleep, awake;
+};
+
+/* Grants what is missing as soon as it hears that the thread is about to sleep. */
+static void
+on_blocked(void *arg, bool blocked)
+{
+    struct told *told = arg;
+    cr_assert(lode_mutex_try_lock(&ring.mu), "a hook sends messages: other threads must go on");
+    lode_mutex_unlock(&ring.mu);
+    told->asleep += blocked;
+    told->awake += !blocked;
+    if (blocked) {
+        row->credit_pages = 8;
+        row->credit_wake++;
+    }
+}
+
+Test(ring, a_put_that_sleeps_tells_the_worker_and_no_hook_runs_under_the_rings_lock)
+{
+    struct told told = {0, 0};
+    const struct lode_session_hooks table = {.arg = &told, .blocked = on_blocked};
+    struct lode_hooks worker = {0};
+    cr_assert_eq(lode_hooks_install(&worker, LODE_HOOKS_WORKER, &table), &table);
+    hooks = &worker;
+    row->credit_pages = 0;
+    cr_assert_eq(put(id_of(1), 4096, LODE_FOREVER), LODE_OK);
+    cr_assert_eq(told.asleep, 1);
+    cr_assert_eq(told.awake, 1);
+    cr_assert_eq(put(id_of(2), 4096, LODE_FOREVER), LODE_OK);
+    cr_assert_eq(told.asleep, 1, "it had credit");
 }
 
 /* Walks all records between head and tail, as the store does. */
