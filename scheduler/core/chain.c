@@ -73,7 +73,10 @@ core_task_place(struct core *core, struct core_task *task, struct core_worker *w
 {
     LODE_ASSERT(task->state == CORE_TASK_READY);
     core_task_put(core, task, worker);
-    chain_behind(core, task);
+    if (core->waiting_count > 0 && core->ready_count == 0) {
+        chain_behind(core,
+                     task); /* else nothing can be chained, and what it makes is not looked at */
+    }
 }
 
 void

@@ -89,7 +89,7 @@ destroy_sessions(struct core *core)
         while ((task = TAILQ_FIRST(&session->tasks)) != NULL) {
             TAILQ_REMOVE(&session->tasks, task, of_session);
             core_objects_forget(core, task);
-            if (task->bytes != task->inline_bytes) {
+            if (task->bytes_size > CORE_INLINE_ARGS) {
                 free(task->bytes);
             }
             core_pool_give(&core->task_pool, task);

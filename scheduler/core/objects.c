@@ -65,7 +65,7 @@ core_object_find(const struct core_objects *objects, lode_id id)
 static struct core_object *
 add(struct core_objects *objects, lode_id id)
 {
-    if (objects->count > objects->mask) {
+    if (2 * objects->count > objects->mask) {
         resize(objects, 2 * (objects->mask + 1));
     }
     struct core_object *object = core_pool_take(&objects->pool);
@@ -93,7 +93,7 @@ take_out(struct core_objects *objects, struct core_object *object)
 static void
 shrink(struct core_objects *objects)
 {
-    if (objects->mask >= 4 * BUCKETS_MIN && objects->count < objects->mask / 16) {
+    if (objects->mask >= 4 * BUCKETS_MIN && objects->count < objects->mask / 32) {
         resize(objects, (objects->mask + 1) / 4);
     }
 }
@@ -114,11 +114,24 @@ unwatch(struct core *core, struct core_object *object)
     objects->watched--;
 }
 
+/*
+ * Results that come after all others of their session are no live task's. So they are in the table
+ * only if the store is asked for some object.
+ */
+static bool
+are_surely_new(const struct core_objects *objects, const struct core_task *task)
+{
+    return objects->watched == 0 && lode_id_low(task->results) > task->session->last_result;
+}
+
 /* How many of the task's results are awaited at the store. False: another live task makes one. */
 static bool
 may_promise(const struct core_objects *objects, const struct core_task *task, uint32_t *awaited_out)
 {
     *awaited_out = 0;
+    if (are_surely_new(objects, task)) {
+        return true; /* the common case: the table need not be looked at */
+    }
     for (uint32_t i = 0; i < task->result_count; i++) {
         const struct core_object *object =
             core_object_find(objects, lode_id_plus(task->results, i));

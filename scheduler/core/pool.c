@@ -10,7 +10,7 @@
 enum { CHUNK_BYTES = 256 << 10, CHUNKS_KEPT = 2 };
 
 struct core_chunk {
-    TAILQ_ENTRY(core_chunk) link; /* while it has a free item */
+    _Alignas(64) TAILQ_ENTRY(core_chunk) link; /* while it has a free item */
     size_t used;
     size_t fresh; /* items that were never taken begin here */
     void *free;   /* given back; each begins with a pointer to the next */

@@ -70,7 +70,7 @@ core_task_destroy(struct core *core, struct core_task *task)
     core_objects_forget(core, task);
     TAILQ_REMOVE(&session->tasks, task, of_session);
     session->task_count--;
-    if (task->bytes != task->inline_bytes) {
+    if (task->bytes_size > CORE_INLINE_ARGS) {
         free(task->bytes);
     }
     uint32_t slot = (uint32_t)(task->number & ((UINT64_C(1) << SLOT_BITS) - 1));

@@ -36,12 +36,15 @@ has_room(const struct core_worker *worker)
 void
 core_worker_relist(struct core *core, struct core_worker *worker)
 {
-    bool was_idle = worker->list == CORE_LIST_IDLE;
+    /* Read before `list`, their neighbour, is written: the processor would wait for the write. */
+    bool was_idle = worker->list == CORE_LIST_IDLE, is_stale = worker->stale;
+    bool gets_tasks =
+        worker->state == CORE_WORKER_UP && !worker->blocked && worker->describing == NULL;
     unlist(core, worker);
-    if (worker->state != CORE_WORKER_UP || worker->blocked || worker->describing != NULL) {
+    if (!gets_tasks) {
         return;
     }
-    if (worker->stale) {
+    if (is_stale) {
         core->pool_changed = core->pool_changed || worker->count == 0; /* it is told to go */
         return;
     }
