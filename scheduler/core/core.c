@@ -63,6 +63,7 @@ core_create(const struct core_options *options, int64_t now_ns)
     TAILQ_INIT(&core->idle);
     TAILQ_INIT(&core->open);
     TAILQ_INIT(&core->loads);
+    TAILQ_INIT(&core->questions);
     core_workers_start(core);
     core_workers_adjust(core);
     core_timer_arm(core);

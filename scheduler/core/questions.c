@@ -8,7 +8,7 @@ core_ask(struct core *core, enum core_action_type type, uint64_t store_session,
 {
     LODE_ASSERT(count <= CORE_STORE_IDS);
     question->cookie = ++core->next_cookie;
-    HASH_ADD(hh, core->questions, cookie, sizeof question->cookie, question);
+    TAILQ_INSERT_TAIL(&core->questions, question, link);
     core_emit_ids(core, type, store_session, question->cookie, ids, count);
 }
 
@@ -16,11 +16,16 @@ void
 core_answered(struct core *core, uint64_t cookie, const uint8_t *status, uint32_t count)
 {
     struct core_question *question;
-    HASH_FIND(hh, core->questions, &cookie, sizeof cookie, question);
+    TAILQ_FOREACH(question, &core->questions, link)
+    {
+        if (question->cookie == cookie) {
+            break; /* the store answers in the order of asking: it is among the first */
+        }
+    }
     if (question == NULL) {
         return;
     }
-    HASH_DELETE(hh, core->questions, question);
+    TAILQ_REMOVE(&core->questions, question, link);
     question->answered(core, question, status, count);
     free(question);
 }
@@ -28,10 +33,9 @@ core_answered(struct core *core, uint64_t cookie, const uint8_t *status, uint32_
 void
 core_questions_fini(struct core *core)
 {
-    struct core_question *question, *next;
-    HASH_ITER(hh, core->questions, question, next)
-    {
-        HASH_DELETE(hh, core->questions, question);
+    struct core_question *question;
+    while ((question = TAILQ_FIRST(&core->questions)) != NULL) {
+        TAILQ_REMOVE(&core->questions, question, link);
         free(question);
     }
 }

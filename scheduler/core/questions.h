@@ -16,7 +16,7 @@ struct core_question {
      */
     void (*answered)(struct core *core, struct core_question *question, const uint8_t *status,
                      uint32_t count);
-    UT_hash_handle hh;
+    TAILQ_ENTRY(core_question) link; /* core.questions */
 };
 
 /*

@@ -5,6 +5,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 /* ---- finding -------------------------------------------------------------------------------- */
 
@@ -101,29 +102,62 @@ is_new_at_store(struct core *core, const struct core_session *session)
     return session->store_session != 0 && same == NULL;
 }
 
+/* Enters it into both tables. False: there is no memory, and it is in neither. */
+static bool
+enter(struct core *core, struct core_session *session)
+{
+    HASH_ADD(by_number, core->sessions, number, sizeof session->number, session);
+    if (!hash_has(by_number, session)) {
+        return false;
+    }
+    if (session->store_session != 0) {
+        HASH_ADD(by_store, core->by_store, store_session, sizeof session->store_session, session);
+        if (!hash_has(by_store, session)) {
+            HASH_DELETE(by_number, core->sessions, session);
+            return false;
+        }
+    }
+    return true;
+}
+
+/* It does not become known: what it says is ignored until it has gone. */
+static void
+turn_away(struct core *core, uint64_t number)
+{
+    static const char WHY[] = "no memory for a session";
+    memcpy(core_emit(core, CORE_CUT, number, 0, LODE_ENOMEM, sizeof WHY), WHY, sizeof WHY);
+}
+
 void
 core_session_open(struct core *core, const struct core_event *event)
 {
     if (core_session_find(core, event->u.open.session) != NULL) {
         return;
     }
-    struct core_session *session = core_alloc(sizeof *session);
-    memset(session, 0, sizeof *session);
+    struct core_session *session = calloc(1, sizeof *session);
+    if (session == NULL) {
+        turn_away(core, event->u.open.session);
+        return;
+    }
     session->number = event->u.open.session;
     session->store_session = event->u.open.store_session;
     session->pid = event->u.open.pid;
     session->is_worker = event->u.open.role == LODE_ROLE_WORKER;
     TAILQ_INIT(&session->tasks);
     core_lane_init(&session->lane);
-    HASH_ADD(by_number, core->sessions, number, sizeof session->number, session);
-    if (!is_new_at_store(core, session)) {
-        core_cut(core, session, LODE_EPROTO, "store session %llu is none, or is attached already",
-                 (unsigned long long)session->store_session);
+    bool is_new = is_new_at_store(core, session);
+    if (!is_new) {
         session->store_session = 0; /* so that no id is of this session */
+    }
+    if (!enter(core, session)) {
+        free(session);
+        turn_away(core, event->u.open.session);
         return;
     }
-    HASH_ADD(by_store, core->by_store, store_session, sizeof session->store_session, session);
-    if (session->is_worker) {
+    if (!is_new) {
+        core_cut(core, session, LODE_EPROTO, "store session %llu is none, or is attached already",
+                 (unsigned long long)event->u.open.store_session);
+    } else if (session->is_worker) {
         bind_worker(core, session, event->u.open.worker);
     }
 }

@@ -6,33 +6,9 @@
 #include "scheduler/core/sessions.h"
 #include "scheduler/core/workers.h"
 
+#include <stdlib.h>
+
 /* ---- starting ------------------------------------------------------------------------------- */
-
-static void
-start_one(struct core *core)
-{
-    struct core_worker *worker = core_alloc(sizeof *worker);
-    memset(worker, 0, sizeof *worker);
-    worker->number = ++core->next_worker;
-    worker->state = CORE_WORKER_STARTING;
-    worker->since = core->now;
-    TAILQ_INIT(&worker->queue);
-    TAILQ_INSERT_TAIL(&core->all, worker, all_link);
-    HASH_ADD(hh, core->workers, number, sizeof worker->number, worker);
-    core->processes++;
-    core->starting++;
-    core->stats.workers_started++;
-    core->pool_changed = true;
-    core_emit(core, CORE_SPAWN, worker->number, 0, 0, 0);
-}
-
-void
-core_workers_start(struct core *core)
-{
-    for (uint32_t i = 0; i < core->options.prestart; i++) {
-        start_one(core);
-    }
-}
 
 void
 core_worker_start_failed(struct core *core)
@@ -40,6 +16,41 @@ core_worker_start_failed(struct core *core)
     int64_t wait = CORE_BACKOFF_NS << (core->start_failures < 10 ? core->start_failures : 10);
     core->start_failures++;
     core->spawn_after = core->now + (wait < CORE_BACKOFF_MAX_NS ? wait : CORE_BACKOFF_MAX_NS);
+}
+
+/* False: there is no memory, which counts as a worker that does not start. */
+static bool
+start_one(struct core *core)
+{
+    struct core_worker *worker = calloc(1, sizeof *worker);
+    if (worker != NULL) {
+        worker->number = ++core->next_worker;
+        HASH_ADD(hh, core->workers, number, sizeof worker->number, worker);
+    }
+    if (worker == NULL || !hash_has(hh, worker)) {
+        free(worker);
+        core_log(core, "WORKER-NOT-STARTED", "no memory for one more worker");
+        core_worker_start_failed(core);
+        core->pool_changed = true;
+        return false;
+    }
+    worker->state = CORE_WORKER_STARTING;
+    worker->since = core->now;
+    TAILQ_INIT(&worker->queue);
+    TAILQ_INSERT_TAIL(&core->all, worker, all_link);
+    core->processes++;
+    core->starting++;
+    core->stats.workers_started++;
+    core->pool_changed = true;
+    core_emit(core, CORE_SPAWN, worker->number, 0, 0, 0);
+    return true;
+}
+
+void
+core_workers_start(struct core *core)
+{
+    for (uint32_t i = 0; i < core->options.prestart && start_one(core); i++) {
+    }
 }
 
 /* ---- how many ------------------------------------------------------------------------------- */
@@ -119,7 +130,7 @@ start_missing(struct core *core)
             sooner(&core->pool_deadline, core->spawn_after);
             return;
         }
-        start_one(core);
+        (void)start_one(core);
     }
 }
 

@@ -6,6 +6,7 @@
 #define LODE_SCHEDULER_CORE_STATE_H
 
 #include "api/base/assert.h"
+#include "api/base/hash.h"
 #include "api/layout/id.h"
 #include "api/wire/rendezvous_msg.h"
 #include "scheduler/core/core.h"
@@ -15,7 +16,6 @@
 #include "scheduler/core/resources.h"
 
 #include <lode/task.h>
-#include <uthash.h>
 
 /* The policy's numbers. */
 enum {
@@ -47,6 +47,7 @@ enum {
 TAILQ_HEAD(core_session_list, core_session);
 TAILQ_HEAD(core_worker_list, core_worker);
 TAILQ_HEAD(core_dep_list, core_dep);
+TAILQ_HEAD(core_question_list, core_question);
 
 /* ---- tasks ---------------------------------------------------------------------------------- */
 
@@ -271,7 +272,7 @@ struct core {
     struct core_library *libraries;
     struct core_load_list loads;
     uint64_t next_cookie;
-    struct core_question *questions; /* by cookie */
+    struct core_question_list questions; /* in the order of asking */
 
     struct core_failure failure[CORE_FAILURES_KEPT];
     uint64_t failure_count;

@@ -1,6 +1,7 @@
 #include "scheduler/pool/workers.h"
 
 #include "api/base/fail.h"
+#include "api/base/hash.h"
 #include "api/base/log.h"
 #include "api/base/socket.h"
 #include "api/wire/supervisor_msg.h"
@@ -14,7 +15,6 @@
 #include <sys/mman.h>
 #include <sys/queue.h>
 #include <sys/socket.h>
-#include <uthash.h>
 #include <unistd.h>
 
 struct worker {
@@ -242,8 +242,15 @@ ask_for(struct workers *workers, struct worker *worker)
         return lode_fail_with(LODE_EDOWN, "there is no supervisor to start workers");
     }
     LODE_TRY(make_page(&fd, &worker->page));
+    HASH_ADD(hh, workers->by_number, number, sizeof worker->number, worker);
+    if (!hash_has(hh, worker)) {
+        close(fd);
+        munmap(worker->page, LODE_WORKER_PAGE_BYTES);
+        return lode_fail_with(LODE_ENOMEM, "no memory for a worker");
+    }
     lode_err err = tell_supervisor(workers, &packet, fd);
     if (err != LODE_OK) {
+        HASH_DEL(workers->by_number, worker);
         munmap(worker->page, LODE_WORKER_PAGE_BYTES);
     }
     return err;
@@ -253,8 +260,10 @@ void
 workers_spawn(struct workers *workers, uint32_t number)
 {
     struct worker *worker = calloc(1, sizeof *worker);
-    lode_err err = LODE_ENOMEM;
-    if (worker != NULL) {
+    lode_err err = LODE_OK;
+    if (worker == NULL) {
+        err = lode_fail_with(LODE_ENOMEM, "no memory for a worker");
+    } else {
         *worker = (struct worker){
             .number = number, .workers = workers, .pipe = {.fd = -1, .ready = pipe_ready}};
         err = ask_for(workers, worker);
@@ -263,9 +272,7 @@ workers_spawn(struct workers *workers, uint32_t number)
         lode_log("WORKER-NOT-STARTED", "worker %u: %s", number, lode_last_error());
         free(worker);
         say_spawned(workers, number, err, 0);
-        return;
     }
-    HASH_ADD(hh, workers->by_number, number, sizeof worker->number, worker);
 }
 
 void

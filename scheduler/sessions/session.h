@@ -9,12 +9,12 @@
 #ifndef LODE_SCHEDULER_SESSION_H
 #define LODE_SCHEDULER_SESSION_H
 
+#include "api/base/hash.h"
 #include "api/wire/link.h"
 #include "scheduler/core/core.h"
 #include "scheduler/main/loop.h"
 
 #include <stdatomic.h>
-#include <uthash.h>
 
 struct sessions;
 struct drive;

@@ -237,6 +237,10 @@ open_session(struct visitor *visitor, const struct lode_rendezvous_hello *hello,
     drive_lock(sessions->drive);
     HASH_ADD(hh, sessions->by_number, number, sizeof session->number, session);
     drive_unlock(sessions->drive);
+    if (!hash_has(hh, session)) {
+        session_drop(session);
+        return lode_fail_with(LODE_ENOMEM, "no memory for a session");
+    }
     drive_step(sessions->drive, &open);
     loop_change(sessions->loop, &session->socket, EPOLLIN);
     welcome->session = session->number;

@@ -2,6 +2,7 @@
 
 #include "api/base/assert.h"
 #include "api/base/fail.h"
+#include "api/base/hash.h"
 #include "api/base/log.h"
 #include "scheduler/store/store_async.h"
 #include "api/layout/error_object.h"
@@ -13,7 +14,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <uthash.h>
 
 /* A PUT_ERROR on its way. */
 struct put {
@@ -46,17 +46,26 @@ struct store {
 
 /* ---- tags --------------------------------------------------------------------------------- */
 
-static struct ask *
-new_ask(struct store *store)
+/* 0: there is no memory. */
+static uint32_t
+new_ask(struct store *store, uint64_t cookie, struct put *put)
 {
     struct ask *ask = calloc(1, sizeof *ask);
-    LODE_ASSERT(ask != NULL); /* as the core: out of memory ends the process */
+    if (ask == NULL) {
+        return 0;
+    }
     lode_mutex_lock(&store->mu);
     store->last_tag = store->last_tag % INT32_MAX + 1;
-    ask->tag = store->last_tag;
+    *ask = (struct ask){.tag = store->last_tag, .cookie = cookie, .put = put};
+    uint32_t tag = ask->tag;
     HASH_ADD(hh, store->asks, tag, sizeof ask->tag, ask);
+    bool is_asked = hash_has(hh, ask); /* from here on its answer may free it */
     lode_mutex_unlock(&store->mu);
-    return ask;
+    if (!is_asked) {
+        free(ask);
+        return 0;
+    }
+    return tag;
 }
 
 /* Takes the ask of that tag out; NULL: there is none. The caller frees it. */
@@ -78,13 +87,15 @@ take_ask(struct store *store, uint32_t tag)
 static void
 ask_settle_locked(struct store *store, const struct core_action *action)
 {
-    struct ask *ask = new_ask(store);
+    uint32_t tag = new_ask(store, action->cookie, NULL);
     const lode_id *ids = core_action_bytes(action);
-    uint32_t count = action->size / (uint32_t)sizeof *ids, tag = ask->tag;
-    ask->cookie = action->cookie;
-    lode_err err = action->type == CORE_SETTLE
-                       ? lode_store_async_settle(store->async, tag, action->target, ids, count)
-                       : lode_store_async_results(store->async, tag, action->target, ids, count);
+    uint32_t count = action->size / (uint32_t)sizeof *ids;
+    lode_err err = LODE_ENOMEM;
+    if (tag != 0) {
+        err = action->type == CORE_SETTLE
+                  ? lode_store_async_settle(store->async, tag, action->target, ids, count)
+                  : lode_store_async_results(store->async, tag, action->target, ids, count);
+    }
     if (err != LODE_OK) {
         free(take_ask(store, tag));
         drive_add_errand(store->drive, action); /* store_unanswered() */
@@ -159,11 +170,10 @@ store_put_error(struct store *store, const struct core_action *action)
                         .report_session = wanted->report_session};
     memcpy(put->name, wanted->name, sizeof put->name);
     memcpy(put->bytes, wanted + 1, wanted->error_size);
-    struct ask *ask = new_ask(store);
-    uint32_t tag = ask->tag;
-    ask->put = put;
-    lode_err err = lode_store_async_fail(store->async, tag, wanted->results, wanted->result_count,
-                                         put->bytes, put->size);
+    uint32_t tag = new_ask(store, 0, put);
+    lode_err err = tag == 0 ? lode_fail_with(LODE_ENOMEM, "no memory to ask the store for it")
+                            : lode_store_async_fail(store->async, tag, wanted->results,
+                                                    wanted->result_count, put->bytes, put->size);
     if (err != LODE_OK) {
         lode_log("ERROR-NOT-PUT", "%s", lode_last_error());
         free(take_ask(store, tag));

@@ -1,11 +1,12 @@
 #include "worker/runtime/held.h"
 
 #include "api/base/assert.h"
+#include "api/base/fail.h"
+#include "api/base/hash.h"
 #include "api/client/tasks/call_refs.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <uthash.h>
 
 enum held_what { HELD_REFERENCE = 1, HELD_VIEW = 2, HELD_DRAFT = 3 };
 
@@ -62,14 +63,21 @@ find_locked(struct held *held, const struct held_key *key)
     return item;
 }
 
+/* NULL: there is no memory to note it, and held_end() will say so. */
 static struct held_item *
 add_locked(struct held *held, const struct held_key *key)
 {
     struct held_item *item = calloc(1, sizeof *item);
-    LODE_ASSERT(item != NULL);
-    item->key = *key;
-    HASH_ADD(hh, held->items, key, sizeof item->key, item);
-    return item;
+    if (item != NULL) {
+        item->key = *key;
+        HASH_ADD(hh, held->items, key, sizeof item->key, item);
+        if (hash_has(hh, item)) {
+            return item;
+        }
+        free(item);
+    }
+    held->lost = true;
+    return NULL;
 }
 
 static void
@@ -92,7 +100,9 @@ held_referenced(void *arg, lode_id id, int change)
     struct held_item *item = find_locked(held, &key);
     if (item == NULL && change > 0) {
         item = add_locked(held, &key);
-        item->id = id;
+        if (item != NULL) {
+            item->id = id;
+        }
     }
     if (item != NULL) { /* else it drops what it never held: the store knows better than we */
         item->count += change;
@@ -168,17 +178,19 @@ end_item(lode *db, struct held_item *item)
 }
 
 /* To end an item calls the hooks again. So noting is switched off first. */
-void
+lode_err
 held_end(struct held *held, lode *db)
 {
     struct held_item *item, *next;
     atomic_store_explicit(&held->active, false, memory_order_relaxed);
-    if (held->items == NULL) {
-        return;
+    if (held->items == NULL && !held->lost) {
+        return LODE_OK;
     }
     lode_mutex_lock(&held->mu);
     struct held_item *all = held->items;
+    bool lost = held->lost;
     held->items = NULL;
+    held->lost = false;
     lode_mutex_unlock(&held->mu);
     HASH_ITER(hh, all, item, next)
     {
@@ -186,4 +198,5 @@ held_end(struct held *held, lode *db)
         HASH_DELETE(hh, all, item);
         free(item);
     }
+    return lost ? lode_fail_with(LODE_ENOMEM, "no memory to note what a task holds") : LODE_OK;
 }

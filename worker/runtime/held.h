@@ -20,6 +20,7 @@ struct held_item;
 struct held {
     struct lode_mutex mu;    /* WORKER_HELD */
     struct held_item *items; /* mu; by what it is and which */
+    bool lost;               /* mu; there was no memory to note something */
     _Atomic bool active;
 };
 
@@ -28,8 +29,12 @@ void held_fini(struct held *held);
 
 void held_begin(struct held *held);
 
-/* Ends all that is left: releases views, aborts drafts, drops references. */
-void held_end(struct held *held, lode *db);
+/*
+ * Ends all that is left: releases views, aborts drafts, drops references.
+ * Errors  LODE_ENOMEM  something could not be noted, and is not ended: the worker has to go, so that
+ *                      the end of its session ends it
+ */
+LODE_MUST_CHECK lode_err held_end(struct held *held, lode *db);
 
 /* The hooks (api/client/session/session.h); `held` is their argument. */
 void held_referenced(void *held, lode_id id, int change);

@@ -161,14 +161,15 @@ run_task(struct worker *worker, const struct queue_item *item)
     }
     LODE_TRY(lode_task_finish(&worker->task, err, &ended));
     worker->unrung = true;
-    held_end(&worker->held, worker->db);
+    lode_err held = held_end(&worker->held, worker->db);
     page_finish(worker->page);
     worker->under_way = 0;
     int64_t now = lode_now_ns();
     done.run_ns = (uint64_t)(now - start);
     done.status = ended == LODE_OK ? LODE_DONE_OK : LODE_DONE_FAILED;
     done.err = (uint32_t)ended;
-    return tell_done(worker, &done, now);
+    LODE_TRY(tell_done(worker, &done, now));
+    return held; /* the task has ended well, whatever becomes of its worker */
 }
 
 /* ---- describing a library ------------------------------------------------------------------ */
