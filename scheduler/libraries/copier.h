@@ -5,7 +5,7 @@
 #ifndef LODE_SCHEDULER_COPIER_H
 #define LODE_SCHEDULER_COPIER_H
 
-#include "scheduler/main/drive.h"
+#include "scheduler/drive/drive.h"
 
 struct copier;
 

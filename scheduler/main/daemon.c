@@ -32,6 +32,13 @@ find_session(void *arg, uint64_t number)
     return sessions_find_locked(daemon->sessions, number);
 }
 
+static uint64_t
+count_repeats(void *arg)
+{
+    struct daemon *daemon = arg;
+    return sessions_repeats_locked(daemon->sessions);
+}
+
 static void
 store_action(void *arg, const struct core_action *action)
 {
@@ -261,7 +268,8 @@ static lode_err
 start_drive(struct daemon *daemon, const struct daemon_options *options)
 {
     char blas[PATH_MAX];
-    const struct drive_hooks hooks = {daemon, find_session, store_action, arm_timer, wake_main};
+    const struct drive_hooks hooks = {daemon,       find_session, count_repeats,
+                                      store_action, arm_timer,    wake_main};
     struct core_options core = {.cpus = cpu_units(options->num_cpus), .pid = getpid()};
     if (find_builtin(blas)) {
         core.builtin_name = "blas";

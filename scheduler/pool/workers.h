@@ -14,8 +14,8 @@
 #ifndef LODE_SCHEDULER_WORKERS_H
 #define LODE_SCHEDULER_WORKERS_H
 
-#include "scheduler/main/drive.h"
-#include "scheduler/main/loop.h"
+#include "scheduler/drive/drive.h"
+#include "scheduler/drive/loop.h"
 
 enum {
     WORKERS_READ_MAX = 64 << 10,  /* bytes of one worker's output read in one go */

@@ -10,9 +10,9 @@
 #ifndef LODE_SCHEDULER_SESSIONS_H
 #define LODE_SCHEDULER_SESSIONS_H
 
-#include "scheduler/main/drive.h"
-#include "scheduler/main/loop.h"
-#include "scheduler/sessions/session.h"
+#include "scheduler/drive/drive.h"
+#include "scheduler/drive/loop.h"
+#include "scheduler/drive/session.h"
 
 enum {
     SESSIONS_MAX = 16384,

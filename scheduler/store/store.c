@@ -7,7 +7,7 @@
 #include "scheduler/store/store_async.h"
 #include "api/layout/error_object.h"
 #include "api/layout/id.h"
-#include "scheduler/main/failures.h"
+#include "scheduler/store/failures.h"
 
 #include <lode/task.h>
 #include <stdio.h>

@@ -7,8 +7,8 @@
 #define LODE_SCHEDULER_STORE_H
 
 #include "api/base/paths.h"
-#include "scheduler/main/drive.h"
-#include "scheduler/main/loop.h"
+#include "scheduler/drive/drive.h"
+#include "scheduler/drive/loop.h"
 
 struct store;
 

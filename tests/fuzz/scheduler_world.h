@@ -7,7 +7,7 @@
 #define TESTS_FUZZ_SCHEDULER_WORLD_H
 
 /* What the world must see of these is theirs alone. */
-#include "scheduler/main/drive.c"
+#include "scheduler/drive/drive.c"
 #include "scheduler/pool/workers.c"
 #include "scheduler/sessions/sessions.c"
 #include "scheduler/core/check.h"
@@ -132,6 +132,13 @@ world_find_session(void *arg, uint64_t number)
 {
     (void)arg;
     return sessions_find_locked(sessions, number);
+}
+
+static uint64_t
+world_count_repeats(void *arg)
+{
+    (void)arg;
+    return sessions_repeats_locked(sessions);
 }
 
 static void
@@ -262,8 +269,9 @@ listen_once(void)
 static void
 world_begin(void)
 {
-    const struct drive_hooks hooks = {NULL, world_find_session, world_store_action, world_arm_timer,
-                                      world_wake};
+    const struct drive_hooks hooks = {
+        NULL,      world_find_session, world_count_repeats, world_store_action, world_arm_timer,
+        world_wake};
     const struct core_options options = {.cpus = 2 * LODE_CPU_UNIT, .worker_max = 6};
     int pair[2];
     if (world_listener < 0) {

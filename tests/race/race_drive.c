@@ -4,7 +4,7 @@
  * it for: if one event were stranded in the queue, a cut would be missing.
  */
 #include "api/wire/rendezvous_msg.h"
-#include "scheduler/main/drive.h"
+#include "scheduler/drive/drive.h"
 #include "tests/support/check.h"
 
 #include <pthread.h>
@@ -24,6 +24,13 @@ find_session(void *arg, uint64_t number)
     (void)arg;
     (void)number;
     return NULL; /* answers go nowhere */
+}
+
+static uint64_t
+count_repeats(void *arg)
+{
+    (void)arg;
+    return 0;
 }
 
 static void
@@ -108,7 +115,8 @@ take_cuts(void)
 int
 main(void)
 {
-    const struct drive_hooks hooks = {NULL, find_session, store_action, arm_timer, wake_main};
+    const struct drive_hooks hooks = {NULL,         find_session, count_repeats,
+                                      store_action, arm_timer,    wake_main};
     const struct core_options options = {.cpus = LODE_CPU_UNIT};
     pthread_t threads[THREADS];
     must(drive_create(&options, &hooks, &drive));

@@ -11,6 +11,7 @@
 #include "api/client/session/handle.h"
 #include "api/wire/store_msg.h"
 #include "worker/crash/crash.h"
+#include "worker/runtime/run.h"
 #include "worker/runtime/worker.h"
 
 #include <argp.h>

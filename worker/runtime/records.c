@@ -2,7 +2,7 @@
  * What the scheduler tells a worker. All of this runs on nng's threads, beside the main thread, and
  * returns at once. A record of the wrong size ends the link, and with it the worker.
  */
-#include "worker/runtime/worker.h"
+#include "worker/runtime/records.h"
 
 #include "api/base/fail.h"
 

@@ -10,7 +10,7 @@
  * HOLD_BACK_NS after the first end at the latest, after HOLD_BACK_MAX ends, or when no task waits
  * any more.
  */
-#include "worker/runtime/worker.h"
+#include "worker/runtime/run.h"
 
 #include "api/base/clock.h"
 #include "api/base/fail.h"

@@ -1,6 +1,7 @@
 #include "worker/runtime/worker.h"
 
 #include "api/base/log.h"
+#include "worker/runtime/records.h"
 
 #include <unistd.h>
 

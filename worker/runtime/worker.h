@@ -52,15 +52,7 @@ LODE_MUST_CHECK lode_err worker_init(struct worker *worker, lode *db,
 /* Comes to the scheduler as worker `number`. Records arrive from now on. Errors: LODE_EDOWN … */
 LODE_MUST_CHECK lode_err worker_connect(struct worker *worker, uint32_t number);
 
-/* Runs what comes, until QUIT. Errors: LODE_EDOWN, LODE_ENOMEM: the worker cannot go on. */
-LODE_MUST_CHECK lode_err worker_run(struct worker *worker);
-
-/* After worker_run(): tells the scheduler what is left to tell, and closes the session. */
+/* After worker_run() (run.h): tells the scheduler what is left to tell, and closes the session. */
 void worker_fini(struct worker *worker);
-
-/* ---- records.c ------------------------------------------------------------------------------ */
-
-/* A record for a worker; on nng's threads. */
-lode_err worker_record(void *worker, uint16_t type, const void *bytes, uint32_t size);
 
 #endif

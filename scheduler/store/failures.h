@@ -7,7 +7,7 @@
 #define LODE_SCHEDULER_FAILURES_H
 
 #include "api/base/paths.h"
-#include "scheduler/main/drive.h"
+#include "scheduler/drive/drive.h"
 
 struct failures;
 

@@ -1,9 +1,9 @@
-#include "scheduler/main/drive.h"
+#include "scheduler/drive/drive.h"
 
 #include "api/base/assert.h"
 #include "api/base/clock.h"
 #include "api/base/fail.h"
-#include "scheduler/sessions/session.h"
+#include "scheduler/drive/session.h"
 
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -143,7 +143,10 @@ send_locked(struct drive *drive, const struct core_action *action)
     if (session == NULL) {
         return;
     }
-    lode_err err = session_send_locked(session, action);
+    lode_err err = action->message == LODE_TASK_STATS_ARE
+                       ? session_send_stats_locked(session, action,
+                                                   drive->hooks.count_repeats(drive->hooks.arg))
+                       : session_send_locked(session, action);
     if (err != LODE_OK && !session->leaving) {
         session->leaving = true;
         drive_ask_cut(drive, session->number, err, lode_last_error());

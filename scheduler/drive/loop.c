@@ -1,4 +1,4 @@
-#include "scheduler/main/loop.h"
+#include "scheduler/drive/loop.h"
 
 #include "api/base/fail.h"
 

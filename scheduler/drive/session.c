@@ -1,6 +1,4 @@
-#include "scheduler/sessions/session.h"
-
-#include "scheduler/sessions/sessions.h"
+#include "scheduler/drive/session.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -71,15 +69,15 @@ tell_dropped_locked(struct session *session)
                           sizeof NAME - 1, true);
 }
 
-/* The core cannot know what the links have dropped. */
-static lode_err
-send_stats_locked(struct session *session, const struct core_action *action)
+lode_err
+session_send_stats_locked(struct session *session, const struct core_action *action,
+                          uint64_t repeats)
 {
     const char *rest = core_action_bytes(action);
     struct lode_task_stats stats;
     LODE_TRY(tell_dropped_locked(session));
     memcpy(&stats, rest, sizeof stats);
-    stats.stats.repeats_dropped = sessions_repeats_locked(session->table);
+    stats.stats.repeats_dropped = repeats;
     return lode_link_send(session->link, LODE_TASK_STATS_ARE, &stats, sizeof stats,
                           rest + sizeof stats, action->size - (uint32_t)sizeof stats, true);
 }
@@ -87,13 +85,9 @@ send_stats_locked(struct session *session, const struct core_action *action)
 lode_err
 session_send_locked(struct session *session, const struct core_action *action)
 {
-    switch (action->message) {
-    case LODE_TASK_OUTPUT:
+    if (action->message == LODE_TASK_OUTPUT) {
         return send_output_locked(session, action);
-    case LODE_TASK_STATS_ARE:
-        return send_stats_locked(session, action);
-    default:
-        return lode_link_send(session->link, action->message, core_action_bytes(action),
-                              action->size, NULL, 0, true);
     }
+    return lode_link_send(session->link, action->message, core_action_bytes(action), action->size,
+                          NULL, 0, true);
 }

@@ -12,7 +12,7 @@
 #include "api/base/hash.h"
 #include "api/wire/link.h"
 #include "scheduler/core/core.h"
-#include "scheduler/main/loop.h"
+#include "scheduler/drive/loop.h"
 
 #include <stdatomic.h>
 
@@ -52,5 +52,13 @@ void session_flush(struct session *session);
  */
 LODE_MUST_CHECK lode_err session_send_locked(struct session *session,
                                              const struct core_action *action);
+
+/*
+ * The same of a STATS_ARE, which is told what the core cannot know: `repeats`, the records that all
+ * links have dropped because they came twice.
+ */
+LODE_MUST_CHECK lode_err session_send_stats_locked(struct session *session,
+                                                   const struct core_action *action,
+                                                   uint64_t repeats);
 
 #endif

@@ -48,6 +48,8 @@ struct drive_hooks {
     void *arg;
     /* The session of that number, or NULL. */
     struct session *(*find_session)(void *arg, uint64_t number);
+    /* Records that the links of all sessions have dropped because they came twice. */
+    uint64_t (*count_repeats)(void *arg);
     /* WATCH, UNWATCH, SETTLE, RESULTS. */
     void (*store_action)(void *arg, const struct core_action *action);
     void (*arm_timer)(void *arg, int64_t deadline_ns);

@@ -1,4 +1,4 @@
-#include "scheduler/main/failures.h"
+#include "scheduler/store/failures.h"
 
 #include "api/base/assert.h"
 #include "api/base/clock.h"
