@@ -81,6 +81,14 @@ lode_link_drain(struct lode_link *link, int64_t timeout_ms)
                                  (unsigned long long)missing);
 }
 
+void
+lode_link_dial_no_more(struct lode_link *link)
+{
+    lode_mutex_lock(&link->mu);
+    link->dials_no_more = true;
+    lode_mutex_unlock(&link->mu);
+}
+
 /* ---- life --------------------------------------------------------------------------------- */
 
 /*

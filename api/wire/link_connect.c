@@ -109,7 +109,7 @@ static bool
 goes_on(struct lode_link *link)
 {
     lode_mutex_lock(&link->mu);
-    bool on = !link->closing && !link->broken;
+    bool on = !link->closing && !link->broken && !link->dials_no_more;
     lode_mutex_unlock(&link->mu);
     return on;
 }

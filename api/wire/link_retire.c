@@ -30,7 +30,8 @@ redial_later(struct lode_link *link)
         return;
     }
     lode_mutex_lock(&link->mu);
-    wait = link->closing || link->broken ? 0 : (nng_duration)link->redial_ms;
+    bool ends = link->closing || link->broken || link->dials_no_more;
+    wait = ends ? 0 : (nng_duration)link->redial_ms;
     link->redial_ms = link->redial_ms * 2 < LODE_LINK_REDIAL_LAST_MS ? link->redial_ms * 2
                                                                      : LODE_LINK_REDIAL_LAST_MS;
     lode_mutex_unlock(&link->mu);

@@ -96,6 +96,7 @@ struct lode_link {
     uint32_t pipe_count; /* in `pipes` */
     bool closing;
     bool broken;
+    bool dials_no_more;
     bool lost;     /* the open pipe was, for want of memory; the reaper's job redials */
     bool say_ack;  /* send a batch even without records */
     uint32_t asks; /* drains under way: ask for acknowledgement */

@@ -50,6 +50,7 @@ watch(void *arg)
     do {
         got = recv(rendezvous->fd, &byte, sizeof byte, 0);
     } while (got > 0 || (got < 0 && errno == EINTR));
+    lode_link_dial_no_more(rendezvous->link);
     go_down(rendezvous);
     return NULL;
 }
@@ -245,6 +246,9 @@ lode_rendezvous_close(struct lode_rendezvous *rendezvous)
         return;
     }
     atomic_store(&rendezvous->closing, true);
+    if (rendezvous->link != NULL) { /* the scheduler drops the pipe when it sees the socket's end */
+        lode_link_dial_no_more(rendezvous->link);
+    }
     if (rendezvous->fd >= 0) {
         shutdown(rendezvous->fd, SHUT_RDWR);
     }

@@ -114,6 +114,19 @@ Test(link_faults, a_drain_survives_a_lost_pipe)
     expect_eq(server.numbers, 50);
 }
 
+/* A drain that had a pipe would be through in a millisecond. */
+Test(link_faults, a_link_that_dials_no_more_gets_no_pipe_after_its_last)
+{
+    end_dial(&client, path);
+    end_send_number(&client, 0, false);
+    must(lode_link_drain(client.link, bound_ms(20000)));
+    lode_link_dial_no_more(client.link);
+    lode_link_drop_pipe(client.link);
+    end_send_number(&client, 1, false);
+    fails(lode_link_drain(client.link, 300), LODE_ETIMEDOUT);
+    expect_eq(pipes_of(&client), 1);
+}
+
 /* ---- visitors ------------------------------------------------------------------------------ */
 
 static int
