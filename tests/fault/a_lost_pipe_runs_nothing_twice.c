@@ -101,8 +101,7 @@ story(int argc, char **argv)
     snprintf(path, sizeof path, "%s/marks", story_files());
     pid_t supervisor = cluster_start(2, 64 << 20);
     child_start(&stranger, knock, NULL);
-    lode *db = cluster_open();
-    must(lode_load(db, story_tasks("play")));
+    lode *db = cluster_open_with("play");
     for (long i = 0; i < rounds; i++) {
         one_round(db, &stranger, path);
     }

@@ -35,8 +35,7 @@ program(struct child *parent, void *arg)
     lode_id held, result, last;
     lode_object_info info;
     char *bytes = calloc(1, ARGUMENT);
-    lode *db = cluster_open();
-    must(lode_load(db, story_tasks("play")));
+    lode *db = cluster_open_with("play");
     must(lode_put(db, "held", 4, 0, &held));
     must(call(db, bytes, held, &result));
     must(lode_wait(db, &result, 1, 1, LODE_FOREVER, NULL, NULL));

@@ -72,8 +72,7 @@ story(int argc, char **argv)
     for (int i = 0; i < VISITORS; i++) {
         child_start(&visitors[i], visitor, NULL);
     }
-    lode *db = cluster_open();
-    must(lode_load(db, story_tasks("play")));
+    lode *db = cluster_open_with("play");
     must(call_once(db));
     int open_before = count_descriptors(scheduler);
     expect_eq(prlimit(scheduler, RLIMIT_NOFILE, NULL, &usual), 0);

@@ -44,8 +44,7 @@ printer(struct child *parent, void *arg)
     (void)arg;
     int fd = open(printed, O_CREAT | O_WRONLY | O_APPEND | O_CLOEXEC, 0600);
     expect(fd >= 0 && dup2(fd, STDERR_FILENO) == STDERR_FILENO);
-    lode *db = cluster_open();
-    must(lode_load(db, story_tasks("play")));
+    lode *db = cluster_open_with("play");
     memset(text, 'x', LINE_BYTES);
     must(lode_call(db, "play.loop_until_cancelled", LODE_ARGS(lode_str(fifo)), NULL, &first));
     for (int i = 0; i < LINES; i++) {

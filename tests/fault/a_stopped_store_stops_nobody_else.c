@@ -51,8 +51,7 @@ program(struct child *parent, void *arg)
     expect(dup2(lines[1], STDERR_FILENO) == STDERR_FILENO);
     close(lines[0]);
     close(lines[1]);
-    lode *db = cluster_open();
-    must(lode_load(db, story_tasks("play")));
+    lode *db = cluster_open_with("play");
     must(lode_call(db, "play.nothing", LODE_NO_ARGS, NULL, &after));
     must(lode_get(db, after, LODE_FOREVER, &view));
     lode_release(&view);

@@ -53,8 +53,7 @@ story(int argc, char **argv)
 {
     long rounds = count_argument(argc, argv, 1, 10);
     pid_t supervisor = cluster_start(1, 32 << 20);
-    lode *db = cluster_open();
-    must(lode_load(db, story_tasks("play")));
+    lode *db = cluster_open_with("play");
     for (long i = 0; i < rounds; i++) {
         cut_off(db);
         closed(db);

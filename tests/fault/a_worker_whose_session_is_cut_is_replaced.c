@@ -122,8 +122,7 @@ story(int argc, char **argv)
 {
     (void)argc, (void)argv;
     pid_t supervisor = cluster_start(1, 64 << 20);
-    lode *db = cluster_open();
-    must(lode_load(db, story_tasks("play")));
+    lode *db = cluster_open_with("play");
     must(lode_load(db, story_tasks("hold")));
     idle_ones_are_replaced(db);
     snprintf(runs, sizeof runs, "%s/runs", story_files());

@@ -99,8 +99,7 @@ story(int argc, char **argv)
     char said[256];
     child_start(&child, waiter, NULL);
     pid_t supervisor = cluster_start(1, 16 << 20);
-    lode *db = cluster_open();
-    must(lode_load(db, story_tasks("play")));
+    lode *db = cluster_open_with("play");
     increment(db);
     snprintf(said, sizeof said, "%s/said", story_files());
     expect_eq(mkfifo(said, 0600), 0);

@@ -12,8 +12,7 @@ story(int argc, char **argv)
     lode_id result;
     double sum;
     pid_t supervisor = cluster_start(1, 32 << 20);
-    lode *db = cluster_open();
-    must(lode_load(db, story_tasks("leave")));
+    lode *db = cluster_open_with("leave");
     must(lode_call(db, "leave.first_to_call", LODE_NO_ARGS, NULL, &result));
     must(lode_get_f64(db, result, LODE_FOREVER, &sum));
     expect(sum == 7);

@@ -214,8 +214,7 @@ story(int argc, char **argv)
 {
     (void)argc, (void)argv;
     pid_t supervisor = cluster_start(1, 32 << 20);
-    lode *db = cluster_open();
-    must(lode_load(db, story_tasks("play")));
+    lode *db = cluster_open_with("play");
     expect_working(db);
     errors_that_functions_return(db);
     workers_that_die(db);

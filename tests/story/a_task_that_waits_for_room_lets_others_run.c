@@ -86,8 +86,7 @@ static void
 in_a_cluster(void (*what)(lode *db, const char *function), const char *function)
 {
     pid_t supervisor = cluster_start(1, 16 << 20);
-    lode *db = cluster_open();
-    must(lode_load(db, story_tasks("room")));
+    lode *db = cluster_open_with("room");
     what(db, function);
     lode_close(db);
     cluster_stop(supervisor);

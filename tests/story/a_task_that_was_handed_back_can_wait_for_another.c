@@ -89,8 +89,7 @@ story(int argc, char **argv)
     int fd = open(fifo, O_RDWR | O_CLOEXEC); /* read-write: no end of file between two writers */
     expect(fd >= 0);
     pid_t supervisor = cluster_start(1, 32 << 20);
-    lode *db = cluster_open();
-    must(lode_load(db, story_tasks("play")));
+    lode *db = cluster_open_with("play");
     for (long i = 0; i < rounds; i++) {
         handed_back_and_then_a_parent(db, fd);
     }

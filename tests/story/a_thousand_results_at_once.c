@@ -67,8 +67,7 @@ static void
 rows_in_a_small_store(void)
 {
     pid_t supervisor = cluster_start(1, 16 << 20);
-    lode *db = cluster_open();
-    must(lode_load(db, story_tasks("wide")));
+    lode *db = cluster_open_with("wide");
     for (int round = 0; round < 3; round++) {
         lode_view view;
         must(lode_call(db, "wide.rows", LODE_NO_ARGS, NULL, ids));
@@ -91,8 +90,7 @@ story(int argc, char **argv)
     (void)argc, (void)argv;
     rows_in_a_small_store();
     pid_t supervisor = cluster_start(1, 64 << 20);
-    lode *db = cluster_open();
-    must(lode_load(db, story_tasks("wide")));
+    lode *db = cluster_open_with("wide");
     for (int round = 0; round < 5; round++) {
         numbers(db);
         blocks(db);

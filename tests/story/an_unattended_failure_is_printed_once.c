@@ -24,8 +24,7 @@ submitter(struct child *parent, void *arg)
     int fd = open(arg, O_CREAT | O_WRONLY | O_APPEND | O_CLOEXEC, 0600);
     (void)parent;
     expect(fd >= 0 && dup2(fd, STDERR_FILENO) == STDERR_FILENO);
-    lode *db = cluster_open();
-    must(lode_load(db, story_tasks("play")));
+    lode *db = cluster_open_with("play");
     must(lode_call(db, "play.fail", LODE_ARGS(lode_str("a reason")), NULL, NULL));
     must(lode_call(db, "play.increment", LODE_ARGS(lode_i64(1)), NULL, NULL));
     must(lode_call(db, "play.crash", LODE_NO_ARGS, &once, NULL));

@@ -64,8 +64,7 @@ a_fork_of_a_program_with_tasks(void)
     struct child child;
     lode_id id;
     pid_t supervisor = cluster_start(1, 16 << 20);
-    lode *db = cluster_open();
-    must(lode_load(db, story_tasks("play")));
+    lode *db = cluster_open_with("play");
     child_start(&child, child_calls_a_task, NULL);
     child_must_end(&child);
     must(lode_call(db, "play.nothing", LODE_NO_ARGS, NULL, &id)); /* the parent goes on */

@@ -22,8 +22,7 @@ static void
 loader(struct child *parent, void *arg)
 {
     (void)parent, (void)arg;
-    lode *db = cluster_open();
-    must(lode_load(db, story_tasks("play")));
+    lode *db = cluster_open_with("play");
     lode_close(db);
 }
 

@@ -207,8 +207,7 @@ story(int argc, char **argv)
 {
     long rounds = count_argument(argc, argv, 1, 1);
     pid_t supervisor = cluster_start(1, 64 << 20);
-    lode *db = cluster_open();
-    must(lode_load(db, story_tasks("play")));
+    lode *db = cluster_open_with("play");
     for (long i = 0; i < rounds; i++) {
         a_chain(db);
         a_tree(db);

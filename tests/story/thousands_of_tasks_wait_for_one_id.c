@@ -52,8 +52,7 @@ story(int argc, char **argv)
 {
     long tasks = argc > 1 ? atol(argv[1]) : TASKS;
     pid_t cluster = cluster_start(2, 64 << 20);
-    lode *db = cluster_open();
-    must(lode_load(db, story_tasks("play")));
+    lode *db = cluster_open_with("play");
     all_run(db, tasks, 1);
     all_run(db, tasks, tasks);
     lode_close(db);

@@ -75,8 +75,7 @@ story(int argc, char **argv)
 {
     (void)argc, (void)argv;
     pid_t supervisor = cluster_start(1, 64 << 20);
-    lode *db = cluster_open();
-    must(lode_load(db, story_tasks("play")));
+    lode *db = cluster_open_with("play");
     must(lode_load(db, story_tasks("leave")));
     references_views_and_drafts(db);
     what_a_child_needs_stays(db);

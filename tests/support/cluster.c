@@ -188,6 +188,14 @@ cluster_open(void)
 }
 
 lode *
+cluster_open_with(const char *tasks)
+{
+    lode *db = cluster_open();
+    must(lode_load(db, story_tasks(tasks)));
+    return db;
+}
+
+lode *
 store_open(void)
 {
     lode *db = NULL;

@@ -38,6 +38,9 @@ void cluster_stop(pid_t supervisor);
 lode *cluster_open(void);
 lode *store_open(void);
 
+/* cluster_open(), with a task library of the tests ("play") loaded. */
+lode *cluster_open_with(const char *tasks);
+
 /* A session with a private cluster of one CPU and 32 MiB; what runs in LODE_DIR is preferred. */
 lode *private_open(void);
 
