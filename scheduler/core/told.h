@@ -1,9 +1,12 @@
 /*
- * told.h: tasks that a worker said were done, and whose results the store may not have yet: they lie
- * in the worker's ring. As a rule they stay there for microseconds, and the store drains a ring when
- * its session ends. But the ring of a session that the store cuts is not drained, and nothing is
- * taken that a process writes after its session has ended. Then the results never come, and whoever
- * waits for them would wait for ever.
+ * told.h: tasks that a worker said were done, and whose results the store may not have yet.
+ *
+ * A worker writes the results of a task into its ring, and then tells the scheduler DONE. The
+ * scheduler forgets the task. As a rule the store takes the results out of the ring microseconds
+ * later; it also does when the worker dies. But the store does not look into the ring of a session
+ * that it has cut, nor at what a process writes after its session has ended. Then the results never
+ * come. Without this file nobody would know of them any more, and a program that waits for one of
+ * them would hang for ever.
  *
  * So the core remembers as many of a worker's last DONEs as its ring has room for commits. When the
  * worker is gone, for whatever reason, the store is asked for their results (SETTLE), and those that
