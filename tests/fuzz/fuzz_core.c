@@ -66,6 +66,21 @@ forget_asked(int i)
     asked[i] = NULL;
 }
 
+/* One id of a WATCH is not wanted any more; the others of the same packet are. */
+static void
+forget_watched(int i, lode_id id)
+{
+    for (uint32_t at = 0; at < asked[i]->count; at++) {
+        if (lode_id_same(asked[i]->ids[at], id)) {
+            asked[i]->ids[at] = asked[i]->ids[--asked[i]->count];
+            break;
+        }
+    }
+    if (asked[i]->count == 0) {
+        forget_asked(i);
+    }
+}
+
 static void
 on_send(const struct core_action *action)
 {
@@ -97,10 +112,11 @@ carry_out(const struct core_action *action)
         note_asked(action, action->size / (uint32_t)sizeof(lode_id));
         break;
     case CORE_UNWATCH:
+        fuzz_expect(action->size == sizeof(lode_id));
         for (int i = 0; i < ASKED; i++) {
             if (asked[i] != NULL && asked[i]->type == CORE_WATCH &&
                 asked[i]->cookie == action->cookie) {
-                forget_asked(i);
+                forget_watched(i, *(const lode_id *)core_action_bytes(action));
             }
         }
         break;
