@@ -7,7 +7,7 @@ static uint32_t
 check_queue(const struct core_worker *worker)
 {
     uint32_t count = 0, chained = 0;
-    uint64_t queued_ns = 0;
+    uint64_t queued_ns = 0, queued_bytes = 0;
     const struct core_task *task;
     TAILQ_FOREACH(task, &worker->queue, link)
     {
@@ -18,9 +18,11 @@ check_queue(const struct core_worker *worker)
         LODE_ASSERT(task->attempts <= task->max_retries);
         chained += task->waiting > 0;
         queued_ns += task->estimate_ns;
+        queued_bytes += task->bytes_size;
         count++;
     }
     LODE_ASSERT(queued_ns == worker->queued_ns);
+    LODE_ASSERT(queued_bytes == worker->queued_bytes);
     LODE_ASSERT(chained == worker->chained);
     return count;
 }

@@ -22,6 +22,7 @@ enum {
     CORE_AHEAD_NS = 300000,         /* run time that may be queued at a worker */
     CORE_AHEAD_ONE_NS = 10000000,   /* below it, one task may be queued behind the running one */
     CORE_DEPTH_MAX = 1001,          /* tasks at a worker, the running one included */
+    CORE_AHEAD_BYTES = 16 << 20,    /* arguments at a worker; its link holds 256 MiB, then breaks */
     CORE_CHAIN_NS = 50000,          /* what may lie before a chained task if a worker is idle */
     CORE_TASK_COST_NS = 300,        /* what the shortest task is taken to last */
     CORE_RECALL_NOW_NS = 200000,    /* queued ahead by more: recalled for an idle worker at once */
@@ -189,6 +190,7 @@ struct core_worker {
     uint32_t chained; /* tasks in the queue that wait for others in it */
     uint32_t recalls; /* RECALLs that are out */
     uint64_t queued_ns;
+    uint64_t queued_bytes;       /* of their arguments: bounds what waits in the worker's link */
     struct core_resources lease; /* what each task in the queue needs; valid with count > 0 */
     int64_t since;               /* STARTING: started; idle: since when */
     uint64_t blocked_task;

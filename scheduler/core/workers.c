@@ -28,7 +28,7 @@ unlist(struct core *core, struct core_worker *worker)
 static bool
 has_room(const struct core_worker *worker)
 {
-    return worker->count < CORE_DEPTH_MAX &&
+    return worker->count < CORE_DEPTH_MAX && worker->queued_bytes < CORE_AHEAD_BYTES &&
            (worker->queued_ns < CORE_AHEAD_NS ||
             (worker->count < 2 && worker->queued_ns < CORE_AHEAD_ONE_NS));
 }
@@ -74,6 +74,7 @@ core_worker_take(struct core *core, struct core_worker *worker, struct core_task
     task->estimate_ns = estimate_of(task);
     TAILQ_INSERT_TAIL(&worker->queue, task, link);
     worker->queued_ns += task->estimate_ns;
+    worker->queued_bytes += task->bytes_size;
     task->function->placed++;
     worker->count++;
     worker->chained += task->waiting > 0;
@@ -93,6 +94,7 @@ core_worker_lose(struct core *core, struct core_worker *worker, struct core_task
     task->worker = NULL;
     task->recalling = false;
     worker->queued_ns -= task->estimate_ns;
+    worker->queued_bytes -= task->bytes_size;
     task->function->placed--;
     worker->count--;
     worker->chained -= task->waiting > 0;

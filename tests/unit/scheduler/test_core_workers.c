@@ -13,6 +13,8 @@ one_cpu(void)
     start(1);
 }
 
+enum { LARGE = 1 << 20 };
+
 TestSuite(core_workers, .init = two_cpus, .fini = stop);
 TestSuite(core_one_cpu, .init = one_cpu, .fini = stop);
 
@@ -47,6 +49,43 @@ Test(core_workers, short_tasks_are_queued_by_time_and_long_ones_are_not)
     }
     cr_assert_geq(queued, 2 * 95, "about 300 us of 3 us each, at two workers: %d", queued);
     cr_assert_leq(queued, 2 * 105);
+}
+
+/* One call with a mebibyte of arguments: as large as a call may be. */
+static void
+submit_large(void)
+{
+    static uint8_t bytes[sizeof(struct lode_task_submit) + sizeof(struct lode_task_arg) + LARGE];
+    uint64_t number = ++submissions[PROGRAM];
+    struct lode_task_submit head = {.submission = number,
+                                    .results = result_id(PROGRAM, 10 * number),
+                                    .function = 1,
+                                    .result_count = 1,
+                                    .cpus = ONE_CPU,
+                                    .arg_count = 1};
+    struct lode_task_arg arg = {.kind = LODE_ARG_BYTES, .size = LARGE};
+    memcpy(bytes, &head, sizeof head);
+    memcpy(bytes + sizeof head, &arg, sizeof arg);
+    record(PROGRAM, LODE_TASK_SUBMIT, bytes, sizeof bytes);
+}
+
+/* A worker may be stopped: all that it is sent waits in its link, which breaks at 256 MiB. */
+Test(core_workers, what_waits_for_a_worker_is_bounded_in_bytes)
+{
+    learn(100, 1100);
+    int queued[3] = {0};
+    for (int i = 0; i < 200; i++) {
+        uint32_t worker = 0;
+        submit_large();
+        cr_assert_null(find(CORE_CUT, 0, 0));
+        if (ran(0, &worker) != 0) {
+            queued[worker]++;
+        }
+    }
+    for (int worker = 1; worker <= 2; worker++) {
+        cr_assert_geq(queued[worker], 15);
+        cr_assert_leq(queued[worker], 17, "16 MiB and one task more: %d", queued[worker]);
+    }
 }
 
 Test(core_workers, the_depth_has_an_end_and_a_slow_start)
