@@ -18,7 +18,7 @@ complain() {
 # constants too.
 constants() {
     {
-        grep -rhoE '\b[A-Z][A-Z0-9_]+ = [^,}/;]+' --include='*.[ch]' "$@" | sed 's/ = / /'
+        grep -rhoE '\b[A-Z][A-Z0-9_]+ = [^,};]+' --include='*.[ch]' "$@" | sed 's/ = / /; s,/\*.*,,'
         grep -rhoE '^#define +[A-Z][A-Z0-9_]+ +\(*[A-Z0-9].*' --include='*.[ch]' "$@" |
             sed -E 's/^#define +//; s,/\*.*,,'
     } | sed -E 's/\bU?INT64_C\b//g; s/ +/ /g; s/ $//' | grep -vE 'sizeof|"' | LC_ALL=C sort -u
