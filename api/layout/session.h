@@ -1,6 +1,5 @@
 /*
- * session.h: a session's file: its pins, its ring and what it touched. The one file that a client
- * maps writable.
+ * session.h: a session's file: its pins and its ring. The one file that a client maps writable.
  *
  * The store makes it (named by the session's number), fallocates it and maps it too; to the store
  * everything in it is hostile input: each word is read once and bounds-checked.
@@ -8,13 +7,11 @@
  *   offset        part                      written by   order          read by   order
  *   0             magic .. ring_bytes       store        before attach  client
  *   64            ring_tail                 client       release [1]    store     acquire
- *   72            credit_waits            client       seq_cst [4]    store     relaxed
- *   76            credit_need             client       relaxed [4]    store     relaxed
+ *   72            credit_waits            client       seq_cst [3]    store     relaxed
+ *   76            credit_need             client       relaxed [3]    store     relaxed
  *   128           pin_high                  client       release [2]    store     acquire
- *   192           touched_head              client       relaxed        store     relaxed
- *   4 KiB         touched[1024]             client       relaxed [3]    store     relaxed
- *   8 KiB         ring, ring_bytes          client       plain          store     plain
- *   8 KiB + ring  pins[LODE_PIN_MAX]        client       [2]            store     acquire
+ *   4 KiB         ring, ring_bytes          client       plain          store     plain
+ *   4 KiB + ring  pins[LODE_PIN_MAX]        client       [2]            store     acquire
  *
  * [1] Bytes below ring_tail (free-running, modulo ring_bytes) are whole records, see ring.h. The
  *     store's position is ring_head in the session's row of the index. Several threads of the
@@ -26,8 +23,7 @@
  *     fences seq_cst, and checks the entry's word again (index.h [1]). To release, it clears the
  *     pin (release), fences seq_cst, and reads the entry's word: if its state is WANTED, it sends
  *     RELEASED.
- * [3] Lossy: entry numbers + 1 of what was pinned, newest at touched_head - 1 (modulo 1024).
- * [4] credit_waits: how many threads are about to sleep on credit_wake. It is counted up before
+ * [3] credit_waits: how many threads are about to sleep on credit_wake. It is counted up before
  *     FUTEX_WAIT and down after it. The store moves head or credit, adds one to credit_wake, fences
  *     seq_cst, and wakes only if this is not 0. A sleeper that it misses finds credit_wake changed.
  *     credit_need: the most that a record of these threads needs, if one of them lacks credit. The
@@ -46,7 +42,6 @@
 #define LODE_SESSION_MAGIC UINT64_C(0x316e6f697373534c) /* "LSssion1" */
 
 enum {
-    LODE_TOUCHED_SLOTS = 1024,
     LODE_RING_BYTES_MIN = 64 << 10,
     LODE_RING_BYTES_DEFAULT = 256 << 10,
     LODE_RING_BYTES_MAX = 4 << 20,
@@ -66,16 +61,14 @@ struct lode_session_header {
     uint32_t pad1[12];
     _Atomic uint32_t pin_high;
     uint32_t pad2[15];
-    _Atomic uint32_t touched_head;
 };
 static_assert(offsetof(struct lode_session_header, ring_tail) == 64, "session.h");
 static_assert(offsetof(struct lode_session_header, credit_waits) == 72, "session.h");
 static_assert(offsetof(struct lode_session_header, credit_need) == 76, "session.h");
 static_assert(offsetof(struct lode_session_header, pin_high) == 128, "session.h");
-static_assert(offsetof(struct lode_session_header, touched_head) == 192, "session.h");
+static_assert(sizeof(struct lode_session_header) <= LODE_PAGE, "session.h");
 
-#define LODE_TOUCHED_OFFSET ((uint64_t)LODE_PAGE)
-#define LODE_RING_OFFSET    ((uint64_t)2 * LODE_PAGE)
+#define LODE_RING_OFFSET ((uint64_t)LODE_PAGE)
 
 static inline uint64_t
 lode_pins_offset(uint32_t ring_bytes)

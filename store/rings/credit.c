@@ -165,7 +165,7 @@ is_waited_for(const struct session *session)
     return atomic_load_explicit(&header->credit_waits, memory_order_relaxed) != 0;
 }
 
-/* session.h [4]: what the record needs that a thread of the client waits to write. */
+/* session.h [3]: what the record needs that a thread of the client waits to write. */
 static struct amount
 need_of(const struct session *session)
 {
@@ -230,7 +230,7 @@ publish(struct store *store, const struct session *session)
     atomic_store_explicit(&row->credit_entries, session->entries_granted, memory_order_release);
 }
 
-/* session.h [4]: changes the word, and wakes only if a thread of the client may sleep on it. */
+/* session.h [3]: changes the word, and wakes only if a thread of the client may sleep on it. */
 static void
 wake(struct store *store, const struct session *session)
 {

@@ -145,7 +145,7 @@ is_dead_locked(struct lode_ring *ring)
 }
 
 /*
- * session.h [4]: writes what this thread needs, and counts it as a waiter, before the kernel
+ * session.h [3]: writes what this thread needs, and counts it as a waiter, before the kernel
  * compares credit_wake. Otherwise the store could grant the credit and wake nobody. `need` NULL:
  * this thread waits for room in the ring.
  */

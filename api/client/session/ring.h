@@ -17,8 +17,8 @@ struct lode_ring {
     uint32_t size;
     uint64_t tail;                 /* mu */
     _Atomic uint64_t *shared_tail; /* in the session file */
-    _Atomic uint32_t *waits;       /* session.h [4] */
-    _Atomic uint32_t *credit_need; /* session.h [4] */
+    _Atomic uint32_t *waits;       /* session.h [3] */
+    _Atomic uint32_t *credit_need; /* session.h [3] */
     const struct lode_session_row *row;
     uint64_t session; /* the number in the row, as long as the store has not ended the session */
     uint64_t spent_pages, spent_entries; /* mu; counted as the store counts them */

@@ -40,16 +40,6 @@ give_slot(lode *db, struct lode_thread *self, uint32_t slot)
     lode_slot_give_slowly(db, self, slot);
 }
 
-/* session.h [3]: threads may overwrite each other's notes: some are lost, and nobody minds. */
-static inline void
-note_touched(lode *db, uint32_t number)
-{
-    _Atomic uint32_t *touched = (void *)((uint8_t *)db->file + LODE_TOUCHED_OFFSET);
-    uint32_t head = atomic_load_explicit(&db->file->touched_head, memory_order_relaxed);
-    atomic_store_explicit(&touched[head % LODE_TOUCHED_SLOTS], number + 1, memory_order_relaxed);
-    atomic_store_explicit(&db->file->touched_head, head + 1, memory_order_relaxed);
-}
-
 static inline bool
 row_is_ours(const lode *db)
 {
@@ -104,7 +94,6 @@ pin(lode *db, lode_id id, uint64_t hash, struct lode_pinned *pinned_out)
         LODE_TRY(settle_pin(db, self, slot));
     }
     pinned_out->slot = slot;
-    note_touched(db, (uint32_t)(pinned_out->entry - db->index.entries));
     return LODE_OK;
 }
 
