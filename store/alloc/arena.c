@@ -2,6 +2,7 @@
 
 #include "api/base/assert.h"
 #include "api/base/fail.h"
+#include "store/alloc/capacity.h"
 #include "store/alloc/commit.h"
 #include "store/alloc/pages.h"
 #include "store/alloc/segment.h"
@@ -62,7 +63,7 @@ arena_open(const struct arena_options *options, struct arena **arena_out)
 {
     uint64_t bytes;
     lode_err err;
-    LODE_TRY(segment_capacity(options->dir, options->capacity_bytes, &bytes));
+    LODE_TRY(capacity_choose(options->dir, options->capacity_bytes, &bytes));
     struct arena *arena = calloc(1, sizeof *arena);
     if (arena == NULL) {
         return lode_fail_with(LODE_ENOMEM, "no memory for the arena");

@@ -36,7 +36,7 @@ struct arena_options {
     struct helper *helper;   /* outlives the arena */
 };
 
-/* Errors: those of segment_capacity() and segment_create(), LODE_ENOMEM; each with its sentence. */
+/* Errors: those of capacity_choose() and segment_create(), LODE_ENOMEM; each with its sentence. */
 LODE_MUST_CHECK lode_err arena_open(const struct arena_options *options, struct arena **arena_out);
 
 /*

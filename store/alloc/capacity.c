@@ -1,8 +1,5 @@
-/*
- * capacity.c: how large a store may be (segment.h: segment_capacity()). Memory, cgroup limits of
- * either version, and what is free in the tmpfs.
- */
-#include "store/alloc/segment.h"
+/* Looks at the machine's memory, at cgroup limits of either version, and at what the tmpfs has free. */
+#include "store/alloc/capacity.h"
 
 #include "api/base/fail.h"
 #include "api/layout/index.h"
@@ -128,7 +125,7 @@ too_small(const char *dir, uint64_t wanted, uint64_t has)
 }
 
 lode_err
-segment_capacity(const char *dir, uint64_t wanted_bytes, uint64_t *bytes_out)
+capacity_choose(const char *dir, uint64_t wanted_bytes, uint64_t *bytes_out)
 {
     uint64_t has = 0, bytes = wanted_bytes;
     LODE_TRY(tmpfs_free(dir, &has));

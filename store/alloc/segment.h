@@ -12,9 +12,7 @@
 #define LODE_STORE_ALLOC_SEGMENT_H
 
 #include <lode/error.h>
-
-#define SEGMENT_CAPACITY_MIN (UINT64_C(1) << 20)
-#define SEGMENT_CAPACITY_MAX (UINT64_C(16) << 40)
+#include <stdint.h>
 
 struct segment {
     int fd;      /* read-write: for those who create objects */
@@ -23,19 +21,6 @@ struct segment {
     uint64_t bytes;
     uint8_t *base;
 };
-
-/*
- * The capacity of a store in `dir`.
- *
- *   wanted_bytes  0: 30 % of the least of memory, cgroup limit and what is free in the tmpfs, but
- *                 no less than SEGMENT_CAPACITY_MIN
- *
- * Errors  LODE_EINVAL   smaller than SEGMENT_CAPACITY_MIN, more than the tmpfs has free (both with
- *                       what to do, --shm-size included), or more than an extent can say
- *         LODE_ESYS
- */
-LODE_MUST_CHECK lode_err segment_capacity(const char *dir, uint64_t wanted_bytes,
-                                          uint64_t *bytes_out);
 
 /*
  * Makes "segment-N" of `bytes` (a multiple of a page) in `dir`, nothing committed; an old file of

@@ -1,5 +1,7 @@
 /* The store's sanity rule: bytes and references add up, over arena, table and sessions. */
-#include "store/state/store.h"
+#include "store/main/check.h"
+
+#include "store/table/check.h"
 
 #include <stdio.h>
 

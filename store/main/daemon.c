@@ -9,6 +9,7 @@
 #include "api/base/presence.h"
 #include "api/base/shell.h"
 #include "api/base/sweep.h"
+#include "store/main/life.h"
 #include "store/sessions/connection.h"
 
 #include <errno.h>

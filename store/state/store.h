@@ -147,30 +147,6 @@ struct store {
     char dir[512]; /* LODE_SHM_DIR */
 };
 
-struct store_options {
-    const char *shm_dir;
-    uint64_t capacity_bytes; /* 0: the default */
-    uint64_t generation;
-};
-
-/* Opens an empty store that serves no client yet. Errors: as arena_open() and table_open(). */
-LODE_MUST_CHECK lode_err store_create(const struct store_options *options,
-                                      struct store **store_out);
-
-/* Tells clients that the store is down, ends all sessions; with `remove` unlinks all files. */
-void store_destroy(struct store *store, bool remove);
-
-/*
- * Does what has to be done after events and before the loop may sleep: frees, answers, wakes,
- * notices.
- *
- *   would_sleep  no event was there: now is the time to free even a few objects
- */
-void store_settle(struct store *store, bool would_sleep);
-
-/* True while store_settle() still has work for a loop that would sleep. */
-bool store_has_work(const struct store *store);
-
 /* The attached session of that number; NULL: it has ended, or never was. */
 static inline struct session *
 store_session(const struct store *store, uint64_t number)
@@ -179,8 +155,5 @@ store_session(const struct store *store, uint64_t number)
     bool lives = session != NULL && session->number == number && !session->ended && !session->left;
     return lives ? session : NULL;
 }
-
-/* Walks everything, for debug builds and tests. */
-bool store_check(struct store *store);
 
 #endif

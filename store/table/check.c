@@ -1,4 +1,5 @@
-/* Walks over the whole table: for tests, and after every round of the loop in debug builds. */
+#include "store/table/check.h"
+
 #include "store/table/expected.h"
 
 #include <stdio.h>

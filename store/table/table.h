@@ -104,9 +104,6 @@ void table_unreserve(struct table *table, uint32_t count);
 void object_become(struct table *table, uint32_t entry, enum lode_entry_state from,
                    enum lode_entry_state to);
 
-/* Walks everything: references add up, lists are whole, the table leads to each entry. */
-bool table_check(const struct table *table);
-
 static inline uint64_t
 entry_word(const struct table *table, uint32_t entry)
 {

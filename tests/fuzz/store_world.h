@@ -11,6 +11,8 @@
 #include "store/alloc/helper.h"
 #include "store/freeing/freeing.h"
 #include "store/freeing/lingering.h"
+#include "store/main/check.h"
+#include "store/main/life.h"
 #include "store/rings/ring.h"
 #include "store/sessions/connection.h"
 #include "store/table/names.h"

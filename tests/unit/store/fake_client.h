@@ -9,6 +9,8 @@
 #include "store/freeing/lingering.h"
 #include "store/freeing/reclaim.h"
 #include "store/objects/own.h"
+#include "store/main/check.h"
+#include "store/main/life.h"
 #include "store/rings/ring.h"
 #include "store/sessions/connection.h"
 #include "store/sessions/session.h"

@@ -1,4 +1,5 @@
 /* Who refers to an entry, and when it becomes a candidate. */
+#include "store/table/check.h"
 #include "store/table/refs.h"
 #include "tests/unit/store/tmpfs.h"
 

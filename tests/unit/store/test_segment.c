@@ -1,4 +1,5 @@
 /* The segment file: private, sparse, full-sized; and capacities that are refused with advice. */
+#include "store/alloc/capacity.h"
 #include "store/alloc/segment.h"
 #include "tests/unit/store/tmpfs.h"
 
@@ -59,14 +60,14 @@ Test(segment, replaces_an_old_file_without_harm_to_those_who_still_map_it)
 Test(segment, capacity_is_rounded_down_to_pages)
 {
     uint64_t bytes = 0;
-    must(segment_capacity(tmpfs_dir, (2 << 20) + 5000, &bytes));
+    must(capacity_choose(tmpfs_dir, (2 << 20) + 5000, &bytes));
     expect_eq(bytes, (2 << 20) + PAGE);
 }
 
 Test(segment, capacity_below_the_least_is_refused)
 {
     uint64_t bytes = 1;
-    fails(segment_capacity(tmpfs_dir, 1000, &bytes), LODE_EINVAL);
+    fails(capacity_choose(tmpfs_dir, 1000, &bytes), LODE_EINVAL);
     expect_text(lode_last_error(), "1000 bytes is too small");
     expect_eq(bytes, 1);
 }
@@ -74,8 +75,8 @@ Test(segment, capacity_below_the_least_is_refused)
 Test(segment, capacity_beyond_what_an_extent_can_say_is_refused)
 {
     uint64_t bytes;
-    fails(segment_capacity(tmpfs_dir, UINT64_MAX, &bytes), LODE_EINVAL);
-    fails(segment_capacity(tmpfs_dir, SEGMENT_CAPACITY_MAX + PAGE, &bytes), LODE_EINVAL);
+    fails(capacity_choose(tmpfs_dir, UINT64_MAX, &bytes), LODE_EINVAL);
+    fails(capacity_choose(tmpfs_dir, SEGMENT_CAPACITY_MAX + PAGE, &bytes), LODE_EINVAL);
     expect_text(lode_last_error(), "16 TiB");
 }
 
@@ -83,7 +84,7 @@ Test(segment, default_capacity_is_less_than_a_third_of_what_there_is)
 {
     uint64_t bytes;
     tmpfs_of("64m");
-    must(segment_capacity(tmpfs_dir, 0, &bytes));
+    must(capacity_choose(tmpfs_dir, 0, &bytes));
     expect_le(bytes, (uint64_t)(64 << 20) * 30 / 100);
     expect_lt((uint64_t)(64 << 20) * 29 / 100, bytes);
     expect_eq(bytes % PAGE, 0);
@@ -93,7 +94,7 @@ Test(segment, a_tmpfs_of_one_mebibyte_is_refused_with_advice)
 {
     uint64_t bytes;
     tmpfs_of("1m");
-    fails(segment_capacity(tmpfs_dir, 0, &bytes), LODE_EINVAL);
+    fails(capacity_choose(tmpfs_dir, 0, &bytes), LODE_EINVAL);
     expect_text(lode_last_error(), "--shm-size");
     expect_text(lode_last_error(), tmpfs_dir);
 }
@@ -102,7 +103,7 @@ Test(segment, the_default_is_never_less_than_the_least_where_that_fits)
 {
     uint64_t bytes;
     tmpfs_of("2500k");
-    must(segment_capacity(tmpfs_dir, 0, &bytes));
+    must(capacity_choose(tmpfs_dir, 0, &bytes));
     expect_eq(bytes, SEGMENT_CAPACITY_MIN);
 }
 
@@ -110,10 +111,10 @@ Test(segment, a_capacity_larger_than_the_tmpfs_is_refused_with_advice)
 {
     uint64_t bytes;
     tmpfs_of("16m");
-    fails(segment_capacity(tmpfs_dir, 16 << 20, &bytes), LODE_EINVAL);
+    fails(capacity_choose(tmpfs_dir, 16 << 20, &bytes), LODE_EINVAL);
     expect_text(lode_last_error(), "a store of 16384 KiB");
     expect_text(lode_last_error(), "--shm-size");
-    must(segment_capacity(tmpfs_dir, 14 << 20, &bytes));
+    must(capacity_choose(tmpfs_dir, 14 << 20, &bytes));
 }
 
 Test(segment, a_commit_that_does_not_fit_changes_nothing)

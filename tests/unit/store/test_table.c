@@ -1,4 +1,5 @@
 /* Entries, the hash table that leads to them, and the gate. */
+#include "store/table/check.h"
 #include "store/table/refs.h"
 #include "tests/unit/store/tmpfs.h"
 

@@ -1,4 +1,4 @@
-#include "store/state/store.h"
+#include "store/main/life.h"
 
 #include "api/base/assert.h"
 #include "api/base/clock.h"
@@ -11,6 +11,7 @@
 #include "store/state/file.h"
 #include "store/state/forks.h"
 #include "store/freeing/freeing.h"
+#include "store/main/check.h"
 #include "store/freeing/lingering.h"
 #include "store/rings/asking.h"
 #include "store/rings/part.h"

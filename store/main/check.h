@@ -1,0 +1,10 @@
+/* check.h: what must be true of a store between two events, over arena, table and sessions. */
+#ifndef LODE_STORE_MAIN_CHECK_H
+#define LODE_STORE_MAIN_CHECK_H
+
+#include "store/state/store.h"
+
+/* Walks everything, for debug builds and tests. */
+bool store_check(struct store *store);
+
+#endif
