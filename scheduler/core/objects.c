@@ -18,8 +18,7 @@ core_objects_init(struct core_objects *objects)
     objects->mask = BUCKETS_MIN - 1;
     objects->count = objects->watched = 0;
     objects->watch = 1;
-    objects->bucket = calloc(BUCKETS_MIN, sizeof *objects->bucket);
-    LODE_ASSERT(objects->bucket != NULL);
+    objects->bucket = core_need(calloc(BUCKETS_MIN, sizeof *objects->bucket));
     core_pool_init(&objects->pool, sizeof(struct core_object));
     core_pool_init(&objects->deps, sizeof(struct core_dep));
 }
@@ -37,8 +36,11 @@ resize(struct core_objects *objects, size_t buckets)
 {
     struct core_object **old = objects->bucket;
     size_t old_count = objects->mask + 1;
-    objects->bucket = calloc(buckets, sizeof *objects->bucket);
-    LODE_ASSERT(objects->bucket != NULL);
+    struct core_object **bucket = calloc(buckets, sizeof *bucket);
+    if (bucket == NULL) {
+        return; /* a table of another size would be faster, or smaller: this one still works */
+    }
+    objects->bucket = bucket;
     objects->mask = buckets - 1;
     for (size_t i = 0; i < old_count; i++) {
         struct core_object *next;

@@ -3,9 +3,11 @@
 
 #include "api/base/assert.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 enum { CHUNK_BYTES = 256 << 10, CHUNKS_KEPT = 2 };
 
@@ -17,19 +19,27 @@ struct core_chunk {
 };
 
 void *
+core_need(void *block)
+{
+    if (block == NULL) {
+        fprintf(stderr,
+                "lode-scheduler: no memory is left: the scheduler ends, and with it the tasks "
+                "that were submitted; give the machine, or the control group, more\n");
+        _exit(1);
+    }
+    return block;
+}
+
+void *
 core_alloc(size_t size_bytes)
 {
-    void *p = malloc(size_bytes ? size_bytes : 1);
-    LODE_ASSERT(p != NULL);
-    return p;
+    return core_need(malloc(size_bytes ? size_bytes : 1));
 }
 
 void *
 core_realloc(void *old, size_t size_bytes)
 {
-    void *p = realloc(old, size_bytes);
-    LODE_ASSERT(p != NULL);
-    return p;
+    return core_need(realloc(old, size_bytes));
 }
 
 char *
@@ -88,7 +98,7 @@ chunk_map(struct core_pool *pool)
 {
     char *p =
         mmap(NULL, 2 * CHUNK_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    LODE_ASSERT(p != MAP_FAILED);
+    p = core_need(p != MAP_FAILED ? p : NULL);
     char *start = (char *)(((uintptr_t)p + CHUNK_BYTES - 1) & ~(uintptr_t)(CHUNK_BYTES - 1));
     if (start > p) {
         munmap(p, (size_t)(start - p));

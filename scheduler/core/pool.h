@@ -26,7 +26,13 @@ void core_pool_fini(struct core_pool *pool); /* all items must be back */
 void *core_pool_take(struct core_pool *pool);
 void core_pool_give(struct core_pool *pool, void *item);
 
-/* malloc(), realloc() and strdup() that end the process when there is no memory. */
+/*
+ * Gives `block` back. NULL, for which there was no memory, ends the process with a sentence and status
+ * 1: the core cannot give half a step back. The objects stay; the supervisor starts another scheduler.
+ */
+void *core_need(void *block);
+
+/* malloc(), realloc() and strdup() through core_need(). */
 void *core_alloc(size_t size_bytes);
 void *core_realloc(void *old, size_t size_bytes);
 char *core_copy_text(const char *text); /* NULL: NULL */

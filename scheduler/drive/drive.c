@@ -1,8 +1,8 @@
 #include "scheduler/drive/drive.h"
 
-#include "api/base/assert.h"
 #include "api/base/clock.h"
 #include "api/base/fail.h"
+#include "scheduler/core/pool.h"
 #include "scheduler/drive/session.h"
 
 #include <stdatomic.h>
@@ -77,20 +77,12 @@ drive_destroy(struct drive *drive)
     free(drive);
 }
 
-static void *
-must_alloc(size_t bytes)
-{
-    void *memory = malloc(bytes);
-    LODE_ASSERT(memory != NULL); /* as the core: out of memory ends the process */
-    return memory;
-}
-
 /* ---- errands ------------------------------------------------------------------------------ */
 
 void
 drive_add_errand(struct drive *drive, const struct core_action *action)
 {
-    struct errand *errand = must_alloc(sizeof *errand + action->size);
+    struct errand *errand = core_alloc(sizeof *errand + action->size);
     memcpy(&errand->action, action, sizeof *action + action->size);
     lode_mutex_lock(&drive->queue_mu);
     bool first = STAILQ_EMPTY(&drive->errands);
@@ -265,7 +257,7 @@ settle(struct drive *drive, bool more)
 static void
 push_record(struct drive *drive, const struct core_event *event)
 {
-    struct waiting *waiting = must_alloc(sizeof *waiting + event->u.record.size);
+    struct waiting *waiting = core_alloc(sizeof *waiting + event->u.record.size);
     waiting->event = *event;
     memcpy(waiting->bytes, event->u.record.bytes, event->u.record.size);
     lode_mutex_lock(&drive->queue_mu);

@@ -1,11 +1,11 @@
 #include "scheduler/store/failures.h"
 
-#include "api/base/assert.h"
 #include "api/base/clock.h"
 #include "api/base/fail.h"
 #include "api/base/log.h"
 #include "api/client/session/session.h"
 #include "api/client/store/look.h"
+#include "scheduler/core/pool.h"
 
 #include <lode/task.h>
 #include <pthread.h>
@@ -66,8 +66,7 @@ give_bytes(struct failures *failures, const struct core_action *action, bool rea
     const struct core_put_error *wanted = core_action_bytes(action);
     size_t room = sizeof(struct lode_error_object) + sizeof(lode_failure_info);
     room = wanted->error_size > room ? wanted->error_size : room;
-    struct core_action *again = malloc(sizeof *again + sizeof *wanted + room);
-    LODE_ASSERT(again != NULL); /* as the core: out of memory ends the process */
+    struct core_action *again = core_alloc(sizeof *again + sizeof *wanted + room);
     struct core_put_error *put = (struct core_put_error *)(again + 1);
     *again = *action;
     *put = *wanted;
@@ -221,8 +220,7 @@ failures_read(struct failures *failures, const struct core_action *action)
         carry_out(failures, action, false);
         return;
     }
-    struct errand *job = malloc(sizeof *job + action->size);
-    LODE_ASSERT(job != NULL); /* as the core: out of memory ends the process */
+    struct errand *job = core_alloc(sizeof *job + action->size);
     memcpy(&job->action, action, sizeof *action + action->size);
     lode_mutex_lock(&failures->mu);
     STAILQ_INSERT_TAIL(&failures->jobs, job, entry);

@@ -1,9 +1,9 @@
 #include "scheduler/store/store.h"
 
-#include "api/base/assert.h"
 #include "api/base/fail.h"
 #include "api/base/hash.h"
 #include "api/base/log.h"
+#include "scheduler/core/pool.h"
 #include "scheduler/store/store_async.h"
 #include "api/layout/error_object.h"
 #include "api/layout/id.h"
@@ -163,8 +163,7 @@ void
 store_put_error(struct store *store, const struct core_action *action)
 {
     const struct core_put_error *wanted = core_action_bytes(action);
-    struct put *put = malloc(sizeof *put + wanted->error_size);
-    LODE_ASSERT(put != NULL); /* as the core: out of memory ends the process */
+    struct put *put = core_alloc(sizeof *put + wanted->error_size);
     *put = (struct put){.cookie = action->cookie,
                         .size = wanted->error_size,
                         .report_session = wanted->report_session};
