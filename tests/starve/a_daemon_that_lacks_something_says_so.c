@@ -1,5 +1,5 @@
 /*
- * The store, and the supervisor of a cluster, start while one call after another for memory, a map,
+ * Each daemon, and their supervisor, start while one call after another for memory, a map,
  * room in a file, a file, a socket or a thread fails, alone and with all that follow. Each time the
  * start fails in time, with a sentence and a status of its own, or the cluster works. Nothing is
  * left.
@@ -180,6 +180,7 @@ story(int argc, char **argv)
     const char *cluster[] = {"lode", "start",      "--ready-fd", "9", "--num-cpus",
                              "1",    "--capacity", "16777216",   NULL};
     starve_program(store, "lode-store", most, part);
+    starve_program(cluster, "lode-scheduler", most, part);
     starve_program(cluster, "lode", most, part);
     printf("%ld starts lacked something, %ld of them were refused with a sentence\n", starts,
            refusals);

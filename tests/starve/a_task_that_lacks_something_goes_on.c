@@ -1,0 +1,122 @@
+/*
+ * In a task, one call after another for memory, a map, a file, a socket or a thread fails, in what
+ * the function calls and in the commit of its results. What the function calls gives an error and
+ * works when it is called again, and nothing leaks; the results appear all, from this attempt or the
+ * next, or not at all; the next task runs.
+ *
+ * ctest: timeout 300
+ */
+#include "tests/starve/starve.h"
+#include "tests/support/cluster.h"
+#include "tests/support/story.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum { RESULTS = 5, RESULT_MS = 20000, A_FEW = 4 };
+
+static long failures, errors;
+
+static char mark[128];
+
+/* Nothing fails any more in the worker. Gives liblode's blocks in it. */
+static int64_t
+rest(lode *db)
+{
+    lode_id blocks;
+    int64_t count;
+    must(lode_call(db, "starving.rest", LODE_NO_ARGS, NULL, &blocks));
+    must(lode_get_i64(db, blocks, RESULT_MS, &count));
+    lode_drop(db, blocks);
+    return count;
+}
+
+/* All of them, or an error for each. Returns which. */
+static lode_err
+get_results(lode *db, const lode_id ids[RESULTS], int64_t *first_out)
+{
+    lode_err first = lode_get_i64(db, ids[0], RESULT_MS, first_out);
+    for (int i = 1; i < RESULTS; i++) {
+        lode_view view;
+        lode_err err = lode_get(db, ids[i], 0, &view);
+        expect_eq(err, first);
+        if (err == LODE_OK) {
+            lode_release(&view);
+        }
+    }
+    for (int i = 0; i < RESULTS; i++) {
+        lode_drop(db, ids[i]);
+    }
+    return first;
+}
+
+static bool
+starve(lode *db, lode_id array, const char *function, int kind, long n, long count)
+{
+    lode_id ids[RESULTS];
+    int64_t first = 0;
+    unlink(mark);
+    printf("%s: %s %ld, %ld times\n", function, starve_kinds[kind], n, count);
+    fflush(stdout);
+    must(lode_call(
+        db, function,
+        LODE_ARGS(lode_i64(kind), lode_i64(n), lode_i64(count), lode_str("text"), lode_ref(array)),
+        NULL, ids));
+    lode_err err = get_results(db, ids, &first);
+    rest(db);
+    bool failed = access(mark, F_OK) == 0;
+    if (!failed) {
+        must(err);
+    }
+    failures += failed;
+    errors += err != LODE_OK;
+    return failed;
+}
+
+static void
+starve_function(lode *db, lode_id array, const char *function)
+{
+    const long counts[] = {1, A_FEW};
+    for (int kind = 0; starve_kinds[kind] != NULL; kind++) {
+        for (int i = 0; i < 2; i++) {
+            long n = 1;
+            while (starve(db, array, function, kind, n, counts[i])) {
+                n++;
+            }
+        }
+    }
+}
+
+static void
+story(int argc, char **argv)
+{
+    (void)argc, (void)argv;
+    lode_id id;
+    int64_t before = 0;
+    const double numbers[] = {1, 2};
+    const lode_array array = {.dtype = LODE_F64, .ndim = 1, .shape = {2}};
+    snprintf(mark, sizeof mark, "%s/mark", story_files());
+    setenv("STARVE_MARK", mark, 1);
+    setenv("LD_PRELOAD", story_tasks("starve"), 1);
+    pid_t supervisor = cluster_start(1, 64 << 20);
+    unsetenv("LD_PRELOAD");
+    lode *db = cluster_open();
+    must(lode_load(db, story_tasks("starving")));
+    must(lode_put_array(db, &array, numbers, 0, &id));
+    for (int i = 0; i < 2; i++) { /* what the first round sets up stays */
+        before = rest(db);
+        starve_function(db, id, "starving.calls");
+    }
+    expect_le(rest(db), before);
+    starve_function(db, id, "starving.commit");
+    printf("%ld failures, of which %ld were errors of the task\n", failures, errors);
+    lode_close(db);
+    cluster_stop(supervisor);
+}
+
+int
+main(int argc, char **argv)
+{
+    return story_run(argc, argv, 60, story);
+}
