@@ -19,7 +19,7 @@
  * that the child does not have. Such a child ends unchecked.
  */
 static bool has_threads, is_child;
-int __lsan_is_turned_off(void);
+__attribute__((visibility("default"))) int __lsan_is_turned_off(void);
 
 int
 __lsan_is_turned_off(void)
