@@ -183,16 +183,20 @@ look_at(const char *path, bool removes, lode_dead_fn each, void *arg)
         lode_hold_directory(path, 0, &fd) != LODE_OK) {
         return;
     }
-    int64_t bytes = bytes_in(path);
+    int64_t bytes = bytes_in(path), freed = bytes;
     if (removes && (bytes >= 0 || has_tag(path))) {
         sweep_shm(path, LODE_SWEEP_STORE, fd);
+        freed -= (int64_t)lode_sweep_bytes(path);
         if (has_tag(path)) {
             rmdir(path);
         }
     }
     close(fd);
     if (bytes >= 0 && each != NULL) {
-        each(&(struct lode_dead){path, path, (uint64_t)bytes}, arg);
+        each(&(struct lode_dead){.path = path,
+                                 .shm = path,
+                                 .bytes = freed > 0 ? (uint64_t)freed : 0},
+             arg);
     }
 }
 

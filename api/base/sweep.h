@@ -24,11 +24,12 @@ enum lode_sweep {
  */
 void lode_paths_sweep(const struct lode_paths *paths, enum lode_sweep what, int shm_fd);
 
-/* What a dead cluster left. */
+/* What a dead cluster left. Where files are only shown, `bytes` would become free. */
 struct lode_dead {
     const char *path; /* of a private one its directory; else that of its shared memory */
     const char *shm;
-    uint64_t bytes; /* of memory, which the files in `shm` hold */
+    uint64_t bytes;   /* of memory, which the files in `shm` held, and which are free now */
+    const char *kept; /* why nothing was removed, until the next call; NULL: it was */
 };
 typedef void (*lode_dead_fn)(const struct lode_dead *dead, void *arg);
 

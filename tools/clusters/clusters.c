@@ -3,6 +3,7 @@
 #include "api/base/clock.h"
 #include "api/base/fail.h"
 #include "api/base/files.h"
+#include "api/base/hold.h"
 #include "api/base/socket.h"
 #include "tools/clusters/lockfile.h"
 #include "tools/clusters/places.h"
@@ -91,26 +92,84 @@ struct dead {
     void *arg;
 };
 
+/*
+ * A store or a scheduler may outlive its supervisor for a while: it is stopped, or busy. Without the
+ * files in the directory nobody would find its shared memory later.
+ */
+static lode_err
+check_daemons(const char *dir)
+{
+    static const char *const locks[] = {LODE_FILE_STORE_LOCK, LODE_FILE_SCHEDULER_LOCK};
+    for (size_t i = 0; i < sizeof locks / sizeof locks[0]; i++) {
+        char path[LODE_PATH_MAX];
+        struct lode_holder holder;
+        LODE_TRY(lode_path_join(path, sizeof path, dir, "%s", locks[i]));
+        lode_err err = lode_hold_ask(path, &holder);
+        if (err == LODE_OK) {
+            return lode_fail_with(LODE_ERUNNING, "a process holds '%s'", path);
+        }
+        if (err != LODE_ENOTFOUND && err != LODE_EDOWN) {
+            return err;
+        }
+    }
+    return LODE_OK;
+}
+
+/* LODE_ERUNNING: a daemon lives. *shm_fd_out stays -1 where there is no shared memory. */
+static lode_err
+hold_remains(const char *dir, struct lode_paths *paths_out, int *shm_fd_out)
+{
+    LODE_TRY(check_daemons(dir));
+    LODE_TRY(places_read(dir, paths_out));
+    lode_err err = lode_hold_directory(paths_out->shm, 0, shm_fd_out);
+    return err == LODE_EAGAIN ? LODE_OK : err;
+}
+
+static void
+tell(const struct dead *dead, const struct lode_dead *what)
+{
+    if (dead->each != NULL) {
+        dead->each(what, dead->arg);
+    }
+}
+
+/* The caller holds the cluster's directory. */
+static void
+sweep_held(const char *path, const struct dead *dead)
+{
+    struct lode_paths paths;
+    int shm_fd = -1;
+    lode_err err = hold_remains(path, &paths, &shm_fd);
+    if (err == LODE_ERUNNING) {
+        return;
+    }
+    if (err != LODE_OK) {
+        tell(dead, &(struct lode_dead){.path = path, .shm = path, .kept = lode_last_error()});
+        return;
+    }
+    uint64_t bytes = lode_sweep_bytes(paths.shm);
+    if (dead->removes) {
+        lode_paths_sweep(&paths, LODE_SWEEP_PRIVATE, shm_fd);
+        uint64_t left = lode_sweep_bytes(paths.shm);
+        bytes -= left < bytes ? left : bytes;
+    }
+    if (shm_fd >= 0) {
+        close(shm_fd);
+    }
+    tell(dead, &(struct lode_dead){.path = path, .shm = paths.shm, .bytes = bytes});
+}
+
 static void
 sweep_one(const char *path, void *arg)
 {
     const struct dead *dead = arg;
     struct lode_holder owner;
-    struct lode_paths paths;
     int fd = -1;
     if (lode_now_ns() >= dead->deadline || owner_read(path, &owner) != LODE_OK ||
         lode_hold_directory(path, 0, &fd) != LODE_OK) {
         return;
     }
-    if (places_read(path, &paths) == LODE_OK) {
-        uint64_t bytes = dead->each != NULL ? lode_sweep_bytes(paths.shm) : 0;
-        if (dead->removes) {
-            lode_paths_sweep(&paths, LODE_SWEEP_PRIVATE, -1);
-        }
-        if (dead->each != NULL) {
-            dead->each(&(struct lode_dead){path, paths.shm, bytes}, dead->arg);
-        }
-    }
+    sweep_held(path, dead);
     close(fd);
 }
 

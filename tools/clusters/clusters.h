@@ -1,7 +1,6 @@
 /*
  * clusters.h: which clusters of this user run on this machine. The default one is found by its
- * lock, private ones by the pattern of their directories (api/wire/private_start.h). Nothing
- * blocks.
+ * lock, private ones by the pattern of their directories (api/wire/private_start.h).
  */
 #ifndef LODE_TOOLS_CLUSTERS_H
 #define LODE_TOOLS_CLUSTERS_H
@@ -21,16 +20,18 @@ struct cluster {
 
 /*
  * The private clusters of this user that run. Returns how many; writes at most `room`.
+ * Blocking  at most a second for each one that is just starting (lockfile.h)
  */
 size_t clusters_private(struct cluster *list, size_t room);
 
 /*
- * The private clusters of this user of which no process is left, in the same places: nobody holds
- * their directory. A directory without the file `owner` is being made, and left alone.
+ * The dead private clusters of this user, in the same places. A cluster is dead when no process
+ * holds its directory, its shared memory, or the lock of its store or scheduler. A directory without
+ * the file `owner` is being made, and left alone.
  *
  *   removes   take away all that they left: directory, shared memory, copies of libraries
  *   deadline  no further cluster is looked at after it; LODE_NEVER: all are
- *   each      told about each one; NULL: nobody is
+ *   each      told about each one, and about each that could not be swept; NULL: nobody is
  */
 void clusters_sweep_dead(bool removes, int64_t deadline, lode_dead_fn each, void *arg);
 
@@ -40,6 +41,7 @@ void clusters_sweep_dead(bool removes, int64_t deadline, lode_dead_fn each, void
  *
  * Errors  LODE_EDOWN  nothing runs there; LODE_ENOTFOUND no default, and no ancestor's, but others
  *         (clusters_private()) run; LODE_EINVAL, LODE_EDENIED
+ * Blocking  as clusters_private(); a second more for the default one
  */
 LODE_MUST_CHECK lode_err clusters_find(const char *dir, struct cluster *cluster_out);
 

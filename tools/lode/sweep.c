@@ -37,7 +37,8 @@ static const struct argp argp = {
     0,
     "Show and remove what clusters left of which no process lives any more, since all were killed "
     "at once: private ones with their directories, and shared memory beside that of the cluster "
-    "that is meant. Every start does so too. What runs is never touched."
+    "that is meant. Every start does so too. What runs is never touched. What cannot be removed is "
+    "shown with the reason."
     "\vExit status: 0, also if there was nothing.",
     options_dir_json,
     0,
@@ -48,6 +49,17 @@ struct found {
     json_t *list;
     json_t *shm; /* the directories of shared memory that were shown, as keys */
 };
+
+static void
+show_json(const struct lode_dead *dead, json_t *list)
+{
+    json_t *one = json_pack("{s:o, s:I}", "dir", document_text(dead->path), "shm_bytes",
+                            (json_int_t)dead->bytes);
+    if (dead->kept != NULL) {
+        json_object_set_new(one, "kept", document_text(dead->kept));
+    }
+    json_array_append_new(list, one);
+}
 
 /* What is only shown is still there when shared memory is looked at, and was shown already. */
 static void
@@ -60,12 +72,13 @@ show(const struct lode_dead *dead, void *arg)
     }
     json_object_set_new_nocheck(found->shm, dead->shm, json_true());
     if (found->json) {
-        json_array_append_new(found->list, json_pack("{s:o, s:I}", "dir", document_text(dead->path),
-                                                     "shm_bytes", (json_int_t)dead->bytes));
-        return;
+        show_json(dead, found->list);
+    } else if (dead->kept != NULL) {
+        printf("%s  kept: %s\n", dead->path, dead->kept);
+    } else {
+        printf("%s  %s of shared memory%s\n", dead->path, size_format(dead->bytes, size),
+               found->only_shows ? "" : ", removed");
     }
-    printf("%s  %s of shared memory%s\n", dead->path, size_format(dead->bytes, size),
-           found->only_shows ? "" : ", removed");
 }
 
 int
