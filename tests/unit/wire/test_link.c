@@ -6,7 +6,6 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <sched.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 
@@ -275,41 +274,4 @@ Test(link, links_that_come_and_go_leave_no_descriptor)
         expect_ne(lode_remaining_ms(deadline), 0);
         sched_yield();
     }
-}
-
-/* The blocked signals of each thread, by the bits in /proc; returns how many threads. */
-static int
-threads_that_take(int number)
-{
-    DIR *tasks = opendir("/proc/self/task");
-    int count = 0;
-    for (struct dirent *task; (task = readdir(tasks)) != NULL;) {
-        char file[300], line[128];
-        unsigned long long blocked;
-        snprintf(file, sizeof file, "/proc/self/task/%s/status", task->d_name);
-        FILE *status = task->d_name[0] == '.' ? NULL : fopen(file, "r");
-        while (status != NULL && fgets(line, sizeof line, status) != NULL) {
-            if (sscanf(line, "SigBlk: %llx", &blocked) == 1) {
-                count += (blocked >> (number - 1) & 1) == 0;
-            }
-        }
-        if (status != NULL) {
-            fclose(status);
-        }
-    }
-    closedir(tasks);
-    return count;
-}
-
-/* The user's handlers run on the user's threads. */
-Test(link, no_thread_of_ours_or_of_nng_takes_a_signal)
-{
-    int before = threads_that_take(SIGUSR1);
-    connect_both();
-    end_send_text(&client, "up");
-    must(lode_link_drain(client.link, bound_ms(5000)));
-    lode_link_drop_pipe(client.link); /* the reaper works too */
-    end_send_text(&client, "up");
-    must(lode_link_drain(client.link, bound_ms(5000)));
-    expect_eq(threads_that_take(SIGUSR1), before);
 }
