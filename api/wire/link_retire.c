@@ -34,6 +34,7 @@ redial_later(struct lode_link *link)
     wait = ends ? 0 : (nng_duration)link->redial_ms;
     link->redial_ms = link->redial_ms * 2 < LODE_LINK_REDIAL_LAST_MS ? link->redial_ms * 2
                                                                      : LODE_LINK_REDIAL_LAST_MS;
+    link->counters.redials += wait > 0;
     lode_mutex_unlock(&link->mu);
     if (wait > 0) {
         nng_sleep_aio(wait, link->pause_aio);

@@ -53,6 +53,7 @@ struct lode_link_counters {
     uint64_t records_sent, records_acked, records_received;
     uint64_t messages_sent, messages_received;
     uint64_t pipes;         /* that a peer has said HELLO on */
+    uint64_t redials;       /* that were begun after a lost pipe, or a dial that failed */
     uint64_t repeats;       /* records that came again, and were dropped */
     uint64_t refused;       /* batches that broke a rule; each cost its pipe */
     uint64_t backlog_bytes; /* of records that are not acknowledged */
