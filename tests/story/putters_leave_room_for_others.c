@@ -1,6 +1,8 @@
 /*
  * Eight programs put small objects as fast as they can. Each of them gets on, and none of its puts
  * waits long; a program beside them opens sessions and asks for objects meanwhile.
+ *
+ * ctest: serial
  */
 #include "tests/support/child.h"
 #include "tests/support/cluster.h"
@@ -14,7 +16,7 @@
 enum { PUTTERS = 8, BURST = 32, SMALL = 1024, PUTS_EACH = 15000, OPENS = 20, LOOKS_AN_OPEN = 50 };
 
 /*
- * Guards, ten times what a quiet machine is to keep. When the store went on with its work for as
+ * Guards, ten times what a quiet machine is to keep; beside other tests it would not be quiet. When the store went on with its work for as
  * long as there was more of it, a put took 8 s, an open 3 s, and a look 4 s.
  */
 enum { PUT_MS = 2000, OPEN_MS = 500, LOOK_MS = 200 };
