@@ -57,6 +57,7 @@ story(int argc, char **argv)
     struct child child;
     lode_object_info info;
     lode_id id;
+    namespaces_need();
     child_start(&child, run_store, NULL);
     child_await(&child);
     lode *db = store_open();

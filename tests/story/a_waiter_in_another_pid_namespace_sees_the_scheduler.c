@@ -52,6 +52,7 @@ story(int argc, char **argv)
     struct child child;
     lode_id result;
     char said[256];
+    namespaces_need();
     child_start(&child, waiter, NULL);
     pid_t supervisor = cluster_start(1, 16 << 20);
     lode *db = cluster_open_with("play");
