@@ -6,7 +6,6 @@
  *
  * Arguments: how many failures of a kind each program gets at most; a program.
  *
- * ctest: timeout 300
  * ctest: ci 100000
  */
 #include "tests/starve/refuse.h"

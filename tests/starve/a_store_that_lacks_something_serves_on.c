@@ -2,8 +2,6 @@
  * A store serves a program that makes every call, and is refused one call after another for memory, a
  * map, room in a file or a file, alone and with a few that follow. The program's calls give an error
  * or do their work; afterwards they all work; the store ends in good order.
- *
- * ctest: timeout 300
  */
 #include "tests/starve/calls.h"
 #include "tests/starve/refuse.h"

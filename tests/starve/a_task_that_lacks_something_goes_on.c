@@ -3,8 +3,6 @@
  * the function calls and in the commit of its results. What the function calls gives an error and
  * works when it is called again, and nothing leaks; the results appear all, from this attempt or the
  * next, or not at all; the next task runs.
- *
- * ctest: timeout 300
  */
 #include "tests/starve/starve.h"
 #include "tests/support/cluster.h"

@@ -5,7 +5,6 @@
  *
  * Arguments: how many failures of a kind each call gets at most; a part of a call's name.
  *
- * ctest: timeout 120
  * ctest: ci 100000
  */
 #include "tests/starve/calls.h"

@@ -3,7 +3,6 @@
  * committed. Another task runs meanwhile, and it may be the one that makes the room.
  * With an argument: no room comes, and the result's task fails in its time.
  *
- * ctest: timeout 120
  * ctest: ci no-room
  */
 #include "tests/support/cluster.h"
@@ -108,5 +107,5 @@ story(int argc, char **argv)
 int
 main(int argc, char **argv)
 {
-    return story_run(argc, argv, argc > 1 ? 100 : 60, story);
+    return story_run(argc, argv, 60, story);
 }
