@@ -166,6 +166,7 @@ starve_program(const char *const *argv, const char *program, long most, const ch
             while (refusal.n <= most && starve(argv, &refusal)) {
                 refusal.n++;
             }
+            expect(refusal.n > 1 || !starve_kind_is_sure(refusal.kind));
         }
     }
 }
@@ -183,6 +184,7 @@ story(int argc, char **argv)
     starve_program(cluster, "lode", most, part);
     printf("%ld starts lacked something, %ld of them were refused with a sentence\n", starts,
            refusals);
+    expect_lt(0, refusals);
 }
 
 int

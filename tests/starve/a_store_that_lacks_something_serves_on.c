@@ -139,10 +139,12 @@ story(int argc, char **argv)
             while (serve(&refusal)) {
                 refusal.n++;
             }
+            expect(refusal.n > 1 || !starve_kind_is_sure(refusal.kind));
         }
     }
     printf("%ld refusals, %ld calls gave an error, of which %ld a cut session\n", refused, errors,
            cuts);
+    expect_lt(0, errors);
 }
 
 int

@@ -20,10 +20,18 @@
 #include <time.h>
 
 /* CALL_MS: less than any timeout of liblode's, which a lost message would cost. */
-enum { NEVER = 1000000000, A_FEW = 4, CALL_MS = 4500, SETTLE_MS = 2000, REPEATS = 5 };
+enum {
+    NEVER = 1000000000,
+    A_FEW = 4,
+    CALL_MS = 4500,
+    SETTLE_MS = 2000,
+    REPEATS = 5,
+    KINDS_MAX = 16
+};
 
 static struct {
     long calls, failures, errors;
+    long of_kind[KINDS_MAX]; /* failures, of children too */
 } total;
 
 /* ---- what a call must leave as it was ------------------------------------------------------- */
@@ -209,6 +217,7 @@ starve_call(const struct call *call, starve_fn one, const lode_id ids[2], bool t
                        failure.count);
                 fflush(stdout);
             } while (failure.n <= most && one(call, ids, threads, &failure) && failure.n++ > 0);
+            total.of_kind[kind] += failure.n - 1;
         }
     }
 }
@@ -260,6 +269,15 @@ starve_first(const struct call *call, const lode_id ids[2], bool threads,
 
 /* ---- the story ------------------------------------------------------------------------------ */
 
+/* All calls together meet them; one alone may need no file. */
+static void
+expect_sure_kinds_failed(void)
+{
+    for (int kind = 0; starve_kinds[kind] != NULL; kind++) {
+        expect(total.of_kind[kind] > 0 || !starve_kind_is_sure(starve_kinds[kind]));
+    }
+}
+
 /* Keeps what the calls use until the pipe ends. */
 static void
 keep_objects(struct child *parent, void *arg)
@@ -305,6 +323,9 @@ story(int argc, char **argv)
     starve_calls(task_calls, starve, ids, true, most, part);
     printf("%ld calls, %ld failures, of which %ld were errors and %ld did no harm\n", total.calls,
            total.failures, total.errors, total.failures - total.errors);
+    if (*part == '\0') {
+        expect_sure_kinds_failed();
+    }
     child_signal(&keeper);
     child_must_end(&keeper);
     cluster_stop(supervisor);

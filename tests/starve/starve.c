@@ -39,6 +39,12 @@ enum kind { MEMORY, MAP, ROOM, OPEN, SOCKET, THREAD, KINDS };
 SEEN const char *const starve_kinds[] = {"malloc", "mmap",   "ftruncate", "open",
                                          "socket", "thread", NULL};
 
+SEEN bool
+starve_kind_is_sure(const char *kind)
+{
+    return strcmp(kind, starve_kinds[MEMORY]) == 0 || strcmp(kind, starve_kinds[OPEN]) == 0;
+}
+
 static atomic_int armed = -1; /* a kind */
 static atomic_long calls, nth, how_many;
 static atomic_bool has_failed;
@@ -57,7 +63,10 @@ leave_mark(void)
 {
     const char *path = getenv("STARVE_MARK");
     if (path != NULL) {
-        (void)syscall(SYS_openat, AT_FDCWD, path, O_CREAT | O_WRONLY, 0600);
+        long fd = syscall(SYS_openat, AT_FDCWD, path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
+        if (fd >= 0) {
+            (void)syscall(SYS_close, fd);
+        }
     }
 }
 

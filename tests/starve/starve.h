@@ -19,6 +19,12 @@
 /* The kinds, from 0; NULL behind the last. */
 extern const char *const starve_kinds[];
 
+/*
+ * True for the kinds that every program of ours asks for: memory and files. A test in which none of
+ * these has failed has refused nothing, and proves nothing.
+ */
+bool starve_kind_is_sure(const char *kind);
+
 /* From now on `count` calls of that kind fail, from the n-th on, which counts from 1. */
 #define STARVE_ALL 1000000000
 void starve_arm(int kind, long n, long count);
