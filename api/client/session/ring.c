@@ -5,7 +5,7 @@
 #include "api/base/fail.h"
 #include "api/base/futex.h"
 
-enum { SLICE_NS = 1000000000, ROOM_NS = 1000000000, LOOK_NS = 100000000, MOMENT_NS = 2000000 };
+enum { SLICE_NS = 1000000000, LOOK_NS = 100000000, MOMENT_NS = 2000000 };
 
 void
 lode_ring_init(struct lode_ring *ring, struct lode_session_header *file,
@@ -108,10 +108,7 @@ lode_ring_fail_full(const struct lode_ring *ring, const struct lode_ring_need *n
 {
     struct lode_msg_head ask = {.type = LODE_MSG_STATS};
     struct lode_msg_stats are;
-    struct lode_reply reply = {.type = LODE_MSG_STATS_ARE,
-                               .packet = &are,
-                               .room = sizeof are,
-                               .deadline = lode_now_ns() + ROOM_NS};
+    struct lode_reply reply = {.type = LODE_MSG_STATS_ARE, .packet = &are, .room = sizeof are};
     LODE_TRY(lode_store_ask(ring->calls, &ask, sizeof ask, NULL, 0, &reply));
     return lode_fail_with(LODE_EFULL,
                           "the store has no room for a put of %u pages (%u bytes): %llu of %llu "
@@ -174,20 +171,12 @@ wait_for_store(struct lode_ring *ring, uint32_t seen, int64_t deadline)
     atomic_fetch_sub_explicit(ring->waits, 1, memory_order_relaxed);
 }
 
-static int64_t
-room_deadline(int64_t deadline)
-{
-    int64_t now = lode_now_ns(), from = deadline > now ? deadline : now;
-    return deadline == LODE_NEVER ? LODE_NEVER : from + ROOM_NS;
-}
-
 static lode_err
 reserve(struct lode_ring *ring, enum lode_record_type type, const struct lode_ring_need *need,
         int64_t deadline, void **body_out)
 {
     LODE_ASSERT(need->size <= LODE_RECORD_MAX);
     LODE_ASSERT(need->size % LODE_RECORD_ALIGN == 0);
-    int64_t room_by = 0; /* set when the ring is found full */
     for (;;) {
         lode_mutex_lock(&ring->mu);
         /* Read before the conditions: a change after them wakes the sleep below at once. */
@@ -202,17 +191,13 @@ reserve(struct lode_ring *ring, enum lode_record_type type, const struct lode_ri
             *body_out = ring->bytes + (ring->tail & (ring->size - 1)) + sizeof(struct lode_record);
             return LODE_OK;
         }
-        if (has_credit && room_by == 0) {
-            room_by = room_deadline(deadline);
-        }
-        int64_t until = has_credit ? room_by : deadline;
-        if (until != LODE_NEVER && lode_now_ns() >= until) {
+        if (!has_credit && deadline != LODE_NEVER && lode_now_ns() >= deadline) {
             lode_mutex_unlock(&ring->mu);
             return LODE_EAGAIN;
         }
         announce_wait_locked(ring, has_credit ? NULL : need);
         lode_mutex_unlock(&ring->mu);
-        wait_for_store(ring, seen, until);
+        wait_for_store(ring, seen, has_credit ? LODE_NEVER : deadline);
     }
 }
 
@@ -334,24 +319,23 @@ lode_ring_bell(struct lode_ring *ring)
 }
 
 lode_err
-lode_ring_reference(struct lode_ring *ring, enum lode_record_type type, lode_id id, bool urgent,
-                    int64_t deadline)
+lode_ring_reference(struct lode_ring *ring, enum lode_record_type type, lode_id id, bool urgent)
 {
     struct lode_ring_need need = {.size = sizeof(struct lode_record) + sizeof id};
     void *body;
-    LODE_TRY(reserve(ring, type, &need, deadline, &body));
+    LODE_TRY(reserve(ring, type, &need, LODE_NEVER, &body));
     memcpy(body, &id, sizeof id);
     lode_ring_publish(ring, &need, NULL, 0, 0, urgent);
     return LODE_OK;
 }
 
 lode_err
-lode_ring_wait(struct lode_ring *ring, lode_id id, uint64_t cookie, int64_t deadline)
+lode_ring_wait(struct lode_ring *ring, lode_id id, uint64_t cookie)
 {
     struct lode_wait_record record = {.id = id, .cookie = cookie};
     struct lode_ring_need need = {.size = sizeof(struct lode_record) + sizeof record};
     void *body;
-    LODE_TRY(reserve(ring, LODE_RECORD_WAIT, &need, deadline, &body));
+    LODE_TRY(reserve(ring, LODE_RECORD_WAIT, &need, LODE_NEVER, &body));
     memcpy(body, &record, sizeof record);
     lode_ring_publish(ring, &need, NULL, 0, 0, true);
     return LODE_OK;

@@ -46,13 +46,11 @@ struct lode_ring_need {
  * Waits for room and credit, and leaves with the ring locked: fill the body (behind the header,
  * which is filled in), then lode_ring_publish().
  *
- *   deadline  for credit. Room in the ring is made by the store as it goes: a second longer is
- *             waited for it, so that only a store that is stopped is too late
+ *   deadline  for credit; for room in the ring, which the store makes as it goes, it waits anyhow
  *   hooks     NULL, or those that hear that this thread is blocked, if no credit came in 2 ms
  *   body_out  size - sizeof(struct lode_record) bytes
  *
- * Errors    LODE_EAGAIN (no sentence) no credit or room came in time; LODE_EDOWN; the ring is not
- *           locked
+ * Errors    LODE_EAGAIN (no sentence) no credit came in time; LODE_EDOWN; the ring is not locked
  */
 LODE_MUST_CHECK lode_err lode_ring_reserve(struct lode_ring *ring, const struct lode_hooks *hooks,
                                            enum lode_record_type type,
@@ -79,13 +77,12 @@ void lode_ring_publish(struct lode_ring *ring, const struct lode_ring_need *need
 /* Rings, unless that was done since the last record. */
 void lode_ring_bell(struct lode_ring *ring);
 
-/* TAKE or DROP. Blocks only while the ring is full. Errors: LODE_EDOWN, LODE_EAGAIN. */
+/* TAKE or DROP. Blocks only while the ring is full. Errors: LODE_EDOWN. */
 LODE_MUST_CHECK lode_err lode_ring_reference(struct lode_ring *ring, enum lode_record_type type,
-                                             lode_id id, bool urgent, int64_t deadline);
+                                             lode_id id, bool urgent);
 
-/* WAIT: this thread is about to sleep until the id is decided. Errors: LODE_EDOWN, LODE_EAGAIN. */
-LODE_MUST_CHECK lode_err lode_ring_wait(struct lode_ring *ring, lode_id id, uint64_t cookie,
-                                        int64_t deadline);
+/* WAIT: this thread is about to sleep until the id is decided. Errors: LODE_EDOWN. */
+LODE_MUST_CHECK lode_err lode_ring_wait(struct lode_ring *ring, lode_id id, uint64_t cookie);
 
 /* How a value lies behind its struct lode_made: sizes in bytes. */
 struct lode_made_layout {

@@ -1,6 +1,5 @@
 #include "api/client/session/segments.h"
 
-#include "api/base/clock.h"
 #include "api/base/fail.h"
 
 #include <stdlib.h>
@@ -63,10 +62,8 @@ ask_for(struct lode_segments *segments, uint32_t number, struct lode_reply *repl
     struct lode_msg_segment request = {.head.type = LODE_MSG_SEGMENT, .segment = number};
     struct lode_msg_segment answer;
     struct stat st;
-    *reply = (struct lode_reply){.type = LODE_MSG_SEGMENT_FD,
-                                 .packet = &answer,
-                                 .room = sizeof answer,
-                                 .deadline = lode_now_ns() + LODE_STORE_STEP_NS};
+    *reply =
+        (struct lode_reply){.type = LODE_MSG_SEGMENT_FD, .packet = &answer, .room = sizeof answer};
     LODE_TRY(lode_store_ask(segments->calls, &request.head, sizeof request, NULL, 0, reply));
     if (reply->size == sizeof answer && reply->fd_count == 2 && fstat(reply->fds[0], &st) == 0 &&
         answer.bytes > 0 && (uint64_t)st.st_size >= answer.bytes) {

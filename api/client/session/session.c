@@ -1,7 +1,6 @@
 #include "api/client/session/session.h"
 
 #include "api/base/assert.h"
-#include "api/base/clock.h"
 #include "api/base/descriptor.h"
 #include "api/base/fail.h"
 #include "api/base/files.h"
@@ -151,18 +150,6 @@ say_hello(lode *db, uint32_t hello_flags, struct lode_msg_welcome *welcome, int 
                           (unsigned)welcome->major, LODE_STORE_WIRE_MAJOR);
 }
 
-/* A draft, an object or a reference came whose caller had given up. */
-static bool
-undo_late(void *arg, const struct lode_late *late)
-{
-    lode *db = arg;
-    int64_t now = lode_now_ns();
-    lode_err err = late->kind == LODE_LATE_DRAFT
-                       ? lode_store_tell_abort(&db->calls, late->entry, late->generation, now)
-                       : lode_ring_reference(&db->ring, LODE_RECORD_DROP, late->id, true, now);
-    return err == LODE_OK || err == LODE_EDOWN;
-}
-
 static lode_err
 attach(lode *db, uint32_t hello_flags)
 {
@@ -182,8 +169,6 @@ attach(lode *db, uint32_t hello_flags)
     LODE_TRY(lode_pin_slots_init(&db->pin_slots, &db->file->pin_high, LODE_PIN_FIRST));
     db->row = (const struct lode_session_row *)(db->index.base + LODE_ROWS_OFFSET) + welcome.row;
     lode_ring_init(&db->ring, db->file, db->row, &db->index, &db->calls);
-    db->calls.undo_arg = db;
-    db->calls.undo = undo_late;
     atomic_store_explicit(&db->attached, true, memory_order_release);
     return LODE_OK;
 }
@@ -360,7 +345,7 @@ abort_drafts(lode *db)
     struct lode_open_draft draft;
     while (lode_drafts_take_any(&db->drafts, &draft)) {
         (void)!lode_segments_close(&db->segments, draft.extent, draft.stored);
-        (void)!lode_store_tell_abort(&db->calls, draft.entry, draft.generation, LODE_NEVER);
+        lode_store_tell_abort(&db->calls, draft.entry, draft.generation);
     }
 }
 

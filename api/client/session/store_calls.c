@@ -55,7 +55,6 @@ lode_store_calls_fini(struct lode_store_calls *calls)
         close(calls->bell_fd);
     }
     lode_mutex_fini(&calls->mu);
-    lode_lates_clear(&calls->lates);
     free(calls->buffer);
 }
 
@@ -109,18 +108,17 @@ send_packet(struct lode_store_calls *calls, const void *head, size_t head_size, 
 }
 
 lode_err
-lode_store_tell(struct lode_store_calls *calls, const void *packet, size_t size, int64_t deadline)
+lode_store_tell(struct lode_store_calls *calls, const void *packet, size_t size)
 {
-    return send_packet(calls, packet, size, NULL, 0, deadline);
+    return send_packet(calls, packet, size, NULL, 0, LODE_NEVER);
 }
 
-lode_err
-lode_store_tell_abort(struct lode_store_calls *calls, uint32_t entry, uint64_t generation,
-                      int64_t deadline)
+void
+lode_store_tell_abort(struct lode_store_calls *calls, uint32_t entry, uint64_t generation)
 {
     struct lode_msg_draft msg = {
         .head.type = LODE_MSG_ABORT, .entry = entry, .generation = generation};
-    return lode_store_tell(calls, &msg, sizeof msg, deadline);
+    (void)!lode_store_tell(calls, &msg, sizeof msg);
 }
 
 void
@@ -253,7 +251,7 @@ notify_locked(struct lode_store_calls *calls, const struct packet *packet)
     }
 }
 
-/* For an answer without a waiter the question was given up. */
+/* An answer without a waiter, whose question was given up, is dropped. */
 static void
 dispatch_locked(struct lode_store_calls *calls, const struct packet *packet)
 {
@@ -269,7 +267,6 @@ dispatch_locked(struct lode_store_calls *calls, const struct packet *packet)
                     return;
                 }
             }
-            lode_lates_answer(&calls->lates, packet->bytes, packet->size);
         }
     }
     close_fds(packet->fds, packet->fd_count);
@@ -365,19 +362,6 @@ judge(const struct lode_reply *reply, const void *bytes)
     return LODE_OK;
 }
 
-/* The first of what late answers brought, if any; the rest is undone after later questions. */
-static void
-undo_one(struct lode_store_calls *calls, struct lode_late *late)
-{
-    if (late == NULL || calls->undo == NULL || calls->undo(calls->undo_arg, late)) {
-        free(late);
-        return;
-    }
-    lode_mutex_lock(&calls->mu);
-    lode_lates_put_back(&calls->lates, late);
-    lode_mutex_unlock(&calls->mu);
-}
-
 static lode_err
 ask_into(struct lode_store_calls *calls, struct lode_waiter *waiter, struct lode_msg_head *request,
          size_t request_size, const void *rest, size_t rest_size)
@@ -394,12 +378,7 @@ ask_into(struct lode_store_calls *calls, struct lode_waiter *waiter, struct lode
     }
     unlink_locked(calls, waiter);
     hand_over_locked(calls);
-    if (sent && err == LODE_ETIMEDOUT) {
-        lode_lates_note(&calls->lates, waiter->tag, waiter->reply->late, waiter->reply->late_id);
-    }
-    struct lode_late *late = lode_lates_take(&calls->lates);
     lode_mutex_unlock(&calls->mu);
-    undo_one(calls, late);
     if (sent && err != LODE_OK) {
         return err == LODE_EDOWN ? lode_store_down() : fail_late();
     }
@@ -443,6 +422,15 @@ lode_store_ask(struct lode_store_calls *calls, struct lode_msg_head *request, si
     reply->fd_count = inner.fd_count;
     memcpy(reply->fds, inner.fds, sizeof reply->fds);
     return LODE_OK;
+}
+
+lode_err
+lode_store_ask_exactly(struct lode_store_calls *calls, struct lode_msg_head *request,
+                       size_t request_size, enum lode_store_msg type, void *answer,
+                       size_t answer_size)
+{
+    return lode_store_ask_exactly_until(calls, request, request_size, type, answer, answer_size,
+                                        LODE_NEVER);
 }
 
 lode_err

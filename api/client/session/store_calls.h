@@ -11,10 +11,8 @@
 #ifndef LODE_CLIENT_STORE_CALLS_H
 #define LODE_CLIENT_STORE_CALLS_H
 
-#include "api/base/clock.h"
 #include "api/base/lock.h"
 #include "api/base/socket.h"
-#include "api/client/session/late.h"
 #include "api/wire/store_msg.h"
 
 struct lode_waiter;
@@ -26,10 +24,6 @@ struct lode_store_calls {
     struct lode_mutex mu;
     struct lode_waiter *first; /* mu */
     bool has_leader;           /* mu */
-    struct lode_lates lates;   /* mu */
-    /* Undoes what a late answer brought; false: not at this moment. NULL: it is forgotten. */
-    bool (*undo)(void *arg, const struct lode_late *late);
-    void *undo_arg;
     _Atomic uint32_t next_tag;
     _Atomic uint64_t next_cookie;
     uint8_t *buffer; /* the leader's */
@@ -44,21 +38,13 @@ LODE_MUST_CHECK lode_err lode_store_calls_init(struct lode_store_calls *calls);
 LODE_MUST_CHECK lode_err lode_store_calls_start(struct lode_store_calls *calls);
 void lode_store_calls_fini(struct lode_store_calls *calls);
 
-/*
- * How long a question is waited for that a call asks on its way, and which it can ask again: a call
- * with a timeout looks at its own time between such questions.
- */
-#define LODE_STORE_STEP_NS INT64_C(1000000000)
-
 /* Where an answer goes: room for the packet, and for its descriptors, which are the caller's. */
 struct lode_reply {
     enum lode_store_msg type; /* wanted; ERROR is turned into its error and sentence */
     void *packet;             /* NULL: only the type counts */
     size_t room;
-    int64_t deadline;         /* how long the answer is waited for; 0: as long as the store lives */
-    enum lode_late_kind late; /* what is to be undone if it comes after that, under late_id */
-    lode_id late_id;
-    size_t size; /* out */
+    int64_t deadline; /* how long the answer is waited for; 0: as long as the store lives */
+    size_t size;      /* out */
     int fds[LODE_SOCKET_FDS_MAX];
     size_t fd_count; /* out */
 };
@@ -68,8 +54,7 @@ struct lode_reply {
  *
  * Blocking  until the store has answered or died, or reply->deadline has come
  * Errors    what the store says; LODE_EDOWN; LODE_EPROTO the answer is none to this question;
- *           LODE_ETIMEDOUT the store has not answered in time. When its answer comes, what that
- *           brought is undone: reply->late
+ *           LODE_ETIMEDOUT the store has not answered in time: its answer is dropped when it comes
  */
 LODE_MUST_CHECK lode_err lode_store_ask(struct lode_store_calls *calls,
                                         struct lode_msg_head *request, size_t request_size,
@@ -78,34 +63,26 @@ LODE_MUST_CHECK lode_err lode_store_ask(struct lode_store_calls *calls,
 
 /*
  * The same, of a question in one part whose answer has exactly `answer_size` bytes and brings no
- * descriptors. answer NULL: only its type counts. The answer is waited for until the deadline.
+ * descriptors. answer NULL: only its type counts.
  */
+LODE_MUST_CHECK lode_err lode_store_ask_exactly(struct lode_store_calls *calls,
+                                                struct lode_msg_head *request, size_t request_size,
+                                                enum lode_store_msg type, void *answer,
+                                                size_t answer_size);
+
+/* The same; the answer is waited for until the deadline. Errors: also LODE_ETIMEDOUT. */
 LODE_MUST_CHECK lode_err lode_store_ask_exactly_until(struct lode_store_calls *calls,
                                                       struct lode_msg_head *request,
                                                       size_t request_size, enum lode_store_msg type,
                                                       void *answer, size_t answer_size,
                                                       int64_t deadline);
 
-/* The same, as long as the store lives. */
-LODE_MUST_CHECK static inline lode_err
-lode_store_ask_exactly(struct lode_store_calls *calls, struct lode_msg_head *request,
-                       size_t request_size, enum lode_store_msg type, void *answer,
-                       size_t answer_size)
-{
-    return lode_store_ask_exactly_until(calls, request, request_size, type, answer, answer_size,
-                                        LODE_NEVER);
-}
-
-/*
- * Sends a packet without an answer (tag 0). A store that is stopped does not read: then the packet
- * is not sent before the deadline. Errors: LODE_EDOWN; LODE_ETIMEDOUT.
- */
+/* Sends a packet without an answer (tag 0). Errors: LODE_EDOWN. */
 LODE_MUST_CHECK lode_err lode_store_tell(struct lode_store_calls *calls, const void *packet,
-                                         size_t size, int64_t deadline);
+                                         size_t size);
 
-/* Tells the store that a draft ends unsealed. Errors: as lode_store_tell(). */
-lode_err lode_store_tell_abort(struct lode_store_calls *calls, uint32_t entry, uint64_t generation,
-                               int64_t deadline);
+/* Tells the store that a draft ends unsealed. If the store is dead, the draft is gone already. */
+void lode_store_tell_abort(struct lode_store_calls *calls, uint32_t entry, uint64_t generation);
 
 /* Rings the doorbell: the store will look into the ring. Never blocks. */
 void lode_store_ring_bell(struct lode_store_calls *calls);

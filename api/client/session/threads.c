@@ -1,6 +1,5 @@
 #include "api/client/session/threads.h"
 
-#include "api/base/clock.h"
 #include "api/base/fail.h"
 #include "api/client/session/handle.h"
 #include "api/client/session/process.h"
@@ -140,8 +139,8 @@ grow(lode *db)
     if (limit >= LODE_PIN_MAX) {
         return lode_fail_with(LODE_ELIMIT, "%d views are held: release some first", LODE_PIN_MAX);
     }
-    LODE_TRY(lode_store_ask_exactly_until(&db->calls, &ask.head, sizeof ask, LODE_MSG_PINS, &are,
-                                          sizeof are, lode_now_ns() + LODE_STORE_STEP_NS));
+    LODE_TRY(
+        lode_store_ask_exactly(&db->calls, &ask.head, sizeof ask, LODE_MSG_PINS, &are, sizeof are));
     if (are.slots > LODE_PIN_MAX || are.slots < limit) {
         return lode_fail_with(LODE_EPROTO, "the store grants %u pins", (unsigned)are.slots);
     }

@@ -52,7 +52,7 @@ static lode_err
 unwait(const struct await *a)
 {
     struct lode_msg_lookup msg = {.head.type = LODE_MSG_UNWAIT, .id = a->id, .cookie = a->cookie};
-    return lode_store_tell(&a->db->calls, &msg, sizeof msg, a->answer_by);
+    return lode_store_tell(&a->db->calls, &msg, sizeof msg);
 }
 
 /*
@@ -86,9 +86,6 @@ ask(struct await *a)
         lode_err err = a->try_it(a->db, a->arg);
         if (err != LODE_EAGAIN) {
             return err;
-        }
-        if (lode_now_ns() >= a->answer_by) {
-            return LODE_EAGAIN; /* what the try itself asks of the store was not answered */
         }
         sched_yield(); /* the store was just looking at it, or rewrites the table */
     }
@@ -178,11 +175,7 @@ wait_for_it(struct await *a, int64_t deadline)
     while (err == LODE_EAGAIN && lode_now_ns() < deadline) {
         if (a->cookie == 0 && !a->is_told) {
             a->cookie = lode_store_cookie(&a->db->calls);
-            lode_err armed = lode_ring_wait(&a->db->ring, a->id, a->cookie, deadline);
-            a->cookie = armed == LODE_OK ? a->cookie : 0;
-            if (armed != LODE_OK) {
-                return armed;
-            }
+            LODE_TRY(lode_ring_wait(&a->db->ring, a->id, a->cookie));
         }
         err = sleep_once(a, &seen, deadline);
     }
@@ -204,16 +197,13 @@ ask_at_the_end(struct await *a)
     return err;
 }
 
-/*
- * Tells the store that this thread waits no more, unless the store itself has ended the wait. A store
- * that is stopped cannot be told: it keeps the wait until the session ends.
- */
+/* Tells the store that this thread waits no more, unless the store itself has ended the wait. */
 static lode_err
 take_back(struct await *a, lode_err err)
 {
     bool is_armed = a->cookie != 0 && err != LODE_OK &&
                     !atomic_load_explicit(&a->db->calls.down, memory_order_relaxed);
-    return is_armed && unwait(a) == LODE_EDOWN ? lode_store_down() : err;
+    return is_armed && unwait(a) != LODE_OK ? lode_store_down() : err;
 }
 
 lode_err

@@ -1,7 +1,5 @@
-#include "api/client/store/await.h"
 #include "api/client/store/create.h"
 
-#include "api/base/clock.h"
 #include "api/base/fail.h"
 #include "api/base/options.h"
 #include "api/client/session/process.h"
@@ -161,35 +159,16 @@ open_draft(lode *db, const struct lode_spec *spec, const struct lode_open_draft 
     return LODE_OK;
 }
 
-/* The store may have to be asked for the segment's map. */
-static lode_err
-open_draft_by(lode *db, const struct lode_spec *spec, const struct lode_open_draft *open,
-              int64_t deadline, lode_draft *draft_out)
-{
-    lode_err err;
-    do {
-        err = open_draft(db, spec, open, draft_out);
-    } while (err == LODE_ETIMEDOUT && lode_now_ns() < deadline);
-    return err;
-}
-
 static lode_err
 ask_create(lode *db, const struct lode_spec *spec, int64_t timeout_ms,
            struct lode_msg_created *created_out)
 {
     struct lode_msg_create packet;
-    struct lode_reply reply = {.type = LODE_MSG_CREATED,
-                               .packet = created_out,
-                               .room = sizeof *created_out,
-                               .deadline = lode_last_word(lode_deadline(timeout_ms)),
-                               .late = LODE_LATE_DRAFT};
+    struct lode_reply reply = {
+        .type = LODE_MSG_CREATED, .packet = created_out, .room = sizeof *created_out};
     lode_spec_packet(spec, LODE_MSG_CREATE, timeout_ms, &packet);
-    lode_err err = lode_store_ask(&db->calls, &packet.head, sizeof packet, spec->holds,
-                                  spec->hold_count * sizeof(lode_id), &reply);
-    if (err == LODE_ETIMEDOUT) {
-        lode_reserved_was_made(db, spec->id); /* it is used up by the draft that may come yet */
-    }
-    LODE_TRY(err);
+    LODE_TRY(lode_store_ask(&db->calls, &packet.head, sizeof packet, spec->holds,
+                            spec->hold_count * sizeof(lode_id), &reply));
     return reply.size == sizeof *created_out
                ? LODE_OK
                : lode_fail_with(LODE_EPROTO, "the store's answer to a create has %zu bytes",
@@ -228,7 +207,7 @@ lode_create_spec(lode *db, const struct lode_spec *spec, bool named, int64_t tim
                                    .stored = lode_made_stored(spec->size, spec->flags),
                                    .named = named,
                                    .id = spec->id};
-    lode_err err = open_draft_by(db, spec, &open, lode_deadline(timeout_ms), draft_out);
+    lode_err err = open_draft(db, spec, &open, draft_out);
     if (err != LODE_OK) {
         lode_draft_abort(db, &open);
     }
@@ -249,26 +228,20 @@ lode_draft_close(lode *db, lode_draft *draft, struct lode_open_draft *open_out)
 }
 
 lode_err
-lode_draft_seal(lode *db, const struct lode_open_draft *open, int64_t deadline)
+lode_draft_seal(lode *db, const struct lode_open_draft *open)
 {
     struct lode_msg_draft msg = {
         .head.type = LODE_MSG_SEAL, .entry = open->entry, .generation = open->generation};
-    struct lode_reply reply = {.type = LODE_MSG_OK,
-                               .deadline = deadline,
-                               .late = lode_late_object(open->id),
-                               .late_id = open->id};
-    lode_err err = lode_store_ask(&db->calls, &msg.head, sizeof msg, NULL, 0, &reply);
-    if (err == LODE_OK || err == LODE_ETIMEDOUT) {
-        lode_reserved_was_made(db, open->id);
-    }
-    return err;
+    LODE_TRY(lode_store_ask_exactly(&db->calls, &msg.head, sizeof msg, LODE_MSG_OK, NULL, 0));
+    lode_reserved_was_made(db, open->id);
+    return LODE_OK;
 }
 
 void
 lode_draft_abort(lode *db, const struct lode_open_draft *open)
 {
     lode_reserved_was_made(db, open->id); /* or was not: it is used up */
-    (void)!lode_store_tell_abort(&db->calls, open->entry, open->generation, LODE_NEVER);
+    lode_store_tell_abort(&db->calls, open->entry, open->generation);
 }
 
 /* ---- the public calls --------------------------------------------------------------------- */
@@ -363,7 +336,7 @@ lode_seal(lode_draft *draft, lode_id *id_out)
         lode_draft_abort(db, &open);
         return lode_fail_with(LODE_EINVAL, "a task's result is sealed when the task returns");
     }
-    LODE_TRY(lode_draft_seal(db, &open, LODE_NEVER));
+    LODE_TRY(lode_draft_seal(db, &open));
     lode_note_made(db, open.id);
     if (id_out != NULL) {
         *id_out = open.id;

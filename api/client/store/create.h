@@ -57,9 +57,8 @@ LODE_MUST_CHECK lode_err lode_result_draft(lode *db, const lode_array *array, si
 LODE_MUST_CHECK lode_err lode_draft_close(lode *db, lode_draft *draft,
                                           struct lode_open_draft *open_out);
 
-/* Seals what lode_draft_close() gave. The store's answer is waited for until the deadline. */
-LODE_MUST_CHECK lode_err lode_draft_seal(lode *db, const struct lode_open_draft *open,
-                                         int64_t deadline);
+/* Seals what lode_draft_close() gave. */
+LODE_MUST_CHECK lode_err lode_draft_seal(lode *db, const struct lode_open_draft *open);
 
 /* Tells the hooks of the reference from a put or seal; that to a reserved id was told before. */
 static inline void

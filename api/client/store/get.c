@@ -109,7 +109,7 @@ tell_released(lode *db, const struct lode_pinned *pinned)
     struct lode_msg_released msg = {.head.type = LODE_MSG_RELEASED,
                                     .entry = (uint32_t)(pinned->entry - db->index.entries),
                                     .generation = lode_word_generation(pinned->word)};
-    if (lode_store_tell(&db->calls, &msg, sizeof msg, LODE_NEVER) != LODE_OK) {
+    if (lode_store_tell(&db->calls, &msg, sizeof msg) != LODE_OK) {
         return; /* the store is dead: nothing waits for this pin any more */
     }
 }
@@ -336,8 +336,7 @@ get_now(lode *db, lode_id id, uint64_t hash, lode_view *view_out)
 {
     struct lode_pinned pinned;
     lode_err err = pin(db, id, hash, &pinned);
-    err = __builtin_expect(err == LODE_OK, 1) ? fill_view(db, &pinned, view_out) : err;
-    return __builtin_expect(err != LODE_ETIMEDOUT, 1) ? err : LODE_EAGAIN;
+    return __builtin_expect(err == LODE_OK, 1) ? fill_view(db, &pinned, view_out) : err;
 }
 
 static lode_err

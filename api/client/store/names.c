@@ -85,7 +85,6 @@ lode_name_remove(lode *db, const char *space, const char *text)
 
 struct lookup {
     const struct name *name;
-    int64_t answer_by;
     lode_id id;
 };
 
@@ -94,11 +93,7 @@ try_lookup(lode *db, void *arg)
 {
     struct lookup *lookup = arg;
     struct lode_msg_found found;
-    struct lode_reply reply = {.type = LODE_MSG_FOUND,
-                               .packet = &found,
-                               .room = sizeof found,
-                               .deadline = lookup->answer_by,
-                               .late = LODE_LATE_NAME};
+    struct lode_reply reply = {.type = LODE_MSG_FOUND, .packet = &found, .room = sizeof found};
     lode_err err = ask_name(db, LODE_MSG_NAME_LOOKUP, lookup->name, (lode_id){{0}}, 0, &reply);
     if (err == LODE_ENOTFOUND) {
         return LODE_EAGAIN; /* it may come: whether to wait is the caller's business */
@@ -131,9 +126,6 @@ static lode_err
 await_name(lode *db, const struct name *name, int64_t timeout_ms, lode_try_fn try_it, void *arg)
 {
     lode_err err = try_it(db, arg);
-    if (err == LODE_ETIMEDOUT) {
-        return err; /* the store has not answered: nothing is known of the name */
-    }
     if (err == LODE_EAGAIN && timeout_ms != 0) {
         err = lode_await(db, name->id, name->hash, timeout_ms, try_it, arg);
     }
@@ -146,7 +138,7 @@ lode_name_lookup(lode *db, const char *space, const char *text, int64_t timeout_
     struct name name;
     LODE_NEED("lode_name_lookup", id_out);
     LODE_TRY(name_make(db, space, text, &name));
-    struct lookup lookup = {.name = &name, .answer_by = lode_last_word(lode_deadline(timeout_ms))};
+    struct lookup lookup = {.name = &name};
     LODE_TRY(await_name(db, &name, timeout_ms, try_lookup, &lookup));
     lode_hooks_referenced(&db->hooks, lookup.id, 1);
     *id_out = lookup.id;

@@ -1,4 +1,3 @@
-#include "api/base/clock.h"
 #include "api/base/fail.h"
 #include "api/client/session/handle.h"
 #include "api/client/session/session.h"
@@ -61,9 +60,8 @@ lode_keep(lode *db, lode_id id)
     if (lode_id_is_zero(id)) {
         return lode_fail_zero_id("lode_keep");
     }
-    LODE_TRY(may_be_refused(db, id)
-                 ? ask_about(db, LODE_MSG_TAKE, id, LODE_MSG_OK, NULL, 0)
-                 : lode_ring_reference(&db->ring, LODE_RECORD_TAKE, id, false, LODE_NEVER));
+    LODE_TRY(may_be_refused(db, id) ? ask_about(db, LODE_MSG_TAKE, id, LODE_MSG_OK, NULL, 0)
+                                    : lode_ring_reference(&db->ring, LODE_RECORD_TAKE, id, false));
     lode_hooks_referenced(&db->hooks, id, 1);
     return LODE_OK;
 }
@@ -76,8 +74,7 @@ lode_drop(lode *db, lode_id id)
     }
     lode_hooks_referenced(&db->hooks, id, -1);
     if (lode_ring_reference(&db->ring, LODE_RECORD_DROP, id,
-                            lode_session_size_hint(db, id) >= URGENT_BYTES,
-                            LODE_NEVER) != LODE_OK) {
+                            lode_session_size_hint(db, id) >= URGENT_BYTES) != LODE_OK) {
         return; /* the store is dead: there is nothing to drop */
     }
 }

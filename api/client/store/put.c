@@ -1,7 +1,6 @@
 #include "api/base/clock.h"
 #include "api/base/fail.h"
 #include "api/client/session/session.h"
-#include "api/client/store/await.h"
 #include "api/client/store/create.h"
 #include "api/client/store/reserve.h"
 
@@ -47,12 +46,8 @@ put_by_packet_within(lode *db, const struct lode_spec *spec, const void *data, i
     struct lode_msg_created created;
     struct put_packet packet;
     size_t holds = spec->hold_count * sizeof(lode_id);
-    struct lode_reply reply = {.type = LODE_MSG_CREATED,
-                               .packet = &created,
-                               .room = sizeof created,
-                               .deadline = lode_last_word(lode_deadline(timeout_ms)),
-                               .late = lode_late_object(spec->id),
-                               .late_id = spec->id};
+    struct lode_reply reply = {
+        .type = LODE_MSG_CREATED, .packet = &created, .room = sizeof created};
     lode_spec_packet(spec, LODE_MSG_PUT, timeout_ms, &packet.head);
     if (holds > 0) {
         memcpy(packet.rest, spec->holds, holds);
@@ -60,13 +55,11 @@ put_by_packet_within(lode *db, const struct lode_spec *spec, const void *data, i
     if (spec->size > 0) {
         memcpy(packet.rest + holds, data, spec->size);
     }
-    lode_err err =
-        lode_store_ask(&db->calls, &packet.head.head,
-                       offsetof(struct put_packet, rest) + holds + spec->size, NULL, 0, &reply);
-    if (err == LODE_OK || err == LODE_ETIMEDOUT) { /* then it may be made yet */
-        lode_reserved_was_made(db, spec->id);
-    }
-    return err;
+    LODE_TRY(lode_store_ask(&db->calls, &packet.head.head,
+                            offsetof(struct put_packet, rest) + holds + spec->size, NULL, 0,
+                            &reply));
+    lode_reserved_was_made(db, spec->id);
+    return LODE_OK;
 }
 
 /* As a create: a put in a worker that must sleep for room says so. */
@@ -90,13 +83,12 @@ put_by_draft(lode *db, const struct lode_spec *spec, const void *data, int64_t t
 {
     lode_draft draft;
     struct lode_open_draft open;
-    int64_t answer_by = lode_last_word(lode_deadline(timeout_ms));
     LODE_TRY(lode_create_spec(db, spec, true, timeout_ms, &draft));
     if (spec->size > 0) {
         memcpy(draft.data, data, spec->size);
     }
     LODE_TRY(lode_draft_close(db, &draft, &open));
-    return lode_draft_seal(db, &open, answer_by);
+    return lode_draft_seal(db, &open);
 }
 
 /* Lack of credit does not mean that the store is full: so the store is asked by a packet. */

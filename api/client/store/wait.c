@@ -149,9 +149,7 @@ send_watch(struct many *m, struct watch_packet *packet)
 {
     size_t size = sizeof packet->head + packet->head.count * sizeof packet->ids[0];
     packet->head.cookie = m->watch.cookie;
-    lode_err err = packet->head.count > 0
-                       ? lode_store_tell(&m->db->calls, packet, size, m->answer_by)
-                       : LODE_OK;
+    lode_err err = packet->head.count > 0 ? lode_store_tell(&m->db->calls, packet, size) : LODE_OK;
     packet->head.count = 0;
     return err;
 }

@@ -27,9 +27,6 @@ extern "C" {
  *           LODE_ECLOSED  the session is closed, and lives on only because a view of it does
  *           LODE_ENOMEM, LODE_ESYS  what the system refused
  *           LODE_EPROTO, LODE_ECORRUPT  a bug, or bytes that somebody damaged
- *           LODE_ETIMEDOUT  a call with timeout_ms: the store is stopped or very busy, and has not
- *                         answered a second after the time was up. What the store does later for
- *                         this call is undone; an id of the caller's choice may be used up
  */
 typedef struct lode lode;
 

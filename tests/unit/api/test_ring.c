@@ -99,7 +99,7 @@ put(lode_id id, uint64_t size, int64_t timeout_ms)
 Test(ring, a_reference_is_one_record_and_no_message)
 {
     lode_id id = id_of(9);
-    cr_assert_eq(lode_ring_reference(&ring, LODE_RECORD_TAKE, id, false, LODE_NEVER), LODE_OK);
+    cr_assert_eq(lode_ring_reference(&ring, LODE_RECORD_TAKE, id, false), LODE_OK);
     const struct lode_record *record = record_at(0);
     cr_assert_eq(file->ring_tail, 32);
     cr_assert_eq(record->type, LODE_RECORD_TAKE);
@@ -110,7 +110,7 @@ Test(ring, a_reference_is_one_record_and_no_message)
 
 Test(ring, an_urgent_drop_rings)
 {
-    cr_assert_eq(lode_ring_reference(&ring, LODE_RECORD_DROP, id_of(9), true, LODE_NEVER), LODE_OK);
+    cr_assert_eq(lode_ring_reference(&ring, LODE_RECORD_DROP, id_of(9), true), LODE_OK);
     cr_assert_eq(bells(), 1);
 }
 
@@ -118,12 +118,11 @@ Test(ring, the_bell_is_rung_once_for_what_was_published)
 {
     lode_ring_bell(&ring);
     cr_assert_eq(bells(), 0);
-    cr_assert_eq(lode_ring_reference(&ring, LODE_RECORD_TAKE, id_of(9), false, LODE_NEVER),
-                 LODE_OK);
+    cr_assert_eq(lode_ring_reference(&ring, LODE_RECORD_TAKE, id_of(9), false), LODE_OK);
     lode_ring_bell(&ring);
     lode_ring_bell(&ring);
     cr_assert_eq(bells(), 1);
-    cr_assert_eq(lode_ring_reference(&ring, LODE_RECORD_DROP, id_of(9), true, LODE_NEVER), LODE_OK);
+    cr_assert_eq(lode_ring_reference(&ring, LODE_RECORD_DROP, id_of(9), true), LODE_OK);
     lode_ring_bell(&ring);
     cr_assert_eq(bells(), 1);
 }
@@ -164,18 +163,15 @@ Test(ring, half_full_rings_once_for_each_position_of_the_store)
 {
     uint64_t half = ring.size / 2 / 32;
     for (uint64_t i = 0; i + 1 < half; i++) {
-        cr_assert_eq(lode_ring_reference(&ring, LODE_RECORD_TAKE, id_of(i), false, LODE_NEVER),
-                     LODE_OK);
+        cr_assert_eq(lode_ring_reference(&ring, LODE_RECORD_TAKE, id_of(i), false), LODE_OK);
     }
     cr_assert_eq(bells(), 0);
     for (int i = 0; i < 10; i++) {
-        cr_assert_eq(lode_ring_reference(&ring, LODE_RECORD_TAKE, id_of(1), false, LODE_NEVER),
-                     LODE_OK);
+        cr_assert_eq(lode_ring_reference(&ring, LODE_RECORD_TAKE, id_of(1), false), LODE_OK);
     }
     cr_assert_eq(bells(), 1);
     row->ring_head = 32;
-    cr_assert_eq(lode_ring_reference(&ring, LODE_RECORD_TAKE, id_of(1), false, LODE_NEVER),
-                 LODE_OK);
+    cr_assert_eq(lode_ring_reference(&ring, LODE_RECORD_TAKE, id_of(1), false), LODE_OK);
     cr_assert_eq(bells(), 1);
 }
 
@@ -207,7 +203,7 @@ Test(ring, a_doorbell_never_blocks_where_the_store_does_not_look)
 {
     uint64_t full = UINT64_MAX - 1, count; /* what the counter holds at most */
     cr_assert_eq(write(calls.bell_fd, &full, sizeof full), (ssize_t)sizeof full);
-    cr_assert_eq(lode_ring_reference(&ring, LODE_RECORD_DROP, id_of(1), true, LODE_NEVER), LODE_OK);
+    cr_assert_eq(lode_ring_reference(&ring, LODE_RECORD_DROP, id_of(1), true), LODE_OK);
     cr_assert_eq(read(calls.bell_fd, &count, sizeof count), (ssize_t)sizeof count);
     cr_assert_eq(count, full);
     cr_assert(!calls.down);
@@ -324,8 +320,7 @@ Test(ring, the_largest_record_fits_the_smallest_ring_from_any_position)
     struct lode_ring_need need = {.size = LODE_RECORD_MAX};
     void *body;
     pthread_create(&thread, NULL, drain_when_rung, NULL);
-    cr_assert_eq(lode_ring_reference(&ring, LODE_RECORD_TAKE, id_of(1), false, LODE_NEVER),
-                 LODE_OK);
+    cr_assert_eq(lode_ring_reference(&ring, LODE_RECORD_TAKE, id_of(1), false), LODE_OK);
     for (int i = 0; i < 100; i++) {
         cr_assert_eq(lode_ring_reserve(&ring, NULL, LODE_RECORD_COMMIT, &need, LODE_NEVER, &body),
                      LODE_OK);

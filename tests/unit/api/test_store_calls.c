@@ -156,7 +156,7 @@ Test(store_calls, when_the_store_dies_everyone_who_waits_hears_of_it)
     }
     pthread_join(store_thread, NULL);
     cr_assert(lode_store_is_dead(&calls));
-    cr_assert_eq(lode_store_tell(&calls, "x", 1, LODE_NEVER), LODE_EDOWN);
+    cr_assert_eq(lode_store_tell(&calls, "x", 1), LODE_EDOWN);
 }
 
 Test(store_calls, a_dead_store_is_seen_behind_unread_packets)
