@@ -14,19 +14,8 @@
 #define LODE_STORE_REQUESTS_CREATES_H
 
 #include "store/requests/call.h"
-#include "store/requests/create_request.h"
 
 packet_fn handle_create; /* CREATE and PUT */
-
-/*
- * An entry in state CREATED for the request, with all that refers to it; nobody is told of it yet.
- * Errors: those of the table and of what it is to hold; then the extent is free again.
- */
-LODE_MUST_CHECK lode_err create_entry(struct store *store, const struct create *create,
-                                      uint64_t extent, uint32_t *entry_out);
-
-/* Writes a PUT's bytes into its entry, and seals it. */
-void create_seal(struct store *store, const struct create *create, uint32_t entry);
 
 LODE_MUST_CHECK lode_err creates_create(struct store *store);
 void creates_destroy(struct store *store);

@@ -5,7 +5,7 @@
 #include "store/objects/drafts.h"
 #include "store/objects/settled.h"
 #include "store/objects/status.h"
-#include "store/requests/creates.h"
+#include "store/requests/create_entry.h"
 #include "store/rings/asking.h"
 #include "store/rings/part.h"
 #include "store/state/answers.h"
