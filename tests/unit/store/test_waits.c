@@ -321,134 +321,6 @@ Test(waits, an_error_put_by_the_scheduler_is_a_result_and_first_wins)
     fake_die(&submitter);
 }
 
-Test(waits, a_watch_is_told_once_for_each_id)
-{
-    struct fake maker = fake_attach(0), watcher = fake_attach(0);
-    struct lode_msg_created draft;
-    lode_id there = fake_put(&maker, "x", 1);
-    struct {
-        struct lode_msg_watch head;
-        lode_id ids[2];
-    } watch = {.head = {.head = {.type = LODE_MSG_WATCH}, .cookie = 42, .count = 2},
-               .ids = {there, user(1)}};
-    struct {
-        struct lode_msg_watch head;
-        struct lode_msg_ready ready[2];
-    } notify;
-    fake_create(&maker, user(1), 10, 0, &draft);
-    fake_send(&watcher, &watch, sizeof watch);
-    pump();
-    expect_eq(fake_receive(&watcher, &notify, sizeof notify, NULL), LODE_MSG_NOTIFY);
-    expect_eq(notify.head.cookie, 42);
-    expect_eq(notify.head.count, 1);
-    expect(lode_id_same(notify.ready[0].id, there));
-    expect_eq(notify.ready[0].status, LODE_FOUND_SEALED);
-    fake_draft_call(&maker, LODE_MSG_SEAL, &draft);
-    expect_eq(fake_receive(&watcher, &notify, sizeof notify, NULL), LODE_MSG_NOTIFY);
-    expect(lode_id_same(notify.ready[0].id, user(1)));
-    expect(!fake_has_packet(&watcher));
-    watch.ids[0] = user(2);
-    watch.ids[1] = user(3);
-    fake_send(&watcher, &watch, sizeof watch);
-    watch.head.head.type = LODE_MSG_UNWATCH;
-    watch.head.head.tag = 1;
-    watch.head.count = 0; /* all of them */
-    fake_send(&watcher, &watch, sizeof watch.head);
-    pump();
-    expect_eq(fake_receive(&watcher, &notify, sizeof notify, NULL), LODE_MSG_OK);
-    expect(!waits_any(store, user(2)));
-    fake_die(&maker);
-    fake_die(&watcher);
-}
-
-static void
-watch_one(struct fake *fake, lode_id id, uint64_t cookie)
-{
-    struct {
-        struct lode_msg_watch head;
-        lode_id id;
-    } watch = {.head = {.head = {.type = LODE_MSG_WATCH}, .cookie = cookie, .count = 1}, .id = id};
-    fake_send(fake, &watch, sizeof watch);
-    pump();
-}
-
-/* The put has returned before the watcher's time was up; nobody has told the store of it yet. */
-/* A watch of an object that lies in a ring ends; `count` 1: by its id, 0: by its cookie. */
-static void
-end_late(uint32_t count)
-{
-    struct fake maker = fake_attach(0), watcher = fake_attach(0);
-    lode_id id = lode_id_reserve(maker.number, 1);
-    struct {
-        struct lode_msg_watch head;
-        lode_id id;
-    } end = {.head = {.head = {.type = LODE_MSG_UNWATCH, .tag = 1},
-                      .cookie = 7,
-                      .count = count,
-                      .drain = 1},
-             .id = id};
-    struct {
-        struct lode_msg_watch head;
-        struct lode_msg_ready ready;
-    } notify;
-    watch_one(&watcher, id, 7);
-    struct lode_made made = {.id = id, .size = 1, .carried = lode_ring_align(1)};
-    uint8_t *at = fake_record(&maker, LODE_RECORD_PUT, sizeof made + made.carried);
-    memcpy(at, &made, sizeof made);
-    fake_publish(&maker); /* and its bell rings too late */
-    fake_send(&watcher, &end, sizeof end.head + count * sizeof id);
-    pump();
-    expect_eq(fake_receive(&watcher, &notify, sizeof notify, NULL), LODE_MSG_NOTIFY);
-    expect(lode_id_same(notify.ready.id, id));
-    expect_eq(notify.ready.status, LODE_FOUND_SEALED);
-    expect_eq(fake_receive(&watcher, &notify, sizeof notify, NULL), LODE_MSG_OK);
-    fake_die(&maker);
-    fake_die(&watcher);
-}
-
-Test(waits, a_watch_that_ends_late_finds_what_lies_in_a_ring)
-{
-    end_late(0);
-}
-
-Test(waits, one_id_of_a_watch_that_ends_late_is_found_in_a_ring)
-{
-    end_late(1);
-}
-
-/* Another's packets fill the watcher's socket; it sends nothing itself, and then it reads. */
-Test(waits, notices_that_the_socket_did_not_take_come_when_it_is_read)
-{
-    enum { COUNT = 300 };
-    struct fake maker = fake_attach(0), watcher = fake_attach(0);
-    struct lode_msg_created draft[COUNT];
-    int small = 4096;
-    setsockopt(watcher.session->fd, SOL_SOCKET, SO_SNDBUF, &small, sizeof small);
-    for (uint64_t i = 0; i < COUNT; i++) {
-        fake_create(&maker, user(i + 1), 10, 0, &draft[i]);
-        watch_one(&watcher, user(i + 1), i); /* a cookie, and so a packet, for each */
-    }
-    for (uint64_t i = 0; i < COUNT; i++) {
-        fake_draft_call(&maker, LODE_MSG_SEAL, &draft[i]);
-    }
-    expect(!outbox_is_empty(&watcher.session->out));
-    for (uint64_t i = 0; i < COUNT; i++) {
-        struct {
-            struct lode_msg_watch head;
-            struct lode_msg_ready ready;
-        } notify;
-        pump();
-        expect_eq(fake_receive(&watcher, &notify, sizeof notify, NULL), LODE_MSG_NOTIFY);
-        expect_eq(notify.head.cookie, i);
-        expect(lode_id_same(notify.ready.id, user(i + 1)));
-    }
-    pump();
-    expect(!fake_has_packet(&watcher));
-    expect(!watcher.session->wants_output); /* nothing is kept: epoll is not to say so for ever */
-    fake_die(&maker);
-    fake_die(&watcher);
-}
-
 Test(waits, a_deleted_object_is_gone_though_it_is_pinned)
 {
     struct fake maker = fake_attach(0);
@@ -470,22 +342,6 @@ Test(waits, a_deleted_object_is_gone_though_it_is_pinned)
     expect_eq(entry_state(&store->table, entry), LODE_ENTRY_FREE);
 }
 
-/* The news of one session's end cuts another that the loop has passed already. */
-Test(waits, that_cut_a_session_while_others_end_end_it_too)
-{
-    struct fake submitter = fake_attach(0), watcher = fake_attach(0);
-    for (uint64_t i = 1; i < 3; i++) {
-        must(waits_arm(store, watcher.session, lode_id_make(LODE_ID_RESULT, submitter.number, i), i,
-                       true));
-    }
-    close(watcher.fd); /* what it is told does not arrive */
-    session_cut(submitter.session, "the test says so");
-    store_settle(store, false);
-    expect(store_session(store, submitter.number) == NULL);
-    expect(store_session(store, watcher.number) == NULL);
-    pump();
-}
-
 /* A client's limits are there so that it does not make everything slow; a task of any program may
  * wait for any id, and the scheduler asks for all of them. */
 Test(waits, no_limit_of_a_client_strikes_the_scheduler)
@@ -500,27 +356,4 @@ Test(waits, no_limit_of_a_client_strikes_the_scheduler)
     scheduler.session->wait_count -= LODE_SESSION_WAITS_MAX;
     fake_die(&maker);
     fake_die(&scheduler);
-}
-
-Test(waits, one_id_of_a_watch_is_taken_back_and_the_others_stay)
-{
-    struct fake maker = fake_attach(0), watcher = fake_attach(0);
-    struct {
-        struct lode_msg_watch head;
-        lode_id ids[2];
-    } watch = {.head = {.head = {.type = LODE_MSG_WATCH}, .cookie = 7, .count = 2}};
-    uint8_t answer[1024];
-    watch.ids[0] = lode_id_reserve(maker.number, 1);
-    watch.ids[1] = lode_id_reserve(maker.number, 2);
-    fake_send(&watcher, &watch, sizeof watch);
-    watch.head.head.type = LODE_MSG_UNWATCH;
-    watch.head.head.tag = 1;
-    watch.head.count = 1;
-    fake_send(&watcher, &watch, sizeof watch.head + sizeof watch.ids[0]);
-    pump();
-    expect_eq(fake_receive(&watcher, answer, sizeof answer, NULL), LODE_MSG_OK);
-    expect(!waits_any(store, watch.ids[0]));
-    expect(waits_any(store, watch.ids[1]));
-    fake_die(&maker);
-    fake_die(&watcher);
 }
