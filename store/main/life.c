@@ -17,6 +17,7 @@
 #include "store/rings/part.h"
 #include "store/rings/ring.h"
 #include "store/sessions/session.h"
+#include "store/waits/notices.h"
 #include "store/waits/waits.h"
 #include "store/state/answers.h"
 
@@ -55,7 +56,7 @@ static void
 send_notices(struct store *store)
 {
     for (uint32_t i = 0; i < store->notify_count; i++) {
-        waits_send_notices(store, store->notify[i]);
+        notices_send(store->notify[i]);
     }
     store->notify_count = 0;
 }

@@ -7,6 +7,7 @@
 #include "store/rings/asking.h"
 #include "store/rings/ring.h"
 #include "store/state/answers.h"
+#include "store/waits/notices.h"
 #include "store/waits/waits.h"
 
 #include <string.h>
@@ -117,7 +118,7 @@ handle_watch(struct store *store, struct session *session, const void *packet, c
     LODE_TRY(check_ids(msg->count, rest_size));
     for (uint32_t i = 0; i < msg->count; i++) {
         if (waits_arm(store, session, id_at(rest, i), msg->cookie, true) != LODE_OK) {
-            waits_refuse_watch(store, session, id_at(rest, i), msg->cookie);
+            notices_add(store, session, id_at(rest, i), msg->cookie, LODE_FOUND_REFUSED, false);
         }
     }
     atomic_thread_fence(memory_order_seq_cst);
@@ -152,7 +153,7 @@ handle_unwatch(struct store *store, struct session *session, const void *packet,
     if (msg->count == 0) {
         waits_unwatch(store, session, msg->cookie);
     }
-    waits_send_notices(store, session); /* none follows the OK */
+    notices_send(session); /* none follows the OK */
     session_ok(session, msg->head.tag);
     return LODE_OK;
 }

@@ -72,7 +72,7 @@ struct session {
     struct source bell; /* rung by an eventfd; see packets_rung() */
     int bell_fd;        /* -1: before HELLO, and after the end */
     struct outbox out;
-    struct lode_msg_ready *ready; /* NOTIFY entries not yet sent, all of one cookie */
+    struct lode_msg_ready *ready; /* NOTIFY entries not yet sent, all of one cookie: notices.h */
     uint32_t ready_count;
     uint64_t ready_cookie;
     struct session *next_dead;

@@ -3,13 +3,13 @@
 #include "api/base/fail.h"
 #include "store/objects/decided.h"
 #include "store/objects/status.h"
-#include "store/state/answers.h"
+#include "store/waits/notices.h"
 #include "store/waits/stream.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-enum { HEADS = 1 << 13, POOL_MIN = 256, READY_MAX = LODE_STORE_IDS_MAX };
+enum { HEADS = 1 << 13, POOL_MIN = 256 };
 
 struct wait {
     lode_id id;
@@ -322,83 +322,15 @@ waits_end_session(struct store *store, struct session *session)
     while (session->wait_first != 0) {
         remove_wait(store, session->wait_first);
     }
-    free(session->ready);
-    session->ready = NULL;
-    session->ready_count = 0;
-    for (uint32_t i = 0; i < store->notify_count; i++) {
-        if (store->notify[i] == session) {
-            store->notify[i--] = store->notify[--store->notify_count];
-        }
-    }
+    notices_end_session(store, session);
 }
 
 /* ---- telling ---- */
 
 void
-waits_send_notices(struct store *store, struct session *session)
-{
-    (void)store;
-    if (session->ready_count == 0) {
-        return;
-    }
-    struct lode_msg_watch head = {.head = {.type = LODE_MSG_NOTIFY},
-                                  .cookie = session->ready_cookie,
-                                  .count = session->ready_count};
-    session_send(session, &head, sizeof head, session->ready,
-                 session->ready_count * sizeof *session->ready);
-    session->ready_count = 0;
-}
-
-static void
-enlist(struct store *store, struct session *session)
-{
-    for (uint32_t i = 0; i < store->notify_count; i++) {
-        if (store->notify[i] == session) {
-            return;
-        }
-    }
-    if (store->notify_count == sizeof store->notify / sizeof store->notify[0]) {
-        waits_send_notices(store, session);
-        return;
-    }
-    store->notify[store->notify_count++] = session;
-}
-
-static void
-notice(struct store *store, struct session *session, const struct wait *wait,
-       enum lode_found status, bool is_error)
-{
-    if (session->ready == NULL) {
-        session->ready = malloc(READY_MAX * sizeof *session->ready);
-        if (session->ready == NULL) {
-            session_cut(session, "no memory for notices");
-            return;
-        }
-    }
-    if (session->ready_count == READY_MAX ||
-        (session->ready_count > 0 && session->ready_cookie != wait->cookie)) {
-        waits_send_notices(store, session);
-    }
-    bool was_empty = session->ready_count == 0;
-    session->ready_cookie = wait->cookie;
-    session->ready[session->ready_count++] =
-        (struct lode_msg_ready){.id = wait->id, .status = status, .is_error = is_error};
-    if (was_empty) {
-        enlist(store, session);
-    }
-}
-
-void
 waits_refuse(struct store *store, lode_id id)
 {
     wakes_mark(store, lode_wake_bucket(table_hash(&store->table, id)));
-}
-
-void
-waits_refuse_watch(struct store *store, struct session *session, lode_id id, uint64_t cookie)
-{
-    struct wait refused = {.id = id, .cookie = cookie};
-    notice(store, session, &refused, LODE_FOUND_REFUSED, false);
 }
 
 static void
@@ -409,7 +341,7 @@ tell(struct store *store, uint32_t number, enum lode_found status, bool is_error
         return;
     }
     if (wait->is_watch) {
-        notice(store, wait->session, wait, status, is_error);
+        notices_add(store, wait->session, wait->id, wait->cookie, status, is_error);
         remove_wait(store, number);
         return;
     }

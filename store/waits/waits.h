@@ -1,7 +1,7 @@
 /*
  * waits.h: which session waits for which id. A client's thread that sent WAIT sleeps on the counter
  * of its bucket (index.h [4]). When it is woken, it asks with LOOKUP what has become of its id. A
- * client that sent WATCH is told by a NOTIFY packet.
+ * client that sent WATCH is told by a NOTIFY packet (notices.h).
  *
  *   armed --told SEALED--> gone           --told ABORTED, GONE--> told --asked, UNWAIT--> gone
  *
@@ -48,10 +48,9 @@ bool waits_next_unasked(struct store *store, struct wait_key *key_out);
 
 /*
  * For a wait that could not be armed: wakes the client's thread, which sends a LOOKUP and gets the
- * error as its answer. For a watch that could not be armed: tells the session at once.
+ * error as its answer. (For a watch: notices_add() says LODE_FOUND_REFUSED.)
  */
 void waits_refuse(struct store *store, lode_id id);
-void waits_refuse_watch(struct store *store, struct session *session, lode_id id, uint64_t cookie);
 
 /* Takes a wait away. `status_out` (may be NULL): what it was told; PENDING: nothing yet. */
 bool waits_disarm(struct store *store, struct session *session, lode_id id, uint64_t cookie,
@@ -75,8 +74,5 @@ void waits_tell_one(struct store *store, struct session *session, lode_id id, ui
 
 /* Whether a wait of some session for the id is armed. */
 bool waits_any(struct store *store, lode_id id);
-
-/* Sends the NOTIFY entries that have gathered for a session. */
-void waits_send_notices(struct store *store, struct session *session);
 
 #endif
