@@ -5,70 +5,15 @@
 #include "api/base/files.h"
 #include "api/base/paths.h"
 #include "store/table/expected.h"
+#include "store/table/shared_file.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/random.h>
 #include <unistd.h>
 
-lode_err
-commit_file(int fd, uint64_t offset, uint64_t bytes, const char *what)
-{
-    int result;
-    do {
-        result = fallocate(fd, 0, (off_t)offset, (off_t)bytes);
-    } while (result != 0 && errno == EINTR);
-    if (result != 0) {
-        return errno == ENOSPC
-                   ? lode_fail_with(LODE_EFULL,
-                                    "no shared memory is left for %s (%llu bytes): enlarge the "
-                                    "tmpfs (containers: --shm-size), or lower --capacity",
-                                    what, (unsigned long long)bytes)
-                   : lode_fail_errno("cannot get shared memory for %s", what);
-    }
-    return LODE_OK;
-}
-
-/* ---- files ---- */
-
-static lode_err
-make_file(const char *dir, const char *name, uint64_t bytes, int *fd_out, uint8_t **base_out)
-{
-    char path[LODE_PATH_MAX];
-    LODE_TRY(lode_path_join(path, sizeof path, dir, "%s", name));
-    unlink(path);
-    int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (fd < 0) {
-        return lode_fail_errno("cannot make '%s'", path);
-    }
-    void *base = MAP_FAILED;
-    if (ftruncate(fd, (off_t)bytes) == 0) {
-        base = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0);
-    }
-    if (base == MAP_FAILED) {
-        lode_err err = lode_fail_errno("cannot map '%s'", path);
-        close(fd);
-        unlink(path);
-        return err;
-    }
-    *fd_out = fd;
-    *base_out = base;
-    return LODE_OK;
-}
-
-static void
-drop_file(const char *dir, const char *name, uint64_t bytes, int fd, void *base, bool remove)
-{
-    char path[LODE_PATH_MAX];
-    munmap(base, bytes);
-    close(fd);
-    if (remove && lode_path_join(path, sizeof path, dir, "%s", name) == LODE_OK) {
-        unlink(path);
-    }
-}
+/* ---- what lies in the files ---- */
 
 static void
 set_pointers(struct table *table)
@@ -288,8 +233,8 @@ commit_tables(struct table *table, uint32_t log2)
         return LODE_OK;
     }
     uint64_t bytes = 2 * sizeof(uint32_t) << log2;
-    LODE_TRY(commit_file(table->index_fd, lode_table_offset(lode_table_make(0, log2, 0)), bytes,
-                         "the index's table"));
+    LODE_TRY(shared_file_commit(table->index_fd, lode_table_offset(lode_table_make(0, log2, 0)),
+                                bytes, "the index's table"));
     table->table_committed = log2;
     return LODE_OK;
 }
@@ -309,10 +254,12 @@ static lode_err
 commit_entries(struct table *table, uint32_t count, uint32_t more, uint32_t log2)
 {
     LODE_TRY(commit_tables(table, log2));
-    LODE_TRY(commit_file(table->truth_fd, TRUTH_ENTRIES_OFFSET + count * sizeof(struct truth_entry),
-                         more * sizeof(struct truth_entry), "what the store knows of objects"));
-    return commit_file(table->index_fd, LODE_ENTRIES_OFFSET + count * sizeof(struct lode_entry),
-                       more * sizeof(struct lode_entry), "the index");
+    LODE_TRY(shared_file_commit(
+        table->truth_fd, TRUTH_ENTRIES_OFFSET + count * sizeof(struct truth_entry),
+        more * sizeof(struct truth_entry), "what the store knows of objects"));
+    return shared_file_commit(table->index_fd,
+                              LODE_ENTRIES_OFFSET + count * sizeof(struct lode_entry),
+                              more * sizeof(struct lode_entry), "the index");
 }
 
 static lode_err
@@ -450,18 +397,20 @@ lode_err
 table_open(const char *dir, uint64_t generation, struct arena *arena, struct table *table_out)
 {
     struct table table = {.dir = dir, .arena = arena, .entry_max = LODE_ENTRY_MAX};
-    lode_err err = make_file(dir, LODE_FILE_INDEX, LODE_INDEX_BYTES, &table.index_fd, &table.index);
+    lode_err err =
+        shared_file_make(dir, LODE_FILE_INDEX, LODE_INDEX_BYTES, &table.index_fd, &table.index);
     if (err != LODE_OK) {
         return err;
     }
-    err = make_file(dir, "truth", TRUTH_BYTES, &table.truth_fd, &table.truth);
+    err = shared_file_make(dir, "truth", TRUTH_BYTES, &table.truth_fd, &table.truth);
     if (err != LODE_OK) {
         goto drop_index;
     }
     set_pointers(&table);
-    err = commit_file(table.index_fd, 0, LODE_ENTRIES_OFFSET, "the index");
+    err = shared_file_commit(table.index_fd, 0, LODE_ENTRIES_OFFSET, "the index");
     if (err == LODE_OK) {
-        err = commit_file(table.truth_fd, 0, TRUTH_ENTRIES_OFFSET, "the store's own records");
+        err =
+            shared_file_commit(table.truth_fd, 0, TRUTH_ENTRIES_OFFSET, "the store's own records");
     }
     if (err == LODE_OK) {
         err = write_headers(&table, generation);
@@ -484,9 +433,9 @@ table_open(const char *dir, uint64_t generation, struct arena *arena, struct tab
     return LODE_OK;
 
 drop_truth:
-    drop_file(dir, "truth", TRUTH_BYTES, table.truth_fd, table.truth, true);
+    shared_file_drop(dir, "truth", TRUTH_BYTES, table.truth_fd, table.truth, true);
 drop_index:
-    drop_file(dir, LODE_FILE_INDEX, LODE_INDEX_BYTES, table.index_fd, table.index, true);
+    shared_file_drop(dir, LODE_FILE_INDEX, LODE_INDEX_BYTES, table.index_fd, table.index, true);
     return err;
 }
 
@@ -495,7 +444,8 @@ table_close(struct table *table, bool remove)
 {
     free(table->names);
     close(table->index_read_fd);
-    drop_file(table->dir, "truth", TRUTH_BYTES, table->truth_fd, table->truth, remove);
-    drop_file(table->dir, LODE_FILE_INDEX, LODE_INDEX_BYTES, table->index_fd, table->index, remove);
+    shared_file_drop(table->dir, "truth", TRUTH_BYTES, table->truth_fd, table->truth, remove);
+    shared_file_drop(table->dir, LODE_FILE_INDEX, LODE_INDEX_BYTES, table->index_fd, table->index,
+                     remove);
     memset(table, 0, sizeof *table);
 }

@@ -133,7 +133,4 @@ table_hash(const struct table *table, lode_id id)
 /* Notes in the index whether there was memory for more entries or references. */
 void table_note_memory(struct table *table, bool was_there);
 
-/* Gives memory to `bytes` at `offset` of a tmpfs file. On failure nothing has changed. */
-LODE_MUST_CHECK lode_err commit_file(int fd, uint64_t offset, uint64_t bytes, const char *what);
-
 #endif
