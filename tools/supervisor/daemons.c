@@ -103,7 +103,10 @@ daemons_start_scheduler(struct supervisor *s)
     s->scheduler_full = false;
     if (s->store.ready) {
         struct lode_supervisor_packet packet = {.type = LODE_SUPERVISOR_STORE_READY};
-        return lode_socket_send(s->scheduler_fd, &packet, sizeof packet, NULL, 0, NULL, 0);
+        err = lode_socket_send(s->scheduler_fd, &packet, sizeof packet, NULL, 0, NULL, 0);
+        if (err != LODE_OK) {
+            kill(s->scheduler.pid, SIGKILL); /* it would wait for the packet */
+        }
     }
-    return LODE_OK;
+    return err;
 }
