@@ -52,6 +52,7 @@ open_beside(const char *path, const struct stat *old, char temporary_out[PATH_MA
         lode_err err = lode_fail_errno("cannot be written");
         close(fd);
         unlink(temporary_out);
+        interrupts_temporary(NULL);
         return err;
     }
     *fd_out = fd;
