@@ -16,6 +16,7 @@ refused_in_place_of() {
     other=$!
     while [ ! -s "$lock" ] && kill -0 $other 2>/dev/null; do :; done
     kill -CONT "$pid"
+    timeout 20 tail --pid=$other -f /dev/null || give_up "$* still runs beside $pid"
     ! wait $other || give_up "$* was not refused"
     says "$(cat "$base/err")" "already running"
     timeout 20 bash -c "until read -r pid start <'$lock' && [ \"\$pid\" = $pid ]; do :; done" \
