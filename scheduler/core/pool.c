@@ -3,11 +3,9 @@
 
 #include "api/base/assert.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
 enum { CHUNK_BYTES = 256 << 10, CHUNKS_KEPT = 2 };
 
@@ -18,15 +16,21 @@ struct core_chunk {
     void *free;   /* given back; each begins with a pointer to the next */
 };
 
+static void (*end_process)(void);
+
+void
+core_on_no_memory(void (*end)(void))
+{
+    end_process = end;
+}
+
 void *
 core_need(void *block)
 {
-    if (block == NULL) {
-        fprintf(stderr,
-                "lode-scheduler: no memory is left: the scheduler ends, and with it the tasks "
-                "that were submitted; give the machine, or the control group, more\n");
-        _exit(1);
+    if (block == NULL && end_process != NULL) {
+        end_process();
     }
+    LODE_ASSERT(block != NULL);
     return block;
 }
 

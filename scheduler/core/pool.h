@@ -27,10 +27,16 @@ void *core_pool_take(struct core_pool *pool);
 void core_pool_give(struct core_pool *pool, void *item);
 
 /*
- * Gives `block` back. NULL, for which there was no memory, ends the process with a sentence and status
- * 1: the core cannot give half a step back. The objects stay; the supervisor starts another scheduler.
+ * Gives `block` back. NULL, for which there was no memory, ends the process: the core cannot give half
+ * a step back. The objects stay; the supervisor starts another scheduler.
  */
 void *core_need(void *block);
+
+/*
+ * How the process ends then: `end` does not return. The core itself says nothing. Without `end` the
+ * process aborts. Called before there are threads.
+ */
+void core_on_no_memory(void (*end)(void));
 
 /* malloc(), realloc() and strdup() through core_need(). */
 void *core_alloc(size_t size_bytes);

@@ -12,7 +12,7 @@ struct core_question {
     uint64_t cookie;
     /*
      * Called once. The question is freed after it. `count` is the number of ids that were asked
-     * for, or 0: the store is gone, or could not be asked.
+     * for. Fewer do no harm to the core, but the daemon lets no question go unanswered: `store.h`.
      */
     void (*answered)(struct core *core, struct core_question *question, const uint8_t *status,
                      uint32_t count);

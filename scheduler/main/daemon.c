@@ -125,7 +125,7 @@ run_errand(struct daemon *daemon, const struct core_action *action)
         step_after_output(daemon, action);
         break;
     default:
-        store_unanswered(daemon->store, action);
+        break; /* the drive carries out the others */
     }
 }
 

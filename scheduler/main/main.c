@@ -2,6 +2,7 @@
 #include "api/base/descriptor.h"
 #include "api/base/log.h"
 #include "api/base/shell.h"
+#include "scheduler/core/pool.h"
 #include "scheduler/main/daemon.h"
 
 #include <argp.h>
@@ -87,6 +88,14 @@ limit_memory(void)
     (void)mallopt(M_TRIM_THRESHOLD, 1 << 20);
 }
 
+static void
+end_without_memory(void)
+{
+    fprintf(stderr, "lode-scheduler: no memory is left: the scheduler ends, and with it the tasks "
+                    "that were submitted; give the machine, or the control group, more\n");
+    _exit(1);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -99,6 +108,7 @@ main(int argc, char **argv)
     argp_parse(&argp, argc, argv, 0, NULL, &options);
     lode_log_init("lode-scheduler");
     limit_memory();
+    core_on_no_memory(end_without_memory);
     lode_shell_enter(WORKERS_GO_FIRST);
     if (daemon_run(&options, &status) != LODE_OK) {
         fprintf(stderr, "lode-scheduler: %s\n", lode_last_error());

@@ -1,5 +1,6 @@
 #include "scheduler/store/store.h"
 
+#include "api/base/assert.h"
 #include "api/base/fail.h"
 #include "api/base/hash.h"
 #include "api/base/log.h"
@@ -46,25 +47,17 @@ struct store {
 
 /* ---- tags --------------------------------------------------------------------------------- */
 
-/* 0: there is no memory. */
 static uint32_t
 new_ask(struct store *store, uint64_t cookie, struct put *put)
 {
-    struct ask *ask = calloc(1, sizeof *ask);
-    if (ask == NULL) {
-        return 0;
-    }
+    struct ask *ask = core_alloc(sizeof *ask);
     lode_mutex_lock(&store->mu);
     store->last_tag = store->last_tag % INT32_MAX + 1;
     *ask = (struct ask){.tag = store->last_tag, .cookie = cookie, .put = put};
     uint32_t tag = ask->tag;
     HASH_ADD(hh, store->asks, tag, sizeof ask->tag, ask);
-    bool is_asked = hash_has(hh, ask); /* from here on its answer may free it */
+    core_need(hash_has(hh, ask) ? ask : NULL);
     lode_mutex_unlock(&store->mu);
-    if (!is_asked) {
-        free(ask);
-        return 0;
-    }
     return tag;
 }
 
@@ -84,42 +77,41 @@ take_ask(struct store *store, uint32_t tag)
 
 /* ---- asking ------------------------------------------------------------------------------- */
 
+/*
+ * After LODE_EDOWN nothing is answered any more: dispatch hears of it too, and the scheduler ends.
+ * Anything else would be a bug of ours.
+ */
 static void
+expect_asked(lode_err err)
+{
+    LODE_ASSERT(err == LODE_OK || err == LODE_EDOWN);
+}
+
+static lode_err
 ask_settle_locked(struct store *store, const struct core_action *action)
 {
     uint32_t tag = new_ask(store, action->cookie, NULL);
     const lode_id *ids = core_action_bytes(action);
     uint32_t count = action->size / (uint32_t)sizeof *ids;
-    lode_err err = LODE_ENOMEM;
-    if (tag != 0) {
-        err = action->type == CORE_SETTLE
-                  ? lode_store_async_settle(store->async, tag, action->target, ids, count)
-                  : lode_store_async_results(store->async, tag, action->target, ids, count);
-    }
-    if (err != LODE_OK) {
-        free(take_ask(store, tag));
-        drive_add_errand(store->drive, action); /* store_unanswered() */
-    }
+    return action->type == CORE_SETTLE
+               ? lode_store_async_settle(store->async, tag, action->target, ids, count)
+               : lode_store_async_results(store->async, tag, action->target, ids, count);
 }
 
 void
 store_action_locked(struct store *store, const struct core_action *action)
 {
-    lode_err err = LODE_OK;
     switch (action->type) {
     case CORE_WATCH:
-        err = lode_store_async_watch(store->async, action->cookie, core_action_bytes(action),
-                                     action->size / sizeof(lode_id));
+        expect_asked(lode_store_async_watch(store->async, action->cookie, core_action_bytes(action),
+                                            action->size / sizeof(lode_id)));
         break;
     case CORE_UNWATCH:
-        err = lode_store_async_unwatch(store->async, action->cookie,
-                                       *(const lode_id *)core_action_bytes(action));
+        expect_asked(lode_store_async_unwatch(store->async, action->cookie,
+                                              *(const lode_id *)core_action_bytes(action)));
         break;
     default:
-        ask_settle_locked(store, action);
-    }
-    if (err != LODE_OK && err != LODE_EDOWN) {
-        lode_log("STORE-REQUEST", "%s", lode_last_error()); /* EDOWN: the loop hears of it */
+        expect_asked(ask_settle_locked(store, action));
     }
 }
 
@@ -129,12 +121,6 @@ say_settled(struct store *store, uint64_t cookie, const uint8_t *status, uint32_
     struct core_event event = {.type = CORE_SETTLED,
                                .u.settled = {.cookie = cookie, .status = status, .count = count}};
     drive_step(store->drive, &event);
-}
-
-void
-store_unanswered(struct store *store, const struct core_action *action)
-{
-    say_settled(store, action->cookie, NULL, 0);
 }
 
 /* ---- error objects ------------------------------------------------------------------------ */
@@ -170,14 +156,8 @@ store_put_error(struct store *store, const struct core_action *action)
     memcpy(put->name, wanted->name, sizeof put->name);
     memcpy(put->bytes, wanted + 1, wanted->error_size);
     uint32_t tag = new_ask(store, 0, put);
-    lode_err err = tag == 0 ? lode_fail_with(LODE_ENOMEM, "no memory to ask the store for it")
-                            : lode_store_async_fail(store->async, tag, wanted->results,
-                                                    wanted->result_count, put->bytes, put->size);
-    if (err != LODE_OK) {
-        lode_log("ERROR-NOT-PUT", "%s", lode_last_error());
-        free(take_ask(store, tag));
-        finish_put(store, put);
-    }
+    expect_asked(lode_store_async_fail(store->async, tag, wanted->results, wanted->result_count,
+                                       put->bytes, put->size));
 }
 
 /* ---- answers: main thread, from dispatch -------------------------------------------------- */
@@ -218,7 +198,8 @@ on_failed(void *arg, uint32_t tag, lode_err err, const char *why)
     if (ask->put != NULL) {
         finish_put(store, ask->put);
     } else {
-        say_settled(store, ask->cookie, NULL, 0);
+        (void)lode_fail_with(LODE_EPROTO, "the store does not answer the scheduler: %s", why);
+        store->lost(store->arg);
     }
     free(ask);
 }

@@ -22,11 +22,15 @@ LODE_MUST_CHECK lode_err store_open(const struct lode_paths *paths, struct loop 
 /* From here on answers are events of this drive. Errors: LODE_ESYS. */
 LODE_MUST_CHECK lode_err store_serve(struct store *store, struct drive *drive);
 
-/* WATCH, UNWATCH, SETTLE, RESULTS; under the core's lock. */
+/*
+ * WATCH, UNWATCH, SETTLE, RESULTS; under the core's lock. What is asked is answered by the store, or
+ * the scheduler ends: for lack of memory (core_need()), or because `lost` is called. The core never
+ * has to guess an answer: "nobody waits for this result", where somebody does, would let that program
+ * wait for ever.
+ */
 void store_action_locked(struct store *store, const struct core_action *action);
 
-/* What could not even be asked, and PUT_ERROR without `copy_from`; main thread, no lock. */
-void store_unanswered(struct store *store, const struct core_action *action);
+/* PUT_ERROR without `copy_from`, likewise; main thread, no lock. */
 void store_put_error(struct store *store, const struct core_action *action);
 
 #endif

@@ -5,6 +5,7 @@
 #include "api/base/lock.h"
 #include "api/base/socket.h"
 #include "api/layout/error_object.h"
+#include "scheduler/core/pool.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -202,15 +203,12 @@ lode_store_async_fd(const struct lode_store_async *async)
 
 /* ---- sending ------------------------------------------------------------------------------ */
 
-static lode_err
+static void
 enqueue_locked(struct lode_store_async *async, const void *head, size_t head_size, const void *rest,
                size_t rest_size)
 {
-    struct queued *packet = malloc(sizeof *packet + head_size + rest_size);
+    struct queued *packet = core_alloc(sizeof *packet + head_size + rest_size);
     lode_mutex_assert_held(&async->mu);
-    if (packet == NULL) {
-        return lode_fail_with(LODE_ENOMEM, "no memory for a packet to the store");
-    }
     packet->size = head_size + rest_size;
     memcpy(packet->bytes, head, head_size);
     if (rest_size > 0) {
@@ -220,10 +218,12 @@ enqueue_locked(struct lode_store_async *async, const void *head, size_t head_siz
         ask_for(async, EPOLL_CTL_MOD, true);
     }
     STAILQ_INSERT_TAIL(&async->queue, packet, link);
-    return LODE_OK;
 }
 
-/* What is queued goes first: order is kept. */
+/*
+ * What is queued goes first: order is kept. A packet for which the system has no room now is queued
+ * too. If it has none for dispatch() either, the store counts as dead: no question stays unasked.
+ */
 static lode_err
 send_locked(struct lode_store_async *async, const void *head, size_t head_size, const void *rest,
             size_t rest_size)
@@ -232,11 +232,15 @@ send_locked(struct lode_store_async *async, const void *head, size_t head_size, 
     if (async->down) {
         return fail_down();
     }
-    if (!STAILQ_EMPTY(&async->queue)) {
-        return enqueue_locked(async, head, head_size, rest, rest_size);
+    lode_err err = LODE_EAGAIN;
+    if (STAILQ_EMPTY(&async->queue)) {
+        err = lode_socket_send(async->fd, head, head_size, rest, rest_size, NULL, 0);
     }
-    lode_err err = lode_socket_send(async->fd, head, head_size, rest, rest_size, NULL, 0);
-    return err == LODE_EAGAIN ? enqueue_locked(async, head, head_size, rest, rest_size) : err;
+    if (err == LODE_OK || err == LODE_EDOWN) {
+        return err;
+    }
+    enqueue_locked(async, head, head_size, rest, rest_size);
+    return LODE_OK;
 }
 
 static lode_err

@@ -62,7 +62,9 @@ LODE_MUST_CHECK lode_err lode_store_async_dispatch(struct lode_store_async *asyn
  * LODE_STORE_ERROR_MAX bytes in place of all these results. If there is no room for its texts, it
  * has none.
  *
- * Errors  LODE_EDOWN; LODE_EINVAL; LODE_ENOMEM
+ * Without memory for what is queued the process ends (core_need()).
+ *
+ * Errors  LODE_EDOWN; LODE_EINVAL
  */
 enum { LODE_STORE_ERROR_MAX = 32 << 10 };
 
