@@ -137,12 +137,18 @@ object_data(const struct table *table, uint32_t entry)
 
 /* ---- room ---- */
 
-void
-object_refill_spare(struct table *table)
+static void
+refill_spare_pages(struct table *table)
 {
     while (table->spare_pages < SPARE_PAGES && arena_credit_reserve(table->arena, 1)) {
         table->spare_pages++;
     }
+}
+
+void
+object_refill_spare(struct table *table)
+{
+    refill_spare_pages(table);
     uint32_t missing = SPARE_ENTRIES - table->spare_entries;
     while (missing > 0 && table_reserve(table, missing) != LODE_OK) {
         missing /= 2;
@@ -176,7 +182,8 @@ object_room_now(struct table *table, uint64_t size, uint64_t *extent_out)
     }
     LODE_TRY(arena_allocate(table->arena, size, ARENA_SMALL, true, &room));
     table->spare_pages -= (uint32_t)pages;
-    object_refill_spare(table);
+    /* Not the entries: if they were spent, the caller is about to take them. */
+    refill_spare_pages(table);
     *extent_out = room.extent;
     return LODE_OK;
 }

@@ -116,6 +116,24 @@ Test(failures, that_find_no_entry_are_made_in_those_that_the_store_keeps_for_the
     fake_die(&submitter);
 }
 
+/* The first error takes a page of those that the store keeps, before it takes an entry of those. */
+Test(failures, that_find_neither_page_nor_entry_are_made_in_what_the_store_keeps_for_them)
+{
+    struct fake submitter = fake_attach(0), scheduler = fake_attach(LODE_HELLO_SCHEDULER);
+    uint32_t count = use_up_entries();
+    while (arena_credit_reserve(store->arena, 1)) {
+        submitter.session->pages_granted++;
+        store->credit_pages++;
+    }
+    expect_eq(fail_results(&scheduler, result(&submitter, 1), RESULTS), LODE_MSG_OK);
+    for (uint64_t i = 1; i <= RESULTS; i++) {
+        expect_eq(error_of(result(&submitter, i))->size, SIZE);
+    }
+    end_shortage(count);
+    fake_die(&scheduler);
+    fake_die(&submitter);
+}
+
 /* One result is expected by another session, one is waited for. */
 Test(failures, that_cannot_all_be_made_leave_none_and_nobody_waits_on)
 {
