@@ -375,7 +375,9 @@ on_timer(struct store *store, struct source *source, uint32_t events)
         return;
     }
     creates->timer_set = 0;
-    creates->tick_ns = creates->tick_ns < 1000000000 ? creates->tick_ns * 2 : creates->tick_ns;
+    if (line_due_ns(&store->line) > lode_now_ns()) { /* it was the tick that is due, not the line */
+        creates->tick_ns = creates->tick_ns < 1000000000 ? creates->tick_ns * 2 : creates->tick_ns;
+    }
     reclaim(store);
     credit_feed(store);
     creates_retry(store);

@@ -197,6 +197,37 @@ grant_need(struct store *store, struct session *session, struct amount need)
     return true;
 }
 
+/* Those behind a session that no longer holds the line get pages from now on. */
+static void
+end_hold_of(struct store *store, const struct session *session)
+{
+    if (store->line.holder == session) {
+        line_release(&store->line, session, lode_now_ns());
+        store->freed_room = true;
+    }
+}
+
+/* A session that needs no page (any more) does not hold the line, even while it lacks entries. */
+static bool
+holds_line(struct store *store, struct session *session, bool needs_pages, int64_t now)
+{
+    if (!needs_pages) {
+        end_hold_of(store, session);
+        return false;
+    }
+    return line_hold(&store->line, session, now);
+}
+
+/* Its need is met. */
+static void
+leave_line(struct store *store, struct session *session)
+{
+    if (session->in_line) {
+        end_hold_of(store, session);
+        line_leave(&store->line, session, lode_now_ns());
+    }
+}
+
 /*
  * Grants what the session's client waits for, or puts the session into the line. A session that
  * needs no page need not stand in the line: pages are what the line waits for.
@@ -206,18 +237,18 @@ meet_need(struct store *store, struct session *session)
 {
     struct amount need = need_of(session), left = left_of(session);
     if (credit_has(session, need.pages, need.entries)) {
+        leave_line(store, session);
         return;
     }
     int64_t now = lode_now_ns();
     bool needs_pages = need.pages > left.pages;
     bool may_pass = !needs_pages || !line_is_held(&store->line, session, now);
     if (may_pass && grant_need(store, session, need)) {
+        leave_line(store, session);
         return;
     }
     line_add(&store->line, session);
-    if (needs_pages) {
-        (void)line_hold(&store->line, session, now);
-    }
+    (void)holds_line(store, session, needs_pages, now);
 }
 
 /* ---- publishing ---- */
@@ -314,6 +345,7 @@ feed_line(struct store *store)
     bool is_held = false;
     struct session **at = &store->line.first;
     int64_t now = *at != NULL ? lode_now_ns() : 0;
+    line_end_hold_in_time(&store->line, now);
     while (*at != NULL) {
         struct session *session = *at;
         struct amount need = need_of(session), before = granted(session);
@@ -323,7 +355,7 @@ feed_line(struct store *store)
             line_leave_at(&store->line, at, now);
             continue;
         }
-        is_held = is_held || (needs_pages && line_hold(&store->line, session, now));
+        is_held = holds_line(store, session, needs_pages, now) || is_held;
         at = &session->line_next;
     }
 }

@@ -27,12 +27,20 @@ end_hold(struct line *line, int64_t now)
     line->holder = NULL;
 }
 
-static void
-end_hold_in_time(struct line *line, int64_t now)
+void
+line_end_hold_in_time(struct line *line, int64_t now)
 {
     if (line->holder != NULL && now - line->held_since_ns >= LINE_HOLD_NS) {
         end_hold(line, now);
         line->free_until_ns = now + LINE_HOLD_NS;
+    }
+}
+
+void
+line_release(struct line *line, const struct session *session, int64_t now)
+{
+    if (line->holder == session) {
+        end_hold(line, now);
     }
 }
 
@@ -45,9 +53,7 @@ line_leave_at(struct line *line, struct session **at, int64_t now)
         line->end = at;
     }
     session->in_line = false;
-    if (line->holder == session) {
-        end_hold(line, now);
-    }
+    line_release(line, session, now);
 }
 
 void
@@ -64,14 +70,14 @@ line_leave(struct line *line, struct session *session, int64_t now)
 bool
 line_is_held(struct line *line, const struct session *session, int64_t now)
 {
-    end_hold_in_time(line, now);
+    line_end_hold_in_time(line, now);
     return line->holder != NULL && line->holder != session;
 }
 
 bool
 line_hold(struct line *line, struct session *session, int64_t now)
 {
-    end_hold_in_time(line, now);
+    line_end_hold_in_time(line, now);
     if (line->holder == NULL && now >= line->free_until_ns && now >= session->hold_again_ns) {
         line->holder = session;
         line->held_since_ns = now;

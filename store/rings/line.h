@@ -39,6 +39,12 @@ void line_add(struct line *line, struct session *session);
 void line_leave_at(struct line *line, struct session **at, int64_t now);
 void line_leave(struct line *line, struct session *session, int64_t now);
 
+/* Ends the hold of a session that held the line for its time, whatever that session needs now. */
+void line_end_hold_in_time(struct line *line, int64_t now);
+
+/* Ends the session's hold, if it holds the line: it needs no page (any more). It stays in the line. */
+void line_release(struct line *line, const struct session *session, int64_t now);
+
 /* Whether some other session holds the line, so that this one (NULL: any) gets no pages. */
 bool line_is_held(struct line *line, const struct session *session, int64_t now);
 

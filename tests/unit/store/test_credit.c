@@ -156,6 +156,65 @@ Test(credit, that_can_never_be_had_holds_the_others_up_for_a_moment_only)
     fake_die(&filler);
 }
 
+/* The client has used all but a page and an entry. */
+static void
+use_up(struct fake *fake)
+{
+    uint64_t pages = pages_left(fake) - 1, entries = entries_left(fake) - 1;
+    credit_spend(store, fake->session, pages, entries);
+    credit_waste(store, pages, entries);
+}
+
+/* All entries that can be had go to that session. */
+static void
+give_all_entries(struct fake *to)
+{
+    struct table *table = &store->table;
+    uint32_t count = table->free_count - table->reserved;
+    must(table_reserve(table, count));
+    table->entry_max = table->entry_count;
+    to->session->entries_granted += count;
+    store->credit_entries += count;
+}
+
+Test(credit, for_which_only_entries_lack_is_not_waited_for_by_a_hold_that_never_ends)
+{
+    struct fake holder = fake_attach(0), other = fake_attach(0);
+    use_up(&holder);
+    give_all_entries(&other);
+    fake_put(&holder, "x", 1);
+    wants(&holder, 3, 1);
+    expect(holder.session->in_line);
+    expect_le(3, pages_left(&holder)); /* it has its pages, ahead of need */
+    line_gets_older(LINE_HOLD_NS);
+    credit_feed(store);
+    expect(store->line.holder == NULL);
+    expect_eq(line_due_ns(&store->line), INT64_MAX);
+    fake_die(&other);
+    expect(!holder.session->in_line);
+    fake_die(&holder);
+}
+
+Test(credit, that_the_holder_of_the_line_got_at_its_bell_lets_the_next_one_in)
+{
+    struct fake filler = fake_attach(0), first = fake_attach(0), second = fake_attach(0);
+    struct lode_msg_created created;
+    int made = fake_create(&filler, fake_next(&filler), 400 * LODE_PAGE, 0, &created);
+    expect_eq(made, LODE_MSG_CREATED);
+    fill_up(&filler);
+    wants(&first, 600, 1);
+    wants(&second, 100, 1);
+    expect(store->line.holder == first.session);
+    expect_eq(fake_draft_call(&filler, LODE_MSG_ABORT, &created), LODE_MSG_OK);
+    expect_lt(pages_left(&second), 100);
+    wants(&first, 100, 1); /* it gave up the large one */
+    expect(store->line.holder == NULL);
+    expect_le(100, pages_left(&second));
+    fake_die(&first);
+    fake_die(&second);
+    fake_die(&filler);
+}
+
 Test(credit, without_pages_does_not_stand_behind_one_who_wants_some)
 {
     struct fake filler = fake_attach(0), first = fake_attach(0), second = fake_attach(0);
