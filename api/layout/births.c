@@ -1,9 +1,8 @@
 #include "api/layout/births.h"
 
-#include <stdlib.h>
+#include "api/base/hash.h"
 
-#define HASH_NONFATAL_OOM 1 /* the element then has no table */
-#include <uthash.h>
+#include <stdlib.h>
 
 struct lode_births_chunk {
     uint64_t number; /* counters number * LODE_BIRTHS_CHUNK .. + LODE_BIRTHS_CHUNK - 1 */
@@ -36,7 +35,7 @@ make(struct lode_births *births, uint64_t number)
             chunk->born = 1;
         }
         HASH_ADD(hh, births->chunks, number, sizeof chunk->number, chunk);
-        if (chunk->hh.tbl == NULL) {
+        if (!hash_has(hh, chunk)) {
             free(chunk);
             return NULL;
         }

@@ -1,12 +1,10 @@
 #include "store/objects/strides.h"
 
 #include "api/base/fail.h"
+#include "api/base/hash.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-#define HASH_NONFATAL_OOM 1 /* the element then has no table */
-#include <uthash.h>
 
 struct strided {
     uint32_t entry;
@@ -24,7 +22,7 @@ strides_note(struct strided **notes, uint32_t entry, const int64_t strides[LODE_
     note->entry = entry;
     memcpy(note->strides, strides, sizeof note->strides);
     HASH_ADD(hh, *notes, entry, sizeof note->entry, note);
-    if (note->hh.tbl == NULL) {
+    if (!hash_has(hh, note)) {
         free(note);
         return lode_fail_with(LODE_ENOMEM, "no memory for an array's strides");
     }

@@ -67,6 +67,12 @@ done < <(grep -rnE '^[[:space:]]*#[[:space:]]*include[[:space:]]*"' --include='*
     --include='*.cpp' --include='*.hpp' api store scheduler worker tools tests |
     sed -E 's/^([^:]*:[0-9]*):[^"]*"([^"]*)".*/\1:\2/')
 
+# uthash as it comes ends the process where there is no memory: api/base/hash.h does not.
+while IFS=: read -r file line _; do
+    complain "$file" "$line" "<uthash.h> is included: include \"api/base/hash.h\""
+done < <(grep -rnE '^[[:space:]]*#[[:space:]]*include[[:space:]]*<uthash' --include='*.[ch]' \
+    api store scheduler worker tools tests | grep -v '^api/base/hash\.h:' || true)
+
 if [ "$found" -lt 100 ]; then
     echo "only $found includes were found: the check does not see the tree" >&2
     exit 1

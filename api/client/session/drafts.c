@@ -1,11 +1,9 @@
 #include "api/client/session/drafts.h"
 
 #include "api/base/fail.h"
+#include "api/base/hash.h"
 
 #include <stdlib.h>
-
-#define HASH_NONFATAL_OOM 1 /* the element then has no table; without it uthash ends the program */
-#include <uthash.h>
 
 struct lode_draft_node {
     struct lode_open_draft draft;
@@ -46,7 +44,7 @@ lode_drafts_add(struct lode_drafts *drafts, const struct lode_open_draft *draft)
     bool fits = drafts->count < LODE_OPEN_DRAFTS_MAX, added = false;
     if (fits) {
         HASH_ADD(hh, drafts->table, draft.entry, sizeof node->draft.entry, node);
-        added = node->hh.tbl != NULL;
+        added = hash_has(hh, node);
         drafts->count += added;
     }
     lode_mutex_unlock(&drafts->mu);
