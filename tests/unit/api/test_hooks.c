@@ -19,7 +19,7 @@ fail_to_say_so(void *arg, bool blocked)
 Test(hooks, that_fail_leave_the_sentence_of_the_call_that_slept)
 {
     static const struct lode_session_hooks table = {.blocked = fail_to_say_so};
-    struct lode_hooks hooks = {0};
+    struct lode_hooks hooks = {{NULL}};
     expect(lode_hooks_install(&hooks, LODE_HOOKS_WORKER, &table) == &table);
     fails(lode_fail_with(LODE_EFULL, "1 MiB was wanted, and 4 KiB are free"), LODE_EFULL);
     lode_hooks_blocked(&hooks, true);

@@ -254,7 +254,7 @@ Test(ring, a_put_that_sleeps_tells_the_worker_and_no_hook_runs_under_the_rings_l
 {
     struct told told = {0, 0};
     const struct lode_session_hooks table = {.arg = &told, .blocked = on_blocked};
-    struct lode_hooks worker = {0};
+    struct lode_hooks worker = {{NULL}};
     cr_assert_eq(lode_hooks_install(&worker, LODE_HOOKS_WORKER, &table), &table);
     hooks = &worker;
     row->credit_pages = 0;
