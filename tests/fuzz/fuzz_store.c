@@ -14,13 +14,13 @@ static lode_id
 pick_id(struct fuzz_input *input, struct client *client)
 {
     uint8_t pick = fuzz_u8(input);
-    uint64_t session = clients[pick >> 3 & 3].number;
+    uint64_t session = clients[pick >> 3 & 3].fake.number;
     uint64_t counter = fuzz_u8(input) % 8 + 1;
     session = session == 0 ? NOBODY : session;
     switch (pick & 7) {
     case 0:
     case 1:
-        return lode_id_make(LODE_ID_PUT, client->number, counter);
+        return lode_id_make(LODE_ID_PUT, client->fake.number, counter);
     case 2:
         return lode_id_make(LODE_ID_PUT, session, counter);
     case 3:
@@ -57,13 +57,13 @@ connect_or_attach(struct fuzz_input *input)
 {
     struct client *client = pick_client(input);
     uint8_t how = fuzz_u8(input);
-    if (client->fd < 0) {
+    if (client->fake.fd < 0) {
         client_connect(client);
     }
-    if (client->number == 0 && how < 240) {
+    if (client->fake.number == 0 && how < 240) {
         client_attach(client, how & 3);
         client->unread = how & 4;
-    } else if (client->number == 0) {
+    } else if (client->fake.number == 0) {
         struct lode_msg_hello hello = {.head = {.type = LODE_MSG_HELLO},
                                        .magic = LODE_STORE_MAGIC,
                                        .major = LODE_STORE_WIRE_MAJOR};
@@ -83,7 +83,7 @@ send_anything(struct fuzz_input *input)
     struct client *client = pick_client(input);
     uint16_t size = fuzz_u16(input) % sizeof packet;
     fuzz_bytes(input, packet, size);
-    if (client->number != 0) { /* else it might attach with a ring of another size */
+    if (client->fake.number != 0) { /* else it might attach with a ring of another size */
         send_checked(client, packet, size);
     }
 }
@@ -141,7 +141,7 @@ send_ids(struct fuzz_input *input, struct client *client, uint8_t type)
         packet.u.watch.cookie = fuzz_u8(input) % 4;
         packet.u.watch.count = count;
     } else {
-        packet.u.settle.session = clients[fuzz_u8(input) % CLIENTS].number;
+        packet.u.settle.session = clients[fuzz_u8(input) % CLIENTS].fake.number;
         packet.u.settle.count = count;
     }
     uint8_t *at = (uint8_t *)&packet + head;
@@ -236,7 +236,7 @@ send_packet(struct fuzz_input *input)
 {
     struct client *client = pick_client(input);
     uint8_t type = fuzz_u8(input) % LODE_MSG_END;
-    if (client->number == 0) {
+    if (client->fake.number == 0) {
         return;
     }
     switch (type) {
@@ -308,7 +308,7 @@ write_record(struct fuzz_input *input)
     struct client *client = pick_client(input);
     uint32_t size = sizeof(lode_id);
     lode_id id;
-    if (client->number == 0) {
+    if (client->fake.number == 0) {
         return;
     }
     type = fuzz_u8(input) % 9;
@@ -329,8 +329,8 @@ write_record(struct fuzz_input *input)
         id = pick_id(input, client);
         memcpy(body, &id, sizeof id);
     }
-    memcpy(client_record(client, type, size), body, size);
-    client_publish(client);
+    memcpy(fake_record(&client->fake, type, size), body, size);
+    fake_publish(&client->fake);
 }
 
 /* Any bytes at the tail, and any tail. */
@@ -342,12 +342,12 @@ write_ring(struct fuzz_input *input)
     uint8_t size = fuzz_u8(input);
     uint16_t further = fuzz_u16(input);
     fuzz_bytes(input, bytes, size);
-    if (client->number != 0) {
-        uint64_t at = client->tail % RING;
+    if (client->fake.number != 0) {
+        uint64_t at = client->fake.tail % RING;
         uint64_t room = RING - at < size ? RING - at : size;
-        memcpy(client->file + LODE_RING_OFFSET + at, bytes, room);
-        client->tail += further;
-        client_publish(client);
+        memcpy(client->fake.file + LODE_RING_OFFSET + at, bytes, room);
+        client->fake.tail += further;
+        fake_publish(&client->fake);
         client_bell(client);
     }
 }
@@ -358,28 +358,27 @@ write_pins(struct fuzz_input *input)
     struct client *client = pick_client(input);
     uint32_t slot = fuzz_u16(input) % (LODE_PIN_FIRST * 2), high = fuzz_u16(input);
     uint32_t pin = fuzz_u8(input) < 250 ? fuzz_u8(input) : fuzz_u32(input);
-    if (client->number == 0) {
+    if (client->fake.number == 0) {
         return;
     }
-    _Atomic uint32_t *pins = (void *)(client->file + lode_pins_offset(RING));
+    _Atomic uint32_t *pins = (void *)(client->fake.file + lode_pins_offset(RING));
     struct session *session = client_session(client);
     if (session != NULL && slot < session->pin_slots) {
         atomic_store(&pins[slot], pin);
     }
-    atomic_store(&client_header(client)->pin_high, high > 60000 ? UINT32_MAX : high);
+    atomic_store(&client->fake.header->pin_high, high > 60000 ? UINT32_MAX : high);
 }
 
 static void
 cut_file(struct fuzz_input *input)
 {
     struct client *client = pick_client(input);
-    if (client->number != 0) {
-        (void)!ftruncate(client->file_fd, fuzz_u8(input) * INT64_C(1024));
+    if (client->fake.number != 0) {
+        (void)!ftruncate(client->fake.file_fd, fuzz_u8(input) * INT64_C(1024));
         /* Its own mapping is of no use any more: it only speaks. */
-        munmap(client->file, lode_session_file_bytes(RING));
-        client->file = mmap(NULL, lode_session_file_bytes(RING), PROT_READ | PROT_WRITE,
-                            MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-        fuzz_expect(client->file != MAP_FAILED);
+        fuzz_expect(mmap(client->fake.file, lode_session_file_bytes(RING), PROT_READ | PROT_WRITE,
+                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1,
+                         0) == client->fake.file);
         client_bell(client);
     }
 }

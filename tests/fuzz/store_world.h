@@ -12,16 +12,12 @@
 #include "store/freeing/freeing.h"
 #include "store/freeing/lingering.h"
 #include "store/main/check.h"
-#include "store/main/life.h"
 #include "store/rings/ring.h"
-#include "store/sessions/connection.h"
 #include "store/table/names.h"
 #include "tests/fuzz/fuzz.h"
+#include "tests/support/fake_store.h"
 
 #include <fcntl.h>
-#include <sys/epoll.h>
-#include <sys/mman.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -29,12 +25,7 @@ enum { CLIENTS = 4, WITNESS = CLIENTS, RING = LODE_RING_BYTES_MIN };
 #define WORLD_CAPACITY (UINT64_C(4) << 20)
 
 struct client {
-    int fd; /* -1: there is none */
-    int file_fd, bell_fd;
-    uint64_t number; /* 0: not attached */
-    uint32_t row;
-    uint8_t *file;
-    uint64_t tail, counter;
+    struct fake fake;
     bool unread;    /* does not read what it is sent */
     uint32_t entry; /* of the last CREATED */
     uint64_t generation;
@@ -42,26 +33,13 @@ struct client {
 
 FUZZ_QUIET
 
-static struct store *store;
 static struct client clients[CLIENTS + 1];
 static char world_dir[64];
 
 static void
 pump(void)
 {
-    struct epoll_event events[16];
-    for (int rounds = 0; rounds < 1000; rounds++) {
-        int count = epoll_wait(store->epoll_fd, events, 16, 0);
-        for (int i = 0; i < count; i++) {
-            struct source *source = events[i].data.ptr;
-            source->ready(store, source, events[i].events);
-        }
-        store_settle(store, count <= 0);
-        if (count <= 0 && !store_has_work(store)) {
-            return;
-        }
-    }
-    fuzz_expect(!"the store goes on for ever");
+    fuzz_expect(store_turn(1000)); /* or it goes on for ever */
 }
 
 /* What was sent; a CREATED is remembered. */
@@ -70,7 +48,8 @@ client_read(struct client *client)
 {
     uint8_t bytes[LODE_STORE_PACKET_MAX];
     ssize_t got;
-    while (client->fd >= 0 && (got = recv(client->fd, bytes, sizeof bytes, MSG_DONTWAIT)) > 0) {
+    while (client->fake.fd >= 0 &&
+           (got = fake_recv(&client->fake, bytes, sizeof bytes, NULL)) > 0) {
         struct lode_msg_created created;
         fuzz_expect((size_t)got >= sizeof(struct lode_msg_head) && bytes[0] < LODE_MSG_END);
         if (bytes[0] == LODE_MSG_CREATED && (size_t)got >= sizeof created) {
@@ -95,138 +74,47 @@ world_settle(void)
 static void
 client_send(struct client *client, const void *packet, size_t size)
 {
-    if (client->fd >= 0) {
-        (void)!send(client->fd, packet, size, MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (client->fake.fd >= 0) {
+        (void)!send(client->fake.fd, packet, size, MSG_NOSIGNAL | MSG_DONTWAIT);
     }
 }
 
 static void
 client_bell(struct client *client)
 {
-    uint64_t once = 1;
-    if (client->number != 0) {
-        (void)!write(client->bell_fd, &once, sizeof once);
+    if (client->fake.number != 0) {
+        fake_bell(&client->fake);
     }
-}
-
-static struct lode_session_header *
-client_header(struct client *client)
-{
-    return (struct lode_session_header *)(void *)client->file;
-}
-
-static void
-client_publish(struct client *client)
-{
-    atomic_store_explicit(&client_header(client)->ring_tail, client->tail, memory_order_release);
 }
 
 static void
 client_connect(struct client *client)
 {
-    int pair[2];
-    fuzz_expect(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair) == 0);
-    *client = (struct client){.fd = pair[0], .file_fd = -1, .bell_fd = -1};
-    fuzz_expect(connection_accept(store, pair[1]) == LODE_OK);
-}
-
-static void
-client_take_welcome(struct client *client)
-{
-    union {
-        struct cmsghdr align;
-        char bytes[CMSG_SPACE(4 * sizeof(int))];
-    } control;
-    struct lode_msg_welcome welcome;
-    struct iovec part = {&welcome, sizeof welcome};
-    struct msghdr message = {.msg_iov = &part,
-                             .msg_iovlen = 1,
-                             .msg_control = control.bytes,
-                             .msg_controllen = sizeof control.bytes};
-    int fds[3];
-    ssize_t got = recvmsg(client->fd, &message, MSG_DONTWAIT);
-    struct cmsghdr *head = CMSG_FIRSTHDR(&message);
-    fuzz_expect(got == sizeof welcome && welcome.head.type == LODE_MSG_WELCOME && head != NULL);
-    memcpy(fds, CMSG_DATA(head), sizeof fds);
-    close(fds[0]);
-    client->file_fd = fds[1];
-    client->bell_fd = fds[2];
-    client->number = welcome.session;
-    client->row = welcome.row;
-    client->file = mmap(NULL, lode_session_file_bytes(RING), PROT_READ | PROT_WRITE, MAP_SHARED,
-                        client->file_fd, 0);
-    fuzz_expect(client->file != MAP_FAILED);
+    *client = (struct client){.entry = 0};
+    fuzz_expect(fake_connect(&client->fake));
 }
 
 static void
 client_attach(struct client *client, uint32_t flags)
 {
-    struct lode_msg_hello hello = {.head = {.type = LODE_MSG_HELLO, .tag = 1},
-                                   .magic = LODE_STORE_MAGIC,
-                                   .major = LODE_STORE_WIRE_MAJOR,
-                                   .flags = flags,
-                                   .ring_bytes = RING};
-    client_send(client, &hello, sizeof hello);
-    pump();
-    client_take_welcome(client);
+    fuzz_expect(fake_hello(&client->fake, flags, RING));
 }
 
 /* The session of a client that is still one. */
 static struct session *
 client_session(const struct client *client)
 {
-    return client->number != 0 ? store_session(store, client->number) : NULL;
+    return client->fake.number != 0 ? store_session(store, client->fake.number) : NULL;
 }
 
 /* Its process goes too, unless `lives`: then the store keeps pins and drafts until world_end(). */
 static void
 client_die(struct client *client, bool lives)
 {
-    struct session *session = client_session(client);
-    if (client->fd < 0) {
-        return;
+    if (client->fake.fd >= 0) {
+        fuzz_expect(fake_end(&client->fake, lives));
+        *client = (struct client){.fake.fd = -1};
     }
-    if (session != NULL && session->pidfd >= 0 && !lives) {
-        close(session->pidfd);
-        session->pidfd = -1;
-    }
-    close(client->fd);
-    pump();
-    if (client->number != 0) {
-        munmap(client->file, lode_session_file_bytes(RING));
-        close(client->file_fd);
-        close(client->bell_fd);
-    }
-    *client = (struct client){.fd = -1};
-}
-
-/* ---- ring ---- */
-
-/* Room for a record in front of the ring's end, all of it written by the caller. */
-static uint8_t *
-client_record(struct client *client, uint16_t type, uint32_t body_size)
-{
-    uint32_t size = 16 + lode_ring_align(body_size), left = RING - client->tail % RING;
-    if (left < size) {
-        struct lode_record pad = {.size = left, .type = LODE_RECORD_PAD};
-        memcpy(client->file + LODE_RING_OFFSET + RING - left, &pad, sizeof pad);
-        client->tail += left;
-    }
-    uint8_t *at = client->file + LODE_RING_OFFSET + client->tail % RING;
-    struct lode_record record = {.size = size, .type = type};
-    memcpy(at, &record, sizeof record);
-    client->tail += size;
-    return at + sizeof record;
-}
-
-static void
-client_put(struct client *client, lode_id id, const void *bytes, uint32_t size)
-{
-    struct lode_made made = {.id = id, .size = size, .carried = lode_ring_align(size)};
-    uint8_t *at = client_record(client, LODE_RECORD_PUT, sizeof made + made.carried);
-    memcpy(at, &made, sizeof made);
-    memcpy(at + sizeof made, bytes, size);
-    client_publish(client);
 }
 
 /* ---- the world ---- */
@@ -254,8 +142,7 @@ witness_begin(void)
         for (uint32_t i = 0; i < size[object]; i++) {
             bytes[i] = witness_byte(object, i);
         }
-        witness_id[object] = lode_id_make(LODE_ID_PUT, witness->number, ++witness->counter);
-        client_put(witness, witness_id[object], bytes, size[object]);
+        witness_id[object] = fake_put(&witness->fake, bytes, size[object]);
         client_bell(witness);
         pump();
     }
@@ -302,7 +189,7 @@ world_begin(void)
     fuzz_expect(store_create(&options, &store) == LODE_OK);
     atomic_store(&store->table.header->next_session, 1); /* drawn at random otherwise */
     for (int i = 0; i <= CLIENTS; i++) {
-        clients[i].fd = -1;
+        clients[i].fake.fd = -1;
     }
     witness_begin();
 }
@@ -329,7 +216,7 @@ only_witness_has_objects(void)
     for (uint32_t entry = 0; entry < store->table.entry_count; entry++) {
         lode_id id = store->table.entries[entry].id;
         if (entry_state(&store->table, entry) != LODE_ENTRY_FREE &&
-            lode_id_session(id) != clients[WITNESS].number) {
+            lode_id_session(id) != clients[WITNESS].fake.number) {
             return false;
         }
     }

@@ -1,6 +1,6 @@
 /*
- * fake_client.h: a store in this process, and clients whose every byte the test decides: a socket
- * pair, the mapped session file, and no liblode between them.
+ * fake_client.h: the store and the clients of support/fake_store.h for Criterion: a failure ends the
+ * test. And questions about what the store has.
  */
 #ifndef TESTS_UNIT_STORE_FAKE_CLIENT_H
 #define TESTS_UNIT_STORE_FAKE_CLIENT_H
@@ -10,30 +10,12 @@
 #include "store/freeing/reclaim.h"
 #include "store/objects/own.h"
 #include "store/main/check.h"
-#include "store/main/life.h"
 #include "store/rings/ring.h"
-#include "store/sessions/connection.h"
-#include "store/sessions/session.h"
 #include "store/state/answers.h"
+#include "tests/support/fake_store.h"
 #include "tests/unit/store/tmpfs.h"
 
-#include <sys/mman.h>
-#include <sys/socket.h>
-
 #define FAKE_CAPACITY (UINT64_C(8) << 20)
-
-struct fake {
-    int fd, file_fd, bell_fd;
-    struct session *session; /* the store's side; not valid after its end */
-    uint64_t number;
-    uint32_t row;
-    uint8_t *file;
-    struct lode_session_header *header;
-    uint64_t tail;
-    uint64_t counter;
-};
-
-static struct store *store;
 
 static inline void
 store_begin(void)
@@ -71,18 +53,7 @@ store_teardown(void)
 static inline void
 pump(void)
 {
-    struct epoll_event events[16];
-    for (;;) {
-        int count = epoll_wait(store->epoll_fd, events, 16, 0);
-        for (int i = 0; i < count; i++) {
-            struct source *source = events[i].data.ptr;
-            source->ready(store, source, events[i].events);
-        }
-        store_settle(store, count <= 0);
-        if (count <= 0 && !store_has_work(store)) {
-            return;
-        }
-    }
+    expect(store_turn(STORE_ROUNDS));
 }
 
 static inline void
@@ -95,21 +66,7 @@ fake_send(struct fake *fake, const void *packet, size_t size)
 static inline int
 fake_receive(struct fake *fake, void *packet, size_t room, int *fds)
 {
-    union {
-        struct cmsghdr align;
-        char bytes[CMSG_SPACE(4 * sizeof(int))];
-    } control;
-    struct iovec part = {packet, room};
-    struct msghdr message = {.msg_iov = &part,
-                             .msg_iovlen = 1,
-                             .msg_control = control.bytes,
-                             .msg_controllen = sizeof control.bytes};
-    ssize_t got = recvmsg(fake->fd, &message, MSG_DONTWAIT);
-    expect_lt(0, got);
-    struct cmsghdr *h = CMSG_FIRSTHDR(&message);
-    if (h != NULL && fds != NULL) {
-        memcpy(fds, CMSG_DATA(h), h->cmsg_len - CMSG_LEN(0));
-    }
+    expect_lt(0, fake_recv(fake, packet, room, fds));
     return *(uint8_t *)packet;
 }
 
@@ -135,29 +92,9 @@ fake_is_cut(struct fake *fake)
 static inline struct fake
 fake_attach(uint32_t flags)
 {
-    struct fake fake = {0};
-    int pair[2], fds[4];
-    struct lode_msg_welcome welcome;
-    struct lode_msg_hello hello = {.head = {.type = LODE_MSG_HELLO, .tag = 1},
-                                   .magic = LODE_STORE_MAGIC,
-                                   .major = LODE_STORE_WIRE_MAJOR,
-                                   .flags = flags};
-    expect_eq(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair), 0);
-    fake.fd = pair[0];
-    must(connection_accept(store, pair[1]));
-    fake_send(&fake, &hello, sizeof hello);
-    pump();
-    expect_eq(fake_receive(&fake, &welcome, sizeof welcome, fds), LODE_MSG_WELCOME);
-    close(fds[0]);
-    fake.file_fd = fds[1];
-    fake.bell_fd = fds[2];
-    fake.number = welcome.session;
-    fake.row = welcome.row;
-    fake.session = store_session(store, fake.number);
-    fake.file = mmap(NULL, lode_session_file_bytes(LODE_RING_BYTES_DEFAULT), PROT_READ | PROT_WRITE,
-                     MAP_SHARED, fake.file_fd, 0);
-    expect(fake.file != MAP_FAILED);
-    fake.header = (struct lode_session_header *)fake.file;
+    struct fake fake;
+    expect(fake_connect(&fake));
+    expect(fake_hello(&fake, flags, 0));
     return fake;
 }
 
@@ -165,61 +102,10 @@ fake_attach(uint32_t flags)
 static inline void
 fake_die(struct fake *fake)
 {
-    struct session *session = store_session(store, fake->number);
-    if (session != NULL && session->pidfd >= 0) {
-        close(session->pidfd);
-        session->pidfd = -1;
-    }
-    close(fake->fd);
-    pump();
-    munmap(fake->file, lode_session_file_bytes(LODE_RING_BYTES_DEFAULT));
-    close(fake->file_fd);
-    close(fake->bell_fd);
+    expect(fake_end(fake, false));
 }
 
 /* ---- the ring ---- */
-
-/* The body of a new record; the ring's end is filled up if it does not fit in front of it. */
-static inline uint8_t *
-fake_record(struct fake *fake, uint16_t type, uint32_t body_size)
-{
-    uint32_t size = 16 + lode_ring_align(body_size);
-    uint32_t left = LODE_RING_BYTES_DEFAULT - fake->tail % LODE_RING_BYTES_DEFAULT;
-    if (left < size) {
-        struct lode_record pad = {.size = left, .type = LODE_RECORD_PAD};
-        memcpy(fake->file + LODE_RING_OFFSET + LODE_RING_BYTES_DEFAULT - left, &pad, sizeof pad);
-        fake->tail += left;
-    }
-    uint8_t *at = fake->file + LODE_RING_OFFSET + fake->tail % LODE_RING_BYTES_DEFAULT;
-    struct lode_record record = {.size = size, .type = type};
-    memcpy(at, &record, sizeof record);
-    fake->tail += size;
-    return at + sizeof record;
-}
-
-static inline void
-fake_publish(struct fake *fake)
-{
-    atomic_store_explicit(&fake->header->ring_tail, fake->tail, memory_order_release);
-}
-
-static inline lode_id
-fake_next(struct fake *fake)
-{
-    return lode_id_make(LODE_ID_PUT, fake->number, ++fake->counter);
-}
-
-/* A blob put by ring, published. */
-static inline lode_id
-fake_put(struct fake *fake, const void *bytes, uint32_t size)
-{
-    struct lode_made made = {.id = fake_next(fake), .size = size, .carried = lode_ring_align(size)};
-    uint8_t *at = fake_record(fake, LODE_RECORD_PUT, sizeof made + made.carried);
-    memcpy(at, &made, sizeof made);
-    memcpy(at + sizeof made, bytes, size);
-    fake_publish(fake);
-    return made.id;
-}
 
 static inline void
 fake_reference(struct fake *fake, uint16_t type, lode_id id)
@@ -240,18 +126,11 @@ fake_take(struct fake *fake, lode_id id)
     fake_reference(fake, LODE_RECORD_TAKE, id);
 }
 
-static inline void
-fake_bell(struct fake *fake)
-{
-    uint64_t once = 1;
-    expect_eq(write(fake->bell_fd, &once, sizeof once), sizeof once);
-}
-
 /* Rings the bell, and lets the store work. */
 static inline void
 fake_ring(struct fake *fake)
 {
-    fake_bell(fake);
+    expect(fake_bell(fake));
     pump();
 }
 

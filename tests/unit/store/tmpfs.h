@@ -42,7 +42,7 @@ tmpfs_of(const char *size)
         mount("lode", tmpfs_dir, "tmpfs", 0, options) != 0) {
         const char *why = strerror(errno);
         tmpfs_teardown();
-        fprintf(stderr, "skipped: cannot mount a tmpfs here (%s)\n", why);
+        fprintf(stderr, "SKIPPED: cannot mount a tmpfs here (%s)\n", why);
         cr_skip_test("cannot mount a tmpfs here (%s)", why);
     }
 }
