@@ -3,6 +3,7 @@
 #include "api/base/clock.h"
 #include "api/base/files.h"
 #include "api/base/hold.h"
+#include "api/base/remover.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -59,9 +60,10 @@ is_owned(const char *name, const struct owned *list, size_t count, unsigned what
 
 /* Directories are left alone: unlinkat() without AT_REMOVEDIR refuses them. */
 static void
-sweep_files(int at, const char *path, const struct owned *list, size_t count, unsigned what)
+sweep_files(const char *path, const struct owned *list, size_t count, unsigned what,
+            struct lode_remover *remover)
 {
-    int fd = openat(at, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
     DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
     if (dir == NULL) {
         if (fd >= 0) {
@@ -71,7 +73,7 @@ sweep_files(int at, const char *path, const struct owned *list, size_t count, un
     }
     for (struct dirent *entry; (entry = readdir(dir)) != NULL;) {
         if (is_owned(entry->d_name, list, count, what)) {
-            unlinkat(fd, entry->d_name, 0);
+            lode_remover_unlink(remover, fd, entry->d_name);
         }
     }
     closedir(dir);
@@ -86,17 +88,17 @@ has_tag(const char *path)
 }
 
 static void
-sweep_state(const char *path)
+sweep_state(const char *path, struct lode_remover *remover)
 {
     char libraries[LODE_PATH_MAX];
     if (!has_tag(path)) {
         return;
     }
     if (lode_path_join(libraries, sizeof libraries, path, LODE_FOLDER_LIBRARIES) == LODE_OK) {
-        sweep_files(AT_FDCWD, libraries, in_state, 1, OF_PRIVATE);
+        sweep_files(libraries, in_state, 1, OF_PRIVATE, remover);
         rmdir(libraries);
     }
-    sweep_files(AT_FDCWD, path, in_state, 1, OF_PRIVATE);
+    sweep_files(path, in_state, 1, OF_PRIVATE, remover);
 }
 
 /* A cluster's own directory under the user's goes, and the user's, if this was the last in it. */
@@ -114,13 +116,13 @@ remove_dir(const char *path)
 
 /* Nobody else's: where another process holds the directory, its files are of a cluster that runs. */
 static void
-sweep_shm(const char *path, enum lode_sweep what, int shm_fd)
+sweep_shm(const char *path, enum lode_sweep what, int shm_fd, struct lode_remover *remover)
 {
     int fd = -1;
     if (shm_fd < 0 && lode_hold_directory(path, 0, &fd) != LODE_OK) {
         return;
     }
-    sweep_files(AT_FDCWD, path, in_shm, sizeof in_shm / sizeof in_shm[0], what);
+    sweep_files(path, in_shm, sizeof in_shm / sizeof in_shm[0], what, remover);
     if ((what & LODE_SWEEP_ALL) == LODE_SWEEP_ALL) {
         remove_dir(path);
     }
@@ -129,20 +131,28 @@ sweep_shm(const char *path, enum lode_sweep what, int shm_fd)
     }
 }
 
+/*
+ * Shared memory goes first. If this process is killed midway, the files in LODE_DIR still say where
+ * the rest lies.
+ */
 void
-lode_paths_sweep(const struct lode_paths *paths, enum lode_sweep what, int shm_fd)
+lode_paths_sweep(const struct lode_paths *paths, enum lode_sweep what, int shm_fd, int64_t deadline)
 {
-    sweep_files(AT_FDCWD, paths->dir, in_dir, sizeof in_dir / sizeof in_dir[0], what);
+    struct lode_remover remover = {0};
     if (what & LODE_SWEEP_STORE) {
-        sweep_shm(paths->shm, what, shm_fd);
+        sweep_shm(paths->shm, what, shm_fd, &remover);
     }
     if (what == LODE_SWEEP_PRIVATE) {
-        sweep_state(paths->state);
-        rmdir(paths->dir);
+        sweep_state(paths->state, &remover);
     }
     if ((what & LODE_SWEEP_ALL) == LODE_SWEEP_ALL) {
         remove_dir(paths->state);
     }
+    sweep_files(paths->dir, in_dir, sizeof in_dir / sizeof in_dir[0], what, &remover);
+    if (what == LODE_SWEEP_PRIVATE) {
+        rmdir(paths->dir);
+    }
+    lode_remover_finish(&remover, deadline);
 }
 
 /* ---- what dead clusters left --------------------------------------------------------------- */
@@ -175,8 +185,9 @@ lode_sweep_bytes(const char *shm)
 
 /* A directory is one that a cluster made, or nothing is done to it. */
 static void
-look_at(const char *path, bool removes, lode_dead_fn each, void *arg)
+look_at(const char *path, bool removes, int64_t deadline, lode_dead_fn each, void *arg)
 {
+    struct lode_remover remover = {0};
     struct stat st;
     int fd = -1;
     if (lstat(path, &st) != 0 || !S_ISDIR(st.st_mode) || st.st_uid != geteuid() ||
@@ -185,13 +196,14 @@ look_at(const char *path, bool removes, lode_dead_fn each, void *arg)
     }
     int64_t bytes = bytes_in(path), freed = bytes;
     if (removes && (bytes >= 0 || has_tag(path))) {
-        sweep_shm(path, LODE_SWEEP_STORE, fd);
+        sweep_shm(path, LODE_SWEEP_STORE, fd, &remover);
         freed -= (int64_t)lode_sweep_bytes(path);
         if (has_tag(path)) {
             rmdir(path);
         }
     }
     close(fd);
+    lode_remover_finish(&remover, deadline);
     if (bytes >= 0 && each != NULL) {
         each(&(struct lode_dead){.path = path,
                                  .shm = path,
@@ -210,14 +222,14 @@ lode_sweep_dead(const struct lode_paths *paths, bool removes, int64_t deadline, 
     if (has_tag(base)) {
         base[length - 13] = '\0';
     }
-    look_at(base, removes, each, arg);
+    look_at(base, removes, deadline, each, arg);
     DIR *dir = opendir(base);
     for (struct dirent *entry;
          dir != NULL && lode_now_ns() < deadline && (entry = readdir(dir)) != NULL;) {
         char path[LODE_PATH_MAX];
         if (lode_path_join(path, sizeof path, base, "%s", entry->d_name) == LODE_OK &&
             has_tag(path)) {
-            look_at(path, removes, each, arg);
+            look_at(path, removes, deadline, each, arg);
         }
     }
     if (dir != NULL) {

@@ -19,10 +19,13 @@ enum lode_sweep {
  * are not followed. What somebody has mapped stays valid for him. Only for who holds the lock of
  * that part, or whose cluster is over. Failures are ignored: there is nobody to tell.
  *
- *   shm_fd  the caller holds LODE_SHM_DIR by it; -1: the sweep does for its time, and leaves a
- *           directory alone that another process holds (a store that has just started there)
+ *   shm_fd    the caller holds LODE_SHM_DIR by it; -1: the sweep does for its time, and leaves a
+ *             directory alone that another process holds (a store that has just started there)
+ *   deadline  until when this may wait for the memory; then a process of its own goes on with it
+ *             (remover.h). LODE_NEVER: the memory is free when this returns
  */
-void lode_paths_sweep(const struct lode_paths *paths, enum lode_sweep what, int shm_fd);
+void lode_paths_sweep(const struct lode_paths *paths, enum lode_sweep what, int shm_fd,
+                      int64_t deadline);
 
 /* What a dead cluster left. Where files are only shown, `bytes` would become free. */
 struct lode_dead {
@@ -34,8 +37,9 @@ struct lode_dead {
 typedef void (*lode_dead_fn)(const struct lode_dead *dead, void *arg);
 
 /*
- * How long a start may sweep before it serves: the program that started it waits, and gives up after
- * five seconds. The time is looked at between two directories; the rest is left to the next start.
+ * How long the supervisor, and then the store, may sweep before the cluster serves: the program that
+ * started it waits, and gives up after five seconds. Directories that are left then are left to the
+ * next start. Memory that is not yet free then is freed beside the cluster that starts.
  */
 enum { LODE_SWEEP_START_MS = 1000 };
 
@@ -46,7 +50,8 @@ enum { LODE_SWEEP_START_MS = 1000 };
  * where it was swept between the two.
  *
  *   removes   unlink the files, and the directory
- *   deadline  no further directory is looked at after it (lode_deadline()); LODE_NEVER: all are
+ *   deadline  no further directory is looked at after it (lode_deadline()), and no memory waited
+ *             for, as in lode_paths_sweep(); LODE_NEVER: all are looked at
  *   each      told about each one; NULL: nobody is
  */
 void lode_sweep_dead(const struct lode_paths *paths, bool removes, int64_t deadline,

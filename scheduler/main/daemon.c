@@ -1,6 +1,7 @@
 #include "scheduler/main/daemon.h"
 
 #include "api/base/directories.h"
+#include "api/base/clock.h"
 #include "api/base/fail.h"
 #include "api/base/files.h"
 #include "api/base/log.h"
@@ -346,7 +347,8 @@ start(struct daemon *daemon, const struct daemon_options *options)
     LODE_TRY(lode_directory_prepare(daemon->paths.dir, "LODE_DIR"));
     LODE_TRY(lode_presence_open(&daemon->presence, daemon->paths.dir, LODE_FILE_SCHEDULER_LOCK,
                                 LODE_FILE_SCHEDULER_SOCKET, options->is_private));
-    lode_paths_sweep(&daemon->paths, LODE_SWEEP_SCHEDULER, -1); /* what a dead one left */
+    /* what a dead one left */
+    lode_paths_sweep(&daemon->paths, LODE_SWEEP_SCHEDULER, -1, LODE_NEVER);
     LODE_TRY(loop_init(&daemon->loop));
     LODE_TRY(add_sources(daemon, options));
     LODE_TRY(lode_presence_listen(&daemon->presence));
@@ -391,7 +393,8 @@ daemon_run(const struct daemon_options *options, int *status_out)
          */
         bool over =
             options->is_private && err == LODE_OK && daemon.exit_status == 0 && !daemon.told;
-        lode_paths_sweep(&daemon.paths, over ? LODE_SWEEP_PRIVATE : LODE_SWEEP_SCHEDULER, -1);
+        lode_paths_sweep(&daemon.paths, over ? LODE_SWEEP_PRIVATE : LODE_SWEEP_SCHEDULER, -1,
+                         LODE_NEVER);
     }
     *status_out = daemon.exit_status;
     return err != LODE_OK && is_told_to_end(&daemon) ? LODE_OK : err; /* amid its start */

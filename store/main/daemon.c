@@ -269,8 +269,9 @@ loop(struct daemon *d)
 static lode_err
 serve(struct daemon *d, const struct lode_paths *paths, const struct options *options)
 {
-    lode_paths_sweep(paths, LODE_SWEEP_STORE, d->shm_fd); /* what a dead store left */
-    lode_sweep_dead(paths, true, lode_deadline(LODE_SWEEP_START_MS), NULL, NULL);
+    int64_t deadline = lode_deadline(LODE_SWEEP_START_MS);
+    lode_paths_sweep(paths, LODE_SWEEP_STORE, d->shm_fd, deadline); /* what a dead store left */
+    lode_sweep_dead(paths, true, deadline, NULL, NULL);
     LODE_TRY(lode_shell_signals(&d->signal_fd));
     d->many_cpus = has_many_cpus();
     LODE_TRY(open_store(d, paths, options));
@@ -315,7 +316,7 @@ daemon_run(const struct options *options)
      * does.
      */
     bool over = options->is_private && !d->told;
-    lode_paths_sweep(&paths, over ? LODE_SWEEP_PRIVATE : LODE_SWEEP_STORE, d->shm_fd);
+    lode_paths_sweep(&paths, over ? LODE_SWEEP_PRIVATE : LODE_SWEEP_STORE, d->shm_fd, LODE_NEVER);
     lode_presence_close(&d->presence);
     close(d->shm_fd);
     return err;

@@ -149,7 +149,7 @@ sweep_held(const char *path, const struct dead *dead)
     }
     uint64_t bytes = lode_sweep_bytes(paths.shm);
     if (dead->removes) {
-        lode_paths_sweep(&paths, LODE_SWEEP_PRIVATE, shm_fd);
+        lode_paths_sweep(&paths, LODE_SWEEP_PRIVATE, shm_fd, dead->deadline);
         uint64_t left = lode_sweep_bytes(paths.shm);
         bytes -= left < bytes ? left : bytes;
     }

@@ -104,12 +104,14 @@ hold_directories(struct supervisor *s)
     LODE_TRY(hold_dir(s));
     LODE_TRY(lode_presence_open(&s->presence, s->paths.dir, LODE_FILE_SUPERVISOR_LOCK, NULL,
                                 s->options->is_private));
-    /* Shared memory without a directory: the store sweeps that. */
-    clusters_sweep_dead(true, lode_deadline(LODE_SWEEP_START_MS), NULL, NULL);
     /* The store will hold it. The supervisor looks first: only its message reaches the user. */
     LODE_TRY(lode_directory_hold_shm(&s->paths, &shm_fd));
-    close(shm_fd);
     s->owns_shm = true;
+    /* Shared memory without a directory, other than ours: the store sweeps that. */
+    int64_t deadline = lode_deadline(LODE_SWEEP_START_MS);
+    lode_paths_sweep(&s->paths, LODE_SWEEP_STORE, shm_fd, deadline);
+    close(shm_fd);
+    clusters_sweep_dead(true, deadline, NULL, NULL);
     return LODE_OK;
 }
 
@@ -117,6 +119,10 @@ lode_err
 supervisor_open(struct supervisor *s)
 {
     LODE_TRY(open_signals(s));
+    /* Orphans of workers become our children, not init's, and are ended with the rest. */
+    if (prctl(PR_SET_CHILD_SUBREAPER, 1) != 0) {
+        return lode_fail_errno("cannot become a subreaper");
+    }
     LODE_TRY(find_programs(s));
     LODE_TRY(lode_paths_resolve(s->options->dir, &s->paths));
     LODE_TRY(hold_directories(s));
@@ -124,10 +130,6 @@ supervisor_open(struct supervisor *s)
     if (s->options->is_private) {
         LODE_TRY(places_write(&s->paths));
         LODE_TRY(owner_write(s->paths.dir, s->options->owner));
-    }
-    /* Orphans of workers become our children, not init's, and are ended with the rest. */
-    if (prctl(PR_SET_CHILD_SUBREAPER, 1) != 0) {
-        return lode_fail_errno("cannot become a subreaper");
     }
     workers_init(&s->workers, s->worker_program, s->paths.dir, s->lifeline[0]);
     return LODE_OK;

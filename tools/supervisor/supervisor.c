@@ -135,8 +135,8 @@ start_scheduler(struct supervisor *s)
 static void
 start_generation(struct supervisor *s)
 {
-    lode_paths_sweep(&s->paths, LODE_SWEEP_STORE, -1);
-    lode_paths_sweep(&s->paths, LODE_SWEEP_SCHEDULER, -1);
+    lode_paths_sweep(&s->paths, LODE_SWEEP_STORE, -1, lode_deadline(LODE_SWEEP_START_MS));
+    lode_paths_sweep(&s->paths, LODE_SWEEP_SCHEDULER, -1, LODE_NEVER);
     s->scheduler.failures = 0; /* it ended because the store did */
     if (daemons_start_store(s) != LODE_OK) {
         start_later(s, &s->store);
@@ -165,7 +165,7 @@ advance_run(struct supervisor *s)
     } else if (now < s->scheduler.start_at) {
         s->wake_at = s->scheduler.start_at;
     } else {
-        lode_paths_sweep(&s->paths, LODE_SWEEP_SCHEDULER, -1);
+        lode_paths_sweep(&s->paths, LODE_SWEEP_SCHEDULER, -1, LODE_NEVER);
         start_scheduler(s);
     }
 }
@@ -257,10 +257,10 @@ leave_nothing(struct supervisor *s)
         return;
     }
     if (s->options->is_private) {
-        lode_paths_sweep(&s->paths, LODE_SWEEP_PRIVATE, -1);
+        lode_paths_sweep(&s->paths, LODE_SWEEP_PRIVATE, -1, LODE_NEVER);
         return;
     }
-    lode_paths_sweep(&s->paths, LODE_SWEEP_ALL, -1);
+    lode_paths_sweep(&s->paths, LODE_SWEEP_ALL, -1, LODE_NEVER);
     lode_hold_remove(s->presence.lock_path, s->presence.lock_fd);
     rmdir(s->paths.dir);
 }

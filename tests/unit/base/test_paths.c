@@ -171,12 +171,12 @@ Test(paths, a_sweep_takes_ours_and_nothing_else)
     touch(paths.shm, "segment-0");
     touch(paths.shm, "session-17");
     touch(paths.shm, "of-somebody-else");
-    lode_paths_sweep(&paths, LODE_SWEEP_STORE, -1);
+    lode_paths_sweep(&paths, LODE_SWEEP_STORE, -1, LODE_NEVER);
     cr_assert(!there(paths.dir, "store.sock"));
     cr_assert(there(paths.dir, "scheduler.sock"));
     cr_assert(!there(paths.shm, "segment-0"));
     cr_assert(!there(paths.shm, "session-17"));
-    lode_paths_sweep(&paths, LODE_SWEEP_ALL, -1);
+    lode_paths_sweep(&paths, LODE_SWEEP_ALL, -1, LODE_NEVER);
     cr_assert(!there(paths.dir, "scheduler.sock"));
     cr_assert(there(paths.dir, "letter"));
     cr_assert(there(paths.shm, "of-somebody-else"));
@@ -215,7 +215,7 @@ Test(paths, a_private_cluster_leaves_no_directory)
     touch(paths.dir, "store.lock");
     touch(paths.dir, "owner");
     touch(paths.shm, "index");
-    lode_paths_sweep(&paths, LODE_SWEEP_PRIVATE, -1);
+    lode_paths_sweep(&paths, LODE_SWEEP_PRIVATE, -1, LODE_NEVER);
     cr_assert(access(paths.dir, F_OK) != 0);
     cr_assert(access(paths.shm, F_OK) != 0);
     cr_assert(access(paths.state, F_OK) != 0);
