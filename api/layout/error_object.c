@@ -11,8 +11,7 @@
 size_t
 lode_error_object_size(const struct lode_error_parts *parts)
 {
-    return sizeof parts->head + strlen(parts->function) + strlen(parts->message) +
-           strlen(parts->backtrace) + 3;
+    return sizeof parts->head + strlen(parts->function) + strlen(parts->message) + 2;
 }
 
 /* Appends a text with its closing zero, cut so that `keep` bytes stay free behind it. */
@@ -37,9 +36,8 @@ lode_error_object_write(const struct lode_error_parts *parts, void *out, size_t 
     head.magic = LODE_ERROR_MAGIC;
     head.major = LODE_ERROR_MAJOR;
     memcpy(out, &head, sizeof head);
-    size_t at = append_text(out, sizeof head, room, 2, parts->function);
-    at = append_text(out, at, room, 1, parts->message);
-    return append_text(out, at, room, 0, parts->backtrace);
+    size_t at = append_text(out, sizeof head, room, 1, parts->function);
+    return append_text(out, at, room, 0, parts->message);
 }
 
 void
@@ -57,7 +55,6 @@ lode_error_parts_of_info(const lode_failure_info *info, uint64_t task,
                  .task = task},
         .function = info->function,
         .message = info->message,
-        .backtrace = info->backtrace,
     };
 }
 
@@ -95,7 +92,6 @@ lode_error_object_read(const void *bytes, size_t size, struct lode_error_parts *
         memcpy(&parts.head, bytes, sizeof parts.head);
         parts.function = next_text(&at, end);
         parts.message = parts.function != NULL ? next_text(&at, end) : NULL;
-        parts.backtrace = parts.message != NULL ? next_text(&at, end) : NULL;
     }
     if (parts.head.magic == LODE_ERROR_MAGIC && parts.head.major != LODE_ERROR_MAJOR) {
         return lode_fail_with(LODE_EVERSION,
@@ -105,7 +101,7 @@ lode_error_object_read(const void *bytes, size_t size, struct lode_error_parts *
                               LODE_ERROR_MAJOR);
     }
     if (parts.head.magic != LODE_ERROR_MAGIC || !is_failure(parts.head.code) ||
-        parts.backtrace == NULL) {
+        parts.message == NULL) {
         return lode_fail_with(LODE_ECORRUPT, "an error object of %zu bytes makes no sense", size);
     }
     *parts_out = parts;
@@ -147,5 +143,4 @@ lode_error_parts_to_info(const struct lode_error_parts *parts, lode_failure_info
                                     .may_have_run = parts->head.may_have_run != 0};
     snprintf(info_out->function, sizeof info_out->function, "%s", parts->function);
     snprintf(info_out->message, sizeof info_out->message, "%s", parts->message);
-    snprintf(info_out->backtrace, sizeof info_out->backtrace, "%s", parts->backtrace);
 }

@@ -2,7 +2,7 @@
  * error_object.h: the bytes of an object of kind error: why a task gave no result. A worker or the
  * scheduler writes them; lode_get() and lode_failure() read them. One encoder and one parser, here.
  *
- *   struct lode_error_object | function, 0 | message, 0 | backtrace, 0
+ *   struct lode_error_object | function, 0 | message, 0
  *
  * The parser takes nothing on trust: the bytes may come from another version.
  */
@@ -13,7 +13,7 @@
 
 #define LODE_ERROR_MAGIC UINT32_C(0x31724545)
 enum {
-    LODE_ERROR_MAJOR = 1,
+    LODE_ERROR_MAJOR = 2,
     LODE_ERROR_BYTES_MIN = 256 /* room for the struct and the beginnings of the texts */
 };
 
@@ -34,14 +34,14 @@ struct lode_error_object {
 /* An error object in parts. magic and major of `head` are the encoder's business. */
 struct lode_error_parts {
     struct lode_error_object head;
-    const char *function, *message, *backtrace; /* each ends with a zero */
+    const char *function, *message; /* each ends with a zero */
 };
 
 /* Bytes that lode_error_object_write() writes if it has the room. */
 size_t lode_error_object_size(const struct lode_error_parts *parts);
 
 /*
- * Writes the object's bytes; texts are cut where `room` is too small, the backtrace first. Returns
+ * Writes the object's bytes; texts are cut where `room` is too small, the message first. Returns
  * their number.
  *
  *   room  at least LODE_ERROR_BYTES_MIN, or what lode_error_object_size() says

@@ -60,7 +60,6 @@ core_put_error(struct core *core, const struct core_task *task, lode_id copy_fro
         .head = error_head(task, code, death),
         .function = task->function != NULL ? task->function->name : name,
         .message = message,
-        .backtrace = "",
     };
     size_t error_size = lode_error_object_size(&parts);
     struct core_put_error *put =

@@ -96,8 +96,8 @@ unlinkat(int dir_fd, const char *name, int flags)
     if (real == NULL) {
         real = (int (*)(int, const char *, int))dlsym(RTLD_NEXT, "unlinkat");
     }
-    if (fifo != NULL && fstatat(dir_fd, name, &file, AT_SYMLINK_NOFOLLOW) == 0 &&
-        is_large(&file) && file.st_nlink == 1 && count_open(&file) == 0) {
+    if (fifo != NULL && fstatat(dir_fd, name, &file, AT_SYMLINK_NOFOLLOW) == 0 && is_large(&file) &&
+        file.st_nlink == 1 && count_open(&file) == 0) {
         be_slow(fifo);
     }
     return real(dir_fd, name, flags);

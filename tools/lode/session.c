@@ -112,9 +112,6 @@ print_failure(const char *what, const lode_failure_info *failure)
         fputc(')', stderr);
     }
     fputc('\n', stderr);
-    if (failure->backtrace[0] != '\0') {
-        fprintf(stderr, "%s\n", failure->backtrace);
-    }
 }
 
 int

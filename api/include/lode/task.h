@@ -132,7 +132,6 @@ typedef struct lode_failure_info {
     int32_t exit_status; /* of a worker that exited */
     int32_t attempt;     /* of how many the last was, from 1; 0: it never ran */
     bool may_have_run;
-    char backtrace[2048];
 } lode_failure_info;
 
 /*
