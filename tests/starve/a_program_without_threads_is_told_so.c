@@ -6,6 +6,7 @@
 #include "tests/support/cluster.h"
 #include "tests/support/story.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -52,6 +53,29 @@ the_program_is_told(lode *db)
     must(lode_get_scheduler_stats(db, &stats));
 }
 
+/*
+ * The thread that watches the scheduler cannot be started, and the scheduler dies before the next
+ * call. That call finds the new one.
+ */
+static void
+an_unwatched_scheduler_may_die(void)
+{
+    lode *user = cluster_open(), *db = cluster_open();
+    lode_scheduler_stats stats;
+    must(lode_get_scheduler_stats(user, &stats)); /* nng's threads, and its own, are there */
+    starve_arm(kind_of("thread"), 1, 1);
+    fails(lode_get_scheduler_stats(db, &stats), LODE_ESYS);
+    expect(starve_disarm());
+    kill((pid_t)stats.scheduler_pid, SIGKILL);
+    do { /* it waits for a scheduler that is replaced, but not for one that has yet to die */
+        lode_close(user);
+        user = cluster_open();
+    } while (lode_get_scheduler_stats(user, &stats) != LODE_OK);
+    must(lode_get_scheduler_stats(db, &stats));
+    lode_close(db);
+    lode_close(user);
+}
+
 static void
 the_scheduler_says_so(int n)
 {
@@ -78,6 +102,7 @@ story(int argc, char **argv)
     lode *db = cluster_open();
     the_program_is_told(db);
     lode_close(db);
+    an_unwatched_scheduler_may_die();
     cluster_stop(supervisor);
 }
 

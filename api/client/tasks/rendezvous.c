@@ -193,6 +193,22 @@ connect_scheduler(struct lode_rendezvous *rendezvous)
     return LODE_OK;
 }
 
+/*
+ * True if the scheduler has ended a session that nobody watches yet. Nothing is ever sent on the
+ * socket after the welcome.
+ */
+static bool
+has_ended_unseen(const struct lode_rendezvous *rendezvous)
+{
+    char byte;
+    ssize_t got;
+    if (!rendezvous->welcomed || rendezvous->watched) {
+        return false;
+    }
+    got = recv(rendezvous->fd, &byte, sizeof byte, MSG_PEEK | MSG_DONTWAIT);
+    return got >= 0 || (errno != EAGAIN && errno != EINTR);
+}
+
 /* Does the steps that are not done yet. */
 static lode_err
 go_on(struct lode_rendezvous *rendezvous)
@@ -215,6 +231,10 @@ lode_rendezvous_open(const struct lode_rendezvous_options *options,
 {
     LODE_TRY(lode_wire_start()); /* before the scheduler makes a session of it */
     struct lode_rendezvous *rendezvous = *rendezvous_io;
+    if (rendezvous != NULL && has_ended_unseen(rendezvous)) {
+        lode_rendezvous_close(rendezvous);
+        rendezvous = NULL;
+    }
     if (rendezvous == NULL) {
         rendezvous = calloc(1, sizeof *rendezvous);
         if (rendezvous == NULL) {

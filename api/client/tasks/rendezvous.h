@@ -38,7 +38,8 @@ struct lode_rendezvous_options {
  *
  * A session that the scheduler has made can lack something here: a thread, or memory. The scheduler
  * admits a program once, so the session is not given up then: *rendezvous_io is set, although an
- * error is returned, and the next call with it goes on from there.
+ * error is returned, and the next call with it goes on from there. If the scheduler has died in
+ * between, the next call begins anew.
  *
  *   rendezvous_io  in: NULL, or what the last call, which failed, has left; out: the session, or
  *                  what the next call goes on with, or NULL
