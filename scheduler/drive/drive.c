@@ -82,8 +82,15 @@ drive_destroy(struct drive *drive)
 void
 drive_add_errand(struct drive *drive, const struct core_action *action)
 {
+    drive_add_errand_as(drive, action, action->type);
+}
+
+void
+drive_add_errand_as(struct drive *drive, const struct core_action *action, uint16_t type)
+{
     struct errand *errand = core_alloc(sizeof *errand + action->size);
     memcpy(&errand->action, action, sizeof *action + action->size);
+    errand->action.type = type;
     lode_mutex_lock(&drive->queue_mu);
     bool first = STAILQ_EMPTY(&drive->errands);
     STAILQ_INSERT_TAIL(&drive->errands, errand, entry);

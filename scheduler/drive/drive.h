@@ -36,10 +36,17 @@ struct errand {
 STAILQ_HEAD(errand_list, errand);
 
 /*
- * An errand of the daemon's own, beside the core's actions: a record of the session `target` that
- * is to be stepped once the output of all workers has been read. `message` is its type.
+ * Errands of the daemon's own, beside the core's actions: a record of the session `target` that is
+ * to be stepped when all has been sent that tasks have said, and what they failed of. `message` is
+ * the record's type. One errand follows the other.
  */
-enum { ERRAND_RECORD_AFTER_OUTPUT = 100 };
+enum {
+    ERRAND_RECORD_AFTER_OUTPUT =
+        100,                      /* reads all output, then awaits the store: deaths are settled */
+    ERRAND_RECORD_AFTER_DEATHS,   /* waits until failures are read that are to be passed on */
+    ERRAND_RECORD_AFTER_FAILURES, /* awaits the store once more: error objects are put */
+    ERRAND_RECORD_LAST            /* steps the record */
+};
 
 /*
  * What the drive needs from the rest of the daemon; called under the core's lock, never blocking.
@@ -79,8 +86,11 @@ void drive_send(struct drive *drive, const struct core_action *action);
 void drive_lock(struct drive *drive);
 void drive_unlock(struct drive *drive);
 
-/* For callers that hold the lock: queues an errand of that type for the main thread. */
+/* Any thread, any lock below the queue's: queues an errand for the main thread. */
 void drive_add_errand(struct drive *drive, const struct core_action *action);
+
+/* The same, with another type. */
+void drive_add_errand_as(struct drive *drive, const struct core_action *action, uint16_t type);
 
 /* Any thread, any lock below the queue's: a CORE_CUT errand of the daemon's own. */
 void drive_ask_cut(struct drive *drive, uint64_t session, lode_err why, const char *text);

@@ -80,10 +80,14 @@ write_log(const struct core_action *action)
 }
 
 static void
-step_after_output(struct daemon *daemon, const struct core_action *action)
+step_record(struct daemon *daemon, const struct core_action *action)
 {
-    workers_read_output(daemon->workers);
-    failures_read(daemon->failures, action); /* behind what tasks' failures are to say */
+    struct core_event event = {.type = CORE_RECORD,
+                               .u.record = {.session = action->target,
+                                            .bytes = core_action_bytes(action),
+                                            .size = action->size,
+                                            .type = action->message}};
+    drive_step(daemon->drive, &event);
 }
 
 static void
@@ -123,7 +127,17 @@ run_errand(struct daemon *daemon, const struct core_action *action)
         write_log(action);
         break;
     case ERRAND_RECORD_AFTER_OUTPUT:
-        step_after_output(daemon, action);
+        workers_read_output(daemon->workers);
+        store_add_errand_after(daemon->store, action, ERRAND_RECORD_AFTER_DEATHS);
+        break;
+    case ERRAND_RECORD_AFTER_DEATHS:
+        failures_read(daemon->failures, action);
+        break;
+    case ERRAND_RECORD_AFTER_FAILURES:
+        store_add_errand_after(daemon->store, action, ERRAND_RECORD_LAST);
+        break;
+    case ERRAND_RECORD_LAST:
+        step_record(daemon, action);
         break;
     default:
         break; /* the drive carries out the others */

@@ -138,17 +138,6 @@ report(struct failures *failures, const struct core_action *action, bool read)
 }
 
 static void
-step_record(struct drive *drive, const struct core_action *action)
-{
-    struct core_event event = {.type = CORE_RECORD,
-                               .u.record = {.session = action->target,
-                                            .bytes = core_action_bytes(action),
-                                            .size = action->size,
-                                            .type = action->message}};
-    drive_step(drive, &event);
-}
-
-static void
 carry_out(struct failures *failures, const struct core_action *action, bool read)
 {
     if (action->type == CORE_PUT_ERROR) {
@@ -156,7 +145,7 @@ carry_out(struct failures *failures, const struct core_action *action, bool read
     } else if (action->type == CORE_REPORT) {
         report(failures, action, read);
     } else {
-        step_record(failures->drive, action);
+        drive_add_errand_as(failures->drive, action, ERRAND_RECORD_AFTER_FAILURES);
     }
 }
 

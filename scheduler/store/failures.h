@@ -17,8 +17,9 @@ LODE_MUST_CHECK lode_err failures_create(const struct lode_paths *paths, struct 
 
 /*
  * PUT_ERROR with `copy_from`: comes back as an errand without, whose bytes are those of the object
- * if it could be read. REPORT: carried out. ERRAND_RECORD_AFTER_OUTPUT: its record is stepped when
- * all that was asked for before has been carried out. Main thread; never blocks.
+ * if it could be read. REPORT: carried out. ERRAND_RECORD_AFTER_DEATHS: comes
+ * back as ERRAND_RECORD_AFTER_FAILURES behind all that was asked for before. Main thread; never
+ * blocks.
  */
 void failures_read(struct failures *failures, const struct core_action *action);
 

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/queue.h>
 
 /* A PUT_ERROR on its way. */
 struct put {
@@ -28,9 +29,19 @@ struct put {
 /* Something asked of the store under a tag. */
 struct ask {
     uint32_t tag;
+    uint64_t number; /* the how manieth it is; a tag comes round */
     uint64_t cookie; /* of SETTLE and RESULTS */
     struct put *put; /* NULL: one of those */
     UT_hash_handle hh;
+};
+
+/* An errand that waits for the answers to the asks up to a number; the action's bytes follow. */
+struct deferred {
+    STAILQ_ENTRY(deferred) entry;
+    uint64_t last;   /* the number */
+    uint32_t awaits; /* so many of these asks are not answered */
+    uint16_t type;   /* of the errand */
+    struct core_action action;
 };
 
 struct store {
@@ -43,6 +54,8 @@ struct store {
     struct lode_mutex mu;
     struct ask *asks; /* mu */
     uint32_t last_tag;
+    uint64_t asked;                   /* mu; how many there were */
+    STAILQ_HEAD(, deferred) deferred; /* main thread */
 };
 
 /* ---- tags --------------------------------------------------------------------------------- */
@@ -53,7 +66,8 @@ new_ask(struct store *store, uint64_t cookie, struct put *put)
     struct ask *ask = core_alloc(sizeof *ask);
     lode_mutex_lock(&store->mu);
     store->last_tag = store->last_tag % INT32_MAX + 1;
-    *ask = (struct ask){.tag = store->last_tag, .cookie = cookie, .put = put};
+    *ask = (struct ask){
+        .tag = store->last_tag, .number = ++store->asked, .cookie = cookie, .put = put};
     uint32_t tag = ask->tag;
     HASH_ADD(hh, store->asks, tag, sizeof ask->tag, ask);
     core_need(hash_has(hh, ask) ? ask : NULL);
@@ -160,6 +174,42 @@ store_put_error(struct store *store, const struct core_action *action)
                                        put->bytes, put->size));
 }
 
+/* ---- errands that wait -------------------------------------------------------------------- */
+
+void
+store_add_errand_after(struct store *store, const struct core_action *action, uint16_t type)
+{
+    lode_mutex_lock(&store->mu);
+    uint64_t last = store->asked;
+    uint32_t awaits = HASH_COUNT(store->asks);
+    lode_mutex_unlock(&store->mu);
+    if (awaits == 0) {
+        drive_add_errand_as(store->drive, action, type);
+        return;
+    }
+    struct deferred *deferred = core_alloc(sizeof *deferred + action->size);
+    deferred->last = last;
+    deferred->awaits = awaits;
+    deferred->type = type;
+    memcpy(&deferred->action, action, sizeof *action + action->size);
+    STAILQ_INSERT_TAIL(&store->deferred, deferred, entry);
+}
+
+/* The ask of that number is answered, and the core has heard of it. */
+static void
+note_answered(struct store *store, uint64_t number)
+{
+    struct deferred *deferred = STAILQ_FIRST(&store->deferred), *next;
+    for (; deferred != NULL; deferred = next) {
+        next = STAILQ_NEXT(deferred, entry);
+        if (number <= deferred->last && --deferred->awaits == 0) {
+            STAILQ_REMOVE(&store->deferred, deferred, deferred, entry);
+            drive_add_errand_as(store->drive, &deferred->action, deferred->type);
+            free(deferred);
+        }
+    }
+}
+
 /* ---- answers: main thread, from dispatch -------------------------------------------------- */
 
 static void
@@ -179,6 +229,7 @@ on_settled(void *arg, uint32_t tag, uint64_t session, const uint8_t *status, uin
     (void)session;
     if (ask != NULL && ask->put == NULL) {
         say_settled(store, ask->cookie, status, count);
+        note_answered(store, ask->number);
     }
     free(ask);
 }
@@ -197,6 +248,7 @@ on_failed(void *arg, uint32_t tag, lode_err err, const char *why)
     }
     if (ask->put != NULL) {
         finish_put(store, ask->put);
+        note_answered(store, ask->number);
     } else {
         (void)lode_fail_with(LODE_EPROTO, "the store does not answer the scheduler: %s", why);
         store->lost(store->arg);
@@ -230,6 +282,7 @@ store_open(const struct lode_paths *paths, struct loop *loop, void (*lost)(void 
     store->arg = arg;
     store->source.ready = store_ready;
     lode_mutex_init(&store->mu, LODE_LOCK_STORE_ASKS);
+    STAILQ_INIT(&store->deferred);
     events.arg = store;
     err = lode_store_async_open(paths, &events, &store->async);
     if (err != LODE_OK) {

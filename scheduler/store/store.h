@@ -33,4 +33,10 @@ void store_action_locked(struct store *store, const struct core_action *action);
 /* PUT_ERROR without `copy_from`, likewise; main thread, no lock. */
 void store_put_error(struct store *store, const struct core_action *action);
 
+/*
+ * Queues the action as an errand of that type once the store has answered all SETTLEs, RESULTS and
+ * PUT_ERRORs that it was asked until now, and the core has heard of it. Main thread, no lock.
+ */
+void store_add_errand_after(struct store *store, const struct core_action *action, uint16_t type);
+
 #endif

@@ -1,12 +1,14 @@
 /*
  * A call whose results nobody takes (results_out NULL): its failure is printed on the submitter's
- * stderr, once, with function and reason; its success prints nothing; neither leaves an object.
+ * stderr, once, with function and reason, also if the submitter closes just after its worker died;
+ * its success prints nothing; neither leaves an object.
  */
 #include "tests/support/child.h"
 #include "tests/support/cluster.h"
 #include "tests/support/story.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -38,6 +40,42 @@ submitter(struct child *parent, void *arg)
     lode_close(db);
 }
 
+/* Closes when its task's worker has died, and the store has yet to say what became of the task. */
+static void
+early_leaver(struct child *parent, void *arg)
+{
+    lode_scheduler_stats stats;
+    int fd = open(arg, O_CREAT | O_WRONLY | O_APPEND | O_CLOEXEC, 0600);
+    expect(fd >= 0 && dup2(fd, STDERR_FILENO) == STDERR_FILENO);
+    lode *db = cluster_open_with("play");
+    child_signal(parent);
+    child_await(parent); /* the store is stopped */
+    must(lode_get_scheduler_stats(db, &stats));
+    uint64_t died = stats.workers_died;
+    must(lode_call(db, "play.crash", LODE_NO_ARGS, &once, NULL));
+    do {
+        must(lode_get_scheduler_stats(db, &stats));
+    } while (stats.workers_died == died);
+    child_signal(parent);
+    lode_close(db);
+}
+
+static void
+leave_early(char *path)
+{
+    enum { TOO_EARLY_MS = 500 };
+    struct child child;
+    pid_t store = story_process("lode-store");
+    child_start(&child, early_leaver, path);
+    child_await(&child);
+    kill(store, SIGSTOP);
+    child_signal(&child);
+    child_await(&child);
+    expect(!story_wait_end(child.pid, TOO_EARLY_MS));
+    kill(store, SIGCONT);
+    child_must_end(&child);
+}
+
 static int
 count(const char *text, const char *part)
 {
@@ -48,21 +86,31 @@ count(const char *text, const char *part)
     return found;
 }
 
-static void
-story(int argc, char **argv)
+static const char *
+read_text(const char *path)
 {
-    (void)argc, (void)argv;
     static char text[ROOM];
-    char path[256];
-    struct child child;
-    snprintf(path, sizeof path, "%s/stderr", story_files());
-    pid_t supervisor = cluster_start(1, 32 << 20);
-    child_start(&child, submitter, path);
-    child_must_end(&child);
     FILE *file = fopen(path, "re");
     expect(file != NULL);
     text[fread(text, 1, sizeof text - 1, file)] = '\0';
     fclose(file);
+    return text;
+}
+
+static void
+story(int argc, char **argv)
+{
+    (void)argc, (void)argv;
+    char path[256];
+    struct child child;
+    pid_t supervisor = cluster_start(1, 32 << 20);
+    snprintf(path, sizeof path, "%s/early", story_files());
+    leave_early(path);
+    expect_eq(count(read_text(path), "(play.crash pid="), 1);
+    snprintf(path, sizeof path, "%s/stderr", story_files());
+    child_start(&child, submitter, path);
+    child_must_end(&child);
+    const char *text = read_text(path);
     expect_eq(count(text, "it said: a reason"), 1);
     expect_eq(count(text, "(play.fail pid="), 1);
     expect_eq(count(text, "(play.crash pid="), 1);
