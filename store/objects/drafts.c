@@ -90,6 +90,7 @@ draft_abort(struct store *store, uint32_t entry)
 {
     lode_id id = store->table.entries[entry].id;
     bool known = store->table.truths[entry].flags & TRUTH_IN_TABLE;
+    bool unanswered = store->table.truths[entry].flags & TRUTH_UNREADY;
     store->counts.aborted++;
     draft_leave_id(store, entry);
     own_free(store, entry, LODE_ENTRY_CREATED);
@@ -97,7 +98,8 @@ draft_abort(struct store *store, uint32_t entry)
      * Those who wait are told that the object was aborted, with two exceptions. A result may still
      * be made by a retry. A reserved id of an unanswered request may still be put by its session.
      */
-    bool may_come = lode_id_is_reserved(id) && status_of(store, id, NULL) == LODE_FOUND_PENDING;
+    bool may_come =
+        unanswered && lode_id_is_reserved(id) && status_of(store, id, NULL) == LODE_FOUND_PENDING;
     if (known && lode_id_kind(id) != LODE_ID_RESULT && !may_come) {
         decided_add(store, id, LODE_FOUND_ABORTED, false);
     }

@@ -1,6 +1,7 @@
 #include "store/objects/status.h"
 
 #include "api/base/fail.h"
+#include "store/state/answers.h"
 
 /* The sets of a session in which something of its promised ids is noted. */
 struct noted {
@@ -61,10 +62,15 @@ void
 status_note_made(struct store *store, lode_id id)
 {
     struct noted noted = noted_of(store, id);
-    if (noted.born != NULL) {
-        lode_births_note(noted.born, lode_id_low(id));
-        lode_births_forget(noted.dropped, lode_id_low(id));
+    if (noted.born == NULL) {
+        return;
     }
+    if (!lode_births_note(noted.born, lode_id_low(id)) &&
+        noted.born->count < LODE_BIRTHS_CHUNKS_MAX) {
+        session_cut(store_session(store, lode_id_session(id)),
+                    "there is no memory to remember which of its objects were made");
+    }
+    lode_births_forget(noted.dropped, lode_id_low(id));
 }
 
 bool

@@ -29,7 +29,11 @@ bool status_was_made(const struct store *store, lode_id id);
 /* Sees to it that status_note_made() of the id needs no memory. Errors: LODE_ENOMEM. */
 LODE_MUST_CHECK lode_err status_prepare_made(struct store *store, lode_id id);
 
-/* Remembers that, while the session in the id lives. Other ids than promised ones need no memory. */
+/*
+ * Remembers that, while the session in the id lives. Other ids than promised ones need no memory.
+ * Where there is none, that session is cut: a client that asks for the id once its object is freed
+ * would wait for ever. status_prepare_made() before this spares the session that.
+ */
 void status_note_made(struct store *store, lode_id id);
 
 /*

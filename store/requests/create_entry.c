@@ -5,6 +5,7 @@
 #include "store/objects/lists.h"
 #include "store/objects/own.h"
 #include "store/objects/quota.h"
+#include "store/objects/status.h"
 #include "store/objects/strides.h"
 #include "store/rings/asking.h"
 #include "store/table/refs.h"
@@ -68,7 +69,11 @@ create_entry(struct store *store, const struct create *create, uint64_t extent, 
     uint32_t entry;
     static const lode_id zero;
     bool named = !lode_id_same(create->desc.id, zero);
-    lode_err err = find_entry(store, create->desc.id, &from, &entry);
+    /* The client forgets its draft with the SEAL, so a SEAL must not fail for want of memory. */
+    lode_err err = status_prepare_made(store, create->desc.id);
+    if (err == LODE_OK) {
+        err = find_entry(store, create->desc.id, &from, &entry);
+    }
     if (err != LODE_OK) {
         if (extent != LODE_EXTENT_INLINE) {
             arena_free(store->arena, extent, create->stored);

@@ -5,7 +5,6 @@
 #include "store/objects/lists.h"
 #include "store/objects/drafts.h"
 #include "store/objects/decided.h"
-#include "store/objects/status.h"
 #include "store/rings/asking.h"
 #include "store/state/file.h"
 #include "store/state/forks.h"
@@ -45,9 +44,6 @@ handle_seal(struct store *store, struct session *session, const void *packet, co
     (void)rest_size;
     if (err == LODE_OK && lode_id_same(store->table.entries[msg->entry].id, zero)) {
         err = lode_fail_with(LODE_EINVAL, "a draft without an id is sealed by a commit");
-    }
-    if (err == LODE_OK) {
-        err = status_prepare_made(store, store->table.entries[msg->entry].id);
     }
     if (err != LODE_OK) {
         session_fail(store, session, msg->head.tag, err);

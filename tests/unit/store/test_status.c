@@ -1,0 +1,103 @@
+/*
+ * The note that a promised id was made, when the store has no memory for it.
+ *
+ * ctest: wrap calloc
+ */
+#include "store/objects/status.h"
+#include "api/base/fail.h"
+#include "store/objects/settled.h"
+#include "tests/unit/store/fake_client.h"
+
+#include <limits.h>
+
+static int callocs_left = INT_MAX; /* then there is no memory */
+
+void *__real_calloc(size_t count, size_t size);
+void *__wrap_calloc(size_t count, size_t size);
+
+void *
+__wrap_calloc(size_t count, size_t size)
+{
+    return callocs_left > 0 && callocs_left-- > 0 ? __real_calloc(count, size) : NULL;
+}
+
+static void
+setup(void)
+{
+    store_setup();
+    (void)!lode_fail_with(LODE_EINVAL, "what a thread's first sentence needs is there");
+}
+
+TestSuite(status, .init = setup, .fini = store_teardown, .timeout = 60);
+
+Test(status, a_draft_of_a_reserved_id_is_sealed_without_memory)
+{
+    struct fake maker = fake_attach(0), waiter = fake_attach(0);
+    struct lode_msg_created draft;
+    lode_id id = lode_id_reserve(maker.number, 1);
+    expect_eq(fake_create(&maker, id, LODE_PAGE, 0, &draft), LODE_MSG_CREATED);
+    fake_wait(&waiter, id, 9);
+    callocs_left = 0;
+    int answer = fake_draft_call(&maker, LODE_MSG_SEAL, &draft);
+    callocs_left = INT_MAX;
+    expect_eq(answer, LODE_MSG_OK);
+    fake_drop(&maker, id);
+    fake_ring(&maker);
+    expect_eq(state_of(id), LODE_ENTRY_FREE);
+    expect_eq(fake_lookup(&waiter, id, 0), LODE_FOUND_GONE);
+    fake_die(&maker);
+    fake_die(&waiter);
+}
+
+Test(status, a_draft_that_could_not_be_remembered_is_refused_and_its_id_is_not_used_up)
+{
+    struct fake maker = fake_attach(0);
+    struct lode_msg_created draft;
+    lode_id id = lode_id_reserve(maker.number, 1);
+    callocs_left = 0;
+    int answer = fake_create(&maker, id, LODE_PAGE, 0, &draft);
+    callocs_left = INT_MAX;
+    expect_eq(answer, LODE_MSG_ERROR);
+    expect_eq(store->table.state_count[LODE_ENTRY_CREATED], 0);
+    expect_eq(fake_create(&maker, id, LODE_PAGE, 0, &draft), LODE_MSG_CREATED);
+    expect_eq(fake_draft_call(&maker, LODE_MSG_SEAL, &draft), LODE_MSG_OK);
+    fake_die(&maker);
+}
+
+static lode_id
+put_reserved(struct fake *fake, uint64_t counter)
+{
+    struct lode_made made = {
+        .id = lode_id_reserve(fake->number, counter), .size = 1, .carried = lode_ring_align(1)};
+    uint8_t *at = fake_record(fake, LODE_RECORD_PUT, sizeof made + made.carried);
+    memcpy(at, &made, sizeof made);
+    fake_publish(fake);
+    return made.id;
+}
+
+/* Else nobody would ever be told that it was freed. */
+Test(status, a_put_by_ring_that_cannot_be_remembered_ends_its_session)
+{
+    struct fake maker = fake_attach(0), waiter = fake_attach(0);
+    lode_id id = put_reserved(&maker, 1);
+    callocs_left = 0;
+    ring_drain(store, maker.session);
+    callocs_left = INT_MAX;
+    expect(fake_is_cut(&maker));
+    expect_eq(fake_lookup(&waiter, id, 0), LODE_FOUND_GONE);
+    fake_die(&maker);
+    fake_die(&waiter);
+}
+
+Test(status, a_result_whose_end_cannot_be_remembered_ends_its_submitters_session)
+{
+    struct fake submitter = fake_attach(0), waiter = fake_attach(0);
+    lode_id id = lode_id_make(LODE_ID_RESULT, submitter.number, 1);
+    callocs_left = 0;
+    settled_give_up(store, id);
+    callocs_left = INT_MAX;
+    expect(fake_is_cut(&submitter));
+    expect_eq(fake_lookup(&waiter, id, 0), LODE_FOUND_GONE);
+    fake_die(&submitter);
+    fake_die(&waiter);
+}
