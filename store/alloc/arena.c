@@ -247,6 +247,14 @@ arena_credit_give_back(struct arena *arena, uint64_t page_count)
     pages_unreserve(arena->pages, page_count);
 }
 
+uint64_t
+arena_free_pages(const struct arena *arena)
+{
+    struct pages_stats stats;
+    pages_counts(arena->pages, &stats);
+    return stats.free - stats.reserved;
+}
+
 void
 arena_on_room(struct arena *arena, arena_room_fn *on_room, void *owner)
 {

@@ -142,6 +142,15 @@ grow_target(const struct store *store, struct session *session)
     session->entries_target = grown(session->entries_target, NEED_ENTRIES_MAX, most.entries);
 }
 
+/* Ends a hold of the line that is over. */
+static void
+end_hold_in_time(struct store *store, int64_t now)
+{
+    if (store->line.holder != NULL) {
+        line_end_hold_in_time(&store->line, arena_free_pages(store->arena), now);
+    }
+}
+
 /* pages_limit: of its target, at most. */
 static void
 fill(struct store *store, struct session *session, uint64_t pages_limit)
@@ -149,7 +158,10 @@ fill(struct store *store, struct session *session, uint64_t pages_limit)
     struct amount most = share(store);
     uint64_t pages = least(session->pages_target, most.pages);
     uint64_t entries = least(session->entries_target, most.entries);
-    if (store->line.holder == NULL || !line_is_held(&store->line, session, lode_now_ns())) {
+    if (store->line.holder != NULL) {
+        end_hold_in_time(store, lode_now_ns());
+    }
+    if (!line_is_held(&store->line, session)) {
         fill_pages(store, session, least(pages, pages_limit));
     }
     fill_entries(store, session, entries);
@@ -215,7 +227,7 @@ holds_line(struct store *store, struct session *session, bool needs_pages, int64
         end_hold_of(store, session);
         return false;
     }
-    return line_hold(&store->line, session, now);
+    return line_hold(&store->line, session, arena_free_pages(store->arena), now);
 }
 
 /* Its need is met. */
@@ -241,8 +253,9 @@ meet_need(struct store *store, struct session *session)
         return;
     }
     int64_t now = lode_now_ns();
+    end_hold_in_time(store, now);
     bool needs_pages = need.pages > left.pages;
-    bool may_pass = !needs_pages || !line_is_held(&store->line, session, now);
+    bool may_pass = !needs_pages || !line_is_held(&store->line, session);
     if (may_pass && grant_need(store, session, need)) {
         leave_line(store, session);
         return;
@@ -345,7 +358,7 @@ feed_line(struct store *store)
     bool is_held = false;
     struct session **at = &store->line.first;
     int64_t now = *at != NULL ? lode_now_ns() : 0;
-    line_end_hold_in_time(&store->line, now);
+    end_hold_in_time(store, now);
     while (*at != NULL) {
         struct session *session = *at;
         struct amount need = need_of(session), before = granted(session);

@@ -19,6 +19,13 @@ line_add(struct line *line, struct session *session)
     }
 }
 
+/* How long the session may hold the line. */
+static int64_t
+hold_ns(const struct session *session)
+{
+    return session->hold_ns != 0 ? session->hold_ns : LINE_HOLD_NS;
+}
+
 /* The session that held the line has to rest for a time that depends on how long it did. */
 static void
 end_hold(struct line *line, int64_t now)
@@ -28,12 +35,18 @@ end_hold(struct line *line, int64_t now)
 }
 
 void
-line_end_hold_in_time(struct line *line, int64_t now)
+line_end_hold_in_time(struct line *line, uint64_t room, int64_t now)
 {
-    if (line->holder != NULL && now - line->held_since_ns >= LINE_HOLD_NS) {
-        end_hold(line, now);
-        line->free_until_ns = now + LINE_HOLD_NS;
+    struct session *holder = line->holder;
+    if (holder == NULL || now < line_due_ns(line)) {
+        return;
     }
+    int64_t held = hold_ns(holder), twice = 2 * held;
+    end_hold(line, now);
+    line->free_until_ns = now + held;
+    holder->hold_ns = room <= line->room_at_first ? LINE_HOLD_NS
+                      : twice < LINE_HOLD_MOST_NS ? twice
+                                                  : LINE_HOLD_MOST_NS;
 }
 
 void
@@ -54,6 +67,7 @@ line_leave_at(struct line *line, struct session **at, int64_t now)
     }
     session->in_line = false;
     line_release(line, session, now);
+    session->hold_ns = 0;
 }
 
 void
@@ -68,19 +82,18 @@ line_leave(struct line *line, struct session *session, int64_t now)
 }
 
 bool
-line_is_held(struct line *line, const struct session *session, int64_t now)
+line_is_held(const struct line *line, const struct session *session)
 {
-    line_end_hold_in_time(line, now);
     return line->holder != NULL && line->holder != session;
 }
 
 bool
-line_hold(struct line *line, struct session *session, int64_t now)
+line_hold(struct line *line, struct session *session, uint64_t room, int64_t now)
 {
-    line_end_hold_in_time(line, now);
     if (line->holder == NULL && now >= line->free_until_ns && now >= session->hold_again_ns) {
         line->holder = session;
         line->held_since_ns = now;
+        line->room_at_first = room;
     }
     return line->holder == session;
 }
@@ -88,5 +101,5 @@ line_hold(struct line *line, struct session *session, int64_t now)
 int64_t
 line_due_ns(const struct line *line)
 {
-    return line->holder != NULL ? line->held_since_ns + LINE_HOLD_NS : INT64_MAX;
+    return line->holder != NULL ? line->held_since_ns + hold_ns(line->holder) : INT64_MAX;
 }

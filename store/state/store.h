@@ -56,6 +56,7 @@ struct session {
     bool in_line;              /* its client waits for credit: line.h */
     struct session *line_next; /* while in_line */
     int64_t hold_again_ns;     /* before this it does not hold the line */
+    int64_t hold_ns;           /* how long it may hold the line; 0: LINE_HOLD_NS */
 
     uint32_t own_first;                  /* entries of this session's ids, by own_next */
     struct lode_births births;           /* its results that were made */

@@ -156,6 +156,57 @@ Test(credit, that_can_never_be_had_holds_the_others_up_for_a_moment_only)
     fake_die(&filler);
 }
 
+/*
+ * A page of the putter is freed each millisecond, and the putter wants it at once, so that none
+ * stays free. Whether the other session is served after so many milliseconds.
+ */
+static bool
+is_served_within(struct fake *waiter, struct fake *putter, int ms)
+{
+    for (; ms > 0 && waiter->session->in_line; ms--) {
+        credit_spend(store, putter->session, 1, 0);
+        credit_waste(store, 1, 0);
+        store->freed_room = true;
+        line_gets_older(1000000);
+        waiter->session->hold_again_ns -= 1000000;
+        do {
+            wants(putter, (uint32_t)pages_left(putter) + 1, 1);
+        } while (!putter->session->in_line);
+    }
+    return !waiter->session->in_line;
+}
+
+Test(credit, that_takes_longer_than_a_hold_to_gather_is_had_by_one_of_the_next)
+{
+    struct fake filler = fake_attach(0), putter = fake_attach(0), waiter = fake_attach(0);
+    wants(&putter, 300, 1);
+    fill_up(&filler);
+    wants(&waiter, 150, 1);
+    expect(waiter.session->in_line);
+    expect(is_served_within(&waiter, &putter, 20000));
+    fake_die(&putter);
+    fake_die(&waiter);
+    fake_die(&filler);
+}
+
+Test(credit, for_which_nothing_gathers_is_not_held_the_line_for_longer)
+{
+    struct fake filler = fake_attach(0), waiter = fake_attach(0);
+    fill_up(&filler);
+    wants(&waiter, 150, 1);
+    for (int holds = 0; holds < 5; holds++) {
+        expect(store->line.holder == waiter.session);
+        expect_eq(line_due_ns(&store->line), store->line.held_since_ns + LINE_HOLD_NS);
+        line_gets_older(LINE_HOLD_NS);
+        credit_feed(store);
+        line_gets_older(LINE_HOLD_NS);
+        waiter.session->hold_again_ns = 0;
+        credit_feed(store);
+    }
+    fake_die(&waiter);
+    fake_die(&filler);
+}
+
 /* The client has used all but a page and an entry. */
 static void
 use_up(struct fake *fake)

@@ -6,6 +6,7 @@
 #include "store/objects/status.h"
 #include "api/base/fail.h"
 #include "store/objects/settled.h"
+#include "store/sessions/packets.h"
 #include "tests/unit/store/fake_client.h"
 
 #include <limits.h>
@@ -19,6 +20,18 @@ void *
 __wrap_calloc(size_t count, size_t size)
 {
     return callocs_left > 0 && callocs_left-- > 0 ? __real_calloc(count, size) : NULL;
+}
+
+/* The type of the answer to a packet that the store handles without memory, and not later. */
+static int
+handled_without_memory(struct fake *fake, const void *packet, size_t size)
+{
+    uint8_t answer[2048];
+    callocs_left = 0;
+    lode_err err = packets_handle(store, fake->session, packet, size);
+    callocs_left = INT_MAX;
+    must(err);
+    return fake_receive(fake, answer, sizeof answer, NULL);
 }
 
 static void
@@ -37,10 +50,10 @@ Test(status, a_draft_of_a_reserved_id_is_sealed_without_memory)
     lode_id id = lode_id_reserve(maker.number, 1);
     expect_eq(fake_create(&maker, id, LODE_PAGE, 0, &draft), LODE_MSG_CREATED);
     fake_wait(&waiter, id, 9);
-    callocs_left = 0;
-    int answer = fake_draft_call(&maker, LODE_MSG_SEAL, &draft);
-    callocs_left = INT_MAX;
-    expect_eq(answer, LODE_MSG_OK);
+    struct lode_msg_draft seal = {.head = {.type = LODE_MSG_SEAL, .tag = 3},
+                                  .entry = draft.entry,
+                                  .generation = draft.generation};
+    expect_eq(handled_without_memory(&maker, &seal, sizeof seal), LODE_MSG_OK);
     fake_drop(&maker, id);
     fake_ring(&maker);
     expect_eq(state_of(id), LODE_ENTRY_FREE);
@@ -54,10 +67,9 @@ Test(status, a_draft_that_could_not_be_remembered_is_refused_and_its_id_is_not_u
     struct fake maker = fake_attach(0);
     struct lode_msg_created draft;
     lode_id id = lode_id_reserve(maker.number, 1);
-    callocs_left = 0;
-    int answer = fake_create(&maker, id, LODE_PAGE, 0, &draft);
-    callocs_left = INT_MAX;
-    expect_eq(answer, LODE_MSG_ERROR);
+    struct lode_msg_create create = {
+        .head = {.type = LODE_MSG_CREATE, .tag = 9}, .id = id, .size = LODE_PAGE};
+    expect_eq(handled_without_memory(&maker, &create, sizeof create), LODE_MSG_ERROR);
     expect_eq(store->table.state_count[LODE_ENTRY_CREATED], 0);
     expect_eq(fake_create(&maker, id, LODE_PAGE, 0, &draft), LODE_MSG_CREATED);
     expect_eq(fake_draft_call(&maker, LODE_MSG_SEAL, &draft), LODE_MSG_OK);
