@@ -165,13 +165,14 @@ static_assert(sizeof(struct lode_session_row) == LODE_LINE, "index.h");
 
 /*
  * What all sessions together have almost used up. A client then takes references by packets, which
- * can be refused, and not by records. The first two stay once they are set. The last is set when
- * the store finds no memory for more references or entries, and goes when it finds some.
+ * can be refused, and not by records. The first two stay once they are set. The others are set when
+ * the store finds no memory for more, and go when it finds some, or when enough are free again.
  */
 enum {
     LODE_SCARCE_REFS = 1,    /* more than half of all references that there can be */
     LODE_SCARCE_ENTRIES = 2, /* more than 7/8 of all entries: for ids that do not exist yet */
-    LODE_SCARCE_MEMORY = 4
+    LODE_SCARCE_REF_MEMORY = 4,
+    LODE_SCARCE_ENTRY_MEMORY = 8 /* for ids that do not exist yet */
 };
 
 struct lode_index_header {

@@ -116,10 +116,7 @@ fill_entries(struct store *store, struct session *session, uint64_t target)
 {
     uint64_t want =
         missing(left_of(session).entries, target, store->credit_entries, most_ahead(store).entries);
-    while (want > 0 && table_reserve(&store->table, (uint32_t)want) != LODE_OK) {
-        want /= 2;
-    }
-    add_entries(store, session, want);
+    add_entries(store, session, table_reserve_some(&store->table, (uint32_t)want));
 }
 
 static uint64_t

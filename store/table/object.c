@@ -149,11 +149,7 @@ void
 object_refill_spare(struct table *table)
 {
     refill_spare_pages(table);
-    uint32_t missing = SPARE_ENTRIES - table->spare_entries;
-    while (missing > 0 && table_reserve(table, missing) != LODE_OK) {
-        missing /= 2;
-    }
-    table->spare_entries += missing;
+    table->spare_entries += table_reserve_some(table, SPARE_ENTRIES - table->spare_entries);
 }
 
 void

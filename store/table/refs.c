@@ -5,7 +5,8 @@
 #include "store/table/expected.h"
 #include "store/table/shared_file.h"
 
-enum { REFS_AHEAD = TRUTH_STEP / 2 };
+/* After it failed, to make more records is tried again when so many more are used. */
+enum { REFS_AHEAD = TRUTH_STEP / 2, REFS_RETRY = 256 };
 
 /* ---- candidates ---- */
 
@@ -98,6 +99,14 @@ add(struct table *table, uint32_t entry)
 
 /* ---- records ---- */
 
+static void
+refs_are_scarce(struct table *table, bool on)
+{
+    table->refs_are_scarce = on;
+    table->refs_failed_at = table->refs_free;
+    table_say_scarce(table, LODE_SCARCE_REF_MEMORY, on);
+}
+
 static lode_err
 grow_refs(struct table *table)
 {
@@ -108,7 +117,7 @@ grow_refs(struct table *table)
     lode_err err =
         shared_file_commit(table->truth_fd, TRUTH_REFS_OFFSET + count * sizeof(struct truth_ref),
                            TRUTH_STEP * sizeof(struct truth_ref), "references");
-    table_note_memory(table, err == LODE_OK);
+    refs_are_scarce(table, err != LODE_OK);
     LODE_TRY(err);
     for (uint32_t i = count + TRUTH_STEP; i-- > count;) {
         table->refs[i].entry_next = table->facts->ref_free;
@@ -124,12 +133,14 @@ grow_refs(struct table *table)
 
 /*
  * Records are made ahead of need. Where there is no memory for more, the clients are told by
- * LODE_SCARCE_MEMORY, and those that are left serve what lies in the rings at that moment.
+ * LODE_SCARCE_REF_MEMORY, and those that are left serve what lies in the rings at that moment.
  */
 static lode_err
 have_record(struct table *table)
 {
-    lode_err err = table->refs_free < REFS_AHEAD ? grow_refs(table) : LODE_OK;
+    bool is_early = table->refs_are_scarce && table->refs_free > 0 &&
+                    table->refs_free + REFS_RETRY > table->refs_failed_at;
+    lode_err err = table->refs_free < REFS_AHEAD && !is_early ? grow_refs(table) : LODE_OK;
     return table->facts->ref_free != 0 ? LODE_OK : err;
 }
 
@@ -203,6 +214,9 @@ free_record(struct table *table, uint32_t number)
     ref->entry_next = table->facts->ref_free;
     table->facts->ref_free = number;
     table->refs_free++;
+    if (table->refs_are_scarce && table->refs_free >= REFS_AHEAD) {
+        refs_are_scarce(table, false);
+    }
 }
 
 /* The session's record of the entry, moved to the front; 0: none. */

@@ -13,6 +13,8 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+enum { ENTRIES_ENOUGH = TABLE_STEP / 4 };
+
 /* ---- what lies in the files ---- */
 
 static void
@@ -240,13 +242,28 @@ commit_tables(struct table *table, uint32_t log2)
 }
 
 void
-table_note_memory(struct table *table, bool was_there)
+table_say_scarce(struct table *table, uint32_t what, bool on)
 {
-    if (was_there) {
-        atomic_fetch_and_explicit(&table->header->scarce, ~(uint32_t)LODE_SCARCE_MEMORY,
-                                  memory_order_relaxed);
+    if (on) {
+        atomic_fetch_or_explicit(&table->header->scarce, what, memory_order_relaxed);
     } else {
-        atomic_fetch_or_explicit(&table->header->scarce, LODE_SCARCE_MEMORY, memory_order_relaxed);
+        atomic_fetch_and_explicit(&table->header->scarce, ~what, memory_order_relaxed);
+    }
+}
+
+static void
+entries_are_scarce(struct table *table, bool on)
+{
+    table->entries_are_scarce = on;
+    table_say_scarce(table, LODE_SCARCE_ENTRY_MEMORY, on);
+}
+
+/* Entries were freed: enough of them serve what lies in the rings, as if there were memory. */
+static void
+look_whether_scarce(struct table *table)
+{
+    if (table->entries_are_scarce && table->free_count - table->reserved >= ENTRIES_ENOUGH) {
+        entries_are_scarce(table, false);
     }
 }
 
@@ -276,7 +293,7 @@ grow_entries(struct table *table)
         log2++;
     }
     lode_err err = commit_entries(table, count, more, log2);
-    table_note_memory(table, err == LODE_OK);
+    entries_are_scarce(table, err != LODE_OK);
     LODE_TRY(err);
     for (uint32_t entry = count + more; entry-- > count;) {
         table->truths[entry].link_next = table->free_first;
@@ -305,11 +322,23 @@ table_reserve(struct table *table, uint32_t count)
     return LODE_OK;
 }
 
+uint32_t
+table_reserve_some(struct table *table, uint32_t count)
+{
+    if (table_reserve(table, count) != LODE_OK) { /* it has grown as far as it can */
+        uint32_t left = table->free_count - table->reserved;
+        count = left < count ? left : count;
+        table->reserved += count;
+    }
+    return count;
+}
+
 void
 table_unreserve(struct table *table, uint32_t count)
 {
     LODE_ASSERT(count <= table->reserved);
     table->reserved -= count;
+    look_whether_scarce(table);
 }
 
 /* Clears all but the link of the list of candidates, which may still name the entry. */
@@ -356,6 +385,7 @@ table_give_back(struct table *table, uint32_t entry)
     truth->link_next = table->free_first;
     table->free_first = entry + 1;
     table->free_count++;
+    look_whether_scarce(table);
 }
 
 /* ---- the gate ---- */
@@ -402,7 +432,7 @@ table_open(const char *dir, uint64_t generation, struct arena *arena, struct tab
     if (err != LODE_OK) {
         return err;
     }
-    err = shared_file_make(dir, "truth", TRUTH_BYTES, &table.truth_fd, &table.truth);
+    err = shared_file_make(dir, LODE_FILE_TRUTH, TRUTH_BYTES, &table.truth_fd, &table.truth);
     if (err != LODE_OK) {
         goto drop_index;
     }
@@ -433,7 +463,7 @@ table_open(const char *dir, uint64_t generation, struct arena *arena, struct tab
     return LODE_OK;
 
 drop_truth:
-    shared_file_drop(dir, "truth", TRUTH_BYTES, table.truth_fd, table.truth, true);
+    shared_file_drop(dir, LODE_FILE_TRUTH, TRUTH_BYTES, table.truth_fd, table.truth, true);
 drop_index:
     shared_file_drop(dir, LODE_FILE_INDEX, LODE_INDEX_BYTES, table.index_fd, table.index, true);
     return err;
@@ -444,7 +474,8 @@ table_close(struct table *table, bool remove)
 {
     free(table->names);
     close(table->index_read_fd);
-    shared_file_drop(table->dir, "truth", TRUTH_BYTES, table->truth_fd, table->truth, remove);
+    shared_file_drop(table->dir, LODE_FILE_TRUTH, TRUTH_BYTES, table->truth_fd, table->truth,
+                     remove);
     shared_file_drop(table->dir, LODE_FILE_INDEX, LODE_INDEX_BYTES, table->index_fd, table->index,
                      remove);
     memset(table, 0, sizeof *table);

@@ -49,12 +49,14 @@ struct table {
     uint32_t candidate_front;  /* of them in front of all others, see candidates_to_front() */
     uint64_t candidates_taken; /* so far, those in front not counted */
     bool candidates_go_to_front;
-    struct arena *arena;    /* where extents come from; the caller's */
-    uint32_t spare_pages;   /* credit that the store keeps for its own: names, errors */
-    uint32_t spare_entries; /* of `reserved`: the same, for errors */
-    uint32_t refs_free;     /* records of references that have memory, and are free */
-    int64_t now_ns;         /* CLOCK_MONOTONIC, read once for all that one event makes */
-    const char *dir;        /* where the files are; the caller's, stays */
+    struct arena *arena;     /* where extents come from; the caller's */
+    uint32_t spare_pages;    /* credit that the store keeps for its own: names, errors */
+    uint32_t spare_entries;  /* of `reserved`: the same, for errors */
+    uint32_t refs_free;      /* records of references that have memory, and are free */
+    uint32_t refs_failed_at; /* refs_free when there was last no memory for more */
+    bool refs_are_scarce, entries_are_scarce; /* and not enough are free again: said in the index */
+    int64_t now_ns;  /* CLOCK_MONOTONIC, read once for all that one event makes */
+    const char *dir; /* where the files are; the caller's, stays */
 };
 
 /*
@@ -96,6 +98,9 @@ void table_remove(struct table *table, uint32_t entry);
 LODE_MUST_CHECK lode_err table_reserve(struct table *table, uint32_t count);
 void table_unreserve(struct table *table, uint32_t count);
 
+/* Sets as many aside as can be had, `count` at most, and returns how many. */
+uint32_t table_reserve_some(struct table *table, uint32_t count);
+
 /*
  * Changes the state of an entry; nothing else does. Asserts that the state is `from`, and that
  * store/README.md has the edge. An entry that becomes FREE gets its next generation. The fields
@@ -130,7 +135,7 @@ table_hash(const struct table *table, lode_id id)
     return lode_id_hash(id, table->header->hash_key);
 }
 
-/* Notes in the index whether there was memory for more entries or references. */
-void table_note_memory(struct table *table, bool was_there);
+/* Sets or clears one of LODE_SCARCE_… in the index. */
+void table_say_scarce(struct table *table, uint32_t what, bool on);
 
 #endif

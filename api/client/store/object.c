@@ -32,8 +32,9 @@ may_be_refused(lode *db, lode_id id)
     uint64_t expected = atomic_load_explicit(own ? &db->row->expected_own : &db->row->expected,
                                              memory_order_relaxed);
     uint64_t most = own ? LODE_SESSION_EXPECTED_OWN_MAX : LODE_SESSION_EXPECTED_MAX;
-    bool is_near = (scarce & LODE_SCARCE_ENTRIES) != 0 || expected + in_ring >= most;
-    return (scarce & (LODE_SCARCE_REFS | LODE_SCARCE_MEMORY)) != 0 ||
+    bool is_near = (scarce & (LODE_SCARCE_ENTRIES | LODE_SCARCE_ENTRY_MEMORY)) != 0 ||
+                   expected + in_ring >= most;
+    return (scarce & (LODE_SCARCE_REFS | LODE_SCARCE_REF_MEMORY)) != 0 ||
            (is_near && !lode_session_sees(db, id, NULL));
 }
 

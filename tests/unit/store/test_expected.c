@@ -348,7 +348,8 @@ ask_for(struct fake *fake, lode_id id)
 static bool
 memory_is_scarce(void)
 {
-    return (atomic_load(&store->table.header->scarce) & LODE_SCARCE_MEMORY) != 0;
+    return (atomic_load(&store->table.header->scarce) &
+            (LODE_SCARCE_REF_MEMORY | LODE_SCARCE_ENTRY_MEMORY)) != 0;
 }
 
 Test(expected_in_a_full_tmpfs, ids_without_memory_for_them_are_refused_and_cut_nobody)

@@ -1,4 +1,8 @@
-/* Who refers to an entry, and when it becomes a candidate. */
+/*
+ * Who refers to an entry, and when it becomes a candidate.
+ *
+ * ctest: wrap fallocate
+ */
 #include "store/table/check.h"
 #include "store/table/refs.h"
 #include "tests/unit/store/tmpfs.h"
@@ -204,4 +208,44 @@ Test(refs, a_mark_is_reached_when_all_candidates_before_it_and_what_they_held_ar
     expect(!candidate_pop(&table, &popped));
     candidate_add(&table, first); /* the list's end is its beginning again */
     expect(candidate_pop(&table, &popped) && popped == first);
+}
+
+/* ---- without memory for more ---- */
+
+static bool is_full; /* the tmpfs */
+static int refusals;
+
+int __real_fallocate(int fd, int mode, off_t offset, off_t bytes);
+int __wrap_fallocate(int fd, int mode, off_t offset, off_t bytes);
+
+int
+__wrap_fallocate(int fd, int mode, off_t offset, off_t bytes)
+{
+    if (!is_full) {
+        return __real_fallocate(fd, mode, offset, bytes);
+    }
+    refusals++;
+    errno = ENOSPC;
+    return -1;
+}
+
+Test(refs, in_a_full_tmpfs_try_to_get_memory_a_few_times_and_not_for_each_record)
+{
+    enum { ENTRIES = 45, ROWS = 99 };
+    uint32_t entries[ENTRIES], taken = 0;
+    for (uint32_t i = 0; i < ENTRIES; i++) {
+        entries[i] = sealed(i + 1);
+    }
+    must(ref_take(&table, entries[0], 1));
+    is_full = true;
+    for (uint32_t i = 1; i < ENTRIES * ROWS && table.refs_free > 0; i++, taken++) {
+        must(ref_take(&table, entries[i % ENTRIES], 1 + i / ENTRIES));
+    }
+    expect_eq(table.refs_free, 0);
+    expect_lt(4000, taken);
+    expect_lt(0, refusals);
+    expect_le(refusals, 16);
+    fails(ref_take(&table, sealed(100), 1), LODE_EFULL);
+    is_full = false;
+    must(ref_take(&table, sealed(101), 1)); /* at once */
 }
