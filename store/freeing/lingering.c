@@ -1,6 +1,7 @@
 #include "store/freeing/lingering.h"
 
 #include "store/objects/drafts.h"
+#include "store/objects/lost.h"
 #include "store/freeing/freeing.h"
 #include "store/state/file.h"
 #include "store/state/pins.h"
@@ -62,6 +63,7 @@ lingering_free_dead(struct store *store)
         lode_births_clear(&session->reserved);
         lode_births_clear(&session->dropped);
         lode_births_clear(&session->dropped_reserved);
+        lost_clear(session);
         free(session);
     }
 }

@@ -5,40 +5,53 @@
 #include "store/objects/status.h"
 #include "store/table/expected.h"
 
+static bool
+is_used_up(const struct store *store, const struct session *session)
+{
+    return store->table.truth_rows[session->row].expected >= LODE_SESSION_EXPECTED_MAX &&
+           (session->flags & LODE_HELLO_SCHEDULER) == 0;
+}
+
+static bool
+own_is_used_up(const struct store *store, const struct session *session)
+{
+    return store->table.truth_rows[session->row].expected_own >= LODE_SESSION_EXPECTED_OWN_MAX;
+}
+
 lode_err
 quota_check(const struct store *store, const struct session *session)
 {
-    uint64_t count = store->table.truth_rows[session->row].expected;
-    if (count < LODE_SESSION_EXPECTED_MAX || (session->flags & LODE_HELLO_SCHEDULER) != 0) {
+    if (!is_used_up(store, session)) {
         return LODE_OK;
     }
     return lode_fail_with(
         LODE_ELIMIT,
         "the session refers to %llu ids of others that do not exist, and can refer "
         "to no more: drop some, or wait until they exist",
-        (unsigned long long)count);
+        (unsigned long long)store->table.truth_rows[session->row].expected);
 }
 
 static lode_err
 check_own(const struct store *store, const struct session *session)
 {
-    uint64_t count = store->table.truth_rows[session->row].expected_own;
-    if (count < LODE_SESSION_EXPECTED_OWN_MAX) {
+    if (!own_is_used_up(store, session)) {
         return LODE_OK;
     }
     return lode_fail_with(
         LODE_ELIMIT,
         "the session refers to %llu results and reserved ids of its own that do "
         "not exist, and can refer to no more: drop some, or wait until they exist",
-        (unsigned long long)count);
+        (unsigned long long)store->table.truth_rows[session->row].expected_own);
 }
 
+/* The quota is asked before an entry is made. So if the id has an entry, it was not refused for that. */
 bool
-quota_is_used_up(const struct store *store, const struct session *session)
+quota_refuses(const struct store *store, const struct session *session, lode_id id)
 {
-    const struct truth_row *row = &store->table.truth_rows[session->row];
-    return row->expected >= LODE_SESSION_EXPECTED_MAX ||
-           row->expected_own >= LODE_SESSION_EXPECTED_OWN_MAX;
+    uint32_t entry;
+    bool own = lode_id_session(id) == session->number;
+    return !table_find(&store->table, id, &entry) &&
+           (own ? own_is_used_up(store, session) : is_used_up(store, session));
 }
 
 lode_err

@@ -13,8 +13,11 @@
 /* Whether the session may refer to one more id of another. Errors: LODE_ELIMIT. */
 LODE_MUST_CHECK lode_err quota_check(const struct store *store, const struct session *session);
 
-/* Whether the session refers to as many ids that do not exist as it may: it can know that. */
-bool quota_is_used_up(const struct store *store, const struct session *session);
+/*
+ * After quota_take() of the id has failed: whether that was for the quota. The session could have
+ * known that. False: it was for something that all sessions share.
+ */
+bool quota_refuses(const struct store *store, const struct session *session, lode_id id);
 
 /* own_expect() for an id, with which the session is charged. Errors: LODE_ELIMIT, LODE_EFULL. */
 LODE_MUST_CHECK lode_err quota_expect(struct store *store, struct session *session, lode_id id,

@@ -3,6 +3,7 @@
 #include "api/base/assert.h"
 #include "api/base/clock.h"
 #include "api/base/fail.h"
+#include "store/objects/lost.h"
 #include "store/objects/status.h"
 #include "store/rings/commit.h"
 #include "store/rings/credit.h"
@@ -45,15 +46,16 @@ apply_put(struct store *store, struct session *session, const uint8_t *at, uint6
 /*
  * A client that takes more than its quota by records is cut: it sees in its row how near it is. It
  * cannot see that memory runs out for all, so it loses the reference then, and its next lode_keep()
- * says so.
+ * says so. The drop that belongs to that reference must end nothing else.
  */
 static lode_err
 apply_take(struct store *store, struct session *session, lode_id id)
 {
     lode_err err = quota_take(store, session, id);
-    if (err == LODE_OK || quota_is_used_up(store, session)) {
+    if (err == LODE_OK || quota_refuses(store, session, id)) {
         return err;
     }
+    LODE_TRY(lost_note(session, id));
     atomic_fetch_add_explicit(&store->table.rows[session->row].refused, 1, memory_order_relaxed);
     return LODE_OK;
 }
@@ -63,6 +65,9 @@ apply_drop(struct store *store, struct session *session, lode_id id)
 {
     uint32_t entry;
     bool own = lode_id_session(id) == session->number;
+    if (lost_drop(session, id)) {
+        return LODE_OK;
+    }
     if (!table_find(&store->table, id, &entry)) {
         if (own && lode_id_is_promised(id) && !status_was_made(store, id)) {
             /*

@@ -20,6 +20,7 @@
 
 struct store;
 struct session;
+struct lost;
 
 /* A client's session. store/sessions/session.h draws its states. */
 struct session {
@@ -63,6 +64,7 @@ struct session {
     struct lode_births reserved;         /* the same of the ids that it reserved */
     struct lode_births dropped;          /* its results that it dropped before they came */
     struct lode_births dropped_reserved; /* the same of the ids that it reserved */
+    struct lost *lost;                   /* references that it lacks, by id; NULL: none. lost.h */
     uint32_t draft_first;                /* unsealed objects that it makes, by link_next */
     uint32_t wait_first;                 /* waits.h */
     uint32_t wait_count;
