@@ -15,6 +15,7 @@ struct fork {
     int pipe_fd;      /* the reading end; -1: it has ended, the mark alone counts */
     uint64_t number;  /* the byte of the index file that its mark locks */
     uint64_t session; /* whose process forked */
+    int64_t pid;      /* of that process; 0: it cannot be seen from the store's pid namespace */
     uint32_t count;
     uint32_t entries[];
 };
@@ -74,13 +75,8 @@ let_go(struct store *store, struct fork *fork)
         at = &(*at)->next;
     }
     *at = fork->next;
-    struct session *session = store->by_row[fork->session % LODE_SESSION_ROWS];
     store->fork_count--;
     store->fork_pins -= fork->count;
-    if (session != NULL && session->number == fork->session) {
-        session->fork_count--;
-        session->fork_pins -= fork->count;
-    }
     for (uint32_t i = 0; i < fork->count; i++) {
         if (entry_state(&store->table, fork->entries[i]) == LODE_ENTRY_WANTED) {
             candidate_add(&store->table, fork->entries[i]);
@@ -147,16 +143,29 @@ pin_counts(const struct store *store, uint32_t pin)
            entry_is_sealed(&store->table, pin - 1);
 }
 
+static bool
+is_of_process(const struct fork *fork, const struct session *session)
+{
+    return session->pid > 0 ? fork->pid == session->pid : fork->session == session->number;
+}
+
 static lode_err
 check_limits(const struct store *store, const struct session *session, uint32_t pins)
 {
-    if (session->fork_count >= FORKS_OF_SESSION_MAX ||
-        session->fork_pins + pins > FORK_PINS_OF_SESSION_MAX) {
+    uint32_t count = 0;
+    uint64_t held = 0;
+    for (const struct fork *fork = store->forks; fork != NULL; fork = fork->next) {
+        if (is_of_process(fork, session)) {
+            count++;
+            held += fork->count;
+        }
+    }
+    if (count >= FORKS_OF_PROCESS_MAX || held + pins > FORK_PINS_OF_PROCESS_MAX) {
         return lode_fail_with(LODE_ELIMIT,
-                              "children of %u forks of this session hold %llu pins: there can be "
+                              "children of %u forks of this process hold %llu pins: there can be "
                               "%d and %d",
-                              (unsigned)session->fork_count, (unsigned long long)session->fork_pins,
-                              FORKS_OF_SESSION_MAX, FORK_PINS_OF_SESSION_MAX);
+                              (unsigned)count, (unsigned long long)held, FORKS_OF_PROCESS_MAX,
+                              FORK_PINS_OF_PROCESS_MAX);
     }
     if (store->fork_count >= FORKS_MAX || store->fork_pins + pins > FORK_PINS_MAX) {
         return lode_fail_with(LODE_ELIMIT,
@@ -181,7 +190,10 @@ copy_pins(const struct store *store, const struct session *session, struct fork 
     if (fork == NULL) {
         return lode_fail_with(LODE_ENOMEM, "no memory for the pins of a fork");
     }
-    *fork = (struct fork){.ended.ready = on_end_of_pipe, .pipe_fd = -1, .session = session->number};
+    *fork = (struct fork){.ended.ready = on_end_of_pipe,
+                          .pipe_fd = -1,
+                          .session = session->number,
+                          .pid = session->pid};
     for (uint32_t slot = 0; slot < high; slot++) {
         uint32_t pin = file_pin(session, slot);
         if (pin_counts(store, pin)) {
@@ -235,7 +247,5 @@ forks_add(struct store *store, struct session *session, int fds_out[2])
     store->forks = fork;
     store->fork_count++;
     store->fork_pins += fork->count;
-    session->fork_count++;
-    session->fork_pins += fork->count;
     return LODE_OK;
 }

@@ -14,6 +14,10 @@
  *             that closes every descriptor is still an heir. This is what decides.
  *   the pipe  its writing end goes to the heirs. Its end of file says when to look at the mark.
  *
+ * All sessions of a process count together for its limits: a process that forks says FORK for each
+ * session with pins. What a session forked counts on when it has ended. Where the store cannot see
+ * the process (another pid namespace), each session counts alone.
+ *
  * A fork whose pipe has ended while its mark is still held is looked at again when room is wanted.
  */
 #ifndef LODE_STORE_STATE_FORKS_H
@@ -24,8 +28,8 @@
 enum {
     FORKS_MAX = 4096,            /* forks of all sessions whose heirs live: a descriptor each */
     FORK_PINS_MAX = 8 << 20,     /* pins of them all: 4 bytes each */
-    FORKS_OF_SESSION_MAX = 1024, /* of one session, so that it leaves others some */
-    FORK_PINS_OF_SESSION_MAX = 2 << 20
+    FORKS_OF_PROCESS_MAX = 1024, /* of one process, so that it leaves others some */
+    FORK_PINS_OF_PROCESS_MAX = 2 << 20
 };
 
 /*
@@ -33,7 +37,7 @@ enum {
  *
  *   fds_out  the mark, and the pipe's writing end: for the client, the caller closes them
  *
- * Errors  LODE_ELIMIT there are too many, of this session or of all; LODE_ENOMEM; LODE_ESYS
+ * Errors  LODE_ELIMIT there are too many, of this process or of all; LODE_ENOMEM; LODE_ESYS
  */
 LODE_MUST_CHECK lode_err forks_add(struct store *store, struct session *session, int fds_out[2]);
 

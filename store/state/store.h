@@ -68,8 +68,6 @@ struct session {
     uint32_t draft_first;                /* unsealed objects that it makes, by link_next */
     uint32_t wait_first;                 /* waits.h */
     uint32_t wait_count;
-    uint32_t fork_count; /* its forks whose heirs may live, and their pins: forks.h */
-    uint64_t fork_pins;
     uint32_t idle_seals; /* stream.h: ids in a row that woke nobody */
     bool is_stream;
     struct source bell; /* rung by an eventfd; see packets_rung() */

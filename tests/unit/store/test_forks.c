@@ -1,4 +1,5 @@
 /* What the store copies when a process says that it forks. */
+#include "store/state/file.h"
 #include "store/state/forks.h"
 #include "tests/unit/store/fake_client.h"
 
@@ -74,45 +75,82 @@ fork_once(struct fake *fake, int *pipe_out)
     return LODE_OK;
 }
 
-Test(forks, of_one_session_leave_some_for_the_others)
+/* Half by each of two sessions, of which one has ended. */
+Test(forks, of_all_sessions_of_one_process_leave_some_for_the_others)
 {
-    static int pipes[FORKS_OF_SESSION_MAX + 2];
-    struct rlimit limit = {4 * FORKS_OF_SESSION_MAX, 4 * FORKS_OF_SESSION_MAX};
-    struct fake greedy = fake_attach(0), other = fake_attach(0);
+    static int pipes[FORKS_OF_PROCESS_MAX + 2];
+    struct rlimit limit = {4 * FORKS_OF_PROCESS_MAX, 4 * FORKS_OF_PROCESS_MAX};
+    struct fake first = fake_attach(0), second = fake_attach(0), other = fake_attach(0);
     int count = 0;
+    other.session->pid = first.session->pid + 1; /* as if of another process */
     expect_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
-    for (; count < FORKS_OF_SESSION_MAX; count++) {
-        must(fork_once(&greedy, &pipes[count]));
+    for (; count < FORKS_OF_PROCESS_MAX; count++) {
+        must(fork_once(count % 2 == 0 ? &first : &second, &pipes[count]));
     }
-    fails(fork_once(&greedy, &pipes[count]), LODE_ELIMIT);
+    fake_die(&first);
+    fails(fork_once(&second, &pipes[count]), LODE_ELIMIT);
     must(fork_once(&other, &pipes[count++]));
     close(pipes[0]);
     pump();
-    must(fork_once(&greedy, &pipes[0])); /* the children of one are gone */
+    must(fork_once(&second, &pipes[0])); /* the children of one are gone */
     while (count > 0) {
         close(pipes[--count]);
     }
     pump();
     expect_eq(store->fork_count, 0);
-    expect_eq(greedy.session->fork_count, 0);
-    fake_die(&greedy);
+    fake_die(&second);
     fake_die(&other);
 }
 
-Test(forks, of_one_session_pin_a_quarter_of_what_all_may)
+Test(forks, of_a_process_that_cannot_be_seen_count_for_their_session)
 {
-    struct fake fake = fake_attach(0);
-    int pipe = -1;
-    lode_id id = fake_put(&fake, "pinned", 6);
-    fake_ring(&fake);
-    fake_pin(&fake, 0, entry_of(id) + 1);
-    fake.session->fork_pins = FORK_PINS_OF_SESSION_MAX - 1; /* as if by earlier forks */
-    must(fork_once(&fake, &pipe));
-    close(pipe);
-    fake.session->fork_pins = FORK_PINS_OF_SESSION_MAX;
-    fails(fork_once(&fake, &pipe), LODE_ELIMIT);
-    fake.session->fork_pins = 1;
+    static int pipes[FORKS_OF_PROCESS_MAX + 1];
+    struct rlimit limit = {4 * FORKS_OF_PROCESS_MAX, 4 * FORKS_OF_PROCESS_MAX};
+    struct fake hidden = fake_attach(0), other = fake_attach(0);
+    int count = 0;
+    hidden.session->pid = other.session->pid = 0;
+    expect_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+    for (; count < FORKS_OF_PROCESS_MAX; count++) {
+        must(fork_once(&hidden, &pipes[count]));
+    }
+    fails(fork_once(&hidden, &pipes[count]), LODE_ELIMIT);
+    must(fork_once(&other, &pipes[count++]));
+    while (count > 0) {
+        close(pipes[--count]);
+    }
     pump();
-    fake_pin(&fake, 0, 0);
-    fake_die(&fake);
+    fake_die(&hidden);
+    fake_die(&other);
+}
+
+Test(forks, of_one_process_pin_a_quarter_of_what_all_may)
+{
+    enum { FORKS = FORK_PINS_OF_PROCESS_MAX / LODE_PIN_MAX };
+    struct fake fakes[FORKS], last = fake_attach(0);
+    int pipes[FORKS + 1];
+    lode_id id = fake_put(&last, "pinned", 6);
+    fake_ring(&last);
+    for (int i = 0; i < FORKS; i++) {
+        fakes[i] = fake_attach(0);
+        must(file_grow_pins(fakes[i].session, LODE_PIN_MAX));
+        for (uint32_t slot = 0; slot < LODE_PIN_MAX; slot++) {
+            fake_pin(&fakes[i], slot, entry_of(id) + 1);
+        }
+        must(fork_once(&fakes[i], &pipes[i]));
+    }
+    must(fork_once(&last, &pipes[FORKS])); /* without a pin */
+    close(pipes[FORKS]);
+    fake_pin(&last, 0, entry_of(id) + 1);
+    fails(fork_once(&last, &pipes[FORKS]), LODE_ELIMIT);
+    close(pipes[0]);
+    pump();
+    must(fork_once(&last, &pipes[FORKS]));
+    for (int i = 1; i <= FORKS; i++) {
+        close(pipes[i]);
+    }
+    pump();
+    for (int i = 0; i < FORKS; i++) {
+        fake_die(&fakes[i]);
+    }
+    fake_die(&last);
 }
