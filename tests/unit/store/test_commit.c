@@ -104,6 +104,25 @@ Test(commit, of_a_later_attempt_changes_nothing_and_frees_its_drafts)
     fake_die(&second);
 }
 
+/* An attempt that wins wins all: what it did not make is not taken from another attempt. */
+Test(commit, whose_first_result_is_there_already_makes_none)
+{
+    struct fake submitter = fake_attach(0), first = fake_attach(LODE_HELLO_MAKER),
+                second = fake_attach(LODE_HELLO_MAKER);
+    struct part a = {.id = result(&submitter, 1), .bytes = "first", .size = 5};
+    struct part b[2] = {{.id = a.id, .bytes = "second", .size = 6},
+                        {.id = result(&submitter, 2), .bytes = "two", .size = 3}};
+    put_commit(&first, &a, 1);
+    fake_ring(&first);
+    put_commit(&second, b, 2);
+    fake_ring(&second);
+    expect_eq(state_of(b[1].id), LODE_ENTRY_FREE);
+    expect_eq(fake_lookup(&submitter, b[1].id, 0), LODE_FOUND_PENDING);
+    fake_die(&submitter);
+    fake_die(&first);
+    fake_die(&second);
+}
+
 Test(commit, of_a_freed_result_makes_it_not_again)
 {
     struct fake submitter = fake_attach(0), worker = fake_attach(LODE_HELLO_MAKER);

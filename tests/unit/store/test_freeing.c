@@ -1,4 +1,9 @@
-/* What is freed, what is not, and when. */
+/*
+ * What is freed, what is not, and when.
+ *
+ * ctest: wrap pins_each
+ */
+#include "store/state/pins.h"
 #include "tests/unit/store/fake_client.h"
 
 TestSuite(freeing, .init = store_setup, .fini = store_teardown, .timeout = 120);
@@ -29,6 +34,37 @@ Test(freeing, waits_for_the_last_pin)
     fake_pin(&reader, 0, 0);
     released(&reader, entry);
     expect_eq(entry_state(&store->table, entry), LODE_ENTRY_FREE);
+    fake_die(&maker);
+    fake_die(&reader);
+}
+
+static struct fake *hasty; /* clears its pin just after the store has seen it */
+
+void __real_pins_each(struct store *pins_of, pins_each_fn *each, void *arg);
+void __wrap_pins_each(struct store *pins_of, pins_each_fn *each, void *arg);
+
+void
+__wrap_pins_each(struct store *pins_of, pins_each_fn *each, void *arg)
+{
+    __real_pins_each(pins_of, each, arg);
+    if (hasty != NULL) {
+        fake_pin(hasty, 0, 0);
+        hasty = NULL;
+    }
+}
+
+/* The client sees that the object is DOOMED, and not that it is wanted: it says nothing. */
+Test(freeing, waits_for_no_pin_that_went_while_the_object_was_judged)
+{
+    struct fake maker = fake_attach(0), reader = fake_attach(0);
+    lode_id id = fake_put(&maker, "pinned", 6);
+    fake_ring(&maker);
+    fake_pin(&reader, 0, entry_of(id) + 1);
+    hasty = &reader;
+    fake_drop(&maker, id);
+    fake_ring(&maker);
+    expect(hasty == NULL);
+    expect_eq(state_of(id), LODE_ENTRY_FREE);
     fake_die(&maker);
     fake_die(&reader);
 }
