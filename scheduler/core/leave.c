@@ -16,39 +16,10 @@ struct results_question {
 
 /* ---- what the store answers ------------------------------------------------------------------ */
 
-/* A task for which a wanted task waits is wanted, too, through any number of steps. */
-static void
-spread_wanted(struct core_session *session)
-{
-    struct core_task **stack = core_alloc((session->task_count + 1) * sizeof *stack);
-    uint32_t depth = 0;
-    struct core_task *task;
-    TAILQ_FOREACH(task, &session->tasks, of_session)
-    {
-        for (struct core_object *r = task->made; r != NULL && !task->wanted; r = r->sibling) {
-            struct core_dep *dep;
-            TAILQ_FOREACH(dep, &r->waiters, of_object)
-            {
-                task->wanted = task->wanted || dep->task->session != session;
-            }
-        }
-        if (task->wanted) {
-            stack[depth++] = task;
-        }
-    }
-    while (depth > 0) {
-        for (struct core_dep *dep = stack[--depth]->deps; dep != NULL; dep = dep->next) {
-            struct core_task *maker = dep->object->task;
-            if (maker != NULL && maker->session == session && !maker->wanted) {
-                maker->wanted = true;
-                stack[depth++] = maker;
-            }
-        }
-    }
-    free(stack);
-}
-
-/* Abandons the task that was submitted last first: so a task goes before those it waits for. */
+/*
+ * Abandons the task that was submitted last first: so a task goes before those it waits for. A task for
+ * which another one waits is not abandoned while that one is to run (core_task_cancel()).
+ */
 static void
 abandon_unwanted(struct core *core, struct core_session *session)
 {
@@ -77,7 +48,6 @@ results_answered(struct core *core, struct core_question *question, const uint8_
         }
     }
     if (--session->questions == 0) {
-        spread_wanted(session);
         abandon_unwanted(core, session);
         core_session_settle(core, session);
     }

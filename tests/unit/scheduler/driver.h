@@ -333,21 +333,26 @@ die(uint32_t worker, uint64_t running, int32_t status)
     die_at(worker, running, status, 0);
 }
 
-/* Answers the SETTLE (or RESULTS) of the last event: the same status for each id. */
+/* Answers the SETTLE (or RESULTS) of the last event: a status for each id. */
 static inline void
-settle(enum core_action_type type, uint8_t status)
+settle_each(enum core_action_type type, const uint8_t *status)
 {
     const struct seen *s = find(type, 0, 0);
     cr_assert_not_null(s);
-    uint32_t ids = s->a.size / 16;
-    uint8_t *all = malloc(ids + 1);
-    memset(all, status, ids);
     struct core_event event = {.type = CORE_SETTLED};
     event.u.settled.cookie = s->a.cookie;
-    event.u.settled.status = all;
-    event.u.settled.count = ids;
+    event.u.settled.status = status;
+    event.u.settled.count = s->a.size / 16;
     step(event);
-    free(all);
+}
+
+/* The same status for each id. */
+static inline void
+settle(enum core_action_type type, uint8_t status)
+{
+    uint8_t all[CORE_STORE_IDS];
+    memset(all, status, sizeof all);
+    settle_each(type, all);
 }
 
 static inline void

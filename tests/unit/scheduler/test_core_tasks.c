@@ -336,6 +336,22 @@ Test(core_tasks, a_task_of_an_ended_session_that_another_one_needs_goes_on)
     cr_assert_neq(ran(0, NULL), 0);
 }
 
+Test(core_tasks, a_chain_at_whose_end_stands_a_wanted_result_goes_on_without_its_session)
+{
+    lode_id other = lode_id_make(LODE_ID_PUT, 77, 5), last = other;
+    uint64_t cookie = 0;
+    for (int i = 0; i < 5; i++) {
+        last = submit(PROGRAM, (struct call){.args = 1, .arg = {last}});
+        cookie = i == 0 ? find(CORE_WATCH, 0, 0)->a.cookie : cookie;
+    }
+    submit(PROGRAM, (struct call){.args = 1, .arg = {last}}); /* nobody wants this one */
+    session_end(PROGRAM);
+    settle_each(CORE_RESULTS, (const uint8_t[]){[4] = LODE_FOUND_PENDING, [5] = LODE_FOUND_GONE});
+    cr_assert_eq(stats().tasks_waiting, 5);
+    notify(cookie, other, LODE_FOUND_SEALED, 0);
+    cr_assert_neq(ran(0, NULL), 0);
+}
+
 Test(core_tasks, a_running_task_of_an_ended_session_is_told_to_stop)
 {
     submit(PROGRAM, (struct call){0});
