@@ -3,6 +3,7 @@
 #include "api/base/files.h"
 #include "api/base/hold.h"
 #include "tests/support/check.h"
+#include "tests/support/scratch.h"
 
 #include <criterion/criterion.h>
 #include <fcntl.h>
@@ -19,7 +20,7 @@ static void
 setup(void)
 {
     strcpy(paths.dir, "/tmp/lode-lives-XXXXXX");
-    expect(mkdtemp(paths.dir) != NULL);
+    scratch_dir(paths.dir);
     snprintf(lock_path, sizeof lock_path, "%s/%s", paths.dir, LODE_FILE_SCHEDULER_LOCK);
 }
 

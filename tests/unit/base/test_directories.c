@@ -1,6 +1,7 @@
 /* The directories of a cluster: made as they must be, or refused, and never changed. */
 #include "api/base/directories.h"
 #include "tests/support/check.h"
+#include "tests/support/scratch.h"
 
 #include <criterion/criterion.h>
 #include <fcntl.h>
@@ -19,7 +20,7 @@ static void
 setup(void)
 {
     strcpy(base, "/tmp/lt-directories-XXXXXX");
-    expect(mkdtemp(base) != NULL);
+    scratch_dir(base);
 }
 
 static void

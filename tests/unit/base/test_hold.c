@@ -1,6 +1,7 @@
 /* Who lives: a file or a directory that is held says so. */
 #include "api/base/hold.h"
 #include "tests/support/check.h"
+#include "tests/support/scratch.h"
 
 #include <criterion/criterion.h>
 #include <fcntl.h>
@@ -17,7 +18,7 @@ static void
 setup(void)
 {
     strcpy(dir, "/tmp/lt-hold-XXXXXX");
-    expect(mkdtemp(dir) != NULL);
+    scratch_dir(dir);
     snprintf(path, sizeof path, "%s/it.lock", dir);
 }
 

@@ -4,6 +4,7 @@
 #include "api/base/fail.h"
 #include "api/base/paths.h"
 #include "api/base/sweep.h"
+#include "tests/support/scratch.h"
 
 #include <criterion/criterion.h>
 #include <fcntl.h>
@@ -21,8 +22,8 @@ setup(void)
 {
     strcpy(base, "/tmp/lt-paths-XXXXXX");
     strcpy(shm, "/dev/shm/lt-paths-XXXXXX");
-    cr_assert_not_null(mkdtemp(base));
-    cr_assert_not_null(mkdtemp(shm));
+    scratch_dir(base);
+    scratch_dir(shm);
     unsetenv("LODE_DIR");
     unsetenv("LODE_SHM_DIR");
     unsetenv("LODE_STATE_DIR");

@@ -4,6 +4,7 @@
 #include "api/base/presence.h"
 #include "api/base/socket.h"
 #include "tests/support/check.h"
+#include "tests/support/scratch.h"
 
 #include <criterion/criterion.h>
 #include <fcntl.h>
@@ -24,7 +25,7 @@ static void
 setup(void)
 {
     strcpy(dir, "/tmp/lt-presence-XXXXXX");
-    expect(mkdtemp(dir) != NULL);
+    scratch_dir(dir);
     lode_presence_init(&presence);
     must(lode_presence_open(&presence, dir, "it.lock", "it.sock", false));
     must(lode_presence_listen(&presence));

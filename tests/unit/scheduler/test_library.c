@@ -2,6 +2,7 @@
 #include "scheduler/libraries/library.h"
 #include "tests/support/check.h"
 #include "tests/support/leftovers.h"
+#include "tests/support/scratch.h"
 
 #include <criterion/criterion.h>
 #include <fcntl.h>
@@ -35,7 +36,7 @@ static void
 setup(void)
 {
     snprintf(dir, sizeof dir, "/tmp/lode-library-XXXXXX");
-    expect(mkdtemp(dir) != NULL);
+    scratch_dir(dir);
     snprintf(source, sizeof source, "%s/libtasks.so", dir);
     snprintf(copies, sizeof copies, "%s/lib", dir);
 }

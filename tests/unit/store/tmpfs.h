@@ -6,6 +6,7 @@
 #define TESTS_UNIT_STORE_TMPFS_H
 
 #include "tests/support/check.h"
+#include "tests/support/scratch.h"
 
 #include <criterion/criterion.h>
 #include <errno.h>
@@ -22,7 +23,7 @@ static inline void
 tmpfs_setup(void)
 {
     snprintf(tmpfs_dir, sizeof tmpfs_dir, "/dev/shm/lode-alloc-XXXXXX");
-    expect(mkdtemp(tmpfs_dir) != NULL);
+    scratch_dir(tmpfs_dir);
 }
 
 static inline void

@@ -6,6 +6,7 @@
 #include "api/base/directories.h"
 #include "api/base/files.h"
 #include "api/base/hold.h"
+#include "tests/support/scratch.h"
 #include "tools/clusters/places.h"
 
 #include <criterion/criterion.h>
@@ -50,7 +51,7 @@ static void
 setup(void)
 {
     char dir[LODE_DIR_MAX + 1];
-    expect(mkdtemp(base) != NULL);
+    scratch_dir(base);
     setenv("XDG_RUNTIME_DIR", base, 1);
     setenv("LODE_SHM_DIR", base, 1);
     setenv("LODE_STATE_DIR", base, 1);

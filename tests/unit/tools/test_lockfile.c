@@ -3,6 +3,7 @@
 
 #include "api/base/files.h"
 #include "api/base/hold.h"
+#include "tests/support/scratch.h"
 
 #include <criterion/criterion.h>
 #include <signal.h>
@@ -18,7 +19,7 @@ static char path[64];
 static void
 setup(void)
 {
-    cr_assert_not_null(mkdtemp(dir));
+    scratch_dir(dir);
     snprintf(path, sizeof path, "%s/%s", dir, LODE_FILE_SUPERVISOR_LOCK);
 }
 

@@ -1,4 +1,5 @@
 /* Which program a private cluster belongs to. */
+#include "tests/support/scratch.h"
 #include "tools/clusters/owner.h"
 
 #include <criterion/criterion.h>
@@ -14,7 +15,7 @@ static char dir[] = "/tmp/lode-owner-XXXXXX";
 static void
 setup(void)
 {
-    cr_assert_not_null(mkdtemp(dir));
+    scratch_dir(dir);
 }
 
 static void

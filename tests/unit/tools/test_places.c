@@ -1,5 +1,6 @@
 /* Where the files of a private cluster lie. */
 #include "tests/support/check.h"
+#include "tests/support/scratch.h"
 #include "tools/clusters/places.h"
 
 #include <criterion/criterion.h>
@@ -14,7 +15,7 @@ static char dir[] = "/tmp/lt-places-XXXXXX";
 static void
 setup(void)
 {
-    expect(mkdtemp(dir) != NULL);
+    scratch_dir(dir);
     setenv("LODE_SHM_DIR", "/dev/shm/first", 1);
     setenv("LODE_STATE_DIR", "/var/first\nand \"second\"", 1);
 }

@@ -2,6 +2,7 @@
 #include "tools/supervisor/service.h"
 
 #include "api/base/clock.h"
+#include "tests/support/scratch.h"
 
 #include <criterion/criterion.h>
 #include <fcntl.h>
@@ -24,7 +25,7 @@ static int lifeline[2];
 static void
 setup(void)
 {
-    cr_assert_not_null(mkdtemp(dir));
+    scratch_dir(dir);
     snprintf(program, sizeof program, "%s/lode-store", dir);
     service_init(&one, "lode-store");
 }

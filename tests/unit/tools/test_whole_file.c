@@ -3,6 +3,7 @@
 #include "tools/cli/whole_file.h"
 
 #include "api/base/fail.h"
+#include "tests/support/scratch.h"
 
 #include <criterion/criterion.h>
 #include <dirent.h>
@@ -18,7 +19,7 @@ static char dir[] = "/tmp/lt-whole-XXXXXX";
 static void
 enter(void)
 {
-    cr_assert_not_null(mkdtemp(dir));
+    scratch_dir(dir);
     cr_assert_eq(chdir(dir), 0);
 }
 

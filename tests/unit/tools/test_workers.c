@@ -3,6 +3,7 @@
 
 #include "api/base/socket.h"
 #include "api/wire/supervisor_msg.h"
+#include "tests/support/scratch.h"
 
 #include <criterion/criterion.h>
 #include <fcntl.h>
@@ -31,7 +32,7 @@ static int lifeline[2], packets[2];
 static void
 setup(void)
 {
-    cr_assert_not_null(mkdtemp(dir));
+    scratch_dir(dir);
     snprintf(program, sizeof program, "%s/lode-worker", dir);
     FILE *file = fopen(program, "w");
     fputs(script, file);

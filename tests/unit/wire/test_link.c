@@ -1,5 +1,6 @@
 /* Two ends of a link in one process: what is promised while nothing goes wrong. */
 #include "api/wire/task_msg.h"
+#include "tests/support/scratch.h"
 #include "tests/unit/wire/link_end.h"
 
 #include <criterion/criterion.h>
@@ -16,7 +17,7 @@ static void
 setup(void)
 {
     snprintf(dir, sizeof dir, "/tmp/lode-link-XXXXXX");
-    expect(mkdtemp(dir) != NULL);
+    scratch_dir(dir);
     snprintf(path, sizeof path, "%s/n-1", dir);
     end_init(&server);
     end_init(&client);
