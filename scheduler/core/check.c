@@ -120,7 +120,7 @@ check_session(const struct core *core, const struct core_session *session, struc
     tally->tasks += tasks;
 }
 
-void
+bool
 core_check(const struct core *core)
 {
     uint64_t placed = check_workers(core);
@@ -136,4 +136,5 @@ core_check(const struct core *core)
     LODE_ASSERT(tally.placed == placed);
     LODE_ASSERT(tally.results + core->objects.watched == core->objects.count);
     LODE_ASSERT(core->objects.count == core->objects.pool.count);
+    return true;
 }

@@ -4,7 +4,10 @@
 
 #include "scheduler/core/core.h"
 
-/* Walks everything and asserts it. For tests and the simulator. */
-void core_check(const struct core *core);
+/*
+ * Walks everything and asserts it; true. For tests, the simulator, and now and then after a step of
+ * a debug build.
+ */
+bool core_check(const struct core *core);
 
 #endif

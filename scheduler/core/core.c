@@ -2,6 +2,7 @@
 #include "scheduler/core/core.h"
 
 #include "scheduler/core/args.h"
+#include "scheduler/core/check.h"
 #include "scheduler/core/dispatch.h"
 #include "scheduler/core/ends.h"
 #include "scheduler/core/functions.h"
@@ -298,6 +299,13 @@ apply(struct core *core, const struct core_event *event)
     }
 }
 
+/* A walk takes longer the more tasks there are. So it comes ever more rarely, and often in tests. */
+static bool
+is_time_to_check(const struct core *core)
+{
+    return (core->steps & (core->steps - 1)) == 0 || core->steps % 4096 == 0;
+}
+
 void
 core_step(struct core *core, const struct core_event *event)
 {
@@ -310,6 +318,8 @@ core_step(struct core *core, const struct core_event *event)
     core_rebalance(core);
     core_workers_adjust(core);
     core_timer_arm(core);
+    core->steps++;
+    LODE_DEBUG_ASSERT(!is_time_to_check(core) || core_check(core));
 }
 
 const struct core_action *

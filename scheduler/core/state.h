@@ -233,6 +233,7 @@ struct core {
     struct core_options options;
     char *builtin_name, *builtin_path;
     int64_t now, started_ns;
+    uint64_t steps;
 
     uint8_t *out; /* actions */
     size_t out_used, out_read, out_room;

@@ -29,7 +29,6 @@ struct lode_store_async {
     const struct lode_store_async_events *events;
     int fd, poll_fd;
     int file_fd; /* of the session: its lock says that this process lives */
-    uint64_t session;
     struct lode_mutex mu;
     STAILQ_HEAD(, queued) queue; /* mu */
     bool down;                   /* mu */
@@ -95,9 +94,6 @@ say_hello(struct lode_store_async *async)
         } else {
             close(fds[i]); /* the index: this session reads no objects */
         }
-    }
-    if (err == LODE_OK) {
-        async->session = welcome.session;
     }
     return err;
 }
@@ -187,12 +183,6 @@ lode_store_async_close(struct lode_store_async *async)
     lode_mutex_fini(&async->mu);
     free(async->buffer);
     free(async);
-}
-
-uint64_t
-lode_store_async_session(const struct lode_store_async *async)
-{
-    return async->session;
 }
 
 int

@@ -40,8 +40,6 @@ LODE_MUST_CHECK lode_err lode_store_async_open(const struct lode_paths *paths,
                                                struct lode_store_async **async_out);
 void lode_store_async_close(struct lode_store_async *async); /* NULL: nothing */
 
-uint64_t lode_store_async_session(const struct lode_store_async *async);
-
 /*
  * A descriptor for EPOLLIN, level-triggered: readable when dispatch() has something to do, sending
  * what is queued included. (It is an epoll instance of its own: no other events need be asked for.)
