@@ -17,7 +17,7 @@ plan_batch_locked(struct lode_link *link, struct lode_link_pipe *pipe,
     if (link->closing || link->broken) {
         return false;
     }
-    if (!pipe->told) {
+    if (!pipe->said_hello) {
         flags |= LODE_LINK_HELLO;
     } else if (pipe == link->open) {
         bytes = lode_link_queue_next(&link->queue, &count);
@@ -81,7 +81,7 @@ lode_link_start_locked(struct lode_link *link, struct lode_link_pipe *pipe)
     }
     memcpy(pipe->out, &batch, sizeof batch);
     lode_link_queue_take(&link->queue, batch.bytes, pipe->out + sizeof batch);
-    pipe->told = true;
+    pipe->said_hello = true;
     link->say_ack = false;
     link->ack_said = batch.acked;
     link->unacked_bytes = 0;

@@ -61,7 +61,7 @@ struct lode_link_pipe {
     nng_aio *quick_aio; /* sends too, without a callback: the thread that set busy waits */
     _Atomic int users;  /* threads that are about to start send_aio */
     bool busy;          /* link.mu; a message is under way */
-    bool told;          /* link.mu; we have said HELLO on it */
+    bool said_hello;    /* link.mu; we have, on this pipe */
     bool retired;       /* link.mu */
     char *out;          /* the message under way; the thread's that set busy */
     size_t out_size, out_sent, out_room;

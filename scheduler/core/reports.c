@@ -2,13 +2,13 @@
 
 #include "scheduler/core/actions.h"
 #include "scheduler/core/args.h"
+#include "scheduler/core/claims.h"
 #include "scheduler/core/ends.h"
 #include "scheduler/core/errors.h"
 #include "scheduler/core/recall.h"
 #include "scheduler/core/sessions.h"
 #include "scheduler/core/states.h"
 #include "scheduler/core/tasks.h"
-#include "scheduler/core/told.h"
 #include "scheduler/core/workers.h"
 
 void
@@ -178,7 +178,7 @@ core_task_done(struct core *core, struct core_worker *worker, const struct lode_
         return;
     }
     measure(task->function, done->run_ns);
-    core_told_note(worker, task);
+    core_claims_note(worker, task);
     if (done->status == LODE_DONE_OK) {
         core_task_end(core, task, false);
     } else {

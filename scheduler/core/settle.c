@@ -2,6 +2,7 @@
 
 #include "scheduler/core/actions.h"
 #include "scheduler/core/args.h"
+#include "scheduler/core/claims.h"
 #include "scheduler/core/ends.h"
 #include "scheduler/core/errors.h"
 #include "scheduler/core/loads.h"
@@ -9,7 +10,6 @@
 #include "scheduler/core/sessions.h"
 #include "scheduler/core/staff.h"
 #include "scheduler/core/states.h"
-#include "scheduler/core/told.h"
 #include "scheduler/core/workers.h"
 
 #include <signal.h>
@@ -231,7 +231,7 @@ core_worker_exited(struct core *core, const struct core_event *event)
     if (worker->count > 0) {
         ask_store(core, worker);
     }
-    core_told_ask(core, worker);
+    core_claims_ask(core, worker);
     if (worker->count == 0) {
         core_worker_free(core, worker);
     }

@@ -203,9 +203,9 @@ struct core_worker {
     struct core_function *last_function; /* whose task ended last */
     uint64_t last_session;
     char last_name[LODE_TASK_NAME_MAX + 1];
-    struct core_told *told; /* the last ones of `told_count` that it said were done */
-    uint64_t told_count;
-    uint32_t told_room;
+    struct core_claim *claims; /* the last ones of `claim_count` that it said were done */
+    uint64_t claim_count;
+    uint32_t claim_room;
     uint32_t asked; /* DEAD: tasks that the store was asked about */
     struct core_death {
         int64_t pid;

@@ -150,7 +150,7 @@ core_worker_free(struct core *core, struct core_worker *worker)
     TAILQ_REMOVE(&core->all, worker, all_link);
     free(worker->known);
     free(worker->held);
-    free(worker->told);
+    free(worker->claims);
     free(worker->death);
     free(worker);
 }

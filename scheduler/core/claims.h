@@ -1,5 +1,5 @@
 /*
- * told.h: tasks that a worker said were done, and whose results the store may not have yet.
+ * claims.h: tasks that a worker said were done, and whose results the store may not have yet.
  *
  * A worker writes the results of a task into its ring, and then tells the scheduler DONE. The
  * scheduler forgets the task. As a rule the store takes the results out of the ring microseconds
@@ -12,15 +12,15 @@
  * worker is gone, for whatever reason, the store is asked for their results (SETTLE), and those that
  * it does not have end in an error. They are not tried again: their arguments may be gone.
  */
-#ifndef LODE_SCHEDULER_CORE_TOLD_H
-#define LODE_SCHEDULER_CORE_TOLD_H
+#ifndef LODE_SCHEDULER_CORE_CLAIMS_H
+#define LODE_SCHEDULER_CORE_CLAIMS_H
 
 #include "scheduler/core/state.h"
 
-/* The worker says that it is done. */
-void core_told_note(struct core_worker *worker, const struct core_task *task);
+/* The worker says that the task is done. */
+void core_claims_note(struct core_worker *worker, const struct core_task *task);
 
-/* The worker is dead: the store is asked for what it said was done. */
-void core_told_ask(struct core *core, const struct core_worker *worker);
+/* The worker is dead: the store is asked for the results of what it said was done. */
+void core_claims_ask(struct core *core, const struct core_worker *worker);
 
 #endif
