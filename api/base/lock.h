@@ -22,6 +22,7 @@
     X(DRAFT_PAGES,         35)   /* client: which pages of the writable views are open        */ \
     X(RING,                40)   /* client: the producer side of the session's ring           */ \
     X(STORE_CALLS,         50)   /* client: who reads the store's socket, who waits for what  */ \
+    X(STORE_SOCKET,        52)   /* client: packets that the store must have and has no room for */ \
     X(SCHEDULER_CORE,      60)   /* scheduler: the state machine                              */ \
     X(SCHEDULER_QUEUE,     65)   /* scheduler: events that wait for the core                  */ \
     X(LIBRARY_JOBS,        66)   /* scheduler: libraries to be copied                         */ \

@@ -83,20 +83,43 @@ lode_socket_listen(const char *path, int *fd_out)
     return LODE_OK;
 }
 
+enum { CONNECT_S = 5 };
+
+static lode_err
+err_of_connect(const char *path)
+{
+    if (errno == ENOENT || errno == ECONNREFUSED || errno == ENOTDIR) {
+        return lode_fail_with(LODE_EDOWN, "nothing listens at '%s'", path);
+    }
+    if (errno == EAGAIN) {
+        return lode_fail_with(LODE_ETIMEDOUT,
+                              "the daemon at '%s' has accepted nobody for %d s: it is stopped "
+                              "(SIGSTOP), or very busy",
+                              path, CONNECT_S);
+    }
+    return lode_fail_errno("cannot connect to '%s'", path);
+}
+
+/* A daemon that is stopped accepts nobody. Once its queue is full, a connect sleeps. */
 lode_err
 lode_socket_connect(const char *path, int *fd_out)
 {
     struct sockaddr_un address;
+    struct timeval most = {.tv_sec = CONNECT_S}, none = {.tv_sec = 0};
     int fd = -1, result;
     LODE_TRY(fill_address(path, &address));
     LODE_TRY(open_socket(0, &fd));
-    do {
-        result = connect(fd, (struct sockaddr *)&address, sizeof address);
-    } while (result != 0 && errno == EINTR);
+    result = setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &most, sizeof most);
+    if (result == 0) {
+        do {
+            result = connect(fd, (struct sockaddr *)&address, sizeof address);
+        } while (result != 0 && errno == EINTR);
+    }
+    if (result == 0) {
+        result = setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &none, sizeof none);
+    }
     if (result != 0) {
-        lode_err err = errno == ENOENT || errno == ECONNREFUSED || errno == ENOTDIR
-                           ? lode_fail_with(LODE_EDOWN, "nothing listens at '%s'", path)
-                           : lode_fail_errno("cannot connect to '%s'", path);
+        lode_err err = err_of_connect(path);
         close(fd);
         return err;
     }
@@ -147,6 +170,18 @@ lode_socket_send(int fd, const void *head, size_t head_size, const void *rest, s
     }
     do {
         sent = sendmsg(fd, &message, MSG_NOSIGNAL);
+    } while (sent < 0 && errno == EINTR);
+    return sent < 0 ? err_of_send() : LODE_OK;
+}
+
+lode_err
+lode_socket_try_send(int fd, const void *head, size_t head_size, const void *rest, size_t rest_size)
+{
+    struct iovec parts[2] = {{(void *)head, head_size}, {(void *)rest, rest_size}};
+    const struct msghdr message = {.msg_iov = parts, .msg_iovlen = rest_size > 0 ? 2 : 1};
+    ssize_t sent;
+    do {
+        sent = sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
     } while (sent < 0 && errno == EINTR);
     return sent < 0 ? err_of_send() : LODE_OK;
 }

@@ -26,7 +26,10 @@ LODE_MUST_CHECK lode_err lode_socket_listen(const char *path, int *fd_out);
  */
 bool lode_socket_is_served(const char *path, pid_t *pid_out);
 
-/* Connects, blocking socket. Errors: LODE_EDOWN nobody listens; LODE_EINVAL; LODE_EDENIED. */
+/*
+ * Connects, blocking socket. Errors: LODE_EDOWN nobody listens; LODE_EINVAL; LODE_EDENIED;
+ * LODE_ETIMEDOUT whoever listens has not accepted others for 5 s, and no more can queue.
+ */
 LODE_MUST_CHECK lode_err lode_socket_connect(const char *path, int *fd_out);
 
 /*
@@ -36,6 +39,10 @@ LODE_MUST_CHECK lode_err lode_socket_connect(const char *path, int *fd_out);
 LODE_MUST_CHECK lode_err lode_socket_send(int fd, const void *head, size_t head_size,
                                           const void *rest, size_t rest_size, const int *fds,
                                           size_t fd_count);
+
+/* lode_socket_send() without descriptors that never waits: LODE_EAGAIN, the socket is full. */
+LODE_MUST_CHECK lode_err lode_socket_try_send(int fd, const void *head, size_t head_size,
+                                              const void *rest, size_t rest_size);
 
 /*
  * Receives one packet into `room` bytes. Descriptors beyond *fd_count_out's room are closed.

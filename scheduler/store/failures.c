@@ -26,20 +26,55 @@ struct failures {
 /* ---- reading ------------------------------------------------------------------------------ */
 
 /*
+ * The three that ask the store. They wait for its answers as long as it lives, although it may be
+ * stopped: an error is told late rather than not at all, and nobody else waits for this thread.
+ */
+static lode_err
+attach(struct failures *failures)
+{
+    lode_err err = LODE_OK;
+    while (failures->session == NULL && (err == LODE_OK || err == LODE_ETIMEDOUT)) {
+        err = lode_session_attach(failures->paths, 0, LODE_OPEN_STORE_ONLY, &failures->session);
+    }
+    return err;
+}
+
+static bool
+is_there(lode *db, lode_id id)
+{
+    bool there = false;
+    lode_err err;
+    do {
+        err = lode_contains(db, id, &there);
+    } while (err == LODE_ETIMEDOUT);
+    return err == LODE_OK && there;
+}
+
+/* Of an object that is sealed: so the store's answer is all that can take its time. */
+static lode_err
+read_failure(lode *db, lode_id id, lode_failure_info *info_out)
+{
+    lode_err err;
+    do {
+        err = lode_failure(db, id, info_out);
+    } while (err == LODE_ETIMEDOUT);
+    return err;
+}
+
+/*
  * True if an error object is there to be read. The scheduler may hear from the worker that a task
  * failed before the store has looked into the worker's ring. Then the store is asked, and looks.
  */
 static bool
 sees_error(struct failures *failures, lode_id id)
 {
-    bool is_error = false, there;
-    if (failures->session == NULL && lode_session_attach(failures->paths, 0, LODE_OPEN_STORE_ONLY,
-                                                         &failures->session) != LODE_OK) {
+    bool is_error = false;
+    if (attach(failures) != LODE_OK) {
         lode_log("STORE-SESSION", "%s", lode_last_error());
         return false;
     }
     return (lode_session_sees(failures->session, id, &is_error) ||
-            (lode_contains(failures->session, id, &there) == LODE_OK && there &&
+            (is_there(failures->session, id) &&
              lode_session_sees(failures->session, id, &is_error))) &&
            is_error;
 }
@@ -50,7 +85,7 @@ copy_error(struct failures *failures, lode_id from, uint64_t task, char *bytes, 
 {
     lode_failure_info info;
     struct lode_error_parts parts;
-    if (!sees_error(failures, from) || lode_failure(failures->session, from, &info) != LODE_OK) {
+    if (!sees_error(failures, from) || read_failure(failures->session, from, &info) != LODE_OK) {
         return 0;
     }
     lode_error_parts_of_info(&info, task, &parts);
@@ -91,7 +126,7 @@ describe(struct failures *failures, lode_id failed, char *text_out, size_t room,
     if (!sees_error(failures, failed)) {
         return;
     }
-    if (lode_failure(failures->session, failed, &info) == LODE_OK) {
+    if (read_failure(failures->session, failed, &info) == LODE_OK) {
         *pid_out = info.pid;
     }
     if (lode_get(failures->session, failed, 0, &view) != LODE_OK) {

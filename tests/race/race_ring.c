@@ -49,6 +49,7 @@ put_on(void *arg)
 {
     uint64_t thread = (uint64_t)(uintptr_t)arg;
     uint8_t bytes[SIZE_MAX_PUT];
+    const struct lode_patience forever = lode_patience_of(LODE_FOREVER);
     for (uint64_t i = 1; i <= records; i++) {
         uint64_t size = size_of(thread, i);
         struct lode_made made = {.id = lode_id_make(LODE_ID_PUT, thread, i),
@@ -60,7 +61,7 @@ put_on(void *arg)
             .entries = 1};
         void *body;
         memset(bytes, byte_of(thread, i), sizeof bytes);
-        must(lode_ring_reserve(&ring, NULL, LODE_RECORD_PUT, &need, LODE_NEVER, &body));
+        must(lode_ring_reserve(&ring, NULL, LODE_RECORD_PUT, &need, &forever, &body));
         lode_made_write(body, &made, NULL, NULL, bytes);
         lode_ring_publish(&ring, &need, &made.id, 1, sizeof made, false);
     }
@@ -142,7 +143,7 @@ setup(void)
     expect_eq(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, ends), 0);
     store = ends[1];
     must(lode_store_calls_init(&calls));
-    calls.fd = ends[0];
+    calls.socket.fd = ends[0];
     calls.bell_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     expect(calls.bell_fd >= 0);
     must(lode_store_calls_start(&calls));
@@ -162,7 +163,7 @@ main(int argc, char **argv)
     for (int i = 0; i < THREADS; i++) {
         pthread_join(threads[i], NULL);
     }
-    shutdown(calls.fd, SHUT_RDWR);
+    shutdown(calls.socket.fd, SHUT_RDWR);
     pthread_join(server, NULL);
     for (int i = 1; i <= THREADS; i++) {
         expect_eq(seen[i], records);

@@ -7,6 +7,7 @@
  * ctest: ci 5000
  * ctest: timeout 300
  */
+#include "api/base/clock.h"
 #include "api/client/session/segments.h"
 
 #include "tests/support/check.h"
@@ -46,7 +47,7 @@ read_on(void *arg)
     const void *bytes;
     (void)arg;
     pthread_barrier_wait(&barrier);
-    must(lode_segments_read(segments, lode_extent_make(0, 0), BYTES, &bytes));
+    must(lode_segments_read(segments, lode_extent_make(0, 0), BYTES, LODE_NEVER, &bytes));
     for (int i = 0; i < LOOKS; i++) {
         expect(lode_segments_at(segments, lode_extent_make(0, 0), BYTES) == bytes);
         expect(lode_segments_at(segments, lode_extent_make(0, 0), BYTES + 1) == NULL);
@@ -60,7 +61,7 @@ write_on(void *arg)
     uint64_t extent = lode_extent_make(0, (uint64_t)(uintptr_t)arg * LODE_PAGE);
     void *bytes;
     pthread_barrier_wait(&barrier);
-    must(lode_segments_open(segments, extent, LODE_PAGE, &bytes));
+    must(lode_segments_open(segments, extent, LODE_PAGE, LODE_NEVER, &bytes));
     *(volatile char *)bytes = 1;
     must(lode_segments_close(segments, extent, LODE_PAGE));
     return NULL;
@@ -92,7 +93,7 @@ main(int argc, char **argv)
     file = memfd_create("segment", MFD_CLOEXEC);
     expect_eq(ftruncate(file, BYTES), 0);
     must(lode_store_calls_init(&calls));
-    calls.fd = ends[0];
+    calls.socket.fd = ends[0];
     must(lode_store_calls_start(&calls));
     segments = malloc(sizeof *segments);
     expect(segments != NULL);

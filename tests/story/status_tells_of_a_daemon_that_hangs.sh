@@ -20,7 +20,8 @@ must lode status
 
 kill -STOP "$store"
 exits 1 lode status
-says "$out" "healthy   supervisor" "SILENT    store      pid $store" ": it does not answer"
+says "$out" "healthy   supervisor" "SILENT    store      pid $store" \
+    ": the store, process $store, has not answered in time"
 kill -CONT "$store"
 
 # A scheduler that was killed comes back: the pid is another, and its age says so.

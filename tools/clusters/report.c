@@ -2,13 +2,10 @@
 
 #include "api/client/tasks/functions.h"
 
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
-/* The scheduler is asked for 5 s at the most. */
-enum { CHILDREN_MAX = 4200, ANSWER_S = 7 };
+enum { CHILDREN_MAX = 4200 };
 
 static void
 note_process(struct report_part *part, const struct process *process)
@@ -89,16 +86,15 @@ ask_scheduler(struct report *report, lode *db)
 }
 
 /* Asks without waiting for a store that has ended, as lode_open() would: that is an answer, too. */
-static void *
-ask(void *arg)
+static void
+ask(struct report *report)
 {
-    struct report *report = arg;
     lode_open_options open = {.struct_size = sizeof open, .flags = LODE_OPEN_ATTACH};
     lode *db = NULL;
     if (report->cluster.supervisor != 0 && report->store.pid == 0) {
         note_down(report, &report->store, "");
         note_down(report, &report->scheduler, "without the store it cannot be asked");
-        return NULL;
+        return;
     }
     if (lode_open(report->cluster.dir, &open, &db) != LODE_OK ||
         lode_get_store_stats(db, &report->store_stats) != LODE_OK) {
@@ -110,37 +106,16 @@ ask(void *arg)
         ask_scheduler(report, db);
     }
     lode_close(db);
-    return NULL;
 }
 
-/*
- * A call to a store that hangs waits without end. So a thread of its own asks the daemons. If it
- * gets no answer in time it is left behind, with the memory that it writes to, until the process
- * ends.
- */
+/* A daemon that hangs is a fact that is told: each call ends in 5 s, and says so. */
 void
 report_gather(const struct cluster *cluster, struct report *report_out)
 {
-    pthread_t asker;
-    struct timespec deadline;
     memset(report_out, 0, sizeof *report_out);
     report_out->cluster = *cluster;
     look_at_processes(report_out);
-    struct report *answer = malloc(sizeof *answer);
-    clock_gettime(CLOCK_REALTIME, &deadline);
-    deadline.tv_sec += ANSWER_S;
-    if (answer == NULL) {
-        return;
-    }
-    *answer = *report_out;
-    if (pthread_create(&asker, NULL, ask, answer) == 0 &&
-        pthread_timedjoin_np(asker, NULL, &deadline) == 0) {
-        *report_out = *answer;
-        free(answer);
-        return;
-    }
-    note_down(report_out, &report_out->store, "it does not answer");
-    note_down(report_out, &report_out->scheduler, "without the store it cannot be asked");
+    ask(report_out);
 }
 
 void

@@ -30,7 +30,7 @@ struct report {
 };
 
 /*
- * Blocking: a few milliseconds; some seconds if a daemon hangs, and then the program should end soon.
+ * Blocking: a few milliseconds; 5 s for each daemon that hangs.
  * End it with report_fini().
  */
 void report_gather(const struct cluster *cluster, struct report *report_out);

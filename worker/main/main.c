@@ -183,7 +183,7 @@ work(const struct options *options)
     LODE_TRY(lode_paths_resolve(options->dir, &paths));
     fcntl((int)options->lifeline_fd, F_SETFD, FD_CLOEXEC);
     LODE_TRY(lode_session_attach(&paths, LODE_HELLO_MAKER, 0, &db)); /* some seconds at most */
-    LODE_TRY(start_watch((int)options->lifeline_fd, db->calls.fd));
+    LODE_TRY(start_watch((int)options->lifeline_fd, db->calls.socket.fd));
     LODE_TRY(worker_init(&worker, db, page));
     LODE_TRY(worker_connect(&worker, (uint32_t)options->worker));
     LODE_TRY(worker_run(&worker));

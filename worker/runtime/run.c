@@ -58,8 +58,9 @@ become_idle(struct worker *worker)
         lode_link_flush(worker->tasks->link);
     }
     /* This is also so if user code has closed the socket: the doorbell has noticed. */
-    return atomic_load_explicit(&worker->db->calls.down, memory_order_relaxed) ? lode_store_down()
-                                                                               : LODE_OK;
+    return atomic_load_explicit(&worker->db->calls.socket.down, memory_order_relaxed)
+               ? lode_store_down()
+               : LODE_OK;
 }
 
 /* Output is flushed before the results are published: a program that has them may look for it. */

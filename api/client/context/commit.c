@@ -1,6 +1,5 @@
 #include "api/client/context/commit.h"
 
-#include "api/base/clock.h"
 #include "api/base/fail.h"
 #include "api/client/session/session.h"
 #include "api/client/store/create.h"
@@ -28,6 +27,7 @@ struct commit {
     struct part *parts;
     uint32_t count;
     uint64_t pages_most; /* more might never be granted at once */
+    struct lode_patience patience;
     struct lode_ring_need need;
 };
 
@@ -57,12 +57,12 @@ use_draft(struct part *part, lode_id id, uint64_t size)
 
 /* A value too large for the record: copied into a draft of its own. */
 static lode_err
-move_to_draft(struct commit *c, struct part *part, int64_t deadline)
+move_to_draft(struct commit *c, struct part *part)
 {
     lode_draft draft;
     lode_id id = part->spec.id;
     part->spec.id = (lode_id){{0}};
-    LODE_TRY(lode_create_spec(c->db, &part->spec, false, lode_remaining_ms(deadline), &draft));
+    LODE_TRY(lode_create_spec(c->db, &part->spec, false, &c->patience, &draft));
     if (part->spec.size > 0) {
         memcpy(draft.data, part->data, part->spec.size);
     }
@@ -85,20 +85,20 @@ add_draft(struct commit *c, struct part *part, struct lode_result *result)
 }
 
 static lode_err
-add_value(struct commit *c, struct part *part, const struct lode_result *result, int64_t deadline)
+add_value(struct commit *c, struct part *part, const struct lode_result *result)
 {
     uint32_t structs = (uint32_t)(sizeof(struct lode_record) + sizeof(struct lode_commit) +
                                   c->count * sizeof(struct lode_made));
     LODE_TRY(spec_of(result, &part->spec));
     part->data = result->data;
     if (part->spec.size > LODE_RING_PUT_MAX) {
-        return move_to_draft(c, part, deadline);
+        return move_to_draft(c, part);
     }
     lode_spec_made(&part->spec, &part->made);
     uint32_t pages = lode_made_pages(part->spec.size, part->spec.ndim, part->spec.flags);
     if (structs + c->need.size + part->made.carried > LODE_RECORD_MAX ||
         c->need.pages + pages > c->pages_most) {
-        return move_to_draft(c, part, deadline);
+        return move_to_draft(c, part);
     }
     c->need.size += part->made.carried;
     c->need.pages += pages;
@@ -112,13 +112,13 @@ add_value(struct commit *c, struct part *part, const struct lode_result *result,
  * as much again.
  */
 static lode_err
-add_parts(struct commit *c, struct lode_result *results, int64_t deadline)
+add_parts(struct commit *c, struct lode_result *results)
 {
     uint64_t pages = lode_ring_pages(&c->db->ring);
     c->pages_most = pages > PAGES_SURE ? pages : PAGES_SURE;
     for (uint32_t i = 0; i < c->count; i++) {
         LODE_TRY(results[i].draft != NULL ? add_draft(c, &c->parts[i], &results[i])
-                                          : add_value(c, &c->parts[i], &results[i], deadline));
+                                          : add_value(c, &c->parts[i], &results[i]));
     }
     c->need.size += (uint32_t)(sizeof(struct lode_record) + sizeof(struct lode_commit) +
                                c->count * sizeof(struct lode_made));
@@ -126,14 +126,16 @@ add_parts(struct commit *c, struct lode_result *results, int64_t deadline)
 }
 
 static lode_err
-publish(struct commit *c, uint64_t task, const struct lode_result *results, int64_t deadline)
+publish(struct commit *c, uint64_t task, const struct lode_result *results)
 {
     struct lode_commit head = {.count = c->count, .task = task};
     void *body;
     lode_err err = lode_ring_reserve(&c->db->ring, &c->db->hooks, LODE_RECORD_COMMIT, &c->need,
-                                     deadline, &body);
+                                     &c->patience, &body);
     if (err != LODE_OK) {
-        return err == LODE_EAGAIN ? lode_ring_fail_full(&c->db->ring, &c->need) : err;
+        return err == LODE_EAGAIN
+                   ? lode_ring_fail_full(&c->db->ring, &c->need, c->patience.answer_by)
+                   : err;
     }
     uint8_t *at = body;
     memcpy(at, &head, sizeof head);
@@ -158,7 +160,7 @@ give_up(struct commit *c, struct lode_result *results)
 {
     for (uint32_t i = 0; i < c->count; i++) {
         if (c->parts[i].has_draft) {
-            lode_draft_abort(c->db, &c->parts[i].open);
+            lode_draft_abort(c->db, &c->parts[i].open, lode_answer_by());
         }
         if (results[i].draft != NULL) {
             lode_abort(results[i].draft);
@@ -170,19 +172,23 @@ lode_err
 lode_ring_commit(lode *db, uint64_t task, struct lode_result *results, uint32_t count,
                  int64_t timeout_ms)
 {
-    int64_t deadline = lode_deadline(timeout_ms);
     LODE_TRY(lode_session_check(db));
     if (count == 0 || count > 1024) {
         return lode_fail_with(LODE_EINVAL, "a task commits 1 to 1024 results, not %u",
                               (unsigned)count);
     }
-    struct commit c = {.db = db, .count = count, .parts = calloc(count, sizeof *c.parts)};
+    struct commit c = {.db = db,
+                       .count = count,
+                       .patience = lode_patience_of(timeout_ms),
+                       .parts = calloc(count, sizeof *c.parts)};
+    /* Results must not fail because the store was stopped for a while. */
+    c.patience.answer_by = LODE_NEVER;
     if (c.parts == NULL) {
         return lode_fail_with(LODE_ENOMEM, "no memory to commit %u results", (unsigned)count);
     }
-    lode_err err = add_parts(&c, results, deadline);
+    lode_err err = add_parts(&c, results);
     if (err == LODE_OK) {
-        err = publish(&c, task, results, deadline);
+        err = publish(&c, task, results);
     }
     if (err != LODE_OK) {
         give_up(&c, results);

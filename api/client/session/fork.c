@@ -1,15 +1,11 @@
 #include "api/client/session/fork.h"
 
-#include "api/base/clock.h"
 #include "api/base/descriptor.h"
 #include "api/base/fail.h"
 #include "api/client/session/handle.h"
 
 #include <sys/mman.h>
 #include <unistd.h>
-
-/* A fork must not hang because the store is stuck. */
-enum { ANSWER_MS = 5000 };
 
 /*
  * A killed store gives no bytes to anybody: what is mapped stays as it is. But if the session's row
@@ -24,10 +20,10 @@ store_is_gone(const lode *db, lode_err err)
 }
 
 static lode_err
-ask(lode *db)
+ask(lode *db, int64_t answer_by)
 {
     struct lode_msg_head request = {.type = LODE_MSG_FORK};
-    struct lode_reply reply = {.type = LODE_MSG_KEPT, .deadline = lode_deadline(ANSWER_MS)};
+    struct lode_reply reply = {.type = LODE_MSG_KEPT, .answer_by = answer_by};
     LODE_TRY(lode_store_ask(&db->calls, &request, sizeof request, NULL, 0, &reply));
     void *mark = reply.fd_count == 2 ? mmap(NULL, LODE_PAGE, PROT_NONE, MAP_SHARED, reply.fds[0], 0)
                                      : MAP_FAILED;
@@ -51,10 +47,11 @@ lode_fork_before(lode *sessions)
         atomic_store_explicit(&db->forking, true, memory_order_relaxed);
     }
     atomic_thread_fence(memory_order_seq_cst);
+    int64_t answer_by = lode_answer_by(); /* of all stores: a fork must not hang because one does */
     for (lode *db = sessions; db != NULL; db = db->next) {
         if (atomic_load_explicit(&db->attached, memory_order_acquire) &&
             !lode_pins_all_clear(&db->pin_slots, db->pins)) {
-            lode_err err = ask(db);
+            lode_err err = ask(db, answer_by);
             db->fork.refused = err != LODE_OK && !store_is_gone(db, err);
         }
     }

@@ -5,7 +5,21 @@
 #include "api/base/fail.h"
 #include "api/base/futex.h"
 
+#include <stdlib.h>
+
 enum { SLICE_NS = 1000000000, LOOK_NS = 100000000, MOMENT_NS = 2000000 };
+
+/*
+ * Until when room in the ring is waited for: 5 s from when it is found full; the same, but not at
+ * all where drops are owed. So nobody looks at the clock in vain.
+ */
+#define ROOM_LATER        INT64_C(-1)
+#define ROOM_UNLESS_OWING INT64_C(-2)
+
+struct lode_owed_drop {
+    struct lode_owed_drop *next;
+    lode_id id;
+};
 
 void
 lode_ring_init(struct lode_ring *ring, struct lode_session_header *file,
@@ -29,6 +43,11 @@ lode_ring_init(struct lode_ring *ring, struct lode_session_header *file,
 void
 lode_ring_fini(struct lode_ring *ring)
 {
+    while (ring->owed != NULL) {
+        struct lode_owed_drop *drop = ring->owed;
+        ring->owed = drop->next;
+        free(drop);
+    }
     lode_mutex_fini(&ring->mu);
 }
 
@@ -104,12 +123,13 @@ lode_ring_pages(struct lode_ring *ring)
 }
 
 lode_err
-lode_ring_fail_full(const struct lode_ring *ring, const struct lode_ring_need *need)
+lode_ring_fail_full(const struct lode_ring *ring, const struct lode_ring_need *need,
+                    int64_t answer_by)
 {
     struct lode_msg_head ask = {.type = LODE_MSG_STATS};
     struct lode_msg_stats are;
-    struct lode_reply reply = {.type = LODE_MSG_STATS_ARE, .packet = &are, .room = sizeof are};
-    LODE_TRY(lode_store_ask(ring->calls, &ask, sizeof ask, NULL, 0, &reply));
+    LODE_TRY(lode_store_ask_exactly(ring->calls, &ask, sizeof ask, LODE_MSG_STATS_ARE, &are,
+                                    sizeof are, answer_by));
     return lode_fail_with(LODE_EFULL,
                           "the store has no room for a put of %u pages (%u bytes): %llu of %llu "
                           "bytes are free, the largest gap has %llu; drop or release objects",
@@ -128,17 +148,17 @@ static bool
 is_dead_locked(struct lode_ring *ring)
 {
     if (atomic_load_explicit(&ring->row->session, memory_order_relaxed) != ring->session) {
-        atomic_store_explicit(&ring->calls->down, true, memory_order_relaxed);
+        atomic_store_explicit(&ring->calls->socket.down, true, memory_order_relaxed);
         return true;
     }
     struct timespec coarse;
     clock_gettime(CLOCK_MONOTONIC_COARSE, &coarse);
     uint64_t now = (uint64_t)coarse.tv_sec * 1000000000 + (uint64_t)coarse.tv_nsec;
     if (now - ring->looked_ns < LOOK_NS) {
-        return atomic_load_explicit(&ring->calls->down, memory_order_relaxed);
+        return atomic_load_explicit(&ring->calls->socket.down, memory_order_relaxed);
     }
     ring->looked_ns = now;
-    return lode_store_is_dead(ring->calls);
+    return lode_store_is_dead(&ring->calls->socket);
 }
 
 /*
@@ -171,9 +191,32 @@ wait_for_store(struct lode_ring *ring, uint32_t seen, int64_t deadline)
     atomic_fetch_sub_explicit(ring->waits, 1, memory_order_relaxed);
 }
 
+enum { DROP_BYTES = sizeof(struct lode_record) + sizeof(lode_id) };
+
+/* Puts in as many of the owed drops as the ring has room for. */
+static void
+write_owed_locked(struct lode_ring *ring)
+{
+    uint64_t before = ring->tail;
+    while (ring->owed != NULL && make_room_locked(ring, DROP_BYTES)) {
+        struct lode_owed_drop *drop = ring->owed;
+        ring->owed = drop->next;
+        write_header(ring, LODE_RECORD_DROP, DROP_BYTES);
+        memcpy(ring->bytes + (ring->tail & (ring->size - 1)) + sizeof(struct lode_record),
+               &drop->id, sizeof drop->id);
+        ring->tail += DROP_BYTES;
+        atomic_store_explicit(ring->shared_tail, ring->tail, memory_order_release);
+        free(drop);
+    }
+    if (ring->tail != before) {
+        lode_store_ring_bell(ring->calls);
+    }
+}
+
+/* deadline: for credit. room_by: for room in the ring; it may be one of ROOM_… */
 static lode_err
 reserve(struct lode_ring *ring, enum lode_record_type type, const struct lode_ring_need *need,
-        int64_t deadline, void **body_out)
+        int64_t deadline, int64_t room_by, void **body_out)
 {
     LODE_ASSERT(need->size <= LODE_RECORD_MAX);
     LODE_ASSERT(need->size % LODE_RECORD_ALIGN == 0);
@@ -185,40 +228,50 @@ reserve(struct lode_ring *ring, enum lode_record_type type, const struct lode_ri
             lode_mutex_unlock(&ring->mu);
             return lode_store_down();
         }
+        if (__builtin_expect(ring->owed != NULL, 0)) {
+            write_owed_locked(ring);
+        }
         bool has_credit = has_credit_locked(ring, need);
         if (has_credit && make_room_locked(ring, need->size)) {
             write_header(ring, type, need->size);
             *body_out = ring->bytes + (ring->tail & (ring->size - 1)) + sizeof(struct lode_record);
             return LODE_OK;
         }
-        if (!has_credit && deadline != LODE_NEVER && lode_now_ns() >= deadline) {
+        if (has_credit && room_by < 0) {
+            bool owes = room_by == ROOM_UNLESS_OWING && ring->owed != NULL;
+            room_by = owes ? 0 : lode_answer_by();
+        }
+        int64_t until = has_credit ? room_by : deadline;
+        if (until != LODE_NEVER && lode_now_ns() >= until) {
             lode_mutex_unlock(&ring->mu);
-            return LODE_EAGAIN;
+            return has_credit ? lode_store_late(&ring->calls->socket) : LODE_EAGAIN;
         }
         announce_wait_locked(ring, has_credit ? NULL : need);
         lode_mutex_unlock(&ring->mu);
-        wait_for_store(ring, seen, has_credit ? LODE_NEVER : deadline);
+        wait_for_store(ring, seen, until);
     }
 }
 
 lode_err
 lode_ring_reserve(struct lode_ring *ring, const struct lode_hooks *hooks,
-                  enum lode_record_type type, const struct lode_ring_need *need, int64_t deadline,
-                  void **body_out)
+                  enum lode_record_type type, const struct lode_ring_need *need,
+                  const struct lode_patience *patience, void **body_out)
 {
+    int64_t deadline = patience->deadline, room_by = patience->answer_by;
     if (hooks == NULL || lode_hooks_in(hooks, LODE_HOOKS_WORKER) == NULL) {
-        return reserve(ring, type, need, deadline, body_out);
+        return reserve(ring, type, need, deadline, room_by, body_out);
     }
-    lode_err err = reserve(ring, type, need, 0, body_out); /* without a look at the clock */
+    lode_err err =
+        reserve(ring, type, need, 0, room_by, body_out); /* without a look at the clock */
     if (err != LODE_EAGAIN) {
         return err;
     }
     int64_t moment = lode_now_ns() + MOMENT_NS;
     bool is_short = deadline != LODE_NEVER && deadline <= moment;
-    err = reserve(ring, type, need, is_short ? deadline : moment, body_out);
+    err = reserve(ring, type, need, is_short ? deadline : moment, room_by, body_out);
     while (err == LODE_EAGAIN && !is_short) {
         lode_hooks_blocked(hooks, true);
-        err = reserve(ring, type, need, deadline, body_out);
+        err = reserve(ring, type, need, deadline, room_by, body_out);
         if (err == LODE_OK) {
             lode_ring_cancel(ring); /* the hook sends a message: not under the ring's lock */
         }
@@ -226,7 +279,8 @@ lode_ring_reserve(struct lode_ring *ring, const struct lode_hooks *hooks,
         if (err != LODE_OK) {
             return err;
         }
-        err = reserve(ring, type, need, 0, body_out); /* another thread may have been faster */
+        err = reserve(ring, type, need, 0, room_by,
+                      body_out); /* another thread may have been faster */
     }
     return err;
 }
@@ -318,24 +372,67 @@ lode_ring_bell(struct lode_ring *ring)
     }
 }
 
-lode_err
-lode_ring_reference(struct lode_ring *ring, enum lode_record_type type, lode_id id, bool urgent)
+/* TAKE or DROP. room_by 0: only if there is room at this moment. */
+static lode_err
+reference(struct lode_ring *ring, enum lode_record_type type, lode_id id, bool urgent,
+          int64_t room_by)
 {
-    struct lode_ring_need need = {.size = sizeof(struct lode_record) + sizeof id};
+    struct lode_ring_need need = {.size = DROP_BYTES};
     void *body;
-    LODE_TRY(reserve(ring, type, &need, LODE_NEVER, &body));
+    LODE_TRY(reserve(ring, type, &need, LODE_NEVER, room_by, &body));
     memcpy(body, &id, sizeof id);
     lode_ring_publish(ring, &need, NULL, 0, 0, urgent);
     return LODE_OK;
 }
 
 lode_err
-lode_ring_wait(struct lode_ring *ring, lode_id id, uint64_t cookie)
+lode_ring_take(struct lode_ring *ring, lode_id id)
+{
+    return reference(ring, LODE_RECORD_TAKE, id, false, ROOM_LATER);
+}
+
+/* Without memory the reference lasts as long as the session. */
+static void
+owe_drop(struct lode_ring *ring, lode_id id)
+{
+    struct lode_owed_drop *drop = malloc(sizeof *drop);
+    if (drop == NULL) {
+        return;
+    }
+    drop->id = id;
+    lode_mutex_lock(&ring->mu);
+    drop->next = ring->owed;
+    ring->owed = drop;
+    lode_mutex_unlock(&ring->mu);
+}
+
+static void
+drop(struct lode_ring *ring, lode_id id, bool urgent, int64_t room_by)
+{
+    if (reference(ring, LODE_RECORD_DROP, id, urgent, room_by) == LODE_ETIMEDOUT) {
+        owe_drop(ring, id);
+    }
+}
+
+void
+lode_ring_drop(struct lode_ring *ring, lode_id id, bool urgent)
+{
+    drop(ring, id, urgent, ROOM_UNLESS_OWING);
+}
+
+void
+lode_ring_drop_now(struct lode_ring *ring, lode_id id)
+{
+    drop(ring, id, true, 0);
+}
+
+lode_err
+lode_ring_wait(struct lode_ring *ring, lode_id id, uint64_t cookie, int64_t answer_by)
 {
     struct lode_wait_record record = {.id = id, .cookie = cookie};
     struct lode_ring_need need = {.size = sizeof(struct lode_record) + sizeof record};
     void *body;
-    LODE_TRY(reserve(ring, LODE_RECORD_WAIT, &need, LODE_NEVER, &body));
+    LODE_TRY(reserve(ring, LODE_RECORD_WAIT, &need, LODE_NEVER, answer_by, &body));
     memcpy(body, &record, sizeof record);
     lode_ring_publish(ring, &need, NULL, 0, 0, true);
     return LODE_OK;

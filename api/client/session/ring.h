@@ -2,12 +2,16 @@
  * ring.h: the writing end of a session's ring (api/layout/ring.h). Records go in under a lock of
  * this process. One write of the tail publishes them. A thread waits for the store only if the ring
  * is full, or the session has no credit left for the bytes of a put.
+ *
+ * A drop is never lost. If the ring stays full because the store is stopped, the drop is owed: it is
+ * kept here, and goes ahead of the next record that finds room.
  */
 #ifndef LODE_CLIENT_RING_H
 #define LODE_CLIENT_RING_H
 
 #include "api/client/session/hooks.h"
 #include "api/client/session/index_reader.h"
+#include "api/client/session/patience.h"
 #include "api/client/session/store_calls.h"
 #include "api/layout/ring.h"
 
@@ -27,6 +31,7 @@ struct lode_ring {
     uint64_t window_pages;               /* mu: credit that there was when the limit last grew */
     _Atomic uint64_t rung_tail;          /* the bell was rung with this tail published */
     uint64_t looked_ns;                  /* mu: when the store was last seen alive */
+    struct lode_owed_drop *owed;         /* mu: drops that the ring had no room for */
     const struct lode_index_view *index;
     struct lode_store_calls *calls;
 };
@@ -46,22 +51,25 @@ struct lode_ring_need {
  * Waits for room and credit, and leaves with the ring locked: fill the body (behind the header,
  * which is filled in), then lode_ring_publish().
  *
- *   deadline  for credit; for room in the ring, which the store makes as it goes, it waits anyhow
+ *   patience  its deadline is for credit, its answer_by for room in the ring, which a store that
+ *             runs makes as it goes
  *   hooks     NULL, or those that hear that this thread is blocked, if no credit came in 2 ms
  *   body_out  size - sizeof(struct lode_record) bytes
  *
- * Errors    LODE_EAGAIN (no sentence) no credit came in time; LODE_EDOWN; the ring is not locked
+ * Errors    LODE_EAGAIN (no sentence) no credit came in time; LODE_ETIMEDOUT no room came: the store
+ *           is stopped; LODE_EDOWN; the ring is not locked
  */
 LODE_MUST_CHECK lode_err lode_ring_reserve(struct lode_ring *ring, const struct lode_hooks *hooks,
                                            enum lode_record_type type,
-                                           const struct lode_ring_need *need, int64_t deadline,
-                                           void **body_out);
+                                           const struct lode_ring_need *need,
+                                           const struct lode_patience *patience, void **body_out);
 
 /* Pages of credit that are left at this moment; other threads may spend them. */
 uint64_t lode_ring_pages(struct lode_ring *ring);
 
-/* LODE_EFULL with the store's numbers. */
-lode_err lode_ring_fail_full(const struct lode_ring *ring, const struct lode_ring_need *need);
+/* LODE_EFULL with the store's numbers; LODE_ETIMEDOUT it does not give them. */
+lode_err lode_ring_fail_full(const struct lode_ring *ring, const struct lode_ring_need *need,
+                             int64_t answer_by);
 
 /* Unlocks: the record that was reserved is not written after all. */
 void lode_ring_cancel(struct lode_ring *ring);
@@ -77,12 +85,26 @@ void lode_ring_publish(struct lode_ring *ring, const struct lode_ring_need *need
 /* Rings, unless that was done since the last record. */
 void lode_ring_bell(struct lode_ring *ring);
 
-/* TAKE or DROP. Blocks only while the ring is full. Errors: LODE_EDOWN. */
-LODE_MUST_CHECK lode_err lode_ring_reference(struct lode_ring *ring, enum lode_record_type type,
-                                             lode_id id, bool urgent);
+/*
+ * TAKE. Blocks only while the ring is full, 5 s at most. Errors: LODE_EDOWN; LODE_ETIMEDOUT the
+ * store is stopped.
+ */
+LODE_MUST_CHECK lode_err lode_ring_take(struct lode_ring *ring, lode_id id);
 
-/* WAIT: this thread is about to sleep until the id is decided. Errors: LODE_EDOWN. */
-LODE_MUST_CHECK lode_err lode_ring_wait(struct lode_ring *ring, lode_id id, uint64_t cookie);
+/*
+ * DROP. Blocks only while the ring is full, 5 s at most. After that the drop is owed, and so are
+ * those that follow, at once. now: it is owed if there is no room at this moment. A dead store has
+ * nothing to drop.
+ */
+void lode_ring_drop(struct lode_ring *ring, lode_id id, bool urgent);
+void lode_ring_drop_now(struct lode_ring *ring, lode_id id);
+
+/*
+ * WAIT: this thread is about to sleep until the id is decided. Errors: LODE_EDOWN; LODE_ETIMEDOUT
+ * the ring had no room until then.
+ */
+LODE_MUST_CHECK lode_err lode_ring_wait(struct lode_ring *ring, lode_id id, uint64_t cookie,
+                                        int64_t answer_by);
 
 /* How a value lies behind its struct lode_made: sizes in bytes. */
 struct lode_made_layout {

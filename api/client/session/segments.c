@@ -56,14 +56,16 @@ lode_segments_forbid(struct lode_segments *segments)
 /* ---- mapping ------------------------------------------------------------------------------ */
 
 static lode_err
-ask_for(struct lode_segments *segments, uint32_t number, struct lode_reply *reply,
-        uint64_t *bytes_out)
+ask_for(struct lode_segments *segments, uint32_t number, int64_t answer_by,
+        struct lode_reply *reply, uint64_t *bytes_out)
 {
     struct lode_msg_segment request = {.head.type = LODE_MSG_SEGMENT, .segment = number};
     struct lode_msg_segment answer;
     struct stat st;
-    *reply =
-        (struct lode_reply){.type = LODE_MSG_SEGMENT_FD, .packet = &answer, .room = sizeof answer};
+    *reply = (struct lode_reply){.type = LODE_MSG_SEGMENT_FD,
+                                 .packet = &answer,
+                                 .room = sizeof answer,
+                                 .answer_by = answer_by};
     LODE_TRY(lode_store_ask(segments->calls, &request.head, sizeof request, NULL, 0, reply));
     if (reply->size == sizeof answer && reply->fd_count == 2 && fstat(reply->fds[0], &st) == 0 &&
         answer.bytes > 0 && (uint64_t)st.st_size >= answer.bytes) {
@@ -97,37 +99,36 @@ make_map(int fd, uint64_t bytes, int protection, void **map_out, _Atomic uint64_
     return LODE_OK;
 }
 
+static bool
+is_mapped(const struct lode_segment_map *map, bool to_write)
+{
+    return to_write ? atomic_load_explicit(&map->write, memory_order_acquire) != NULL
+                    : atomic_load_explicit(&map->read, memory_order_acquire) != NULL;
+}
+
 /*
  * The writable map is not inherited: a child must not write into what its parent creates, least of
  * all once that is sealed.
  */
 static lode_err
-map_locked(struct lode_segments *segments, uint32_t number, bool to_write)
+map_locked(struct lode_segments *segments, uint32_t number, bool to_write, int fd, uint64_t bytes)
 {
     struct lode_segment_map *map = &segments->map[number];
-    struct lode_reply reply;
-    uint64_t bytes;
     void *at;
     _Atomic uint64_t *chunks;
     int protection = !to_write               ? PROT_READ
                      : segments->unprotected ? PROT_READ | PROT_WRITE
                                              : PROT_NONE;
     lode_mutex_assert_held(&segments->mu);
-    if ((to_write ? (const void *)map->write : (const void *)map->read) != NULL) {
-        return LODE_OK;
+    if (is_mapped(map, to_write)) {
+        return LODE_OK; /* another thread was faster */
     }
-    LODE_TRY(ask_for(segments, number, &reply, &bytes));
     if (map->bytes != 0 && map->bytes != bytes) {
-        close(reply.fds[0]);
-        close(reply.fds[1]);
         return lode_fail_with(
             LODE_EPROTO, "segment %u had %llu bytes, and is said to have %llu now",
             (unsigned)number, (unsigned long long)map->bytes, (unsigned long long)bytes);
     }
-    lode_err err = make_map(reply.fds[to_write], bytes, protection, &at, &chunks);
-    close(reply.fds[0]);
-    close(reply.fds[1]);
-    LODE_TRY(err);
+    LODE_TRY(make_map(fd, bytes, protection, &at, &chunks));
     if (map->bytes == 0) {
         map->bytes = bytes; /* before the first map is published: readers take no lock */
     }
@@ -142,12 +143,18 @@ map_locked(struct lode_segments *segments, uint32_t number, bool to_write)
     return LODE_OK;
 }
 
+/* The store is asked without the lock: each thread waits for the answer as long as it may itself. */
 static lode_err
-map_segment(struct lode_segments *segments, uint32_t number, bool to_write)
+map_segment(struct lode_segments *segments, uint32_t number, bool to_write, int64_t answer_by)
 {
+    struct lode_reply reply;
+    uint64_t bytes;
+    LODE_TRY(ask_for(segments, number, answer_by, &reply, &bytes));
     lode_mutex_lock(&segments->mu);
-    lode_err err = map_locked(segments, number, to_write);
+    lode_err err = map_locked(segments, number, to_write, reply.fds[to_write], bytes);
     lode_mutex_unlock(&segments->mu);
+    close(reply.fds[0]);
+    close(reply.fds[1]);
     return err;
 }
 
@@ -178,13 +185,16 @@ segment_of(struct lode_segments *segments, uint64_t extent, struct lode_segment_
 
 lode_err
 lode_segments_read(struct lode_segments *segments, uint64_t extent, uint64_t size,
-                   const void **bytes_out)
+                   int64_t answer_by, const void **bytes_out)
 {
     struct lode_segment_map *map;
     LODE_TRY(segment_of(segments, extent, &map));
     const uint8_t *base = atomic_load_explicit(&map->read, memory_order_acquire);
+    if (base == NULL && answer_by == 0) {
+        return LODE_EAGAIN;
+    }
     if (base == NULL) {
-        LODE_TRY(map_segment(segments, lode_extent_segment(extent), false));
+        LODE_TRY(map_segment(segments, lode_extent_segment(extent), false, answer_by));
         base = atomic_load_explicit(&map->read, memory_order_acquire);
     }
     LODE_TRY(check_extent(map, extent, size));
@@ -262,14 +272,15 @@ page_bytes(uint64_t size)
 }
 
 lode_err
-lode_segments_open(struct lode_segments *segments, uint64_t extent, uint64_t size, void **bytes_out)
+lode_segments_open(struct lode_segments *segments, uint64_t extent, uint64_t size,
+                   int64_t answer_by, void **bytes_out)
 {
     struct lode_segment_map *map;
     uint64_t offset = lode_extent_offset(extent), bytes = page_bytes(size);
     LODE_TRY(segment_of(segments, extent, &map));
     uint8_t *base = atomic_load_explicit(&map->write, memory_order_acquire);
     if (base == NULL) {
-        LODE_TRY(map_segment(segments, lode_extent_segment(extent), true));
+        LODE_TRY(map_segment(segments, lode_extent_segment(extent), true, answer_by));
         base = atomic_load_explicit(&map->write, memory_order_acquire);
     }
     LODE_TRY(check_extent(map, extent, bytes));

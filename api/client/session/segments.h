@@ -33,10 +33,16 @@ void lode_segments_forbid(struct lode_segments *segments);
 
 /*
  * Where `size` bytes at an extent can be read. The first use of a segment asks the store.
- * Errors: LODE_EDOWN, LODE_ENOMEM; LODE_ECORRUPT the extent is not inside its segment.
+ *
+ *   answer_by  how long its answer is waited for. 0: the store is not asked
+ *
+ * Errors  LODE_EAGAIN (no sentence) with answer_by 0: the segment is not mapped yet;
+ *         LODE_ETIMEDOUT, LODE_EDOWN, LODE_ENOMEM; LODE_ECORRUPT the extent is not inside its
+ *         segment
  */
 LODE_MUST_CHECK lode_err lode_segments_read(struct lode_segments *segments, uint64_t extent,
-                                            uint64_t size, const void **bytes_out);
+                                            uint64_t size, int64_t answer_by,
+                                            const void **bytes_out);
 
 static inline bool
 lode_segment_holds(const struct lode_segment_map *map, uint64_t extent, uint64_t size)
@@ -83,9 +89,12 @@ lode_segments_is_populated(const struct lode_segments *segments, uint64_t extent
  */
 void lode_segments_populate_read(struct lode_segments *segments, uint64_t extent, uint64_t size);
 
-/* Opens the pages of an extent for writing, and populates them where they are fresh. */
+/*
+ * Opens the pages of an extent for writing, and populates them where they are fresh. answer_by and
+ * errors: as lode_segments_read(), but never 0.
+ */
 LODE_MUST_CHECK lode_err lode_segments_open(struct lode_segments *segments, uint64_t extent,
-                                            uint64_t size, void **bytes_out);
+                                            uint64_t size, int64_t answer_by, void **bytes_out);
 
 /*
  * Closes them again: from here on a write is SIGSEGV (unless unprotected).

@@ -32,10 +32,11 @@ connect_store(lode *db)
     lode_process_lock();
     lode_err err = lode_socket_connect(path, &fd);
     fd = lode_descriptor_hang_high(fd);
-    db->calls.fd = fd;
+    db->calls.socket.fd = fd;
     lode_process_unlock();
     LODE_TRY(err);
     LODE_TRY(lode_socket_peer(fd, &pid, &uid));
+    db->calls.socket.pid = pid;
     if (uid != geteuid()) {
         return lode_fail_with(LODE_EDENIED, "the cluster in '%s' belongs to user %u, not to you",
                               db->paths.dir, (unsigned)uid);
@@ -133,8 +134,10 @@ say_hello(lode *db, uint32_t hello_flags, struct lode_msg_welcome *welcome, int 
                                    .major = LODE_STORE_WIRE_MAJOR,
                                    .minor = LODE_STORE_WIRE_MINOR,
                                    .flags = hello_flags};
-    struct lode_reply reply = {
-        .type = LODE_MSG_WELCOME, .packet = welcome, .room = sizeof *welcome};
+    struct lode_reply reply = {.type = LODE_MSG_WELCOME,
+                               .packet = welcome,
+                               .room = sizeof *welcome,
+                               .answer_by = lode_answer_by()};
     LODE_TRY(lode_store_ask(&db->calls, &hello.head, sizeof hello, NULL, 0, &reply));
     if (reply.size == sizeof *welcome && reply.fd_count == 3 &&
         welcome->major == LODE_STORE_WIRE_MAJOR && welcome->row < LODE_SESSION_ROWS) {
@@ -148,6 +151,13 @@ say_hello(lode *db, uint32_t hello_flags, struct lode_msg_welcome *welcome, int 
                           "the store speaks version %u, this library %d: use one version on both "
                           "sides",
                           (unsigned)welcome->major, LODE_STORE_WIRE_MAJOR);
+}
+
+static void
+drop_late(void *arg, lode_id id)
+{
+    lode *db = arg;
+    lode_ring_drop_now(&db->ring, id);
 }
 
 static lode_err
@@ -169,6 +179,8 @@ attach(lode *db, uint32_t hello_flags)
     LODE_TRY(lode_pin_slots_init(&db->pin_slots, &db->file->pin_high, LODE_PIN_FIRST));
     db->row = (const struct lode_session_row *)(db->index.base + LODE_ROWS_OFFSET) + welcome.row;
     lode_ring_init(&db->ring, db->file, db->row, &db->index, &db->calls);
+    db->calls.drop_late_arg = db;
+    db->calls.drop_late = drop_late;
     atomic_store_explicit(&db->attached, true, memory_order_release);
     return LODE_OK;
 }
@@ -249,7 +261,7 @@ lode_session_check(const lode *db)
     if (state == LODE_SESSION_CLOSED) {
         return lode_fail_with(LODE_ECLOSED, "the session is closed: open a new one");
     }
-    if (atomic_load_explicit(&db->calls.down, memory_order_relaxed) ||
+    if (atomic_load_explicit(&db->calls.socket.down, memory_order_relaxed) ||
         atomic_load_explicit(&db->row->session, memory_order_relaxed) != db->number) {
         return lode_store_down();
     }
@@ -343,9 +355,10 @@ static void
 abort_drafts(lode *db)
 {
     struct lode_open_draft draft;
+    int64_t until = lode_answer_by();
     while (lode_drafts_take_any(&db->drafts, &draft)) {
         (void)!lode_segments_close(&db->segments, draft.extent, draft.stored);
-        lode_store_tell_abort(&db->calls, draft.entry, draft.generation);
+        lode_store_tell_abort(&db->calls.socket, draft.entry, draft.generation, until);
     }
 }
 
@@ -354,7 +367,8 @@ static void
 tell_leave(lode *db)
 {
     struct lode_msg_head leave = {.type = LODE_MSG_LEAVE};
-    (void)!lode_store_ask_exactly(&db->calls, &leave, sizeof leave, LODE_MSG_OK, NULL, 0);
+    (void)!lode_store_ask_exactly(&db->calls, &leave, sizeof leave, LODE_MSG_OK, NULL, 0,
+                                  lode_answer_by());
 }
 
 bool

@@ -14,32 +14,25 @@
 enum { SLICE_NS = 1000000000, SLICE_MS = 1000 };
 
 lode_err
-lode_store_down(void)
-{
-    return lode_fail_with(LODE_EDOWN,
-                          "the store has ended, or has ended this session: open a new one");
-}
-
-lode_err
 lode_store_calls_init(struct lode_store_calls *calls)
 {
-    *calls = (struct lode_store_calls){.fd = -1, .bell_fd = -1};
+    *calls = (struct lode_store_calls){.bell_fd = -1};
     calls->buffer = malloc(LODE_STORE_PACKET_MAX);
     if (calls->buffer == NULL) {
         return lode_fail_with(LODE_ENOMEM, "no memory for a session");
     }
     lode_mutex_init(&calls->mu, LODE_LOCK_STORE_CALLS);
+    lode_store_socket_init(&calls->socket);
     return LODE_OK;
 }
 
-/* Blocking calls come back after a slice, so that no thread hangs because the store is stuck. */
+/* A receive comes back after a slice, so that its thread can look whether the store lives. */
 lode_err
 lode_store_calls_start(struct lode_store_calls *calls)
 {
     struct timeval slice = {.tv_sec = SLICE_MS / 1000};
-    if (setsockopt(calls->fd, SOL_SOCKET, SO_RCVTIMEO, &slice, sizeof slice) != 0 ||
-        setsockopt(calls->fd, SOL_SOCKET, SO_SNDTIMEO, &slice, sizeof slice) != 0) {
-        return lode_fail_errno("cannot set the timeouts of the store's socket");
+    if (setsockopt(calls->socket.fd, SOL_SOCKET, SO_RCVTIMEO, &slice, sizeof slice) != 0) {
+        return lode_fail_errno("cannot set the timeout of the store's socket");
     }
     return LODE_OK;
 }
@@ -48,9 +41,8 @@ void
 lode_store_calls_fini(struct lode_store_calls *calls)
 {
     LODE_ASSERT(calls->first == NULL);
-    if (calls->fd >= 0) {
-        close(calls->fd);
-    }
+    lode_store_socket_fini(&calls->socket);
+    lode_lates_clear(&calls->lates);
     if (calls->bell_fd >= 0) {
         close(calls->bell_fd);
     }
@@ -64,69 +56,12 @@ lode_store_cookie(struct lode_store_calls *calls)
     return atomic_fetch_add_explicit(&calls->next_cookie, 1, memory_order_relaxed) + 1;
 }
 
-bool
-lode_store_is_dead(struct lode_store_calls *calls)
-{
-    struct pollfd at = {.fd = calls->fd, .events = POLLRDHUP};
-    if (atomic_load_explicit(&calls->down, memory_order_relaxed)) {
-        return true;
-    }
-    if (poll(&at, 1, 0) > 0 && (at.revents & (POLLRDHUP | POLLHUP | POLLERR)) != 0) {
-        atomic_store_explicit(&calls->down, true, memory_order_relaxed);
-    }
-    return atomic_load_explicit(&calls->down, memory_order_relaxed);
-}
-
-static lode_err
-fail_late(void)
-{
-    return lode_fail_with(LODE_ETIMEDOUT,
-                          "the store has not answered in time: it is stopped, or very busy");
-}
-
-/* A store that does not read fills the socket: the sender sleeps in slices. */
-static lode_err
-send_packet(struct lode_store_calls *calls, const void *head, size_t head_size, const void *rest,
-            size_t rest_size, int64_t deadline)
-{
-    for (;;) {
-        lode_err err = lode_socket_send(calls->fd, head, head_size, rest, rest_size, NULL, 0);
-        if (err == LODE_EDOWN) {
-            atomic_store_explicit(&calls->down, true, memory_order_relaxed);
-            return lode_store_down();
-        }
-        if (err != LODE_EAGAIN) {
-            return err;
-        }
-        if (lode_store_is_dead(calls)) {
-            return lode_store_down();
-        }
-        if (deadline <= lode_now_ns()) {
-            return fail_late();
-        }
-    }
-}
-
-lode_err
-lode_store_tell(struct lode_store_calls *calls, const void *packet, size_t size)
-{
-    return send_packet(calls, packet, size, NULL, 0, LODE_NEVER);
-}
-
-void
-lode_store_tell_abort(struct lode_store_calls *calls, uint32_t entry, uint64_t generation)
-{
-    struct lode_msg_draft msg = {
-        .head.type = LODE_MSG_ABORT, .entry = entry, .generation = generation};
-    (void)!lode_store_tell(calls, &msg, sizeof msg);
-}
-
 void
 lode_store_ring_bell(struct lode_store_calls *calls)
 {
     static const uint64_t ONCE = 1;
     if (write(calls->bell_fd, &ONCE, sizeof ONCE) < 0 && errno != EAGAIN) {
-        atomic_store_explicit(&calls->down, true, memory_order_relaxed);
+        atomic_store_explicit(&calls->socket.down, true, memory_order_relaxed);
     }
 }
 
@@ -251,7 +186,7 @@ notify_locked(struct lode_store_calls *calls, const struct packet *packet)
     }
 }
 
-/* An answer without a waiter, whose question was given up, is dropped. */
+/* The question of an answer without a waiter was given up. */
 static void
 dispatch_locked(struct lode_store_calls *calls, const struct packet *packet)
 {
@@ -267,6 +202,7 @@ dispatch_locked(struct lode_store_calls *calls, const struct packet *packet)
                     return;
                 }
             }
+            lode_lates_answer(&calls->lates, packet->bytes, packet->size);
         }
     }
     close_fds(packet->fds, packet->fd_count);
@@ -278,7 +214,7 @@ lead(struct lode_store_calls *calls, int64_t deadline)
 {
     int fds[LODE_SOCKET_FDS_MAX];
     struct packet packet = {.bytes = calls->buffer, .fds = fds};
-    struct pollfd at = {.fd = calls->fd, .events = POLLIN};
+    struct pollfd at = {.fd = calls->socket.fd, .events = POLLIN};
     calls->has_leader = true;
     lode_mutex_unlock(&calls->mu);
     int flags = 0;
@@ -286,15 +222,53 @@ lead(struct lode_store_calls *calls, int64_t deadline)
         poll(&at, 1, (int)lode_remaining_ms(deadline));
         flags = MSG_DONTWAIT;
     }
-    lode_err err = lode_socket_receive(calls->fd, flags, calls->buffer, LODE_STORE_PACKET_MAX,
-                                       &packet.size, fds, &packet.fd_count);
+    lode_err err = lode_socket_receive(calls->socket.fd, flags, calls->buffer,
+                                       LODE_STORE_PACKET_MAX, &packet.size, fds, &packet.fd_count);
     lode_mutex_lock(&calls->mu);
     calls->has_leader = false;
     if (err == LODE_OK) {
         dispatch_locked(calls, &packet);
     } else if (err != LODE_EAGAIN) {
-        atomic_store_explicit(&calls->down, true, memory_order_relaxed);
+        atomic_store_explicit(&calls->socket.down, true, memory_order_relaxed);
         wake_all_locked(calls);
+    }
+}
+
+/* Reads what has come, unless another thread reads. */
+static void
+read_come_locked(struct lode_store_calls *calls)
+{
+    int fds[LODE_SOCKET_FDS_MAX];
+    struct packet packet = {.bytes = calls->buffer, .fds = fds};
+    lode_mutex_assert_held(&calls->mu);
+    while (!calls->has_leader &&
+           lode_socket_receive(calls->socket.fd, MSG_DONTWAIT, calls->buffer, LODE_STORE_PACKET_MAX,
+                               &packet.size, fds, &packet.fd_count) == LODE_OK) {
+        dispatch_locked(calls, &packet);
+    }
+}
+
+/* Ends what came with answers to questions that were given up. Waits for nothing. */
+static void
+undo_lates(struct lode_store_calls *calls)
+{
+    if (!atomic_load_explicit(&calls->has_lates, memory_order_relaxed)) {
+        return;
+    }
+    lode_mutex_lock(&calls->mu);
+    read_come_locked(calls);
+    struct lode_late *late = lode_lates_take(&calls->lates);
+    atomic_store_explicit(&calls->has_lates, calls->lates.asked != NULL, memory_order_relaxed);
+    lode_mutex_unlock(&calls->mu);
+    while (late != NULL) {
+        struct lode_late *next = late->next;
+        if (late->kind == LODE_LATE_DRAFT) {
+            lode_store_tell_abort(&calls->socket, late->entry, late->generation, 0);
+        } else if (calls->drop_late != NULL) {
+            calls->drop_late(calls->drop_late_arg, late->id);
+        }
+        free(late);
+        late = next;
     }
 }
 
@@ -314,7 +288,7 @@ static lode_err
 await_locked(struct lode_store_calls *calls, struct lode_waiter *waiter, int64_t deadline)
 {
     while (!is_done(waiter)) {
-        if (atomic_load_explicit(&calls->down, memory_order_relaxed)) {
+        if (atomic_load_explicit(&calls->socket.down, memory_order_relaxed)) {
             return LODE_EDOWN;
         }
         int64_t now = lode_now_ns();
@@ -366,21 +340,26 @@ static lode_err
 ask_into(struct lode_store_calls *calls, struct lode_waiter *waiter, struct lode_msg_head *request,
          size_t request_size, const void *rest, size_t rest_size)
 {
-    int64_t deadline = waiter->reply->deadline != 0 ? waiter->reply->deadline : LODE_NEVER;
+    struct lode_reply *reply = waiter->reply;
     lode_mutex_lock(&calls->mu);
     link_locked(calls, waiter);
     lode_mutex_unlock(&calls->mu);
-    lode_err err = send_packet(calls, request, request_size, rest, rest_size, deadline);
+    lode_err err =
+        lode_store_send(&calls->socket, request, request_size, rest, rest_size, reply->answer_by);
     lode_mutex_lock(&calls->mu);
-    bool sent = err == LODE_OK;
-    if (sent) {
-        err = await_locked(calls, waiter, deadline);
+    reply->sent = err == LODE_OK;
+    if (reply->sent) {
+        err = await_locked(calls, waiter, reply->answer_by);
     }
     unlink_locked(calls, waiter);
     hand_over_locked(calls);
+    if (reply->sent && err == LODE_ETIMEDOUT) {
+        lode_lates_note(&calls->lates, waiter->tag, reply->late, reply->late_id);
+        atomic_store_explicit(&calls->has_lates, true, memory_order_relaxed);
+    }
     lode_mutex_unlock(&calls->mu);
-    if (sent && err != LODE_OK) {
-        return err == LODE_EDOWN ? lode_store_down() : fail_late();
+    if (reply->sent && err != LODE_OK) {
+        return err == LODE_EDOWN ? lode_store_down() : lode_store_late(&calls->socket);
     }
     return err;
 }
@@ -399,11 +378,15 @@ lode_store_ask(struct lode_store_calls *calls, struct lode_msg_head *request, si
         inner.packet = &scratch;
         inner.room = sizeof scratch;
     }
+    LODE_DEBUG_ASSERT(reply->answer_by != 0);
+    undo_lates(calls);
     struct lode_waiter waiter = {.tag = draw_tag(calls), .reply = &inner};
     request->tag = waiter.tag;
     lode_cond_init(&waiter.cond);
     lode_err err = ask_into(calls, &waiter, request, request_size, rest, rest_size);
     lode_cond_fini(&waiter.cond);
+    undo_lates(calls);
+    reply->sent = inner.sent;
     LODE_TRY(err);
     if (waiter.err != LODE_OK) {
         return lode_fail_with(LODE_EPROTO, "the store's answer is larger than %zu bytes",
@@ -427,19 +410,10 @@ lode_store_ask(struct lode_store_calls *calls, struct lode_msg_head *request, si
 lode_err
 lode_store_ask_exactly(struct lode_store_calls *calls, struct lode_msg_head *request,
                        size_t request_size, enum lode_store_msg type, void *answer,
-                       size_t answer_size)
-{
-    return lode_store_ask_exactly_until(calls, request, request_size, type, answer, answer_size,
-                                        LODE_NEVER);
-}
-
-lode_err
-lode_store_ask_exactly_until(struct lode_store_calls *calls, struct lode_msg_head *request,
-                             size_t request_size, enum lode_store_msg type, void *answer,
-                             size_t answer_size, int64_t deadline)
+                       size_t answer_size, int64_t answer_by)
 {
     struct lode_reply reply = {
-        .type = type, .packet = answer, .room = answer_size, .deadline = deadline};
+        .type = type, .packet = answer, .room = answer_size, .answer_by = answer_by};
     LODE_TRY(lode_store_ask(calls, request, request_size, NULL, 0, &reply));
     close_fds(reply.fds, reply.fd_count);
     if (answer != NULL && reply.size != answer_size) {
@@ -479,5 +453,6 @@ lode_store_watch_wait(struct lode_store_calls *calls, struct lode_waiter *waiter
     lode_err err = await_locked(calls, waiter, deadline);
     hand_over_locked(calls);
     lode_mutex_unlock(&calls->mu);
+    undo_lates(calls);
     return err == LODE_EDOWN ? lode_store_down() : err;
 }

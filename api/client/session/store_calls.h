@@ -11,28 +11,31 @@
 #ifndef LODE_CLIENT_STORE_CALLS_H
 #define LODE_CLIENT_STORE_CALLS_H
 
-#include "api/base/lock.h"
-#include "api/base/socket.h"
-#include "api/wire/store_msg.h"
+#include "api/client/session/late.h"
+#include "api/client/session/store_socket.h"
 
 struct lode_waiter;
 
 struct lode_store_calls {
-    int fd; /* blocking, with timeouts of a second; -1 in a child after fork */
+    struct lode_store_socket socket;
     int bell_fd;
-    _Atomic bool down;
     struct lode_mutex mu;
     struct lode_waiter *first; /* mu */
     bool has_leader;           /* mu */
+    struct lode_lates lates;   /* mu */
+    _Atomic bool has_lates;    /* something may be in them */
+    /* Drops a reference that came with a late answer. Must not block. NULL: it is forgotten. */
+    void (*drop_late)(void *arg, lode_id id);
+    void *drop_late_arg;
     _Atomic uint32_t next_tag;
     _Atomic uint64_t next_cookie;
     uint8_t *buffer; /* the leader's */
 };
 
 /*
- * The caller calls init, sets fd to a connected socket, and calls start. It sets bell_fd when the
- * store's WELCOME has brought it. Both descriptors are the calls' then: fini closes them, and may
- * follow any of these steps. Errors: LODE_ENOMEM; LODE_ESYS.
+ * The caller calls init, sets socket.fd to a connected socket, and calls start. It sets bell_fd when
+ * the store's WELCOME has brought it. Both descriptors are the calls' then: fini closes them, and
+ * may follow any of these steps. Errors: LODE_ENOMEM; LODE_ESYS.
  */
 LODE_MUST_CHECK lode_err lode_store_calls_init(struct lode_store_calls *calls);
 LODE_MUST_CHECK lode_err lode_store_calls_start(struct lode_store_calls *calls);
@@ -43,18 +46,22 @@ struct lode_reply {
     enum lode_store_msg type; /* wanted; ERROR is turned into its error and sentence */
     void *packet;             /* NULL: only the type counts */
     size_t room;
-    int64_t deadline; /* how long the answer is waited for; 0: as long as the store lives */
-    size_t size;      /* out */
+    int64_t answer_by;        /* how long it is waited for */
+    enum lode_late_kind late; /* what is to be undone if it comes after that, */
+    lode_id late_id;          /* and of which object */
+    size_t size;              /* out */
     int fds[LODE_SOCKET_FDS_MAX];
     size_t fd_count; /* out */
+    bool sent;       /* out, also of a failure: the store has the question, or will */
 };
 
 /*
  * Sends a packet of two parts with a fresh tag and waits for its answer.
  *
- * Blocking  until the store has answered or died, or reply->deadline has come
+ * Blocking  until the store has answered or died, or reply->answer_by has come
  * Errors    what the store says; LODE_EDOWN; LODE_EPROTO the answer is none to this question;
- *           LODE_ETIMEDOUT the store has not answered in time: its answer is dropped when it comes
+ *           LODE_ETIMEDOUT the store has not answered in time. Its answer may come yet. The next
+ *           question or wait of the session reads it, and undoes what it brought (reply->late)
  */
 LODE_MUST_CHECK lode_err lode_store_ask(struct lode_store_calls *calls,
                                         struct lode_msg_head *request, size_t request_size,
@@ -68,21 +75,7 @@ LODE_MUST_CHECK lode_err lode_store_ask(struct lode_store_calls *calls,
 LODE_MUST_CHECK lode_err lode_store_ask_exactly(struct lode_store_calls *calls,
                                                 struct lode_msg_head *request, size_t request_size,
                                                 enum lode_store_msg type, void *answer,
-                                                size_t answer_size);
-
-/* The same; the answer is waited for until the deadline. Errors: also LODE_ETIMEDOUT. */
-LODE_MUST_CHECK lode_err lode_store_ask_exactly_until(struct lode_store_calls *calls,
-                                                      struct lode_msg_head *request,
-                                                      size_t request_size, enum lode_store_msg type,
-                                                      void *answer, size_t answer_size,
-                                                      int64_t deadline);
-
-/* Sends a packet without an answer (tag 0). Errors: LODE_EDOWN. */
-LODE_MUST_CHECK lode_err lode_store_tell(struct lode_store_calls *calls, const void *packet,
-                                         size_t size);
-
-/* Tells the store that a draft ends unsealed. If the store is dead, the draft is gone already. */
-void lode_store_tell_abort(struct lode_store_calls *calls, uint32_t entry, uint64_t generation);
+                                                size_t answer_size, int64_t answer_by);
 
 /* Rings the doorbell: the store will look into the ring. Never blocks. */
 void lode_store_ring_bell(struct lode_store_calls *calls);
@@ -118,11 +111,5 @@ LODE_MUST_CHECK lode_err lode_store_watch_wait(struct lode_store_calls *calls,
 
 /* A number that no other wait or watch of this session has. */
 uint64_t lode_store_cookie(struct lode_store_calls *calls);
-
-/* True once the store has closed its end. One system call; never blocks. */
-bool lode_store_is_dead(struct lode_store_calls *calls);
-
-/* LODE_EDOWN with the sentence for it. */
-lode_err lode_store_down(void);
 
 #endif

@@ -131,7 +131,7 @@ cache_of(lode *db, struct lode_thread *self)
  * count.
  */
 static lode_err
-grow(lode *db)
+grow(lode *db, int64_t answer_by)
 {
     uint32_t limit = atomic_load_explicit(&db->pin_slots.limit, memory_order_acquire);
     struct lode_msg_pins ask = {.head.type = LODE_MSG_GROW_PINS, .slots = limit * 2};
@@ -139,8 +139,11 @@ grow(lode *db)
     if (limit >= LODE_PIN_MAX) {
         return lode_fail_with(LODE_ELIMIT, "%d views are held: release some first", LODE_PIN_MAX);
     }
-    LODE_TRY(
-        lode_store_ask_exactly(&db->calls, &ask.head, sizeof ask, LODE_MSG_PINS, &are, sizeof are));
+    if (answer_by == 0) {
+        return LODE_EAGAIN;
+    }
+    LODE_TRY(lode_store_ask_exactly(&db->calls, &ask.head, sizeof ask, LODE_MSG_PINS, &are,
+                                    sizeof are, answer_by));
     if (are.slots > LODE_PIN_MAX || are.slots < limit) {
         return lode_fail_with(LODE_EPROTO, "the store grants %u pins", (unsigned)are.slots);
     }
@@ -152,7 +155,7 @@ grow(lode *db)
 }
 
 lode_err
-lode_slot_take_slowly(lode *db, struct lode_thread *self, uint32_t *slot_out)
+lode_slot_take_slowly(lode *db, struct lode_thread *self, int64_t answer_by, uint32_t *slot_out)
 {
     if (self == NULL) {
         return lode_fail_with(LODE_ENOMEM, "no memory for this thread's pins");
@@ -160,7 +163,7 @@ lode_slot_take_slowly(lode *db, struct lode_thread *self, uint32_t *slot_out)
     struct lode_thread_cache *cache = cache_of(db, self);
     int64_t slot;
     while ((slot = lode_pin_slots_take(&db->pin_slots)) < 0) {
-        LODE_TRY(grow(db));
+        LODE_TRY(grow(db, answer_by));
     }
     *slot_out = (uint32_t)slot;
     /* Takes some more for the next gets, as far as there are any without asking the store. */

@@ -44,10 +44,15 @@ lode_thread_get(void)
 
 /*
  * A pin slot of the session.
- * Errors  LODE_ELIMIT too many views; LODE_ENOMEM; LODE_EDOWN when more had to be asked for
+ *
+ *   answer_by  how long the store's answer is waited for where more slots must be asked for. 0: the
+ *              store is not asked
+ *
+ * Errors  LODE_EAGAIN (no sentence) with answer_by 0: more must be asked for; LODE_ELIMIT too many
+ *         views; LODE_ENOMEM; LODE_EDOWN, LODE_ETIMEDOUT when more had to be asked for
  */
 LODE_MUST_CHECK lode_err lode_slot_take_slowly(lode *db, struct lode_thread *self,
-                                               uint32_t *slot_out);
+                                               int64_t answer_by, uint32_t *slot_out);
 void lode_slot_give_slowly(lode *db, struct lode_thread *self, uint32_t slot);
 
 /* Waits until no thread is in a release of this session. The caller is in none. */

@@ -39,20 +39,12 @@ fail_gone(lode_id id, bool aborted)
                           text);
 }
 
-static lode_err
-fail_late(lode_id id, int64_t timeout_ms)
-{
-    char text[LODE_ID_TEXT_SIZE];
-    lode_id_format(id, text);
-    return lode_fail_with(LODE_ETIMEDOUT, "object %s was not there within %lld ms", text,
-                          (long long)timeout_ms);
-}
-
-static lode_err
+/* A store that is stopped may hear of it only later. */
+static void
 unwait(const struct await *a)
 {
     struct lode_msg_lookup msg = {.head.type = LODE_MSG_UNWAIT, .id = a->id, .cookie = a->cookie};
-    return lode_store_tell(&a->db->calls, &msg, sizeof msg);
+    lode_store_owe(&a->db->calls.socket, &msg, sizeof msg, a->answer_by);
 }
 
 /*
@@ -66,8 +58,8 @@ ask(struct await *a)
         struct lode_msg_lookup msg = {
             .head.type = LODE_MSG_LOOKUP, .id = a->id, .cookie = a->cookie};
         struct lode_msg_found found;
-        LODE_TRY(lode_store_ask_exactly_until(&a->db->calls, &msg.head, sizeof msg, LODE_MSG_FOUND,
-                                              &found, sizeof found, a->answer_by));
+        LODE_TRY(lode_store_ask_exactly(&a->db->calls, &msg.head, sizeof msg, LODE_MSG_FOUND,
+                                        &found, sizeof found, a->answer_by));
         if (found.status == LODE_FOUND_PENDING) {
             return LODE_EAGAIN;
         }
@@ -133,7 +125,7 @@ static lode_err
 look(struct await *a, int64_t now)
 {
     a->next_look = now + LOOK_NS;
-    if (lode_store_is_dead(&a->db->calls)) {
+    if (lode_store_is_dead(&a->db->calls.socket)) {
         return lode_store_down();
     }
     return lode_hooks_pending(&a->db->hooks, a->id);
@@ -174,8 +166,9 @@ wait_for_it(struct await *a, int64_t deadline)
     lode_err err = a->try_it(a->db, a->arg);
     while (err == LODE_EAGAIN && lode_now_ns() < deadline) {
         if (a->cookie == 0 && !a->is_told) {
-            a->cookie = lode_store_cookie(&a->db->calls);
-            LODE_TRY(lode_ring_wait(&a->db->ring, a->id, a->cookie));
+            uint64_t cookie = lode_store_cookie(&a->db->calls);
+            LODE_TRY(lode_ring_wait(&a->db->ring, a->id, cookie, a->answer_by));
+            a->cookie = cookie;
         }
         err = sleep_once(a, &seen, deadline);
     }
@@ -199,32 +192,37 @@ ask_at_the_end(struct await *a)
 
 /* Tells the store that this thread waits no more, unless the store itself has ended the wait. */
 static lode_err
-take_back(struct await *a, lode_err err)
+take_back(const struct await *a, lode_err err)
 {
-    bool is_armed = a->cookie != 0 && err != LODE_OK &&
-                    !atomic_load_explicit(&a->db->calls.down, memory_order_relaxed);
-    return is_armed && unwait(a) != LODE_OK ? lode_store_down() : err;
+    if (a->cookie != 0 && err != LODE_OK &&
+        !atomic_load_explicit(&a->db->calls.socket.down, memory_order_relaxed)) {
+        unwait(a);
+        if (lode_store_is_dead(&a->db->calls.socket)) {
+            return lode_store_down();
+        }
+    }
+    return err;
 }
 
 lode_err
-lode_await(lode *db, lode_id id, uint64_t hash, int64_t timeout_ms, lode_try_fn try_it, void *arg)
+lode_await(lode *db, lode_id id, uint64_t hash, const struct lode_patience *patience,
+           lode_try_fn try_it, void *arg)
 {
-    int64_t deadline = lode_deadline(timeout_ms);
     struct await a = {.db = db,
                       .id = id,
                       .wake = lode_index_wake(&db->index, hash),
                       .try_it = try_it,
                       .arg = arg,
                       .next_look = lode_now_ns() + FIRST_LOOK_NS,
-                      .answer_by = lode_last_word(deadline)};
+                      .answer_by = patience->answer_by};
     lode_err err = LODE_EAGAIN;
-    if (timeout_ms != 0) {
+    if (patience->timeout_ms != 0) {
         lode_hooks_blocked(&db->hooks, true);
-        err = wait_for_it(&a, deadline);
+        err = wait_for_it(&a, patience->deadline);
         lode_hooks_blocked(&db->hooks, false);
     }
     if (err == LODE_EAGAIN) {
         err = ask_at_the_end(&a);
     }
-    return take_back(&a, err == LODE_EAGAIN ? fail_late(id, timeout_ms) : err);
+    return take_back(&a, err);
 }

@@ -5,8 +5,8 @@
 #ifndef LODE_CLIENT_AWAIT_H
 #define LODE_CLIENT_AWAIT_H
 
-#include "api/base/clock.h"
 #include "api/client/session/handle.h"
+#include "api/client/session/patience.h"
 
 /* LODE_EAGAIN: not there yet (no sentence). Anything else ends the wait and is its result. */
 typedef lode_err (*lode_try_fn)(lode *db, void *arg);
@@ -16,22 +16,13 @@ typedef lode_err (*lode_try_fn)(lode *db, void *arg);
  * end the store is asked once more; with timeout 0 that is all that happens. The caller has tried
  * once before, with LODE_EAGAIN.
  *
- * Errors  LODE_ETIMEDOUT, LODE_EGONE, LODE_EABORTED, LODE_EDOWN, or what the try gives; each with
- *         a sentence
+ * Errors  LODE_EAGAIN (no sentence) the time is up, and it is not there; LODE_ETIMEDOUT the store
+ *         has not answered, so nothing is known; LODE_EGONE, LODE_EABORTED, LODE_EDOWN, or what the
+ *         try gives, each with a sentence
  */
-LODE_MUST_CHECK lode_err lode_await(lode *db, lode_id id, uint64_t hash, int64_t timeout_ms,
-                                    lode_try_fn try_it, void *arg);
-
-/*
- * Until when a caller whose time is up at `deadline` waits for the store's last word. A store that
- * is stopped must not hold it for ever.
- */
-static inline int64_t
-lode_last_word(int64_t deadline)
-{
-    enum { LAST_WORD_NS = 1000000000 };
-    return deadline < LODE_NEVER - LAST_WORD_NS ? deadline + LAST_WORD_NS : LODE_NEVER;
-}
+LODE_MUST_CHECK lode_err lode_await(lode *db, lode_id id, uint64_t hash,
+                                    const struct lode_patience *patience, lode_try_fn try_it,
+                                    void *arg);
 
 /*
  * For a wait whose time is up, and which may have been too short for a look. Asks the hooks whether

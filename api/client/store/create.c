@@ -139,10 +139,10 @@ fill_draft(const lode *db, const struct lode_open_draft *open, void *data, uint6
 /* Opens the pages that the store has given. An object of no bytes has an address, too. */
 static lode_err
 open_draft(lode *db, const struct lode_spec *spec, const struct lode_open_draft *open,
-           lode_draft *draft_out)
+           int64_t answer_by, lode_draft *draft_out)
 {
     void *bytes;
-    LODE_TRY(lode_segments_open(&db->segments, open->extent, open->stored, &bytes));
+    LODE_TRY(lode_segments_open(&db->segments, open->extent, open->stored, answer_by, &bytes));
     uint8_t *data = bytes;
     if (spec->flags & LODE_ENTRY_STRIDED) {
         int64_t strides[LODE_MAX_NDIM] = {0};
@@ -160,15 +160,22 @@ open_draft(lode *db, const struct lode_spec *spec, const struct lode_open_draft 
 }
 
 static lode_err
-ask_create(lode *db, const struct lode_spec *spec, int64_t timeout_ms,
+ask_create(lode *db, const struct lode_spec *spec, int64_t timeout_ms, int64_t answer_by,
            struct lode_msg_created *created_out)
 {
     struct lode_msg_create packet;
-    struct lode_reply reply = {
-        .type = LODE_MSG_CREATED, .packet = created_out, .room = sizeof *created_out};
+    struct lode_reply reply = {.type = LODE_MSG_CREATED,
+                               .packet = created_out,
+                               .room = sizeof *created_out,
+                               .answer_by = answer_by,
+                               .late = LODE_LATE_DRAFT};
     lode_spec_packet(spec, LODE_MSG_CREATE, timeout_ms, &packet);
-    LODE_TRY(lode_store_ask(&db->calls, &packet.head, sizeof packet, spec->holds,
-                            spec->hold_count * sizeof(lode_id), &reply));
+    lode_err err = lode_store_ask(&db->calls, &packet.head, sizeof packet, spec->holds,
+                                  spec->hold_count * sizeof(lode_id), &reply);
+    if (err == LODE_ETIMEDOUT && reply.sent) {
+        lode_reserved_was_made(db, spec->id); /* the late draft, which is aborted, uses it up */
+    }
+    LODE_TRY(err);
     return reply.size == sizeof *created_out
                ? LODE_OK
                : lode_fail_with(LODE_EPROTO, "the store's answer to a create has %zu bytes",
@@ -180,36 +187,39 @@ ask_create(lode *db, const struct lode_spec *spec, int64_t timeout_ms,
  * tells the scheduler that its CPU is free, so that the task that makes the room can run.
  */
 static lode_err
-ask_patiently(lode *db, const struct lode_spec *spec, int64_t timeout_ms,
+ask_patiently(lode *db, const struct lode_spec *spec, const struct lode_patience *patience,
               struct lode_msg_created *created_out)
 {
+    int64_t timeout_ms = lode_remaining_ms(patience->deadline);
+    int64_t answer_by = lode_patience_for_bytes(patience, spec->size);
     if (timeout_ms == 0 || lode_hooks_in(&db->hooks, LODE_HOOKS_WORKER) == NULL) {
-        return ask_create(db, spec, timeout_ms, created_out);
+        return ask_create(db, spec, timeout_ms, answer_by, created_out);
     }
-    lode_err err = ask_create(db, spec, 0, created_out);
+    lode_err err = ask_create(db, spec, 0, answer_by, created_out);
     if (err == LODE_EFULL) {
         lode_hooks_blocked(&db->hooks, true);
-        err = ask_create(db, spec, timeout_ms, created_out);
+        err = ask_create(db, spec, lode_remaining_ms(patience->deadline), answer_by, created_out);
         lode_hooks_blocked(&db->hooks, false);
     }
     return err;
 }
 
 lode_err
-lode_create_spec(lode *db, const struct lode_spec *spec, bool named, int64_t timeout_ms,
-                 lode_draft *draft_out)
+lode_create_spec(lode *db, const struct lode_spec *spec, bool named,
+                 const struct lode_patience *patience, lode_draft *draft_out)
 {
     struct lode_msg_created created;
-    LODE_TRY(ask_patiently(db, spec, timeout_ms, &created));
+    LODE_TRY(ask_patiently(db, spec, patience, &created));
+    int64_t answer_by = lode_patience_anew(patience); /* getting memory may have taken long */
     struct lode_open_draft open = {.entry = created.entry,
                                    .generation = created.generation,
                                    .extent = created.extent,
                                    .stored = lode_made_stored(spec->size, spec->flags),
                                    .named = named,
                                    .id = spec->id};
-    lode_err err = open_draft(db, spec, &open, draft_out);
+    lode_err err = open_draft(db, spec, &open, answer_by, draft_out);
     if (err != LODE_OK) {
-        lode_draft_abort(db, &open);
+        lode_draft_abort(db, &open, answer_by);
     }
     return err;
 }
@@ -222,26 +232,34 @@ lode_draft_close(lode *db, lode_draft *draft, struct lode_open_draft *open_out)
     LODE_TRY(lode_drafts_take(&db->drafts, (uint32_t)entry, generation, open_out));
     lode_err err = lode_segments_close(&db->segments, open_out->extent, open_out->stored);
     if (err != LODE_OK) {
-        lode_draft_abort(db, open_out);
+        lode_draft_abort(db, open_out, lode_answer_by());
     }
     return err;
 }
 
 lode_err
-lode_draft_seal(lode *db, const struct lode_open_draft *open)
+lode_draft_seal(lode *db, const struct lode_open_draft *open, int64_t answer_by)
 {
     struct lode_msg_draft msg = {
         .head.type = LODE_MSG_SEAL, .entry = open->entry, .generation = open->generation};
-    LODE_TRY(lode_store_ask_exactly(&db->calls, &msg.head, sizeof msg, LODE_MSG_OK, NULL, 0));
-    lode_reserved_was_made(db, open->id);
-    return LODE_OK;
+    struct lode_reply reply = {.type = LODE_MSG_OK,
+                               .answer_by = answer_by,
+                               .late = lode_late_object(open->id),
+                               .late_id = open->id};
+    lode_err err = lode_store_ask(&db->calls, &msg.head, sizeof msg, NULL, 0, &reply);
+    if (err == LODE_OK || (err == LODE_ETIMEDOUT && reply.sent)) {
+        lode_reserved_was_made(db, open->id);
+    } else if (err == LODE_ETIMEDOUT) {
+        lode_draft_abort(db, open, answer_by);
+    }
+    return err;
 }
 
 void
-lode_draft_abort(lode *db, const struct lode_open_draft *open)
+lode_draft_abort(lode *db, const struct lode_open_draft *open, int64_t answer_by)
 {
     lode_reserved_was_made(db, open->id); /* or was not: it is used up */
-    lode_store_tell_abort(&db->calls, open->entry, open->generation);
+    lode_store_tell_abort(&db->calls.socket, open->entry, open->generation, answer_by);
 }
 
 /* ---- the public calls --------------------------------------------------------------------- */
@@ -257,8 +275,9 @@ name_spec(lode *db, struct lode_spec *spec)
 static lode_err
 create_named(lode *db, struct lode_spec *spec, int64_t timeout_ms, lode_draft *draft_out)
 {
+    struct lode_patience patience = lode_patience_of(timeout_ms);
     name_spec(db, spec);
-    LODE_TRY(lode_create_spec(db, spec, true, timeout_ms, draft_out));
+    LODE_TRY(lode_create_spec(db, spec, true, &patience, draft_out));
     lode_hooks_drafted(&db->hooks, draft_out, true);
     return LODE_OK;
 }
@@ -289,11 +308,13 @@ lode_result_draft(lode *db, const lode_array *array, size_t size_bytes, lode_kin
                   int64_t timeout_ms, lode_draft *draft_out)
 {
     struct lode_spec spec = {.size = size_bytes, .kind = kind};
+    struct lode_patience patience = lode_patience_of(timeout_ms);
+    patience.answer_by = LODE_NEVER;
     LODE_TRY(lode_session_check(db));
     if (array != NULL) {
         LODE_TRY(lode_spec_array(array, &spec));
     }
-    return lode_create_spec(db, &spec, false, timeout_ms, draft_out);
+    return lode_create_spec(db, &spec, false, &patience, draft_out);
 }
 
 /* The session of a draft. The draft may be a copy of one that was ended, and its session closed. */
@@ -333,10 +354,10 @@ lode_seal(lode_draft *draft, lode_id *id_out)
     LODE_TRY(session_of(draft, &db));
     LODE_TRY(end_draft(db, draft, &open));
     if (!open.named) {
-        lode_draft_abort(db, &open);
+        lode_draft_abort(db, &open, lode_answer_by());
         return lode_fail_with(LODE_EINVAL, "a task's result is sealed when the task returns");
     }
-    LODE_TRY(lode_draft_seal(db, &open));
+    LODE_TRY(lode_draft_seal(db, &open, lode_answer_by()));
     lode_note_made(db, open.id);
     if (id_out != NULL) {
         *id_out = open.id;
@@ -353,6 +374,6 @@ lode_abort(lode_draft *draft)
         return;
     }
     if (end_draft(db, draft, &open) == LODE_OK) {
-        lode_draft_abort(db, &open);
+        lode_draft_abort(db, &open, lode_answer_by());
     }
 }

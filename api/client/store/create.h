@@ -5,6 +5,7 @@
 #define LODE_CLIENT_CREATE_H
 
 #include "api/client/session/handle.h"
+#include "api/client/session/patience.h"
 
 struct lode_spec {
     lode_id id;    /* zero: none yet */
@@ -36,14 +37,16 @@ void lode_spec_made(const struct lode_spec *spec, struct lode_made *made_out);
 
 /* Creates a draft; spec->id may be zero for a nameless one (`named` false). */
 LODE_MUST_CHECK lode_err lode_create_spec(lode *db, const struct lode_spec *spec, bool named,
-                                          int64_t timeout_ms, lode_draft *draft_out);
+                                          const struct lode_patience *patience,
+                                          lode_draft *draft_out);
 
 /*
  * A draft without a name, for a result: lode_ring_commit() will name it, or lode_abort() ends it.
  *
  *   array  NULL: `size_bytes` of kind `kind` (blob, Python, error)
  *
- * Blocking, errors  as lode_create()
+ * Blocking, errors  as lode_create(); but a result must not fail because the store was stopped for a
+ *                   while, so its answers are waited for as long as it lives
  */
 LODE_MUST_CHECK lode_err lode_result_draft(lode *db, const lode_array *array, size_t size_bytes,
                                            lode_kind kind, int64_t timeout_ms,
@@ -57,8 +60,13 @@ LODE_MUST_CHECK lode_err lode_result_draft(lode *db, const lode_array *array, si
 LODE_MUST_CHECK lode_err lode_draft_close(lode *db, lode_draft *draft,
                                           struct lode_open_draft *open_out);
 
-/* Seals what lode_draft_close() gave. */
-LODE_MUST_CHECK lode_err lode_draft_seal(lode *db, const struct lode_open_draft *open);
+/*
+ * Seals what lode_draft_close() gave. LODE_ETIMEDOUT: the store has not answered until then. If it
+ * could not even be asked, the draft is aborted. Otherwise the object may be sealed yet, and the
+ * reference to it is dropped then.
+ */
+LODE_MUST_CHECK lode_err lode_draft_seal(lode *db, const struct lode_open_draft *open,
+                                         int64_t answer_by);
 
 /* Tells the hooks of the reference from a put or seal; that to a reserved id was told before. */
 static inline void
@@ -69,6 +77,7 @@ lode_note_made(const lode *db, lode_id id)
     }
 }
 
-void lode_draft_abort(lode *db, const struct lode_open_draft *open);
+/* Waits until answer_by at most: a store that is stopped is told later. */
+void lode_draft_abort(lode *db, const struct lode_open_draft *open, int64_t answer_by);
 
 #endif

@@ -6,6 +6,7 @@
 #include "api/client/session/session.h"
 #include "api/client/session/threads.h"
 #include "api/client/store/await.h"
+#include "api/client/store/wait.h"
 #include "api/layout/error_object.h"
 
 /*
@@ -16,7 +17,7 @@ enum { POPULATE_MIN = 1 << 20 };
 /* ---- pins --------------------------------------------------------------------------------- */
 
 static inline lode_err
-take_slot(lode *db, struct lode_thread *self, uint32_t *slot_out)
+take_slot(lode *db, struct lode_thread *self, int64_t answer_by, uint32_t *slot_out)
 {
     struct lode_thread_cache *cache =
         self != NULL ? &self->cache[db->serial % LODE_THREAD_CACHES] : NULL;
@@ -24,7 +25,7 @@ take_slot(lode *db, struct lode_thread *self, uint32_t *slot_out)
         *slot_out = cache->slot[--cache->count];
         return LODE_OK;
     }
-    return lode_slot_take_slowly(db, self, slot_out);
+    return lode_slot_take_slowly(db, self, answer_by, slot_out);
 }
 
 static inline void
@@ -74,17 +75,17 @@ settle_pin(lode *db, struct lode_thread *self, uint32_t slot)
     }
     atomic_store_explicit(&db->pins[slot], 0, memory_order_release);
     give_slot(db, self, slot);
-    atomic_store_explicit(&db->calls.down, true, memory_order_relaxed);
+    atomic_store_explicit(&db->calls.socket.down, true, memory_order_relaxed);
     return lode_fail_with(LODE_EDOWN, "the store has ended this session: open a new one");
 }
 
 /* The three that a get and a release are made of are inlined there: calls cost them 10 to 20 %. */
 static inline __attribute__((always_inline)) lode_err
-pin(lode *db, lode_id id, uint64_t hash, struct lode_pinned *pinned_out)
+pin(lode *db, lode_id id, uint64_t hash, int64_t answer_by, struct lode_pinned *pinned_out)
 {
     struct lode_thread *self = lode_thread_get();
     uint32_t slot;
-    LODE_TRY(take_slot(db, self, &slot));
+    LODE_TRY(take_slot(db, self, answer_by, &slot));
     if (lode_index_look(&db->index, id, hash, &db->pins[slot], &pinned_out->entry,
                         &pinned_out->word) != LODE_LOOK_PINNED) {
         give_slot(db, self, slot);
@@ -98,9 +99,9 @@ pin(lode *db, lode_id id, uint64_t hash, struct lode_pinned *pinned_out)
 }
 
 lode_err
-lode_pin(lode *db, lode_id id, uint64_t hash, struct lode_pinned *pinned_out)
+lode_pin(lode *db, lode_id id, uint64_t hash, int64_t answer_by, struct lode_pinned *pinned_out)
 {
-    return pin(db, id, hash, pinned_out);
+    return pin(db, id, hash, answer_by, pinned_out);
 }
 
 static __attribute__((noinline)) void
@@ -109,9 +110,7 @@ tell_released(lode *db, const struct lode_pinned *pinned)
     struct lode_msg_released msg = {.head.type = LODE_MSG_RELEASED,
                                     .entry = (uint32_t)(pinned->entry - db->index.entries),
                                     .generation = lode_word_generation(pinned->word)};
-    if (lode_store_tell(&db->calls, &msg, sizeof msg) != LODE_OK) {
-        return; /* the store is dead: nothing waits for this pin any more */
-    }
+    lode_store_owe(&db->calls.socket, &msg, sizeof msg, lode_answer_by());
 }
 
 static inline __attribute__((always_inline)) void
@@ -164,7 +163,7 @@ fail_corrupt(const struct lode_entry *entry)
 
 /* Where the bytes are, and where the strides are, if there are any. */
 static inline lode_err
-find_bytes(lode *db, const struct lode_entry *entry, const void **data_out,
+find_bytes(lode *db, const struct lode_entry *entry, int64_t answer_by, const void **data_out,
            const void **strides_out)
 {
     uint64_t extent = entry->extent, size = entry->size;
@@ -178,7 +177,7 @@ find_bytes(lode *db, const struct lode_entry *entry, const void **data_out,
     uint64_t stored = lode_made_stored(size, entry->flags);
     bytes = lode_segments_at(&db->segments, extent, stored);
     if (__builtin_expect(bytes == NULL, 0)) {
-        LODE_TRY(lode_segments_read(&db->segments, extent, stored, &bytes));
+        LODE_TRY(lode_segments_read(&db->segments, extent, stored, answer_by, &bytes));
     }
     if (size >= POPULATE_MIN && !lode_segments_is_populated(&db->segments, extent, stored)) {
         lode_segments_populate_read(&db->segments, extent, stored);
@@ -189,10 +188,10 @@ find_bytes(lode *db, const struct lode_entry *entry, const void **data_out,
 }
 
 lode_err
-lode_view_bytes(lode *db, const struct lode_entry *entry, const void **data_out,
+lode_view_bytes(lode *db, const struct lode_entry *entry, int64_t answer_by, const void **data_out,
                 const void **strides_out)
 {
-    return find_bytes(db, entry, data_out, strides_out);
+    return find_bytes(db, entry, answer_by, data_out, strides_out);
 }
 
 /* 32 bytes each: what memset() of so few becomes takes longer than the rest of a get. */
@@ -253,11 +252,11 @@ fill_array(const struct lode_entry *entry, const int64_t *strides, lode_array *a
 
 /* Nothing is written to the view until nothing can fail any more. */
 static inline lode_err
-fill(lode *db, const struct lode_entry *entry, lode_view *view_out)
+fill(lode *db, const struct lode_entry *entry, int64_t answer_by, lode_view *view_out)
 {
     const void *data, *strides;
     int64_t copy[LODE_MAX_NDIM];
-    LODE_TRY(find_bytes(db, entry, &data, &strides));
+    LODE_TRY(find_bytes(db, entry, answer_by, &data, &strides));
     if (__builtin_expect(entry->kind == LODE_KIND_ERROR, 0)) {
         return lode_error_object_fail(data, entry->size);
     }
@@ -278,9 +277,9 @@ fill(lode *db, const struct lode_entry *entry, lode_view *view_out)
 }
 
 static inline __attribute__((always_inline)) lode_err
-fill_view(lode *db, const struct lode_pinned *pinned, lode_view *view_out)
+fill_view(lode *db, const struct lode_pinned *pinned, int64_t answer_by, lode_view *view_out)
 {
-    lode_err err = fill(db, pinned->entry, view_out);
+    lode_err err = fill(db, pinned->entry, answer_by, view_out);
     if (__builtin_expect(err != LODE_OK, 0)) {
         lode_unpin(db, pinned);
         return err;
@@ -297,9 +296,9 @@ fill_view(lode *db, const struct lode_pinned *pinned, lode_view *view_out)
 }
 
 lode_err
-lode_view_fill(lode *db, const struct lode_pinned *pinned, lode_view *view_out)
+lode_view_fill(lode *db, const struct lode_pinned *pinned, int64_t answer_by, lode_view *view_out)
 {
-    return fill_view(db, pinned, view_out);
+    return fill_view(db, pinned, answer_by, view_out);
 }
 
 void
@@ -328,32 +327,54 @@ lode_release(lode_view *view)
 struct get {
     lode_id id;
     uint64_t hash;
+    int64_t answer_by;
     lode_view *view;
 };
 
 static inline __attribute__((always_inline)) lode_err
-get_now(lode *db, lode_id id, uint64_t hash, lode_view *view_out)
+get_now(lode *db, lode_id id, uint64_t hash, int64_t answer_by, lode_view *view_out)
 {
     struct lode_pinned pinned;
-    lode_err err = pin(db, id, hash, &pinned);
-    return __builtin_expect(err == LODE_OK, 1) ? fill_view(db, &pinned, view_out) : err;
+    lode_err err = pin(db, id, hash, answer_by, &pinned);
+    return __builtin_expect(err == LODE_OK, 1) ? fill_view(db, &pinned, answer_by, view_out) : err;
 }
 
 static lode_err
 try_get(lode *db, void *arg)
 {
     const struct get *get = arg;
-    return get_now(db, get->id, get->hash, get->view);
+    return get_now(db, get->id, get->hash, get->answer_by, get->view);
 }
 
-static __attribute__((noinline)) lode_err
-await_get(lode *db, lode_id id, uint64_t hash, int64_t timeout_ms, lode_view *view_out)
+static lode_err
+fail_late(lode_id id, int64_t timeout_ms)
 {
-    struct get get = {id, hash, view_out};
+    char text[LODE_ID_TEXT_SIZE];
+    lode_id_format(id, text);
+    return lode_fail_with(LODE_ETIMEDOUT, "object %s was not there within %lld ms", text,
+                          (long long)timeout_ms);
+}
+
+lode_err
+lode_get_within(lode *db, lode_id id, const struct lode_patience *patience, lode_view *view_out)
+{
+    struct get get = {id, lode_id_hash(id, db->index.hash_key), patience->answer_by, view_out};
     if (lode_id_is_zero(id)) {
         return lode_fail_zero_id("lode_get");
     }
-    return lode_await(db, id, hash, timeout_ms, try_get, &get);
+    lode_err err = try_get(db, &get);
+    if (err == LODE_EAGAIN) {
+        err = lode_await(db, id, get.hash, patience, try_get, &get);
+    }
+    return err == LODE_EAGAIN ? fail_late(id, patience->timeout_ms) : err;
+}
+
+/* It is not there, or something must be asked for on the way. The clock is read only now. */
+static __attribute__((noinline)) lode_err
+get_slowly(lode *db, lode_id id, int64_t timeout_ms, lode_view *view_out)
+{
+    struct lode_patience patience = lode_patience_of(timeout_ms);
+    return lode_get_within(db, id, &patience, view_out);
 }
 
 lode_err
@@ -364,29 +385,28 @@ lode_get(lode *db, lode_id id, int64_t timeout_ms, lode_view *view_out)
     }
     LODE_NEED("lode_get", view_out);
     uint64_t hash = lode_id_hash(id, db->index.hash_key);
-    lode_err err = get_now(db, id, hash, view_out);
-    return __builtin_expect(err != LODE_EAGAIN, 1) ? err
-                                                   : await_get(db, id, hash, timeout_ms, view_out);
+    lode_err err = get_now(db, id, hash, 0, view_out);
+    return __builtin_expect(err != LODE_EAGAIN, 1) ? err : get_slowly(db, id, timeout_ms, view_out);
 }
 
 /* Waits for all that are missing together. Then it gets each, or returns the first error. */
 lode_err
 lode_get_many(lode *db, const lode_id *ids, size_t count, int64_t timeout_ms, lode_view *views_out)
 {
-    int64_t deadline = lode_deadline(timeout_ms);
+    struct lode_patience patience = lode_patience_of(timeout_ms);
     LODE_TRY(lode_session_check(db));
     if (count > 0) {
         LODE_NEED("lode_get_many", ids);
         LODE_NEED("lode_get_many", views_out);
     }
     if (count > 1) {
-        lode_err err = lode_wait(db, ids, count, count, timeout_ms, NULL, NULL);
+        lode_err err = lode_wait_within(db, ids, count, count, &patience, NULL, NULL);
         if (err != LODE_OK && err != LODE_ETIMEDOUT) {
             return err;
         }
     }
     for (size_t i = 0; i < count; i++) {
-        lode_err err = lode_get(db, ids[i], lode_remaining_ms(deadline), &views_out[i]);
+        lode_err err = lode_get_within(db, ids[i], &patience, &views_out[i]);
         if (err != LODE_OK) {
             while (i > 0) {
                 lode_release(&views_out[--i]);

@@ -13,7 +13,7 @@ lode_session_sees(lode *db, lode_id id, bool *is_error_out)
     }
     if (is_error_out != NULL) {
         struct lode_pinned pinned;
-        if (lode_pin(db, id, hash, &pinned) != LODE_OK) {
+        if (lode_pin(db, id, hash, 0, &pinned) != LODE_OK) {
             return false;
         }
         *is_error_out = pinned.entry->kind == LODE_KIND_ERROR;
@@ -40,11 +40,11 @@ lode_prefetch(lode *db, lode_id id)
 {
     struct lode_pinned pinned;
     const void *data, *strides;
-    if (lode_session_check(db) != LODE_OK ||
-        lode_pin(db, id, lode_id_hash(id, db->index.hash_key), &pinned) != LODE_OK) {
+    if (lode_session_check(db) != LODE_OK || lode_pin(db, id, lode_id_hash(id, db->index.hash_key),
+                                                      lode_answer_by(), &pinned) != LODE_OK) {
         return;
     }
-    if (lode_view_bytes(db, pinned.entry, &data, &strides) == LODE_OK) {
+    if (lode_view_bytes(db, pinned.entry, lode_answer_by(), &data, &strides) == LODE_OK) {
         __builtin_prefetch(data);
     }
     lode_unpin(db, &pinned);

@@ -1,4 +1,3 @@
-#include "api/base/clock.h"
 #include "api/base/fail.h"
 #include "api/client/store/await.h"
 #include "api/client/session/session.h"
@@ -60,7 +59,7 @@ lode_err
 lode_name_set(lode *db, const char *space, const char *text, lode_id id, uint32_t flags)
 {
     struct name name;
-    struct lode_reply reply = {.type = LODE_MSG_OK};
+    struct lode_reply reply = {.type = LODE_MSG_OK, .answer_by = lode_answer_by()};
     LODE_TRY(name_make(db, space, text, &name));
     if (lode_id_is_zero(id)) {
         return lode_fail_zero_id("lode_name_set");
@@ -76,7 +75,7 @@ lode_err
 lode_name_remove(lode *db, const char *space, const char *text)
 {
     struct name name;
-    struct lode_reply reply = {.type = LODE_MSG_OK};
+    struct lode_reply reply = {.type = LODE_MSG_OK, .answer_by = lode_answer_by()};
     LODE_TRY(name_make(db, space, text, &name));
     return ask_name(db, LODE_MSG_NAME_REMOVE, &name, (lode_id){{0}}, 0, &reply);
 }
@@ -85,6 +84,7 @@ lode_name_remove(lode *db, const char *space, const char *text)
 
 struct lookup {
     const struct name *name;
+    int64_t answer_by;
     lode_id id;
 };
 
@@ -93,7 +93,11 @@ try_lookup(lode *db, void *arg)
 {
     struct lookup *lookup = arg;
     struct lode_msg_found found;
-    struct lode_reply reply = {.type = LODE_MSG_FOUND, .packet = &found, .room = sizeof found};
+    struct lode_reply reply = {.type = LODE_MSG_FOUND,
+                               .packet = &found,
+                               .room = sizeof found,
+                               .answer_by = lookup->answer_by,
+                               .late = LODE_LATE_NAME};
     lode_err err = ask_name(db, LODE_MSG_NAME_LOOKUP, lookup->name, (lode_id){{0}}, 0, &reply);
     if (err == LODE_ENOTFOUND) {
         return LODE_EAGAIN; /* it may come: whether to wait is the caller's business */
@@ -123,32 +127,36 @@ fail_missing(const struct name *name, int64_t timeout_ms)
 }
 
 static lode_err
-await_name(lode *db, const struct name *name, int64_t timeout_ms, lode_try_fn try_it, void *arg)
+look_up(lode *db, const struct name *name, const struct lode_patience *patience, lode_id *id_out)
 {
-    lode_err err = try_it(db, arg);
-    if (err == LODE_EAGAIN && timeout_ms != 0) {
-        err = lode_await(db, name->id, name->hash, timeout_ms, try_it, arg);
+    struct lookup lookup = {.name = name, .answer_by = patience->answer_by};
+    lode_err err = try_lookup(db, &lookup);
+    if (err == LODE_EAGAIN && patience->timeout_ms != 0) {
+        err = lode_await(db, name->id, name->hash, patience, try_lookup, &lookup);
     }
-    return err == LODE_EAGAIN || err == LODE_ETIMEDOUT ? fail_missing(name, timeout_ms) : err;
+    if (err != LODE_OK) {
+        return err == LODE_EAGAIN ? fail_missing(name, patience->timeout_ms) : err;
+    }
+    lode_hooks_referenced(&db->hooks, lookup.id, 1);
+    *id_out = lookup.id;
+    return LODE_OK;
 }
 
 lode_err
 lode_name_lookup(lode *db, const char *space, const char *text, int64_t timeout_ms, lode_id *id_out)
 {
     struct name name;
+    struct lode_patience patience = lode_patience_of(timeout_ms);
     LODE_NEED("lode_name_lookup", id_out);
     LODE_TRY(name_make(db, space, text, &name));
-    struct lookup lookup = {.name = &name};
-    LODE_TRY(await_name(db, &name, timeout_ms, try_lookup, &lookup));
-    lode_hooks_referenced(&db->hooks, lookup.id, 1);
-    *id_out = lookup.id;
-    return LODE_OK;
+    return look_up(db, &name, &patience, id_out);
 }
 
 /* ---- getting ------------------------------------------------------------------------------ */
 
 struct name_get {
     const struct name *name;
+    int64_t answer_by; /* 0: the store is not asked (get.h) */
     lode_view *view;
 };
 
@@ -158,7 +166,8 @@ struct name_get {
  * then. So after the pin `target` is read once more. LODE_EAGAIN: it has changed.
  */
 static lode_err
-pin_target(lode *db, const struct lode_entry *name, struct lode_pinned *pinned_out)
+pin_target(lode *db, const struct lode_entry *name, int64_t answer_by,
+           struct lode_pinned *pinned_out)
 {
     uint32_t target = atomic_load_explicit(&name->target, memory_order_acquire);
     if (target == 0 ||
@@ -175,7 +184,7 @@ pin_target(lode *db, const struct lode_entry *name, struct lode_pinned *pinned_o
     if (!lode_word_readable(word)) {
         return LODE_EAGAIN;
     }
-    LODE_TRY(lode_pin(db, id, lode_id_hash(id, db->index.hash_key), pinned_out));
+    LODE_TRY(lode_pin(db, id, lode_id_hash(id, db->index.hash_key), answer_by, pinned_out));
     if (pinned_out->entry == entry &&
         atomic_load_explicit(&name->target, memory_order_acquire) == target) {
         return LODE_OK;
@@ -186,30 +195,31 @@ pin_target(lode *db, const struct lode_entry *name, struct lode_pinned *pinned_o
 
 /* Whether the entry is of this name. Two names may have one hash: the store is asked then. */
 static bool
-has_key(lode *db, const struct lode_entry *entry, const struct name *name)
+has_key(lode *db, const struct lode_entry *entry, const struct name *name, int64_t answer_by)
 {
     const void *key = entry->u.bytes;
     if (entry->size != name->key_size) {
         return false;
     }
     if (entry->extent != LODE_EXTENT_INLINE &&
-        lode_segments_read(&db->segments, entry->extent, entry->size, &key) != LODE_OK) {
+        lode_segments_read(&db->segments, entry->extent, entry->size, answer_by, &key) != LODE_OK) {
         return false;
     }
     return memcmp(key, name->key, name->key_size) == 0;
 }
 
 static lode_err
-try_name_get(lode *db, void *arg)
+try_name_get(lode *db, const struct name_get *get)
 {
-    const struct name_get *get = arg;
     struct lode_pinned name, object;
-    LODE_TRY(lode_pin(db, get->name->id, get->name->hash, &name));
-    lode_err err =
-        has_key(db, name.entry, get->name) ? pin_target(db, name.entry, &object) : LODE_EAGAIN;
+    int64_t answer_by = get->answer_by;
+    LODE_TRY(lode_pin(db, get->name->id, get->name->hash, answer_by, &name));
+    lode_err err = has_key(db, name.entry, get->name, answer_by)
+                       ? pin_target(db, name.entry, answer_by, &object)
+                       : LODE_EAGAIN;
     lode_unpin(db, &name);
     LODE_TRY(err);
-    return lode_view_fill(db, &object, get->view);
+    return lode_view_fill(db, &object, answer_by, get->view);
 }
 
 lode_err
@@ -224,11 +234,16 @@ lode_name_get(lode *db, const char *space, const char *text, int64_t timeout_ms,
     if (err != LODE_EAGAIN) {
         return err;
     }
+    struct lode_patience patience = lode_patience_of(timeout_ms);
+    get.answer_by = patience.answer_by;
+    err = try_name_get(db, &get);
+    if (err != LODE_EAGAIN) {
+        return err;
+    }
     /* By message: the name may be there with an object that is not sealed yet. */
-    int64_t deadline = lode_deadline(timeout_ms);
     lode_id id;
-    LODE_TRY(lode_name_lookup(db, space, text, timeout_ms, &id));
-    err = lode_get(db, id, lode_remaining_ms(deadline), view_out);
+    LODE_TRY(look_up(db, &name, &patience, &id));
+    err = lode_get_within(db, id, &patience, view_out);
     lode_drop(db, id);
     return err;
 }
@@ -293,8 +308,10 @@ list_names(lode *db, const char *space, uint8_t *packet, struct name_list *list)
     size_t space_size = space != NULL ? strlen(space) : 1;
     memcpy(ask.text, space != NULL ? space : "\xff", space_size);
     ask.head.space_size = (uint16_t)(space != NULL ? space_size : 0xffff);
-    struct lode_reply reply = {
-        .type = LODE_MSG_NAMES, .packet = packet, .room = LODE_STORE_PACKET_MAX};
+    struct lode_reply reply = {.type = LODE_MSG_NAMES,
+                               .packet = packet,
+                               .room = LODE_STORE_PACKET_MAX,
+                               .answer_by = lode_answer_by()};
     LODE_TRY(
         lode_store_ask(&db->calls, &ask.head.head, sizeof ask.head + space_size, NULL, 0, &reply));
     if (reply.size < sizeof(struct lode_msg_list)) {

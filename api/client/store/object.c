@@ -1,5 +1,6 @@
 #include "api/base/fail.h"
 #include "api/client/session/handle.h"
+#include "api/client/session/patience.h"
 #include "api/client/session/session.h"
 #include "api/client/store/look.h"
 
@@ -14,7 +15,7 @@ ask_about(lode *db, enum lode_store_msg type, lode_id id, enum lode_store_msg an
 {
     struct lode_msg_lookup msg = {.head.type = (uint8_t)type, .id = id};
     return lode_store_ask_exactly(&db->calls, &msg.head, sizeof msg, answer_type, answer,
-                                  answer_size);
+                                  answer_size, lode_answer_by());
 }
 
 /* ---- references --------------------------------------------------------------------------- */
@@ -53,6 +54,18 @@ check_refused(lode *db)
                           (unsigned)(refused - told));
 }
 
+/* By a packet: the store answers. */
+static lode_err
+ask_take(lode *db, lode_id id)
+{
+    struct lode_msg_lookup msg = {.head.type = LODE_MSG_TAKE, .id = id};
+    struct lode_reply reply = {.type = LODE_MSG_OK,
+                               .answer_by = lode_answer_by(),
+                               .late = LODE_LATE_OBJECT,
+                               .late_id = id};
+    return lode_store_ask(&db->calls, &msg.head, sizeof msg, NULL, 0, &reply);
+}
+
 lode_err
 lode_keep(lode *db, lode_id id)
 {
@@ -61,8 +74,7 @@ lode_keep(lode *db, lode_id id)
     if (lode_id_is_zero(id)) {
         return lode_fail_zero_id("lode_keep");
     }
-    LODE_TRY(may_be_refused(db, id) ? ask_about(db, LODE_MSG_TAKE, id, LODE_MSG_OK, NULL, 0)
-                                    : lode_ring_reference(&db->ring, LODE_RECORD_TAKE, id, false));
+    LODE_TRY(may_be_refused(db, id) ? ask_take(db, id) : lode_ring_take(&db->ring, id));
     lode_hooks_referenced(&db->hooks, id, 1);
     return LODE_OK;
 }
@@ -74,10 +86,7 @@ lode_drop(lode *db, lode_id id)
         return;
     }
     lode_hooks_referenced(&db->hooks, id, -1);
-    if (lode_ring_reference(&db->ring, LODE_RECORD_DROP, id,
-                            lode_session_size_hint(db, id) >= URGENT_BYTES) != LODE_OK) {
-        return; /* the store is dead: there is nothing to drop */
-    }
+    lode_ring_drop(&db->ring, id, lode_session_size_hint(db, id) >= URGENT_BYTES);
 }
 
 /* ---- questions about one object ----------------------------------------------------------- */
@@ -136,8 +145,10 @@ static lode_err
 list_part(lode *db, void *packet, uint64_t *cursor, lode_list_fn each, void *arg)
 {
     struct lode_msg_list ask = {.head.type = LODE_MSG_LIST, .cursor = *cursor}, are;
-    struct lode_reply reply = {
-        .type = LODE_MSG_INFO, .packet = packet, .room = LODE_STORE_PACKET_MAX};
+    struct lode_reply reply = {.type = LODE_MSG_INFO,
+                               .packet = packet,
+                               .room = LODE_STORE_PACKET_MAX,
+                               .answer_by = lode_answer_by()};
     LODE_TRY(lode_store_ask(&db->calls, &ask.head, sizeof ask, NULL, 0, &reply));
     memcpy(&are, packet, sizeof are);
     if (reply.size < sizeof are ||
@@ -182,8 +193,8 @@ lode_get_store_stats(lode *db, lode_store_stats *stats_out)
     struct lode_msg_stats are;
     LODE_TRY(lode_session_check(db));
     LODE_NEED("lode_get_store_stats", stats_out);
-    LODE_TRY(
-        lode_store_ask_exactly(&db->calls, &ask, sizeof ask, LODE_MSG_STATS_ARE, &are, sizeof are));
+    LODE_TRY(lode_store_ask_exactly(&db->calls, &ask, sizeof ask, LODE_MSG_STATS_ARE, &are,
+                                    sizeof are, lode_answer_by()));
     *stats_out = are.stats;
     return LODE_OK;
 }

@@ -1,4 +1,3 @@
-#include "api/base/clock.h"
 #include "api/base/fail.h"
 #include "api/client/session/session.h"
 #include "api/client/store/create.h"
@@ -12,7 +11,8 @@
 
 /* LODE_EAGAIN: no credit came in time. */
 static lode_err
-put_by_ring(lode *db, const struct lode_spec *spec, const void *data, int64_t timeout_ms)
+put_by_ring(lode *db, const struct lode_spec *spec, const void *data,
+            const struct lode_patience *patience)
 {
     struct lode_made made;
     void *body;
@@ -21,8 +21,7 @@ put_by_ring(lode *db, const struct lode_spec *spec, const void *data, int64_t ti
                                           (uint32_t)sizeof made + made.carried,
                                   .pages = lode_made_pages(spec->size, spec->ndim, spec->flags),
                                   .entries = 1};
-    LODE_TRY(lode_ring_reserve(&db->ring, &db->hooks, LODE_RECORD_PUT, &need,
-                               lode_deadline(timeout_ms), &body));
+    LODE_TRY(lode_ring_reserve(&db->ring, &db->hooks, LODE_RECORD_PUT, &need, patience, &body));
     if (lode_id_is_reserved(spec->id)) {
         lode_err err = lode_reserved_use_locked(db, spec->id);
         if (err != LODE_OK) {
@@ -41,13 +40,18 @@ struct put_packet {
 };
 
 static lode_err
-put_by_packet_within(lode *db, const struct lode_spec *spec, const void *data, int64_t timeout_ms)
+put_by_packet_within(lode *db, const struct lode_spec *spec, const void *data, int64_t timeout_ms,
+                     int64_t answer_by)
 {
     struct lode_msg_created created;
     struct put_packet packet;
     size_t holds = spec->hold_count * sizeof(lode_id);
-    struct lode_reply reply = {
-        .type = LODE_MSG_CREATED, .packet = &created, .room = sizeof created};
+    struct lode_reply reply = {.type = LODE_MSG_CREATED,
+                               .packet = &created,
+                               .room = sizeof created,
+                               .answer_by = answer_by,
+                               .late = lode_late_object(spec->id),
+                               .late_id = spec->id};
     lode_spec_packet(spec, LODE_MSG_PUT, timeout_ms, &packet.head);
     if (holds > 0) {
         memcpy(packet.rest, spec->holds, holds);
@@ -55,53 +59,63 @@ put_by_packet_within(lode *db, const struct lode_spec *spec, const void *data, i
     if (spec->size > 0) {
         memcpy(packet.rest + holds, data, spec->size);
     }
-    LODE_TRY(lode_store_ask(&db->calls, &packet.head.head,
-                            offsetof(struct put_packet, rest) + holds + spec->size, NULL, 0,
-                            &reply));
-    lode_reserved_was_made(db, spec->id);
-    return LODE_OK;
+    lode_err err =
+        lode_store_ask(&db->calls, &packet.head.head,
+                       offsetof(struct put_packet, rest) + holds + spec->size, NULL, 0, &reply);
+    if (err == LODE_OK || (err == LODE_ETIMEDOUT && reply.sent)) { /* it may be made yet */
+        lode_reserved_was_made(db, spec->id);
+    }
+    return err;
 }
 
 /* As a create: a put in a worker that must sleep for room says so. */
 static lode_err
-put_by_packet(lode *db, const struct lode_spec *spec, const void *data, int64_t timeout_ms)
+put_by_packet(lode *db, const struct lode_spec *spec, const void *data,
+              const struct lode_patience *patience)
 {
+    int64_t timeout_ms = lode_remaining_ms(patience->deadline), answer_by = patience->answer_by;
     if (timeout_ms == 0 || lode_hooks_in(&db->hooks, LODE_HOOKS_WORKER) == NULL) {
-        return put_by_packet_within(db, spec, data, timeout_ms);
+        return put_by_packet_within(db, spec, data, timeout_ms, answer_by);
     }
-    lode_err err = put_by_packet_within(db, spec, data, 0);
+    lode_err err = put_by_packet_within(db, spec, data, 0, answer_by);
     if (err == LODE_EFULL) {
         lode_hooks_blocked(&db->hooks, true);
-        err = put_by_packet_within(db, spec, data, timeout_ms);
+        timeout_ms = lode_remaining_ms(patience->deadline);
+        err = put_by_packet_within(db, spec, data, timeout_ms, answer_by);
         lode_hooks_blocked(&db->hooks, false);
     }
     return err;
 }
 
 static lode_err
-put_by_draft(lode *db, const struct lode_spec *spec, const void *data, int64_t timeout_ms)
+put_by_draft(lode *db, const struct lode_spec *spec, const void *data,
+             const struct lode_patience *patience)
 {
     lode_draft draft;
     struct lode_open_draft open;
-    LODE_TRY(lode_create_spec(db, spec, true, timeout_ms, &draft));
+    LODE_TRY(lode_create_spec(db, spec, true, patience, &draft));
     if (spec->size > 0) {
         memcpy(draft.data, data, spec->size);
     }
     LODE_TRY(lode_draft_close(db, &draft, &open));
-    return lode_draft_seal(db, &open);
+    return lode_draft_seal(db, &open, lode_patience_anew(patience));
 }
 
 /* Lack of credit does not mean that the store is full: so the store is asked by a packet. */
 static lode_err
-put_small(lode *db, const struct lode_spec *spec, const void *data, int64_t timeout_ms)
+put_small(lode *db, const struct lode_spec *spec, const void *data,
+          const struct lode_patience *patience)
 {
-    lode_err err = put_by_ring(db, spec, data, timeout_ms);
-    return err == LODE_EAGAIN ? put_by_packet(db, spec, data, 0) : err;
+    lode_err err = put_by_ring(db, spec, data, patience);
+    return err == LODE_EAGAIN
+               ? put_by_packet_within(db, spec, data, 0, lode_patience_anew(patience))
+               : err;
 }
 
 static lode_err
 put(lode *db, struct lode_spec *spec, const void *data, int64_t timeout_ms, lode_id *id_out)
 {
+    struct lode_patience patience = lode_patience_of(timeout_ms);
     bool own_id = lode_id_is_zero(spec->id);
     if (own_id && id_out == NULL) {
         return lode_fail_with(LODE_EINVAL, "id_out of a put under a new id is NULL: nobody could "
@@ -115,9 +129,9 @@ put(lode *db, struct lode_spec *spec, const void *data, int64_t timeout_ms, lode
         spec->id = lode_session_draw(db, LODE_ID_PUT, 1);
     }
     bool by_ring = lode_id_kind(spec->id) == LODE_ID_PUT && spec->hold_count == 0;
-    LODE_TRY(spec->size > LODE_RING_PUT_MAX ? put_by_draft(db, spec, data, timeout_ms)
-             : by_ring                      ? put_small(db, spec, data, timeout_ms)
-                                            : put_by_packet(db, spec, data, timeout_ms));
+    LODE_TRY(spec->size > LODE_RING_PUT_MAX ? put_by_draft(db, spec, data, &patience)
+             : by_ring                      ? put_small(db, spec, data, &patience)
+                                            : put_by_packet(db, spec, data, &patience));
     lode_note_made(db, spec->id);
     if (id_out != NULL) {
         *id_out = spec->id;

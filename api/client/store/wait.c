@@ -1,7 +1,7 @@
-#include "api/base/clock.h"
 #include "api/base/fail.h"
 #include "api/client/session/session.h"
 #include "api/client/store/await.h"
+#include "api/client/store/wait.h"
 
 #include <stdlib.h>
 
@@ -18,10 +18,10 @@ struct many {
     size_t ready_count;
     bool is_refused; /* the session has too many waits */
     bool *ready;
-    uint32_t *table;   /* by hash: 1 + the last index with an id; 0: empty */
-    uint32_t *same;    /* 1 + the index before it with the same id; 0: none */
-    size_t mask;       /* of the table */
-    int64_t answer_by; /* how long an answer of the store is waited for */
+    uint32_t *table; /* by hash: 1 + the last index with an id; 0: empty */
+    uint32_t *same;  /* 1 + the index before it with the same id; 0: none */
+    size_t mask;     /* of the table */
+    const struct lode_patience *patience;
 };
 
 enum { LOOK_NS = 1000000000 }; /* between two looks whether the scheduler lives */
@@ -149,7 +149,9 @@ send_watch(struct many *m, struct watch_packet *packet)
 {
     size_t size = sizeof packet->head + packet->head.count * sizeof packet->ids[0];
     packet->head.cookie = m->watch.cookie;
-    lode_err err = packet->head.count > 0 ? lode_store_tell(&m->db->calls, packet, size) : LODE_OK;
+    lode_err err = packet->head.count > 0 ? lode_store_send(&m->db->calls.socket, packet, size,
+                                                            NULL, 0, m->patience->answer_by)
+                                          : LODE_OK;
     packet->head.count = 0;
     return err;
 }
@@ -162,8 +164,8 @@ static lode_err
 read_notices(const struct many *m)
 {
     struct lode_msg_head msg = {.type = LODE_MSG_DRAIN};
-    return lode_store_ask_exactly_until(&m->db->calls, &msg, sizeof msg, LODE_MSG_OK, NULL, 0,
-                                        m->answer_by);
+    return lode_store_ask_exactly(&m->db->calls, &msg, sizeof msg, LODE_MSG_OK, NULL, 0,
+                                  m->patience->answer_by);
 }
 
 /* Fills the table before the first packet is sent: from then on notices may come at any time. */
@@ -208,7 +210,8 @@ send_watches(struct many *m, uint32_t end)
 }
 
 /*
- * Ends the watch. The store's answer comes behind all its notices. If the time is up, the store
+ * Ends the watch. The store's answer comes behind all its notices. A store that is stopped is told
+ * later. If the time is up, the store
  * drains every ring before it answers: an object whose put has returned counts, although nobody
  * has told the store of it yet.
  */
@@ -217,8 +220,13 @@ unwatch(struct many *m, bool late)
 {
     struct lode_msg_watch msg = {
         .head.type = LODE_MSG_UNWATCH, .cookie = m->watch.cookie, .drain = late};
-    return lode_store_ask_exactly_until(&m->db->calls, &msg.head, sizeof msg, LODE_MSG_OK, NULL, 0,
-                                        m->answer_by);
+    struct lode_reply reply = {.type = LODE_MSG_OK, .answer_by = m->patience->answer_by};
+    lode_err err = lode_store_ask(&m->db->calls, &msg.head, sizeof msg, NULL, 0, &reply);
+    if (!reply.sent) {
+        msg.head.tag = 0;
+        lode_store_owe(&m->db->calls.socket, &msg, sizeof msg, 0);
+    }
+    return err;
 }
 
 /* One of the results that are missing, and how many they are. Notices mark under the calls' lock. */
@@ -273,15 +281,14 @@ sleep_until_done(struct many *m, struct lode_waiter *waiter, int64_t deadline)
 }
 
 static lode_err
-watch_missing(struct many *m, struct lode_waiter *waiter, uint32_t end, int64_t timeout_ms)
+watch_missing(struct many *m, struct lode_waiter *waiter, uint32_t end)
 {
-    int64_t deadline = lode_deadline(timeout_ms);
-    m->answer_by = lode_last_word(deadline);
+    int64_t timeout_ms = m->patience->timeout_ms;
     LODE_TRY(send_watches(m, end));
     if (timeout_ms != 0) {
         lode_hooks_blocked(&m->db->hooks, true);
     }
-    lode_err err = sleep_until_done(m, waiter, deadline);
+    lode_err err = sleep_until_done(m, waiter, m->patience->deadline);
     if (timeout_ms != 0) {
         lode_hooks_blocked(&m->db->hooks, false);
     }
@@ -290,7 +297,7 @@ watch_missing(struct many *m, struct lode_waiter *waiter, uint32_t end, int64_t 
 
 /* The caller sees by ready_count whether it was in time. */
 static lode_err
-watch(struct many *m, int64_t timeout_ms)
+watch(struct many *m)
 {
     struct lode_waiter waiter;
     LODE_TRY(make_table(m));
@@ -298,9 +305,9 @@ watch(struct many *m, int64_t timeout_ms)
     m->watch.cookie = lode_store_cookie(&m->db->calls);
     m->watch.notify = notify;
     lode_store_watch_add(&m->db->calls, &waiter, &m->watch);
-    lode_err err = watch_missing(m, &waiter, end, timeout_ms);
+    lode_err err = watch_missing(m, &waiter, end);
     bool late = err == LODE_ETIMEDOUT;
-    if (!atomic_load_explicit(&m->db->calls.down, memory_order_relaxed)) {
+    if (!atomic_load_explicit(&m->db->calls.socket.down, memory_order_relaxed)) {
         lode_err ended = unwatch(m, late);
         err = err == LODE_OK || late ? ended : err;
     }
@@ -324,26 +331,26 @@ try_one(lode *db, void *arg)
 
 /* An object that is gone or was aborted counts as there: a get of it would not wait either. */
 static lode_err
-wait_one(struct many *m, int64_t timeout_ms)
+wait_one(struct many *m)
 {
     struct one one = {m->ids[0], hash_of(m, m->ids[0])};
-    lode_err err = lode_await(m->db, one.id, one.hash, timeout_ms, try_one, &one);
+    lode_err err = lode_await(m->db, one.id, one.hash, m->patience, try_one, &one);
     if (err == LODE_OK || err == LODE_EGONE || err == LODE_EABORTED) {
         mark(m, 0);
         return LODE_OK;
     }
-    return err == LODE_ETIMEDOUT ? LODE_OK : err;
+    return err == LODE_EAGAIN ? LODE_OK : err;
 }
 
 static lode_err
-wait_many(struct many *m, int64_t timeout_ms)
+wait_many(struct many *m)
 {
     LODE_TRY(check_ids(m));
     scan(m);
     if (m->ready_count >= m->want) {
         return LODE_OK;
     }
-    lode_err err = m->count == 1 ? wait_one(m, timeout_ms) : watch(m, timeout_ms);
+    lode_err err = m->count == 1 ? wait_one(m) : watch(m);
     if (m->ready_count >= m->want) {
         return LODE_OK;
     }
@@ -355,12 +362,12 @@ wait_many(struct many *m, int64_t timeout_ms)
                               LODE_SESSION_WAITS_MAX, LODE_SESSION_WAITS_OF_ID_MAX);
     }
     return lode_fail_with(LODE_ETIMEDOUT, "%zu of %zu objects were there within %lld ms",
-                          m->ready_count, m->want, (long long)timeout_ms);
+                          m->ready_count, m->want, (long long)m->patience->timeout_ms);
 }
 
 lode_err
-lode_wait(lode *db, const lode_id *ids, size_t count, size_t want, int64_t timeout_ms,
-          bool *ready_out, size_t *ready_count_out)
+lode_wait_within(lode *db, const lode_id *ids, size_t count, size_t want,
+                 const struct lode_patience *patience, bool *ready_out, size_t *ready_count_out)
 {
     LODE_TRY(lode_session_check(db));
     if (count > 0) {
@@ -369,12 +376,12 @@ lode_wait(lode *db, const lode_id *ids, size_t count, size_t want, int64_t timeo
     if (want > count || count > UINT32_MAX / 4) {
         return lode_fail_with(LODE_EINVAL, "lode_wait: %zu of %zu objects are wanted", want, count);
     }
-    struct many m = {.db = db, .ids = ids, .count = count, .want = want};
+    struct many m = {.db = db, .ids = ids, .count = count, .want = want, .patience = patience};
     m.ready = calloc(count + 1, sizeof *m.ready);
     if (m.ready == NULL) {
         return lode_fail_with(LODE_ENOMEM, "no memory to wait for %zu objects", count);
     }
-    lode_err err = wait_many(&m, timeout_ms);
+    lode_err err = wait_many(&m);
     if (err == LODE_OK || err == LODE_ETIMEDOUT) {
         if (ready_out != NULL && count > 0) {
             memcpy(ready_out, m.ready, count * sizeof *m.ready);
@@ -387,4 +394,12 @@ lode_wait(lode *db, const lode_id *ids, size_t count, size_t want, int64_t timeo
     free(m.table);
     free(m.same);
     return err;
+}
+
+lode_err
+lode_wait(lode *db, const lode_id *ids, size_t count, size_t want, int64_t timeout_ms,
+          bool *ready_out, size_t *ready_count_out)
+{
+    struct lode_patience patience = lode_patience_of(timeout_ms);
+    return lode_wait_within(db, ids, count, want, &patience, ready_out, ready_count_out);
 }

@@ -19,10 +19,18 @@ extern "C" {
  *
  * Threads   any thread, any number of them at once
  * Blocking  a call with timeout_ms waits for so long at most; other calls do not wait, or only for
- *           the answer to one message, which a daemon that runs gives at once
+ *           the answer to one message, which a daemon that runs gives at once.
+ *           A daemon that is stopped (SIGSTOP), or busy for long, does not answer. Then a call with
+ *           a timeout is LODE_ETIMEDOUT a second after its time is up at the latest. A call without
+ *           one, or with timeout_ms 0, waits 5 s for the answer. LODE_FOREVER waits as long as the
+ *           daemon lives. Getting memory for large bytes adds up to a second for each 64 MiB.
+ *           What such a call had asked for may happen yet. What it would have given to the caller
+ *           (a draft, an object, a reference) is ended again by the session's next call that has
+ *           the store answer
  * Errors    beside those that the comment lists, any call may return
  *           LODE_EINVAL   the session, or a pointer that the call needs, is NULL
  *           LODE_EDOWN    the daemon has ended, or has ended this session
+ *           LODE_ETIMEDOUT  the daemon does not answer; lode_last_error() has its process
  *           LODE_EFORKED  the session was opened before fork(), and is the parent's
  *           LODE_ECLOSED  the session is closed, and lives on only because a view of it does
  *           LODE_ENOMEM, LODE_ESYS  what the system refused
@@ -68,6 +76,7 @@ typedef struct lode_open_options {
  *            LODE_EUNSUPPORTED  an option that this library does not know is set
  *            LODE_EFULL     the shared memory has no room for a session
  *            LODE_ELIMIT    the store has 4,096 sessions already
+ *            LODE_ETIMEDOUT the store has not answered within 5 s: it is stopped, or very busy
  */
 LODE_API LODE_MUST_CHECK lode_err lode_open(const char *dir, const lode_open_options *options,
                                             lode **db_out);
@@ -78,7 +87,8 @@ LODE_API LODE_MUST_CHECK lode_err lode_open(const char *dir, const lode_open_opt
  *
  * Ownership  views stay valid until they are released; drafts are aborted
  * Blocking   until the scheduler has acknowledged what was submitted, and then until the output of
- *            the tasks is printed; 5 s at most for each
+ *            the tasks is printed; 5 s at most for each. With views or open drafts left, until the
+ *            store has taken note; 5 s at most for each of the two
  * Threads    no other call on the handle may be under way
  * Errors     none
  */

@@ -82,6 +82,7 @@ typedef struct lode_create_options {
  * Ownership  the caller ends the draft with lode_seal() or lode_abort(), in any thread
  * Blocking   up to timeout_ms for room; 0: one message and its answer
  * Errors     LODE_EFULL    no room came in time; lode_last_error() has the numbers
+ *            LODE_ETIMEDOUT  the store does not answer (cluster.h). A reserved id may be used up then
  *            LODE_ETOOBIG  larger than the store
  *            LODE_EEXIST   options->id is in use, or it is a reserved one and was used
  *            LODE_EINVAL   the array is invalid, an option out of range, or options->id is of
@@ -105,7 +106,9 @@ LODE_API LODE_MUST_CHECK lode_err lode_create_array(lode *db, const lode_array *
  *
  * Ownership  the caller has one reference to the object, whether id_out is NULL or not
  * Blocking   one message and its answer
- * Errors     LODE_EINVAL  the draft is not open, or is a task's result
+ * Errors     LODE_ETIMEDOUT  the store does not answer (cluster.h): the object may be sealed yet, and
+ *                         is dropped then
+ *            LODE_EINVAL  the draft is not open, or is a task's result
  *            LODE_ENOMEM  the process has too many maps to make the pages read-only; the draft was
  *                         aborted
  */
@@ -113,13 +116,13 @@ LODE_API LODE_MUST_CHECK lode_err lode_seal(lode_draft *draft, lode_id *id_out);
 
 /*
  * Gives a draft up and ends it. Callers that wait for its id get LODE_EABORTED. NULL or a zeroed
- * draft: nothing. It waits for no answer.
+ * draft: nothing. It waits for no answer, and 5 s at most for a store that reads no messages.
  */
 LODE_API void lode_abort(lode_draft *draft);
 
 /*
  * Copies bytes into a new, sealed object. Up to 32 KiB this takes no message and does not wait for
- * the store.
+ * the store, until the session's ring is full.
  *
  *   data    size_bytes bytes; NULL only if there are none
  *   id_out  the object. NULL is LODE_EINVAL, unless the caller has chosen the id with options->id
@@ -169,9 +172,9 @@ LODE_API LODE_MUST_CHECK lode_err lode_reserve(lode *db, size_t count, lode_id *
  *
  * Ownership  the caller ends the view with lode_release(), in any thread; it may outlive
  *            lode_close()
- * Blocking   up to timeout_ms. With 0, an object that is not there costs a message and its answer.
- *            A store that is stopped may cost a second more
- * Errors     LODE_ETIMEDOUT  it is not there yet
+ * Blocking   up to timeout_ms. With 0, an object that is not there costs a message and its answer
+ * Errors     LODE_ETIMEDOUT  it is not there yet, or the store does not answer: the sentence says
+ *                            which
  *            LODE_EGONE      it was freed, or its maker's session ended without making it
  *            LODE_EABORTED   it was given up while this call waited
  *            LODE_ETASK, LODE_ECRASHED, LODE_ECANCELLED, LODE_ELIBRARY and others
@@ -200,7 +203,10 @@ LODE_API LODE_MUST_CHECK lode_err lode_get_i64(lode *db, lode_id id, int64_t tim
 LODE_API LODE_MUST_CHECK lode_err lode_get_f64(lode *db, lode_id id, int64_t timeout_ms,
                                                double *value_out);
 
-/* Ends a view and zeroes it. Never blocks; any thread. NULL or a zeroed view: nothing. */
+/*
+ * Ends a view and zeroes it. Any thread. NULL or a zeroed view: nothing. Never blocks, but for a
+ * store that waits for this pin and reads no messages: 5 s at most.
+ */
 LODE_API void lode_release(lode_view *view);
 
 /*
@@ -208,7 +214,7 @@ LODE_API void lode_release(lode_view *view);
  * id to the caller must keep its own reference until this returns.
  *
  * Ownership  the caller ends the reference with lode_drop()
- * Blocking   while the session's ring is full. Near a limit: one message and its answer
+ * Blocking   while the session's ring is full, 5 s at most. Near a limit: one message and its answer
  * Errors     LODE_EINVAL  the zero id
  *            LODE_ELIMIT  the session refers to as many ids that do not exist as it can (262,144 of
  *                         others, 1,048,576 of its own); or there are as many references as can be
@@ -219,7 +225,7 @@ LODE_API LODE_MUST_CHECK lode_err lode_keep(lode *db, lode_id id);
 
 /*
  * Ends one reference of this session. The zero id, NULL or a dead store: nothing. It waits only
- * while the session's ring is full.
+ * while the session's ring is full, 5 s at most: then the drop is kept, and done with a later call.
  */
 LODE_API void lode_drop(lode *db, lode_id id);
 
@@ -331,8 +337,9 @@ LODE_API LODE_MUST_CHECK lode_err lode_name_set(lode *db, const char *space, con
  *
  * Ownership  the caller has one reference to the object
  * Blocking   up to timeout_ms; 0: one message and its answer
- * Errors     LODE_ETIMEDOUT  the name does not exist yet
- *            LODE_ENOTFOUND  the same, with timeout_ms 0
+ * Errors     LODE_ETIMEDOUT  the name does not exist yet, or the store does not answer: the sentence
+ *                            says which
+ *            LODE_ENOTFOUND  the name does not exist, with timeout_ms 0
  *            LODE_ELIMIT, LODE_EFULL  there can be no more references
  */
 LODE_API LODE_MUST_CHECK lode_err lode_name_lookup(lode *db, const char *space, const char *name,

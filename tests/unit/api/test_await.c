@@ -29,7 +29,7 @@ setup(void)
     cr_assert_eq(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, ends), 0);
     store = ends[1];
     cr_assert_eq(lode_store_calls_init(&db.calls), LODE_OK);
-    db.calls.fd = ends[0];
+    db.calls.socket.fd = ends[0];
     db.calls.bell_fd = eventfd(0, EFD_CLOEXEC);
     cr_assert_eq(lode_store_calls_start(&db.calls), LODE_OK);
     file = aligned_alloc(LODE_PAGE, LODE_RING_OFFSET + LODE_RING_BYTES_MIN);
@@ -58,6 +58,13 @@ never_there(lode *session, void *arg)
     (void)session;
     (void)arg;
     return LODE_EAGAIN;
+}
+
+static lode_err
+await_ms(int64_t timeout_ms, lode_try_fn try_it, void *arg)
+{
+    const struct lode_patience patience = lode_patience_of(timeout_ms);
+    return lode_await(&db, id, hash, &patience, try_it, arg);
 }
 
 static void
@@ -136,7 +143,7 @@ await_against(void *(*play)(void *), int64_t timeout_ms)
 {
     pthread_t thread;
     pthread_create(&thread, NULL, play, NULL);
-    lode_err err = lode_await(&db, id, hash, timeout_ms, never_there, NULL);
+    lode_err err = await_ms(timeout_ms, never_there, NULL);
     shutdown(store, SHUT_RDWR); /* where the script was not played to its end, it fails */
     pthread_join(thread, NULL);
     return err;
@@ -197,7 +204,7 @@ Test(await, a_dead_scheduler_is_seen_however_often_other_ids_wake_the_bucket, .t
     pthread_t thread;
     hang_hook(scheduler_is_dead, &hooks);
     pthread_create(&thread, NULL, know_nothing, NULL);
-    lode_err err = lode_await(&db, id, hash, LODE_FOREVER, another_comes, NULL);
+    lode_err err = await_ms(LODE_FOREVER, another_comes, NULL);
     pthread_join(thread, NULL);
     cr_assert_eq(err, LODE_EDOWN);
 }
@@ -227,7 +234,7 @@ Test(await, a_short_wait_does_not_look_where_another_has_just_looked, .timeout =
     struct lode_session_hooks hooks;
     hang_hook(scheduler_is_dead, &hooks);
     atomic_store(&db.pending_looked_ns, lode_now_ns() + 1000000000);
-    cr_assert_eq(await_against(say_pending, 1), LODE_ETIMEDOUT);
+    cr_assert_eq(await_against(say_pending, 1), LODE_EAGAIN);
     cr_assert_eq(looks, 0);
 }
 
@@ -260,7 +267,7 @@ Test(await, what_the_store_finds_when_the_time_is_up_is_in_time, .timeout = 30)
     pthread_t thread;
     is_sealed = false;
     pthread_create(&thread, NULL, seal_when_asked, NULL);
-    lode_err err = lode_await(&db, id, hash, 1, there_when_sealed, NULL);
+    lode_err err = await_ms(1, there_when_sealed, NULL);
     shutdown(store, SHUT_RDWR);
     pthread_join(thread, NULL);
     cr_assert_eq(err, LODE_OK);
@@ -279,13 +286,13 @@ Test(await, after_a_second_without_a_word_the_store_is_asked, .timeout = 30)
 
 Test(await, a_time_that_is_up_is_told_to_the_store, .timeout = 30)
 {
-    cr_assert_eq(await_against(say_pending, 1), LODE_ETIMEDOUT);
+    cr_assert_eq(await_against(say_pending, 1), LODE_EAGAIN);
 }
 
 /* A stopped store: the wait ends all the same, and is taken back when the store goes on. */
 Test(await, a_time_that_is_up_is_not_waited_for_without_end, .timeout = 30)
 {
-    cr_assert_eq(lode_await(&db, id, hash, 1, never_there, NULL), LODE_ETIMEDOUT);
+    cr_assert_eq(await_ms(1, never_there, NULL), LODE_ETIMEDOUT);
     uint64_t cookie = receive_wait();
     cr_assert_eq(receive(LODE_MSG_LOOKUP).cookie, cookie);
     cr_assert_eq(receive(LODE_MSG_UNWAIT).cookie, cookie);
@@ -306,7 +313,7 @@ Test(await, who_missed_it_before_it_was_told_unasked_does_not_sleep_unasked)
     id = lode_id_reserve(7, 1);
     hash = lode_id_hash(id, fake.view.hash_key);
     fake.rows[7].session = 7;
-    cr_assert_eq(lode_await(&db, id, hash, 1000, not_there_before_it_is_awaited, NULL), LODE_OK);
+    cr_assert_eq(await_ms(1000, not_there_before_it_is_awaited, NULL), LODE_OK);
     cr_assert_neq(atomic_load(&file->ring_tail), 0);
 }
 
@@ -320,10 +327,10 @@ Test(await, who_is_told_unasked_sends_no_wait, .timeout = 30)
     fake.rows[7].session = 7;
     fake.rows[7].awaited = 1;
     pthread_create(&thread, NULL, know_nothing, NULL); /* the second wait is taken back */
-    cr_assert_eq(lode_await(&db, id, hash, 1, never_there, NULL), LODE_ETIMEDOUT);
+    cr_assert_eq(await_ms(1, never_there, NULL), LODE_EAGAIN);
     cr_assert_eq(atomic_load(&file->ring_tail), 0);
     fake.rows[7].awaited = 0;
-    cr_assert_eq(lode_await(&db, id, hash, 1, never_there, NULL), LODE_ETIMEDOUT);
+    cr_assert_eq(await_ms(1, never_there, NULL), LODE_EAGAIN);
     cr_assert_neq(atomic_load(&file->ring_tail), 0);
     cr_assert_eq(read(db.calls.bell_fd, &rung, sizeof rung), (ssize_t)sizeof rung);
     pthread_join(thread, NULL);

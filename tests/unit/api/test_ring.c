@@ -33,7 +33,7 @@ setup(void)
     cr_assert_eq(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, ends), 0);
     store = ends[1];
     cr_assert_eq(lode_store_calls_init(&calls), LODE_OK);
-    calls.fd = ends[0];
+    calls.socket.fd = ends[0];
     calls.bell_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     cr_assert_eq(lode_store_calls_start(&calls), LODE_OK);
     lode_ring_init(&ring, file, row, &fake.view, &calls);
@@ -87,10 +87,10 @@ put(lode_id id, uint64_t size, int64_t timeout_ms)
         .size = (uint32_t)(sizeof(struct lode_record) + sizeof made + made.carried),
         .pages = lode_made_pages(size, 0, 0),
         .entries = 1};
+    const struct lode_patience patience = lode_patience_of(timeout_ms);
     void *body;
     memset(bytes, 'x', sizeof bytes);
-    LODE_TRY(
-        lode_ring_reserve(&ring, hooks, LODE_RECORD_PUT, &need, lode_deadline(timeout_ms), &body));
+    LODE_TRY(lode_ring_reserve(&ring, hooks, LODE_RECORD_PUT, &need, &patience, &body));
     lode_made_write(body, &made, NULL, NULL, bytes);
     lode_ring_publish(&ring, &need, &made.id, 1, sizeof made, false);
     return LODE_OK;
@@ -99,7 +99,7 @@ put(lode_id id, uint64_t size, int64_t timeout_ms)
 Test(ring, a_reference_is_one_record_and_no_message)
 {
     lode_id id = id_of(9);
-    cr_assert_eq(lode_ring_reference(&ring, LODE_RECORD_TAKE, id, false), LODE_OK);
+    cr_assert_eq(lode_ring_take(&ring, id), LODE_OK);
     const struct lode_record *record = record_at(0);
     cr_assert_eq(file->ring_tail, 32);
     cr_assert_eq(record->type, LODE_RECORD_TAKE);
@@ -110,7 +110,7 @@ Test(ring, a_reference_is_one_record_and_no_message)
 
 Test(ring, an_urgent_drop_rings)
 {
-    cr_assert_eq(lode_ring_reference(&ring, LODE_RECORD_DROP, id_of(9), true), LODE_OK);
+    lode_ring_drop(&ring, id_of(9), true);
     cr_assert_eq(bells(), 1);
 }
 
@@ -118,11 +118,11 @@ Test(ring, the_bell_is_rung_once_for_what_was_published)
 {
     lode_ring_bell(&ring);
     cr_assert_eq(bells(), 0);
-    cr_assert_eq(lode_ring_reference(&ring, LODE_RECORD_TAKE, id_of(9), false), LODE_OK);
+    cr_assert_eq(lode_ring_take(&ring, id_of(9)), LODE_OK);
     lode_ring_bell(&ring);
     lode_ring_bell(&ring);
     cr_assert_eq(bells(), 1);
-    cr_assert_eq(lode_ring_reference(&ring, LODE_RECORD_DROP, id_of(9), true), LODE_OK);
+    lode_ring_drop(&ring, id_of(9), true);
     lode_ring_bell(&ring);
     cr_assert_eq(bells(), 1);
 }
@@ -163,15 +163,15 @@ Test(ring, half_full_rings_once_for_each_position_of_the_store)
 {
     uint64_t half = ring.size / 2 / 32;
     for (uint64_t i = 0; i + 1 < half; i++) {
-        cr_assert_eq(lode_ring_reference(&ring, LODE_RECORD_TAKE, id_of(i), false), LODE_OK);
+        cr_assert_eq(lode_ring_take(&ring, id_of(i)), LODE_OK);
     }
     cr_assert_eq(bells(), 0);
     for (int i = 0; i < 10; i++) {
-        cr_assert_eq(lode_ring_reference(&ring, LODE_RECORD_TAKE, id_of(1), false), LODE_OK);
+        cr_assert_eq(lode_ring_take(&ring, id_of(1)), LODE_OK);
     }
     cr_assert_eq(bells(), 1);
     row->ring_head = 32;
-    cr_assert_eq(lode_ring_reference(&ring, LODE_RECORD_TAKE, id_of(1), false), LODE_OK);
+    cr_assert_eq(lode_ring_take(&ring, id_of(1)), LODE_OK);
     cr_assert_eq(bells(), 1);
 }
 
@@ -203,10 +203,10 @@ Test(ring, a_doorbell_never_blocks_where_the_store_does_not_look)
 {
     uint64_t full = UINT64_MAX - 1, count; /* what the counter holds at most */
     cr_assert_eq(write(calls.bell_fd, &full, sizeof full), (ssize_t)sizeof full);
-    cr_assert_eq(lode_ring_reference(&ring, LODE_RECORD_DROP, id_of(1), true), LODE_OK);
+    lode_ring_drop(&ring, id_of(1), true);
     cr_assert_eq(read(calls.bell_fd, &count, sizeof count), (ssize_t)sizeof count);
     cr_assert_eq(count, full);
-    cr_assert(!calls.down);
+    cr_assert(!calls.socket.down);
 }
 
 /* Waits for a doorbell, then grants, as a store that had to find pages first. */
@@ -309,7 +309,7 @@ Test(ring, records_never_straddle_the_end_and_a_full_ring_waits_for_the_store)
     for (uint64_t i = 0; i < 5000; i++) {
         cr_assert_eq(put(id_of(i), i * 37 % LODE_RING_PUT_MAX, 0), LODE_OK);
     }
-    shutdown(calls.fd, SHUT_RDWR);
+    shutdown(calls.socket.fd, SHUT_RDWR);
     pthread_join(thread, NULL);
     cr_assert_eq(puts_seen, 5000);
 }
@@ -318,15 +318,16 @@ Test(ring, the_largest_record_fits_the_smallest_ring_from_any_position)
 {
     pthread_t thread;
     struct lode_ring_need need = {.size = LODE_RECORD_MAX};
+    const struct lode_patience forever = lode_patience_of(LODE_FOREVER);
     void *body;
     pthread_create(&thread, NULL, drain_when_rung, NULL);
-    cr_assert_eq(lode_ring_reference(&ring, LODE_RECORD_TAKE, id_of(1), false), LODE_OK);
+    cr_assert_eq(lode_ring_take(&ring, id_of(1)), LODE_OK);
     for (int i = 0; i < 100; i++) {
-        cr_assert_eq(lode_ring_reserve(&ring, NULL, LODE_RECORD_COMMIT, &need, LODE_NEVER, &body),
+        cr_assert_eq(lode_ring_reserve(&ring, NULL, LODE_RECORD_COMMIT, &need, &forever, &body),
                      LODE_OK);
         lode_ring_publish(&ring, &need, NULL, 0, 0, false);
     }
-    shutdown(calls.fd, SHUT_RDWR);
+    shutdown(calls.socket.fd, SHUT_RDWR);
     pthread_join(thread, NULL);
 }
 
@@ -353,4 +354,38 @@ Test(ring, values_lie_where_the_layout_says)
     cr_assert_arr_eq(bytes + 64, strides, sizeof strides);
     cr_assert_arr_eq(bytes + 80, data, sizeof data);
     cr_assert_eq(lode_made_layout(6, 1, 0).head, 16, "an odd number of axes is filled to 16");
+}
+
+/* ---- a store that is stopped ---------------------------------------------------------------- */
+
+static void
+fill_the_ring(void)
+{
+    for (uint64_t i = 0; i < ring.size / 32; i++) {
+        cr_assert_eq(lode_ring_take(&ring, id_of(1)), LODE_OK);
+    }
+}
+
+/* It goes ahead of the next record that finds room. */
+Test(ring, a_drop_that_finds_no_room_is_owed)
+{
+    fill_the_ring();
+    uint64_t tail = file->ring_tail;
+    lode_ring_drop_now(&ring, id_of(9));
+    lode_ring_drop(&ring, id_of(9), false); /* something is owed: it does not wait */
+    cr_assert_eq(file->ring_tail, tail);
+    row->ring_head = tail;
+    cr_assert_eq(lode_ring_take(&ring, id_of(2)), LODE_OK);
+    cr_assert_eq(file->ring_tail, tail + 3 * 32);
+    cr_assert_eq(record_at(0)->type, LODE_RECORD_DROP); /* the ring has come round */
+    cr_assert_eq(record_at(32)->type, LODE_RECORD_DROP);
+    cr_assert_eq(record_at(64)->type, LODE_RECORD_TAKE);
+}
+
+Test(ring, a_put_that_finds_no_room_ends_a_second_after_its_time)
+{
+    fill_the_ring();
+    int64_t began = lode_now_ns();
+    cr_assert_eq(put(id_of(1), 10, 1), LODE_ETIMEDOUT);
+    cr_assert_geq(lode_now_ns() - began, INT64_C(1001) * 1000000);
 }

@@ -20,7 +20,7 @@ setup(void)
     cr_assert_eq(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, ends), 0);
     store = ends[1];
     cr_assert_eq(lode_store_calls_init(&calls), LODE_OK);
-    calls.fd = ends[0];
+    calls.socket.fd = ends[0];
     cr_assert_eq(lode_store_calls_start(&calls), LODE_OK);
 }
 
@@ -37,7 +37,8 @@ static lode_err
 ask(uint64_t cookie, struct lode_msg_found *found)
 {
     struct lode_msg_lookup msg = {.head.type = LODE_MSG_LOOKUP, .cookie = cookie};
-    struct lode_reply reply = {.type = LODE_MSG_FOUND, .packet = found, .room = sizeof *found};
+    struct lode_reply reply = {
+        .type = LODE_MSG_FOUND, .packet = found, .room = sizeof *found, .answer_by = LODE_NEVER};
     return lode_store_ask(&calls, &msg.head, sizeof msg, NULL, 0, &reply);
 }
 
@@ -91,7 +92,7 @@ Test(store_calls, each_thread_gets_its_own_answer_whoever_reads_it)
         pthread_join(threads[i], &wrong);
         cr_assert_null(wrong);
     }
-    shutdown(calls.fd, SHUT_RDWR);
+    shutdown(calls.socket.fd, SHUT_RDWR);
     pthread_join(answerer, NULL);
 }
 
@@ -155,16 +156,16 @@ Test(store_calls, when_the_store_dies_everyone_who_waits_hears_of_it)
         cr_assert_eq((lode_err)(uintptr_t)err, LODE_EDOWN);
     }
     pthread_join(store_thread, NULL);
-    cr_assert(lode_store_is_dead(&calls));
-    cr_assert_eq(lode_store_tell(&calls, "x", 1), LODE_EDOWN);
+    cr_assert(lode_store_is_dead(&calls.socket));
+    cr_assert_eq(lode_store_send(&calls.socket, "x", 1, NULL, 0, LODE_NEVER), LODE_EDOWN);
 }
 
 Test(store_calls, a_dead_store_is_seen_behind_unread_packets)
 {
     send(store, "junk", 4, 0);
-    cr_assert_not(lode_store_is_dead(&calls));
+    cr_assert_not(lode_store_is_dead(&calls.socket));
     shutdown(store, SHUT_RDWR);
-    cr_assert(lode_store_is_dead(&calls));
+    cr_assert(lode_store_is_dead(&calls.socket));
 }
 
 static void
@@ -208,4 +209,95 @@ Test(store_calls, an_answer_of_another_type_or_size_breaks_the_protocol)
     uint8_t large[2048] = {LODE_MSG_FOUND, 0, 0, 0, 2};
     send(store, large, sizeof large, 0);
     cr_assert_eq(ask(1, &found), LODE_EPROTO);
+}
+
+/* ---- answers that come late ----------------------------------------------------------------- */
+
+static lode_err
+create_without_time(void)
+{
+    struct lode_msg_create msg = {.head.type = LODE_MSG_CREATE};
+    struct lode_msg_created created;
+    struct lode_reply reply = {.type = LODE_MSG_CREATED,
+                               .packet = &created,
+                               .room = sizeof created,
+                               .answer_by = 1,
+                               .late = LODE_LATE_DRAFT};
+    lode_err err = lode_store_ask(&calls, &msg.head, sizeof msg, NULL, 0, &reply);
+    cr_assert(reply.sent);
+    return err;
+}
+
+Test(store_calls, a_draft_that_comes_late_is_aborted_before_the_next_question, .timeout = 30)
+{
+    struct lode_msg_create asked;
+    struct lode_msg_draft abort;
+    calls.socket.pid = 12345;
+    cr_assert_eq(create_without_time(), LODE_ETIMEDOUT);
+    cr_assert_not_null(strstr(lode_last_error(), "process 12345"));
+    cr_assert_eq(recv(store, &asked, sizeof asked, 0), (ssize_t)sizeof asked);
+    struct lode_msg_created created = {
+        .head = {.type = LODE_MSG_CREATED, .tag = asked.head.tag}, .entry = 7, .generation = 9};
+    send(store, &created, sizeof created, 0);
+    cr_assert_eq(create_without_time(), LODE_ETIMEDOUT);
+    cr_assert_eq(recv(store, &abort, sizeof abort, 0), (ssize_t)sizeof abort);
+    cr_assert_eq(abort.head.type, LODE_MSG_ABORT);
+    cr_assert_eq(abort.head.tag, 0);
+    cr_assert_eq(abort.entry, 7);
+    cr_assert_eq(abort.generation, 9);
+}
+
+static _Atomic int drops;
+
+static void
+count_drop(void *arg, lode_id id)
+{
+    cr_assert_eq(lode_id_low(id), (uint64_t)(uintptr_t)arg);
+    drops++;
+}
+
+static uint32_t
+put_without_time(lode_id id, uint8_t answer)
+{
+    struct lode_msg_create msg = {.head.type = LODE_MSG_PUT}, asked;
+    struct lode_reply reply = {
+        .type = LODE_MSG_CREATED, .answer_by = 1, .late = lode_late_object(id), .late_id = id};
+    cr_assert_eq(lode_store_ask(&calls, &msg.head, sizeof msg, NULL, 0, &reply), LODE_ETIMEDOUT);
+    cr_assert_eq(recv(store, &asked, sizeof asked, 0), (ssize_t)sizeof asked);
+    struct lode_msg_error said = {.head = {.type = answer, .tag = asked.head.tag},
+                                  .err = LODE_EFULL};
+    send(store, &said, sizeof said, 0);
+    return asked.head.tag;
+}
+
+Test(store_calls, an_object_that_comes_late_is_dropped_and_one_that_was_refused_is_not)
+{
+    drops = 0;
+    calls.drop_late = count_drop;
+    calls.drop_late_arg = (void *)(uintptr_t)5;
+    put_without_time(lode_id_make(LODE_ID_PUT, 1, 5), LODE_MSG_CREATED);
+    put_without_time(lode_id_make(LODE_ID_PUT, 1, 6), LODE_MSG_ERROR);
+    put_without_time(lode_id_reserve(1, 7), LODE_MSG_CREATED);
+    cr_assert_eq(create_without_time(), LODE_ETIMEDOUT);
+    cr_assert_eq(drops, 1);
+}
+
+Test(store_calls, what_a_full_socket_does_not_take_is_owed_and_goes_first, .timeout = 30)
+{
+    static char large[LODE_STORE_PACKET_MAX];
+    struct lode_msg_draft abort;
+    int sent = 0;
+    while (lode_store_send(&calls.socket, large, sizeof large, NULL, 0, 1) == LODE_OK) {
+        sent++;
+    }
+    lode_store_tell_abort(&calls.socket, 7, 9, 1);
+    cr_assert_eq(lode_store_send(&calls.socket, "x", 1, NULL, 0, 1), LODE_ETIMEDOUT);
+    while (sent > 0) {
+        cr_assert_eq(recv(store, large, sizeof large, 0), (ssize_t)sizeof large);
+        sent--;
+    }
+    cr_assert_eq(lode_store_send(&calls.socket, "x", 1, NULL, 0, 1), LODE_OK);
+    cr_assert_eq(recv(store, &abort, sizeof abort, 0), (ssize_t)sizeof abort);
+    cr_assert_eq(abort.entry, 7);
+    cr_assert_eq(recv(store, large, sizeof large, 0), 1);
 }

@@ -1,0 +1,14 @@
+/* wait.h: lode_wait() within a patience that began before, for calls that are more than a wait. */
+#ifndef LODE_CLIENT_WAIT_H
+#define LODE_CLIENT_WAIT_H
+
+#include "api/client/session/patience.h"
+
+#include <lode/object.h>
+
+/* Arguments and errors: as lode_wait(). */
+LODE_MUST_CHECK lode_err lode_wait_within(lode *db, const lode_id *ids, size_t count, size_t want,
+                                          const struct lode_patience *patience, bool *ready_out,
+                                          size_t *ready_count_out);
+
+#endif
