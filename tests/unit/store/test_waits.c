@@ -209,6 +209,23 @@ Test(waits, an_abort_is_told_to_who_waited_and_forgotten_then)
     expect_eq(atomic_load(&wake_of(user(1))->waited), 0);
 }
 
+Test(waits, that_an_abort_ended_wait_anew_when_they_are_said_again)
+{
+    struct fake maker = fake_attach(0), waiter = fake_attach(0);
+    struct lode_msg_created draft;
+    fake_create(&maker, user(1), 10, 0, &draft);
+    fake_wait(&waiter, user(1), 1);
+    fake_draft_call(&maker, LODE_MSG_ABORT, &draft);
+    fake_wait(&waiter, user(1), 1);
+    expect_eq(atomic_load(&wake_of(user(1))->waited), 1);
+    uint32_t seen = atomic_load(&wake_of(user(1))->counter);
+    fake_create(&maker, user(1), 10, 0, &draft);
+    fake_draft_call(&maker, LODE_MSG_SEAL, &draft);
+    expect_ne(atomic_load(&wake_of(user(1))->counter), seen);
+    fake_die(&maker);
+    fake_die(&waiter);
+}
+
 Test(waits, a_put_of_an_ended_session_is_gone)
 {
     struct fake maker = fake_attach(0), waiter = fake_attach(0);

@@ -1,4 +1,5 @@
 /* What a session that sent WATCH is told, and how it takes that back. */
+#include "store/sessions/packets.h"
 #include "store/waits/waits.h"
 #include "tests/unit/store/fake_client.h"
 
@@ -59,6 +60,34 @@ watch_one(struct fake *fake, lode_id id, uint64_t cookie)
     } watch = {.head = {.head = {.type = LODE_MSG_WATCH}, .cookie = cookie, .count = 1}, .id = id};
     fake_send(fake, &watch, sizeof watch);
     pump();
+}
+
+Test(watches, of_two_cookies_are_told_apart_though_both_ids_are_decided_in_one_turn)
+{
+    struct fake maker = fake_attach(0), watcher = fake_attach(0);
+    struct {
+        struct lode_msg_watch head;
+        struct lode_msg_ready ready[2];
+    } notify;
+    struct lode_msg_created draft[2];
+    for (uint64_t n = 1; n <= 2; n++) {
+        fake_create(&maker, user(n), 10, 0, &draft[n - 1]);
+        watch_one(&watcher, user(n), 40 + n);
+    }
+    for (int i = 0; i < 2; i++) {
+        struct lode_msg_draft seal = {
+            .head.type = LODE_MSG_SEAL, .entry = draft[i].entry, .generation = draft[i].generation};
+        must(packets_handle(store, maker.session, &seal, sizeof seal));
+    }
+    pump();
+    for (uint64_t n = 1; n <= 2; n++) {
+        expect_eq(fake_receive(&watcher, &notify, sizeof notify, NULL), LODE_MSG_NOTIFY);
+        expect_eq(notify.head.cookie, 40 + n);
+        expect_eq(notify.head.count, 1);
+        expect(lode_id_same(notify.ready[0].id, user(n)));
+    }
+    fake_die(&maker);
+    fake_die(&watcher);
 }
 
 /*
