@@ -142,6 +142,18 @@ fake_pin(struct fake *fake, uint32_t slot, uint32_t pin)
     atomic_store(&fake->header->pin_high, slot + 1);
 }
 
+/* All entries that can be had, but those that the store keeps, become credit of that session. */
+static inline void
+fake_give_all_entries(struct fake *to)
+{
+    struct table *table = &store->table;
+    uint32_t count = table->free_count - table->reserved;
+    must(table_reserve(table, count));
+    table->entry_max = table->entry_count;
+    to->session->entries_granted += count;
+    store->credit_entries += count;
+}
+
 /* ---- questions ---- */
 
 /* The state of an id's entry; FREE: there is none. */

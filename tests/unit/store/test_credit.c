@@ -216,23 +216,11 @@ use_up(struct fake *fake)
     credit_waste(store, pages, entries);
 }
 
-/* All entries that can be had go to that session. */
-static void
-give_all_entries(struct fake *to)
-{
-    struct table *table = &store->table;
-    uint32_t count = table->free_count - table->reserved;
-    must(table_reserve(table, count));
-    table->entry_max = table->entry_count;
-    to->session->entries_granted += count;
-    store->credit_entries += count;
-}
-
 Test(credit, for_which_only_entries_lack_is_not_waited_for_by_a_hold_that_never_ends)
 {
     struct fake holder = fake_attach(0), other = fake_attach(0);
     use_up(&holder);
-    give_all_entries(&other);
+    fake_give_all_entries(&other);
     fake_put(&holder, "x", 1);
     wants(&holder, 3, 1);
     expect(holder.session->in_line);

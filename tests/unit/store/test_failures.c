@@ -85,33 +85,15 @@ Test(failures, on_a_full_store_are_short_and_there_at_once)
     fake_die(&submitter);
 }
 
-/* No entry can be had, but those that the store keeps. Returns how many that took. */
-static uint32_t
-use_up_entries(void)
-{
-    struct table *table = &store->table;
-    uint32_t count = table->free_count - table->reserved;
-    must(table_reserve(table, count));
-    table->entry_max = table->entry_count;
-    return count;
-}
-
-static void
-end_shortage(uint32_t count)
-{
-    store->table.entry_max = LODE_ENTRY_MAX;
-    table_unreserve(&store->table, count);
-}
-
 Test(failures, that_find_no_entry_are_made_in_those_that_the_store_keeps_for_them)
 {
     struct fake submitter = fake_attach(0), scheduler = fake_attach(LODE_HELLO_SCHEDULER);
-    uint32_t count = use_up_entries();
+    fake_give_all_entries(&submitter);
     expect_eq(fail_results(&scheduler, result(&submitter, 1), RESULTS), LODE_MSG_OK);
     for (uint64_t i = 1; i <= RESULTS; i++) {
         error_of(result(&submitter, i));
     }
-    end_shortage(count);
+    store->table.entry_max = LODE_ENTRY_MAX;
     fake_die(&scheduler);
     fake_die(&submitter);
 }
@@ -120,7 +102,7 @@ Test(failures, that_find_no_entry_are_made_in_those_that_the_store_keeps_for_the
 Test(failures, that_find_neither_page_nor_entry_are_made_in_what_the_store_keeps_for_them)
 {
     struct fake submitter = fake_attach(0), scheduler = fake_attach(LODE_HELLO_SCHEDULER);
-    uint32_t count = use_up_entries();
+    fake_give_all_entries(&submitter);
     while (arena_credit_reserve(store->arena, 1)) {
         submitter.session->pages_granted++;
         store->credit_pages++;
@@ -129,7 +111,7 @@ Test(failures, that_find_neither_page_nor_entry_are_made_in_what_the_store_keeps
     for (uint64_t i = 1; i <= RESULTS; i++) {
         expect_eq(error_of(result(&submitter, i))->size, SIZE);
     }
-    end_shortage(count);
+    store->table.entry_max = LODE_ENTRY_MAX;
     fake_die(&scheduler);
     fake_die(&submitter);
 }
@@ -144,9 +126,9 @@ Test(failures, that_cannot_all_be_made_leave_none_and_nobody_waits_on)
     fake_wait(&submitter, result(&submitter, 2), 9);
     expect_eq(state_of(result(&submitter, 1)), LODE_ENTRY_EXPECTED);
     object_spend_spare(&store->table); /* it has given them away before */
-    uint32_t count = use_up_entries();
+    fake_give_all_entries(&submitter);
     expect_eq(fail_results(&scheduler, result(&submitter, 1), RESULTS), LODE_MSG_OK);
-    end_shortage(count);
+    store->table.entry_max = LODE_ENTRY_MAX;
     expect_eq(store->table.state_count[LODE_ENTRY_SEALED], 0);
     expect_eq(fake_lookup(&submitter, result(&submitter, 2), 9), LODE_FOUND_GONE);
     expect_eq(fake_lookup(&other, result(&submitter, 1), 0), LODE_FOUND_GONE);
