@@ -20,12 +20,10 @@ create_check_id(const struct store *store, const struct session *session,
     case LODE_ID_PUT:
         may = lode_id_session(id) == session->number;
         break;
-    case LODE_ID_RESULT:
-        may = create->is_put && (session->flags & LODE_HELLO_SCHEDULER);
-        break;
     case LODE_ID_USER:
         may = true;
         break;
+    case LODE_ID_RESULT:
     case LODE_ID_NAME:
         break;
     }

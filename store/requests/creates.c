@@ -6,9 +6,7 @@
 #include "store/objects/drafts.h"
 #include "store/objects/own.h"
 #include "store/objects/quota.h"
-#include "store/objects/status.h"
 #include "store/requests/create_entry.h"
-#include "store/rings/asking.h"
 #include "store/rings/credit.h"
 #include "store/state/answers.h"
 
@@ -111,8 +109,7 @@ static struct create *
 copy_request(struct store *store, const struct create *create)
 {
     struct create *copy = NULL;
-    bool is_scheduler = (create->session->flags & LODE_HELLO_SCHEDULER) != 0;
-    if (is_scheduler || store->creates->count < STORE_PENDING_MAX) {
+    if (store->creates->count < STORE_PENDING_MAX) {
         copy = malloc(sizeof *copy + create->rest_size);
     }
     if (copy == NULL) {
@@ -161,13 +158,8 @@ get_room(struct store *store, const struct create *create, struct arena_room *ro
     if (create->is_put && create->stored == 0) {
         return LODE_OK;
     }
-    lode_err err = arena_allocate(store->arena, create->stored,
-                                  create->is_put ? ARENA_SMALL : ARENA_LARGE, false, room_out);
-    if (err == LODE_EFULL && (create->session->flags & LODE_HELLO_SCHEDULER) && create->is_put) {
-        room_out->needs_commit = false;
-        return object_room_now(&store->table, create->stored, &room_out->extent);
-    }
-    return err;
+    return arena_allocate(store->arena, create->stored, create->is_put ? ARENA_SMALL : ARENA_LARGE,
+                          false, room_out);
 }
 
 /* Does the whole request, if there is room. Errors: LODE_EFULL: it may wait; others are final. */
@@ -233,18 +225,6 @@ create_or_wait(struct store *store, struct create *create)
     return err;
 }
 
-/*
- * True if the scheduler puts a result that is there already: the first one wins, and this succeeds.
- */
-static bool
-is_repeat(struct store *store, const struct create *create, uint32_t *entry_out)
-{
-    return create->is_put && (create->session->flags & LODE_HELLO_SCHEDULER) &&
-           lode_id_kind(create->desc.id) == LODE_ID_RESULT &&
-           (asking_status(store, create->desc.id, entry_out) == LODE_FOUND_SEALED ||
-            status_was_made(store, create->desc.id));
-}
-
 /* Refuses a create that can never fit beside the session's unspent credit and the store's own. */
 static lode_err
 check_fits(const struct store *store, const struct create *create)
@@ -260,16 +240,11 @@ handle_create(struct store *store, struct session *session, const void *packet, 
 {
     const struct lode_msg_create *msg = packet;
     struct create create;
-    uint32_t entry = 0; /* of a repeat whose object is freed already: none */
     create_read(session, msg, rest, rest_size, &create);
     create.deadline = lode_deadline(msg->timeout_ms);
     lode_err err = create_check(&create);
     if (err == LODE_EPROTO) {
         return err;
-    }
-    if (err == LODE_OK && is_repeat(store, &create, &entry)) {
-        answer_created(store, &create, entry);
-        return LODE_OK;
     }
     if (err == LODE_OK) {
         err = check_fits(store, &create);
@@ -295,7 +270,7 @@ retry(struct store *store, const struct create *create, uint64_t least[2], int64
         return LODE_EAGAIN;
     }
     lode_err err = try_create(store, create);
-    if (err == LODE_EFULL && !(create->session->flags & LODE_HELLO_SCHEDULER)) {
+    if (err == LODE_EFULL) {
         least[create->is_put] = create->stored;
     }
     return err == LODE_EFULL && !is_final ? LODE_EAGAIN : err;

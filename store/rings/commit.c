@@ -109,10 +109,7 @@ refuse_part(struct store *store, const struct ring_part *part)
     }
 }
 
-/*
- * True if this result comes too late: its object is sealed, was made and is freed by now, or is
- * being put by the scheduler.
- */
+/* True if this result comes too late: its object is sealed, or was made and is freed by now. */
 static bool
 is_taken(const struct store *store, lode_id id, bool *expected_out, uint32_t *entry_out)
 {

@@ -397,83 +397,28 @@ Test(creates, of_a_process_that_still_runs_leave_what_others_remembered_of_the_i
     fake_die(&keeper);
 }
 
-/* The scheduler's put of an error under a result's id, whose one hold does not exist. */
-static void
-put_badly(struct fake *scheduler, lode_id id)
+/* They are committed by workers, or made by FAIL. */
+Test(creates, of_results_are_nobodys_not_even_the_schedulers)
 {
+    struct fake submitter = fake_attach(0), scheduler = fake_attach(LODE_HELLO_SCHEDULER);
+    struct fake *const all[] = {&submitter, &scheduler};
     struct {
         struct lode_msg_create create;
-        lode_id holds[1];
-        char bytes[3];
-    } __attribute__((packed))
-    put = {.create = {.head = {.type = LODE_MSG_PUT, .tag = 1}, .size = 3, .hold_count = 1},
-           .bytes = "bad"};
-    struct lode_msg_error error;
-    put.create.id = id;
-    put.holds[0] = lode_id_make(LODE_ID_PUT, scheduler->number, 999);
-    fake_send(scheduler, &put, sizeof put);
-    pump();
-    expect_eq(fake_receive(scheduler, &error, sizeof error, NULL), LODE_MSG_ERROR);
-}
-
-Test(creates, of_a_result_that_fail_leave_its_references_as_they_were)
-{
-    struct fake submitter = fake_attach(0), keeper = fake_attach(0),
-                scheduler = fake_attach(LODE_HELLO_SCHEDULER);
-    lode_id kept = lode_id_make(LODE_ID_RESULT, submitter.number, 1),
-            dropped = lode_id_make(LODE_ID_RESULT, submitter.number, 2);
-    fake_take(&keeper, kept);
-    fake_ring(&keeper);
-    put_badly(&scheduler, kept);
-    expect_eq(store->table.truths[entry_of(kept)].refs, 2); /* the keeper's, and that from birth */
-    fake_drop(&submitter, dropped);
-    fake_ring(&submitter);
-    put_badly(&scheduler, dropped);
-    expect_eq(state_of(dropped), LODE_ENTRY_EXPECTED); /* nobody wants it, when it comes */
-    expect_eq(store->table.truths[entry_of(dropped)].refs, 0);
-    fake_die(&submitter);
-    expect_eq(state_of(dropped), LODE_ENTRY_EXPECTED);
-    fake_die(&scheduler);
-    fake_die(&keeper);
-    expect_eq(store->table.state_count[LODE_ENTRY_EXPECTED], 0);
-}
-
-Test(creates, of_a_promised_result_that_end_with_the_scheduler_are_told)
-{
-    enum { SIZE = 60000, COUNT = 200 }; /* more than has memory, at first */
-    struct fake submitter = fake_attach(0), waiter = fake_attach(0),
-                scheduler = fake_attach(LODE_HELLO_SCHEDULER);
+        char bytes[8];
+    } put = {.create = {.head = {.type = LODE_MSG_PUT, .tag = 1},
+                        .id = lode_id_make(LODE_ID_RESULT, submitter.number, 1),
+                        .size = 8,
+                        .kind = LODE_KIND_ERROR}};
     struct {
-        struct lode_msg_create create;
-        uint8_t bytes[SIZE];
-    } put = {.create = {.head = {.type = LODE_MSG_PUT}, .size = SIZE}};
-    struct {
-        struct lode_msg_settle settle;
-        lode_id ids[COUNT];
-    } results = {.settle = {.head = {.type = LODE_MSG_RESULTS},
-                            .session = submitter.number,
-                            .count = COUNT}};
-    for (uint32_t i = 0; i < COUNT; i++) {
-        results.ids[i] = lode_id_make(LODE_ID_RESULT, submitter.number, i + 1);
-        fake_take(&waiter, results.ids[i]);
-        fake_wait(&waiter, results.ids[i], 1);
+        struct lode_msg_error error;
+        char text[1024];
+    } answer;
+    for (size_t i = 0; i < 2; i++) {
+        fake_send(all[i], &put, sizeof put);
+        pump();
+        expect_eq(fake_receive(all[i], &answer, sizeof answer, NULL), LODE_MSG_ERROR);
+        expect_eq(answer.error.err, LODE_EINVAL);
+        expect_eq(state_of(put.create.id), LODE_ENTRY_FREE);
+        fake_die(all[i]);
     }
-    fake_die(&submitter);
-    fake_send(&scheduler, &results, sizeof results);
-    pump();
-    uint32_t last = 0; /* the first whose memory is being committed */
-    do {
-        expect_lt(last, COUNT);
-        put.create.id = results.ids[last++];
-        must(packets_handle(store, scheduler.session, &put, sizeof put));
-    } while (state_of(put.create.id) == LODE_ENTRY_SEALED);
-    expect_eq(state_of(put.create.id), LODE_ENTRY_CREATED);
-    close(scheduler.session->pidfd);
-    scheduler.session->pidfd = -1;
-    session_end(store, scheduler.session);
-    expect_eq(state_of(put.create.id), LODE_ENTRY_FREE);
-    expect(!waits_any(store, put.create.id)); /* told */
-    expect_eq(fake_lookup(&waiter, put.create.id, 1), LODE_FOUND_GONE);
-    fake_die(&scheduler);
-    fake_die(&waiter);
 }

@@ -310,34 +310,6 @@ Test(waits, without_a_scheduler_results_of_an_ended_session_are_gone)
     fake_die(&waiter);
 }
 
-Test(waits, an_error_put_by_the_scheduler_is_a_result_and_first_wins)
-{
-    struct fake scheduler = fake_attach(LODE_HELLO_SCHEDULER), submitter = fake_attach(0);
-    struct {
-        struct lode_msg_create create;
-        char bytes[8];
-    } put = {.create = {.head = {.type = LODE_MSG_PUT, .tag = 1},
-                        .id = lode_id_make(LODE_ID_RESULT, submitter.number, 1),
-                        .size = 8,
-                        .kind = LODE_KIND_ERROR},
-             .bytes = "crashed"};
-    struct lode_msg_created first, second;
-    fake_send(&scheduler, &put, sizeof put);
-    pump();
-    expect_eq(fake_receive(&scheduler, &first, sizeof first, NULL), LODE_MSG_CREATED);
-    memcpy(put.bytes, "another", 8);
-    fake_send(&scheduler, &put, sizeof put);
-    pump();
-    expect_eq(fake_receive(&scheduler, &second, sizeof second, NULL), LODE_MSG_CREATED);
-    expect_eq(second.entry, first.entry);
-    expect(memcmp(object_data(&store->table, first.entry), "crashed", 8) == 0);
-    fake_send(&submitter, &put, sizeof put); /* who is no scheduler may not */
-    pump();
-    expect_eq(fake_receive(&submitter, &second, sizeof second, NULL), LODE_MSG_ERROR);
-    fake_die(&scheduler);
-    fake_die(&submitter);
-}
-
 Test(waits, a_deleted_object_is_gone_though_it_is_pinned)
 {
     struct fake maker = fake_attach(0);
