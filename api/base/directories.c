@@ -61,12 +61,28 @@ make_one(const char *path, const char *variable)
     return lode_fail_errno("cannot make the directory '%s' (%s names another)", path, variable);
 }
 
+/* The entry at `path` leads nowhere, or has vanished again. */
+static lode_err
+fail_of_level(const char *path, const char *variable)
+{
+    int number = errno;
+    struct stat entry;
+    if (lstat(path, &entry) == 0 && S_ISLNK(entry.st_mode)) {
+        return lode_fail_with(LODE_EINVAL,
+                              "'%s' is a link to nothing: remove it, or set %s to another "
+                              "directory",
+                              path, variable);
+    }
+    errno = number;
+    return lode_fail_errno("cannot look at '%s'", path);
+}
+
 /*
- * Makes one level after the other, from the root down. LODE_ESYS with ENOENT: one has vanished
- * again.
+ * Checks one level after the other, from the root down, and makes those that are missing if `makes`.
+ * LODE_ESYS with ENOENT: one is missing, or has vanished again.
  */
 static lode_err
-make_levels(const char *path, const char *variable)
+walk_levels(const char *path, const char *variable, bool makes)
 {
     char part[LODE_PATH_MAX];
     struct stat parent;
@@ -81,10 +97,12 @@ make_levels(const char *path, const char *variable)
         }
         char end = part[i];
         part[i] = '\0';
-        LODE_TRY(make_one(part, variable));
+        if (makes) {
+            LODE_TRY(make_one(part, variable));
+        }
         LODE_TRY(check_entry(&parent, part, variable));
         if (stat(part, &parent) != 0) {
-            return lode_fail_errno("cannot look at '%s'", part);
+            return fail_of_level(part, variable);
         }
         part[i] = end;
     }
@@ -118,12 +136,19 @@ check_last(const char *path, const char *variable)
 }
 
 lode_err
+lode_directory_check(const char *path, const char *variable)
+{
+    LODE_TRY(walk_levels(path, variable, false));
+    return check_last(path, variable);
+}
+
+lode_err
 lode_directory_prepare(const char *path, const char *variable)
 {
-    lode_err err = make_levels(path, variable);
+    lode_err err = walk_levels(path, variable, true);
     /* A cluster that ends may take an empty parent away between two steps (sweep.c). */
     for (int i = 1; i < ATTEMPTS && err != LODE_OK && errno == ENOENT; i++) {
-        err = make_levels(path, variable);
+        err = walk_levels(path, variable, true);
     }
     LODE_TRY(err);
     return check_last(path, variable);

@@ -26,7 +26,13 @@
 LODE_MUST_CHECK lode_err lode_directory_prepare(const char *path, const char *variable);
 
 /*
- * The same, and holds it until *fd_out is closed.
+ * Whether lode_directory_prepare() would take what is there, without making anything.
+ * Errors  the same; LODE_ESYS with errno ENOENT: it, or a parent, is missing
+ */
+LODE_MUST_CHECK lode_err lode_directory_check(const char *path, const char *variable);
+
+/*
+ * Makes it and checks it as lode_directory_prepare(), and holds it until *fd_out is closed.
  * Errors  LODE_ERUNNING  a cluster that runs holds it; and those above
  * Blocking  a second at most
  */

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -110,11 +111,11 @@ one_that_does_not_come_up_is_named(pid_t supervisor)
 }
 
 static void
-refused(const char *dir)
+refused(const char *dir, lode_err expected)
 {
     lode *db = NULL;
     setenv("LODE_DIR", dir, 1);
-    fails(lode_open(NULL, NULL, &db), LODE_EINVAL);
+    fails(lode_open(NULL, NULL, &db), expected);
     expect_text(lode_last_error(), "LODE_DIR");
     expect_text(lode_last_error(), dir);
 }
@@ -125,11 +126,33 @@ a_wrong_directory_is_an_error(void)
     char path[256];
     snprintf(path, sizeof path, "%s/file", story_files());
     close(open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
-    refused(path);
+    refused(path, LODE_EINVAL);
     strcat(path, "/d");
-    refused(path);
+    refused(path, LODE_EINVAL);
     snprintf(path, sizeof path, "%s/none/d", story_files());
-    refused(path);
+    refused(path, LODE_EINVAL);
+    snprintf(path, sizeof path, "%s/link", story_files());
+    expect(symlink("/nowhere/at/all", path) == 0);
+    refused(path, LODE_EINVAL);
+    setenv("LODE_DIR", story_dir(), 1);
+}
+
+/* `lode start` refuses each of them: two programs would never see each other's objects. */
+static void
+a_directory_that_is_not_ours_alone_is_an_error(void)
+{
+    char path[256];
+    snprintf(path, sizeof path, "%s/open", story_files());
+    expect(mkdir(path, 0700) == 0);
+    expect(chmod(path, 0755) == 0);
+    refused(path, LODE_EDENIED);
+    expect(chmod(path, 01777) == 0);
+    refused(path, LODE_EDENIED);
+    expect(chmod(path, 0700) == 0);
+    if (geteuid() == 0) {
+        expect(chown(path, 65534, 65534) == 0);
+        refused(path, LODE_EDENIED);
+    }
     setenv("LODE_DIR", story_dir(), 1);
 }
 
@@ -138,6 +161,7 @@ story(int argc, char **argv)
 {
     (void)argc, (void)argv;
     a_wrong_directory_is_an_error();
+    a_directory_that_is_not_ours_alone_is_an_error();
     one_that_starts_is_waited_for();
     pid_t supervisor = cluster_start(1, 16 << 20);
     one_whose_store_is_replaced_is_waited_for(supervisor);

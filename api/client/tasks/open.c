@@ -1,4 +1,5 @@
 #include "api/base/clock.h"
+#include "api/base/directories.h"
 #include "api/base/fail.h"
 #include "api/base/options.h"
 #include "api/client/session/session.h"
@@ -90,7 +91,10 @@ open_running(const struct lode_paths *paths, uint32_t flags, bool *is_starting_o
     }
 }
 
-/* A directory that the user has named, and that can be no cluster's, is a mistake of the user's. */
+/*
+ * A directory that the user has named, and that `lode start` would refuse, is a mistake of the
+ * user's. One that is missing is none, as long as its parent is there: `lode start` would make it.
+ */
 static lode_err
 check_chosen_dir(const char *dir)
 {
@@ -100,15 +104,13 @@ check_chosen_dir(const char *dir)
     if (chosen == NULL || chosen[0] == '\0') {
         return LODE_OK;
     }
-    if (stat(dir, &st) == 0) {
-        return S_ISDIR(st.st_mode)
-                   ? LODE_OK
-                   : lode_fail_with(LODE_EINVAL, "LODE_DIR is '%s', which is no directory", dir);
+    if (lstat(dir, &st) == 0) {
+        return lode_directory_check(dir, "LODE_DIR");
     }
     snprintf(parent, sizeof parent, "%s", dir);
     *strrchr(parent, '/') = '\0';
     if (errno == ENOENT && (parent[0] == '\0' || (stat(parent, &st) == 0 && S_ISDIR(st.st_mode)))) {
-        return LODE_OK; /* `lode start` would make it */
+        return LODE_OK;
     }
     return lode_fail_with(LODE_EINVAL, "LODE_DIR is '%s', and there is no directory '%s'", dir,
                           parent);
