@@ -95,17 +95,18 @@ handle_delete(struct store *store, struct session *session, const void *packet, 
     const struct lode_msg_lookup *msg = packet;
     uint32_t entry;
     lode_err err = LODE_OK;
+    enum lode_found status = asking_status(store, msg->id, &entry);
     (void)rest;
     (void)rest_size;
     if (lode_id_kind(msg->id) == LODE_ID_NAME) {
         err = lode_fail_with(LODE_EINVAL, "a name is not deleted but removed");
-    } else if (asking_status(store, msg->id, &entry) == LODE_FOUND_SEALED) {
+    } else if (status == LODE_FOUND_SEALED) {
         delete_entry(store, entry);
     } else if (table_find(&store->table, msg->id, &entry) &&
                entry_state(&store->table, entry) == LODE_ENTRY_CREATED) {
         err = lode_fail_with(LODE_EAGAIN, "the object is still being written");
     } else {
-        err = lode_fail_with(LODE_EGONE, "there is no such object");
+        err = asking_refuse(msg->id, status);
     }
     if (err != LODE_OK) {
         session_fail(store, session, msg->head.tag, err);

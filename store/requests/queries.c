@@ -2,6 +2,7 @@
 
 #include "api/base/clock.h"
 #include "api/base/fail.h"
+#include "store/objects/status.h"
 #include "store/requests/later.h"
 #include "store/rings/asking.h"
 #include "store/state/answers.h"
@@ -130,7 +131,7 @@ answer_stat(struct store *store, struct session *session, const void *packet)
     const struct lode_msg_lookup *msg = packet;
     uint32_t entry;
     if (!table_find(&store->table, msg->id, &entry) || !is_listed(store, entry)) {
-        lode_err err = lode_fail_with(LODE_EGONE, "there is no such object");
+        lode_err err = asking_refuse(msg->id, status_of(store, msg->id, NULL));
         session_fail(store, session, msg->head.tag, err);
         return;
     }

@@ -1,5 +1,6 @@
 #include "store/rings/asking.h"
 
+#include "api/base/fail.h"
 #include "store/objects/status.h"
 #include "store/rings/ring.h"
 #include "store/waits/waits.h"
@@ -20,6 +21,15 @@ asking_status(struct store *store, lode_id id, uint32_t *entry_out)
         ring_drain_makers(store);
     }
     return status_of(store, id, entry_out);
+}
+
+lode_err
+asking_refuse(lode_id id, enum lode_found status)
+{
+    bool is_promised = lode_id_kind(id) == LODE_ID_RESULT || lode_id_is_reserved(id);
+    return status == LODE_FOUND_PENDING && is_promised
+               ? lode_fail_with(LODE_EAGAIN, "the object is not there yet: wait for it first")
+               : lode_fail_with(LODE_EGONE, "there is no such object");
 }
 
 /*

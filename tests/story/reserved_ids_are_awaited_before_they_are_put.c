@@ -232,7 +232,7 @@ a_drop_before_the_put_is_remembered(lode *db)
     lode_id id = reserve_one(db);
     must(lode_get_store_stats(db, &stats));
     lode_drop(db, id);
-    fails(lode_delete(db, id), LODE_EGONE); /* nothing is there so far */
+    fails(lode_delete(db, id), LODE_EAGAIN); /* nothing is there so far */
     fails(lode_get(db, id, 0, &view), LODE_ETIMEDOUT);
     must(put_under(db, id, "x", 1));
     await_stat(db, freed, stats.freed + 1); /* nobody refers to it */

@@ -1,6 +1,6 @@
 /*
  * What lode_stat() says of an object is what a get says: one that nobody refers to is gone, one that a
- * view or another session holds is there.
+ * view or another session holds is there, and one that may still come is not gone.
  */
 #include "tests/support/cluster.h"
 #include "tests/support/story.h"
@@ -59,6 +59,23 @@ an_object_that_another_session_keeps_is_there(lode *db, lode *other)
 }
 
 static void
+a_reserved_id_may_still_come(lode *db, lode *other)
+{
+    lode_object_info info;
+    lode_id id;
+    must(lode_reserve(db, 1, &id));
+    fails(lode_stat(db, id, &info), LODE_EAGAIN);
+    fails(lode_stat(other, id, &info), LODE_EAGAIN);
+    fails(lode_delete(other, id), LODE_EAGAIN);
+    lode_create_options options = {.struct_size = sizeof options, .id = id};
+    must(lode_put_with(db, "x", 1, &options, LODE_FOREVER, NULL));
+    must(lode_stat(other, id, &info));
+    must(lode_delete(other, id));
+    fails(lode_stat(db, id, &info), LODE_EGONE);
+    fails(lode_delete(db, id), LODE_EGONE);
+}
+
+static void
 story(int argc, char **argv)
 {
     (void)argc, (void)argv;
@@ -69,6 +86,7 @@ story(int argc, char **argv)
         a_dropped_object_is_gone_at_once(db, LARGE);
         a_pinned_object_is_there(db);
         an_object_that_another_session_keeps_is_there(db, other);
+        a_reserved_id_may_still_come(db, other);
     }
     lode_close(other);
     lode_close(db);

@@ -262,7 +262,7 @@ LODE_API LODE_MUST_CHECK lode_err lode_contains(lode *db, lode_id id, bool *ther
  *
  * Blocking  one message and its answer
  * Errors    LODE_EGONE   no such object
- *           LODE_EAGAIN  it is still being written
+ *           LODE_EAGAIN  it is still being written; or a result, or a reserved id, still to come
  *           LODE_EINVAL  the zero id
  */
 LODE_API LODE_MUST_CHECK lode_err lode_delete(lode *db, lode_id id);
@@ -294,6 +294,7 @@ typedef struct lode_object_info {
  *
  * Blocking  one message and its answer
  * Errors    LODE_EGONE   no such object, or nobody refers to it any more
+ *           LODE_EAGAIN  a result, or a reserved id, still to come
  *           LODE_EINVAL  the zero id
  */
 LODE_API LODE_MUST_CHECK lode_err lode_stat(lode *db, lode_id id, lode_object_info *info_out);
