@@ -141,14 +141,12 @@ wait "$waiter" || got=$?
 until [ "$(sessions)" = 1 ]; do :; done
 
 # A terminal gets no binary bytes, and no colours where NO_COLOR is set.
-if command -v script >/dev/null; then
-    status 2 script -qec 'storectl get good' /dev/null
-    prints 'is a terminal'
-    NO_COLOR=1 status 0 script -qec 'storectl ls' /dev/null
-    ! grep -q "$(printf '\033')" out || give_up "colours although NO_COLOR is set"
-    TERM=dumb status 0 script -qec 'storectl ls' /dev/null
-    ! grep -q "$(printf '\033')" out || give_up "colours on a terminal that is dumb"
-fi
+status 2 script -qec 'storectl get good' /dev/null
+prints 'is a terminal'
+NO_COLOR=1 status 0 script -qec 'storectl ls' /dev/null
+! grep -q "$(printf '\033')" out || give_up "colours although NO_COLOR is set"
+TERM=dumb status 0 script -qec 'storectl ls' /dev/null
+! grep -q "$(printf '\033')" out || give_up "colours on a terminal that is dumb"
 
 # Names are anybody's: what they hold does not drive a terminal, nor break a line.
 status 0 storectl put good.npy --name "$(printf 'a\nb\033[31m')"
