@@ -3,10 +3,11 @@
 #include "api/base/clock.h"
 #include "api/base/descriptor.h"
 #include "api/base/fail.h"
-#include "api/wire/start.h"
 #include "api/base/files.h"
 #include "api/base/paths.h"
 #include "api/base/socket.h"
+#include "api/client/session/process.h"
+#include "api/wire/start.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -188,9 +189,13 @@ connect_scheduler(struct lode_rendezvous *rendezvous)
     int fd;
     LODE_TRY(
         lode_path_join(path, sizeof path, rendezvous->options.dir, LODE_FILE_SCHEDULER_SOCKET));
-    LODE_TRY(lode_socket_connect(path, &fd));
-    rendezvous->fd = lode_descriptor_hang_high(fd);
-    return LODE_OK;
+    lode_process_lock(); /* a child that is forked now would keep a socket that nobody has noted */
+    lode_err err = lode_socket_connect(path, &fd);
+    if (err == LODE_OK) {
+        rendezvous->fd = lode_descriptor_hang_high(fd);
+    }
+    lode_process_unlock();
+    return err;
 }
 
 /*
@@ -230,11 +235,10 @@ lode_rendezvous_open(const struct lode_rendezvous_options *options,
                      struct lode_rendezvous **rendezvous_io)
 {
     LODE_TRY(lode_wire_start()); /* before the scheduler makes a session of it */
-    struct lode_rendezvous *rendezvous = *rendezvous_io;
-    if (rendezvous != NULL && has_ended_unseen(rendezvous)) {
-        lode_rendezvous_close(rendezvous);
-        rendezvous = NULL;
+    if (*rendezvous_io != NULL && has_ended_unseen(*rendezvous_io)) {
+        lode_rendezvous_close(rendezvous_io);
     }
+    struct lode_rendezvous *rendezvous = *rendezvous_io;
     if (rendezvous == NULL) {
         rendezvous = calloc(1, sizeof *rendezvous);
         if (rendezvous == NULL) {
@@ -242,14 +246,13 @@ lode_rendezvous_open(const struct lode_rendezvous_options *options,
         }
         rendezvous->options = *options;
         rendezvous->fd = -1;
+        *rendezvous_io = rendezvous;
     }
     lode_err err = go_on(rendezvous);
     bool has_session = rendezvous->welcomed || (rendezvous->has_asked && err == LODE_ETIMEDOUT);
     if (err != LODE_OK && !has_session) {
-        lode_rendezvous_close(rendezvous);
-        rendezvous = NULL;
+        lode_rendezvous_close(rendezvous_io);
     }
-    *rendezvous_io = rendezvous;
     return err;
 }
 
@@ -260,8 +263,9 @@ lode_rendezvous_link(struct lode_rendezvous *rendezvous)
 }
 
 void
-lode_rendezvous_close(struct lode_rendezvous *rendezvous)
+lode_rendezvous_close(struct lode_rendezvous **rendezvous_io)
 {
+    struct lode_rendezvous *rendezvous = *rendezvous_io;
     if (rendezvous == NULL) {
         return;
     }
@@ -269,23 +273,26 @@ lode_rendezvous_close(struct lode_rendezvous *rendezvous)
     if (rendezvous->link != NULL) { /* the scheduler drops the pipe when it sees the socket's end */
         lode_link_dial_no_more(rendezvous->link);
     }
-    if (rendezvous->fd >= 0) {
+    if (rendezvous->fd >= 0) { /* ends it for the scheduler, whoever has a copy */
         shutdown(rendezvous->fd, SHUT_RDWR);
     }
     if (rendezvous->watched) {
         pthread_join(rendezvous->watcher, NULL);
     }
     lode_link_close(rendezvous->link);
+    lode_process_lock();
+    *rendezvous_io = NULL;
     if (rendezvous->fd >= 0) {
         close(rendezvous->fd);
     }
+    lode_process_unlock();
     free(rendezvous);
 }
 
 void
 lode_rendezvous_forked(struct lode_rendezvous *rendezvous)
 {
-    if (rendezvous != NULL) {
+    if (rendezvous != NULL && rendezvous->fd >= 0) {
         close(rendezvous->fd);
         rendezvous->fd = -1;
     }

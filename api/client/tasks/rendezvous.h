@@ -42,7 +42,8 @@ struct lode_rendezvous_options {
  * between, the next call begins anew.
  *
  *   rendezvous_io  in: NULL, or what the last call, which failed, has left; out: the session, or
- *                  what the next call goes on with, or NULL
+ *                  what the next call goes on with, or NULL. It is set before the socket is there, so
+ *                  that lode_rendezvous_forked() finds the socket in any child
  *
  * Ownership  the caller ends it with lode_rendezvous_close(), also after an error
  * Blocking   up to timeout_ms
@@ -56,10 +57,11 @@ LODE_MUST_CHECK lode_err lode_rendezvous_open(const struct lode_rendezvous_optio
 struct lode_link *lode_rendezvous_link(struct lode_rendezvous *rendezvous);
 
 /*
- * Ends the session: no callback runs once this returns. Drain the link first (lode_link_drain())
- * if what was sent last must arrive. Not from a callback. NULL does nothing.
+ * Ends the session, and sets *rendezvous_io to NULL: no callback runs once this returns. Drain the
+ * link first (lode_link_drain()) if what was sent last must arrive. Not from a callback. NULL in
+ * *rendezvous_io does nothing.
  */
-void lode_rendezvous_close(struct lode_rendezvous *rendezvous);
+void lode_rendezvous_close(struct lode_rendezvous **rendezvous_io);
 
 /*
  * In the child after fork(): closes the child's copy of the socket, so that the parent's end is

@@ -87,8 +87,7 @@ close_tasks(void *arg)
 {
     struct lode_tasks *tasks = arg;
     hand_over(tasks);
-    lode_rendezvous_close(tasks->rendezvous);
-    tasks->rendezvous = NULL;
+    lode_rendezvous_close(&tasks->rendezvous);
     tasks->link = NULL;
     lode_mutex_lock(&tasks->mu);
     become_locked(tasks, LODE_TASKS_DOWN);
@@ -98,10 +97,8 @@ close_tasks(void *arg)
 static void
 forked(void *arg)
 {
-    struct lode_tasks *tasks = arg;
-    if (tasks->rendezvous != NULL) {
-        lode_rendezvous_forked(tasks->rendezvous);
-    }
+    const struct lode_tasks *tasks = arg;
+    lode_rendezvous_forked(tasks->rendezvous);
 }
 
 static void
