@@ -40,8 +40,8 @@ typedef enum lode_kind {
 } lode_kind;
 
 typedef enum lode_object_class {
-    LODE_CLASS_KEEP = 0, /* never lost under pressure */
-    LODE_CLASS_CACHE = 1 /* may be evicted under pressure, least recently used first */
+    LODE_CLASS_KEEP = 0,
+    LODE_CLASS_CACHE = 1 /* a note that it can be made again: the store evicts nothing */
 } lode_object_class;
 
 /* An object that is being written: `data` is `size` writable bytes of shared memory. */
@@ -270,7 +270,7 @@ LODE_API LODE_MUST_CHECK lode_err lode_delete(lode *db, lode_id id);
 typedef enum lode_state {
     LODE_STATE_CREATED = 1,
     LODE_STATE_SEALED = 2,
-    LODE_STATE_SPILLED = 3
+    LODE_STATE_SPILLED = 3 /* never: nothing is spilled */
 } lode_state;
 
 /* What the store knows of one object. */
