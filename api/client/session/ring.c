@@ -122,10 +122,26 @@ lode_ring_pages(struct lode_ring *ring)
     return pages;
 }
 
-lode_err
-lode_ring_fail_full(const struct lode_ring *ring, const struct lode_ring_need *need,
-                    int64_t answer_by)
+/* Whether the record lacks entries, and the store has as many as there can be. */
+static bool
+is_at_limit(struct lode_ring *ring, const struct lode_ring_need *need)
 {
+    lode_mutex_lock(&ring->mu);
+    bool lacks_entries = (int64_t)(credit_entries_locked(ring) - need->entries) < 0;
+    lode_mutex_unlock(&ring->mu);
+    return lacks_entries && atomic_load_explicit(&ring->index->header->entry_count,
+                                                 memory_order_relaxed) >= LODE_ENTRY_MAX;
+}
+
+lode_err
+lode_ring_fail_full(struct lode_ring *ring, const struct lode_ring_need *need, int64_t answer_by)
+{
+    if (is_at_limit(ring, need)) {
+        return lode_fail_with(LODE_ELIMIT,
+                              "%d objects are there or set aside for small puts, and there can be "
+                              "no more: drop some",
+                              LODE_ENTRY_MAX);
+    }
     struct lode_msg_head ask = {.type = LODE_MSG_STATS};
     struct lode_msg_stats are;
     LODE_TRY(lode_store_ask_exactly(ring->calls, &ask, sizeof ask, LODE_MSG_STATS_ARE, &are,

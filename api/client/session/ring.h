@@ -67,8 +67,11 @@ LODE_MUST_CHECK lode_err lode_ring_reserve(struct lode_ring *ring, const struct 
 /* Pages of credit that are left at this moment; other threads may spend them. */
 uint64_t lode_ring_pages(struct lode_ring *ring);
 
-/* LODE_EFULL with the store's numbers; LODE_ETIMEDOUT it does not give them. */
-lode_err lode_ring_fail_full(const struct lode_ring *ring, const struct lode_ring_need *need,
+/*
+ * No credit came in time: LODE_EFULL with the store's numbers, or LODE_ELIMIT if the store has as
+ * many objects as it can. LODE_ETIMEDOUT: it does not give its numbers until `answer_by`.
+ */
+lode_err lode_ring_fail_full(struct lode_ring *ring, const struct lode_ring_need *need,
                              int64_t answer_by);
 
 /* Unlocks: the record that was reserved is not written after all. */

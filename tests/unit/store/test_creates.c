@@ -422,3 +422,30 @@ Test(creates, of_results_are_nobodys_not_even_the_schedulers)
         fake_die(all[i]);
     }
 }
+
+/* The limit's number, and not that the store is full: no byte that is freed would help. */
+Test(creates, of_small_puts_at_the_limit_of_objects_are_told_the_limit)
+{
+    struct fake fake = fake_attach(0), other = fake_attach(0);
+    static const uint32_t sizes[] = {1, 1000};
+    fake_give_all_entries(&other);
+    for (size_t i = 0; i < 2; i++) {
+        struct {
+            struct lode_msg_create create;
+            char bytes[1000];
+        } put = {.create = {.head = {.type = LODE_MSG_PUT, .tag = 1},
+                            .id = fake_next(&fake),
+                            .size = sizes[i]}};
+        struct {
+            struct lode_msg_error error;
+            char text[1024];
+        } answer = {0};
+        fake_send(&fake, &put, sizeof put.create + sizes[i]);
+        pump();
+        expect_eq(fake_receive(&fake, &answer, sizeof answer, NULL), LODE_MSG_ERROR);
+        expect_eq(answer.error.err, LODE_ELIMIT);
+        expect_text(answer.text, "4096 objects");
+    }
+    fake_die(&other);
+    fake_die(&fake);
+}
