@@ -1,8 +1,11 @@
 #!/usr/bin/env bash
 # readme_files.sh: every file and folder that a README names in backticks exists: below the README's
 # folder, or from the root, from api/ or from api/include/lode/. A name with capitals is no file's.
+# And its prose is wrapped at 100 columns; tables and drawings may be wider.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
+
+export LC_ALL=C.UTF-8 # columns are characters
 
 bad=0
 words=0
@@ -17,6 +20,11 @@ exists() { # folder of the README, name
 
 while read -r readme; do
     folder=$(dirname "$readme")
+    while IFS= read -r line; do
+        [ ${#line} -le 100 ] && continue
+        echo "$readme has a line of ${#line} columns: $line" >&2
+        bad=1
+    done < <(sed '/^```/,/^```/d; /^|/d' "$readme")
     while read -r word; do
         [[ $word =~ ^[a-z0-9_./-]+\.(c|h|sh|md)$ || $word =~ ^[a-z0-9_-]+(/[a-z0-9_-]+)*/$ ]] ||
             continue
