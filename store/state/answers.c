@@ -1,5 +1,6 @@
 #include "store/state/answers.h"
 
+#include "api/base/clock.h"
 #include "api/base/fail.h"
 #include "api/base/log.h"
 #include "store/state/file.h"
@@ -83,6 +84,11 @@ session_ok(struct session *session, uint32_t tag)
     }
 }
 
+enum {
+    PIN_WALK_DEAR_NS = 100000,
+    PIN_FIGURE_NS = 100000000 /* so long a figure of a walk that was dear may be said */
+};
+
 struct pinned {
     uint32_t *entries; /* each once */
     uint64_t count, room, bytes;
@@ -108,7 +114,7 @@ add_pinned(struct store *store, uint32_t entry, void *arg)
  * the entry of a pin that was cleared meanwhile, and the mark would stay.
  */
 static uint64_t
-pinned_bytes(struct store *store)
+count_pinned(struct store *store)
 {
     struct pinned pinned = {0};
     for (uint32_t i = 0; i < store->session_count; i++) {
@@ -125,6 +131,22 @@ pinned_bytes(struct store *store)
     }
     free(pinned.entries);
     return pinned.bytes;
+}
+
+/*
+ * A client that is refused again and again must not have the store walk over a million pins each
+ * time. So a figure that took long to find is said again for a while.
+ */
+static uint64_t
+pinned_bytes(struct store *store)
+{
+    int64_t begin = lode_now_ns();
+    if (begin >= store->pinned_until_ns) {
+        store->pinned_bytes = count_pinned(store);
+        int64_t end = lode_now_ns();
+        store->pinned_until_ns = end - begin > PIN_WALK_DEAR_NS ? end + PIN_FIGURE_NS : 0;
+    }
+    return store->pinned_bytes;
 }
 
 /*
