@@ -101,6 +101,36 @@ session_create(struct store *store, int fd, int64_t pid)
 }
 
 /*
+ * One process cannot take the rows of all others, and programs cannot take those of the scheduler
+ * and the workers: a cluster that can start no worker fails the tasks of all programs.
+ */
+static lode_err
+check_rows(const struct store *store, const struct session *session)
+{
+    uint32_t same = 0, all = 0;
+    if (session->flags & (LODE_HELLO_MAKER | LODE_HELLO_SCHEDULER)) {
+        return LODE_OK;
+    }
+    for (uint32_t i = 0; i < store->session_count; i++) {
+        const struct session *other = store->sessions[i];
+        if (!(other->flags & (LODE_HELLO_MAKER | LODE_HELLO_SCHEDULER))) {
+            same += store_same_process(other, session);
+            all++;
+        }
+    }
+    if (same >= STORE_SESSIONS_OF_PROCESS_MAX) {
+        return lode_fail_with(LODE_ELIMIT, "this process has %u sessions, and can have no more",
+                              same);
+    }
+    return all >= STORE_PROGRAMS_MAX
+               ? lode_fail_with(LODE_ELIMIT,
+                                "programs have %u sessions, and can have no more: the rest is "
+                                "kept for workers",
+                                all)
+               : LODE_OK;
+}
+
+/*
  * Numbers rise. A number whose row is taken is left out: the row of a session is its number modulo
  * the rows.
  */
@@ -192,6 +222,8 @@ session_hello(struct store *store, struct session *session, const struct lode_ms
 {
     int client_fd = -1;
     LODE_TRY(check_hello(hello, &session->ring_bytes));
+    session->flags = hello->flags & (LODE_HELLO_MAKER | LODE_HELLO_SCHEDULER);
+    LODE_TRY(check_rows(store, session));
     LODE_TRY(hang_bell(store, session));
     LODE_TRY(draw_number(store, session));
     lode_err err = file_open(store, session, &client_fd);
@@ -199,7 +231,6 @@ session_hello(struct store *store, struct session *session, const struct lode_ms
         session->number = 0;
         return err;
     }
-    session->flags = hello->flags & (LODE_HELLO_MAKER | LODE_HELLO_SCHEDULER);
     session->out.unbounded = (session->flags & LODE_HELLO_SCHEDULER) != 0;
     session->pidfd = open_pidfd(session->fd, (pid_t)session->pid);
     enlist(store, session);

@@ -87,7 +87,9 @@ enum {
     STORE_PENDING_MAX = 4096,       /* creates that wait for room or memory */
     STORE_CANDIDATES_AT_ONCE = 256, /* so many are not left to gather until the loop is idle */
     STORE_TURN_NS = 1000000, /* how long one part of the loop's work may keep the others waiting */
-    STORE_ENDED_MAX = 4096,  /* ended sessions whose results the scheduler still has to name */
+    STORE_SESSIONS_OF_PROCESS_MAX = LODE_SESSION_ROWS / 4,
+    STORE_PROGRAMS_MAX = LODE_SESSION_ROWS - 1100, /* sessions but for workers and schedulers */
+    STORE_ENDED_MAX = 4096, /* ended sessions whose results the scheduler still has to name */
     STORE_CREATE_TICK_NS = 10000000
 };
 
@@ -149,6 +151,13 @@ struct store {
     int64_t pinned_until_ns;
     char dir[512]; /* LODE_SHM_DIR */
 };
+
+/* Whether two sessions are of one process. One that the store cannot see has pid 0. */
+static inline bool
+store_same_process(const struct session *a, const struct session *b)
+{
+    return a->pid > 0 ? a->pid == b->pid : a == b;
+}
 
 /* The attached session of that number; NULL: it has ended, or never was. */
 static inline struct session *

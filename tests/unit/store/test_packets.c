@@ -1,6 +1,7 @@
 /* The socket: every packet that breaks a rule cuts its session, and only that one. */
 #include "api/base/clock.h"
 #include "store/sessions/packets.h"
+#include "store/sessions/session.h"
 #include "tests/unit/store/fake_client.h"
 
 TestSuite(packets, .init = store_setup, .fini = store_teardown, .timeout = 120);
@@ -238,7 +239,6 @@ Test(packets, that_find_no_room_are_told_what_is_pinned_once)
     fake_die(&fake);
 }
 
-/* Anybody may say that it is the scheduler, and name its own results. */
 static void
 pin_often(struct fake *fake, uint32_t pin)
 {
@@ -289,6 +289,7 @@ Test(packets, that_find_no_room_again_and_again_have_many_pins_walked_over_now_a
     fake_die(&fake);
 }
 
+/* Anybody may say that it is the scheduler, and name its own results. */
 Test(packets, a_scheduler_that_promised_its_own_results_ends_like_any_other)
 {
     struct fake scheduler = fake_attach(LODE_HELLO_SCHEDULER), other = fake_attach(0);
@@ -308,4 +309,56 @@ Test(packets, a_scheduler_that_promised_its_own_results_ends_like_any_other)
     expect(store_check(store));
     expect_eq(fake_lookup(&other, results.id, 0), LODE_FOUND_GONE);
     fake_die(&other);
+}
+
+/*
+ * Lets the store believe that `count` sessions more are there, all of that one, while a new one says
+ * HELLO. True: it was taken.
+ */
+static bool
+is_taken_beside(const struct fake *one, uint32_t count, int64_t pid, uint32_t flags)
+{
+    struct fake late;
+    uint32_t real = store->session_count;
+    expect(fake_connect(&late));
+    store->newcomers->pid = pid;
+    for (uint32_t i = 0; i < count; i++) {
+        store->sessions[store->session_count++] = one->session;
+    }
+    struct lode_msg_hello hello = {.head = {.type = LODE_MSG_HELLO, .tag = 1},
+                                   .magic = LODE_STORE_MAGIC,
+                                   .major = LODE_STORE_WIRE_MAJOR,
+                                   .flags = flags};
+    struct session *session = store->newcomers;
+    bool taken = session_hello(store, session, &hello) == LODE_OK;
+    store->session_count = real;
+    if (taken) {
+        session->slot = real;
+        store->sessions[store->session_count++] = session;
+    }
+    close(late.fd);
+    pump();
+    return taken;
+}
+
+Test(packets, one_process_cannot_take_the_sessions_of_all)
+{
+    struct fake one = fake_attach(0);
+    int64_t pid = one.session->pid, other = pid + 1;
+    expect(is_taken_beside(&one, STORE_SESSIONS_OF_PROCESS_MAX - 2, pid, 0));
+    expect(!is_taken_beside(&one, STORE_SESSIONS_OF_PROCESS_MAX - 1, pid, 0));
+    expect_text(lode_last_error(), "this process has 1024 sessions");
+    expect(is_taken_beside(&one, STORE_SESSIONS_OF_PROCESS_MAX - 1, other, 0));
+    fake_die(&one);
+}
+
+Test(packets, programs_leave_sessions_for_the_workers_and_the_scheduler)
+{
+    struct fake one = fake_attach(0);
+    int64_t other = one.session->pid + 1;
+    expect(!is_taken_beside(&one, STORE_PROGRAMS_MAX, other, 0));
+    expect_text(lode_last_error(), "kept for workers");
+    expect(is_taken_beside(&one, STORE_PROGRAMS_MAX, one.session->pid, LODE_HELLO_MAKER));
+    expect(is_taken_beside(&one, STORE_PROGRAMS_MAX, one.session->pid, LODE_HELLO_SCHEDULER));
+    fake_die(&one);
 }
