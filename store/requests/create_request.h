@@ -14,8 +14,9 @@ struct create {
     uint64_t stored; /* bytes asked of the arena */
     uint32_t entry;  /* COMMITTING: the draft */
     uint64_t word;
-    uint64_t mark; /* of reclaim(): until it is reached, more may be freed for the request */
-    bool last_try; /* its commit failed at its deadline */
+    uint64_t mark;   /* of reclaim(): until it is reached, more may be freed for the request */
+    bool last_try;   /* its commit failed at its deadline */
+    bool is_counted; /* it waits already, or has waited: it may wait on */
     bool is_put;
     struct object_desc desc;
     uint32_t hold_count;

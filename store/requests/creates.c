@@ -105,22 +105,62 @@ on_committed(void *owner, uint64_t token, lode_err err)
     free(create);
 }
 
-static struct create *
-copy_request(struct store *store, const struct create *create)
+static bool
+is_of_daemons(const struct create *create)
 {
-    struct create *copy = NULL;
-    if (store->creates->count < STORE_PENDING_MAX) {
-        copy = malloc(sizeof *copy + create->rest_size);
+    return (create->session->flags & (LODE_HELLO_SCHEDULER | LODE_HELLO_MAKER)) != 0;
+}
+
+/* Requests of the same process, and of all programs, in a list. */
+static void
+count_in(const struct create *list, const struct create *of, uint32_t *same, uint32_t *all)
+{
+    for (; list != NULL; list = list->next) {
+        *same += store_same_process(list->session, of->session);
+        *all += !is_of_daemons(list);
     }
+}
+
+/*
+ * What waits of one process is limited apart, or one program could fill the list, and the creates of
+ * all others would fail. What programs have in the list keeps no worker and no scheduler out.
+ */
+static lode_err
+check_may_wait(const struct store *store, const struct create *create)
+{
+    const struct creates *creates = store->creates;
+    uint32_t same = 0, all = 0;
+    if (create->is_counted || creates->count < STORE_PENDING_OF_PROCESS_MAX) {
+        return LODE_OK;
+    }
+    count_in(creates->waiting, create, &same, &all);
+    count_in(creates->committing, create, &same, &all);
+    if (same >= STORE_PENDING_OF_PROCESS_MAX) {
+        return lode_fail_with(LODE_ELIMIT, "%u creates of this process wait: no more of it can",
+                              same);
+    }
+    return all >= STORE_PENDING_MAX && !is_of_daemons(create)
+               ? lode_fail_with(LODE_EFULL, "%u creates of all programs wait: no more can", all)
+               : LODE_OK;
+}
+
+/* Errors: LODE_ELIMIT, LODE_EFULL, LODE_ENOMEM: it cannot wait. */
+static lode_err
+copy_request(const struct store *store, const struct create *create, struct create **copy_out)
+{
+    LODE_TRY(check_may_wait(store, create));
+    struct create *copy = malloc(sizeof *copy + create->rest_size);
     if (copy == NULL) {
-        return NULL;
+        return lode_fail_with(LODE_ENOMEM, "no memory for a request that waits");
     }
     *copy = *create;
+    copy->is_counted = true;
     copy->rest = (const uint8_t *)(copy + 1);
     if (create->rest_size > 0) {
         memcpy(copy + 1, create->rest, create->rest_size);
     }
-    return copy;
+    *copy_out = copy;
+    return LODE_OK;
 }
 
 /* A number for the commit that no other request under way has. */
@@ -133,10 +173,8 @@ token_of(const struct store *store, uint32_t entry)
 static lode_err
 start_commit(struct store *store, const struct create *create, uint32_t entry)
 {
-    struct create *copy = copy_request(store, create);
-    if (copy == NULL) {
-        return lode_fail_with(LODE_ENOMEM, "no memory for a request that waits");
-    }
+    struct create *copy;
+    LODE_TRY(copy_request(store, create, &copy));
     copy->entry = entry;
     copy->word = token_of(store, entry);
     lode_err err = arena_commit(store->arena, store->table.entries[entry].extent, create->stored,
@@ -191,11 +229,8 @@ try_create(struct store *store, const struct create *create)
 static lode_err
 enqueue(struct store *store, const struct create *create)
 {
-    struct create *copy = copy_request(store, create);
-    if (copy == NULL) {
-        return lode_fail_with(LODE_EFULL, "the store is full, and %u requests wait already",
-                              store->creates->count);
-    }
+    struct create *copy;
+    LODE_TRY(copy_request(store, create, &copy));
     copy->next = NULL;
     *store->creates->waiting_end = copy;
     store->creates->waiting_end = &copy->next;

@@ -14,12 +14,25 @@ struct later {
     _Alignas(8) uint8_t packet[LATER_PACKET_MAX];
 };
 
+/* So many of one process, or of all, and one more is answered without waiting. */
+static bool
+too_many_wait(const struct store *store, const struct session *session)
+{
+    uint32_t same = 0;
+    if (store->later_count >= STORE_PENDING_OF_PROCESS_MAX) {
+        for (const struct later *later = store->later; later != NULL; later = later->next) {
+            same += store_same_process(later->session, session);
+        }
+    }
+    return same >= STORE_PENDING_OF_PROCESS_MAX || store->later_count >= STORE_PENDING_MAX;
+}
+
 /* False: there is no memory, or too many wait. */
 static bool
 enqueue(struct store *store, struct session *session, const void *packet, size_t size,
         later_fn *answer, uint64_t mark)
 {
-    struct later *later = store->later_count < STORE_PENDING_MAX ? malloc(sizeof *later) : NULL;
+    struct later *later = too_many_wait(store, session) ? NULL : malloc(sizeof *later);
     if (later == NULL) {
         return false;
     }

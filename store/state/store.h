@@ -83,8 +83,9 @@ struct session {
 };
 
 enum {
-    STORE_NEWCOMERS_MAX = 1024,     /* connections that have not said HELLO; then the oldest goes */
-    STORE_PENDING_MAX = 4096,       /* creates that wait for room or memory */
+    STORE_NEWCOMERS_MAX = 1024, /* connections that have not said HELLO; then the oldest goes */
+    STORE_PENDING_MAX = 4096,   /* creates of programs that wait for room or memory */
+    STORE_PENDING_OF_PROCESS_MAX = STORE_PENDING_MAX / 4, /* of these, of one process */
     STORE_CANDIDATES_AT_ONCE = 256, /* so many are not left to gather until the loop is idle */
     STORE_TURN_NS = 1000000, /* how long one part of the loop's work may keep the others waiting */
     STORE_SESSIONS_OF_PROCESS_MAX = LODE_SESSION_ROWS / 4,

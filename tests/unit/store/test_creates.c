@@ -250,6 +250,76 @@ Test(creates_without_memory, that_get_no_memory_wait_without_haste)
     fake_die(&fake);
 }
 
+/* A session as if it were of another process: pids of tests are all the same. */
+static struct fake
+attach_from(int64_t pid, uint32_t flags)
+{
+    struct fake fake = fake_attach(flags);
+    fake.session->pid = pid;
+    return fake;
+}
+
+static void
+wait_as_often_as_one_process_may(struct fake *fake)
+{
+    for (int i = 0; i < STORE_PENDING_OF_PROCESS_MAX; i++) {
+        ask(fake, fake_next(fake), 4 * MIB, LODE_FOREVER);
+    }
+    expect(!fake_has_packet(fake));
+}
+
+static void
+expect_refused(struct fake *fake, uint64_t size, lode_err err, const char *why)
+{
+    struct {
+        struct lode_msg_error msg;
+        char text[512];
+    } error = {.text = ""};
+    ask(fake, fake_next(fake), size, LODE_FOREVER);
+    expect_eq(fake_receive(fake, &error, sizeof error, NULL), LODE_MSG_ERROR);
+    expect_eq(error.msg.err, err);
+    expect_text(error.text, why);
+}
+
+Test(creates, of_one_process_that_wait_leave_room_for_those_of_others)
+{
+    const int64_t pid = 1000000000;
+    struct fake greedy = attach_from(pid, 0), twin = attach_from(pid, 0);
+    struct fake other = attach_from(pid + 1, 0);
+    struct lode_msg_created big;
+    expect_eq(fake_create(&other, fake_next(&other), 6 * MIB, 0, &big), LODE_MSG_CREATED);
+    wait_as_often_as_one_process_may(&greedy);
+    expect_refused(&greedy, 4 * MIB, LODE_ELIMIT, "1024 creates of this process wait");
+    expect_refused(&twin, 4 * MIB, LODE_ELIMIT, "1024 creates of this process wait");
+    ask(&other, fake_next(&other), 4 * MIB, LODE_FOREVER);
+    expect(!fake_has_packet(&other)); /* it waits */
+    fake_draft_call(&other, LODE_MSG_ABORT, &big);
+    until_answered(&greedy); /* what waits goes on: its place is its own */
+    expect_eq(fake_receive(&greedy, &big, sizeof big, NULL), LODE_MSG_CREATED);
+    fake_die(&greedy);
+    fake_die(&twin);
+    fake_die(&other);
+}
+
+Test(creates, of_programs_that_wait_keep_no_worker_out)
+{
+    struct fake programs[4], late = attach_from(1, 0), worker = attach_from(2, LODE_HELLO_MAKER);
+    struct lode_msg_created big;
+    expect_eq(fake_create(&late, fake_next(&late), 6 * MIB, 0, &big), LODE_MSG_CREATED);
+    for (int i = 0; i < 4; i++) {
+        programs[i] = attach_from(1000000000 + i, 0);
+        wait_as_often_as_one_process_may(&programs[i]);
+    }
+    expect_refused(&late, 4 * MIB, LODE_EFULL, "4096 creates of all programs wait");
+    ask(&worker, fake_next(&worker), 4 * MIB, LODE_FOREVER);
+    expect(!fake_has_packet(&worker));
+    for (int i = 0; i < 4; i++) {
+        fake_die(&programs[i]);
+    }
+    fake_die(&worker);
+    fake_die(&late);
+}
+
 Test(creates, a_drop_that_only_lies_in_a_ring_is_found_for_them)
 {
     struct fake holder = fake_attach(0), patient = fake_attach(0);
