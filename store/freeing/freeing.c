@@ -133,15 +133,37 @@ freeing_turn(struct store *store)
     } while (!candidates_reached(&store->table, mark) && lode_now_ns() < end);
 }
 
+static bool
+revisit_part(struct store *store, struct chore *chore)
+{
+    struct table_walk *walk = (struct table_walk *)chore;
+    if (chores_is_behind(chore, &store->revisit[walk == store->revisit].chore)) {
+        return false;
+    }
+    for (int i = 0; walk->next < walk->end; i++, walk->next++) {
+        if (i == CHORE_LOOKS) {
+            return false;
+        }
+        if (entry_state(&store->table, walk->next) == LODE_ENTRY_WANTED) {
+            candidate_add(&store->table, walk->next);
+        }
+    }
+    return true;
+}
+
+/* A walk that has begun may have passed the entry already. One that has not serves this call, too. */
 void
 freeing_revisit(struct store *store)
 {
-    uint32_t end = store->table.state_count[LODE_ENTRY_WANTED] > 0 ? store->table.entry_count : 0;
-    for (uint32_t entry = 0; entry < end; entry++) {
-        if (entry_state(&store->table, entry) == LODE_ENTRY_WANTED) {
-            candidate_add(&store->table, entry);
-        }
+    struct table_walk *walks = store->revisit, *walk = &walks[walks[0].chore.is_given];
+    if (store->table.state_count[LODE_ENTRY_WANTED] == 0 ||
+        (walks[0].chore.is_given && walks[0].next == 0) ||
+        (walks[1].chore.is_given && walks[1].next == 0)) {
+        return;
     }
+    walk->next = 0;
+    walk->end = store->table.entry_count;
+    chores_give(store, &walk->chore, revisit_part);
 }
 
 void
@@ -162,8 +184,15 @@ free_if_wanted(struct store *store, uint32_t entry, void *arg)
     }
 }
 
-void
-freeing_unpinned(struct store *store, const struct session *session)
+/*
+ * No scan sees the pins from the first part on. So an entry that is made a candidate here does not
+ * become WANTED again because of a pin that a later part ends.
+ */
+bool
+freeing_end_pins(struct store *store, struct session *session)
 {
-    pins_each_of(store, session, free_if_wanted, NULL);
+    session->pins_are_over = true;
+    session->unpin_next =
+        pins_each_from(store, session, session->unpin_next, CHORE_LOOKS, free_if_wanted, NULL);
+    return session->unpin_next == 0;
 }

@@ -10,14 +10,14 @@ static bool
 anyone_lingers(const struct store *store)
 {
     for (uint32_t i = 0; i < store->session_count; i++) {
-        if (store->sessions[i]->ended) {
+        if (store->sessions[i]->lingers) {
             return true;
         }
     }
     return false;
 }
 
-uint64_t
+struct reclaim_mark
 reclaim(struct store *store)
 {
     if (anyone_lingers(store)) {
@@ -26,13 +26,21 @@ reclaim(struct store *store)
     }
     forks_reap(store);
     ring_drain_all(store);
-    uint64_t mark = candidates_mark(&store->table);
+    chores_turn(store);
+    struct reclaim_mark mark = {.chores = store->chores.first != NULL ? chores_mark(store) : 0,
+                                .candidates = candidates_mark(&store->table)};
     freeing_turn(store);
     return mark;
 }
 
 bool
-reclaim_has_reached(const struct store *store, uint64_t mark)
+reclaim_has_reached(const struct store *store, struct reclaim_mark *mark)
 {
-    return candidates_reached(&store->table, mark);
+    if (!chores_reached(store, mark->chores)) {
+        return false;
+    }
+    if (mark->chores != 0) { /* they may have made candidates */
+        *mark = (struct reclaim_mark){.candidates = candidates_mark(&store->table)};
+    }
+    return candidates_reached(&store->table, mark->candidates);
 }

@@ -4,11 +4,16 @@
 
 #include "store/state/store.h"
 
+/* Reached when the chores that had been given are done, and then so many candidates were taken out. */
+struct reclaim_mark {
+    uint64_t chores, candidates;
+};
+
 /*
  * Drains all rings, and frees for one turn. Returns a mark. Once the mark is reached, everything is
  * free that could be freed at the time of this call.
  */
-uint64_t reclaim(struct store *store);
-bool reclaim_has_reached(const struct store *store, uint64_t mark);
+struct reclaim_mark reclaim(struct store *store);
+bool reclaim_has_reached(const struct store *store, struct reclaim_mark *mark);
 
 #endif

@@ -12,7 +12,7 @@
 #include "store/state/forks.h"
 #include "store/freeing/freeing.h"
 #include "store/main/check.h"
-#include "store/freeing/lingering.h"
+#include "store/freeing/ending.h"
 #include "store/rings/asking.h"
 #include "store/rings/part.h"
 #include "store/rings/ring.h"
@@ -87,7 +87,8 @@ use_freed_room(struct store *store)
 bool
 store_has_work(const struct store *store)
 {
-    return store->table.candidate_count > 0 || store->freed_room || waits_unasked(store) > 0;
+    return store->table.candidate_count > 0 || store->freed_room || waits_unasked(store) > 0 ||
+           store->chores.first != NULL;
 }
 
 /* A walk takes longer the larger the store is. So it comes ever more rarely, and often in tests. */
@@ -100,6 +101,7 @@ is_time_to_check(const struct store *store)
 void
 store_settle(struct store *store, bool would_sleep)
 {
+    chores_turn(store);
     if (would_sleep || store->later != NULL ||
         store->table.candidate_count >= STORE_CANDIDATES_AT_ONCE) {
         freeing_turn(store);
@@ -115,7 +117,7 @@ store_settle(struct store *store, bool would_sleep)
         send_notices(store);
     } while (end_cut(store));
     want_output(store);
-    lingering_free_dead(store);
+    ending_free_dead(store);
     creates_set_timer(store);
     store->rounds++;
     LODE_DEBUG_ASSERT(!is_time_to_check(store) || store_check(store));
@@ -192,6 +194,7 @@ store_create(const struct store_options *options, struct store **store_out)
     memcpy(store->dir, options->shm_dir, strlen(options->shm_dir) + 1);
     store->epoll_fd = -1;
     line_init(&store->line);
+    chores_init(&store->chores);
     store->later_end = &store->later;
     store->started_ns = lode_now_ns();
     lode_err err = open_parts(store, options);
@@ -237,7 +240,7 @@ store_destroy(struct store *store, bool remove)
     while (store->newcomers != NULL) {
         session_end(store, store->newcomers);
     }
-    lingering_free_dead(store);
+    ending_free_dead(store);
     forks_destroy(store);
     waits_destroy(store->waits);
     arena_close(store->arena, remove);

@@ -19,10 +19,11 @@ draft_name(struct store *store, uint32_t draft, lode_id id)
     }
     LODE_ASSERT(entry_state(&store->table, expected) == LODE_ENTRY_EXPECTED);
     uint32_t *head = lists_own(store, lode_id_session(id));
-    lists_own_unlink(store, expected);
     refs_move(&store->table, expected, draft);
     table_enter(&store->table, draft, id);
-    if (head != NULL) {
+    if (store->table.truths[expected].flags & TRUTH_OWNED) {
+        lists_own_replace(store, expected, draft);
+    } else if (head != NULL) {
         lists_own_link(store, draft, head);
     }
     object_free(&store->table, expected, LODE_ENTRY_EXPECTED);
@@ -65,22 +66,20 @@ draft_leave_id(struct store *store, uint32_t draft)
     if (lode_id_kind(id) == LODE_ID_USER) {
         ref_drop(table, draft, row, false); /* what it took with the CREATE */
     }
-    bool owned = table->truths[draft].flags & TRUTH_OWNED;
     bool remembered = is_remembered(store, draft);
     table_remove(table, draft);
-    lists_own_unlink(store, draft);
     if (remembered && table_take(table, id, false, &fresh) == LODE_OK) {
         object_become(table, fresh, LODE_ENTRY_FREE, LODE_ENTRY_EXPECTED);
         refs_move(table, draft, fresh);
-        if (owned) {
-            lists_own_link(store, fresh, lists_own(store, lode_id_session(id)));
-        }
+        lists_own_replace(store, draft, fresh);
         struct session *maker = store_session(store, lode_id_session(id));
         if (maker != NULL && expected_row(table, fresh) == NULL) {
             expected_charge(table, fresh, maker->row);
         }
-    } else if (lode_id_kind(id) == LODE_ID_RESULT &&
-               status_of(store, id, NULL) == LODE_FOUND_GONE) {
+        return;
+    }
+    lists_own_unlink(store, draft);
+    if (lode_id_kind(id) == LODE_ID_RESULT && status_of(store, id, NULL) == LODE_FOUND_GONE) {
         decided_add(store, id, LODE_FOUND_GONE, false);
     }
 }

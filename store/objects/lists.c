@@ -10,7 +10,21 @@ lists_own(struct store *store, uint64_t number)
     if (session != NULL) {
         return &session->own_first;
     }
-    return ended->session == number && number != 0 ? &ended->own_first : NULL;
+    return ended->session == number && number != 0 && !ended->is_settled ? &ended->own_first : NULL;
+}
+
+/* The list whose first entry this is. A session may have ended, and its end not be over yet. */
+static uint32_t *
+head_of(struct store *store, uint32_t entry)
+{
+    uint64_t number = lode_id_session(store->table.entries[entry].id);
+    struct session *session = store->by_row[number % LODE_SESSION_ROWS];
+    if (session != NULL && session->number == number && session->own_first == entry + 1) {
+        return &session->own_first;
+    }
+    uint32_t *head = &store->ended[number % LODE_SESSION_ROWS].own_first;
+    LODE_ASSERT(*head == entry + 1);
+    return head;
 }
 
 void
@@ -27,6 +41,27 @@ lists_own_link(struct store *store, uint32_t entry, uint32_t *head)
 }
 
 void
+lists_own_replace(struct store *store, uint32_t from, uint32_t to)
+{
+    struct truth_entry *truths = store->table.truths, *old = &truths[from], *new = &truths[to];
+    if (!(old->flags & TRUTH_OWNED)) {
+        return;
+    }
+    new->own_prev = old->own_prev;
+    new->own_next = old->own_next;
+    if (old->own_prev != 0) {
+        truths[old->own_prev - 1].own_next = to + 1;
+    } else {
+        *head_of(store, from) = to + 1;
+    }
+    if (old->own_next != 0) {
+        truths[old->own_next - 1].own_prev = to + 1;
+    }
+    old->flags &= ~(uint32_t)TRUTH_OWNED;
+    new->flags |= TRUTH_OWNED;
+}
+
+void
 lists_own_unlink(struct store *store, uint32_t entry)
 {
     struct truth_entry *truth = &store->table.truths[entry];
@@ -36,9 +71,7 @@ lists_own_unlink(struct store *store, uint32_t entry)
     if (truth->own_prev != 0) {
         store->table.truths[truth->own_prev - 1].own_next = truth->own_next;
     } else {
-        uint32_t *head = lists_own(store, lode_id_session(store->table.entries[entry].id));
-        LODE_ASSERT(head != NULL && *head == entry + 1);
-        *head = truth->own_next;
+        *head_of(store, entry) = truth->own_next;
     }
     if (truth->own_next != 0) {
         store->table.truths[truth->own_next - 1].own_prev = truth->own_prev;

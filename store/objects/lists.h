@@ -3,7 +3,8 @@
  *
  *   own     entries with an id of that session (put or result): from when the store first hears of
  *           the id until the entry is freed or the session ends, so that its end finds them. An
- *           ended session has the list, too, while the scheduler still owes results of it.
+ *           ended session has the list, too, until its end has gone through it, and a second one
+ *           (store->ended) while the scheduler still owes results of it.
  *   drafts  unsealed objects that the session writes. A draft is in the list of its maker until it
  *           is sealed or freed.
  */
@@ -12,10 +13,13 @@
 
 #include "store/state/store.h"
 
-/* Where the list of own entries of session `number` begins; NULL: it has no list any more. */
+/* The list that a new entry of that session's ids belongs to; NULL: it has no list any more. */
 uint32_t *lists_own(struct store *store, uint64_t number);
 
 void lists_own_link(struct store *store, uint32_t entry, uint32_t *head);
+
+/* Puts `to`, which is in no list, in the place that `from` has in its list, if it is in one. */
+void lists_own_replace(struct store *store, uint32_t from, uint32_t to);
 void lists_own_unlink(struct store *store, uint32_t entry); /* nothing, if it is in no such list */
 
 void lists_draft_link(struct store *store, uint32_t entry, struct session *session);

@@ -73,6 +73,13 @@ status_note_made(struct store *store, lode_id id)
     lode_births_forget(noted.dropped, lode_id_low(id));
 }
 
+/* Whether the scheduler has still to say which results of that ended session will come. */
+static bool
+is_owed(const struct ended *ended, uint64_t number)
+{
+    return ended->session == number && !ended->is_settled;
+}
+
 bool
 status_may_come(const struct store *store, lode_id id)
 {
@@ -84,13 +91,20 @@ status_may_come(const struct store *store, lode_id id)
     case LODE_ID_RESULT:
         return number != 0 && !was_born(store, id) &&
                (store_session(store, number) != NULL ||
-                store->ended[number % LODE_SESSION_ROWS].session == number);
+                is_owed(&store->ended[number % LODE_SESSION_ROWS], number));
     case LODE_ID_PUT:
         return lode_id_is_reserved(id) && !was_born(store, id) &&
                store_session(store, number) != NULL;
     default:
         return false;
     }
+}
+
+/* Without a scheduler a promise is worth nothing, although the mark may be there for a while. */
+static bool
+is_promised(const struct store *store, uint32_t entry)
+{
+    return (store->table.truths[entry].flags & TRUTH_PROMISED) && store->scheduler_count > 0;
 }
 
 enum lode_found
@@ -107,6 +121,6 @@ status_of(const struct store *store, lode_id id, uint32_t *entry_out)
         return LODE_FOUND_SEALED;
     }
     bool coming = entry_state(&store->table, entry) == LODE_ENTRY_CREATED ||
-                  (store->table.truths[entry].flags & TRUTH_PROMISED) || status_may_come(store, id);
+                  is_promised(store, entry) || status_may_come(store, id);
     return coming ? LODE_FOUND_PENDING : LODE_FOUND_GONE;
 }

@@ -4,7 +4,7 @@
 #ifndef LODE_STORE_REQUESTS_CREATE_REQUEST_H
 #define LODE_STORE_REQUESTS_CREATE_REQUEST_H
 
-#include "store/state/store.h"
+#include "store/freeing/reclaim.h"
 
 /* A request: its packet, and how far it has come. */
 struct create {
@@ -14,9 +14,9 @@ struct create {
     uint64_t stored; /* bytes asked of the arena */
     uint32_t entry;  /* COMMITTING: the draft */
     uint64_t word;
-    uint64_t mark;   /* of reclaim(): until it is reached, more may be freed for the request */
-    bool last_try;   /* its commit failed at its deadline */
-    bool is_counted; /* it waits already, or has waited: it may wait on */
+    struct reclaim_mark mark; /* until it is reached, more may be freed for the request */
+    bool last_try;            /* its commit failed at its deadline */
+    bool is_counted;          /* it waits already, or has waited: it may wait on */
     bool is_put;
     struct object_desc desc;
     uint32_t hold_count;

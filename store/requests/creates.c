@@ -241,9 +241,9 @@ enqueue(struct store *store, const struct create *create)
 
 /* Until its deadline, and until all is freed that could be freed when it came. */
 static bool
-may_wait(const struct store *store, const struct create *create, int64_t now)
+may_wait(const struct store *store, struct create *create, int64_t now)
 {
-    return create->deadline > now || !reclaim_has_reached(store, create->mark);
+    return create->deadline > now || !reclaim_has_reached(store, &create->mark);
 }
 
 static lode_err
@@ -298,7 +298,7 @@ handle_create(struct store *store, struct session *session, const void *packet, 
  * in this round: a request of that size or more is not tried. LODE_EAGAIN: it goes on waiting.
  */
 static lode_err
-retry(struct store *store, const struct create *create, uint64_t least[2], int64_t now)
+retry(struct store *store, struct create *create, uint64_t least[2], int64_t now)
 {
     bool is_final = !may_wait(store, create, now);
     if (!is_final && (create->last_try || create->stored >= least[create->is_put])) {

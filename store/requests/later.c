@@ -9,7 +9,7 @@
 struct later {
     struct later *next;
     struct session *session;
-    uint64_t mark;
+    struct reclaim_mark mark;
     later_fn *answer;
     _Alignas(8) uint8_t packet[LATER_PACKET_MAX];
 };
@@ -30,7 +30,7 @@ too_many_wait(const struct store *store, const struct session *session)
 /* False: there is no memory, or too many wait. */
 static bool
 enqueue(struct store *store, struct session *session, const void *packet, size_t size,
-        later_fn *answer, uint64_t mark)
+        later_fn *answer, struct reclaim_mark mark)
 {
     struct later *later = too_many_wait(store, session) ? NULL : malloc(sizeof *later);
     if (later == NULL) {
@@ -49,8 +49,8 @@ later_do(struct store *store, struct session *session, const void *packet, size_
          later_fn *answer)
 {
     LODE_ASSERT(size <= LATER_PACKET_MAX);
-    uint64_t mark = reclaim(store);
-    if (reclaim_has_reached(store, mark) || !enqueue(store, session, packet, size, answer, mark)) {
+    struct reclaim_mark mark = reclaim(store);
+    if (reclaim_has_reached(store, &mark) || !enqueue(store, session, packet, size, answer, mark)) {
         answer(store, session, packet);
     }
 }
@@ -66,13 +66,18 @@ take_out(struct store *store, struct later **at)
     store->later_count--;
 }
 
-/* The marks rise along the list: if one has not been reached, none behind it has. */
+/* All are looked at: a mark that waits for chores is set anew when these are done. */
 void
 later_answer(struct store *store)
 {
-    while (store->later != NULL && reclaim_has_reached(store, store->later->mark)) {
-        struct later *later = store->later;
-        take_out(store, &store->later);
+    struct later **at = &store->later;
+    while (*at != NULL) {
+        struct later *later = *at;
+        if (!reclaim_has_reached(store, &later->mark)) {
+            at = &later->next;
+            continue;
+        }
+        take_out(store, at);
         later->answer(store, later->session, later->packet);
         free(later);
     }

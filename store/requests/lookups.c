@@ -199,6 +199,14 @@ handle_settle(struct store *store, struct session *session, const void *packet, 
     return LODE_OK;
 }
 
+/* The row of a session that may have ended: its references go in parts. UINT32_MAX: it has none. */
+static uint32_t
+row_of(const struct store *store, uint64_t number)
+{
+    const struct session *session = store->by_row[number % LODE_SESSION_ROWS];
+    return session != NULL && session->number == number ? session->row : UINT32_MAX;
+}
+
 /* Whether a result of the ended session will be asked for; if so it is promised. */
 static enum lode_found
 promise(struct store *store, lode_id id, uint32_t ended_row)
@@ -226,7 +234,7 @@ handle_results(struct store *store, struct session *session, const void *packet,
     LODE_TRY(check_settle(session, msg, rest_size));
     ring_drain_all(store);
     struct session *ended = store_session(store, msg->session); /* may not be known to have ended */
-    uint32_t row = ended != NULL ? ended->row : UINT32_MAX;
+    uint32_t row = row_of(store, msg->session);
     for (uint32_t i = 0; i < msg->count; i++) {
         lode_id id = id_at(rest, i);
         bool fits = lode_id_kind(id) == LODE_ID_RESULT && lode_id_session(id) == msg->session;

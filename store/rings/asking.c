@@ -1,5 +1,6 @@
 #include "store/rings/asking.h"
 
+#include "api/base/clock.h"
 #include "api/base/fail.h"
 #include "store/objects/status.h"
 #include "store/rings/ring.h"
@@ -52,6 +53,8 @@ catch_up_with_streams(struct store *store)
     }
 }
 
+enum { ASKED_AT_ONCE = 16 }; /* between looks at the clock: each may drain rings */
+
 static void
 ask_one(struct store *store)
 {
@@ -77,7 +80,11 @@ asking_waits(struct store *store)
     if (count > 0) {
         catch_up_with_streams(store);
     }
+    int64_t end = count > 0 ? lode_now_ns() + STORE_TURN_NS : 0;
     while (count-- > 0) {
         ask_one(store);
+        if (count % ASKED_AT_ONCE == 0 && lode_now_ns() >= end) {
+            break; /* the loop does not sleep while there are more */
+        }
     }
 }

@@ -25,8 +25,7 @@ handle_leave(struct store *store, struct session *session, const void *packet, c
     const struct lode_msg_head *head = packet;
     (void)rest;
     (void)rest_size;
-    session_leave(store, session);
-    session_ok(session, head->tag);
+    session_leave(store, session, head->tag);
     return LODE_OK;
 }
 

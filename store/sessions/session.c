@@ -1,17 +1,16 @@
 #include "store/sessions/session.h"
 
 #include "api/base/fail.h"
-#include "store/objects/drafts.h"
-#include "store/objects/decided.h"
 #include "store/objects/settled.h"
 #include "store/requests/creates.h"
 #include "store/requests/later.h"
 #include "store/rings/credit.h"
 #include "store/state/file.h"
+#include "store/freeing/ending.h"
 #include "store/freeing/lingering.h"
 #include "store/rings/ring.h"
+#include "store/waits/notices.h"
 #include "store/waits/stream.h"
-#include "store/waits/waits.h"
 #include "store/state/answers.h"
 #include "store/state/pins.h"
 
@@ -135,7 +134,7 @@ check_rows(const struct store *store, const struct session *session)
  * the rows.
  */
 static lode_err
-draw_number(struct store *store, struct session *session)
+take_number(struct store *store, struct session *session)
 {
     _Atomic uint64_t *next = &store->table.header->next_session;
     uint64_t number = atomic_load_explicit(next, memory_order_relaxed);
@@ -149,6 +148,21 @@ draw_number(struct store *store, struct session *session)
     }
     return lode_fail_with(LODE_ELIMIT, "there are %d sessions, and there can be no more",
                           LODE_SESSION_ROWS);
+}
+
+/* A session that has ended does not keep a newcomer out because the end goes in parts. */
+static lode_err
+draw_number(struct store *store, struct session *session)
+{
+    if (store->session_count == LODE_SESSION_ROWS) {
+        for (uint32_t i = store->session_count; i-- > 0;) {
+            struct session *other = store->sessions[i];
+            if (other->ended && !other->lingers) {
+                ending_do_now(store, other);
+            }
+        }
+    }
+    return take_number(store, session);
 }
 
 static lode_err
@@ -182,7 +196,10 @@ enlist(struct store *store, struct session *session)
     store->by_row[session->row] = session;
     session->slot = store->session_count;
     store->sessions[store->session_count++] = session;
-    store->scheduler_count += (session->flags & LODE_HELLO_SCHEDULER) != 0;
+    if (session->flags & LODE_HELLO_SCHEDULER) {
+        settled_new_scheduler(store);
+        store->scheduler_count++;
+    }
     *truth = (struct truth_row){
         .session = session->number, .flags = session->flags, .pid = session->pid};
     atomic_store_explicit(&row->ring_head, 0, memory_order_relaxed);
@@ -276,33 +293,18 @@ close_row(struct store *store, const struct session *session)
 }
 
 /*
- * From now on no id leads to the session's drafts. Their bytes stay, because the process of the
- * session still runs and may be writing them.
+ * Ends everything that the session has, except its pins and drafts. What there may be much of goes
+ * in parts (freeing/ending.h).
  */
-static void
-hide_drafts(struct store *store, struct session *session)
-{
-    for (uint32_t n = session->draft_first; n != 0; n = store->table.truths[n - 1].link_next) {
-        lode_id id = store->table.entries[n - 1].id;
-        draft_leave_id(store, n - 1);
-        if (lode_id_kind(id) != LODE_ID_RESULT) {
-            decided_add(store, id, LODE_FOUND_ABORTED, false);
-        }
-    }
-}
-
-/* Ends everything that the session has, except its pins and drafts. */
 static void
 end_claims(struct store *store, struct session *session)
 {
-    waits_end_session(store, session);
+    notices_end_session(store, session);
     stream_end(store, session);
     creates_end_session(store, session);
     later_end_session(store, session);
     credit_end(store, session);
-    refs_end_session(&store->table, session->row);
     bool is_last_scheduler = session->flags & LODE_HELLO_SCHEDULER && --store->scheduler_count == 0;
-    /* This comes before settled_all(): the session still has the list of its own entries. */
     settled_end_session(store, session);
     if (is_last_scheduler) {
         settled_all(store);
@@ -320,22 +322,19 @@ end_attached(struct store *store, struct session *session)
         end_claims(store, session);
     }
     close_row(store, session);
-    if (still_runs(session) && (session->draft_first != 0 || pins_any(session)) &&
-        store_watch_fd(store, session->pidfd, EPOLLIN, &session->exit) == LODE_OK) {
-        hide_drafts(store, session);
-        return;
-    }
-    lingering_finish(store, session);
+    session->lingers = still_runs(session) && (session->draft_first != 0 || pins_any(session)) &&
+                       store_watch_fd(store, session->pidfd, EPOLLIN, &session->exit) == LODE_OK;
+    session->hide_next = session->draft_first;
+    ending_go_on(store, session);
 }
 
 void
-session_leave(struct store *store, struct session *session)
+session_leave(struct store *store, struct session *session, uint32_t tag)
 {
-    while (session->draft_first != 0) {
-        draft_abort(store, session->draft_first - 1);
-    }
     session->left = true;
+    session->leave_tag = tag;
     end_claims(store, session);
+    ending_go_on(store, session);
 }
 
 void
@@ -349,7 +348,7 @@ session_end(struct store *store, struct session *session)
     } else {
         newcomer_remove(store, session);
         session->ended = true;
-        lingering_bury(store, session);
+        ending_bury(store, session);
     }
     outbox_clear(&session->out);
     take_bell(store, session);
@@ -361,7 +360,6 @@ void
 session_abandon(struct store *store, struct session *session)
 {
     session_end(store, session);
-    if (!session->listed_dead) {
-        lingering_finish(store, session);
-    }
+    session->lingers = false;
+    ending_do_now(store, session);
 }

@@ -1,7 +1,7 @@
 /*
  * session.h: one client, from its connection to the last of its pins.
  *
- *   CONNECTED --session_hello()--> ATTACHED --session_end()--> ENDED --pins, drafts gone--> (freed)
+ *   CONNECTED --session_hello()--> ATTACHED --session_end()--> ENDED --free_row()--> (freed)
  *       +------------------------session_end()--------------------------------------------> (freed)
  *
  *   ATTACHED --session_leave()--> LEFT --session_end()--> ENDED
@@ -9,9 +9,9 @@
  *   CONNECTED: no number and no row yet.
  *   ATTACHED: it has a row, a file and credit.
  *   LEFT: it has only its pins, and its socket, by which the client goes on to tell of releases.
- *   ENDED: its socket is closed and its references are gone. Its process still runs (pidfd) and has
- *   pins or drafts, which it may still use. Without them, or if the process is dead or unknown, the
- *   session is freed at once.
+ *   ENDED: its socket is closed, and what it had ends in parts (freeing/ending.h). If its process
+ *   still runs (pidfd) and has pins or drafts, which it may still use, these stay, and the session
+ *   lingers. Otherwise it is freed with the last part.
  */
 #ifndef LODE_STORE_SESSIONS_SESSION_H
 #define LODE_STORE_SESSIONS_SESSION_H
@@ -29,15 +29,17 @@ LODE_MUST_CHECK lode_err session_hello(struct store *store, struct session *sess
                                        const struct lode_msg_hello *hello);
 
 /*
- * LEAVE: ends everything that the session has, except its pins. The client tells of their release
- * until its socket ends. The session's ring must have been drained.
+ * LEAVE: ends everything that the session has, except its pins, and then answers OK with the tag. The
+ * client tells of the release of its pins until its socket ends. The session's ring must have been
+ * drained.
  */
-void session_leave(struct store *store, struct session *session);
+void session_leave(struct store *store, struct session *session, uint32_t tag);
 
 /*
- * Ends a session. It drains the session's ring, unless the session was cut. It ends the waits,
- * requests, credit and references, and decides about the session's ids. The drafts are aborted and
- * the row is freed, at once or as lingering.h says. May be called at any time between two events.
+ * Ends a session. It drains the session's ring, unless the session was cut. It ends the requests and
+ * the credit, and decides about the session's ids. The waits, references, drafts and pins end in
+ * parts (freeing/ending.h); drafts and pins may stay longer (freeing/lingering.h). May be called at
+ * any time between two events.
  */
 void session_end(struct store *store, struct session *session);
 

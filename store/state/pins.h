@@ -8,15 +8,18 @@
 #include "store/state/store.h"
 
 /*
- * Calls `each` for every pin of every session and of every fork (forks.h), by entry. An entry comes
- * once for each pin.
+ * Calls `each` for every pin that counts: of every session and of every fork (forks.h), by entry. An
+ * entry comes once for each pin.
  */
 typedef void pins_each_fn(struct store *store, uint32_t entry, void *arg);
 void pins_each(struct store *store, pins_each_fn *each, void *arg);
 
-/* The same for the pins of one session. */
-void pins_each_of(struct store *store, const struct session *session, pins_each_fn *each,
-                  void *arg);
+/*
+ * The same for the pins of one session in `most` slots from `slot` on. Returns the slot to go on
+ * with; 0: there are no more.
+ */
+uint32_t pins_each_from(struct store *store, const struct session *session, uint32_t slot,
+                        uint32_t most, pins_each_fn *each, void *arg);
 
 /* Whether the session has any. */
 bool pins_any(const struct session *session);

@@ -13,6 +13,7 @@
 #include "store/alloc/arena.h"
 #include "store/objects/decided.h"
 #include "store/rings/line.h"
+#include "store/state/chores.h"
 #include "store/state/outbox.h"
 #include "store/state/source.h"
 #include "store/waits/wakes.h"
@@ -76,6 +77,12 @@ struct session {
     struct lode_msg_ready *ready; /* NOTIFY entries not yet sent, all of one cookie: notices.h */
     uint32_t ready_count;
     uint64_t ready_cookie;
+    struct chore ending; /* ends what it had, in parts: freeing/ending.h */
+    bool lingers;        /* ended, and its process runs and has pins or drafts: lingering.h */
+    bool pins_are_over;  /* they count no more: the session is about to be freed */
+    uint32_t hide_next;  /* the draft that is hidden next */
+    uint32_t unpin_next; /* the pin slot that is looked at next, for the last time */
+    uint32_t leave_tag;  /* of a LEAVE that is not answered yet; 0: none */
     struct session *next_dead;
     struct session *newer, *older; /* among the newcomers, before HELLO */
     struct session *next_unsent;   /* in store->unsent, while `unsent` */
@@ -98,6 +105,14 @@ enum {
 struct ended {
     uint64_t session; /* 0: none */
     uint32_t own_first;
+    bool is_settled; /* nothing is still to come; `settling` ends what is in the list */
+    struct chore settling;
+};
+
+/* A walk over the whole table, in parts. */
+struct table_walk {
+    struct chore chore;
+    uint32_t next, end; /* entries */
 };
 
 struct waits;
@@ -121,7 +136,9 @@ struct store {
     uint32_t newcomer_count;
     struct session *dead; /* to be freed when no event can name them any more */
     struct ended ended[STORE_ENDED_MAX];
-    uint32_t ended_next;
+    struct chores chores;
+    struct table_walk promised;   /* of the last scheduler, which has ended: settled.h */
+    struct table_walk revisit[2]; /* of what may be unpinned: freeing.h */
     struct decided decided; /* ids that were decided, and of which waiters were not told yet */
     struct waits *waits;
     struct wakes wakes;

@@ -333,16 +333,20 @@ refs_forget(struct table *table, uint32_t entry)
     ref_end_birth(table, entry);
 }
 
-void
-refs_end_session(struct table *table, uint32_t row)
+bool
+refs_end_session(struct table *table, uint32_t row, uint32_t most)
 {
     while (table->truth_rows[row].first_ref != 0) {
+        if (most-- == 0) {
+            return false;
+        }
         uint32_t number = table->truth_rows[row].first_ref;
         uint32_t count = table->refs[number - 1].count;
         uint32_t entry = table->refs[number - 1].entry - 1;
         free_record(table, number);
         subtract(table, entry, count);
     }
+    return true;
 }
 
 void
@@ -354,19 +358,16 @@ refs_move(struct table *table, uint32_t from, uint32_t to)
     for (uint32_t n = target->first_ref; n != 0; n = table->refs[n - 1].entry_next) {
         table->refs[n - 1].entry = to + 1;
     }
-    for (uint32_t i = 0; source->holders > 0 && i < table->facts->hold_count; i++) {
-        if (table->holds[i].entry == from + 1) {
-            table->holds[i].entry = to + 1;
-            source->holders--;
-            target->holders++;
-        }
+    target->first_holder = source->first_holder;
+    for (uint32_t n = target->first_holder; n != 0; n = table->holds[n - 1].held_next) {
+        table->holds[n - 1].entry = to + 1;
     }
     if (target->first_ref != 0 && entry_state(table, to) == LODE_ENTRY_EXPECTED) {
         expected_charge(table, to, table->refs[target->first_ref - 1].row);
     }
     target->refs = source->refs;
     target->flags |= source->flags & (TRUTH_BIRTH | TRUTH_PROMISED);
-    source->refs = source->first_ref = 0;
+    source->refs = source->first_ref = source->first_holder = 0;
     source->flags &= ~(uint32_t)(TRUTH_BIRTH | TRUTH_PROMISED);
 }
 
@@ -391,6 +392,35 @@ grow_holds(struct table *table)
     return LODE_OK;
 }
 
+static void
+link_to_held(struct table *table, uint32_t number, uint32_t held)
+{
+    struct truth_hold *hold = &table->holds[number - 1];
+    uint32_t *first = &table->truths[held].first_holder;
+    hold->entry = held + 1;
+    hold->held_prev = 0;
+    hold->held_next = *first;
+    if (*first != 0) {
+        table->holds[*first - 1].held_prev = number;
+    }
+    *first = number;
+}
+
+static void
+unlink_from_held(struct table *table, uint32_t number)
+{
+    struct truth_hold *hold = &table->holds[number - 1];
+    if (hold->held_prev != 0) {
+        table->holds[hold->held_prev - 1].held_next = hold->held_next;
+    } else {
+        table->truths[hold->entry - 1].first_holder = hold->held_next;
+    }
+    if (hold->held_next != 0) {
+        table->holds[hold->held_next - 1].held_prev = hold->held_prev;
+    }
+    hold->entry = 0;
+}
+
 lode_err
 hold_add(struct table *table, uint32_t container, uint32_t held)
 {
@@ -401,10 +431,9 @@ hold_add(struct table *table, uint32_t container, uint32_t held)
     uint32_t number = table->facts->hold_free;
     struct truth_hold *hold = &table->holds[number - 1];
     table->facts->hold_free = hold->next;
-    hold->entry = held + 1;
     hold->next = table->truths[container].first_hold;
     table->truths[container].first_hold = number;
-    table->truths[held].holders++;
+    link_to_held(table, number, held);
     add(table, held);
     return LODE_OK;
 }
@@ -415,15 +444,15 @@ holds_drop(struct table *table, uint32_t container)
     while (table->truths[container].first_hold != 0) {
         uint32_t number = table->truths[container].first_hold;
         struct truth_hold *hold = &table->holds[number - 1];
-        uint32_t held = hold->entry - 1;
+        uint32_t held = hold->entry;
         table->truths[container].first_hold = hold->next;
-        bool forgotten = hold->entry == 0;
-        hold->entry = 0;
+        if (held != 0) {
+            unlink_from_held(table, number);
+        }
         hold->next = table->facts->hold_free;
         table->facts->hold_free = number;
-        if (!forgotten) {
-            table->truths[held].holders--;
-            subtract(table, held, 1);
+        if (held != 0) {
+            subtract(table, held - 1, 1);
         }
     }
 }
@@ -431,11 +460,8 @@ holds_drop(struct table *table, uint32_t container)
 void
 holds_forget(struct table *table, uint32_t held)
 {
-    for (uint32_t i = 0; table->truths[held].holders > 0 && i < table->facts->hold_count; i++) {
-        if (table->holds[i].entry == held + 1) {
-            table->holds[i].entry = 0; /* stays in its container's chain */
-            table->truths[held].holders--;
-            subtract(table, held, 1);
-        }
+    while (table->truths[held].first_holder != 0) {
+        unlink_from_held(table, table->truths[held].first_holder); /* stays in its container's */
+        subtract(table, held, 1);
     }
 }

@@ -43,8 +43,11 @@ void holds_forget(struct table *table, uint32_t held);
 /* Ends every session's reference to an entry, that of birth too; names and containers stay. */
 void refs_forget(struct table *table, uint32_t entry);
 
-/* Ends every reference that the session in `row` took. Those of birth: objects/settled.h. */
-void refs_end_session(struct table *table, uint32_t row);
+/*
+ * Ends the references that the session in `row` took, to `most` entries. True: there are no more.
+ * Those of birth: objects/settled.h.
+ */
+bool refs_end_session(struct table *table, uint32_t row, uint32_t most);
 
 /* Hands all references of `from` on to `to`, which has none: one id, another entry. */
 void refs_move(struct table *table, uint32_t from, uint32_t to);

@@ -66,9 +66,9 @@ struct truth_entry {
     uint32_t first_hold;           /* chain of truth_hold: what this object holds */
     uint32_t own_next, own_prev;   /* entries of one session's ids: born there, or expected */
     uint32_t link_next, link_prev; /* free list; drafts of one session; EXPECTED: expected.h */
-    uint32_t names;   /* names bound to it; of a name: its place in the list of names */
-    uint32_t holders; /* containers that hold it */
-    uint64_t stored;  /* bytes asked of the arena; valid with an extent */
+    uint32_t names;        /* names bound to it; of a name: its place in the list of names */
+    uint32_t first_holder; /* chain of truth_hold: by which it is held */
+    uint64_t stored;       /* bytes asked of the arena; valid with an extent */
     uint64_t maker_session;
     uint32_t maker_row;
     uint32_t candidate_next; /* with TRUTH_CANDIDATE, whatever the entry is by now */
@@ -86,9 +86,11 @@ struct truth_ref {
 static_assert(sizeof(struct truth_ref) == 32, "truth.h");
 
 struct truth_hold {
-    uint32_t entry; /* + 1: the entry that is held */
-    uint32_t next;
+    uint32_t entry; /* + 1: the entry that is held; 0: the record is free, or that was deleted */
+    uint32_t next;  /* of the container's chain, or of the free ones */
+    uint32_t held_next, held_prev; /* of the chain of the entry that is held */
 };
+static_assert(sizeof(struct truth_hold) == 16, "truth.h");
 
 #define TRUTH_ROWS_OFFSET    ((uint64_t)LODE_PAGE)
 #define TRUTH_ENTRIES_OFFSET (TRUTH_ROWS_OFFSET + LODE_SESSION_ROWS * sizeof(struct truth_row))

@@ -4,36 +4,10 @@
 #include "store/objects/decided.h"
 #include "store/objects/status.h"
 #include "store/waits/notices.h"
+#include "store/waits/pool.h"
 #include "store/waits/stream.h"
 
 #include <stdlib.h>
-#include <string.h>
-
-enum { HEADS = 1 << 13, POOL_MIN = 256 };
-
-struct wait {
-    lode_id id;
-    uint64_t cookie;
-    struct session *session; /* NULL: free */
-    uint32_t bucket;
-    uint8_t status; /* enum lode_found; PENDING: armed */
-    bool is_watch;
-    bool is_unasked; /* in the list of those; another may have come into its place since */
-    uint32_t hash_next, hash_prev;       /* + 1 */
-    uint32_t session_next, session_prev; /* + 1 */
-};
-
-_Static_assert((uint64_t)LODE_SESSION_WAITS_MAX *(sizeof(struct lode_msg_watch) +
-                                                  sizeof(struct lode_msg_ready)) < OUTBOX_MAX,
-               "outbox.h");
-
-struct waits {
-    struct wait *pool;
-    uint32_t room, free_first;
-    uint32_t heads[HEADS];
-    uint32_t *unasked; /* + 1: armed by a record; whether the id is there already is to be asked */
-    uint32_t unasked_first, unasked_count, unasked_room; /* from `first` to `count` */
-};
 
 lode_err
 waits_create(struct waits **waits_out)
@@ -56,45 +30,6 @@ waits_destroy(struct waits *waits)
     }
 }
 
-static uint32_t *
-head_of(struct waits *waits, uint64_t hash)
-{
-    return &waits->heads[(hash >> 20) % HEADS];
-}
-
-static lode_err
-grow_pool(struct waits *waits)
-{
-    uint32_t room = waits->room == 0 ? POOL_MIN : waits->room * 2;
-    struct wait *pool = realloc(waits->pool, room * sizeof *pool);
-    if (pool == NULL) {
-        return lode_fail_with(LODE_ENOMEM, "no memory for %u waits", room);
-    }
-    memset(pool + waits->room, 0, (room - waits->room) * sizeof *pool);
-    for (uint32_t i = room; i-- > waits->room;) {
-        pool[i].hash_next = waits->free_first;
-        waits->free_first = i + 1;
-    }
-    waits->pool = pool;
-    waits->room = room;
-    return LODE_OK;
-}
-
-static uint32_t
-find(struct store *store, struct session *session, lode_id id, uint64_t cookie, bool is_watch)
-{
-    struct waits *waits = store->waits;
-    uint32_t number = *head_of(waits, table_hash(&store->table, id));
-    for (; number != 0; number = waits->pool[number - 1].hash_next) {
-        const struct wait *wait = &waits->pool[number - 1];
-        if (wait->session == session && wait->cookie == cookie && wait->is_watch == is_watch &&
-            lode_id_same(wait->id, id)) {
-            return number;
-        }
-    }
-    return 0;
-}
-
 /*
  * Whether the session has as many waits for the id as it may have. They are found one after the
  * other, so a client with a great many would slow the store down.
@@ -103,7 +38,7 @@ static bool
 waits_too_often(const struct store *store, const struct session *session, lode_id id, uint64_t hash)
 {
     const struct waits *waits = store->waits;
-    uint32_t count = 0, number = waits->heads[(hash >> 20) % HEADS];
+    uint32_t count = 0, number = waits->heads[(hash >> 20) % WAIT_HEADS];
     for (; number != 0 && count < LODE_SESSION_WAITS_OF_ID_MAX;
          number = waits->pool[number - 1].hash_next) {
         const struct wait *wait = &waits->pool[number - 1];
@@ -133,58 +68,6 @@ check_limits(const struct store *store, const struct session *session, lode_id i
                : LODE_OK;
 }
 
-static void
-link_wait(struct store *store, uint32_t number, struct session *session, uint64_t hash)
-{
-    struct waits *waits = store->waits;
-    struct wait *wait = &waits->pool[number - 1];
-    uint32_t *head = head_of(waits, hash);
-    wait->hash_prev = 0;
-    wait->hash_next = *head;
-    if (*head != 0) {
-        waits->pool[*head - 1].hash_prev = number;
-    }
-    *head = number;
-    wait->session_prev = 0;
-    wait->session_next = session->wait_first;
-    if (session->wait_first != 0) {
-        waits->pool[session->wait_first - 1].session_prev = number;
-    }
-    session->wait_first = number;
-    session->wait_count++;
-}
-
-static void
-remove_wait(struct store *store, uint32_t number)
-{
-    struct waits *waits = store->waits;
-    struct wait *wait = &waits->pool[number - 1];
-    if (wait->status == LODE_FOUND_PENDING) {
-        wakes_disarm(store, wait->bucket);
-    }
-    if (wait->hash_prev != 0) {
-        waits->pool[wait->hash_prev - 1].hash_next = wait->hash_next;
-    } else {
-        *head_of(waits, table_hash(&store->table, wait->id)) = wait->hash_next;
-    }
-    if (wait->hash_next != 0) {
-        waits->pool[wait->hash_next - 1].hash_prev = wait->hash_prev;
-    }
-    if (wait->session_prev != 0) {
-        waits->pool[wait->session_prev - 1].session_next = wait->session_next;
-    } else {
-        wait->session->wait_first = wait->session_next;
-    }
-    if (wait->session_next != 0) {
-        waits->pool[wait->session_next - 1].session_prev = wait->session_prev;
-    }
-    wait->session->wait_count--;
-    wait->session = NULL;
-    wait->is_unasked = false;
-    wait->hash_next = waits->free_first;
-    waits->free_first = number;
-}
-
 static lode_err
 arm(struct store *store, struct session *session, lode_id id, uint64_t cookie, bool is_watch,
     uint32_t *number_out)
@@ -192,7 +75,7 @@ arm(struct store *store, struct session *session, lode_id id, uint64_t cookie, b
     struct waits *waits = store->waits;
     uint64_t hash = table_hash(&store->table, id);
     waits_tell_decided(store); /* it is told of nothing that was before it */
-    uint32_t number = find(store, session, id, cookie, is_watch);
+    uint32_t number = pool_find(store, session, id, cookie, is_watch);
     if (number != 0) {
         struct wait *again = &waits->pool[number - 1];
         if (again->status != LODE_FOUND_PENDING) {
@@ -203,19 +86,13 @@ arm(struct store *store, struct session *session, lode_id id, uint64_t cookie, b
         return LODE_OK;
     }
     LODE_TRY(check_limits(store, session, id, hash));
-    if (waits->free_first == 0) {
-        LODE_TRY(grow_pool(waits));
-    }
-    number = waits->free_first;
+    LODE_TRY(pool_take(waits, session, hash, &number));
     struct wait *wait = &waits->pool[number - 1];
-    waits->free_first = wait->hash_next;
     wait->id = id;
     wait->cookie = cookie;
-    wait->session = session;
     wait->bucket = lode_wake_bucket(hash);
     wait->status = LODE_FOUND_PENDING;
     wait->is_watch = is_watch;
-    link_wait(store, number, session, hash);
     wakes_arm(store, wait->bucket);
     *number_out = number;
     return LODE_OK;
@@ -234,7 +111,7 @@ static lode_err
 ask_later(struct waits *waits, uint32_t number)
 {
     if (waits->unasked_count == waits->unasked_room) {
-        uint32_t room = waits->unasked_room == 0 ? POOL_MIN : waits->unasked_room * 2;
+        uint32_t room = waits->unasked_room == 0 ? WAIT_POOL_MIN : waits->unasked_room * 2;
         uint32_t *unasked = realloc(waits->unasked, room * sizeof *unasked);
         if (unasked == NULL) {
             return lode_fail_with(LODE_ENOMEM, "no memory for %u waits", room);
@@ -281,14 +158,14 @@ waits_disarm(struct store *store, struct session *session, lode_id id, uint64_t 
              enum lode_found *status_out)
 {
     waits_tell_decided(store);
-    uint32_t number = find(store, session, id, cookie, false);
+    uint32_t number = pool_find(store, session, id, cookie, false);
     if (number == 0) {
         return false;
     }
     if (status_out != NULL) {
         *status_out = store->waits->pool[number - 1].status;
     }
-    remove_wait(store, number);
+    pool_remove(store, number);
     return true;
 }
 
@@ -301,7 +178,7 @@ waits_unwatch(struct store *store, struct session *session, uint64_t cookie)
         const struct wait *wait = &store->waits->pool[number - 1];
         next = wait->session_next;
         if (wait->is_watch && wait->cookie == cookie) {
-            remove_wait(store, number);
+            pool_remove(store, number);
         }
     }
 }
@@ -310,19 +187,22 @@ void
 waits_unwatch_id(struct store *store, struct session *session, lode_id id, uint64_t cookie)
 {
     waits_tell_decided(store);
-    uint32_t number = find(store, session, id, cookie, true);
+    uint32_t number = pool_find(store, session, id, cookie, true);
     if (number != 0) {
-        remove_wait(store, number);
+        pool_remove(store, number);
     }
 }
 
-void
-waits_end_session(struct store *store, struct session *session)
+bool
+waits_end_session(struct store *store, struct session *session, uint32_t most)
 {
     while (session->wait_first != 0) {
-        remove_wait(store, session->wait_first);
+        if (most-- == 0) {
+            return false;
+        }
+        pool_remove(store, session->wait_first);
     }
-    notices_end_session(store, session);
+    return true;
 }
 
 /* ---- telling ---- */
@@ -337,17 +217,17 @@ static void
 tell(struct store *store, uint32_t number, enum lode_found status, bool is_error)
 {
     struct wait *wait = &store->waits->pool[number - 1];
-    if (wait->status != LODE_FOUND_PENDING) {
+    if (wait->status != LODE_FOUND_PENDING || wait_is_over(wait)) {
         return;
     }
     if (wait->is_watch) {
         notices_add(store, wait->session, wait->id, wait->cookie, status, is_error);
-        remove_wait(store, number);
+        pool_remove(store, number);
         return;
     }
     wakes_mark(store, wait->bucket);
     if (status == LODE_FOUND_SEALED) {
-        remove_wait(store, number);
+        pool_remove(store, number);
     } else {
         wait->status = (uint8_t)status;
         wakes_disarm(store, wait->bucket);
@@ -360,7 +240,7 @@ tell_all(struct store *store, lode_id id, enum lode_found status, bool is_error)
     struct waits *waits = store->waits;
     uint64_t hash = table_hash(&store->table, id);
     uint32_t next,
-        number = store->wakes.armed[lode_wake_bucket(hash)] == 0 ? 0 : *head_of(waits, hash);
+        number = store->wakes.armed[lode_wake_bucket(hash)] == 0 ? 0 : *pool_head(waits, hash);
     for (; number != 0; number = next) {
         next = waits->pool[number - 1].hash_next;
         if (lode_id_same(waits->pool[number - 1].id, id)) {
@@ -374,7 +254,7 @@ waits_tell_one(struct store *store, struct session *session, lode_id id, uint64_
                enum lode_found status, bool is_error)
 {
     for (int is_watch = 0; is_watch < 2; is_watch++) {
-        uint32_t number = find(store, session, id, cookie, is_watch != 0);
+        uint32_t number = pool_find(store, session, id, cookie, is_watch != 0);
         if (number != 0) {
             tell(store, number, status, is_error);
         }
@@ -386,10 +266,11 @@ waits_any(struct store *store, lode_id id)
 {
     struct waits *waits = store->waits;
     waits_tell_decided(store);
-    uint32_t number = *head_of(waits, table_hash(&store->table, id));
+    uint32_t number = *pool_head(waits, table_hash(&store->table, id));
     for (; number != 0; number = waits->pool[number - 1].hash_next) {
         const struct wait *wait = &waits->pool[number - 1];
-        if (wait->status == LODE_FOUND_PENDING && lode_id_same(wait->id, id)) {
+        if (wait->status == LODE_FOUND_PENDING && !wait_is_over(wait) &&
+            lode_id_same(wait->id, id)) {
             return true;
         }
     }
@@ -398,22 +279,60 @@ waits_any(struct store *store, lode_id id)
 
 /* ---- what was decided ---- */
 
-/* Looks at the waits for ids of that session (0: of any), and tells those whose id is decided. */
+static void
+look_at(struct store *store, uint32_t number)
+{
+    uint32_t entry = 0;
+    enum lode_found status = status_of(store, store->waits->pool[number - 1].id, &entry);
+    if (status != LODE_FOUND_PENDING) {
+        bool is_error =
+            status == LODE_FOUND_SEALED && store->table.entries[entry].kind == LODE_KIND_ERROR;
+        tell(store, number, status, is_error);
+    }
+}
+
+static bool
+look_part(struct store *store, struct chore *chore)
+{
+    struct waits *waits = store->waits;
+    struct look *look = (struct look *)chore, *other = &waits->looks[look == waits->looks];
+    if (chores_is_behind(chore, &other->chore)) {
+        return false;
+    }
+    for (int i = 0; look->next < waits->room; i++, look->next++) {
+        const struct wait *wait = &waits->pool[look->next];
+        if (i == CHORE_LOOKS) {
+            return false;
+        }
+        if (wait->session != NULL &&
+            (look->session == 0 || lode_id_session(wait->id) == look->session)) {
+            look_at(store, look->next + 1);
+        }
+    }
+    return true;
+}
+
+/*
+ * Looks at the waits for ids of that session (0: of any), and tells those whose id is decided. One
+ * walk serves all sessions that end before it begins: thousands do if the scheduler ends. A short
+ * walk is done at once.
+ */
 static void
 look_anew(struct store *store, uint64_t session)
 {
-    for (uint32_t i = 0; i < store->waits->room; i++) {
-        const struct wait *wait = &store->waits->pool[i];
-        if (wait->session == NULL || (session != 0 && lode_id_session(wait->id) != session)) {
-            continue;
+    struct waits *waits = store->waits;
+    struct look *look = &waits->looks[waits->looks[0].chore.is_given];
+    for (int i = 0; i < 2; i++) {
+        if (waits->looks[i].chore.is_given && waits->looks[i].next == 0) {
+            waits->looks[i].session = waits->looks[i].session == session ? session : 0;
+            return;
         }
-        uint32_t entry = 0;
-        enum lode_found status = status_of(store, wait->id, &entry);
-        if (status != LODE_FOUND_PENDING) {
-            bool is_error =
-                status == LODE_FOUND_SEALED && store->table.entries[entry].kind == LODE_KIND_ERROR;
-            tell(store, i + 1, status, is_error);
-        }
+    }
+    look->next = 0;
+    look->session = session;
+    chores_give(store, &look->chore, look_part);
+    if (waits->room <= CHORE_LOOKS) {
+        chores_do_now(store, &look->chore);
     }
 }
 
@@ -449,7 +368,6 @@ waits_tell_decided(struct store *store)
             sessions++;
         }
     }
-    /* One walk over the waits serves all sessions: thousands end at once if the scheduler ends. */
     if (decided->lost || sessions > 1) {
         look_anew(store, 0);
     } else if (sessions == 1) {

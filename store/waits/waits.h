@@ -62,8 +62,8 @@ void waits_unwatch(struct store *store, struct session *session, uint64_t cookie
 /* Takes away the watch of a session with that cookie that is for that id. */
 void waits_unwatch_id(struct store *store, struct session *session, lode_id id, uint64_t cookie);
 
-/* Takes away everything that a session waits for. */
-void waits_end_session(struct store *store, struct session *session);
+/* Takes away `most` waits of a session that has ended. True: it has no more. */
+bool waits_end_session(struct store *store, struct session *session, uint32_t most);
 
 /* Tells all waits what was decided of their ids (objects/decided.h), and empties that list. */
 void waits_tell_decided(struct store *store);

@@ -56,6 +56,19 @@ pump(void)
     expect(store_turn(STORE_ROUNDS));
 }
 
+/* One round of the loop, with what came. */
+static inline void
+fake_round(void)
+{
+    struct epoll_event events[16];
+    int count = epoll_wait(store->epoll_fd, events, 16, 0);
+    for (int i = 0; i < count; i++) {
+        struct source *source = events[i].data.ptr;
+        source->ready(store, source, events[i].events);
+    }
+    store_settle(store, false);
+}
+
 static inline void
 fake_send(struct fake *fake, const void *packet, size_t size)
 {

@@ -273,19 +273,6 @@ Test(freeing, tells_a_process_that_still_runs_that_its_session_is_over)
 
 /* ---- in turns ---- */
 
-/* One round of the loop, with what came. */
-static void
-one_round(void)
-{
-    struct epoll_event events[16];
-    int count = epoll_wait(store->epoll_fd, events, 16, 0);
-    for (int i = 0; i < count; i++) {
-        struct source *source = events[i].data.ptr;
-        source->ready(store, source, events[i].events);
-    }
-    store_settle(store, false);
-}
-
 /* So many objects of `size` bytes as there is credit for. */
 static uint64_t
 credit_for(const struct fake *fake, uint32_t size)
@@ -333,7 +320,7 @@ Test(freeing, of_much_lets_others_be_served_and_answers_who_asked_for_it_at_its_
     uint64_t freed = store->counts.freed;
     fake_send(&asker, &stats, sizeof stats);
     fake_send(&other, &lookup, sizeof lookup);
-    one_round();
+    fake_round();
     expect_lt(freed, store->counts.freed);
     expect_lt(0, store->table.candidate_count);
     expect(fake_has_packet(&other));
@@ -357,12 +344,12 @@ Test(freeing, of_the_last_few_is_not_put_off_for_ever_where_somebody_waits_for_i
     uint32_t count = 0;
     put_and_drop(&maker, COUNT, 8);
     fake_send(&asker, &drain, sizeof drain);
-    one_round();
+    fake_round();
     expect(!fake_has_packet(&asker));
     while (table->candidate_count > FEW && candidate_pop(table, &others[count])) {
         count++;
     }
-    one_round(); /* which would not sleep after it */
+    fake_round(); /* which would not sleep after it */
     expect(fake_has_packet(&asker));
     while (count > 0) {
         candidate_add(table, others[--count]);
@@ -390,7 +377,7 @@ Test(freeing, of_one_who_ends_while_it_waits_for_an_answer_is_harmless)
     struct lode_msg_head drain = {.type = LODE_MSG_DRAIN, .tag = 1};
     put_and_drop(&maker, 200000, 8);
     fake_send(&asker, &drain, sizeof drain);
-    one_round();
+    fake_round();
     expect_eq(store->later_count, 1);
     fake_die(&asker);
     expect_eq(store->later_count, 0);

@@ -139,6 +139,7 @@ Test(names, whose_entry_was_to_be_freed_before_stay)
     fake_drop(&gone, id);
     fake_drop(&gone, id); /* its birth's, too */
     session_end(store, gone.session);
+    chores_turn(store);
     must(name_bind(&store->table, &a, object, false, &is_new));
     must(name_find(&store->table, &a, &name));
     expect_eq(name, before);

@@ -79,11 +79,12 @@ Test(refs, of_a_session_end_with_it)
         must(ref_take(&table, entries[i], 2 + i % 50));
     }
     expect(table_check(&table));
-    refs_end_session(&table, 1);
+    expect(!refs_end_session(&table, 1, COUNT - 1));
+    expect(refs_end_session(&table, 1, 1));
     expect_eq(table.candidate_count, 0);
     expect(table_check(&table));
     for (uint32_t row = 2; row < 52; row++) {
-        refs_end_session(&table, row);
+        expect(refs_end_session(&table, row, COUNT));
     }
     expect_eq(table.candidate_count, COUNT);
     expect(table_check(&table));
@@ -114,6 +115,25 @@ Test(refs, a_container_forgets_what_is_deleted)
     expect_eq(table.truths[stays].refs, 1);
     holds_drop(&table, box);
     expect_eq(table.truths[stays].refs, 0);
+    expect(table_check(&table));
+}
+
+/* With a search of all records for each, this would take minutes. */
+Test(refs, of_containers_are_forgotten_without_a_search)
+{
+    enum { COUNT = 1000000 };
+    uint32_t box = sealed(1), first = 0;
+    must(ref_take(&table, box, 1));
+    for (uint32_t i = 0; i < COUNT; i++) {
+        uint32_t held = sealed(i + 2);
+        first = i == 0 ? held : first;
+        must(hold_add(&table, box, held));
+    }
+    expect_eq(table.candidate_count, 0);
+    for (uint32_t i = COUNT; i-- > 0;) {
+        holds_forget(&table, first + i);
+    }
+    expect_eq(table.candidate_count, COUNT);
     expect(table_check(&table));
 }
 

@@ -1,0 +1,89 @@
+#include "store/state/chores.h"
+
+#include "api/base/clock.h"
+#include "store/state/store.h"
+
+void
+chores_init(struct chores *chores)
+{
+    *chores = (struct chores){.end = &chores->first};
+}
+
+void
+chores_give(struct store *store, struct chore *chore, chore_fn *part)
+{
+    struct chores *chores = &store->chores;
+    if (chore->is_given) {
+        return;
+    }
+    *chore = (struct chore){.part = part, .number = ++chores->count, .is_given = true};
+    *chores->end = chore;
+    chores->end = &chore->next;
+}
+
+bool
+chores_is_behind(const struct chore *chore, const struct chore *other)
+{
+    return other->is_given && other->number < chore->number;
+}
+
+static void
+take_out(struct store *store, struct chore **at)
+{
+    struct chore *chore = *at;
+    *at = chore->next;
+    if (store->chores.end == &chore->next) {
+        store->chores.end = at;
+    }
+    chore->is_given = false;
+    store->freed_room = true; /* a request that waits for a mark may go on */
+}
+
+void
+chores_turn(struct store *store)
+{
+    struct chore **at = &store->chores.first;
+    int64_t end = *at != NULL ? lode_now_ns() + STORE_TURN_NS : 0;
+    for (int parts = 0; *at != NULL && parts < CHORE_PARTS_MAX; parts++) {
+        struct chore *chore = *at;
+        if (chore->part(store, chore)) {
+            take_out(store, at);
+        } else {
+            at = &chore->next;
+        }
+        if (*at == NULL) {
+            at = &store->chores.first;
+        }
+        if (lode_now_ns() >= end) {
+            break;
+        }
+    }
+}
+
+void
+chores_do_now(struct store *store, struct chore *chore)
+{
+    if (!chore->is_given) {
+        return;
+    }
+    struct chore **at = &store->chores.first;
+    while (!chore->part(store, chore)) {
+    }
+    while (*at != chore) {
+        at = &(*at)->next;
+    }
+    take_out(store, at);
+}
+
+uint64_t
+chores_mark(const struct store *store)
+{
+    return store->chores.count;
+}
+
+/* The list is in the order of the numbers. */
+bool
+chores_reached(const struct store *store, uint64_t mark)
+{
+    return store->chores.first == NULL || store->chores.first->number > mark;
+}

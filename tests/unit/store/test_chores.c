@@ -1,0 +1,62 @@
+/* Long work that the loop does in parts. */
+#include "tests/unit/store/fake_client.h"
+
+TestSuite(chores, .init = store_setup, .fini = store_teardown, .timeout = 60);
+
+struct counted {
+    struct chore chore;
+    int left, done;
+};
+
+static bool
+count_part(struct store *of, struct chore *chore)
+{
+    struct counted *counted = (struct counted *)chore;
+    expect(of == store);
+    counted->done++;
+    return --counted->left <= 0;
+}
+
+static void
+give(struct counted *counted, int parts)
+{
+    *counted = (struct counted){.left = parts};
+    chores_give(store, &counted->chore, count_part);
+}
+
+Test(chores, of_a_turn_are_bounded_and_shared_by_all)
+{
+    struct counted a, b;
+    give(&a, 1000000);
+    give(&b, 1000000);
+    chores_turn(store);
+    expect_lt(0, a.done);
+    expect_le(a.done + b.done, CHORE_PARTS_MAX);
+    expect_le(b.done, a.done);
+    expect_le(a.done, b.done + 1);
+    expect(store_has_work(store)); /* the loop does not sleep */
+    chores_do_now(store, &a.chore);
+    chores_do_now(store, &b.chore);
+    expect_eq(a.done + b.done, 2000000);
+    expect(!store_has_work(store) || store->freed_room);
+}
+
+Test(chores, given_before_a_mark_are_done_when_it_is_reached_and_later_ones_do_not_matter)
+{
+    struct counted first, second, later;
+    give(&first, 3);
+    give(&second, 1);
+    uint64_t mark = chores_mark(store);
+    give(&later, 1000000);
+    chores_do_now(store, &second.chore);
+    expect(!chores_reached(store, mark));
+    chores_give(store, &first.chore, count_part); /* again: it keeps its place */
+    chores_do_now(store, &first.chore);
+    expect(chores_reached(store, mark));
+    expect(!chores_reached(store, chores_mark(store)));
+    chores_do_now(store, &later.chore);
+    expect(chores_reached(store, chores_mark(store)));
+    give(&first, 1);
+    pump();
+    expect_eq(first.done, 1);
+}
