@@ -18,6 +18,7 @@
 #include "store/rings/ring.h"
 #include "store/sessions/session.h"
 #include "store/waits/notices.h"
+#include "store/waits/pool.h"
 #include "store/waits/waits.h"
 #include "store/state/answers.h"
 
@@ -168,7 +169,7 @@ open_parts(struct store *store, const struct store_options *options)
     LODE_TRY(arena_open(&arena, &store->arena));
     LODE_TRY(table_open(store->dir, options->generation, store->arena, &store->table));
     LODE_TRY(publish_segments(store));
-    LODE_TRY(waits_create(&store->waits));
+    LODE_TRY(pool_create(&store->waits));
     LODE_TRY(creates_create(store));
     store->packet = aligned_alloc(LODE_LINE, LODE_STORE_PACKET_MAX);
     store->scratch = malloc(sizeof *store->scratch);
@@ -242,7 +243,7 @@ store_destroy(struct store *store, bool remove)
     }
     ending_free_dead(store);
     forks_destroy(store);
-    waits_destroy(store->waits);
+    pool_destroy(store->waits);
     arena_close(store->arena, remove);
     if (store->table.index != NULL) {
         table_close(&store->table, remove);

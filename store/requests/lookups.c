@@ -4,19 +4,13 @@
 #include "store/objects/own.h"
 #include "store/objects/status.h"
 #include "store/objects/settled.h"
+#include "store/requests/ids.h"
 #include "store/rings/asking.h"
 #include "store/rings/ring.h"
 #include "store/state/answers.h"
-#include "store/waits/notices.h"
 #include "store/waits/waits.h"
 
 #include <string.h>
-
-static bool
-is_error(const struct store *store, uint32_t entry)
-{
-    return store->table.entries[entry].kind == LODE_KIND_ERROR;
-}
 
 /*
  * Arms the wait, then drains whatever ring may hold the id. A putter publishes its tail, fences and
@@ -90,74 +84,6 @@ handle_lookup(struct store *store, struct session *session, const void *packet, 
     return LODE_OK;
 }
 
-/* ---- many ids ---- */
-
-static lode_err
-check_ids(uint32_t count, size_t rest_size)
-{
-    return count > LODE_STORE_IDS_MAX || rest_size != count * sizeof(lode_id)
-               ? lode_fail_with(LODE_EPROTO, "%u ids in %zu bytes", count, rest_size)
-               : LODE_OK;
-}
-
-static lode_id
-id_at(const uint8_t *ids, uint32_t i)
-{
-    lode_id id;
-    memcpy(&id, ids + i * sizeof id, sizeof id);
-    return id;
-}
-
-/* Arms all watches first: one fence and at most one drain of the rings serve them all. */
-lode_err
-handle_watch(struct store *store, struct session *session, const void *packet, const uint8_t *rest,
-             size_t rest_size)
-{
-    const struct lode_msg_watch *msg = packet;
-    bool results = false;
-    LODE_TRY(check_ids(msg->count, rest_size));
-    for (uint32_t i = 0; i < msg->count; i++) {
-        if (waits_arm(store, session, id_at(rest, i), msg->cookie, true) != LODE_OK) {
-            notices_add(store, session, id_at(rest, i), msg->cookie, LODE_FOUND_REFUSED, false);
-        }
-    }
-    atomic_thread_fence(memory_order_seq_cst);
-    for (uint32_t i = 0; i < msg->count; i++) {
-        lode_id id = id_at(rest, i);
-        uint32_t entry = 0;
-        bool by_result = lode_id_kind(id) == LODE_ID_RESULT;
-        enum lode_found status =
-            by_result && results ? status_of(store, id, &entry) : asking_status(store, id, &entry);
-        results |= by_result && status != LODE_FOUND_SEALED;
-        if (status != LODE_FOUND_PENDING) {
-            waits_tell_one(store, session, id, msg->cookie, status,
-                           status == LODE_FOUND_SEALED && is_error(store, entry));
-        }
-    }
-    session_ok(session, msg->head.tag);
-    return LODE_OK;
-}
-
-lode_err
-handle_unwatch(struct store *store, struct session *session, const void *packet,
-               const uint8_t *rest, size_t rest_size)
-{
-    const struct lode_msg_watch *msg = packet;
-    LODE_TRY(check_ids(msg->count, rest_size));
-    if (msg->drain != 0) {
-        ring_drain_all(store);
-    }
-    for (uint32_t i = 0; i < msg->count; i++) {
-        waits_unwatch_id(store, session, id_at(rest, i), msg->cookie);
-    }
-    if (msg->count == 0) {
-        waits_unwatch(store, session, msg->cookie);
-    }
-    notices_send(session); /* none follows the OK */
-    session_ok(session, msg->head.tag);
-    return LODE_OK;
-}
-
 /* ---- the scheduler's questions ---- */
 
 static void
@@ -173,7 +99,7 @@ answer_settle(struct session *session, const struct lode_msg_settle *msg, const 
 static lode_err
 check_settle(const struct session *session, const struct lode_msg_settle *msg, size_t rest_size)
 {
-    LODE_TRY(check_ids(msg->count, rest_size));
+    LODE_TRY(ids_check(msg->count, rest_size));
     return session->flags & LODE_HELLO_SCHEDULER
                ? LODE_OK
                : lode_fail_with(LODE_EPROTO, "a session that is no scheduler settles results");
@@ -191,7 +117,7 @@ handle_settle(struct store *store, struct session *session, const void *packet, 
         ring_drain(store, maker);
     }
     for (uint32_t i = 0; i < msg->count; i++) {
-        lode_id id = id_at(rest, i);
+        lode_id id = ids_at(rest, i);
         status[i] =
             status_was_made(store, id) ? LODE_FOUND_SEALED : (uint8_t)status_of(store, id, NULL);
     }
@@ -236,7 +162,7 @@ handle_results(struct store *store, struct session *session, const void *packet,
     struct session *ended = store_session(store, msg->session); /* may not be known to have ended */
     uint32_t row = row_of(store, msg->session);
     for (uint32_t i = 0; i < msg->count; i++) {
-        lode_id id = id_at(rest, i);
+        lode_id id = ids_at(rest, i);
         bool fits = lode_id_kind(id) == LODE_ID_RESULT && lode_id_session(id) == msg->session;
         status[i] = fits ? (uint8_t)promise(store, id, row) : LODE_FOUND_GONE;
     }

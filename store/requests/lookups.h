@@ -4,6 +4,6 @@
 
 #include "store/requests/call.h"
 
-packet_fn handle_lookup, handle_unwait, handle_watch, handle_unwatch, handle_settle, handle_results;
+packet_fn handle_lookup, handle_unwait, handle_settle, handle_results;
 
 #endif

@@ -9,6 +9,7 @@
 #include "store/requests/name_calls.h"
 #include "store/requests/object_calls.h"
 #include "store/requests/queries.h"
+#include "store/requests/watches.h"
 #include "store/rings/credit.h"
 #include "store/rings/ring.h"
 #include "store/sessions/session.h"
@@ -110,7 +111,7 @@ packets_handle(struct store *store, struct session *session, const void *bytes, 
                                     size - fixed);
 }
 
-/* Receives and handles one packet. False: there is none, or the session is over. */
+/* Receives and handles one packet. False: no other one can be handled now. */
 static bool
 receive_one(struct store *store, struct session *session)
 {
@@ -134,7 +135,7 @@ receive_one(struct store *store, struct session *session)
     }
     waits_tell_decided(store);
     wakes_send(store);
-    return !session->cut && !session->ended;
+    return !session->cut && !session->ended && !watches_under_way(session);
 }
 
 void
@@ -177,7 +178,7 @@ packets_ready(struct store *store, struct session *session, uint32_t events)
     if ((events & EPOLLOUT) && outbox_flush(&session->out, session->fd) != LODE_OK) {
         session->cut = true;
     }
-    if (events & (EPOLLIN | EPOLLHUP | EPOLLERR)) {
+    if (events & (EPOLLIN | EPOLLHUP | EPOLLERR) && !watches_under_way(session)) {
         int64_t end = lode_now_ns() + STORE_TURN_NS;
         for (int i = 0; i < PACKETS_AT_ONCE && receive_one(store, session); i++) {
             if (store->table.now_ns >= end) { /* set by each packet: what is left is told again */

@@ -4,6 +4,7 @@
 #include "store/objects/settled.h"
 #include "store/requests/creates.h"
 #include "store/requests/later.h"
+#include "store/requests/watches.h"
 #include "store/rings/credit.h"
 #include "store/state/file.h"
 #include "store/freeing/ending.h"
@@ -299,6 +300,7 @@ close_row(struct store *store, const struct session *session)
 static void
 end_claims(struct store *store, struct session *session)
 {
+    watches_end_session(store, session);
     notices_end_session(store, session);
     stream_end(store, session);
     creates_end_session(store, session);

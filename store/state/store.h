@@ -23,6 +23,14 @@ struct store;
 struct session;
 struct lost;
 
+/* A WATCH or UNWATCH that is handled in parts, while the chore is given. */
+struct slow_packet {
+    struct chore chore;
+    struct lode_msg_watch msg;
+    lode_id *ids;  /* NULL: none */
+    uint32_t next; /* of them */
+};
+
 /* A client's session. store/sessions/session.h draws its states. */
 struct session {
     struct source socket; /* first: a source is its session */
@@ -69,7 +77,9 @@ struct session {
     uint32_t draft_first;                /* unsealed objects that it makes, by link_next */
     uint32_t wait_first;                 /* waits.h */
     uint32_t wait_count;
-    uint32_t idle_seals; /* stream.h: ids in a row that woke nobody */
+    struct slow_packet slow; /* requests/watches.h */
+    uint32_t unwatch_next;   /* the wait that an UNWATCH looks at next */
+    uint32_t idle_seals;     /* stream.h: ids in a row that woke nobody */
     bool is_stream;
     struct source bell; /* rung by an eventfd; see packets_rung() */
     int bell_fd;        /* -1: before HELLO, and after the end */

@@ -9,50 +9,12 @@
 
 #include <stdlib.h>
 
-lode_err
-waits_create(struct waits **waits_out)
-{
-    struct waits *waits = calloc(1, sizeof *waits);
-    if (waits == NULL) {
-        return lode_fail_with(LODE_ENOMEM, "no memory for the list of waits");
-    }
-    *waits_out = waits;
-    return LODE_OK;
-}
-
-void
-waits_destroy(struct waits *waits)
-{
-    if (waits != NULL) {
-        free(waits->pool);
-        free(waits->unasked);
-        free(waits);
-    }
-}
-
-/*
- * Whether the session has as many waits for the id as it may have. They are found one after the
- * other, so a client with a great many would slow the store down.
- */
-static bool
-waits_too_often(const struct store *store, const struct session *session, lode_id id, uint64_t hash)
-{
-    const struct waits *waits = store->waits;
-    uint32_t count = 0, number = waits->heads[(hash >> 20) % WAIT_HEADS];
-    for (; number != 0 && count < LODE_SESSION_WAITS_OF_ID_MAX;
-         number = waits->pool[number - 1].hash_next) {
-        const struct wait *wait = &waits->pool[number - 1];
-        count += wait->session == session && lode_id_same(wait->id, id);
-    }
-    return count >= LODE_SESSION_WAITS_OF_ID_MAX;
-}
-
 /*
  * The scheduler waits for what the tasks of all programs wait for: no client's limit is the
  * scheduler's.
  */
 static lode_err
-check_limits(const struct store *store, const struct session *session, lode_id id, uint64_t hash)
+check_limits(const struct store *store, const struct session *session, uint32_t first)
 {
     if (session->flags & LODE_HELLO_SCHEDULER) {
         return LODE_OK;
@@ -61,7 +23,7 @@ check_limits(const struct store *store, const struct session *session, lode_id i
         return lode_fail_with(LODE_ELIMIT, "one session waits for %u ids: it can wait for no more",
                               session->wait_count);
     }
-    return waits_too_often(store, session, id, hash)
+    return first != 0 && pool_at(store->waits, first)->same_count >= LODE_SESSION_WAITS_OF_ID_MAX
                ? lode_fail_with(LODE_ELIMIT,
                                 "one session waits %d times for one id, and can do so no more",
                                 LODE_SESSION_WAITS_OF_ID_MAX)
@@ -75,9 +37,10 @@ arm(struct store *store, struct session *session, lode_id id, uint64_t cookie, b
     struct waits *waits = store->waits;
     uint64_t hash = table_hash(&store->table, id);
     waits_tell_decided(store); /* it is told of nothing that was before it */
-    uint32_t number = pool_find(store, session, id, cookie, is_watch);
+    uint32_t first = pool_pair(waits, session, id, hash);
+    uint32_t number = pool_of_pair(waits, first, cookie, is_watch);
     if (number != 0) {
-        struct wait *again = &waits->pool[number - 1];
+        struct wait *again = pool_at(waits, number);
         if (again->status != LODE_FOUND_PENDING) {
             again->status = LODE_FOUND_PENDING;
             wakes_arm(store, again->bucket);
@@ -85,12 +48,10 @@ arm(struct store *store, struct session *session, lode_id id, uint64_t cookie, b
         *number_out = number;
         return LODE_OK;
     }
-    LODE_TRY(check_limits(store, session, id, hash));
-    LODE_TRY(pool_take(waits, session, hash, &number));
-    struct wait *wait = &waits->pool[number - 1];
-    wait->id = id;
+    LODE_TRY(check_limits(store, session, first));
+    LODE_TRY(pool_take(waits, session, id, hash, first, &number));
+    struct wait *wait = pool_at(waits, number);
     wait->cookie = cookie;
-    wait->bucket = lode_wake_bucket(hash);
     wait->status = LODE_FOUND_PENDING;
     wait->is_watch = is_watch;
     wakes_arm(store, wait->bucket);
@@ -111,7 +72,7 @@ static lode_err
 ask_later(struct waits *waits, uint32_t number)
 {
     if (waits->unasked_count == waits->unasked_room) {
-        uint32_t room = waits->unasked_room == 0 ? WAIT_POOL_MIN : waits->unasked_room * 2;
+        uint32_t room = waits->unasked_room == 0 ? WAIT_UNASKED_MIN : waits->unasked_room * 2;
         uint32_t *unasked = realloc(waits->unasked, room * sizeof *unasked);
         if (unasked == NULL) {
             return lode_fail_with(LODE_ENOMEM, "no memory for %u waits", room);
@@ -120,7 +81,7 @@ ask_later(struct waits *waits, uint32_t number)
         waits->unasked_room = room;
     }
     waits->unasked[waits->unasked_count++] = number;
-    waits->pool[number - 1].is_unasked = true;
+    pool_at(waits, number)->is_unasked = true;
     return LODE_OK;
 }
 
@@ -130,7 +91,7 @@ waits_arm_and_ask(struct store *store, struct session *session, lode_id id, uint
     uint32_t number;
     LODE_TRY(arm(store, session, id, cookie, false, &number));
     stream_awaited(store, id);
-    return store->waits->pool[number - 1].is_unasked ? LODE_OK : ask_later(store->waits, number);
+    return pool_at(store->waits, number)->is_unasked ? LODE_OK : ask_later(store->waits, number);
 }
 
 uint32_t
@@ -143,7 +104,10 @@ bool
 waits_next_unasked(struct store *store, struct wait_key *key_out)
 {
     struct waits *waits = store->waits;
-    struct wait *wait = &waits->pool[waits->unasked[waits->unasked_first++] - 1];
+    if (waits_unasked(store) == 0) {
+        return false; /* the last wait has gone meanwhile */
+    }
+    struct wait *wait = pool_at(waits, waits->unasked[waits->unasked_first++]);
     if (waits->unasked_first == waits->unasked_count) {
         waits->unasked_first = waits->unasked_count = 0;
     }
@@ -163,24 +127,28 @@ waits_disarm(struct store *store, struct session *session, lode_id id, uint64_t 
         return false;
     }
     if (status_out != NULL) {
-        *status_out = store->waits->pool[number - 1].status;
+        *status_out = pool_at(store->waits, number)->status;
     }
     pool_remove(store, number);
     return true;
 }
 
-void
-waits_unwatch(struct store *store, struct session *session, uint64_t cookie)
+bool
+waits_unwatch_part(struct store *store, struct session *session, uint64_t cookie)
 {
-    uint32_t next;
     waits_tell_decided(store);
-    for (uint32_t number = session->wait_first; number != 0; number = next) {
-        const struct wait *wait = &store->waits->pool[number - 1];
-        next = wait->session_next;
+    for (int i = 0; session->unwatch_next != 0; i++) {
+        uint32_t number = session->unwatch_next;
+        const struct wait *wait = pool_at(store->waits, number);
+        if (i == CHORE_PART) {
+            return false;
+        }
+        session->unwatch_next = wait->session_next;
         if (wait->is_watch && wait->cookie == cookie) {
             pool_remove(store, number);
         }
     }
+    return true;
 }
 
 void
@@ -216,7 +184,7 @@ waits_refuse(struct store *store, lode_id id)
 static void
 tell(struct store *store, uint32_t number, enum lode_found status, bool is_error)
 {
-    struct wait *wait = &store->waits->pool[number - 1];
+    struct wait *wait = pool_at(store->waits, number);
     if (wait->status != LODE_FOUND_PENDING || wait_is_over(wait)) {
         return;
     }
@@ -234,17 +202,28 @@ tell(struct store *store, uint32_t number, enum lode_found status, bool is_error
     }
 }
 
+/* Tells all waits of a session for an id, the first of which this is. */
+static void
+tell_pair(struct store *store, uint32_t first, enum lode_found status, bool is_error)
+{
+    uint32_t next;
+    for (uint32_t number = first; number != 0; number = next) {
+        next = pool_at(store->waits, number)->same_next;
+        tell(store, number, status, is_error);
+    }
+}
+
 static void
 tell_all(struct store *store, lode_id id, enum lode_found status, bool is_error)
 {
     struct waits *waits = store->waits;
     uint64_t hash = table_hash(&store->table, id);
-    uint32_t next,
-        number = store->wakes.armed[lode_wake_bucket(hash)] == 0 ? 0 : *pool_head(waits, hash);
+    bool any = store->wakes.armed[lode_wake_bucket(hash)] != 0;
+    uint32_t next, number = any ? pool_head(waits, hash) : 0;
     for (; number != 0; number = next) {
-        next = waits->pool[number - 1].hash_next;
-        if (lode_id_same(waits->pool[number - 1].id, id)) {
-            tell(store, number, status, is_error);
+        next = pool_at(waits, number)->hash_next;
+        if (lode_id_same(pool_at(waits, number)->id, id)) {
+            tell_pair(store, number, status, is_error);
         }
     }
 }
@@ -261,16 +240,24 @@ waits_tell_one(struct store *store, struct session *session, lode_id id, uint64_
     }
 }
 
+static bool
+is_any_armed(const struct waits *waits, uint32_t first)
+{
+    uint32_t number = wait_is_over(pool_at(waits, first)) ? 0 : first;
+    while (number != 0 && pool_at(waits, number)->status != LODE_FOUND_PENDING) {
+        number = pool_at(waits, number)->same_next;
+    }
+    return number != 0;
+}
+
 bool
 waits_any(struct store *store, lode_id id)
 {
     struct waits *waits = store->waits;
     waits_tell_decided(store);
-    uint32_t number = *pool_head(waits, table_hash(&store->table, id));
-    for (; number != 0; number = waits->pool[number - 1].hash_next) {
-        const struct wait *wait = &waits->pool[number - 1];
-        if (wait->status == LODE_FOUND_PENDING && !wait_is_over(wait) &&
-            lode_id_same(wait->id, id)) {
+    uint32_t number = pool_head(waits, table_hash(&store->table, id));
+    for (; number != 0; number = pool_at(waits, number)->hash_next) {
+        if (lode_id_same(pool_at(waits, number)->id, id) && is_any_armed(waits, number)) {
             return true;
         }
     }
@@ -279,61 +266,72 @@ waits_any(struct store *store, lode_id id)
 
 /* ---- what was decided ---- */
 
+/* Tells all waits of a session for an id, the first of which this is, if the id is decided. */
 static void
-look_at(struct store *store, uint32_t number)
+look_at(struct store *store, uint32_t first)
 {
     uint32_t entry = 0;
-    enum lode_found status = status_of(store, store->waits->pool[number - 1].id, &entry);
+    enum lode_found status = status_of(store, pool_at(store->waits, first)->id, &entry);
     if (status != LODE_FOUND_PENDING) {
         bool is_error =
             status == LODE_FOUND_SEALED && store->table.entries[entry].kind == LODE_KIND_ERROR;
-        tell(store, number, status, is_error);
+        tell_pair(store, first, status, is_error);
     }
 }
 
 static bool
-look_part(struct store *store, struct chore *chore)
+look_at_row_part(struct store *store, struct chore *chore)
 {
-    struct waits *waits = store->waits;
-    struct look *look = (struct look *)chore, *other = &waits->looks[look == waits->looks];
-    if (chores_is_behind(chore, &other->chore)) {
-        return false;
-    }
-    for (int i = 0; look->next < waits->room; i++, look->next++) {
-        const struct wait *wait = &waits->pool[look->next];
+    struct row_waits *row = (struct row_waits *)chore;
+    for (int i = 0; row->next != 0; i++) {
+        uint32_t number = row->next;
         if (i == CHORE_LOOKS) {
             return false;
         }
-        if (wait->session != NULL &&
-            (look->session == 0 || lode_id_session(wait->id) == look->session)) {
-            look_at(store, look->next + 1);
-        }
+        row->next = pool_at(store->waits, number)->row_next;
+        look_at(store, number);
     }
     return true;
 }
 
 /*
- * Looks at the waits for ids of that session (0: of any), and tells those whose id is decided. One
- * walk serves all sessions that end before it begins: thousands do if the scheduler ends. A short
- * walk is done at once.
+ * A session has ended, or is settled: looks at the waits for ids of its row, and tells those whose
+ * id is decided. That is done at once if they are few. If a walk of the row is under way, it begins
+ * anew.
  */
 static void
-look_anew(struct store *store, uint64_t session)
+look_at_row(struct store *store, uint64_t session)
+{
+    struct row_waits *row = &store->waits->rows[session % LODE_SESSION_ROWS];
+    row->next = row->first;
+    if (!row->chore.is_given && !look_at_row_part(store, &row->chore)) {
+        chores_give(store, &row->chore, look_at_row_part);
+    }
+}
+
+static bool
+look_at_all_part(struct store *store, struct chore *chore)
 {
     struct waits *waits = store->waits;
-    struct look *look = &waits->looks[waits->looks[0].chore.is_given];
-    for (int i = 0; i < 2; i++) {
-        if (waits->looks[i].chore.is_given && waits->looks[i].next == 0) {
-            waits->looks[i].session = waits->looks[i].session == session ? session : 0;
-            return;
+    (void)chore;
+    for (int i = 0; waits->all_next < waits->begun; i++, waits->all_next++) {
+        const struct wait *wait = pool_at(waits, waits->all_next + 1);
+        if (i == CHORE_LOOKS) {
+            return false;
+        }
+        if (wait->session != NULL && wait->same_count > 0) {
+            look_at(store, waits->all_next + 1);
         }
     }
-    look->next = 0;
-    look->session = session;
-    chores_give(store, &look->chore, look_part);
-    if (waits->room <= CHORE_LOOKS) {
-        chores_do_now(store, &look->chore);
-    }
+    return true;
+}
+
+/* There was no memory for a decision. */
+static void
+look_at_all(struct store *store)
+{
+    store->waits->all_next = 0;
+    chores_give(store, &store->waits->all, look_at_all_part);
 }
 
 static void
@@ -359,19 +357,16 @@ waits_tell_decided(struct store *store)
     if (decided->count == 0 && !decided->lost) {
         return;
     }
-    uint64_t session = 0;
-    uint32_t sessions = 0;
     for (uint32_t i = 0; i < decided->count; i++) {
         tell_one_decision(store, &decided->list[i]);
+    }
+    for (uint32_t i = 0; i < decided->count; i++) {
         if (decided->list[i].status == LODE_FOUND_PENDING) {
-            session = lode_id_session(decided->list[i].id);
-            sessions++;
+            look_at_row(store, lode_id_session(decided->list[i].id));
         }
     }
-    if (decided->lost || sessions > 1) {
-        look_anew(store, 0);
-    } else if (sessions == 1) {
-        look_anew(store, session);
+    if (decided->lost) {
+        look_at_all(store);
     }
     decided_clear(decided);
 }

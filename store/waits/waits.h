@@ -14,9 +14,6 @@
 
 #include "store/state/store.h"
 
-LODE_MUST_CHECK lode_err waits_create(struct waits **waits_out);
-void waits_destroy(struct waits *waits);
-
 /*
  * Arms a wait; one that is there already is armed again. The caller then fences, drains the rings
  * that can hold the id, and tells the wait what it finds: an object that was put just before the
@@ -56,8 +53,11 @@ void waits_refuse(struct store *store, lode_id id);
 bool waits_disarm(struct store *store, struct session *session, lode_id id, uint64_t cookie,
                   enum lode_found *status_out);
 
-/* Takes away every watch of a session with that cookie. */
-void waits_unwatch(struct store *store, struct session *session, uint64_t cookie);
+/*
+ * Takes away every watch of a session with that cookie, in parts: from session->unwatch_next to the
+ * end of the session's list. True: that was the last part.
+ */
+bool waits_unwatch_part(struct store *store, struct session *session, uint64_t cookie);
 
 /* Takes away the watch of a session with that cookie that is for that id. */
 void waits_unwatch_id(struct store *store, struct session *session, lode_id id, uint64_t cookie);

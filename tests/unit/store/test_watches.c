@@ -1,4 +1,5 @@
 /* What a session that sent WATCH is told, and how it takes that back. */
+#include "store/requests/watches.h"
 #include "store/sessions/packets.h"
 #include "store/waits/waits.h"
 #include "tests/unit/store/fake_client.h"
@@ -206,4 +207,89 @@ Test(watches, that_cut_a_session_while_others_end_end_it_too)
     expect(store_session(store, submitter.number) == NULL);
     expect(store_session(store, watcher.number) == NULL);
     pump();
+}
+
+struct many {
+    struct lode_msg_watch head;
+    lode_id ids[LODE_STORE_IDS_MAX];
+};
+
+/* Sends a WATCH with as many ids as a packet has, and lets the store read it. */
+static void
+watch_many(struct fake *fake, struct many *many)
+{
+    many->head = (struct lode_msg_watch){
+        .head = {.type = LODE_MSG_WATCH, .tag = 1}, .cookie = 7, .count = LODE_STORE_IDS_MAX};
+    for (uint32_t i = 0; i < LODE_STORE_IDS_MAX; i++) {
+        many->ids[i] = user(i + 1);
+    }
+    fake_send(fake, many, sizeof *many);
+    packets_ready(store, fake->session, EPOLLIN);
+}
+
+/* In one go a packet with many ids would keep all other sessions waiting. */
+Test(watches, of_many_ids_are_armed_in_parts_and_the_next_packet_waits_for_the_last)
+{
+    static struct many many;
+    struct fake watcher = fake_attach(0);
+    struct lode_msg_watch end = {.head = {.type = LODE_MSG_UNWATCH, .tag = 2}, .cookie = 7};
+    struct lode_msg_head answer;
+    watch_many(&watcher, &many);
+    fake_send(&watcher, &end, sizeof end);
+    packets_ready(store, watcher.session, EPOLLIN);
+    expect_eq(watcher.session->wait_count, WATCHES_AT_ONCE);
+    expect(!fake_has_packet(&watcher));
+    while (watches_under_way(watcher.session)) {
+        chores_turn(store);
+    }
+    expect_eq(watcher.session->wait_count, LODE_STORE_IDS_MAX);
+    expect_eq(fake_receive(&watcher, &answer, sizeof answer, NULL), LODE_MSG_OK);
+    expect_eq(answer.tag, 1);
+    packets_ready(store, watcher.session, EPOLLIN);
+    expect_lt(0, watcher.session->wait_count); /* they end in parts, too */
+    expect(!fake_has_packet(&watcher));
+    pump();
+    expect_eq(watcher.session->wait_count, 0);
+    expect_eq(fake_receive(&watcher, &answer, sizeof answer, NULL), LODE_MSG_OK);
+    expect_eq(answer.tag, 2);
+    fake_die(&watcher);
+}
+
+Test(watches, that_are_told_while_others_of_their_packet_are_armed_are_told_once)
+{
+    static struct many many;
+    struct fake watcher = fake_attach(0), maker = fake_attach(0);
+    struct lode_msg_created draft;
+    struct {
+        struct lode_msg_watch head;
+        struct lode_msg_ready ready[4];
+    } notify;
+    watch_many(&watcher, &many);
+    fake_create(&maker, user(1), 10, 0, &draft);
+    fake_draft_call(&maker, LODE_MSG_SEAL, &draft);
+    fake_create(&maker, user(LODE_STORE_IDS_MAX), 10, 0, &draft);
+    fake_draft_call(&maker, LODE_MSG_SEAL, &draft);
+    pump();
+    uint32_t told = 0;
+    while (fake_has_packet(&watcher)) {
+        if (fake_receive(&watcher, &notify, sizeof notify, NULL) == LODE_MSG_NOTIFY) {
+            told += notify.head.count;
+        }
+    }
+    expect_eq(told, 2);
+    expect_eq(watcher.session->wait_count, LODE_STORE_IDS_MAX - 2);
+    fake_die(&watcher);
+    fake_die(&maker);
+}
+
+Test(watches, that_are_not_all_armed_yet_end_with_their_session)
+{
+    static struct many many;
+    struct fake watcher = fake_attach(0);
+    watch_many(&watcher, &many);
+    expect(watches_under_way(watcher.session));
+    fake_die(&watcher);
+    pump();
+    expect(!waits_any(store, user(1)));
+    expect(!waits_any(store, user(LODE_STORE_IDS_MAX)));
 }

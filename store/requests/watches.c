@@ -1,0 +1,179 @@
+#include "store/requests/watches.h"
+
+#include "api/base/fail.h"
+#include "store/objects/status.h"
+#include "store/requests/ids.h"
+#include "store/rings/asking.h"
+#include "store/rings/ring.h"
+#include "store/state/answers.h"
+#include "store/waits/notices.h"
+#include "store/waits/waits.h"
+
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct session *
+session_of(struct chore *chore)
+{
+    return (struct session *)((char *)chore - offsetof(struct session, slow.chore));
+}
+
+bool
+watches_under_way(const struct session *session)
+{
+    return session->slow.chore.is_given;
+}
+
+static bool
+is_over(const struct session *session)
+{
+    return session->ended || session->left || session->cut;
+}
+
+/* ---- WATCH ---- */
+
+static void
+tell_if_decided(struct store *store, struct session *session, lode_id id, uint64_t cookie,
+                enum lode_found status, uint32_t entry)
+{
+    if (status != LODE_FOUND_PENDING) {
+        waits_tell_one(store, session, id, cookie, status,
+                       status == LODE_FOUND_SEALED &&
+                           store->table.entries[entry].kind == LODE_KIND_ERROR);
+    }
+}
+
+/*
+ * Arms the watches first: one fence, and at most one drain of the rings that can hold results,
+ * serve them all. A putter publishes its tail, fences and reads `waited`: so either it sees `waited`
+ * and rings, or the drain sees its record.
+ */
+static void
+watch(struct store *store, struct session *session, uint64_t cookie, const void *ids,
+      uint32_t count)
+{
+    bool results = false;
+    for (uint32_t i = 0; i < count; i++) {
+        lode_id id = ids_at(ids, i);
+        lode_err err = waits_arm(store, session, id, cookie, true);
+        if (err != LODE_OK) {
+            notices_add(store, session, id, cookie, LODE_FOUND_REFUSED, false);
+        }
+    }
+    atomic_thread_fence(memory_order_seq_cst);
+    for (uint32_t i = 0; i < count; i++) {
+        lode_id id = ids_at(ids, i);
+        uint32_t entry = 0;
+        bool by_result = lode_id_kind(id) == LODE_ID_RESULT;
+        enum lode_found status =
+            by_result && results ? status_of(store, id, &entry) : asking_status(store, id, &entry);
+        results |= by_result && status != LODE_FOUND_SEALED;
+        tell_if_decided(store, session, id, cookie, status, entry);
+    }
+}
+
+static bool
+watch_part(struct store *store, struct chore *chore)
+{
+    struct session *session = session_of(chore);
+    struct slow_packet *slow = &session->slow;
+    uint32_t left = slow->msg.count - slow->next;
+    uint32_t count = left < WATCHES_AT_ONCE ? left : WATCHES_AT_ONCE;
+    if (!is_over(session)) {
+        watch(store, session, slow->msg.cookie, slow->ids + slow->next, count);
+        slow->next += count;
+        if (slow->next < slow->msg.count) {
+            return false;
+        }
+        session_ok(session, slow->msg.head.tag);
+    }
+    free(slow->ids);
+    slow->ids = NULL;
+    return true;
+}
+
+/* Copies the packet, and has the rest of it done later. False: that cannot be. */
+static bool
+put_off(struct store *store, struct session *session, const struct lode_msg_watch *msg,
+        const uint8_t *ids)
+{
+    lode_id *copy =
+        watches_under_way(session) ? NULL : malloc(msg->count * sizeof *session->slow.ids);
+    if (copy == NULL) {
+        return false;
+    }
+    memcpy(copy, ids, msg->count * sizeof *copy);
+    session->slow.msg = *msg;
+    session->slow.ids = copy;
+    session->slow.next = WATCHES_AT_ONCE;
+    chores_give(store, &session->slow.chore, watch_part);
+    return true;
+}
+
+lode_err
+handle_watch(struct store *store, struct session *session, const void *packet, const uint8_t *rest,
+             size_t rest_size)
+{
+    const struct lode_msg_watch *msg = packet;
+    LODE_TRY(ids_check(msg->count, rest_size));
+    if (msg->count > WATCHES_AT_ONCE && put_off(store, session, msg, rest)) {
+        watch(store, session, msg->cookie, rest, WATCHES_AT_ONCE);
+        return LODE_OK;
+    }
+    watch(store, session, msg->cookie, rest, msg->count);
+    session_ok(session, msg->head.tag);
+    return LODE_OK;
+}
+
+/* ---- UNWATCH ---- */
+
+static void
+answer_unwatch(struct session *session, uint32_t tag)
+{
+    notices_send(session); /* none follows the OK */
+    session_ok(session, tag);
+}
+
+static bool
+unwatch_part(struct store *store, struct chore *chore)
+{
+    struct session *session = session_of(chore);
+    if (is_over(session)) {
+        session->unwatch_next = 0;
+        return true;
+    }
+    if (!waits_unwatch_part(store, session, session->slow.msg.cookie)) {
+        return false;
+    }
+    answer_unwatch(session, session->slow.msg.head.tag);
+    return true;
+}
+
+lode_err
+handle_unwatch(struct store *store, struct session *session, const void *packet,
+               const uint8_t *rest, size_t rest_size)
+{
+    const struct lode_msg_watch *msg = packet;
+    LODE_TRY(ids_check(msg->count, rest_size));
+    if (msg->drain != 0) {
+        ring_drain_all(store);
+    }
+    for (uint32_t i = 0; i < msg->count; i++) {
+        waits_unwatch_id(store, session, ids_at(rest, i), msg->cookie);
+    }
+    session->unwatch_next = msg->count == 0 ? session->wait_first : 0;
+    if (!waits_unwatch_part(store, session, msg->cookie)) {
+        session->slow.msg = *msg;
+        chores_give(store, &session->slow.chore, unwatch_part);
+        return LODE_OK;
+    }
+    answer_unwatch(session, msg->head.tag);
+    return LODE_OK;
+}
+
+void
+watches_end_session(struct store *store, struct session *session)
+{
+    chores_do_now(store, &session->slow.chore);
+}
