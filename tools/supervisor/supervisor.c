@@ -45,8 +45,8 @@ say_up(struct supervisor *s)
 {
     tell_starter(s, LODE_START_READY, "");
     if (!s->options->is_private) {
-        fprintf(stderr, "lode: ready in %s (pid %d, %g CPU%s)\n", s->paths.dir, (int)getpid(),
-                s->options->num_cpus, s->options->num_cpus == 1 ? "" : "s");
+        lode_log_plain("lode: ready in %s (pid %d, %g CPU%s)", s->paths.dir, (int)getpid(),
+                       s->options->num_cpus, s->options->num_cpus == 1 ? "" : "s");
     }
 }
 
@@ -61,7 +61,7 @@ fail(struct supervisor *s, const char *format, ...)
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
     if (!s->options->is_private) {
-        fprintf(stderr, "lode: %s\n", text);
+        lode_log_plain("lode: %s", text);
     }
     tell_starter(s, LODE_START_FAILED, text);
     s->failed = true;

@@ -3,6 +3,7 @@
 #include "api/base/log_budget.h"
 
 #include <criterion/criterion.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -97,4 +98,37 @@ Test(log, a_long_line_is_cut_and_ended)
     size_t size = what_was_said(text, sizeof text);
     cr_assert(size > 1000 && size < 1300);
     cr_assert(text[size - 1] == '\n' && strchr(text, '\n') == text + size - 1);
+}
+
+/* Nobody reads: the pipe takes bytes until it is full. */
+static void
+fill_stderr(void)
+{
+    char page[4096] = {0};
+    fcntl(STDERR_FILENO, F_SETFL, O_WRONLY | O_NONBLOCK);
+    while (write(STDERR_FILENO, page, sizeof page) > 0) {
+    }
+    fcntl(STDERR_FILENO, F_SETFL, O_WRONLY);
+}
+
+Test(log, a_pipe_that_nobody_reads_blocks_nobody, .timeout = 20)
+{
+    enum { PIPE_BYTES = 65536 };
+    static char text[4 * PIPE_BYTES];
+    char page[4096];
+    listen_to_stderr();
+    fill_stderr();
+    lode_log("TEST-LOST", "first");
+    lode_log_plain("second");
+    cr_assert(read(ends[0], page, sizeof page) == sizeof page);
+    lode_log("TEST-TAKEN", "third");
+    lode_log("TEST-TAKEN", "fourth");
+    size_t size = what_was_said(text, sizeof text);
+    const char *said = memchr(text, '2', size);
+    cr_assert_not_null(said);
+    cr_assert_null(strstr(said, "first"));
+    cr_assert_null(strstr(said, "second"));
+    cr_assert_not_null(
+        strstr(said, "TEST-TAKEN: (2 lines before are lost: nobody read stderr) third\n"));
+    cr_assert_not_null(strstr(said, "TEST-TAKEN: fourth\n"));
 }

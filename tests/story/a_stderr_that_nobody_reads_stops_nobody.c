@@ -1,0 +1,91 @@
+/*
+ * A cluster whose stderr is a full pipe that nobody reads serves on: its daemons have something to
+ * say each time that a stranger breaks the rules or a worker is killed, and do not wait until it can
+ * be said.
+ */
+#include "tests/support/cluster.h"
+#include "tests/support/story.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+enum { TIMES = 5 };
+
+/* stderr, filled up; what was there is returned, to be put back. */
+static int
+fill_stderr(int ends[2])
+{
+    static const char page[4096];
+    int saved = dup(STDERR_FILENO);
+    expect_eq(pipe2(ends, O_CLOEXEC | O_NONBLOCK), 0);
+    while (write(ends[1], page, sizeof page) > 0) {
+    }
+    expect_eq(fcntl(ends[1], F_SETFL, O_WRONLY), 0);
+    expect_eq(dup2(ends[1], STDERR_FILENO), STDERR_FILENO);
+    return saved;
+}
+
+static void
+break_the_rules_of_the_store(void)
+{
+    struct sockaddr_un at = {.sun_family = AF_UNIX};
+    char byte;
+    int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+    snprintf(at.sun_path, sizeof at.sun_path, "%s/store.sock", story_dir());
+    expect_eq(connect(fd, (struct sockaddr *)&at, sizeof at), 0);
+    expect_eq(send(fd, "rubbish", 7, MSG_NOSIGNAL), 7);
+    while (recv(fd, &byte, 1, 0) > 0) { /* the store cuts it, and says why */
+    }
+    close(fd);
+}
+
+static void
+call_a_task(lode *db)
+{
+    int64_t two = 0;
+    lode_id result;
+    must(lode_call(db, "play.increment", LODE_ARGS(lode_i64(1)), NULL, &result));
+    must(lode_get_i64(db, result, bound_ms(10000), &two));
+    expect_eq(two, 2);
+    lode_drop(db, result);
+}
+
+static void
+kill_a_worker(void)
+{
+    pid_t worker = 0;
+    expect_lt(0, story_processes("lode-worker", &worker, 1));
+    kill(worker, SIGKILL);
+}
+
+static void
+story(int argc, char **argv)
+{
+    int ends[2];
+    (void)argc, (void)argv;
+    int saved = fill_stderr(ends);
+    pid_t cluster = cluster_start(1, 16 << 20);
+    expect_eq(dup2(saved, STDERR_FILENO), STDERR_FILENO);
+    lode *db = cluster_open_with("play");
+    for (int i = 0; i < TIMES; i++) {
+        call_a_task(db);
+        break_the_rules_of_the_store();
+        kill_a_worker();
+    }
+    call_a_task(db);
+    lode_close(db);
+    cluster_stop(cluster);
+    close(ends[0]);
+    close(ends[1]);
+    close(saved);
+}
+
+int
+main(int argc, char **argv)
+{
+    return story_run(argc, argv, 20, story);
+}
