@@ -210,6 +210,29 @@ take_fds(struct msghdr *message, int *fds)
 }
 
 lode_err
+lode_socket_fail_lost(void)
+{
+    return lode_fail_with(LODE_ELIMIT, "the other side sent descriptors, and this process has no "
+                                       "number left for them: close some files, or raise the limit "
+                                       "of open files (ulimit -n)");
+}
+
+static void
+close_fds(const int *fds, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        close(fds[i]);
+    }
+}
+
+/* The kernel cuts what is more than we take, too. Then we have all that we take. */
+static bool
+has_lost_fds(const struct msghdr *message, const int *fds, size_t fd_count)
+{
+    return fds != NULL && (message->msg_flags & MSG_CTRUNC) != 0 && fd_count < LODE_SOCKET_FDS_MAX;
+}
+
+lode_err
 lode_socket_receive(int fd, int flags, void *buffer, size_t room, size_t *size_out, int *fds,
                     size_t *fd_count_out)
 {
@@ -233,16 +256,19 @@ lode_socket_receive(int fd, int flags, void *buffer, size_t room, size_t *size_o
         return lode_fail_with(LODE_EDOWN, "the other side is gone");
     }
     if (message.msg_flags & MSG_TRUNC) {
-        for (size_t i = 0; i < fd_count; i++) {
-            close(fds[i]);
-        }
+        close_fds(fds, fd_count);
         return lode_fail_with(LODE_ETOOBIG, "a packet of more than %zu bytes", room);
+    }
+    bool lost = has_lost_fds(&message, fds, fd_count);
+    if (lost) {
+        close_fds(fds, fd_count);
+        fd_count = 0;
     }
     *size_out = (size_t)got;
     if (fd_count_out != NULL) {
         *fd_count_out = fd_count;
     }
-    return LODE_OK;
+    return lost ? lode_socket_fail_lost() : LODE_OK;
 }
 
 lode_err

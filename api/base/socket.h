@@ -52,9 +52,14 @@ LODE_MUST_CHECK lode_err lode_socket_try_send(int fd, const void *head, size_t h
  *   fds           room for LODE_SOCKET_FDS_MAX descriptors, the caller's; NULL: any are closed
  *
  * Errors  LODE_EAGAIN; LODE_EDOWN end of file or reset; LODE_ETOOBIG the packet was cut; LODE_ESYS
+ *         LODE_ELIMIT this process has no number left for a descriptor of the packet: all of them
+ *         are closed, *fd_count_out is 0, and the packet itself is there
  */
 LODE_MUST_CHECK lode_err lode_socket_receive(int fd, int flags, void *buffer, size_t room,
                                              size_t *size_out, int *fds, size_t *fd_count_out);
+
+/* LODE_ELIMIT with the sentence for lost descriptors: for the thread that a packet is meant for. */
+LODE_MUST_CHECK lode_err lode_socket_fail_lost(void);
 
 /* The peer's process and user, by SO_PEERCRED. Errors: LODE_ESYS. */
 LODE_MUST_CHECK lode_err lode_socket_peer(int fd, pid_t *pid_out, uid_t *uid_out);

@@ -362,6 +362,11 @@ supervisor_ready(struct source *source, uint32_t events)
     if (err == LODE_EAGAIN) {
         return;
     }
+    if (err == LODE_ELIMIT) {
+        lode_log("WORKER-OUTPUT", "worker %u: what it prints is lost: %s", packet.worker,
+                 lode_last_error());
+        err = LODE_OK;
+    }
     if (err != LODE_OK) {
         lode_log("SUPERVISOR-LOST", "%s", lode_last_error());
         workers->lost(workers->arg);

@@ -35,14 +35,14 @@ give_up_scheduler(struct supervisor *s, lode_err err)
 
 static lode_err
 obey(struct supervisor *s, const struct lode_supervisor_packet *packet, const int *fds,
-     size_t fd_count)
+     size_t fd_count, bool lost)
 {
     switch (packet->type) {
     case LODE_SUPERVISOR_SPAWN:
-        if (fd_count != 1) {
+        if (!lost && fd_count != 1) {
             return lode_fail_with(LODE_EPROTO, "SPAWN came with %zu descriptors, not 1", fd_count);
         }
-        return workers_spawn(&s->workers, packet->worker, fds[0]);
+        return workers_spawn(&s->workers, packet->worker, lost ? -1 : fds[0]);
     case LODE_SUPERVISOR_KILL:
         if (packet->signal < 1 || packet->signal > SIGRTMAX) {
             return lode_fail_with(LODE_EPROTO, "KILL with signal %d", (int)packet->signal);
@@ -60,12 +60,15 @@ receive_one(struct supervisor *s)
     struct lode_supervisor_packet packet;
     int fds[LODE_SOCKET_FDS_MAX];
     size_t size = 0, fd_count = 0;
-    LODE_TRY(lode_socket_receive(s->scheduler_fd, MSG_DONTWAIT, &packet, sizeof packet, &size, fds,
-                                 &fd_count));
-    lode_err err =
-        size == sizeof packet
-            ? obey(s, &packet, fds, fd_count)
-            : lode_fail_with(LODE_EPROTO, "a packet of %zu bytes, not %zu", size, sizeof packet);
+    lode_err err = lode_socket_receive(s->scheduler_fd, MSG_DONTWAIT, &packet, sizeof packet, &size,
+                                       fds, &fd_count);
+    bool lost = err == LODE_ELIMIT;
+    if (err != LODE_OK && !lost) {
+        return err;
+    }
+    err = size == sizeof packet
+              ? obey(s, &packet, fds, fd_count, lost)
+              : lode_fail_with(LODE_EPROTO, "a packet of %zu bytes, not %zu", size, sizeof packet);
     for (size_t i = 0; i < fd_count; i++) {
         close(fds[i]);
     }

@@ -137,7 +137,7 @@ workers_spawn(struct workers *workers, uint32_t number, int page_fd)
     worker->pidfd = worker->output = -1;
     LIST_INSERT_HEAD(&workers->list, worker, link);
     workers->count++;
-    lode_err err = start(workers, worker, page_fd);
+    lode_err err = page_fd >= 0 ? start(workers, worker, page_fd) : lode_socket_fail_lost();
     if (err != LODE_OK) {
         worker->err = (uint32_t)err;
         worker->ended = worker->pid == 0;

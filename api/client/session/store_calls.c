@@ -122,6 +122,7 @@ struct packet {
     size_t size;
     int *fds;
     size_t fd_count;
+    bool fds_lost; /* some came for which this process had no number */
 };
 
 static lode_err
@@ -159,7 +160,7 @@ answer_locked(struct lode_waiter *waiter, const struct packet *packet)
         reply->size = packet->size;
         memcpy(reply->fds, packet->fds, packet->fd_count * sizeof packet->fds[0]);
         reply->fd_count = packet->fd_count;
-        waiter->err = LODE_OK;
+        waiter->err = packet->fds_lost ? LODE_ELIMIT : LODE_OK;
     }
     lode_cond_signal(&waiter->cond);
 }
@@ -208,6 +209,17 @@ dispatch_locked(struct lode_store_calls *calls, const struct packet *packet)
     close_fds(packet->fds, packet->fd_count);
 }
 
+/* A packet whose descriptors were lost came, too: the thread that asked is told. */
+static lode_err
+receive(struct lode_store_calls *calls, int flags, struct packet *packet)
+{
+    lode_err err =
+        lode_socket_receive(calls->socket.fd, flags, calls->buffer, LODE_STORE_PACKET_MAX,
+                            &packet->size, packet->fds, &packet->fd_count);
+    packet->fds_lost = err == LODE_ELIMIT;
+    return packet->fds_lost ? LODE_OK : err;
+}
+
 /* The leader receives one packet, or sleeps for a slice. It does not hold the lock meanwhile. */
 static void
 lead(struct lode_store_calls *calls, int64_t deadline)
@@ -222,8 +234,7 @@ lead(struct lode_store_calls *calls, int64_t deadline)
         poll(&at, 1, (int)lode_remaining_ms(deadline));
         flags = MSG_DONTWAIT;
     }
-    lode_err err = lode_socket_receive(calls->socket.fd, flags, calls->buffer,
-                                       LODE_STORE_PACKET_MAX, &packet.size, fds, &packet.fd_count);
+    lode_err err = receive(calls, flags, &packet);
     lode_mutex_lock(&calls->mu);
     calls->has_leader = false;
     if (err == LODE_OK) {
@@ -241,9 +252,7 @@ read_come_locked(struct lode_store_calls *calls)
     int fds[LODE_SOCKET_FDS_MAX];
     struct packet packet = {.bytes = calls->buffer, .fds = fds};
     lode_mutex_assert_held(&calls->mu);
-    while (!calls->has_leader &&
-           lode_socket_receive(calls->socket.fd, MSG_DONTWAIT, calls->buffer, LODE_STORE_PACKET_MAX,
-                               &packet.size, fds, &packet.fd_count) == LODE_OK) {
+    while (!calls->has_leader && receive(calls, MSG_DONTWAIT, &packet) == LODE_OK) {
         dispatch_locked(calls, &packet);
     }
 }
@@ -388,6 +397,9 @@ lode_store_ask(struct lode_store_calls *calls, struct lode_msg_head *request, si
     undo_lates(calls);
     reply->sent = inner.sent;
     LODE_TRY(err);
+    if (waiter.err == LODE_ELIMIT) {
+        return lode_socket_fail_lost();
+    }
     if (waiter.err != LODE_OK) {
         return lode_fail_with(LODE_EPROTO, "the store's answer is larger than %zu bytes",
                               inner.room);

@@ -60,6 +60,7 @@ struct lode_reply {
  *
  * Blocking  until the store has answered or died, or reply->answer_by has come
  * Errors    what the store says; LODE_EDOWN; LODE_EPROTO the answer is none to this question;
+ *           LODE_ELIMIT no number was left for the descriptors that came with it;
  *           LODE_ETIMEDOUT the store has not answered in time. Its answer may come yet. The next
  *           question or wait of the session reads it, and undoes what it brought (reply->late)
  */

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -139,4 +140,50 @@ Test(socket, a_path_that_is_too_long_says_how_long_it_may_be)
     path[sizeof path - 1] = '\0';
     cr_assert(lode_socket_connect(path, &fd) == LODE_EINVAL);
     cr_assert_not_null(strstr(lode_last_error(), "107"));
+}
+
+Test(socket, descriptors_without_a_number_left_for_them_are_an_error_that_names_the_limit)
+{
+    int fds[LODE_SOCKET_FDS_MAX];
+    size_t count = LODE_SOCKET_FDS_MAX, size = 0;
+    char byte = 0;
+    int null[2] = {open("/dev/null", O_RDONLY), open("/dev/null", O_RDONLY)};
+    cr_assert(lode_socket_send(pair[0], "x", 1, NULL, 0, null, 2) == LODE_OK);
+    close(null[1]);
+    int room = lowest_free_fd() + 1; /* for one of the two */
+    struct rlimit files, few;
+    cr_assert(getrlimit(RLIMIT_NOFILE, &files) == 0);
+    few = (struct rlimit){(rlim_t)room, files.rlim_max};
+    cr_assert(setrlimit(RLIMIT_NOFILE, &few) == 0);
+    lode_err err = lode_socket_receive(pair[1], 0, &byte, 1, &size, fds, &count);
+    cr_assert(setrlimit(RLIMIT_NOFILE, &files) == 0);
+    cr_assert(err == LODE_ELIMIT);
+    cr_assert_not_null(strstr(lode_last_error(), "ulimit -n"));
+    cr_assert(byte == 'x' && size == 1 && count == 0);
+    cr_assert(lowest_free_fd() == room - 1);
+    close(null[0]);
+}
+
+Test(socket, descriptors_beyond_what_is_taken_are_no_error)
+{
+    int fds[LODE_SOCKET_FDS_MAX];
+    size_t count = 0, size;
+    char byte = 'x', control[CMSG_SPACE((LODE_SOCKET_FDS_MAX + 1) * sizeof(int))] = {0};
+    struct iovec part = {&byte, 1};
+    struct msghdr message = {.msg_iov = &part,
+                             .msg_iovlen = 1,
+                             .msg_control = control,
+                             .msg_controllen = sizeof control};
+    struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+    *header = (struct cmsghdr){.cmsg_level = SOL_SOCKET,
+                               .cmsg_type = SCM_RIGHTS,
+                               .cmsg_len = CMSG_LEN((LODE_SOCKET_FDS_MAX + 1) * sizeof(int))};
+    int before = lowest_free_fd();
+    cr_assert(sendmsg(pair[0], &message, 0) == 1); /* five times descriptor 0 */
+    cr_assert(lode_socket_receive(pair[1], 0, &byte, 1, &size, fds, &count) == LODE_OK);
+    cr_assert(count == LODE_SOCKET_FDS_MAX);
+    for (size_t i = 0; i < count; i++) {
+        close(fds[i]);
+    }
+    cr_assert(lowest_free_fd() == before);
 }
