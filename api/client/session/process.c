@@ -1,15 +1,17 @@
 #include "api/client/session/process.h"
 
 #include "api/base/assert.h"
+#include "api/base/fail.h"
 #include "api/client/session/fork.h"
 
 #include <pthread.h>
 #include <unistd.h>
 
 static struct lode_mutex sessions_mu;
-static struct lode *sessions; /* sessions_mu */
-static struct lode *forked;   /* sessions_mu: the parent's, in a child; never freed */
-static uint64_t last_serial;  /* sessions_mu */
+static struct lode *sessions;  /* sessions_mu */
+static struct lode *forked;    /* sessions_mu: the parent's, in a child; never freed */
+static uint64_t last_serial;   /* sessions_mu */
+static bool has_fork_handlers; /* sessions_mu */
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 enum { IN_CHILD_MAX = 4 };
@@ -70,7 +72,6 @@ static void
 init_once(void)
 {
     lode_mutex_init(&sessions_mu, LODE_LOCK_PROCESS_SESSIONS);
-    pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
 }
 
 void
@@ -84,6 +85,19 @@ void
 lode_process_unlock(void)
 {
     lode_mutex_unlock(&sessions_mu);
+}
+
+lode_err
+lode_process_watch_forks(void)
+{
+    lode_process_lock();
+    if (!has_fork_handlers) {
+        has_fork_handlers =
+            pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child) == 0;
+    }
+    bool has = has_fork_handlers;
+    lode_process_unlock();
+    return has ? LODE_OK : lode_fail_with(LODE_ENOMEM, "no memory to watch forks of this process");
 }
 
 void

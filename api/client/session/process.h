@@ -11,6 +11,12 @@
 
 #include "api/client/session/handle.h"
 
+/*
+ * From now on every fork() is seen. Comes before a process has anything that a child must not have;
+ * without it a child would read what its parent writes.
+ */
+LODE_MUST_CHECK lode_err lode_process_watch_forks(void);
+
 /* No fork() of this process runs between the two. */
 void lode_process_lock(void);
 void lode_process_unlock(void);

@@ -215,6 +215,7 @@ lode_err
 lode_session_attach(const struct lode_paths *paths, uint32_t hello_flags, uint32_t open_flags,
                     lode **db_out)
 {
+    LODE_TRY(lode_process_watch_forks());
     lode *db = aligned_alloc(LODE_LINE, (sizeof *db + LODE_LINE - 1) / LODE_LINE * LODE_LINE);
     if (db == NULL) {
         return lode_fail_with(LODE_ENOMEM, "no memory for a session");
@@ -231,10 +232,7 @@ lode_session_attach(const struct lode_paths *paths, uint32_t hello_flags, uint32
     lode_segments_init(&db->segments, &db->calls, (open_flags & LODE_OPEN_UNPROTECTED) != 0);
     lode_drafts_init(&db->drafts);
     lode_process_add(db);
-    struct lode_stdio_guard guard;
-    lode_stdio_guard_begin(&guard);
     err = attach(db, hello_flags);
-    lode_stdio_guard_end(&guard);
     if (err != LODE_OK) {
         lode_process_remove(db, db->serial);
         destroy(db);

@@ -12,6 +12,7 @@ _Thread_local struct lode_thread *lode_thread_self;
 
 static _Atomic(struct lode_thread *) all_threads;
 static pthread_key_t end_key;
+static bool has_end_key; /* written once, by make_key() */
 static pthread_once_t end_key_once = PTHREAD_ONCE_INIT;
 
 /* ---- records ------------------------------------------------------------------------------ */
@@ -55,7 +56,7 @@ in_child(void)
 static void
 make_key(void)
 {
-    pthread_key_create(&end_key, thread_ends);
+    has_end_key = pthread_key_create(&end_key, thread_ends) == 0;
     lode_process_in_child(in_child);
 }
 
@@ -91,14 +92,15 @@ struct lode_thread *
 lode_thread_make(void)
 {
     pthread_once(&end_key_once, make_key);
-    struct lode_thread *self = take_left_one();
-    if (self == NULL) {
+    struct lode_thread *self = has_end_key ? take_left_one() : NULL;
+    if (self == NULL && has_end_key) {
         self = add_one();
     }
-    if (self != NULL) {
-        pthread_setspecific(end_key, self);
-        lode_thread_self = self;
+    if (self != NULL && pthread_setspecific(end_key, self) != 0) {
+        atomic_store_explicit(&self->taken, false, memory_order_release);
+        return NULL;
     }
+    lode_thread_self = self;
     return self;
 }
 
@@ -158,7 +160,8 @@ lode_err
 lode_slot_take_slowly(lode *db, struct lode_thread *self, int64_t answer_by, uint32_t *slot_out)
 {
     if (self == NULL) {
-        return lode_fail_with(LODE_ENOMEM, "no memory for this thread's pins");
+        return lode_fail_with(LODE_ENOMEM, "no memory for this thread's pins, or the program has "
+                                           "made all pthread keys that there are");
     }
     struct lode_thread_cache *cache = cache_of(db, self);
     int64_t slot;

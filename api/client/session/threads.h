@@ -32,7 +32,7 @@ struct lode_thread {
 extern _Thread_local struct lode_thread *lode_thread_self
     __attribute__((tls_model("initial-exec")));
 
-/* Makes this thread's record. NULL: no memory. */
+/* Makes this thread's record. NULL: no memory, or no pthread key is left to free it by. */
 struct lode_thread *lode_thread_make(void);
 
 static inline struct lode_thread *

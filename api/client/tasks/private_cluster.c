@@ -3,6 +3,7 @@
 #include "api/base/clock.h"
 #include "api/base/descriptor.h"
 #include "api/base/fail.h"
+#include "api/base/limit.h"
 #include "api/base/lock.h"
 #include "api/client/session/process.h"
 #include "api/wire/private_start.h"
@@ -182,8 +183,7 @@ spawn_with(const char *program, char *const arguments[], const struct start *sta
     int result = posix_spawn(pid_out, program, &actions, &attributes, arguments, environ);
     posix_spawnattr_destroy(&attributes);
     posix_spawn_file_actions_destroy(&actions);
-    errno = result;
-    return result == 0 ? LODE_OK : lode_fail_errno("cannot start '%s'", program);
+    return result == 0 ? LODE_OK : lode_fail_start(result, program);
 }
 
 static lode_err
@@ -334,6 +334,7 @@ lode_private_cluster_use(const lode_open_options *options,
                          struct lode_private_cluster **cluster_out)
 {
     lode_err err = LODE_OK;
+    LODE_TRY(lode_process_watch_forks());
     pthread_once(&once, init_once);
     lode_mutex_lock(&clusters_mu);
     struct lode_private_cluster *cluster = clusters;
