@@ -25,14 +25,14 @@ int lode_descriptor_hang_high(int fd);
 int lode_descriptor_above_stdio(int fd);
 
 /*
- * Between the two calls, what other libraries open does not become 0, 1 or 2 either: those of these
- * numbers that are closed are /dev/null meanwhile, close-on-exec. Any thread; never blocks.
+ * Between the two calls, what another library opens does not become 0, 1 or 2 either: those of these
+ * numbers that are closed are taken meanwhile. They can be neither read nor written, and are closed
+ * at exec. What the program puts there meanwhile stays, unless it comes in the very moment
+ * of the close: the system has no call that looks and closes in one. Several threads may be between the two
+ * calls. Any thread; never blocks.
  */
-struct lode_stdio_guard {
-    bool opened[3];
-};
-void lode_stdio_guard_begin(struct lode_stdio_guard *guard);
-void lode_stdio_guard_end(const struct lode_stdio_guard *guard);
+void lode_stdio_guard_begin(void);
+void lode_stdio_guard_end(void);
 
 /*
  * The first thing in main() of lode's programs. Those of 0, 1 and 2 that are closed are /dev/null

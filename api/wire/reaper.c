@@ -1,11 +1,10 @@
 #include "api/wire/reaper.h"
 
 #include "api/base/clock.h"
-#include "api/base/fail.h"
+#include "api/base/limit.h"
 #include "api/base/lock.h"
 
 #include <signal.h>
-#include <string.h>
 
 static struct {
     pthread_once_t once;
@@ -63,11 +62,7 @@ lode_reaper_start(void)
     lode_mutex_unlock(&reaper.mu);
     pthread_sigmask(SIG_SETMASK, &old, NULL);
     if (code != 0) {
-        return lode_fail_with(LODE_ELIMIT,
-                              "no thread can be started (%s): raise the limit of processes "
-                              "(ulimit -u), the pids limit of the control group (pids.max), or "
-                              "that of memory (ulimit -v)",
-                              strerror(code));
+        return lode_fail_start(code, "the thread that closes links");
     }
     return LODE_OK;
 }

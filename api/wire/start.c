@@ -1,17 +1,21 @@
 #include "api/wire/start.h"
 
+#include "api/base/clock.h"
 #include "api/base/descriptor.h"
 #include "api/base/fail.h"
 #include "api/base/futex.h"
+#include "api/base/limit.h"
 #include "api/base/lock.h"
 #include "api/wire/reaper.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <nng/nng.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 
 static struct {
     pthread_once_t once;
@@ -23,6 +27,43 @@ static void
 init_once(void)
 {
     lode_mutex_init(&wire.mu, LODE_LOCK_WIRE_START);
+}
+
+/* ---- one process after the other ---- */
+
+enum { TURN_MS = 2000, LOOK_AGAIN_US = 1000 };
+
+/*
+ * The limits count the threads of all processes of the user, or of the container. Processes that
+ * probe at the same time would each see room that none of them has. So they take turns: by flock on
+ * a directory that each of them sees, which leaves no file and ends with the process that holds it.
+ *
+ * Whoever holds the lock for long (a stopped process, a stranger) delays a start by TURN_MS, and no
+ * more. Returns the descriptor of the lock; -1: none could be had, and the start goes on without.
+ */
+static int
+take_turn(void)
+{
+    int fd = open("/dev/shm", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int64_t deadline = lode_deadline(TURN_MS);
+    while (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) != 0) {
+        if ((errno != EWOULDBLOCK && errno != EINTR) || lode_remaining_ms(deadline) == 0) {
+            close(fd);
+            return -1;
+        }
+        usleep(LOOK_AGAIN_US);
+    }
+    return fd;
+}
+
+/* A child that was forked meanwhile has a copy of the descriptor: closing ours would not end the lock. */
+static void
+end_turn(int fd)
+{
+    if (fd >= 0) {
+        flock(fd, LOCK_UN);
+        close(fd);
+    }
 }
 
 /* ---- the probe ---- */
@@ -95,8 +136,9 @@ start_and_end(struct probe *probes, int count, int *code_out)
 static lode_err
 probe_threads(void)
 {
-    enum { OF_A_SESSION = 1 }; /* the thread that watches the scheduler */
-    int count = threads_of_nng() + OF_A_SESSION, code;
+    /* A session has a thread that watches the scheduler. */
+    enum { OF_A_SESSION = 1, SPARE = 8 };
+    int count = threads_of_nng() + OF_A_SESSION + SPARE, code;
     struct probe *probes = calloc((size_t)count, sizeof *probes);
     if (probes == NULL) {
         return lode_fail_with(LODE_ENOMEM, "no memory for the threads of a link");
@@ -107,10 +149,9 @@ probe_threads(void)
         return LODE_OK;
     }
     return lode_fail_with(LODE_ELIMIT,
-                          "what runs or calls tasks needs %d threads in its process, and only %d "
-                          "can be started (%s): raise the limit of processes (ulimit -u), the pids "
-                          "limit of the control group (pids.max), or that of memory (ulimit -v)",
-                          count, started, strerror(code));
+                          "what runs or calls tasks needs %d threads in its process, some of them "
+                          "to spare, and only %d can be started (%s): %s",
+                          count, started, strerror(code), LODE_LIMITS_OF_THREADS);
 }
 
 /* ---- starting ---- */
@@ -133,9 +174,9 @@ static lode_err
 start_locked(void)
 {
     sigset_t all, old;
-    struct lode_stdio_guard guard;
     lode_mutex_assert_held(&wire.mu);
-    lode_stdio_guard_begin(&guard); /* nng keeps two of what it opens */
+    lode_stdio_guard_begin(); /* nng keeps two of what it opens */
+    int turn = take_turn();
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &old);
     lode_err err = lode_reaper_start();
@@ -146,7 +187,8 @@ start_locked(void)
         err = start_nng();
     }
     pthread_sigmask(SIG_SETMASK, &old, NULL);
-    lode_stdio_guard_end(&guard);
+    end_turn(turn);
+    lode_stdio_guard_end();
     return err;
 }
 

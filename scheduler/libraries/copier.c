@@ -3,6 +3,7 @@
 #include "api/base/clock.h"
 #include "api/base/directories.h"
 #include "api/base/fail.h"
+#include "api/base/limit.h"
 #include "api/base/files.h"
 #include "api/base/log.h"
 #include "scheduler/libraries/library.h"
@@ -102,8 +103,9 @@ start(struct copier *copier)
 {
     pthread_t thread;
     if (!copier->started) {
-        if (pthread_create(&thread, NULL, run, copier) != 0) {
-            return lode_fail_with(LODE_ESYS, "cannot start the thread that copies libraries");
+        int code = pthread_create(&thread, NULL, run, copier);
+        if (code != 0) {
+            return lode_fail_start(code, "the thread that copies libraries");
         }
         pthread_detach(thread);
         copier->started = true;

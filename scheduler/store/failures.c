@@ -2,6 +2,7 @@
 
 #include "api/base/clock.h"
 #include "api/base/fail.h"
+#include "api/base/limit.h"
 #include "api/base/log.h"
 #include "api/client/session/session.h"
 #include "api/client/store/look.h"
@@ -226,8 +227,10 @@ start(struct failures *failures)
 {
     pthread_t thread;
     if (!failures->started) {
-        if (pthread_create(&thread, NULL, run, failures) != 0) {
-            lode_log("FAILURE-NOT-READ", "cannot start the thread that reads error objects");
+        int code = pthread_create(&thread, NULL, run, failures);
+        if (code != 0) {
+            (void)lode_fail_start(code, "the thread that reads error objects");
+            lode_log("FAILURE-NOT-READ", "%s", lode_last_error());
             return false;
         }
         pthread_detach(thread);

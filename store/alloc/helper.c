@@ -3,6 +3,7 @@
 #include "api/base/assert.h"
 #include "api/base/clock.h"
 #include "api/base/fail.h"
+#include "api/base/limit.h"
 #include "api/base/lock.h"
 
 #include <errno.h>
@@ -126,8 +127,7 @@ start_thread(struct helper *helper)
     int result = pthread_create(&helper->thread, NULL, helper_main, helper);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (result != 0) {
-        errno = result;
-        return lode_fail_errno("cannot start the helper thread");
+        return lode_fail_start(result, "the helper thread");
     }
     pthread_setname_np(helper->thread, "helper");
     helper->started = true;

@@ -64,8 +64,9 @@ an_unwatched_scheduler_may_die(void)
     lode_scheduler_stats stats;
     must(lode_get_scheduler_stats(user, &stats)); /* nng's threads, and its own, are there */
     starve_arm(kind_of("thread"), 1, 1);
-    fails(lode_get_scheduler_stats(db, &stats), LODE_ESYS);
+    fails(lode_get_scheduler_stats(db, &stats), LODE_ELIMIT);
     expect(starve_disarm());
+    expect_text(lode_last_error(), "ulimit -u");
     kill((pid_t)stats.scheduler_pid, SIGKILL);
     do { /* it waits for a scheduler that is replaced, but not for one that has yet to die */
         lode_close(user);

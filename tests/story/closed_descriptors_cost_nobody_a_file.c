@@ -1,7 +1,8 @@
 /*
  * A program that closes descriptors which are not its own, and opens files in their place, keeps its
  * session as long as it leaves the high numbers alone; when it closes those, too, it hears that the
- * session is over. Nothing is written into its files.
+ * session is over. Nothing is written into its files. In a worker, where the code of users runs, only
+ * nng's descriptors (sockets, epoll, eventfd) have low numbers.
  */
 #include "tests/support/child.h"
 #include "tests/support/cluster.h"
@@ -9,6 +10,7 @@
 
 #include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -52,11 +54,41 @@ program(struct child *parent, void *arg)
     _exit(0);
 }
 
+/* No pipe, no file, no shared memory. */
+static void
+expect_low_numbers_are_nngs(pid_t worker)
+{
+    for (int fd = FIRST; fd < HIGH; fd++) {
+        char path[64], target[256] = "";
+        snprintf(path, sizeof path, "/proc/%d/fd/%d", (int)worker, fd);
+        if (readlink(path, target, sizeof target - 1) > 0 && strncmp(target, "socket:", 7) != 0 &&
+            strncmp(target, "anon_inode:[event", 17) != 0) {
+            give_up("descriptor %d of a worker is %s", fd, target);
+        }
+    }
+}
+
+static void
+a_worker_hangs_its_own_high(void)
+{
+    pid_t cluster = cluster_start(1, 16 << 20);
+    lode *db = cluster_open_with("play");
+    int64_t two = 0;
+    lode_id result;
+    must(lode_call(db, "play.increment", LODE_ARGS(lode_i64(1)), NULL, &result));
+    must(lode_get_i64(db, result, LODE_FOREVER, &two));
+    expect_eq(two, 2);
+    expect_low_numbers_are_nngs(story_process("lode-worker"));
+    lode_close(db);
+    cluster_stop(cluster);
+}
+
 static void
 story(int argc, char **argv)
 {
     struct child child;
     (void)argc, (void)argv;
+    a_worker_hangs_its_own_high();
     pid_t store = store_start(16 << 20);
     child_start(&child, program, NULL);
     child_await(&child);

@@ -1,7 +1,9 @@
 #include "api/base/descriptor.h"
 #include "api/base/fail.h"
+#include "api/base/limit.h"
 #include "api/base/log.h"
 #include "api/base/paths.h"
+#include "api/wire/private_start.h"
 #include "tools/cli/options.h"
 #include "tools/cli/program.h"
 #include "tools/cli/size.h"
@@ -130,7 +132,9 @@ detach(struct supervisor_options *wanted)
     wanted->owner = getppid();
     pid_t pid = fork();
     if (pid < 0) {
-        exit(program_error(EXIT_FAILED, "cannot fork: %s", strerror(errno)));
+        lode_err err = lode_fail_start(errno, "a process of the cluster");
+        dprintf(wanted->ready_fd, "%c%s", LODE_START_FAILED, lode_last_error());
+        exit(program_failed(err));
     }
     if (pid > 0) {
         _exit(EXIT_OK);

@@ -2,6 +2,7 @@
 
 #include "api/base/assert.h"
 #include "api/base/fail.h"
+#include "api/base/limit.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -116,12 +117,11 @@ reopen(int fd, int *fd_out)
 static lode_err
 spawn_failed(const struct spawn_plan *plan, int number)
 {
-    errno = number;
     return number == ENOENT ? lode_fail_with(LODE_ENOTFOUND,
                                              "there is no program '%s': it belongs beside `lode`; "
                                              "is the installation complete?",
                                              plan->path)
-                            : lode_fail_errno("cannot start '%s'", plan->path);
+                            : lode_fail_start(number, plan->path);
 }
 
 lode_err

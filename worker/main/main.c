@@ -7,6 +7,7 @@
  */
 #include "api/base/descriptor.h"
 #include "api/base/fail.h"
+#include "api/base/limit.h"
 #include "api/base/log.h"
 #include "api/client/session/handle.h"
 #include "api/wire/store_msg.h"
@@ -129,7 +130,7 @@ start_watch(int lifeline_fd, int store_fd)
     int failed = pthread_create(&thread, &attr, watch, ends);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     pthread_attr_destroy(&attr);
-    return failed == 0 ? LODE_OK : lode_fail_with(LODE_ESYS, "no thread that watches the lifeline");
+    return failed == 0 ? LODE_OK : lode_fail_start(failed, "the thread that watches the lifeline");
 }
 
 static lode_err
@@ -144,6 +145,7 @@ map_page(int fd, struct lode_worker_page **page_out)
     if (page == MAP_FAILED) {
         return lode_fail_errno("cannot map --page-fd %d", fd);
     }
+    close(fd); /* the map stays, and tasks have the number for their files */
     *page_out = page;
     return (*page_out)->magic == LODE_WORKER_PAGE_MAGIC
                ? LODE_OK
@@ -181,9 +183,9 @@ work(const struct options *options)
     LODE_TRY(crash_install(page));
     prepare_for_user_code();
     LODE_TRY(lode_paths_resolve(options->dir, &paths));
-    fcntl((int)options->lifeline_fd, F_SETFD, FD_CLOEXEC);
+    int lifeline = lode_descriptor_hang_high((int)options->lifeline_fd);
     LODE_TRY(lode_session_attach(&paths, LODE_HELLO_MAKER, 0, &db)); /* some seconds at most */
-    LODE_TRY(start_watch((int)options->lifeline_fd, db->calls.socket.fd));
+    LODE_TRY(start_watch(lifeline, db->calls.socket.fd));
     LODE_TRY(worker_init(&worker, db, page));
     LODE_TRY(worker_connect(&worker, (uint32_t)options->worker));
     LODE_TRY(worker_run(&worker));

@@ -4,6 +4,7 @@
 #include "api/base/descriptor.h"
 #include "api/base/fail.h"
 #include "api/base/files.h"
+#include "api/base/limit.h"
 #include "api/base/paths.h"
 #include "api/base/socket.h"
 #include "api/client/session/process.h"
@@ -158,10 +159,9 @@ dial(struct lode_rendezvous *rendezvous)
     const struct lode_link_events events = {
         link_record, rendezvous->options.events.batch_end != NULL ? link_batch_end : NULL,
         link_broken, rendezvous};
-    struct lode_stdio_guard guard;
-    lode_stdio_guard_begin(&guard); /* nng opens some of its own */
+    lode_stdio_guard_begin(); /* nng opens some of its own */
     lode_err err = lode_link_dial(rendezvous->welcome.endpoint, &events, &rendezvous->link);
-    lode_stdio_guard_end(&guard);
+    lode_stdio_guard_end();
     return err;
 }
 
@@ -175,8 +175,7 @@ start_watching(struct lode_rendezvous *rendezvous)
     code = pthread_create(&rendezvous->watcher, NULL, watch, rendezvous);
     pthread_sigmask(SIG_SETMASK, &old, NULL);
     if (code != 0) {
-        errno = code;
-        return lode_fail_errno("cannot start a thread that watches the scheduler");
+        return lode_fail_start(code, "the thread that watches the scheduler");
     }
     rendezvous->watched = true;
     return LODE_OK;
