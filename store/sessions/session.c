@@ -113,7 +113,8 @@ check_rows(const struct store *store, const struct session *session)
     }
     for (uint32_t i = 0; i < store->session_count; i++) {
         const struct session *other = store->sessions[i];
-        if (!(other->flags & (LODE_HELLO_MAKER | LODE_HELLO_SCHEDULER))) {
+        bool leaves = other->ended && !other->lingers; /* its row is free in a moment */
+        if (!leaves && !(other->flags & (LODE_HELLO_MAKER | LODE_HELLO_SCHEDULER))) {
             same += store_same_process(other, session);
             all++;
         }
