@@ -148,7 +148,7 @@ struct lode_msg_segment {
 /* CREATE: an unsealed object; PUT: a sealed one, whose bytes come along. */
 struct lode_msg_create {
     struct lode_msg_head head;
-    lode_id id; /* zero (CREATE only): a nameless draft that a COMMIT will name */
+    lode_id id; /* zero: a nameless draft that a COMMIT will name; a PUT of it has its bytes */
     uint64_t size;
     uint32_t dtype;
     uint8_t kind;

@@ -123,14 +123,18 @@ static lode_err
 say_full(const struct arena *arena, uint64_t size)
 {
     struct pages_stats stats;
+    struct slab_stats slab;
     pages_stats(arena->pages, &stats);
-    return lode_fail_with(LODE_EFULL,
-                          "no room for %llu bytes: %llu of %llu are free (%llu of them set aside "
-                          "for small puts), and %llu can be had in one piece",
-                          (unsigned long long)size, (unsigned long long)stats.free * LODE_PAGE,
-                          (unsigned long long)arena->segment.bytes,
-                          (unsigned long long)stats.reserved * LODE_PAGE,
-                          (unsigned long long)stats.obtainable * LODE_PAGE);
+    slab_stats(arena->slab, &slab);
+    return lode_fail_with(
+        LODE_EFULL,
+        "no room for %llu bytes: %llu of %llu are free (%llu of them set aside "
+        "for small puts), and %llu can be had in one piece; between small "
+        "objects %llu more are free, for such of the same sizes",
+        (unsigned long long)size, (unsigned long long)stats.free * LODE_PAGE,
+        (unsigned long long)arena->segment.bytes, (unsigned long long)stats.reserved * LODE_PAGE,
+        (unsigned long long)stats.obtainable * LODE_PAGE,
+        (unsigned long long)(slab.runs * SLAB_RUN_PAGES * LODE_PAGE - slab.object_bytes));
 }
 
 /*
@@ -197,7 +201,11 @@ arena_allocate(struct arena *arena, uint64_t size, enum arena_kind kind, bool sp
         LODE_TRY(check_spend(arena, need, kind));
     }
     bool slab = kind == ARENA_SMALL && need <= SLAB_SIZE_MAX;
-    if (!slab || slab_allocate(arena->slab, need, spend_credit, &offset) != LODE_OK) {
+    if (kind == ARENA_SLOT) {
+        if (need > SLAB_SIZE_MAX || slab_allocate_slot(arena->slab, need, &offset) != LODE_OK) {
+            return say_full(arena, need);
+        }
+    } else if (!slab || slab_allocate(arena->slab, need, spend_credit, &offset) != LODE_OK) {
         LODE_ASSERT(!spend_credit);
         LODE_TRY(allocate_pages(arena, need, &offset));
     }

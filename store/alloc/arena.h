@@ -8,6 +8,7 @@
  *
  *   ARENA_LARGE  page-aligned, whole pages: for what a client will write itself (drafts)
  *   ARENA_SMALL  64-byte aligned, shares pages: for what the store copies (puts by ring or packet)
+ *   ARENA_SLOT   as ARENA_SMALL, but only beside other small objects: takes no page that is free
  *
  * Credit: arena_credit_reserve(n) sets n committed pages aside. An ARENA_SMALL allocation with
  * `spend_credit` takes slab_pages_of(size) of them. It neither fails nor needs a commit. It may use
@@ -45,7 +46,7 @@ LODE_MUST_CHECK lode_err arena_open(const struct arena_options *options, struct 
  */
 void arena_close(struct arena *arena, bool remove);
 
-enum arena_kind { ARENA_LARGE, ARENA_SMALL };
+enum arena_kind { ARENA_LARGE, ARENA_SMALL, ARENA_SLOT };
 
 struct arena_room {
     uint64_t extent;

@@ -220,6 +220,21 @@ slab_allocate(struct slab *slab, uint64_t size, bool spend, uint64_t *offset_out
     return LODE_OK;
 }
 
+lode_err
+slab_allocate_slot(struct slab *slab, uint64_t size, uint64_t *offset_out)
+{
+    LODE_ASSERT(size > 0 && size <= SLAB_SIZE_MAX);
+    struct run *run = NULL;
+    if (size <= SLAB_OBJECT_MAX) {
+        run = LIST_FIRST(&slab->classes[slab->class_of[(size + LINE - 1) / LINE]].open);
+    }
+    if (run == NULL) {
+        return LODE_EFULL;
+    }
+    *offset_out = run_slot_take(slab, run);
+    return LODE_OK;
+}
+
 bool
 slab_owns(const struct slab *slab, uint64_t offset)
 {

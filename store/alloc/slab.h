@@ -42,6 +42,9 @@ void slab_destroy(struct slab *slab);
 LODE_MUST_CHECK lode_err slab_allocate(struct slab *slab, uint64_t size, bool spend,
                                        uint64_t *offset_out);
 
+/* The same, but only a slot of a run that there is. Errors: LODE_EFULL (without a sentence). */
+LODE_MUST_CHECK lode_err slab_allocate_slot(struct slab *slab, uint64_t size, uint64_t *offset_out);
+
 /* Whether the offset was given out by a run of this slab (and not by the pages). */
 bool slab_owns(const struct slab *slab, uint64_t offset);
 

@@ -67,8 +67,6 @@ create_entry(struct store *store, const struct create *create, uint64_t extent, 
     struct table *table = &store->table;
     enum lode_entry_state from;
     uint32_t entry;
-    static const lode_id zero;
-    bool named = !lode_id_same(create->desc.id, zero);
     /* The client forgets its draft with the SEAL, so a SEAL must not fail for want of memory. */
     lode_err err = status_prepare_made(store, create->desc.id);
     if (err == LODE_OK) {
@@ -85,7 +83,7 @@ create_entry(struct store *store, const struct create *create, uint64_t extent, 
     lists_draft_link(store, entry, create->session);
     table->truths[entry].flags |= TRUTH_UNREADY; /* its holds drain rings: no commit may name it */
     store->counts.created++;
-    if (lode_id_kind(create->desc.id) == LODE_ID_USER && named) {
+    if (lode_id_kind(create->desc.id) == LODE_ID_USER && create_is_named(create)) {
         err = ref_take(table, entry, create->session->row);
     }
     if (err == LODE_OK && (create->desc.flags & LODE_ENTRY_STRIDED) && !create->is_put) {
@@ -105,14 +103,19 @@ create_entry(struct store *store, const struct create *create, uint64_t extent, 
 /* ---- sealing ---- */
 
 void
-create_seal(struct store *store, const struct create *create, uint32_t entry)
+create_write(struct store *store, const struct create *create, uint32_t entry)
 {
-    store->table.truths[entry].flags &= ~(uint32_t)TRUTH_UNREADY;
     object_write_strides(&store->table, entry, create->desc.strides);
     if (create->desc.size > 0) {
         memcpy(object_data(&store->table, entry),
                create->rest + create->hold_count * sizeof(lode_id), create->desc.size);
     }
+}
+
+void
+create_seal(struct store *store, uint32_t entry)
+{
+    store->table.truths[entry].flags &= ~(uint32_t)TRUTH_UNREADY;
     lists_draft_unlink(store, entry);
     object_become(&store->table, entry, LODE_ENTRY_CREATED, LODE_ENTRY_SEALED);
     own_sealed(store, entry);

@@ -14,7 +14,10 @@
 LODE_MUST_CHECK lode_err create_entry(struct store *store, const struct create *create,
                                       uint64_t extent, uint32_t *entry_out);
 
-/* Writes a PUT's bytes into its entry, and seals it. */
-void create_seal(struct store *store, const struct create *create, uint32_t entry);
+/* Writes a PUT's bytes into its entry. */
+void create_write(struct store *store, const struct create *create, uint32_t entry);
+
+/* Seals the entry. */
+void create_seal(struct store *store, uint32_t entry);
 
 #endif

@@ -5,16 +5,24 @@
 
 #include <string.h>
 
+bool
+create_is_named(const struct create *create)
+{
+    static const lode_id zero;
+    return !lode_id_same(create->desc.id, zero);
+}
+
 lode_err
 create_check_id(const struct store *store, const struct session *session,
                 const struct create *create)
 {
-    static const lode_id zero;
     lode_id id = create->desc.id;
     bool may = false;
     uint32_t entry;
-    if (lode_id_same(id, zero)) {
-        return create->is_put ? lode_fail_with(LODE_EINVAL, "a put needs an id") : LODE_OK;
+    if (!create_is_named(create)) {
+        return create->is_put && !(session->flags & LODE_HELLO_MAKER)
+                   ? lode_fail_with(LODE_EINVAL, "a put needs an id")
+                   : LODE_OK;
     }
     switch (lode_id_kind(id)) {
     case LODE_ID_PUT:

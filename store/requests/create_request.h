@@ -25,6 +25,9 @@ struct create {
     const uint8_t *rest; /* holds, then a PUT's bytes */
 };
 
+/* False: the request is for a draft that a COMMIT will name. */
+bool create_is_named(const struct create *create);
+
 /* Copies a packet's fixed part; `rest` is only pointed to. Nothing is checked yet. */
 void create_read(struct session *session, const struct lode_msg_create *msg, const uint8_t *rest,
                  size_t rest_size, struct create *create);

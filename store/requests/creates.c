@@ -41,12 +41,15 @@ answer_created(struct store *store, const struct create *create, uint32_t entry)
     }
 }
 
-/* The entry has its memory: hands a draft to the client, or seals a put. */
+/* The entry has its memory: hands a draft to the client, or seals a put that has an id. */
 static void
 complete(struct store *store, const struct create *create, uint32_t entry)
 {
     if (create->is_put) {
-        create_seal(store, create, entry);
+        create_write(store, create, entry);
+    }
+    if (create->is_put && create_is_named(create)) {
+        create_seal(store, entry);
     }
     store->table.truths[entry].flags &= ~(uint32_t)TRUTH_UNREADY;
     answer_created(store, create, entry);
@@ -189,6 +192,17 @@ start_commit(struct store *store, const struct create *create, uint32_t entry)
     return LODE_OK;
 }
 
+/* While pages gather for a session that holds the line of credit, others' puts must not take them. */
+static enum arena_kind
+kind_of(struct store *store, const struct create *create)
+{
+    if (!create->is_put) {
+        return ARENA_LARGE;
+    }
+    bool may_pass = store->line.holder == NULL || !line_is_held(&store->line, create->session);
+    return may_pass ? ARENA_SMALL : ARENA_SLOT;
+}
+
 static lode_err
 get_room(struct store *store, const struct create *create, struct arena_room *room_out)
 {
@@ -196,8 +210,7 @@ get_room(struct store *store, const struct create *create, struct arena_room *ro
     if (create->is_put && create->stored == 0) {
         return LODE_OK;
     }
-    return arena_allocate(store->arena, create->stored, create->is_put ? ARENA_SMALL : ARENA_LARGE,
-                          false, room_out);
+    return arena_allocate(store->arena, create->stored, kind_of(store, create), false, room_out);
 }
 
 /* Does the whole request, if there is room. Errors: LODE_EFULL: it may wait; others are final. */

@@ -78,7 +78,8 @@ seal_one(struct store *store, struct session *session, const struct lode_msg_fai
 {
     lode_id id = store->table.entries[made->entry].id;
     struct create create = request_for(session, msg, rest, id, made->is_short);
-    create_seal(store, &create, made->entry);
+    create_write(store, &create, made->entry);
+    create_seal(store, made->entry);
 }
 
 /*

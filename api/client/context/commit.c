@@ -1,8 +1,10 @@
 #include "api/client/context/commit.h"
 
 #include "api/base/fail.h"
+#include "api/client/session/ring_wait.h"
 #include "api/client/session/session.h"
 #include "api/client/store/create.h"
+#include "api/client/store/put_packet.h"
 
 #include <stdlib.h>
 
@@ -10,7 +12,7 @@
  * A commit is one record. Values ride in it while the record has room for them and for all structs,
  * and the session has credit for them. Values that do not fit are copied into drafts first. Drafts
  * are closed (write-protected) before the record is published, since the store may seal them at
- * once.
+ * once. Where no credit comes, values go to the store in packets, and become drafts there.
  */
 struct part {
     struct lode_spec spec; /* of a value */
@@ -125,18 +127,10 @@ add_parts(struct commit *c, struct lode_result *results)
     return LODE_OK;
 }
 
-static lode_err
-publish(struct commit *c, uint64_t task, const struct lode_result *results)
+static void
+write_parts(const struct commit *c, uint64_t task, void *body)
 {
     struct lode_commit head = {.count = c->count, .task = task};
-    void *body;
-    lode_err err = lode_ring_reserve(&c->db->ring, &c->db->hooks, LODE_RECORD_COMMIT, &c->need,
-                                     &c->patience, &body);
-    if (err != LODE_OK) {
-        return err == LODE_EAGAIN
-                   ? lode_ring_fail_full(&c->db->ring, &c->need, c->patience.answer_by)
-                   : err;
-    }
     uint8_t *at = body;
     memcpy(at, &head, sizeof head);
     at += sizeof head;
@@ -150,8 +144,69 @@ publish(struct commit *c, uint64_t task, const struct lode_result *results)
                                  part->data);
         }
     }
+}
+
+/* LODE_EAGAIN: no credit came in time. */
+static lode_err
+publish(struct commit *c, uint64_t task, const struct lode_result *results, int64_t deadline)
+{
+    void *body;
+    struct lode_patience until = c->patience;
+    until.deadline = deadline;
+    LODE_TRY(lode_ring_reserve(&c->db->ring, NULL, LODE_RECORD_COMMIT, &c->need, &until, &body));
+    write_parts(c, task, body);
     lode_ring_publish(&c->db->ring, &c->need, &results[0].id, c->count, sizeof results[0], false);
     return LODE_OK;
+}
+
+/* The record no longer carries the value, and needs that much less. */
+static lode_err
+send_value(struct commit *c, struct part *part)
+{
+    struct lode_msg_created created;
+    struct lode_spec spec = part->spec;
+    uint32_t pages = lode_made_pages(spec.size, spec.ndim, spec.flags);
+    uint32_t carried = part->made.carried;
+    spec.id = (lode_id){{0}};
+    LODE_TRY(lode_put_packet(c->db, &spec, part->data, 0, c->patience.answer_by, &created));
+    part->open = (struct lode_open_draft){.entry = created.entry, .generation = created.generation};
+    use_draft(part, part->spec.id, spec.size);
+    c->need.size -= carried;
+    c->need.pages -= pages;
+    c->need.entries--;
+    return LODE_OK;
+}
+
+/* Sends one value after the other, as far as there is room. Errors: of the first without room. */
+static lode_err
+send_values(struct commit *c)
+{
+    for (uint32_t i = 0; i < c->count; i++) {
+        if (!c->parts[i].has_draft) {
+            LODE_TRY(send_value(c, &c->parts[i]));
+        }
+    }
+    return LODE_OK;
+}
+
+/* There was no credit at once. The ring and packets are tried in turn (ring_wait.h). */
+static lode_err
+publish_patiently(struct commit *c, uint64_t task, const struct lode_result *results)
+{
+    struct lode_ring_wait wait;
+    bool by_packet = false;
+    lode_err err;
+    lode_ring_wait_begin(&wait, &c->db->ring, &c->db->hooks, &c->need, c->patience.deadline);
+    do {
+        err = publish(c, task, results, wait.until);
+        if (err == LODE_EAGAIN) {
+            err = send_values(c);
+            lode_ring_wait_needs(&wait, &c->need);
+            by_packet = err == LODE_OK;
+        }
+    } while ((err == LODE_EFULL || err == LODE_ELIMIT) && lode_ring_wait_again(&wait));
+    lode_ring_wait_end(&wait, by_packet);
+    return by_packet ? publish(c, task, results, LODE_NEVER) : err;
 }
 
 /* Nothing was published. Ends the drafts that the commit has closed, and those that it has not. */
@@ -188,7 +243,10 @@ lode_ring_commit(lode *db, uint64_t task, struct lode_result *results, uint32_t 
     }
     lode_err err = add_parts(&c, results);
     if (err == LODE_OK) {
-        err = publish(&c, task, results);
+        err = publish(&c, task, results, 0);
+    }
+    if (err == LODE_EAGAIN) {
+        err = publish_patiently(&c, task, results);
     }
     if (err != LODE_OK) {
         give_up(&c, results);

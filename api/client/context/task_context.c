@@ -310,7 +310,7 @@ commit_failure(lode_task *task)
     struct lode_error_parts parts;
     lode_error_parts_of_info(&task->why, task->order.task, &parts);
     lode_err err = commit_error(task, &parts, ERROR_TIMEOUT_MS);
-    if (err == LODE_EFULL) {
+    if (err == LODE_EFULL || err == LODE_ELIMIT) {
         parts.function = parts.message = "";
         static_assert(sizeof parts.head + 2 <= LODE_INLINE_MAX, "such an error lies in its entry");
         err = commit_error(task, &parts, LODE_TASK_RESULT_TIMEOUT_MS);

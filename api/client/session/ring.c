@@ -122,39 +122,6 @@ lode_ring_pages(struct lode_ring *ring)
     return pages;
 }
 
-/* Whether the record lacks entries, and the store has as many as there can be. */
-static bool
-is_at_limit(struct lode_ring *ring, const struct lode_ring_need *need)
-{
-    lode_mutex_lock(&ring->mu);
-    bool lacks_entries = (int64_t)(credit_entries_locked(ring) - need->entries) < 0;
-    lode_mutex_unlock(&ring->mu);
-    return lacks_entries && atomic_load_explicit(&ring->index->header->entry_count,
-                                                 memory_order_relaxed) >= LODE_ENTRY_MAX;
-}
-
-lode_err
-lode_ring_fail_full(struct lode_ring *ring, const struct lode_ring_need *need, int64_t answer_by)
-{
-    if (is_at_limit(ring, need)) {
-        return lode_fail_with(LODE_ELIMIT,
-                              "%d objects are there or set aside for small puts, and there can be "
-                              "no more: drop some",
-                              LODE_ENTRY_MAX);
-    }
-    struct lode_msg_head ask = {.type = LODE_MSG_STATS};
-    struct lode_msg_stats are;
-    LODE_TRY(lode_store_ask_exactly(ring->calls, &ask, sizeof ask, LODE_MSG_STATS_ARE, &are,
-                                    sizeof are, answer_by));
-    return lode_fail_with(LODE_EFULL,
-                          "the store has no room for a put of %u pages (%u bytes): %llu of %llu "
-                          "bytes are free, the largest gap has %llu; drop or release objects",
-                          (unsigned)need->pages, (unsigned)(need->pages * LODE_PAGE),
-                          (unsigned long long)are.stats.free_bytes,
-                          (unsigned long long)are.stats.capacity_bytes,
-                          (unsigned long long)are.stats.largest_free_bytes);
-}
-
 /*
  * True if nobody drains the ring any more: puts into it would go on succeeding for a while. That
  * the store has ended the session is seen at once. Whether the store lives is looked at now and
@@ -193,6 +160,20 @@ announce_wait_locked(struct lode_ring *ring, const struct lode_ring_need *need)
     }
     atomic_store_explicit(ring->credit_need, pages | entries << 16, memory_order_relaxed);
     atomic_fetch_add_explicit(ring->waits, 1, memory_order_seq_cst);
+}
+
+void
+lode_ring_stand_in_line(struct lode_ring *ring, const struct lode_ring_need *need)
+{
+    lode_mutex_lock(&ring->mu);
+    announce_wait_locked(ring, need);
+    lode_mutex_unlock(&ring->mu);
+}
+
+void
+lode_ring_leave_line(struct lode_ring *ring)
+{
+    atomic_fetch_sub_explicit(ring->waits, 1, memory_order_relaxed);
 }
 
 /* Rings, and sleeps until the store has moved, a slice is over, or the deadline has come. */

@@ -30,6 +30,7 @@ struct lode_ring {
     uint64_t rung_pages;                 /* mu: the same for this limit of credit */
     uint64_t window_pages;               /* mu: credit that there was when the limit last grew */
     _Atomic uint64_t rung_tail;          /* the bell was rung with this tail published */
+    _Atomic bool packets_serve;          /* ring_wait.h: what found no credit last went by packet */
     uint64_t looked_ns;                  /* mu: when the store was last seen alive */
     struct lode_owed_drop *owed;         /* mu: drops that the ring had no room for */
     const struct lode_index_view *index;
@@ -64,15 +65,15 @@ LODE_MUST_CHECK lode_err lode_ring_reserve(struct lode_ring *ring, const struct 
                                            const struct lode_ring_need *need,
                                            const struct lode_patience *patience, void **body_out);
 
+/*
+ * Session.h [3]: takes a place in the store's line of those that wait for credit, and gives it up.
+ * The store learns of it when the bell is rung: lode_ring_reserve() rings when it waits.
+ */
+void lode_ring_stand_in_line(struct lode_ring *ring, const struct lode_ring_need *need);
+void lode_ring_leave_line(struct lode_ring *ring);
+
 /* Pages of credit that are left at this moment; other threads may spend them. */
 uint64_t lode_ring_pages(struct lode_ring *ring);
-
-/*
- * No credit came in time: LODE_EFULL with the store's numbers, or LODE_ELIMIT if the store has as
- * many objects as it can. LODE_ETIMEDOUT: it does not give its numbers until `answer_by`.
- */
-lode_err lode_ring_fail_full(struct lode_ring *ring, const struct lode_ring_need *need,
-                             int64_t answer_by);
 
 /* Unlocks: the record that was reserved is not written after all. */
 void lode_ring_cancel(struct lode_ring *ring);

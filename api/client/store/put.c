@@ -1,6 +1,8 @@
 #include "api/base/fail.h"
+#include "api/client/session/ring_wait.h"
 #include "api/client/session/session.h"
 #include "api/client/store/create.h"
+#include "api/client/store/put_packet.h"
 #include "api/client/store/reserve.h"
 
 /*
@@ -9,19 +11,29 @@
  * packet. Large bytes go into a draft.
  */
 
+static struct lode_ring_need
+need_of(const struct lode_spec *spec)
+{
+    struct lode_made made;
+    lode_spec_made(spec, &made);
+    return (struct lode_ring_need){.size = (uint32_t)sizeof(struct lode_record) +
+                                           (uint32_t)sizeof made + made.carried,
+                                   .pages = lode_made_pages(spec->size, spec->ndim, spec->flags),
+                                   .entries = 1};
+}
+
 /* LODE_EAGAIN: no credit came in time. */
 static lode_err
 put_by_ring(lode *db, const struct lode_spec *spec, const void *data,
-            const struct lode_patience *patience)
+            const struct lode_patience *patience, int64_t deadline)
 {
     struct lode_made made;
     void *body;
+    struct lode_ring_need need = need_of(spec);
     lode_spec_made(spec, &made);
-    struct lode_ring_need need = {.size = (uint32_t)sizeof(struct lode_record) +
-                                          (uint32_t)sizeof made + made.carried,
-                                  .pages = lode_made_pages(spec->size, spec->ndim, spec->flags),
-                                  .entries = 1};
-    LODE_TRY(lode_ring_reserve(&db->ring, &db->hooks, LODE_RECORD_PUT, &need, patience, &body));
+    struct lode_patience until = *patience;
+    until.deadline = deadline;
+    LODE_TRY(lode_ring_reserve(&db->ring, NULL, LODE_RECORD_PUT, &need, &until, &body));
     if (lode_id_is_reserved(spec->id)) {
         lode_err err = lode_reserved_use_locked(db, spec->id);
         if (err != LODE_OK) {
@@ -34,40 +46,6 @@ put_by_ring(lode *db, const struct lode_spec *spec, const void *data,
     return LODE_OK;
 }
 
-struct put_packet {
-    struct lode_msg_create head;
-    uint8_t rest[LODE_STORE_PACKET_MAX - sizeof(struct lode_msg_create)];
-};
-
-static lode_err
-put_by_packet_within(lode *db, const struct lode_spec *spec, const void *data, int64_t timeout_ms,
-                     int64_t answer_by)
-{
-    struct lode_msg_created created;
-    struct put_packet packet;
-    size_t holds = spec->hold_count * sizeof(lode_id);
-    struct lode_reply reply = {.type = LODE_MSG_CREATED,
-                               .packet = &created,
-                               .room = sizeof created,
-                               .answer_by = answer_by,
-                               .late = lode_late_object(spec->id),
-                               .late_id = spec->id};
-    lode_spec_packet(spec, LODE_MSG_PUT, timeout_ms, &packet.head);
-    if (holds > 0) {
-        memcpy(packet.rest, spec->holds, holds);
-    }
-    if (spec->size > 0) {
-        memcpy(packet.rest + holds, data, spec->size);
-    }
-    lode_err err =
-        lode_store_ask(&db->calls, &packet.head.head,
-                       offsetof(struct put_packet, rest) + holds + spec->size, NULL, 0, &reply);
-    if (err == LODE_OK || (err == LODE_ETIMEDOUT && reply.sent)) { /* it may be made yet */
-        lode_reserved_was_made(db, spec->id);
-    }
-    return err;
-}
-
 /* As a create: a put in a worker that must sleep for room says so. */
 static lode_err
 put_by_packet(lode *db, const struct lode_spec *spec, const void *data,
@@ -75,13 +53,13 @@ put_by_packet(lode *db, const struct lode_spec *spec, const void *data,
 {
     int64_t timeout_ms = lode_remaining_ms(patience->deadline), answer_by = patience->answer_by;
     if (timeout_ms == 0 || lode_hooks_in(&db->hooks, LODE_HOOKS_WORKER) == NULL) {
-        return put_by_packet_within(db, spec, data, timeout_ms, answer_by);
+        return lode_put_packet(db, spec, data, timeout_ms, answer_by, NULL);
     }
-    lode_err err = put_by_packet_within(db, spec, data, 0, answer_by);
+    lode_err err = lode_put_packet(db, spec, data, 0, answer_by, NULL);
     if (err == LODE_EFULL) {
         lode_hooks_blocked(&db->hooks, true);
         timeout_ms = lode_remaining_ms(patience->deadline);
-        err = put_by_packet_within(db, spec, data, timeout_ms, answer_by);
+        err = lode_put_packet(db, spec, data, timeout_ms, answer_by, NULL);
         lode_hooks_blocked(&db->hooks, false);
     }
     return err;
@@ -101,15 +79,33 @@ put_by_draft(lode *db, const struct lode_spec *spec, const void *data,
     return lode_draft_seal(db, &open, lode_patience_anew(patience));
 }
 
-/* Lack of credit does not mean that the store is full: so the store is asked by a packet. */
+/* There was no credit at once. The ring and packets are tried in turn (ring_wait.h). */
+static lode_err
+put_small_patiently(lode *db, const struct lode_spec *spec, const void *data,
+                    const struct lode_patience *patience)
+{
+    struct lode_ring_wait wait;
+    struct lode_ring_need need = need_of(spec);
+    bool by_packet = false;
+    lode_err err;
+    lode_ring_wait_begin(&wait, &db->ring, &db->hooks, &need, patience->deadline);
+    do {
+        err = put_by_ring(db, spec, data, patience, wait.until);
+        if (err == LODE_EAGAIN) {
+            err = lode_put_packet(db, spec, data, 0, lode_patience_anew(patience), NULL);
+            by_packet = err == LODE_OK;
+        }
+    } while ((err == LODE_EFULL || err == LODE_ELIMIT) && lode_ring_wait_again(&wait));
+    lode_ring_wait_end(&wait, by_packet);
+    return err;
+}
+
 static lode_err
 put_small(lode *db, const struct lode_spec *spec, const void *data,
           const struct lode_patience *patience)
 {
-    lode_err err = put_by_ring(db, spec, data, patience);
-    return err == LODE_EAGAIN
-               ? put_by_packet_within(db, spec, data, 0, lode_patience_anew(patience))
-               : err;
+    lode_err err = put_by_ring(db, spec, data, patience, 0);
+    return err == LODE_EAGAIN ? put_small_patiently(db, spec, data, patience) : err;
 }
 
 static lode_err

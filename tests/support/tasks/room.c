@@ -49,11 +49,16 @@ result(lode_task *task)
     return lode_task_return_bytes(task, 0, bytes, sizeof bytes);
 }
 
+static lode_err
+bytes(lode_task *task)
+{
+    static const char data[1000];
+    return lode_task_return_bytes(task, 0, data, sizeof data);
+}
+
 static const lode_function functions[] = {
-    {"one", "() -> i64", one, 1},
-    {"create", "() -> i64", create, 1},
-    {"put", "() -> i64", put, 1},
-    {"result", "() -> bytes", result, 1},
-    {0},
+    {"bytes", "() -> bytes", bytes, 1},   {"one", "() -> i64", one, 1},
+    {"create", "() -> i64", create, 1},   {"put", "() -> i64", put, 1},
+    {"result", "() -> bytes", result, 1}, {0},
 };
 LODE_LIBRARY("room", functions, NULL);

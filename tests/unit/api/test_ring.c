@@ -199,17 +199,6 @@ Test(ring, without_credit_a_put_goes_another_way_and_publishes_nothing)
     cr_assert_eq(put(id_of(3), 1, 0), LODE_EAGAIN, "but an entry");
 }
 
-/* Nobody is asked: the index has the number. */
-Test(ring, without_an_entry_at_the_limit_of_objects_a_record_is_told_the_limit)
-{
-    struct lode_ring_need need = {.size = 64, .entries = 1};
-    fake.header->entry_count = LODE_ENTRY_MAX;
-    row->credit_entries = 0;
-    cr_assert_eq(lode_ring_fail_full(&ring, &need, INT64_MAX), LODE_ELIMIT);
-    cr_assert_not_null(strstr(lode_last_error(), "4194304"), "%s", lode_last_error());
-    cr_assert_eq(bells(), 0);
-}
-
 Test(ring, a_doorbell_never_blocks_where_the_store_does_not_look)
 {
     uint64_t full = UINT64_MAX - 1, count; /* what the counter holds at most */

@@ -66,6 +66,47 @@ Test(commit, names_drafts_and_carries_small_results)
     expect_eq(store->table.state_count[LODE_ENTRY_SEALED], 0);
 }
 
+/* A PUT without an id; the answer's type. */
+static int
+put_nameless(struct fake *maker, const char *bytes, uint32_t size, struct lode_msg_created *draft)
+{
+    struct {
+        struct lode_msg_create create;
+        char bytes[1000];
+    } put = {.create = {.head = {.type = LODE_MSG_PUT, .tag = 7}, .size = size}};
+    uint8_t answer[2048];
+    memcpy(put.bytes, bytes, size);
+    fake_send(maker, &put, sizeof put.create + size);
+    pump();
+    int type = fake_receive(maker, answer, sizeof answer, NULL);
+    memcpy(draft, answer, sizeof *draft);
+    return type;
+}
+
+Test(commit, names_values_that_came_by_packet)
+{
+    static const char large[1000] = "in a slot";
+    struct fake submitter = fake_attach(0), worker = fake_attach(LODE_HELLO_MAKER);
+    struct part parts[2] = {{.id = result(&submitter, 1), .size = sizeof large},
+                            {.id = result(&submitter, 2), .size = 4}};
+    struct lode_msg_created none;
+    expect_eq(put_nameless(&submitter, "x", 1, &none), LODE_MSG_ERROR); /* it makes no results */
+    expect_eq(put_nameless(&worker, large, sizeof large, &parts[0].draft), LODE_MSG_CREATED);
+    expect_eq(put_nameless(&worker, "four", 4, &parts[1].draft), LODE_MSG_CREATED);
+    expect_eq(store->table.state_count[LODE_ENTRY_CREATED], 2);
+    put_commit(&worker, parts, 2);
+    fake_ring(&worker);
+    expect_eq(state_of(parts[0].id), LODE_ENTRY_SEALED);
+    expect(memcmp(object_data(&store->table, entry_of(parts[0].id)), large, sizeof large) == 0);
+    expect(memcmp(object_data(&store->table, entry_of(parts[1].id)), "four", 4) == 0);
+    /* One that is never named ends with its session. */
+    expect_eq(put_nameless(&worker, large, sizeof large, &none), LODE_MSG_CREATED);
+    fake_die(&worker);
+    expect_eq(store->table.state_count[LODE_ENTRY_CREATED], 0);
+    fake_die(&submitter);
+    expect_eq(store->table.state_count[LODE_ENTRY_SEALED], 0);
+}
+
 /* What comes before it in the ring cuts the session, but is a whole record: the commit was made. */
 Test(commit, behind_a_reference_that_is_refused_counts)
 {

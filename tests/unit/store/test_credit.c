@@ -300,3 +300,39 @@ Test(credit, near_the_limit_of_objects_is_what_is_left)
     fake_die(&fake);
     fake_die(&other);
 }
+
+/* A PUT by packet that does not wait; the answer's type. */
+static int
+put_by_packet(struct fake *fake, uint32_t size)
+{
+    struct {
+        struct lode_msg_create create;
+        char bytes[5000];
+    } put = {
+        .create = {.head = {.type = LODE_MSG_PUT, .tag = 7}, .id = fake_next(fake), .size = size}};
+    uint8_t answer[2048];
+    fake_send(fake, &put, sizeof put.create + size);
+    pump();
+    return fake_receive(fake, answer, sizeof answer, NULL);
+}
+
+Test(credit, that_gathers_for_one_is_not_taken_by_packets_of_others)
+{
+    struct fake filler = fake_attach(0), greedy = fake_attach(0), other = fake_attach(0);
+    struct lode_msg_created created;
+    expect_eq(put_by_packet(&filler, 1000), LODE_MSG_CREATED); /* a run with many slots */
+    int made = fake_create(&filler, fake_next(&filler), 400 * LODE_PAGE, 0, &created);
+    expect_eq(made, LODE_MSG_CREATED);
+    fill_up(&filler);
+    wants(&greedy, 600, 1);
+    expect_eq(fake_draft_call(&filler, LODE_MSG_ABORT, &created), LODE_MSG_OK);
+    expect(store->line.holder == greedy.session);
+    expect_eq(put_by_packet(&other, 5000), LODE_MSG_ERROR);
+    expect_eq(put_by_packet(&other, 1000), LODE_MSG_CREATED); /* it shares a page */
+    line_gets_older(LINE_HOLD_NS);
+    credit_feed(store);
+    expect_eq(put_by_packet(&other, 5000), LODE_MSG_CREATED);
+    fake_die(&greedy);
+    fake_die(&other);
+    fake_die(&filler);
+}
