@@ -14,7 +14,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <sched.h>
 #include <string.h>
 #include <sys/random.h>
 #include <sys/socket.h>
@@ -23,9 +22,7 @@
 enum {
     EVENTS_AT_ONCE = 16, /* each may take a turn's time: store_settle() comes between */
     ACCEPTS_AT_ONCE = 64,
-    EMPTY_LOOKS = 8,
-    VAIN_LOOKS = 8,
-    LOOK_NS = 10000
+    EMPTY_LOOKS = 8
 };
 
 struct daemon {
@@ -38,8 +35,6 @@ struct daemon {
     bool stop;
     bool told;       /* by a signal */
     int empty_looks; /* in a row; see timeout_of() */
-    int vain_looks;  /* in a row; see wait_for_events() */
-    bool many_cpus;
     struct store *store;
 };
 
@@ -147,13 +142,6 @@ on_removed(struct store *store, struct source *source, uint32_t events)
 
 /* ---- starting ---- */
 
-static bool
-has_many_cpus(void)
-{
-    cpu_set_t set;
-    return sched_getaffinity(0, sizeof set, &set) == 0 && CPU_COUNT(&set) > 1;
-}
-
 static lode_err
 take_lifeline(struct daemon *d, int fd)
 {
@@ -214,45 +202,13 @@ timeout_of(struct daemon *d)
     return store_has_work(d->store) ? 0 : -1;
 }
 
-/*
- * Takes events, and sleeps for at most `timeout` until there are some.
- *
- * While some session is a stream (store/waits/stream.h), the loop asks epoll again and again for
- * LOOK_NS before it sleeps. To wake a thread on another CPU takes longer than the other side of a
- * handoff needs before it rings, so a loop that is still awake answers sooner. With one CPU that
- * would only keep the other side from running. After VAIN_LOOKS such looks in a row that found
- * nothing the loop sleeps at once, until a sleep ends so soon that a look would have been enough.
- */
-static int
-wait_for_events(struct daemon *d, struct epoll_event *events, int timeout)
-{
-    int count = 0;
-    bool looks = timeout < 0 && d->many_cpus && d->store->stream_count > 0;
-    if (looks && d->vain_looks < VAIN_LOOKS) {
-        int64_t until = lode_now_ns() + LOOK_NS;
-        do {
-            count = epoll_wait(d->store->epoll_fd, events, EVENTS_AT_ONCE, 0);
-        } while (count == 0 && lode_now_ns() < until);
-        d->vain_looks = count == 0 ? d->vain_looks + 1 : 0;
-    }
-    if (count != 0) {
-        return count;
-    }
-    int64_t slept = looks ? lode_now_ns() : 0;
-    count = epoll_wait(d->store->epoll_fd, events, EVENTS_AT_ONCE, timeout);
-    if (looks && d->vain_looks == VAIN_LOOKS && lode_now_ns() - slept < LOOK_NS) {
-        d->vain_looks = 0; /* a look would have been enough */
-    }
-    return count;
-}
-
 static void
 loop(struct daemon *d)
 {
     struct epoll_event events[EVENTS_AT_ONCE];
     while (!d->stop) {
         int timeout = timeout_of(d);
-        int count = wait_for_events(d, events, timeout);
+        int count = epoll_wait(d->store->epoll_fd, events, EVENTS_AT_ONCE, timeout);
         for (int i = 0; i < count; i++) {
             struct source *source = events[i].data.ptr;
             source->ready(d->store, source, events[i].events);
@@ -273,7 +229,6 @@ serve(struct daemon *d, const struct lode_paths *paths, const struct options *op
     lode_paths_sweep(paths, LODE_SWEEP_STORE, d->shm_fd, deadline); /* what a dead store left */
     lode_sweep_dead(paths, true, deadline, NULL, NULL);
     LODE_TRY(lode_shell_signals(&d->signal_fd));
-    d->many_cpus = has_many_cpus();
     LODE_TRY(open_store(d, paths, options));
     lode_err err = start_serving(d, options);
     if (err == LODE_OK) {
