@@ -207,18 +207,36 @@ fake_wait(struct fake *fake, lode_id id, uint64_t cookie)
     fake_ring(fake);
 }
 
-/* A CREATE; the answer's type, and the answer. */
-static inline int
-fake_create(struct fake *fake, lode_id id, uint64_t size, int64_t timeout_ms,
-            struct lode_msg_created *created_out)
+/* A CREATE, whose answer may come at once or later. */
+static inline void
+fake_ask(struct fake *fake, lode_id id, uint64_t size, int64_t timeout_ms)
 {
     struct lode_msg_create create = {.head = {.type = LODE_MSG_CREATE, .tag = 9},
                                      .id = id,
                                      .size = size,
                                      .timeout_ms = timeout_ms};
-    uint8_t answer[2048];
     fake_send(fake, &create, sizeof create);
     pump();
+}
+
+/* Turns of the loop until a packet is there. */
+static inline void
+fake_until_answered(struct fake *fake)
+{
+    while (!fake_has_packet(fake)) {
+        struct epoll_event event;
+        expect_eq(epoll_wait(store->epoll_fd, &event, 1, 10000), 1);
+        pump();
+    }
+}
+
+/* A CREATE; the answer's type, and the answer. */
+static inline int
+fake_create(struct fake *fake, lode_id id, uint64_t size, int64_t timeout_ms,
+            struct lode_msg_created *created_out)
+{
+    uint8_t answer[2048];
+    fake_ask(fake, id, size, timeout_ms);
     while (!fake_has_packet(fake)) {
         expect_lt(0, helper_wait(store->helper, 10000)); /* its memory is being committed */
         pump();
@@ -238,6 +256,18 @@ fake_draft_call(struct fake *fake, uint8_t type, const struct lode_msg_created *
     fake_send(fake, &draft, sizeof draft);
     pump();
     return fake_receive(fake, answer, sizeof answer, NULL);
+}
+
+/* One byte by ring, under a reserved id. The store has not looked yet. */
+static inline lode_id
+fake_put_reserved(struct fake *fake, uint64_t counter)
+{
+    struct lode_made made = {
+        .id = lode_id_reserve(fake->number, counter), .size = 1, .carried = lode_ring_align(1)};
+    uint8_t *at = fake_record(fake, LODE_RECORD_PUT, sizeof made + made.carried);
+    memcpy(at, &made, sizeof made);
+    fake_publish(fake);
+    return made.id;
 }
 
 #endif

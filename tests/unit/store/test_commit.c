@@ -8,8 +8,7 @@
 #include "api/base/fail.h"
 #include "store/objects/status.h"
 #include "tests/unit/store/fake_client.h"
-
-#include <limits.h>
+#include "tests/unit/store/few_callocs.h"
 
 TestSuite(commit, .init = store_setup, .fini = store_teardown, .timeout = 120);
 
@@ -347,17 +346,6 @@ Test(commit, of_a_draft_that_is_not_answered_yet_is_refused)
 }
 
 /* ---- without memory ---- */
-
-static int callocs_left = INT_MAX; /* then there is no memory */
-
-void *__real_calloc(size_t count, size_t size);
-void *__wrap_calloc(size_t count, size_t size);
-
-void *
-__wrap_calloc(size_t count, size_t size)
-{
-    return callocs_left > 0 && callocs_left-- > 0 ? __real_calloc(count, size) : NULL;
-}
 
 /* The bitmaps of made results lie far apart: one for each part. */
 static uint64_t

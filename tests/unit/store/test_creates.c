@@ -11,25 +11,14 @@ enum { MIB = 1 << 20 };
 
 TestSuite(creates, .init = store_setup, .fini = store_teardown, .timeout = 120);
 
-static void
-ask(struct fake *fake, lode_id id, uint64_t size, int64_t timeout_ms)
-{
-    struct lode_msg_create create = {.head = {.type = LODE_MSG_CREATE, .tag = 9},
-                                     .id = id,
-                                     .size = size,
-                                     .timeout_ms = timeout_ms};
-    fake_send(fake, &create, sizeof create);
-    pump();
-}
-
 Test(creates, larger_than_the_store_is_refused_at_once)
 {
     struct fake fake = fake_attach(0);
     struct lode_msg_error error;
-    ask(&fake, fake_next(&fake), FAKE_CAPACITY + 1, LODE_FOREVER);
+    fake_ask(&fake, fake_next(&fake), FAKE_CAPACITY + 1, LODE_FOREVER);
     expect_eq(fake_receive(&fake, &error, sizeof error, NULL), LODE_MSG_ERROR);
     expect_eq(error.err, LODE_ETOOBIG);
-    ask(&fake, fake_next(&fake), UINT64_MAX, LODE_FOREVER);
+    fake_ask(&fake, fake_next(&fake), UINT64_MAX, LODE_FOREVER);
     expect_eq(fake_receive(&fake, &error, sizeof error, NULL), LODE_MSG_ERROR);
     expect_eq(error.err, LODE_ETOOBIG);
     fake_die(&fake);
@@ -42,12 +31,12 @@ Test(creates, of_the_whole_capacity_are_refused_at_once_and_what_the_figures_pro
     struct lode_msg_error error;
     struct lode_msg_created created;
     struct arena_stats stats;
-    ask(&fake, fake_next(&fake), FAKE_CAPACITY, LODE_FOREVER);
+    fake_ask(&fake, fake_next(&fake), FAKE_CAPACITY, LODE_FOREVER);
     expect_eq(fake_receive(&fake, &error, sizeof error, NULL), LODE_MSG_ERROR);
     expect_eq(error.err, LODE_ETOOBIG);
     arena_stats(store->arena, &stats);
     expect_lt(stats.largest_free_bytes, FAKE_CAPACITY);
-    ask(&fake, fake_next(&fake), stats.largest_free_bytes + 1, 0);
+    fake_ask(&fake, fake_next(&fake), stats.largest_free_bytes + 1, 0);
     expect_eq(fake_receive(&fake, &error, sizeof error, NULL), LODE_MSG_ERROR);
     expect_eq(fake_create(&fake, fake_next(&fake), stats.largest_free_bytes, 0, &created),
               LODE_MSG_CREATED);
@@ -63,7 +52,7 @@ Test(creates, without_room_or_patience_fail_with_the_numbers)
         char text[512];
     } error = {.text = ""};
     expect_eq(fake_create(&fake, fake_next(&fake), 6 * MIB, 0, &big), LODE_MSG_CREATED);
-    ask(&fake, fake_next(&fake), 4 * MIB, 0);
+    fake_ask(&fake, fake_next(&fake), 4 * MIB, 0);
     expect_eq(fake_receive(&fake, &error, sizeof error, NULL), LODE_MSG_ERROR);
     expect_eq(error.msg.err, LODE_EFULL);
     expect_text(error.text, "no room for 4194304 bytes: 2097152 of 8388608 are free");
@@ -75,7 +64,7 @@ Test(creates, with_patience_are_answered_when_room_comes)
     struct fake holder = fake_attach(0), patient = fake_attach(0);
     struct lode_msg_created big, got;
     fake_create(&holder, fake_next(&holder), 6 * MIB, 0, &big);
-    ask(&patient, fake_next(&patient), 4 * MIB, LODE_FOREVER);
+    fake_ask(&patient, fake_next(&patient), 4 * MIB, LODE_FOREVER);
     expect(!fake_has_packet(&patient));
     fake_draft_call(&holder, LODE_MSG_ABORT, &big);
     while (!fake_has_packet(&patient)) {
@@ -93,7 +82,7 @@ Test(creates, with_patience_fail_at_their_deadline)
     struct lode_msg_created big;
     struct lode_msg_error error;
     fake_create(&fake, fake_next(&fake), 6 * MIB, 0, &big);
-    ask(&fake, fake_next(&fake), 4 * MIB, 30);
+    fake_ask(&fake, fake_next(&fake), 4 * MIB, 30);
     while (!fake_has_packet(&fake)) {
         struct epoll_event event;
         expect_eq(epoll_wait(store->epoll_fd, &event, 1, 10000), 1);
@@ -102,16 +91,6 @@ Test(creates, with_patience_fail_at_their_deadline)
     expect_eq(fake_receive(&fake, &error, sizeof error, NULL), LODE_MSG_ERROR);
     expect_eq(error.err, LODE_EFULL);
     fake_die(&fake);
-}
-
-static void
-until_answered(struct fake *fake)
-{
-    while (!fake_has_packet(fake)) {
-        struct epoll_event event;
-        expect_eq(epoll_wait(store->epoll_fd, &event, 1, 10000), 1);
-        pump();
-    }
 }
 
 static void
@@ -161,7 +140,7 @@ expect_made(struct fake *fake, int filler, lode_id id)
 {
     struct lode_msg_created got;
     close(filler);
-    until_answered(fake);
+    fake_until_answered(fake);
     expect_eq(fake_receive(fake, &got, sizeof got, NULL), LODE_MSG_CREATED);
     expect_eq(fake_draft_call(fake, LODE_MSG_SEAL, &got), LODE_MSG_OK);
     expect_eq(state_of(id), LODE_ENTRY_SEALED);
@@ -176,18 +155,18 @@ Test(creates_without_memory, that_get_no_memory_wait_for_it_till_their_deadline)
     fake_take(&waiter, id); /* the store has made room for references, then */
     fake_ring(&waiter);
     int filler = fill_tmpfs();
-    ask(&fake, fake_next(&fake), 6 * MIB, 0);
-    until_answered(&fake);
+    fake_ask(&fake, fake_next(&fake), 6 * MIB, 0);
+    fake_until_answered(&fake);
     expect_eq(fake_receive(&fake, &error, sizeof error, NULL), LODE_MSG_ERROR);
     expect_eq(error.err, LODE_EFULL);
     int64_t deadline = lode_deadline(100);
-    ask(&fake, fake_next(&fake), 6 * MIB, 100);
-    until_answered(&fake);
+    fake_ask(&fake, fake_next(&fake), 6 * MIB, 100);
+    fake_until_answered(&fake);
     expect_eq(fake_receive(&fake, &error, sizeof error, NULL), LODE_MSG_ERROR);
     expect_eq(error.err, LODE_EFULL);
     expect_lt(deadline, lode_now_ns());
     fake_wait(&waiter, id, 1);
-    ask(&fake, id, 6 * MIB, LODE_FOREVER);
+    fake_ask(&fake, id, 6 * MIB, LODE_FOREVER);
     let_fail();
     expect(!fake_has_packet(&fake));
     expect_eq(fake_lookup(&waiter, id, 1), LODE_FOUND_PENDING); /* and was not aborted */
@@ -205,12 +184,12 @@ Test(creates_without_memory, of_a_reserved_id_that_get_no_memory_leave_it_as_it_
     fake_take(&waiter, id);
     fake_wait(&waiter, id, 1);
     int filler = fill_tmpfs();
-    ask(&fake, id, 6 * MIB, 0);
-    until_answered(&fake);
+    fake_ask(&fake, id, 6 * MIB, 0);
+    fake_until_answered(&fake);
     expect_eq(fake_receive(&fake, &error, sizeof error, NULL), LODE_MSG_ERROR);
     expect_eq(error.err, LODE_EFULL);
     expect_eq(fake_lookup(&waiter, id, 1), LODE_FOUND_PENDING);
-    ask(&fake, id, 6 * MIB, LODE_FOREVER);
+    fake_ask(&fake, id, 6 * MIB, LODE_FOREVER);
     let_fail();
     expect(!fake_has_packet(&fake));
     expect_eq(fake_lookup(&waiter, id, 1), LODE_FOUND_PENDING);
@@ -241,83 +220,13 @@ Test(creates_without_memory, that_get_no_memory_wait_without_haste)
     struct lode_msg_error error;
     int filler = fill_tmpfs();
     uint64_t before = store->rounds;
-    ask(&fake, fake_next(&fake), 6 * MIB, 200);
-    until_answered(&fake);
+    fake_ask(&fake, fake_next(&fake), 6 * MIB, 200);
+    fake_until_answered(&fake);
     expect_eq(fake_receive(&fake, &error, sizeof error, NULL), LODE_MSG_ERROR);
     expect_eq(error.err, LODE_EFULL);
     expect_lt(store->rounds - before, 100); /* ticks of 10, 20, 40, 80 ms, a few rounds for each */
     close(filler);
     fake_die(&fake);
-}
-
-/* A session as if it were of another process: pids of tests are all the same. */
-static struct fake
-attach_from(int64_t pid, uint32_t flags)
-{
-    struct fake fake = fake_attach(flags);
-    fake.session->pid = pid;
-    return fake;
-}
-
-static void
-wait_as_often_as_one_process_may(struct fake *fake)
-{
-    for (int i = 0; i < STORE_PENDING_OF_PROCESS_MAX; i++) {
-        ask(fake, fake_next(fake), 4 * MIB, LODE_FOREVER);
-    }
-    expect(!fake_has_packet(fake));
-}
-
-static void
-expect_refused(struct fake *fake, uint64_t size, lode_err err, const char *why)
-{
-    struct {
-        struct lode_msg_error msg;
-        char text[512];
-    } error = {.text = ""};
-    ask(fake, fake_next(fake), size, LODE_FOREVER);
-    expect_eq(fake_receive(fake, &error, sizeof error, NULL), LODE_MSG_ERROR);
-    expect_eq(error.msg.err, err);
-    expect_text(error.text, why);
-}
-
-Test(creates, of_one_process_that_wait_leave_room_for_those_of_others)
-{
-    const int64_t pid = 1000000000;
-    struct fake greedy = attach_from(pid, 0), twin = attach_from(pid, 0);
-    struct fake other = attach_from(pid + 1, 0);
-    struct lode_msg_created big;
-    expect_eq(fake_create(&other, fake_next(&other), 6 * MIB, 0, &big), LODE_MSG_CREATED);
-    wait_as_often_as_one_process_may(&greedy);
-    expect_refused(&greedy, 4 * MIB, LODE_ELIMIT, "1024 creates of this process wait");
-    expect_refused(&twin, 4 * MIB, LODE_ELIMIT, "1024 creates of this process wait");
-    ask(&other, fake_next(&other), 4 * MIB, LODE_FOREVER);
-    expect(!fake_has_packet(&other)); /* it waits */
-    fake_draft_call(&other, LODE_MSG_ABORT, &big);
-    until_answered(&greedy); /* what waits goes on: its place is its own */
-    expect_eq(fake_receive(&greedy, &big, sizeof big, NULL), LODE_MSG_CREATED);
-    fake_die(&greedy);
-    fake_die(&twin);
-    fake_die(&other);
-}
-
-Test(creates, of_programs_that_wait_keep_no_worker_out)
-{
-    struct fake programs[4], late = attach_from(1, 0), worker = attach_from(2, LODE_HELLO_MAKER);
-    struct lode_msg_created big;
-    expect_eq(fake_create(&late, fake_next(&late), 6 * MIB, 0, &big), LODE_MSG_CREATED);
-    for (int i = 0; i < 4; i++) {
-        programs[i] = attach_from(1000000000 + i, 0);
-        wait_as_often_as_one_process_may(&programs[i]);
-    }
-    expect_refused(&late, 4 * MIB, LODE_EFULL, "4096 creates of all programs wait");
-    ask(&worker, fake_next(&worker), 4 * MIB, LODE_FOREVER);
-    expect(!fake_has_packet(&worker));
-    for (int i = 0; i < 4; i++) {
-        fake_die(&programs[i]);
-    }
-    fake_die(&worker);
-    fake_die(&late);
 }
 
 Test(creates, a_drop_that_only_lies_in_a_ring_is_found_for_them)
@@ -338,7 +247,7 @@ Test(creates, who_ends_while_waiting_leaves_nothing)
     struct fake holder = fake_attach(0), patient = fake_attach(0);
     struct lode_msg_created big;
     fake_create(&holder, fake_next(&holder), 6 * MIB, 0, &big);
-    ask(&patient, fake_next(&patient), 4 * MIB, LODE_FOREVER);
+    fake_ask(&patient, fake_next(&patient), 4 * MIB, LODE_FOREVER);
     fake_die(&patient);
     fake_die(&holder);
     expect_eq(store->table.state_count[LODE_ENTRY_FREE], store->table.entry_count);

@@ -166,17 +166,6 @@ Test(expected, results_and_reserved_ids_dropped_before_they_come_cost_no_entry_a
     fake_die(&fake);
 }
 
-static lode_id
-put_reserved(struct fake *fake, uint64_t counter)
-{
-    struct lode_made made = {
-        .id = lode_id_reserve(fake->number, counter), .size = 1, .carried = lode_ring_align(1)};
-    uint8_t *at = fake_record(fake, LODE_RECORD_PUT, sizeof made + made.carried);
-    memcpy(at, &made, sizeof made);
-    fake_publish(fake);
-    return made.id;
-}
-
 Test(expected, what_was_dropped_before_it_came_is_freed_when_it_comes)
 {
     struct fake fake = fake_attach(0), other = fake_attach(0);
@@ -185,8 +174,8 @@ Test(expected, what_was_dropped_before_it_came_is_freed_when_it_comes)
     fake_ring(&fake);
     fake_take(&other, lode_id_reserve(fake.number, 2));
     fake_ring(&other);
-    lode_id nobodys = put_reserved(&fake, 1), others = put_reserved(&fake, 2);
-    lode_id mine = put_reserved(&fake, 3);
+    lode_id nobodys = fake_put_reserved(&fake, 1), others = fake_put_reserved(&fake, 2);
+    lode_id mine = fake_put_reserved(&fake, 3);
     fake_ring(&fake);
     expect_eq(state_of(nobodys), LODE_ENTRY_FREE);
     expect_eq(state_of(others), LODE_ENTRY_SEALED);
@@ -440,7 +429,7 @@ Test(expected_in_a_full_tmpfs, a_drop_ends_a_lost_reference_before_that_from_bir
     fake_ring(&fake);
     expect_eq(state_of(there), LODE_ENTRY_SEALED);
     close(ballast);
-    put_reserved(&fake, 1);
+    fake_put_reserved(&fake, 1);
     fake_ring(&fake);
     expect_eq(state_of(to_come), LODE_ENTRY_SEALED);
     fake_drop(&fake, there);

@@ -8,19 +8,7 @@
 #include "store/objects/settled.h"
 #include "store/sessions/packets.h"
 #include "tests/unit/store/fake_client.h"
-
-#include <limits.h>
-
-static int callocs_left = INT_MAX; /* then there is no memory */
-
-void *__real_calloc(size_t count, size_t size);
-void *__wrap_calloc(size_t count, size_t size);
-
-void *
-__wrap_calloc(size_t count, size_t size)
-{
-    return callocs_left > 0 && callocs_left-- > 0 ? __real_calloc(count, size) : NULL;
-}
+#include "tests/unit/store/few_callocs.h"
 
 /* The type of the answer to a packet that the store handles without memory, and not later. */
 static int
@@ -76,22 +64,11 @@ Test(status, a_draft_that_could_not_be_remembered_is_refused_and_its_id_is_not_u
     fake_die(&maker);
 }
 
-static lode_id
-put_reserved(struct fake *fake, uint64_t counter)
-{
-    struct lode_made made = {
-        .id = lode_id_reserve(fake->number, counter), .size = 1, .carried = lode_ring_align(1)};
-    uint8_t *at = fake_record(fake, LODE_RECORD_PUT, sizeof made + made.carried);
-    memcpy(at, &made, sizeof made);
-    fake_publish(fake);
-    return made.id;
-}
-
 /* Else nobody would ever be told that it was freed. */
 Test(status, a_put_by_ring_that_cannot_be_remembered_ends_its_session)
 {
     struct fake maker = fake_attach(0), waiter = fake_attach(0);
-    lode_id id = put_reserved(&maker, 1);
+    lode_id id = fake_put_reserved(&maker, 1);
     callocs_left = 0;
     ring_drain(store, maker.session);
     callocs_left = INT_MAX;
