@@ -61,7 +61,7 @@ put_on(void *arg)
             .entries = 1};
         void *body;
         memset(bytes, byte_of(thread, i), sizeof bytes);
-        must(lode_ring_reserve(&ring, NULL, LODE_RECORD_PUT, &need, &forever, &body));
+        must(lode_ring_reserve(&ring, LODE_RECORD_PUT, &need, &forever, &body));
         lode_made_write(body, &made, NULL, NULL, bytes);
         lode_ring_publish(&ring, &need, &made.id, 1, sizeof made, false);
     }

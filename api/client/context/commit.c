@@ -153,7 +153,7 @@ publish(struct commit *c, uint64_t task, const struct lode_result *results, int6
     void *body;
     struct lode_patience until = c->patience;
     until.deadline = deadline;
-    LODE_TRY(lode_ring_reserve(&c->db->ring, NULL, LODE_RECORD_COMMIT, &c->need, &until, &body));
+    LODE_TRY(lode_ring_reserve(&c->db->ring, LODE_RECORD_COMMIT, &c->need, &until, &body));
     write_parts(c, task, body);
     lode_ring_publish(&c->db->ring, &c->need, &results[0].id, c->count, sizeof results[0], false);
     return LODE_OK;

@@ -7,7 +7,7 @@
 
 #include <stdlib.h>
 
-enum { SLICE_NS = 1000000000, LOOK_NS = 100000000, MOMENT_NS = 2000000 };
+enum { SLICE_NS = 1000000000, LOOK_NS = 100000000 };
 
 /*
  * Until when room in the ring is waited for: 5 s from when it is found full; the same, but not at
@@ -250,36 +250,11 @@ reserve(struct lode_ring *ring, enum lode_record_type type, const struct lode_ri
 }
 
 lode_err
-lode_ring_reserve(struct lode_ring *ring, const struct lode_hooks *hooks,
-                  enum lode_record_type type, const struct lode_ring_need *need,
-                  const struct lode_patience *patience, void **body_out)
+lode_ring_reserve(struct lode_ring *ring, enum lode_record_type type,
+                  const struct lode_ring_need *need, const struct lode_patience *patience,
+                  void **body_out)
 {
-    int64_t deadline = patience->deadline, room_by = patience->answer_by;
-    if (hooks == NULL || lode_hooks_in(hooks, LODE_HOOKS_WORKER) == NULL) {
-        return reserve(ring, type, need, deadline, room_by, body_out);
-    }
-    lode_err err =
-        reserve(ring, type, need, 0, room_by, body_out); /* without a look at the clock */
-    if (err != LODE_EAGAIN) {
-        return err;
-    }
-    int64_t moment = lode_now_ns() + MOMENT_NS;
-    bool is_short = deadline != LODE_NEVER && deadline <= moment;
-    err = reserve(ring, type, need, is_short ? deadline : moment, room_by, body_out);
-    while (err == LODE_EAGAIN && !is_short) {
-        lode_hooks_blocked(hooks, true);
-        err = reserve(ring, type, need, deadline, room_by, body_out);
-        if (err == LODE_OK) {
-            lode_ring_cancel(ring); /* the hook sends a message: not under the ring's lock */
-        }
-        lode_hooks_blocked(hooks, false);
-        if (err != LODE_OK) {
-            return err;
-        }
-        err = reserve(ring, type, need, 0, room_by,
-                      body_out); /* another thread may have been faster */
-    }
-    return err;
+    return reserve(ring, type, need, patience->deadline, patience->answer_by, body_out);
 }
 
 /* ---- publishing --------------------------------------------------------------------------- */

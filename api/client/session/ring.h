@@ -9,7 +9,6 @@
 #ifndef LODE_CLIENT_RING_H
 #define LODE_CLIENT_RING_H
 
-#include "api/client/session/hooks.h"
 #include "api/client/session/index_reader.h"
 #include "api/client/session/patience.h"
 #include "api/client/session/store_calls.h"
@@ -54,14 +53,12 @@ struct lode_ring_need {
  *
  *   patience  its deadline is for credit, its answer_by for room in the ring, which a store that
  *             runs makes as it goes
- *   hooks     NULL, or those that hear that this thread is blocked, if no credit came in 2 ms
  *   body_out  size - sizeof(struct lode_record) bytes
  *
  * Errors    LODE_EAGAIN (no sentence) no credit came in time; LODE_ETIMEDOUT no room came: the store
  *           is stopped; LODE_EDOWN; the ring is not locked
  */
-LODE_MUST_CHECK lode_err lode_ring_reserve(struct lode_ring *ring, const struct lode_hooks *hooks,
-                                           enum lode_record_type type,
+LODE_MUST_CHECK lode_err lode_ring_reserve(struct lode_ring *ring, enum lode_record_type type,
                                            const struct lode_ring_need *need,
                                            const struct lode_patience *patience, void **body_out);
 

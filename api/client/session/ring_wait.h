@@ -16,6 +16,7 @@
 #ifndef LODE_CLIENT_RING_WAIT_H
 #define LODE_CLIENT_RING_WAIT_H
 
+#include "api/client/session/hooks.h"
 #include "api/client/session/ring.h"
 
 struct lode_ring_wait {

@@ -33,7 +33,7 @@ put_by_ring(lode *db, const struct lode_spec *spec, const void *data,
     lode_spec_made(spec, &made);
     struct lode_patience until = *patience;
     until.deadline = deadline;
-    LODE_TRY(lode_ring_reserve(&db->ring, NULL, LODE_RECORD_PUT, &need, &until, &body));
+    LODE_TRY(lode_ring_reserve(&db->ring, LODE_RECORD_PUT, &need, &until, &body));
     if (lode_id_is_reserved(spec->id)) {
         lode_err err = lode_reserved_use_locked(db, spec->id);
         if (err != LODE_OK) {

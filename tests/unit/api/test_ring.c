@@ -1,5 +1,5 @@
 /* The producer of a ring, against a file of the test's own; the test plays the store. */
-#include "api/client/session/ring.h"
+#include "api/client/session/ring_wait.h"
 
 #include "api/base/clock.h"
 #include "api/base/futex.h"
@@ -74,7 +74,6 @@ id_of(uint64_t counter)
 }
 
 /* Of a worker, or NULL: who is told that a put sleeps. */
-static const struct lode_hooks *hooks;
 
 /* A put of `size` bytes of the letter x. */
 static lode_err
@@ -90,7 +89,7 @@ put(lode_id id, uint64_t size, int64_t timeout_ms)
     const struct lode_patience patience = lode_patience_of(timeout_ms);
     void *body;
     memset(bytes, 'x', sizeof bytes);
-    LODE_TRY(lode_ring_reserve(&ring, hooks, LODE_RECORD_PUT, &need, &patience, &body));
+    LODE_TRY(lode_ring_reserve(&ring, LODE_RECORD_PUT, &need, &patience, &body));
     lode_made_write(body, &made, NULL, NULL, bytes);
     lode_ring_publish(&ring, &need, &made.id, 1, sizeof made, false);
     return LODE_OK;
@@ -235,7 +234,6 @@ struct told {
     int asleep, awake;
 };
 
-/* Grants what is missing as soon as it hears that the thread is about to sleep. */
 static void
 on_blocked(void *arg, bool blocked)
 {
@@ -244,25 +242,34 @@ on_blocked(void *arg, bool blocked)
     lode_mutex_unlock(&ring.mu);
     told->asleep += blocked;
     told->awake += !blocked;
-    if (blocked) {
-        row->credit_pages = 8;
-        row->credit_wake++;
-    }
 }
 
-Test(ring, a_put_that_sleeps_tells_the_worker_and_no_hook_runs_under_the_rings_lock)
+Test(ring, a_wait_of_many_rounds_tells_the_worker_once_and_no_hook_runs_under_the_rings_lock)
 {
     struct told told = {0, 0};
     const struct lode_session_hooks table = {.arg = &told, .blocked = on_blocked};
+    const struct lode_ring_need need = {
+        .size = sizeof(struct lode_record) + sizeof(struct lode_made), .pages = 1, .entries = 1};
     struct lode_hooks worker = {{NULL}};
+    struct lode_ring_wait wait;
+    lode_err err = LODE_EAGAIN;
+    void *body;
     cr_assert_eq(lode_hooks_install(&worker, LODE_HOOKS_WORKER, &table), &table);
-    hooks = &worker;
     row->credit_pages = 0;
-    cr_assert_eq(put(id_of(1), 4096, LODE_FOREVER), LODE_OK);
+    lode_ring_wait_begin(&wait, &ring, &worker, &need, LODE_NEVER);
+    for (int round = 0; err == LODE_EAGAIN; round++) {
+        const struct lode_patience until = {.deadline = wait.until, .answer_by = LODE_NEVER};
+        row->credit_pages = round < 3 ? 0 : 8;
+        err = lode_ring_reserve(&ring, LODE_RECORD_PUT, &need, &until, &body);
+        cr_assert(err != LODE_EAGAIN || lode_ring_wait_again(&wait));
+        cr_assert_eq(told.asleep, 1, "from its second round on it is blocked");
+        cr_assert_eq(told.awake, 0);
+    }
+    cr_assert_eq(err, LODE_OK);
+    lode_ring_cancel(&ring);
+    lode_ring_wait_end(&wait, false);
     cr_assert_eq(told.asleep, 1);
     cr_assert_eq(told.awake, 1);
-    cr_assert_eq(put(id_of(2), 4096, LODE_FOREVER), LODE_OK);
-    cr_assert_eq(told.asleep, 1, "it had credit");
 }
 
 /* Walks all records between head and tail, as the store does. */
@@ -323,8 +330,7 @@ Test(ring, the_largest_record_fits_the_smallest_ring_from_any_position)
     pthread_create(&thread, NULL, drain_when_rung, NULL);
     cr_assert_eq(lode_ring_take(&ring, id_of(1)), LODE_OK);
     for (int i = 0; i < 100; i++) {
-        cr_assert_eq(lode_ring_reserve(&ring, NULL, LODE_RECORD_COMMIT, &need, &forever, &body),
-                     LODE_OK);
+        cr_assert_eq(lode_ring_reserve(&ring, LODE_RECORD_COMMIT, &need, &forever, &body), LODE_OK);
         lode_ring_publish(&ring, &need, NULL, 0, 0, false);
     }
     shutdown(calls.socket.fd, SHUT_RDWR);
