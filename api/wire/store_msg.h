@@ -81,8 +81,8 @@ enum {
     X(FAIL,       40, client, lode_msg_fail,        "the error object, then the short one")       /* OK                     */ \
     X(LEAVE,      38, client, lode_msg_head,        "")                                   /* OK: see below          */ \
     X(FORK,       39, client, lode_msg_head,        "")                                   /* KEPT or ERROR          */ \
-    X(KEPT,       40, store,  lode_msg_head,        "fds: the mark, the pipe's writing end")                      \
-    X(TAKE,       41, client, lode_msg_lookup,      "")                                   /* OK or ERROR            */
+    X(TAKE,       41, client, lode_msg_lookup,      "")                                   /* OK or ERROR            */ \
+    X(KEPT,       42, store,  lode_msg_head,        "fds: the mark, the pipe's writing end")
 /* clang-format on */
 
 enum lode_store_msg {

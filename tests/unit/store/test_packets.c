@@ -27,6 +27,19 @@ others_are_served(struct fake *good)
     expect_eq(fake_receive(good, &answer, sizeof answer, NULL), LODE_MSG_STATS_ARE);
 }
 
+Test(packets, no_two_kinds_have_one_number)
+{
+#define NUMBER(name, value, from, shape, rest) value,
+    static const uint8_t number[] = {LODE_STORE_MSG_MAP(NUMBER)};
+#undef NUMBER
+    bool used[LODE_MSG_END] = {false};
+    for (size_t i = 0; i < sizeof number; i++) {
+        expect(number[i] < LODE_MSG_END);
+        expect(!used[number[i]]);
+        used[number[i]] = true;
+    }
+}
+
 Test(packets, connect_and_close_a_thousand_times)
 {
     struct fake good = fake_attach(0);
