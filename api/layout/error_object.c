@@ -144,3 +144,13 @@ lode_error_parts_to_info(const struct lode_error_parts *parts, lode_failure_info
     snprintf(info_out->function, sizeof info_out->function, "%s", parts->function);
     snprintf(info_out->message, sizeof info_out->message, "%s", parts->message);
 }
+
+lode_err
+lode_error_object_shorten(const void *bytes, size_t size, void *out)
+{
+    struct lode_error_parts parts;
+    LODE_TRY(lode_error_object_read(bytes, size, &parts));
+    parts.function = parts.message = "";
+    (void)lode_error_object_write(&parts, out, LODE_ERROR_SHORT_BYTES);
+    return LODE_OK;
+}

@@ -31,6 +31,9 @@ struct lode_error_object {
     uint64_t task; /* the scheduler's number */
 };
 
+/* Bytes of an error object without texts: these are the closing zeros of both. */
+#define LODE_ERROR_SHORT_BYTES (sizeof(struct lode_error_object) + 2)
+
 /* An error object in parts. magic and major of `head` are the encoder's business. */
 struct lode_error_parts {
     struct lode_error_object head;
@@ -47,6 +50,12 @@ size_t lode_error_object_size(const struct lode_error_parts *parts);
  *   room  at least LODE_ERROR_BYTES_MIN, or what lode_error_object_size() says
  */
 size_t lode_error_object_write(const struct lode_error_parts *parts, void *out, size_t room);
+
+/*
+ * Writes the same error without its texts, LODE_ERROR_SHORT_BYTES, for where there is no other room.
+ * Errors  as of lode_error_object_read()
+ */
+LODE_MUST_CHECK lode_err lode_error_object_shorten(const void *bytes, size_t size, void *out);
 
 /*
  * Takes an object apart; the texts of `parts_out` lie in `bytes`.

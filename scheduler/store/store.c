@@ -150,9 +150,12 @@ static void
 finish_put(struct store *store, struct put *put)
 {
     if (put->report_session != 0) {
-        const struct lode_error_object *error = (const void *)put->bytes;
-        lode_err code = lode_error_object_fail(error, put->size);
-        failures_send(store->drive, put->report_session, put->name, error->pid,
+        struct lode_error_parts parts = {.head.pid = 0};
+        lode_err code = lode_error_object_read(put->bytes, put->size, &parts);
+        if (code == LODE_OK) {
+            code = lode_error_object_fail(put->bytes, put->size);
+        }
+        failures_send(store->drive, put->report_session, put->name, parts.head.pid,
                       code != LODE_OK ? lode_last_error() : "the task failed");
     }
     say_error_done(store, put->cookie);

@@ -310,24 +310,23 @@ lode_store_async_results(struct lode_store_async *async, uint32_t tag, uint64_t 
 }
 
 /*
- * The short form is an error object without texts: it lies in the entry, and needs no other room.
+ * The short form has no texts: it lies in the entry, and needs no other room.
  */
 lode_err
 lode_store_async_fail(struct lode_store_async *async, uint32_t tag, lode_id results, uint32_t count,
                       const void *bytes, uint32_t size)
 {
-    enum { TEXTS = 3 };
-    uint8_t rest[LODE_STORE_ERROR_MAX + sizeof(struct lode_error_object) + TEXTS] = {0};
+    uint8_t rest[LODE_STORE_ERROR_MAX + LODE_ERROR_SHORT_BYTES];
     struct lode_msg_fail msg = {.head = {.type = LODE_MSG_FAIL, .tag = tag},
                                 .results = results,
                                 .count = count,
                                 .size = size,
-                                .short_size = sizeof(struct lode_error_object) + TEXTS};
-    if (tag == 0 || size < sizeof(struct lode_error_object) || size > LODE_STORE_ERROR_MAX) {
+                                .short_size = LODE_ERROR_SHORT_BYTES};
+    if (tag == 0 || size > LODE_STORE_ERROR_MAX) {
         return lode_fail_with(LODE_EINVAL, "an error object of %u bytes", (unsigned)size);
     }
     memcpy(rest, bytes, size);
-    memcpy(rest + size, bytes, sizeof(struct lode_error_object));
+    LODE_TRY(lode_error_object_shorten(bytes, size, rest + size));
     return send_packet(async, &msg, sizeof msg, rest, size + msg.short_size);
 }
 

@@ -4,11 +4,13 @@
  *
  * ctest: replay 20000
  */
+#include "api/layout/error_object.h"
 #include "api/layout/id.h"
 #include "api/wire/rendezvous_msg.h"
 #include "scheduler/core/check.h"
 #include "scheduler/core/core.h"
 #include "scheduler/core/stats.h"
+#include "scheduler/store/store_async.h"
 #include "tests/fuzz/core_seeds.h"
 
 #include <lode/task.h>
@@ -92,6 +94,15 @@ on_send(const struct core_action *action)
     }
 }
 
+/* The store takes it, and its short form is to be had. */
+static void
+check_error(const struct core_put_error *put)
+{
+    uint8_t brief[LODE_ERROR_SHORT_BYTES];
+    fuzz_expect(put->error_size <= LODE_STORE_ERROR_MAX && put->result_count > 0);
+    fuzz_expect(lode_error_object_shorten(put + 1, put->error_size, brief) == LODE_OK);
+}
+
 static void
 carry_out(const struct core_action *action)
 {
@@ -121,6 +132,9 @@ carry_out(const struct core_action *action)
         }
         break;
     case CORE_PUT_ERROR:
+        check_error(core_action_bytes(action));
+        note_asked(action, 0);
+        break;
     case CORE_REPORT:
     case CORE_COPY_LIBRARY:
         note_asked(action, 0);

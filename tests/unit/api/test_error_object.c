@@ -47,6 +47,23 @@ Test(error_object, what_was_written_is_read)
     expect_text(info.message, "it fell");
 }
 
+Test(error_object, a_short_one_has_the_facts_and_no_texts)
+{
+    struct lode_error_parts parts = {.head = {.code = LODE_ECRASHED, .pid = 42, .signal = 11},
+                                     .function = "lib.f",
+                                     .message = "it fell"};
+    char out[LODE_ERROR_BYTES_MIN], brief[LODE_ERROR_SHORT_BYTES];
+    struct lode_error_parts read;
+    size_t size = lode_error_object_write(&parts, out, sizeof out);
+    must(lode_error_object_shorten(out, size, brief));
+    must(lode_error_object_read(brief, sizeof brief, &read));
+    expect_eq(read.head.code, LODE_ECRASHED);
+    expect_eq(read.head.pid, 42);
+    expect_eq(read.function[0], '\0');
+    expect_eq(read.message[0], '\0');
+    fails(lode_error_object_shorten(out, size - 1, brief), LODE_ECORRUPT);
+}
+
 Test(error_object, one_that_is_cut_anywhere_is_corrupt)
 {
     struct lode_error_parts parts = {.head.code = LODE_ETASK, .function = "f", .message = "m"};

@@ -202,26 +202,29 @@ Test(store_async, a_failure_is_one_packet_and_is_answered_with_its_error_and_sen
     } error = {.head = {.head = {.type = LODE_MSG_ERROR, .tag = 3}, .err = LODE_ELIMIT},
                .text = "no more entries"};
     lode_id id = {{0x40, 1}};
-    struct {
-        struct lode_error_object head;
-        char texts[20];
-    } object = {.head = {.magic = LODE_ERROR_MAGIC, .code = LODE_ECRASHED}, .texts = "play.crash"};
-    cr_assert_eq(lode_store_async_fail(async, 3, id, 5, &object, sizeof object), LODE_OK);
+    struct lode_error_parts parts = {
+        .head.code = LODE_ECRASHED, .function = "play.crash", .message = "signal 11"};
+    char object[LODE_ERROR_BYTES_MIN], brief[LODE_ERROR_SHORT_BYTES];
+    uint32_t size = (uint32_t)lode_error_object_write(&parts, object, sizeof object);
+    cr_assert_eq(lode_error_object_shorten(object, size, brief), LODE_OK);
+    cr_assert_eq(lode_store_async_fail(async, 3, id, 5, object, size), LODE_OK);
     cr_assert_eq(recv(store, &fail, sizeof fail, 0),
                  (ssize_t)(sizeof fail.head + fail.head.size + fail.head.short_size));
     cr_assert_eq(fail.head.head.type, LODE_MSG_FAIL);
     cr_assert_eq(fail.head.count, 5);
-    cr_assert_eq(fail.head.size, sizeof object);
+    cr_assert_eq(fail.head.size, size);
     cr_assert_leq(fail.head.short_size, LODE_INLINE_MAX);
-    cr_assert_eq(memcmp(fail.bytes, &object, sizeof object), 0);
-    cr_assert_eq(memcmp(fail.bytes + sizeof object, &object, sizeof object.head), 0);
+    cr_assert_eq(fail.head.short_size, sizeof brief);
+    cr_assert_arr_eq(fail.bytes, object, size);
+    cr_assert_arr_eq(fail.bytes + size, brief, sizeof brief);
     send(store, &error, sizeof error, 0);
     cr_assert_eq(lode_store_async_dispatch(async), LODE_OK);
     cr_assert_eq(told.put_err, LODE_ELIMIT);
     cr_assert_str_eq(told.why, "no more entries");
-    cr_assert_eq(lode_store_async_fail(async, 0, id, 1, &object, sizeof object), LODE_EINVAL);
-    cr_assert_eq(lode_store_async_fail(async, 1, id, 1, &object, LODE_STORE_ERROR_MAX + 1),
+    cr_assert_eq(lode_store_async_fail(async, 0, id, 1, object, size), LODE_EINVAL);
+    cr_assert_eq(lode_store_async_fail(async, 1, id, 1, object, LODE_STORE_ERROR_MAX + 1),
                  LODE_EINVAL);
+    cr_assert_eq(lode_store_async_fail(async, 1, id, 1, object, size - 1), LODE_ECORRUPT);
 }
 
 Test(store_async, packets_that_lie_about_their_length_are_not_believed)
