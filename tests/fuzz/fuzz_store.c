@@ -5,52 +5,9 @@
  *
  * ctest: replay 20000
  */
-#include "tests/fuzz/store_world.h"
+#include "tests/fuzz/store_packets.h"
 
-enum { PACKET = 2048, RECORD = 4096, NOBODY = 1 << 30 /* no session has this number */ };
-
-/* Ids that meet: of every kind and of every session here. */
-static lode_id
-pick_id(struct fuzz_input *input, struct client *client)
-{
-    uint8_t pick = fuzz_u8(input);
-    uint64_t session = clients[pick >> 3 & 3].fake.number;
-    uint64_t counter = fuzz_u8(input) % 8 + 1;
-    session = session == 0 ? NOBODY : session;
-    switch (pick & 7) {
-    case 0:
-    case 1:
-        return lode_id_make(LODE_ID_PUT, client->fake.number, counter);
-    case 2:
-        return lode_id_make(LODE_ID_PUT, session, counter);
-    case 3:
-        return lode_id_make(LODE_ID_RESULT, session, counter);
-    case 4:
-        return lode_id_reserve(session, counter);
-    case 5:
-        return lode_id_make(LODE_ID_USER, 0, counter);
-    case 6:
-        return pick & 64 ? lode_id_from_words(UINT64_C(3) << 62, counter) : (lode_id){{0}};
-    default:
-        return witness_id[counter % WITNESS_OBJECTS];
-    }
-}
-
-static struct client *
-pick_client(struct fuzz_input *input)
-{
-    return &clients[fuzz_u8(input) % CLIENTS];
-}
-
-static void
-send_checked(struct client *client, const void *packet, size_t size)
-{
-    const struct lode_msg_lookup *lookup = packet;
-    if (size >= sizeof lookup->head && lookup->head.type == LODE_MSG_DELETE) {
-        witness_deleted = true;
-    }
-    client_send(client, packet, size);
-}
+enum { RECORD = 4096 };
 
 static void
 connect_or_attach(struct fuzz_input *input)
@@ -85,189 +42,6 @@ send_anything(struct fuzz_input *input)
     fuzz_bytes(input, packet, size);
     if (client->fake.number != 0) { /* else it might attach with a ring of another size */
         send_checked(client, packet, size);
-    }
-}
-
-/* ---- packets that keep most rules ---- */
-
-static void
-send_create(struct fuzz_input *input, struct client *client, uint8_t type)
-{
-    uint8_t packet[PACKET] = {0}, shape = fuzz_u8(input);
-    struct lode_msg_create create = {.head = {.type = type, .tag = shape & 1},
-                                     .id = pick_id(input, client),
-                                     .size = fuzz_u16(input),
-                                     .kind = fuzz_u8(input) % 5,
-                                     .object_class = shape >> 1 & 3,
-                                     .flags = shape >> 3 & 1,
-                                     .timeout_ms = shape & 16 ? 0 : 1,
-                                     .hold_count = shape >> 6};
-    if (shape & 32) {
-        create.dtype = fuzz_u8(input) % 16;
-        create.ndim = fuzz_u8(input) % 10;
-        for (int i = 0; i < LODE_MAX_NDIM; i++) {
-            create.shape[i] = (int8_t)fuzz_u8(input);
-            create.strides[i] = (int8_t)fuzz_u8(input);
-        }
-    }
-    size_t size = sizeof create;
-    for (uint32_t i = 0; i < create.hold_count; i++, size += sizeof(lode_id)) {
-        lode_id id = pick_id(input, client);
-        memcpy(packet + size, &id, sizeof id);
-    }
-    if (type == LODE_MSG_PUT) {
-        create.size %= 1024;
-        size += create.size;
-    } else if (shape == 0xff) {
-        create.size <<= 6; /* up to the store's capacity: it has to wait */
-    }
-    memcpy(packet, &create, sizeof create);
-    send_checked(client, packet, size);
-}
-
-static void
-send_ids(struct fuzz_input *input, struct client *client, uint8_t type)
-{
-    struct {
-        union {
-            struct lode_msg_watch watch;
-            struct lode_msg_settle settle;
-        } u;
-        lode_id ids[16];
-    } packet = {.u.watch = {.head = {.type = type, .tag = 3}}};
-    uint32_t count = fuzz_u8(input) % 16;
-    size_t head = type == LODE_MSG_WATCH ? sizeof packet.u.watch : sizeof packet.u.settle;
-    if (type == LODE_MSG_WATCH) {
-        packet.u.watch.cookie = fuzz_u8(input) % 4;
-        packet.u.watch.count = count;
-    } else {
-        packet.u.settle.session = clients[fuzz_u8(input) % CLIENTS].fake.number;
-        packet.u.settle.count = count;
-    }
-    uint8_t *at = (uint8_t *)&packet + head;
-    for (uint32_t i = 0; i < count; i++, at += sizeof(lode_id)) {
-        lode_id id = pick_id(input, client);
-        memcpy(at, &id, sizeof id);
-    }
-    send_checked(client, &packet, head + count * sizeof(lode_id));
-}
-
-static void
-send_name(struct fuzz_input *input, struct client *client, uint8_t type)
-{
-    uint8_t packet[sizeof(struct lode_msg_name) + 8];
-    uint8_t shape = fuzz_u8(input);
-    struct lode_msg_name name = {.head = {.type = type, .tag = 4},
-                                 .id = pick_id(input, client),
-                                 .flags = shape & 1,
-                                 .space_size = shape >> 1 & 1,
-                                 .name_size = shape >> 2 & 3};
-    static const char text[] = "abc";
-    memcpy(packet, &name, sizeof name);
-    memcpy(packet + sizeof name, text + (shape >> 4 & 1), 2);
-    memcpy(packet + sizeof name + 2, text, 3);
-    send_checked(client, packet, sizeof name + name.space_size + name.name_size);
-}
-
-static void
-send_lookup(struct fuzz_input *input, struct client *client, uint8_t type)
-{
-    struct lode_msg_lookup lookup = {.head = {.type = type, .tag = 5}};
-    lookup.id = pick_id(input, client);
-    lookup.cookie = fuzz_u8(input) % 4;
-    if (type == LODE_MSG_DELETE) {
-        for (int i = 0; i < WITNESS_OBJECTS; i++) {
-            if (lode_id_same(lookup.id, witness_id[i])) {
-                return;
-            }
-        }
-    }
-    client_send(client, &lookup, sizeof lookup);
-}
-
-/* Of one draft: its own last one, or one of those that the store may have now. */
-static void
-send_draft(struct fuzz_input *input, struct client *client, uint8_t type)
-{
-    struct lode_msg_draft draft = {
-        .head = {.type = type, .tag = 6}, .entry = client->entry, .generation = client->generation};
-    uint8_t other = fuzz_u8(input);
-    if (other != 0) {
-        draft.entry = other;
-        draft.generation = lode_word_generation(entry_word(&store->table, other));
-    }
-    client_send(client, &draft, sizeof draft);
-}
-
-static void
-send_other(struct fuzz_input *input, struct client *client, uint8_t type)
-{
-    struct lode_msg_list list = {.head = {.type = type, .tag = 7}};
-    struct lode_msg_pins pins = {.head = {.type = type, .tag = 7}};
-    switch (type) {
-    case LODE_MSG_LIST:
-        list.cursor = fuzz_u16(input);
-        list.count = fuzz_u8(input);
-        client_send(client, &list, sizeof list);
-        return;
-    case LODE_MSG_GROW_PINS:
-        pins.slots = fuzz_u32(input) % (LODE_PIN_FIRST * 4);
-        client_send(client, &pins, sizeof pins);
-        return;
-    case LODE_MSG_UNWATCH: {
-        struct lode_msg_watch watch = {.head = {.type = type, .tag = 7}};
-        watch.cookie = fuzz_u8(input) % 4;
-        client_send(client, &watch, sizeof watch);
-        return;
-    }
-    case LODE_MSG_SEGMENT: {
-        struct lode_msg_segment segment = {.head = {.type = type, .tag = fuzz_u8(input)}};
-        segment.segment = fuzz_u8(input) % 4;
-        client_send(client, &segment, sizeof segment);
-        return;
-    }
-    default:
-        client_send(client, &list.head, sizeof list.head);
-    }
-}
-
-static void
-send_packet(struct fuzz_input *input)
-{
-    struct client *client = pick_client(input);
-    uint8_t type = fuzz_u8(input) % LODE_MSG_END;
-    if (client->fake.number == 0) {
-        return;
-    }
-    switch (type) {
-    case LODE_MSG_CREATE:
-    case LODE_MSG_PUT:
-        send_create(input, client, type);
-        break;
-    case LODE_MSG_WATCH:
-    case LODE_MSG_SETTLE:
-    case LODE_MSG_RESULTS:
-        send_ids(input, client, type);
-        break;
-    case LODE_MSG_NAME_SET:
-    case LODE_MSG_NAME_LOOKUP:
-    case LODE_MSG_NAME_REMOVE:
-    case LODE_MSG_NAME_LIST:
-        send_name(input, client, type);
-        break;
-    case LODE_MSG_LOOKUP:
-    case LODE_MSG_UNWAIT:
-    case LODE_MSG_DELETE:
-    case LODE_MSG_STAT:
-        send_lookup(input, client, type);
-        break;
-    case LODE_MSG_SEAL:
-    case LODE_MSG_ABORT:
-    case LODE_MSG_RELEASED:
-        send_draft(input, client, type);
-        break;
-    default:
-        send_other(input, client, type);
     }
 }
 
@@ -470,6 +244,15 @@ fuzz_seeds(fuzz_seed_fn seed, void *arg)
         }
     }
     fuzz_say(&text, SEND, 0, LODE_MSG_LEAVE, OTHER, 99);
+    seed(arg, text.bytes, text.size);
+    /* A scheduler's errors over results that a client refers to and waits for, and once more. */
+    text.size = 0;
+    fuzz_say(&text, ATTACH, 0, 2, ATTACH, 1, 0, RECORD_OP, 1, LODE_RECORD_TAKE, 11, 0, BELL, 1);
+    fuzz_say(&text, SEND, 1, LODE_MSG_WATCH, 1, 2, 11, 0, 11, 1, OTHER, 99);
+    fuzz_say(&text, SEND, 0, LODE_MSG_FAIL, 0x17, 11, 0, 40, OTHER, 99);
+    fuzz_say(&text, SEND, 0, LODE_MSG_FAIL, 0x05, 11, 0, SEND, 1, LODE_MSG_UNWATCH, 5, 1, 11, 1);
+    fuzz_say(&text, SEND, 1, LODE_MSG_TAKE, 11, 1, 0, RECORD_OP, 1, LODE_RECORD_DROP, 11, 0, OTHER,
+             99, DIE, 1, 0, OTHER, 99);
     seed(arg, text.bytes, text.size);
     /* Drafts sealed and aborted, names, a delete, a client whose file is cut, one that lives on. */
     text.size = 0;
