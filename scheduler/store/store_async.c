@@ -28,7 +28,6 @@ struct queued {
 struct lode_store_async {
     const struct lode_store_async_events *events;
     int fd, poll_fd;
-    int file_fd; /* of the session: its lock says that this process lives */
     struct lode_mutex mu;
     STAILQ_HEAD(, queued) queue; /* mu */
     bool down;                   /* mu */
@@ -89,22 +88,9 @@ say_hello(struct lode_store_async *async)
     LODE_TRY(err);
     err = judge_welcome(async->buffer, size, &welcome);
     for (size_t i = 0; i < fd_count; i++) {
-        if (err == LODE_OK && i == 1) {
-            async->file_fd = fds[i];
-        } else {
-            close(fds[i]); /* the index: this session reads no objects */
-        }
+        close(fds[i]); /* this session reads no objects, and puts none by ring */
     }
     return err;
-}
-
-static lode_err
-lock_file(int fd)
-{
-    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_len = 1};
-    return fd >= 0 && fcntl(fd, F_OFD_SETLK, &lock) == 0
-               ? LODE_OK
-               : lode_fail_errno("cannot lock the session's file");
 }
 
 /* The events of the inner epoll: sending is asked for only while something is queued. */
@@ -134,7 +120,6 @@ open_session(struct lode_store_async *async, const struct lode_paths *paths)
     LODE_TRY(lode_path_join(path, sizeof path, paths->dir, LODE_FILE_STORE_SOCKET));
     LODE_TRY(lode_socket_connect(path, &async->fd));
     LODE_TRY(say_hello(async));
-    LODE_TRY(lock_file(async->file_fd));
     return go_async(async);
 }
 
@@ -150,7 +135,7 @@ lode_store_async_open(const struct lode_paths *paths, const struct lode_store_as
         return lode_fail_with(LODE_ENOMEM, "no memory for a session with the store");
     }
     async->events = events;
-    async->fd = async->poll_fd = async->file_fd = -1;
+    async->fd = async->poll_fd = -1;
     async->buffer = buffer;
     STAILQ_INIT(&async->queue);
     lode_mutex_init(&async->mu, LODE_LOCK_STORE_ASYNC);
@@ -169,7 +154,7 @@ lode_store_async_close(struct lode_store_async *async)
     if (async == NULL) {
         return;
     }
-    const int fds[] = {async->fd, async->poll_fd, async->file_fd};
+    const int fds[] = {async->fd, async->poll_fd};
     for (size_t i = 0; i < sizeof fds / sizeof fds[0]; i++) {
         if (fds[i] >= 0) {
             close(fds[i]);

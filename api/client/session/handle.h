@@ -61,7 +61,6 @@ struct lode {
     _Atomic uint32_t refused_told; /* of row->refused, what lode_keep() has said */
     uint64_t capacity_bytes;
     size_t file_bytes;
-    int file_fd; /* holds the session's lock */
     uint32_t open_flags;
     struct lode_paths paths;
     struct lode *next; /* in the list of this process */

@@ -47,7 +47,6 @@ fork_session(lode *db)
     atomic_store_explicit(&db->state, LODE_SESSION_FORKED, memory_order_relaxed);
     close_descriptor(&db->calls.socket.fd);
     close_descriptor(&db->calls.bell_fd);
-    close_descriptor(&db->file_fd);
     lode_hooks_forked(&db->hooks);
 }
 

@@ -9,7 +9,6 @@
 #include "api/client/session/threads.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -81,25 +80,11 @@ map_index(lode *db, int fd, uint64_t generation)
     return LODE_OK;
 }
 
-/*
- * Locks the session's file. While this process has it open, the session counts as alive, also if
- * the socket is closed.
- */
 static lode_err
-lock_session(int fd)
-{
-    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_len = 1};
-    if (fcntl(fd, F_OFD_SETLK, &lock) != 0) {
-        return lode_fail_errno("cannot lock the session's file");
-    }
-    return LODE_OK;
-}
-
-static lode_err
-map_session_file(lode *db)
+map_session_file(lode *db, int fd)
 {
     struct lode_session_header header;
-    if (pread(db->file_fd, &header, sizeof header, 0) != (ssize_t)sizeof header) {
+    if (pread(fd, &header, sizeof header, 0) != (ssize_t)sizeof header) {
         return lode_fail_errno("cannot read the session's file");
     }
     uint32_t ring_bytes = header.ring_bytes;
@@ -112,10 +97,9 @@ map_session_file(lode *db)
                               (unsigned)header.major, (unsigned)header.minor, (unsigned)ring_bytes);
     }
     db->file_bytes = lode_session_file_bytes(ring_bytes);
-    LODE_TRY(check_file_size(db->file_fd, db->file_bytes, "session file"));
-    LODE_TRY(lock_session(db->file_fd));
-    void *map = mmap(NULL, db->file_bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE,
-                     db->file_fd, 0);
+    LODE_TRY(check_file_size(fd, db->file_bytes, "session file"));
+    void *map =
+        mmap(NULL, db->file_bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0);
     if (map == MAP_FAILED) {
         return lode_fail_errno("cannot map the session's file");
     }
@@ -168,14 +152,14 @@ attach(lode *db, uint32_t hello_flags)
     LODE_TRY(connect_store(db));
     LODE_TRY(lode_store_calls_start(&db->calls));
     LODE_TRY(say_hello(db, hello_flags, &welcome, fds));
-    db->file_fd = lode_descriptor_hang_high(fds[1]);
     db->calls.bell_fd = lode_descriptor_hang_high(fds[2]);
     db->number = welcome.session;
     db->capacity_bytes = welcome.capacity_bytes;
     lode_err err = map_index(db, fds[0], welcome.generation);
+    err = err == LODE_OK ? map_session_file(db, fds[1]) : err;
     close(fds[0]);
+    close(fds[1]);
     LODE_TRY(err);
-    LODE_TRY(map_session_file(db));
     LODE_TRY(lode_pin_slots_init(&db->pin_slots, &db->file->pin_high, LODE_PIN_FIRST));
     db->row = (const struct lode_session_row *)(db->index.base + LODE_ROWS_OFFSET) + welcome.row;
     lode_ring_init(&db->ring, db->file, db->row, &db->index, &db->calls);
@@ -190,9 +174,6 @@ static void
 destroy(lode *db)
 {
     lode_store_calls_fini(&db->calls); /* first: the store must not see a session without pins */
-    if (db->file_fd >= 0) {
-        close(db->file_fd);
-    }
     lode_segments_fini(&db->segments);
     lode_drafts_fini(&db->drafts);
     if (db->ring.bytes != NULL) {
@@ -223,7 +204,6 @@ lode_session_attach(const struct lode_paths *paths, uint32_t hello_flags, uint32
     memset(db, 0, sizeof *db);
     db->paths = *paths;
     db->open_flags = open_flags;
-    db->file_fd = -1;
     lode_err err = lode_store_calls_init(&db->calls);
     if (err != LODE_OK) {
         free(db);
