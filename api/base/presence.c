@@ -1,5 +1,6 @@
 #include "api/base/presence.h"
 
+#include "api/base/assert.h"
 #include "api/base/fail.h"
 #include "api/base/hold.h"
 #include "api/base/log.h"
@@ -36,7 +37,7 @@ close_one(int *fd)
 static void
 go_blind(struct lode_presence *presence)
 {
-    if (!presence->is_blind) {
+    if (!presence->is_blind && !presence->is_private) {
         lode_log("FILES-NOT-WATCHED",
                  "inotify is not to be had (%s; see fs.inotify.max_user_instances and "
                  "max_user_watches): once a second this daemon looks whether its lock '%s' was "
@@ -129,6 +130,23 @@ socket_is_there(const struct lode_presence *presence)
             there.st_ino == presence->socket_inode);
 }
 
+static bool
+file_is_there(const struct lode_presence_file *file)
+{
+    struct stat there;
+    return lstat(file->path, &there) == 0;
+}
+
+static bool
+all_is_there(const struct lode_presence *presence)
+{
+    bool is_there = lock_is_there(presence) && socket_is_there(presence);
+    for (size_t i = 0; i < presence->file_count; i++) {
+        is_there = is_there && file_is_there(&presence->files[i]);
+    }
+    return is_there;
+}
+
 lode_err
 lode_presence_open(struct lode_presence *presence, const char *dir, const char *lock_name,
                    const char *socket_name, bool is_private)
@@ -145,11 +163,10 @@ lode_presence_open(struct lode_presence *presence, const char *dir, const char *
         }
     }
     LODE_TRY(lode_hold_file(presence->lock_path, &presence->lock_fd));
-    if (!is_private) {
-        LODE_TRY(open_watch(presence));
-        watch(presence, presence->lock_path);
-        plan_next_look(presence, lock_is_there(presence));
-    }
+    presence->is_private = is_private;
+    LODE_TRY(open_watch(presence));
+    watch(presence, presence->lock_path);
+    plan_next_look(presence, all_is_there(presence));
     return LODE_OK;
 }
 
@@ -169,7 +186,24 @@ lode_err
 lode_presence_listen(struct lode_presence *presence)
 {
     LODE_TRY(listen_there(presence, &presence->listen_fd));
-    plan_next_look(presence, lock_is_there(presence) && socket_is_there(presence));
+    plan_next_look(presence, all_is_there(presence));
+    return LODE_OK;
+}
+
+lode_err
+lode_presence_add(struct lode_presence *presence, const char *dir, const char *name,
+                  lode_presence_write_fn write, void *arg)
+{
+    LODE_ASSERT(presence->file_count < LODE_PRESENCE_FILES_MAX);
+    struct lode_presence_file *file = &presence->files[presence->file_count];
+    LODE_TRY(lode_path_join(file->path, sizeof file->path, dir, "%s", name));
+    LODE_TRY(write(arg));
+    file->write = write;
+    file->arg = arg;
+    file->is_missed = false;
+    presence->file_count++;
+    watch(presence, file->path);
+    plan_next_look(presence, all_is_there(presence));
     return LODE_OK;
 }
 
@@ -218,6 +252,23 @@ restore_socket(struct lode_presence *presence, int *old_fd_out)
     return true;
 }
 
+static void
+restore_file(struct lode_presence *presence, struct lode_presence_file *file)
+{
+    if (file->write(file->arg) != LODE_OK) {
+        if (!file->is_missed) {
+            lode_log("FILE-REMOVED",
+                     "'%s' was removed, and cannot be made again; it is tried on: %s", file->path,
+                     lode_last_error());
+        }
+        file->is_missed = true;
+        return;
+    }
+    file->is_missed = false;
+    watch(presence, file->path);
+    lode_log("FILE-REMOVED", "'%s' was removed: it is made again", file->path);
+}
+
 bool
 lode_presence_restore(struct lode_presence *presence, int *old_fd_out)
 {
@@ -225,8 +276,13 @@ lode_presence_restore(struct lode_presence *presence, int *old_fd_out)
     if (!lock_is_there(presence)) {
         restore_lock(presence);
     }
+    for (size_t i = 0; i < presence->file_count; i++) {
+        if (!file_is_there(&presence->files[i])) {
+            restore_file(presence, &presence->files[i]);
+        }
+    }
     bool is_moved = !socket_is_there(presence) && restore_socket(presence, old_fd_out);
-    plan_next_look(presence, lock_is_there(presence) && socket_is_there(presence));
+    plan_next_look(presence, all_is_there(presence));
     return is_moved;
 }
 

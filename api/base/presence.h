@@ -13,8 +13,10 @@
  * could not be made at once (another process holds the new one for a moment), and no inotify is to
  * be had. Where all is well and inotify works, nothing wakes the daemon.
  *
- * A private cluster puts nothing back. No other program attaches to it, and a process that removes
- * its directory as the program ends must succeed.
+ * The daemons of a private cluster do the same: their workers, and the program's further sessions,
+ * attach by these files. But once the program has ended, every process of the cluster sweeps all of
+ * them. So a daemon that is told of a removed file looks first whether its lifeline has ended, and
+ * then puts nothing back.
  */
 #ifndef LODE_BASE_PRESENCE_H
 #define LODE_BASE_PRESENCE_H
@@ -23,13 +25,28 @@
 
 #include <sys/types.h>
 
+/* Writes a file anew that was removed. Errors: it is tried again later. */
+typedef lode_err (*lode_presence_write_fn)(void *arg);
+
+enum { LODE_PRESENCE_FILES_MAX = 2 };
+
+struct lode_presence_file {
+    char path[LODE_PATH_MAX];
+    lode_presence_write_fn write;
+    void *arg;
+    bool is_missed; /* it could not be put back, and the log has said so */
+};
+
 struct lode_presence {
     char lock_path[LODE_PATH_MAX], socket_path[LODE_PATH_MAX]; /* the second: "" for none */
     int lock_fd, listen_fd;
-    int watch_fd; /* to be polled: an epoll of the next two; -1: nothing is put back */
+    struct lode_presence_file files[LODE_PRESENCE_FILES_MAX]; /* lode_presence_add() */
+    size_t file_count;
+    int watch_fd; /* to be polled: an epoll of the next two; -1: nothing is put back any more */
     int notify_fd, timer_fd;
-    int retry_ms;  /* until the next attempt to put a file back; 0: both are there */
+    int retry_ms;  /* until the next attempt to put a file back; 0: all are there */
     bool is_blind; /* inotify is not to be had, so the timer looks once a second */
+    bool is_private;
     bool lock_is_missed, socket_is_missed; /* it could not be put back, and the log says so */
     dev_t socket_device;
     ino_t socket_inode;
@@ -42,7 +59,7 @@ void lode_presence_init(struct lode_presence *presence);
  * Takes the lock `lock_name` in `dir`.
  *
  *   socket_name  NULL: this daemon has no socket
- *   is_private   nothing is put back
+ *   is_private   its program's stderr is not told that there is no inotify
  *
  * Errors  LODE_ERUNNING  another process holds the lock, or listens at the socket; as
  *         lode_hold_file(); LODE_ESYS
@@ -55,7 +72,15 @@ LODE_MUST_CHECK lode_err lode_presence_open(struct lode_presence *presence, cons
 LODE_MUST_CHECK lode_err lode_presence_listen(struct lode_presence *presence);
 
 /*
- * Looks whether lock and socket are still there, makes anew what is not, and says so in the log.
+ * Makes a further file `dir`/`name` by write(arg), and puts it back likewise. At most
+ * LODE_PRESENCE_FILES_MAX. Errors: those of write().
+ */
+LODE_MUST_CHECK lode_err lode_presence_add(struct lode_presence *presence, const char *dir,
+                                           const char *name, lode_presence_write_fn write,
+                                           void *arg);
+
+/*
+ * Looks whether all files are still there, makes anew what is not, and says so in the log.
  * What cannot be made now is tried again when watch_fd is readable the next time. Never blocks.
  *
  * True if listen_fd is another one now: then *old_fd_out is the one before, which the caller closes

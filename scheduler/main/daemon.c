@@ -209,6 +209,13 @@ removed_ready(struct source *source, uint32_t events)
     struct daemon *daemon = CONTAINER_OF(source, struct daemon, removed);
     int old_fd = -1;
     (void)events;
+    if (daemon->lifeline.ready != NULL && lode_shell_lifeline_ended(daemon->lifeline.fd)) {
+        end(daemon, 0);
+    }
+    if (daemon->loop.stop) {
+        lode_presence_unwatch(&daemon->presence); /* what is removed now is swept */
+        return;
+    }
     if (lode_presence_restore(&daemon->presence, &old_fd)) {
         sessions_move(daemon->sessions, daemon->presence.listen_fd);
     }

@@ -130,6 +130,11 @@ on_removed(struct store *store, struct source *source, uint32_t events)
     int old_fd = -1;
     (void)source;
     (void)events;
+    d->stop = d->stop || (d->lifeline_fd >= 0 && lode_shell_lifeline_ended(d->lifeline_fd));
+    if (d->stop) {
+        lode_presence_unwatch(&d->presence); /* what is removed now is swept */
+        return;
+    }
     if (!lode_presence_restore(&d->presence, &old_fd)) {
         return;
     }

@@ -7,14 +7,36 @@
 #include "tests/support/cluster.h"
 #include "tests/support/story.h"
 
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { ROOM = 4096, PROCESSES = 64 };
 
+/* Somebody removes what a sweeper looks for: it is there again before the cluster dies. */
+static void
+rob(lode *db)
+{
+    static const char *const names[] = {"owner", "places", "supervisor.lock"};
+    for (int i = 0; i < 3; i++) {
+        char path[256];
+        struct stat before, now;
+        int64_t end = now_ms() + bound_ms(5000);
+        snprintf(path, sizeof path, "%s/%s", lode_cluster_dir(db), names[i]);
+        expect_eq(lstat(path, &before), 0);
+        expect_eq(unlink(path), 0);
+        while (lstat(path, &now) != 0 || now.st_size != before.st_size) {
+            expect_lt(now_ms(), end);
+            sched_yield();
+        }
+    }
+}
+
+/* `arg` points to true if its cluster is robbed first. */
 static void
 program(struct child *parent, void *arg)
 {
@@ -24,8 +46,10 @@ program(struct child *parent, void *arg)
                                  .num_cpus = 1,
                                  .capacity_bytes = 32 << 20};
     lode_id id;
-    (void)arg;
     must(lode_open(NULL, &options, &db));
+    if (*(const bool *)arg) {
+        rob(db);
+    }
     must(lode_put(db, "left", 4, 0, &id));
     must(lode_load(db, story_tasks("play")));
     child_signal(parent);
@@ -53,11 +77,11 @@ stop_process(pid_t pid)
 }
 
 static void
-die_at_once(void)
+die_at_once(bool is_robbed)
 {
     struct child child;
     pid_t pids[PROCESSES];
-    child_start(&child, program, NULL);
+    child_start(&child, program, &is_robbed);
     child_await(&child);
     int count = story_processes(NULL, pids, PROCESSES);
     expect_le(5, count);
@@ -113,7 +137,7 @@ another_environment_sweeps(void)
     char out[ROOM], shm[256], state[256];
     snprintf(shm, sizeof shm, "%s", story_shm());
     snprintf(state, sizeof state, "%s", story_state());
-    die_at_once();
+    die_at_once(true);
     setenv("LODE_SHM_DIR", "/dev/shm/of-another-environment", 1);
     setenv("LODE_STATE_DIR", story_files(), 1);
     run("sweep", NULL, out);
@@ -126,7 +150,7 @@ another_environment_sweeps(void)
 static void
 a_private_cluster_sweeps(void)
 {
-    die_at_once();
+    die_at_once(false);
     lode_close(private_open());
     while (story_processes(NULL, NULL, 0) > 0) {
         pid_t pid;
@@ -141,7 +165,7 @@ static void
 the_command_sweeps(void)
 {
     char out[ROOM];
-    die_at_once();
+    die_at_once(false);
     int before = story_count_files(story_shm());
     run("sweep", "--dry-run", out);
     expect_eq(count_lines(out), 1);
@@ -160,9 +184,10 @@ a_store_sweeps_and_what_runs_stays(void)
 {
     char out[ROOM];
     struct child living;
-    die_at_once();
+    bool is_robbed = false;
+    die_at_once(false);
     pid_t store = store_start(16 << 20);
-    child_start(&living, program, NULL);
+    child_start(&living, program, &is_robbed);
     child_await(&living);
     lode *db = store_open();
     lode_id id;

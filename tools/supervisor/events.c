@@ -7,6 +7,7 @@
 #include "api/wire/supervisor_msg.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -195,6 +196,22 @@ take_program(struct supervisor *s)
     }
 }
 
+/* A program that ends may remove the directory of its cluster: that must succeed. */
+static void
+take_removed(struct supervisor *s)
+{
+    int old_fd = -1;
+    struct pollfd program = {.fd = s->program_fd, .events = POLLIN};
+    if (poll(&program, 1, 0) > 0) { /* not, if there is none: -1 */
+        take_program(s);
+    }
+    if (s->stopping) {
+        lode_presence_unwatch(&s->presence);
+    } else {
+        lode_presence_restore(&s->presence, &old_fd);
+    }
+}
+
 static void
 take_store_ready(struct supervisor *s)
 {
@@ -212,7 +229,6 @@ void
 events_take(struct supervisor *s, enum supervisor_event event)
 {
     uint64_t expirations;
-    int old_fd = -1;
     switch (event) {
     case SUPERVISOR_SIGNALS:
         take_signals(s);
@@ -228,11 +244,7 @@ events_take(struct supervisor *s, enum supervisor_event event)
         }
         break;
     case SUPERVISOR_REMOVED:
-        if (s->stopping) {
-            lode_presence_unwatch(&s->presence);
-        } else {
-            lode_presence_restore(&s->presence, &old_fd);
-        }
+        take_removed(s);
         break;
     case SUPERVISOR_PACKETS:
         receive_packets(s);

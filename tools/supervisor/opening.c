@@ -115,6 +115,20 @@ hold_directories(struct supervisor *s)
     return LODE_OK;
 }
 
+static lode_err
+write_places(void *arg)
+{
+    const struct supervisor *s = arg;
+    return places_write(&s->paths);
+}
+
+static lode_err
+write_owner(void *arg)
+{
+    const struct supervisor *s = arg;
+    return owner_write(s->paths.dir, s->options->owner);
+}
+
 lode_err
 supervisor_open(struct supervisor *s)
 {
@@ -128,8 +142,8 @@ supervisor_open(struct supervisor *s)
     LODE_TRY(hold_directories(s));
     LODE_TRY(open_descriptors(s));
     if (s->options->is_private) {
-        LODE_TRY(places_write(&s->paths));
-        LODE_TRY(owner_write(s->paths.dir, s->options->owner));
+        LODE_TRY(lode_presence_add(&s->presence, s->paths.dir, LODE_FILE_PLACES, write_places, s));
+        LODE_TRY(lode_presence_add(&s->presence, s->paths.dir, LODE_FILE_OWNER, write_owner, s));
     }
     workers_init(&s->workers, s->worker_program, s->paths.dir, s->lifeline[0]);
     return LODE_OK;

@@ -11,6 +11,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -210,12 +211,52 @@ Test(presence, a_lock_that_is_removed_before_it_is_watched_is_missed_too)
     }
 }
 
-Test(presence, of_a_private_cluster_is_not_put_back)
+Test(presence, of_a_private_cluster_is_put_back_too)
 {
+    int old_fd = -1;
     lode_presence_close(&presence);
     must(lode_presence_open(&presence, dir, "it.lock", "it.sock", true));
     must(lode_presence_listen(&presence));
-    expect_eq(presence.watch_fd, -1);
+    unlink(presence.lock_path);
+    unlink(presence.socket_path);
+    expect(hears());
+    expect(lode_presence_restore(&presence, &old_fd));
+    close(old_fd);
+    restore_until_held();
+}
+
+static bool is_refused;
+
+static lode_err
+write_it(void *arg)
+{
+    int fd = is_refused ? -1 : open(arg, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    if (fd < 0) {
+        return LODE_ESYS;
+    }
+    close(fd);
+    return LODE_OK;
+}
+
+Test(presence, a_further_file_is_put_back_and_tried_until_it_can_be)
+{
+    char path[128];
+    int old_fd = -1;
+    snprintf(path, sizeof path, "%s/further", dir);
+    must(lode_presence_add(&presence, dir, "further", write_it, path));
+    for (int i = 0; i < 2; i++) {
+        expect_eq(access(path, F_OK), 0);
+        expect(!hears() || !lode_presence_restore(&presence, &old_fd));
+        expect(!is_planned());
+        is_refused = true;
+        unlink(path);
+        expect(hears());
+        expect(!lode_presence_restore(&presence, &old_fd));
+        is_refused = false;
+        expect(hears_within(bound_ms(5000)));
+        expect(!lode_presence_restore(&presence, &old_fd));
+    }
+    expect_eq(unlink(path), 0);
 }
 
 Test(presence, that_is_withdrawn_leaves_no_lock_file)
