@@ -1,7 +1,7 @@
 #include "scheduler/core/check.h"
 
-#include "scheduler/core/state.h"
-#include "scheduler/core/tasks.h"
+#include "scheduler/core/state/state.h"
+#include "scheduler/core/state/tasks.h"
 
 static uint32_t
 check_queue(const struct core_worker *worker)

@@ -1,7 +1,7 @@
 #include "scheduler/core/stats.h"
 
-#include "scheduler/core/sessions.h"
-#include "scheduler/core/tasks.h"
+#include "scheduler/core/state/sessions.h"
+#include "scheduler/core/state/tasks.h"
 
 #include <stdarg.h>
 #include <stdio.h>

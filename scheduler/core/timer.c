@@ -1,7 +1,7 @@
 #include "scheduler/core/timer.h"
 
-#include "scheduler/core/actions.h"
-#include "scheduler/core/sessions.h"
+#include "scheduler/core/state/actions.h"
+#include "scheduler/core/state/sessions.h"
 
 void
 core_timer_fired(struct core *core)

@@ -2,7 +2,7 @@
 #ifndef LODE_SCHEDULER_CORE_TIMER_H
 #define LODE_SCHEDULER_CORE_TIMER_H
 
-#include "scheduler/core/state.h"
+#include "scheduler/core/state/state.h"
 
 void core_timer_fired(struct core *core);
 

@@ -2,7 +2,7 @@
 #include "api/base/descriptor.h"
 #include "api/base/log.h"
 #include "api/base/shell.h"
-#include "scheduler/core/pool.h"
+#include "scheduler/core/state/pool.h"
 #include "scheduler/main/daemon.h"
 
 #include <argp.h>

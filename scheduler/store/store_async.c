@@ -5,7 +5,7 @@
 #include "api/base/lock.h"
 #include "api/base/socket.h"
 #include "api/layout/error_object.h"
-#include "scheduler/core/pool.h"
+#include "scheduler/core/state/pool.h"
 
 #include <errno.h>
 #include <fcntl.h>

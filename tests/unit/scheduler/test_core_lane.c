@@ -1,7 +1,7 @@
 /* A lane: ready tasks in the order of their submission, whatever order they become ready in. */
-#include "scheduler/core/lane.h"
+#include "scheduler/core/state/lane.h"
 
-#include "scheduler/core/state.h"
+#include "scheduler/core/state/state.h"
 
 #include <criterion/criterion.h>
 

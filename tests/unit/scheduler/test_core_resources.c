@@ -1,5 +1,5 @@
 /* Resources: what fits beside what. */
-#include "scheduler/core/resources.h"
+#include "scheduler/core/state/resources.h"
 
 #include <criterion/criterion.h>
 

@@ -1,0 +1,348 @@
+#include "scheduler/core/libraries/loads.h"
+
+#include "scheduler/core/state/actions.h"
+#include "scheduler/core/state/errors.h"
+#include "scheduler/core/libraries/functions.h"
+#include "scheduler/core/libraries/resolve.h"
+#include "scheduler/core/state/sessions.h"
+#include "scheduler/core/state/workers.h"
+
+#include <stdio.h>
+
+enum { PATH_BYTES_MAX = 4095 };
+
+/* ---- loading -------------------------------------------------------------------------------- */
+
+static void
+send_loaded(struct core *core, uint64_t session, uint32_t tag, lode_err err, const char *text)
+{
+    uint32_t text_size = (uint32_t)strlen(text);
+    struct lode_task_loaded *loaded =
+        core_send(core, core_session_find(core, session), LODE_TASK_LOADED,
+                  (uint32_t)sizeof *loaded + text_size);
+    if (loaded != NULL) {
+        *loaded = (struct lode_task_loaded){.tag = tag, .err = err};
+        memcpy(loaded + 1, text, text_size);
+    }
+}
+
+static struct core_load *
+start_load(struct core *core, const char *source, bool builtin)
+{
+    struct core_load *load = core_alloc(sizeof *load);
+    *load = (struct core_load){.cookie = ++core->next_cookie, .builtin = builtin};
+    load->source = core_copy_text(source);
+    TAILQ_INSERT_TAIL(&core->loads, load, link);
+    uint32_t size = (uint32_t)strlen(source) + 1;
+    memcpy(core_emit(core, CORE_COPY_LIBRARY, 0, load->cookie, 0, size), source, size);
+    return load;
+}
+
+static void
+add_request(struct core_load *load, const struct core_session *session, uint32_t tag,
+            const char *function)
+{
+    struct core_request *request = core_alloc(sizeof *request);
+    *request =
+        (struct core_request){.next = load->requests, .session = session->number, .tag = tag};
+    request->function = core_copy_text(function);
+    load->requests = request;
+}
+
+static void
+load_builtin(struct core *core, struct core_session *session, uint32_t tag, const char *name)
+{
+    struct core_load *load;
+    TAILQ_FOREACH(load, &core->loads, link)
+    {
+        if (load->builtin) {
+            break;
+        }
+    }
+    if (load == NULL) {
+        load = start_load(core, core->builtin_path, true);
+    }
+    add_request(load, session, tag, name);
+}
+
+static void
+finish_load(struct core *core, struct core_load *load, lode_err err, const char *text)
+{
+    TAILQ_REMOVE(&core->loads, load, link);
+    if (load->worker != NULL) {
+        load->worker->describing = NULL;
+        core_worker_relist(core, load->worker);
+    }
+    struct core_request *request;
+    while ((request = load->requests) != NULL) {
+        load->requests = request->next;
+        struct core_session *session = core_session_find(core, request->session);
+        if (request->function == NULL) {
+            send_loaded(core, request->session, request->tag, err, text);
+        } else if (session != NULL && err == LODE_OK) {
+            core_resolve_name(core, session, request->tag, request->function);
+        } else {
+            core_send_resolved(core, request->session, request->tag, NULL, text);
+        }
+        free(request->function);
+        free(request);
+    }
+    free(load->source);
+    free(load->path);
+    free(load);
+}
+
+/* The text of a record behind its struct, as a string. False: it is not one. */
+static bool
+record_text(const void *bytes, uint32_t size, uint32_t head, char *text_out, size_t room)
+{
+    if (size < head) {
+        return false;
+    }
+    const char *text = (const char *)bytes + head;
+    size_t text_size = strnlen(text, size - head);
+    if (text_size == 0 || text_size >= room || text_size + 1 < size - head) {
+        return false;
+    }
+    memcpy(text_out, text, text_size);
+    text_out[text_size] = '\0';
+    return true;
+}
+
+void
+core_load_library(struct core *core, struct core_session *session, const void *bytes, uint32_t size)
+{
+    char path[PATH_BYTES_MAX + 1];
+    const struct lode_task_load *message = bytes;
+    if (!record_text(bytes, size, sizeof *message, path, sizeof path) || path[0] != '/') {
+        core_cut(core, session, LODE_EPROTO, "a LOAD of %u bytes has no absolute path", size);
+        return;
+    }
+    add_request(start_load(core, path, false), session, message->tag, NULL);
+}
+
+/* True if the name is one of the built-in library's, which is not there yet. */
+static bool
+is_builtin(const struct core *core, const char *name)
+{
+    size_t size = core_library_part(name);
+    return size > 0 && core->builtin_path != NULL && strlen(core->builtin_name) == size &&
+           memcmp(core->builtin_name, name, size) == 0 &&
+           core_library_named(core, name, size) == NULL;
+}
+
+void
+core_resolve(struct core *core, struct core_session *session, const void *bytes, uint32_t size)
+{
+    char name[LODE_TASK_NAME_MAX + 1];
+    const struct lode_task_resolve *message = bytes;
+    if (!record_text(bytes, size, sizeof *message, name, sizeof name)) {
+        core_cut(core, session, LODE_EPROTO, "a RESOLVE of %u bytes has no name", size);
+        return;
+    }
+    if (is_builtin(core, name)) {
+        load_builtin(core, session, message->tag, name);
+    } else {
+        core_resolve_name(core, session, message->tag, name);
+    }
+}
+
+void
+core_library_copied(struct core *core, const struct core_event *event)
+{
+    struct core_load *load;
+    TAILQ_FOREACH(load, &core->loads, link)
+    {
+        if (load->cookie == event->u.copied.cookie) {
+            break;
+        }
+    }
+    if (load == NULL || load->path != NULL) {
+        return;
+    }
+    if (event->u.copied.err != LODE_OK) {
+        const char *text = event->u.copied.text;
+        finish_load(core, load, (lode_err)event->u.copied.err,
+                    text != NULL && text[0] ? text : "the library cannot be copied");
+        return;
+    }
+    struct core_library *known = core_library_at_path(core, event->u.copied.path);
+    if (known != NULL) {
+        core_library_make_current(core, known);
+        finish_load(core, load, LODE_OK, known->name);
+        return;
+    }
+    load->path = core_copy_text(event->u.copied.path);
+}
+
+/* ---- describing ----------------------------------------------------------------------------- */
+
+static struct core_load *
+load_that_waits(const struct core *core)
+{
+    struct core_load *load;
+    TAILQ_FOREACH(load, &core->loads, link)
+    {
+        if (load->path != NULL && load->worker == NULL) {
+            return load;
+        }
+    }
+    return NULL;
+}
+
+bool
+core_describe_waits(const struct core *core)
+{
+    return !TAILQ_EMPTY(&core->loads) && load_that_waits(core) != NULL;
+}
+
+void
+core_describe_next(struct core *core)
+{
+    struct core_load *load;
+    while (!TAILQ_EMPTY(&core->loads) && !TAILQ_EMPTY(&core->idle) &&
+           (load = load_that_waits(core)) != NULL) {
+        struct core_worker *worker = TAILQ_FIRST(&core->idle);
+        load->worker = worker;
+        worker->describing = load;
+        core_worker_relist(core, worker);
+        uint32_t path_size = (uint32_t)strlen(load->path) + 1;
+        struct lode_task_load *message = core_send(core, worker->session, LODE_TASK_DESCRIBE,
+                                                   (uint32_t)sizeof *message + path_size);
+        if (message != NULL) {
+            *message = (struct lode_task_load){.tag = (uint32_t)load->cookie};
+            memcpy(message + 1, load->path, path_size);
+        }
+    }
+}
+
+void
+core_describe_died(struct core *core, struct core_worker *worker)
+{
+    struct core_load *load = worker->describing;
+    worker->describing = NULL;
+    load->worker = NULL;
+    if (++load->deaths < CORE_DESCRIBE_MAX && worker->death->signal == 9) {
+        return; /* killed from outside: another one tries */
+    }
+    char death[128], text[512];
+    core_describe_death(worker->death, death, sizeof death);
+    snprintf(text, sizeof text, "a worker that opened %.300s %s", load->source, death);
+    finish_load(core, load, LODE_ELIBRARY, text);
+}
+
+void
+core_describe_fail_all(struct core *core, lode_err err, const char *why)
+{
+    struct core_load *load;
+    while ((load = load_that_waits(core)) != NULL) {
+        finish_load(core, load, err, why);
+    }
+}
+
+/* The next string of a description; NULL: it is cut, empty or not printable. */
+static const char *
+next_text(const char **at, const char *end, size_t longest)
+{
+    const char *text = *at;
+    size_t size = strnlen(text, (size_t)(end - text));
+    if (size == (size_t)(end - text) || size > longest) {
+        return NULL;
+    }
+    *at = text + size + 1;
+    return text;
+}
+
+static bool
+is_name(const char *text)
+{
+    for (const char *c = text; *c != '\0'; c++) {
+        if ((unsigned char)*c <= ' ' || *c == '.' || *c == '/' || *c == '"' || *c == 0x7f) {
+            return false;
+        }
+    }
+    return text[0] != '\0';
+}
+
+/* True if the description is whole; with `library`, its functions are added. */
+static bool
+parse_functions(struct core *core, struct core_library *library, const char *at, const char *end)
+{
+    for (uint32_t i = 0; at < end; i++) {
+        const char *symbol = next_text(&at, end, LODE_TASK_NAME_MAX);
+        const char *signature = symbol != NULL ? next_text(&at, end, UINT16_MAX) : NULL;
+        uint32_t results;
+        if (signature == NULL || (size_t)(end - at) < sizeof results || !is_name(symbol) ||
+            i == CORE_LIBRARY_FUNCTIONS) {
+            return false;
+        }
+        memcpy(&results, at, sizeof results);
+        at += sizeof results;
+        if (results > LODE_TASK_RESULTS_MAX) {
+            return false;
+        }
+        if (library != NULL) {
+            core_function_add(core, library, symbol, results);
+        }
+    }
+    return true;
+}
+
+/* NULL: the description breaks a rule. */
+static struct core_library *
+add_library(struct core *core, const char *path, const char *text, uint32_t size)
+{
+    const char *at = text, *end = text + size;
+    const char *name = next_text(&at, end, LODE_TASK_NAME_MAX);
+    if (name == NULL || !is_name(name) || !parse_functions(core, NULL, at, end)) {
+        return NULL;
+    }
+    struct core_library *library = core_library_add(core, name, path);
+    parse_functions(core, library, at, end);
+    return library;
+}
+
+void
+core_described(struct core *core, struct core_session *session, const void *bytes, uint32_t size)
+{
+    const struct lode_task_loaded *message = bytes;
+    struct core_worker *worker = session->worker;
+    struct core_load *load = worker->describing;
+    if (size < sizeof *message || load == NULL || message->tag != (uint32_t)load->cookie) {
+        core_cut(core, session, LODE_EPROTO, "a DESCRIBED of %u bytes that nobody asked for", size);
+        return;
+    }
+    const char *text = (const char *)(message + 1);
+    uint32_t text_size = size - (uint32_t)sizeof *message;
+    if (message->err != LODE_OK) {
+        char why[1024];
+        snprintf(why, sizeof why, "%.*s", (int)strnlen(text, text_size), text);
+        finish_load(core, load, (lode_err)message->err, why);
+        return;
+    }
+    struct core_library *library = core_library_at_path(core, load->path);
+    if (library == NULL) {
+        library = add_library(core, load->path, text, text_size);
+    }
+    if (library == NULL) {
+        finish_load(core, load, LODE_ELIBRARY,
+                    "its table names a library or a function in a way that is not allowed");
+        return;
+    }
+    core_worker_hold(worker, library);
+    if (core_worker_conflicts(worker, library)) {
+        worker->stale = true;
+        core->pool_changed = true;
+    }
+    core_library_make_current(core, library);
+    finish_load(core, load, LODE_OK, library->name);
+}
+
+void
+core_loads_fini(struct core *core)
+{
+    struct core_load *load;
+    while ((load = TAILQ_FIRST(&core->loads)) != NULL) {
+        finish_load(core, load, LODE_EDOWN, "the scheduler ends");
+    }
+}

@@ -1,0 +1,291 @@
+/*
+ * state.h: what the core is made of, for the files of this folder only. What can be done with each
+ * part stands in the header of its own name. The state machines are drawn in scheduler/README.md.
+ */
+#ifndef LODE_SCHEDULER_CORE_STATE_H
+#define LODE_SCHEDULER_CORE_STATE_H
+
+#include "api/base/assert.h"
+#include "api/base/hash.h"
+#include "api/layout/id.h"
+#include "api/wire/rendezvous_msg.h"
+#include "scheduler/core/core.h"
+#include "scheduler/core/state/lane.h"
+#include "scheduler/core/state/libraries.h"
+#include "scheduler/core/state/pool.h"
+#include "scheduler/core/state/resources.h"
+
+#include <lode/task.h>
+
+/* The policy's numbers. */
+enum {
+    CORE_AHEAD_NS = 300000,         /* run time that may be queued at a worker */
+    CORE_AHEAD_ONE_NS = 10000000,   /* below it, one task may be queued behind the running one */
+    CORE_DEPTH_MAX = 1001,          /* tasks at a worker, the running one included */
+    CORE_AHEAD_BYTES = 16 << 20,    /* arguments at a worker; its link holds 256 MiB, then breaks */
+    CORE_CHAIN_NS = 50000,          /* what may lie before a chained task if a worker is idle */
+    CORE_TASK_COST_NS = 300,        /* what the shortest task is taken to last */
+    CORE_RECALL_NOW_NS = 200000,    /* queued ahead by more: recalled for an idle worker at once */
+    CORE_RECALL_LATER_NS = 1000000, /* by less: looked at again after so long */
+    CORE_ENDED_MAX = 64,            /* end notices that wait for one message */
+    CORE_ENDED_NS = 5000000,        /* … and for how long */
+    CORE_UNCHARGED_MAX = 10,        /* deaths of a worker before its first task began to run */
+    CORE_MISSING_MAX = 16,          /* times that an argument may be there and then not be there */
+    CORE_START_FAILURES = 5,        /* in a row: no worker can be started */
+    CORE_DESCRIBE_MAX = 3,          /* workers that may die over one library */
+    CORE_INLINE_ARGS = 64,
+    CORE_FAILURES_KEPT = 16,
+    CORE_LIBRARY_FUNCTIONS = 4096
+};
+#define CORE_BACKOFF_NS     INT64_C(10000000)    /* after the first worker that did not start */
+#define CORE_BACKOFF_MAX_NS INT64_C(5000000000)  /* doubles up to this */
+#define CORE_START_NS       INT64_C(30000000000) /* a worker that is not READY by then is killed */
+#define CORE_SPARE_NS       INT64_C(2000000000)  /* an idle worker beyond `prestart` is kept */
+#define CORE_STUCK_NS       INT64_C(1000000000)  /* every worker blocked and no more allowed */
+#define CORE_WIDE_NS        INT64_C(50000000)    /* a wide task waits; then the others do */
+#define CORE_RUN_MAX_NS     UINT64_C(3600000000000) /* a run time that is believed */
+
+TAILQ_HEAD(core_session_list, core_session);
+TAILQ_HEAD(core_worker_list, core_worker);
+TAILQ_HEAD(core_dep_list, core_dep);
+TAILQ_HEAD(core_question_list, core_question);
+
+/* ---- tasks ---------------------------------------------------------------------------------- */
+
+enum core_task_state {
+    CORE_TASK_WAITING = 1, /* for arguments */
+    CORE_TASK_READY,       /* in its lane */
+    CORE_TASK_PLACED,      /* in a worker's queue; it may be running */
+    CORE_TASK_SETTLING,    /* in a dead worker's queue; the store is asked what became of it */
+    CORE_TASK_FAILING      /* its error object is on its way */
+};
+
+/*
+ * The fields stand in the order of their use, a cache line in each part: with 100,000 tasks
+ * outstanding, each line that an ended task touches is a miss.
+ */
+struct core_task {
+    uint64_t number;
+    union {
+        TAILQ_ENTRY(core_task) link; /* READY: in its lane; PLACED, SETTLING: worker.queue */
+        struct core_late late;       /* READY and is_late */
+    };
+    TAILQ_ENTRY(core_task) of_session; /* session.tasks */
+    struct core_session *session;
+    struct core_worker *worker;     /* PLACED, SETTLING */
+    struct core_function *function; /* NULL: there is no such function; FAILING from birth */
+
+    struct core_dep *deps;    /* WAITING, chained: one for each argument that is to come */
+    struct core_object *made; /* what it will make: `result_count` of them */
+    uint64_t submission;
+    lode_id results;
+    uint32_t result_count;
+    uint32_t attempts; /* charged */
+    uint32_t waiting;  /* arguments that are to come; PLACED: chained, made in the same queue */
+    uint32_t estimate_ns;
+    uint32_t bytes_size;
+    uint16_t name_size;
+    uint8_t state;    /* enum core_task_state; states.c alone writes it */
+    bool is_late : 1; /* in the heap of its lane */
+    bool recalling : 1;
+    bool cancelled : 1; /* somebody asked */
+    bool abandoned : 1; /* its session ended and nobody else wants it: ends without a word */
+    bool wanted : 1;    /* while its ended session is sorted out */
+    bool done : 1;      /* while its dead worker is settled */
+
+    /* Not looked at when it ends. */
+    struct core_ticket ticket;
+    uint64_t parent;
+    struct core_resources needs;
+    uint32_t max_retries;
+    uint32_t flags; /* LODE_SUBMIT_… */
+    uint16_t arg_count;
+    uint8_t missing;   /* times handed back for an argument */
+    uint8_t uncharged; /* workers that died with it at the head, unstarted */
+    uint8_t *bytes;    /* name, filled to 8, then the arguments; inline_bytes or malloc()ed */
+    uint8_t inline_bytes[CORE_INLINE_ARGS];
+};
+_Static_assert(offsetof(struct core_task, deps) == 64 &&
+                   offsetof(struct core_task, ticket) == 128 &&
+                   offsetof(struct core_task, inline_bytes) == 192,
+               "state.h: a cache line in each part");
+
+/*
+ * An object that is to come, in the table by id: the result of a live task; or one of somebody
+ * else's that tasks wait for, and that the store is asked for (WATCH) as long as one of them does.
+ */
+struct core_object {
+    lode_id id;
+    struct core_object *next_in_bucket;
+    struct core_task *task;       /* that will make it; NULL: the store is asked */
+    struct core_object *sibling;  /* the task's next one */
+    uint64_t watch;               /* no task: the cookie of its WATCH */
+    struct core_dep_list waiters; /* who waited first comes first */
+};
+
+/* One argument of a waiting task: an object that is to come. */
+struct core_dep {
+    TAILQ_ENTRY(core_dep) of_object;
+    struct core_dep *next; /* the task's */
+    struct core_task *task;
+    struct core_object *object;
+};
+
+struct core_objects {
+    struct core_object **bucket;
+    size_t mask;
+    size_t count;
+    size_t watched; /* of them: the store is asked */
+    uint64_t watch; /* cookie of the next WATCH */
+    struct core_pool pool, deps;
+};
+
+/* ---- sessions, workers ---------------------------------------------------------------------- */
+
+struct core_session {
+    uint64_t number;
+    uint64_t store_session;
+    int64_t pid;
+    struct core_worker *worker; /* role worker; NULL: a program, or its worker is reaped */
+    bool is_worker;
+    bool cut;           /* told to go: nothing of it counts any more */
+    bool ended;         /* kept while it has tasks */
+    uint32_t questions; /* RESULTS that are out */
+    uint32_t task_count;
+    uint64_t last_submission;
+    uint64_t last_result; /* counter of the highest result id that it submitted */
+    struct core_task_list tasks;
+    struct core_lane lane;
+    TAILQ_ENTRY(core_session) notice_link; /* core.notices: has end notices */
+    int64_t notice_since;
+    uint32_t ended_count;
+    uint64_t ended_submissions[CORE_ENDED_MAX];
+    UT_hash_handle by_number, by_store;
+};
+
+enum core_worker_state {
+    CORE_WORKER_STARTING = 1,
+    CORE_WORKER_UP,
+    CORE_WORKER_QUITTING, /* told to go, or being killed: gets nothing more */
+    CORE_WORKER_DEAD      /* reaped; its tasks are being settled */
+};
+
+enum core_worker_list_name { CORE_LIST_NONE = 0, CORE_LIST_IDLE, CORE_LIST_OPEN };
+
+struct core_worker {
+    uint32_t number;
+    uint8_t state;
+    uint8_t list; /* enum core_worker_list_name: where `link` is */
+    bool blocked;
+    bool stale; /* holds an old version of a library: gets nothing more, is replaced */
+    bool killed;
+    bool was_up;
+    int64_t pid;
+    struct core_session *session;
+    uint64_t store_session;
+    TAILQ_ENTRY(core_worker) all_link;
+    TAILQ_ENTRY(core_worker) link; /* core.idle or core.open */
+    struct core_task_list queue;   /* in the order of sending */
+    uint32_t count;
+    uint32_t chained; /* tasks in the queue that wait for others in it */
+    uint32_t recalls; /* RECALLs that are out */
+    uint64_t queued_ns;
+    uint64_t queued_bytes;       /* of their arguments: bounds what waits in the worker's link */
+    struct core_resources lease; /* what each task in the queue needs; valid with count > 0 */
+    int64_t since;               /* STARTING: started; idle: since when */
+    uint64_t blocked_task;
+    struct core_load *describing;
+    uint64_t *known; /* bits: functions that it was told */
+    uint32_t known_words;
+    struct core_library **held; /* libraries that it has opened */
+    uint32_t held_count;
+    uint64_t finished;                   /* tasks */
+    struct core_function *last_function; /* whose task ended last */
+    uint64_t last_session;
+    char last_name[LODE_TASK_NAME_MAX + 1];
+    struct core_claim *claims; /* the last ones of `claim_count` that it said were done */
+    uint64_t claim_count;
+    uint32_t claim_room;
+    uint32_t asked; /* DEAD: tasks that the store was asked about */
+    struct core_death {
+        int64_t pid;
+        int32_t signal, exit_status;
+        uint64_t finished;                     /* from its page: the last task, */
+        uint64_t begun[LODE_WORKER_BEGUN_MAX]; /* and those that had begun */
+        bool at_address;                       /* the signal is a fault of its own, at: */
+        uint64_t address;
+    } * death;
+    UT_hash_handle hh;
+};
+
+/* ---- the scheduler -------------------------------------------------------------------------- */
+
+struct core_failure {
+    int64_t when_ns;
+    lode_err code;
+    int64_t pid;
+    int32_t signal;
+    char function[LODE_TASK_NAME_MAX + 1];
+    char message[256];
+};
+
+struct core {
+    struct core_options options;
+    char *builtin_name, *builtin_path;
+    int64_t now, started_ns;
+    uint64_t steps;
+
+    uint8_t *out; /* actions */
+    size_t out_used, out_read, out_room;
+
+    struct core_pool task_pool;
+    struct core_task **slot;                  /* by the low bits of the number */
+    uint32_t slot_room, slot_used, slot_free; /* slot_free: 1 + first free one; 0: none */
+    uint64_t serial;
+    struct core_objects objects;
+
+    struct core_session *sessions;  /* by number */
+    struct core_session *by_store;  /* by store session */
+    struct core_session *last_seen; /* the session of the last record */
+    struct core_session_list notices;
+    struct core_lane_list lanes; /* those that have ready tasks */
+    uint64_t ready_count, waiting_count;
+
+    struct core_worker *workers; /* by number */
+    struct core_worker_list all, idle, open;
+    uint32_t next_worker;
+    uint32_t processes;                /* started and not reaped */
+    uint32_t starting;                 /* of them, not up yet */
+    uint32_t usable;                   /* up, not blocked, not stale */
+    uint32_t stacked;                  /* workers with more than one task */
+    struct core_resources total, used; /* used: the leases of workers that are not blocked */
+    uint32_t start_failures;
+    int64_t spawn_after;
+    bool pool_changed;     /* a worker came, went, blocked …: count them again */
+    int64_t pool_deadline; /* when time alone changes something in the pool; 0: never */
+
+    int64_t timer;     /* armed for; 0: not */
+    int64_t recall_at; /* look again for queued tasks to recall; 0: no */
+    int64_t stuck_since;
+    int64_t wide_since;
+    const struct core_lane *wide; /* its first task waits for more than is free */
+
+    struct core_function **function;
+    uint32_t function_count, function_room;
+    struct core_library *libraries;
+    struct core_load_list loads;
+    uint64_t next_cookie;
+    struct core_question_list questions; /* in the order of asking */
+
+    struct core_failure failure[CORE_FAILURES_KEPT];
+    uint64_t failure_count;
+    lode_scheduler_stats stats; /* the counters; gauges are filled in when asked */
+};
+
+static inline uint32_t
+core_align8(uint32_t size)
+{
+    return (size + 7) & ~UINT32_C(7);
+}
+
+#endif

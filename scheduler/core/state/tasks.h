@@ -1,0 +1,23 @@
+/*
+ * tasks.h: the table of live tasks, by number. A number has the task's slot in its low bits and is
+ * never used again. How a task's state changes: states.h; how it ends: ends.h.
+ */
+#ifndef LODE_SCHEDULER_CORE_TASKS_H
+#define LODE_SCHEDULER_CORE_TASKS_H
+
+#include "scheduler/core/state/state.h"
+
+/* NULL: it has ended, or never was. */
+struct core_task *core_task_find(const struct core *core, uint64_t number);
+
+/* Zeroed but for its number, its session and its place in the session's lane. */
+struct core_task *core_task_create(struct core *core, struct core_session *session);
+
+/* It must be in no list but its session's, and nobody may wait for what it makes. The session goes,
+ * too, if it has ended and this was its last task. */
+void core_task_destroy(struct core *core, struct core_task *task);
+
+/* The display name: its own, or its function's. `room` may be used for it. */
+const char *core_task_name(const struct core_task *task, char room[LODE_TASK_NAME_MAX + 1]);
+
+#endif

@@ -1,0 +1,156 @@
+#include "scheduler/core/state/workers.h"
+
+#include "scheduler/core/state/actions.h"
+
+#include <signal.h>
+
+struct core_worker *
+core_worker_find(struct core *core, uint32_t number)
+{
+    struct core_worker *worker;
+    HASH_FIND(hh, core->workers, &number, sizeof number, worker);
+    return worker;
+}
+
+/* ---- which list it is in -------------------------------------------------------------------- */
+
+static void
+unlist(struct core *core, struct core_worker *worker)
+{
+    if (worker->list == CORE_LIST_IDLE) {
+        TAILQ_REMOVE(&core->idle, worker, link);
+    } else if (worker->list == CORE_LIST_OPEN) {
+        TAILQ_REMOVE(&core->open, worker, link);
+    }
+    worker->list = CORE_LIST_NONE;
+}
+
+static bool
+has_room(const struct core_worker *worker)
+{
+    return worker->count < CORE_DEPTH_MAX && worker->queued_bytes < CORE_AHEAD_BYTES &&
+           (worker->queued_ns < CORE_AHEAD_NS ||
+            (worker->count < 2 && worker->queued_ns < CORE_AHEAD_ONE_NS));
+}
+
+void
+core_worker_relist(struct core *core, struct core_worker *worker)
+{
+    /* Read before `list`, their neighbour, is written: the processor would wait for the write. */
+    bool was_idle = worker->list == CORE_LIST_IDLE, is_stale = worker->stale;
+    bool gets_tasks =
+        worker->state == CORE_WORKER_UP && !worker->blocked && worker->describing == NULL;
+    unlist(core, worker);
+    if (!gets_tasks) {
+        return;
+    }
+    if (is_stale) {
+        core->pool_changed = core->pool_changed || worker->count == 0; /* it is told to go */
+        return;
+    }
+    if (worker->count == 0) {
+        /* The worker that worked last comes first: its caches are warm, and the others may end. */
+        worker->since = was_idle ? worker->since : core->now;
+        worker->list = CORE_LIST_IDLE;
+        TAILQ_INSERT_HEAD(&core->idle, worker, link);
+        core->pool_changed = core->pool_changed || core->usable > core->options.prestart;
+    } else if (has_room(worker)) {
+        worker->list = CORE_LIST_OPEN;
+        TAILQ_INSERT_TAIL(&core->open, worker, link);
+    }
+}
+
+static uint32_t
+estimate_of(const struct core_task *task)
+{
+    uint64_t ns = task->function->average_ns;
+    return ns < CORE_TASK_COST_NS ? CORE_TASK_COST_NS : ns > UINT32_MAX ? UINT32_MAX : (uint32_t)ns;
+}
+
+void
+core_worker_take(struct core *core, struct core_worker *worker, struct core_task *task)
+{
+    task->worker = worker;
+    task->estimate_ns = estimate_of(task);
+    TAILQ_INSERT_TAIL(&worker->queue, task, link);
+    worker->queued_ns += task->estimate_ns;
+    worker->queued_bytes += task->bytes_size;
+    task->function->placed++;
+    worker->count++;
+    worker->chained += task->waiting > 0;
+    if (worker->count == 1) {
+        worker->lease = task->needs;
+        core->used = core_resources_add(core->used, worker->lease);
+    }
+    core->stacked += worker->count == 2;
+    LODE_DEBUG_ASSERT(core_resources_equal(worker->lease, task->needs) && !worker->blocked);
+    core_worker_relist(core, worker);
+}
+
+void
+core_worker_lose(struct core *core, struct core_worker *worker, struct core_task *task)
+{
+    TAILQ_REMOVE(&worker->queue, task, link);
+    task->worker = NULL;
+    task->recalling = false;
+    worker->queued_ns -= task->estimate_ns;
+    worker->queued_bytes -= task->bytes_size;
+    task->function->placed--;
+    worker->count--;
+    worker->chained -= task->waiting > 0;
+    if (worker->state == CORE_WORKER_DEAD) {
+        return; /* its CPUs went when it was reaped */
+    }
+    core->stacked -= worker->count == 1;
+    if (worker->count == 0) {
+        if (worker->blocked) {
+            worker->blocked = false;
+            core->pool_changed = true;
+        } else {
+            core->used = core_resources_sub(core->used, worker->lease);
+        }
+    }
+    core_worker_relist(core, worker);
+}
+
+bool
+core_worker_may_queue(const struct core_worker *worker, const struct core_task *task)
+{
+    return core_resources_equal(worker->lease, task->needs) && worker->count < task->function->ramp;
+}
+
+/* ---- going ---------------------------------------------------------------------------------- */
+
+void
+core_worker_give_up(struct core *core, struct core_worker *worker)
+{
+    core->starting -= worker->state == CORE_WORKER_STARTING;
+    worker->state = CORE_WORKER_QUITTING;
+    worker->since = core->now;
+    core->pool_changed = true;
+    unlist(core, worker);
+}
+
+void
+core_worker_kill(struct core *core, struct core_worker *worker)
+{
+    if (worker->state == CORE_WORKER_DEAD || worker->killed) {
+        return;
+    }
+    worker->killed = true;
+    core_worker_give_up(core, worker);
+    core_emit(core, CORE_KILL, worker->number, 0, SIGKILL, 0);
+}
+
+void
+core_worker_free(struct core *core, struct core_worker *worker)
+{
+    LODE_ASSERT(worker->count == 0 && worker->list == CORE_LIST_NONE);
+    HASH_DELETE(hh, core->workers, worker);
+    TAILQ_REMOVE(&core->all, worker, all_link);
+    free(worker->known);
+    free(worker->held);
+    free(worker->claims);
+    free(worker->death);
+    free(worker);
+}

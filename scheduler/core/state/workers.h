@@ -1,0 +1,31 @@
+/*
+ * workers.h: the processes as the core sees them: which list each is in (idle, open, none), what is
+ * in its queue, and what its lease takes of the resources. How many there are: staff.h; what they
+ * say: reports.h; their deaths: settle.h.
+ */
+#ifndef LODE_SCHEDULER_CORE_WORKERS_H
+#define LODE_SCHEDULER_CORE_WORKERS_H
+
+#include "scheduler/core/state/state.h"
+
+struct core_worker *core_worker_find(struct core *core, uint32_t number);
+
+/* Puts it into the list that it belongs to. After each change of it. */
+void core_worker_relist(struct core *core, struct core_worker *worker);
+
+/* Into and out of its queue, with the resources. */
+void core_worker_take(struct core *core, struct core_worker *worker, struct core_task *task);
+void core_worker_lose(struct core *core, struct core_worker *worker, struct core_task *task);
+
+/* True if the worker may have one more of that function, by its lease and by slow start. Whether
+ * its queue has room by time: the list `open`. */
+bool core_worker_may_queue(const struct core_worker *worker, const struct core_task *task);
+
+/* Nothing more is given to it; what it has stays until it is reaped. */
+void core_worker_give_up(struct core *core, struct core_worker *worker);
+void core_worker_kill(struct core *core, struct core_worker *worker);
+
+/* Its queue must be empty, and it in no list. */
+void core_worker_free(struct core *core, struct core_worker *worker);
+
+#endif

@@ -1,0 +1,193 @@
+#include "scheduler/core/tasks/ends.h"
+
+#include "scheduler/core/state/actions.h"
+#include "scheduler/core/tasks/chain.h"
+#include "scheduler/core/state/errors.h"
+#include "scheduler/core/state/objects.h"
+#include "scheduler/core/tasks/recall.h"
+#include "scheduler/core/state/sessions.h"
+#include "scheduler/core/tasks/states.h"
+#include "scheduler/core/state/tasks.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+
+/* ---- failing -------------------------------------------------------------------------------- */
+
+void
+core_task_fail(struct core *core, struct core_task *task, lode_err code,
+               const struct core_death *death, const char *format, ...)
+{
+    char text[1024];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    core_task_start_failing(task);
+    core_failure_note(core, task, code, death, text);
+    core_put_error(core, task, (lode_id){{0}}, code, death, text);
+}
+
+/* Fails the task with the failure of which the error object `cause` tells. */
+static void
+fail_as(struct core *core, struct core_task *task, lode_id cause)
+{
+    static const char TEXT[] = "not run: the task that was to make an argument of it failed";
+    core_task_start_failing(task);
+    core_failure_note(core, task, LODE_ETASK, NULL, TEXT);
+    core_put_error(core, task, cause, LODE_ETASK, NULL, TEXT);
+}
+
+/* ---- stopping ------------------------------------------------------------------------------- */
+
+/*
+ * True if a task that is not abandoned waits for this one: then this one is not abandoned either.
+ */
+static bool
+is_waited_for(const struct core_task *task)
+{
+    for (const struct core_object *r = task->made; r != NULL; r = r->sibling) {
+        const struct core_dep *dep;
+        TAILQ_FOREACH(dep, &r->waiters, of_object)
+        {
+            if (!dep->task->abandoned) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+bool
+core_task_stop(struct core *core, struct core_task *task)
+{
+    if (task->abandoned && is_waited_for(task)) {
+        task->abandoned = false;
+    }
+    if (task->abandoned) {
+        core_task_end(core, task, true);
+        return true;
+    }
+    if (task->cancelled) {
+        core_task_fail(core, task, LODE_ECANCELLED, NULL, "the task was cancelled");
+        return true;
+    }
+    return false;
+}
+
+/* ---- the end -------------------------------------------------------------------------------- */
+
+static void
+fail_waiter(struct core *core, struct core_task *task, lode_id id, lode_err why)
+{
+    core_task_unlink(core, task);
+    if (core_task_stop(core, task)) {
+        return;
+    }
+    if (why == LODE_ETASK) {
+        fail_as(core, task, id);
+    } else if (why == LODE_EABORTED) {
+        core_task_fail(core, task, LODE_EABORTED, NULL,
+                       "not run: an argument was given up before it was sealed");
+    } else {
+        core_task_fail(core, task, LODE_EGONE, NULL,
+                       "not run: an argument is gone: keep a reference to it until the task ends");
+    }
+}
+
+void
+core_tell_waiters(struct core *core, struct core_object *object, lode_err why)
+{
+    struct core_dep *dep;
+    while ((dep = TAILQ_FIRST(&object->waiters)) != NULL) {
+        struct core_task *waiter = dep->task;
+        if (why != LODE_OK && waiter->state == CORE_TASK_WAITING) {
+            fail_waiter(core, waiter, object->id, why);
+        } else {
+            core_dep_remove(core, dep);
+            core_task_arg_came(core, waiter);
+        }
+    }
+}
+
+void
+core_task_end(struct core *core, struct core_task *task, bool error)
+{
+    for (struct core_object *object = task->made; object != NULL; object = object->sibling) {
+        core_tell_waiters(core, object, error ? LODE_ETASK : LODE_OK);
+    }
+    core->stats.finished++;
+    bool stopped = task->cancelled || task->abandoned;
+    core->stats.failed += error && !stopped;
+    core->stats.cancelled += error && stopped;
+    if (!task->session->ended) {
+        core_session_notice(core, task->session, task->submission);
+    }
+    core_task_destroy(core, task);
+}
+
+void
+core_task_error_done(struct core *core, uint64_t cookie)
+{
+    struct core_task *task = core_task_find(core, cookie);
+    if (task != NULL && task->state == CORE_TASK_FAILING) {
+        core_task_end(core, task, true);
+    }
+}
+
+/* ---- cancelling ----------------------------------------------------------------------------- */
+
+static void
+send_stop(struct core *core, struct core_task *task)
+{
+    struct lode_task_cancel *stop =
+        core_send(core, task->worker->session, LODE_TASK_STOP_TASK, sizeof *stop);
+    if (stop != NULL) {
+        *stop = (struct lode_task_cancel){.result = task->results, .task = task->number};
+    }
+}
+
+/* The children of a running task are what its worker's session submitted for it. */
+static void
+cancel_children(struct core *core, struct core_task *task)
+{
+    struct core_session *session = task->worker->session;
+    if (session == NULL) {
+        return;
+    }
+    struct core_task *next;
+    for (struct core_task *child = TAILQ_FIRST(&session->tasks); child != NULL; child = next) {
+        next = TAILQ_NEXT(child, of_session);
+        if (child->parent == task->number && !child->cancelled) {
+            core_task_cancel(core, child, false);
+        }
+    }
+}
+
+void
+core_task_cancel(struct core *core, struct core_task *task, bool abandon)
+{
+    if (task->state == CORE_TASK_FAILING || (abandon && is_waited_for(task))) {
+        return;
+    }
+    bool told = task->cancelled || task->abandoned;
+    task->cancelled = task->cancelled || !abandon;
+    task->abandoned = task->abandoned || abandon;
+    if (task->state == CORE_TASK_SETTLING) {
+        return; /* the settlement looks */
+    }
+    if (task->state != CORE_TASK_PLACED) {
+        core_task_unlink(core, task);
+        core_task_stop(core, task);
+        return;
+    }
+    if (!told) {
+        /*
+         * The worker gives the task back if it has not begun. If it is still there then, it is
+         * running.
+         */
+        core_recall(core, task->worker, task);
+        send_stop(core, task);
+        cancel_children(core, task);
+    }
+}

@@ -1,0 +1,170 @@
+#include "scheduler/core/tasks/submit.h"
+
+#include "scheduler/core/tasks/args.h"
+#include "scheduler/core/tasks/ends.h"
+#include "scheduler/core/state/errors.h"
+#include "scheduler/core/libraries/functions.h"
+#include "scheduler/core/state/objects.h"
+#include "scheduler/core/state/sessions.h"
+#include "scheduler/core/state/tasks.h"
+
+#include <stdio.h>
+
+#include "api/layout/arg_reader.h"
+
+/* ---- checking ------------------------------------------------------------------------------- */
+
+/* NULL: the record keeps the rules; else which one it breaks. */
+static const char *
+args_wrong(const uint8_t *bytes, uint32_t size, uint32_t count)
+{
+    size_t at = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        struct lode_arg_in arg;
+        if (lode_args_next(bytes, size, &at, &arg) != LODE_OK) {
+            return "an argument is cut, of an unknown kind, of a wrong size, or the zero id";
+        }
+    }
+    return at == size ? NULL : "bytes follow its arguments";
+}
+
+static const char *
+submit_wrong(const struct core_session *session, const struct lode_task_submit *submit,
+             uint32_t size)
+{
+    if (size < sizeof *submit) {
+        return "it is shorter than its struct";
+    }
+    uint32_t rest = size - (uint32_t)sizeof *submit;
+    if (submit->name_size > LODE_TASK_NAME_MAX || core_align8(submit->name_size) > rest) {
+        return "its name is too long, or cut";
+    }
+    const uint8_t *bytes = (const uint8_t *)(submit + 1);
+    if (memchr(bytes, 0, submit->name_size) != NULL) {
+        return "its name has a zero in it";
+    }
+    if (submit->arg_count > LODE_TASK_ARGS_MAX) {
+        return "it has more than 1,024 arguments";
+    }
+    if (submit->result_count < 1 || submit->result_count > LODE_TASK_RESULTS_MAX) {
+        return "its number of results is out of range";
+    }
+    lode_id last = lode_id_plus(submit->results, submit->result_count - 1);
+    if (lode_id_kind(submit->results) != LODE_ID_RESULT ||
+        lode_id_session(submit->results) != session->store_session ||
+        lode_id_low(last) < lode_id_low(submit->results)) {
+        return "its results are no ids of its session";
+    }
+    uint32_t skip = core_align8(submit->name_size);
+    return args_wrong(bytes + skip, rest - skip, submit->arg_count);
+}
+
+/* ---- submitting ----------------------------------------------------------------------------- */
+
+static struct core_task *
+make_task(struct core *core, struct core_session *session, const struct lode_task_submit *submit,
+          uint32_t bytes_size)
+{
+    struct core_task *task = core_task_create(core, session);
+    task->function = core_function_at(core, submit->function);
+    task->submission = submit->submission;
+    task->parent = submit->parent;
+    task->results = submit->results;
+    task->result_count = submit->result_count;
+    task->needs = (struct core_resources){.cpus = submit->cpus};
+    task->max_retries = submit->max_retries;
+    task->flags = submit->flags;
+    task->arg_count = submit->arg_count;
+    task->name_size = submit->name_size;
+    task->bytes_size = bytes_size;
+    task->bytes = bytes_size <= CORE_INLINE_ARGS ? task->inline_bytes : core_alloc(bytes_size);
+    memcpy(task->bytes, submit + 1, bytes_size);
+    return task;
+}
+
+/* False: the task never can run, and has failed. */
+static bool
+is_possible(struct core *core, struct core_task *task)
+{
+    const struct core_function *function = task->function;
+    if (function == NULL) {
+        core_task_fail(core, task, LODE_ELIBRARY, NULL,
+                       "no function has the number that was asked for");
+        return false;
+    }
+    uint32_t results = function->results ? function->results : 1;
+    if (task->result_count != results) {
+        core_task_fail(core, task, LODE_EINVAL, NULL, "%s has %u results, and %u were asked for",
+                       function->name, results, task->result_count);
+        return false;
+    }
+    if (!core_resources_fit(core->total, (struct core_resources){0}, task->needs)) {
+        core_task_fail(
+            core, task, LODE_EINVAL, NULL, "num_cpus %.4g can never be met: the cluster has %.4g",
+            (double)task->needs.cpus / LODE_CPU_UNIT, (double)core->total.cpus / LODE_CPU_UNIT);
+        return false;
+    }
+    return true;
+}
+
+/* There is no room for the task: its results are an error, and nothing is kept of it. */
+static void
+refuse(struct core *core, struct core_session *session, const struct lode_task_submit *submit)
+{
+    const struct core_task refused = {.session = session,
+                                      .function = core_function_at(core, submit->function),
+                                      .results = submit->results,
+                                      .result_count = submit->result_count,
+                                      .flags = submit->flags};
+    char text[128];
+    snprintf(text, sizeof text, "not run: %u tasks have not ended, and there can be no more",
+             core->options.task_max);
+    core->stats.finished++;
+    core->stats.failed++;
+    core_failure_note(core, &refused, LODE_ELIMIT, NULL, text);
+    core_put_error(core, &refused, (lode_id){{0}}, LODE_ELIMIT, NULL, text);
+    core_session_notice(core, session, submit->submission);
+}
+
+void
+core_submit(struct core *core, struct core_session *session, const void *bytes, uint32_t size)
+{
+    const struct lode_task_submit *submit = bytes;
+    const char *wrong = submit_wrong(session, submit, size);
+    if (wrong != NULL) {
+        core_cut(core, session, LODE_EPROTO, "a SUBMIT of %u bytes was refused: %s", size, wrong);
+        return;
+    }
+    if (submit->submission <= session->last_submission) {
+        core->stats.repeats_dropped++;
+        return;
+    }
+    if (submit->submission != session->last_submission + 1) {
+        core_cut(core, session, LODE_EPROTO, "submission %llu came after %llu",
+                 (unsigned long long)submit->submission,
+                 (unsigned long long)session->last_submission);
+        return;
+    }
+    session->last_submission++;
+    core->stats.submitted++;
+    if (core->task_pool.count >= core->options.task_max) {
+        refuse(core, session, submit);
+        return;
+    }
+    struct core_task *task = make_task(core, session, submit, size - (uint32_t)sizeof *submit);
+    if (!core_objects_promise(core, task)) {
+        core_cut(core, session, LODE_EPROTO, "submission %llu names results of another one",
+                 (unsigned long long)submit->submission);
+        task->abandoned = true;
+        core_task_end(core, task, true);
+        return;
+    }
+    uint64_t last = lode_id_low(task->results) + task->result_count - 1;
+    if (last > session->last_result) {
+        session->last_result = last;
+    }
+    if (is_possible(core, task)) {
+        task->function->cpus = submit->cpus;
+        core_task_look_for_args(core, task, true);
+    }
+}

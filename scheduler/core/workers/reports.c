@@ -1,0 +1,234 @@
+#include "scheduler/core/workers/reports.h"
+
+#include "scheduler/core/state/actions.h"
+#include "scheduler/core/tasks/args.h"
+#include "scheduler/core/workers/claims.h"
+#include "scheduler/core/tasks/ends.h"
+#include "scheduler/core/state/errors.h"
+#include "scheduler/core/tasks/recall.h"
+#include "scheduler/core/state/sessions.h"
+#include "scheduler/core/tasks/states.h"
+#include "scheduler/core/state/tasks.h"
+#include "scheduler/core/state/workers.h"
+
+void
+core_worker_ready(struct core *core, struct core_worker *worker)
+{
+    if (worker->state != CORE_WORKER_STARTING) {
+        core_cut(core, worker->session, LODE_EPROTO, "worker %u said READY twice", worker->number);
+        return;
+    }
+    worker->state = CORE_WORKER_UP;
+    worker->was_up = true;
+    core->starting--;
+    core->start_failures = 0;
+    core->spawn_after = 0;
+    core->pool_changed = true;
+    core_worker_relist(core, worker);
+}
+
+/* ---- blocking ------------------------------------------------------------------------------- */
+
+/* True if that is a task in its queue; a worker may say anything. */
+static bool
+has_task(const struct core *core, const struct core_worker *worker, uint64_t number)
+{
+    const struct core_task *task = core_task_find(core, number);
+    return task != NULL && task->worker == worker;
+}
+
+void
+core_worker_blocked(struct core *core, struct core_worker *worker, uint64_t task)
+{
+    if (worker->state != CORE_WORKER_UP || worker->blocked || !has_task(core, worker, task)) {
+        return;
+    }
+    worker->blocked = true;
+    worker->blocked_task = task;
+    core->used = core_resources_sub(core->used, worker->lease);
+    core->pool_changed = true;
+    core_worker_relist(core, worker);
+    if (worker->count > 1) {
+        core_recall(core, worker, NULL);
+    }
+}
+
+/*
+ * The task goes on at once. If another has its CPU by now, no new task starts until one has ended.
+ */
+void
+core_worker_unblocked(struct core *core, struct core_worker *worker)
+{
+    if (worker->state != CORE_WORKER_UP || !worker->blocked) {
+        return;
+    }
+    worker->blocked = false;
+    core->used = core_resources_add(core->used, worker->lease);
+    core->pool_changed = true;
+    core_worker_relist(core, worker);
+}
+
+/* ---- RECALLED ------------------------------------------------------------------------------- */
+
+/*
+ * What the worker had not begun comes back, also unasked (one that blocks bounces what arrives).
+ * The last first, so that they keep their order at the front.
+ */
+void
+core_recalled(struct core *core, struct core_worker *worker, const uint64_t *task, uint32_t count)
+{
+    worker->recalls -= worker->recalls > 0;
+    for (uint32_t i = count; i-- > 0;) {
+        struct core_task *back = core_task_find(core, task[i]);
+        if (back == NULL || back->worker != worker || back->state != CORE_TASK_PLACED) {
+            continue;
+        }
+        core_task_unlink(core, back);
+        if (!core_task_stop(core, back)) {
+            core_task_back(core, back);
+        }
+    }
+}
+
+/* ---- DONE ----------------------------------------------------------------------------------- */
+
+static void
+measure(struct core_function *function, uint64_t run_ns)
+{
+    uint64_t ns = run_ns > CORE_RUN_MAX_NS ? CORE_RUN_MAX_NS : run_ns;
+    function->average_ns = function->done == 0 ? ns : (3 * function->average_ns + ns) / 4;
+    function->done++;
+    function->ramp += function->ramp < CORE_DEPTH_MAX;
+}
+
+static void
+report(struct core *core, struct core_task *task)
+{
+    char room[LODE_TASK_NAME_MAX + 1] = {0};
+    const char *name = core_task_name(task, room);
+    core_task_start_failing(task);
+    struct core_report *r =
+        core_emit(core, CORE_REPORT, task->session->number, task->number, 0, sizeof *r);
+    memset(r, 0, sizeof *r);
+    r->failed = task->results;
+    memcpy(r->name, name, strnlen(name, LODE_TASK_NAME_MAX));
+}
+
+static void
+failed_by_worker(struct core *core, struct core_task *task, lode_err err)
+{
+    core_failure_note(core, task, err, NULL, lode_err_text(err));
+    if ((task->flags & LODE_SUBMIT_UNATTENDED) != 0 && !task->session->ended) {
+        report(core, task);
+    } else {
+        core_task_end(core, task, true);
+    }
+}
+
+/*
+ * An argument was not there: the store is asked whether it will come. The task is charged nothing.
+ */
+static void
+hand_back(struct core *core, struct core_task *task)
+{
+    if (core_task_stop(core, task)) {
+        return;
+    }
+    task->missing += task->waiting == 0; /* a chained one may have a maker that left nothing */
+    if (task->missing > CORE_MISSING_MAX) {
+        core_task_fail(core, task, LODE_EGONE, NULL,
+                       "an argument was freed each time that the task was to run: keep a reference "
+                       "to it until the task has ended");
+        return;
+    }
+    core_task_look_for_args(core, task, false);
+}
+
+/*
+ * A worker has one placement of a task at a time, and says in order what became of each. So a DONE
+ * that finds its task placed at the same worker is of that placement (README.md, rule 3).
+ */
+void
+core_task_done(struct core *core, struct core_worker *worker, const struct lode_task_done *done)
+{
+    struct core_task *task = core_task_find(core, done->task);
+    if (done->status < LODE_DONE_OK || done->status > LODE_DONE_MISSING ||
+        (done->status == LODE_DONE_FAILED && done->err == LODE_OK)) {
+        core_cut(core, worker->session, LODE_EPROTO, "a DONE with status %u and error %u",
+                 done->status, done->err);
+        return;
+    }
+    if (task == NULL || task->state != CORE_TASK_PLACED || task->worker != worker) {
+        core->stats.repeats_dropped++;
+        return;
+    }
+    if (worker->blocked && worker->blocked_task == task->number) {
+        core_worker_unblocked(core, worker);
+    }
+    worker->finished++;
+    worker->last_function = task->function;
+    worker->last_session = task->session->number;
+    worker->last_name[0] = '\0';
+    if (task->name_size > 0) {
+        core_task_name(task, worker->last_name);
+    }
+    core_task_unlink(core, task);
+    if (done->status == LODE_DONE_MISSING) {
+        hand_back(core, task);
+        return;
+    }
+    measure(task->function, done->run_ns);
+    core_claims_note(worker, task);
+    if (done->status == LODE_DONE_OK) {
+        core_task_end(core, task, false);
+    } else {
+        failed_by_worker(core, task, (lode_err)done->err);
+    }
+}
+
+/* ---- output --------------------------------------------------------------------------------- */
+
+void
+core_worker_output(struct core *core, const struct core_event *event)
+{
+    struct core_worker *worker = core_worker_find(core, event->u.output.worker);
+    if (worker == NULL) {
+        return;
+    }
+    char room[LODE_TASK_NAME_MAX + 1];
+    struct core_task *task = core_task_find(core, event->u.output.task);
+    const char *name = "worker";
+    struct core_session *session = NULL;
+    if (task != NULL && task->worker == worker) {
+        name = core_task_name(task, room);
+        session = task->session;
+    } else if (worker->last_function != NULL) {
+        name = worker->last_name[0] ? worker->last_name : worker->last_function->name;
+        session = core_session_find(core, worker->last_session);
+    }
+    uint32_t name_size = (uint32_t)strnlen(name, LODE_TASK_NAME_MAX);
+    uint32_t line_size =
+        event->u.output.size < CORE_OUTPUT_LINE_MAX ? event->u.output.size : CORE_OUTPUT_LINE_MAX;
+    struct lode_task_output *output = core_send(core, session, LODE_TASK_OUTPUT,
+                                                (uint32_t)sizeof *output + name_size + line_size);
+    bool is_line = event->u.output.line != NULL;
+    if (output == NULL && !is_line) {
+        core_log(core, "WORKER-OUTPUT", "(%s pid=%lld) … %u lines are left out here", name,
+                 (long long)worker->pid, event->u.output.dropped);
+        return;
+    }
+    if (output == NULL) {
+        core_log(core, "WORKER-OUTPUT", "(%s pid=%lld) %.*s", name, (long long)worker->pid,
+                 (int)(line_size < 400 ? line_size : 400), event->u.output.line);
+        return;
+    }
+    *output = (struct lode_task_output){.pid = worker->pid,
+                                        .flags = is_line ? 0 : LODE_OUTPUT_DROPPED,
+                                        .name_size = name_size,
+                                        .line_size = line_size,
+                                        .dropped = event->u.output.dropped};
+    memcpy(output + 1, name, name_size);
+    if (is_line) {
+        memcpy((char *)(output + 1) + name_size, event->u.output.line, line_size);
+    }
+}

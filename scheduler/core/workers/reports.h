@@ -1,0 +1,25 @@
+/* reports.h: what a worker says, and what it prints. */
+#ifndef LODE_SCHEDULER_CORE_REPORTS_H
+#define LODE_SCHEDULER_CORE_REPORTS_H
+
+#include "scheduler/core/state/state.h"
+
+void core_worker_ready(struct core *core, struct core_worker *worker);
+
+/*
+ * The worker's running task sleeps. Its resources are free meanwhile, and tasks that the worker has
+ * not begun are recalled.
+ */
+void core_worker_blocked(struct core *core, struct core_worker *worker, uint64_t task);
+void core_worker_unblocked(struct core *core, struct core_worker *worker);
+
+/* The worker gives these tasks back: it was asked to, or it is blocked. */
+void core_recalled(struct core *core, struct core_worker *worker, const uint64_t *task,
+                   uint32_t count);
+
+void core_task_done(struct core *core, struct core_worker *worker,
+                    const struct lode_task_done *done);
+
+void core_worker_output(struct core *core, const struct core_event *event);
+
+#endif
