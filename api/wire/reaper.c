@@ -1,7 +1,7 @@
 #include "api/wire/reaper.h"
 
 #include "api/base/clock.h"
-#include "api/base/limit.h"
+#include "api/system/limit.h"
 #include "api/base/lock.h"
 
 #include <signal.h>

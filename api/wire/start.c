@@ -1,10 +1,10 @@
 #include "api/wire/start.h"
 
 #include "api/base/clock.h"
-#include "api/base/descriptor.h"
+#include "api/system/descriptor.h"
 #include "api/base/fail.h"
-#include "api/base/futex.h"
-#include "api/base/limit.h"
+#include "api/system/futex.h"
+#include "api/system/limit.h"
 #include "api/base/lock.h"
 #include "api/wire/reaper.h"
 

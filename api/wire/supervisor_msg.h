@@ -15,7 +15,7 @@
  *       ready       one byte is written once sessions are served, then it is closed; an end of file
  *                   without it: the start failed, and the reason is on stderr
  *       private     the last thing that a daemon does after SIGTERM, or its lifeline's end, is
- *                   lode_paths_sweep(LODE_SWEEP_PRIVATE) (api/base/sweep.h)
+ *                   lode_paths_sweep(LODE_SWEEP_PRIVATE) (api/cluster/sweep.h)
  *       SIGTERM ends a daemon in order, with exit status 0.
  *
  * Store and scheduler are started at the same moment. The scheduler does what needs no store, then

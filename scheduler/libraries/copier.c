@@ -1,10 +1,10 @@
 #include "scheduler/libraries/copier.h"
 
 #include "api/base/clock.h"
-#include "api/base/directories.h"
+#include "api/cluster/directories.h"
 #include "api/base/fail.h"
-#include "api/base/limit.h"
-#include "api/base/files.h"
+#include "api/system/limit.h"
+#include "api/cluster/files.h"
 #include "api/base/log.h"
 #include "scheduler/libraries/library.h"
 

@@ -4,8 +4,8 @@
 #ifndef LODE_SCHEDULER_DAEMON_H
 #define LODE_SCHEDULER_DAEMON_H
 
-#include "api/base/paths.h"
-#include "api/base/presence.h"
+#include "api/cluster/paths.h"
+#include "api/cluster/presence.h"
 #include "scheduler/libraries/copier.h"
 #include "scheduler/drive/drive.h"
 #include "scheduler/store/failures.h"

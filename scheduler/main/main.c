@@ -1,7 +1,7 @@
 /* lode-scheduler: who runs what, when. Started by `lode start`. */
-#include "api/base/descriptor.h"
+#include "api/system/descriptor.h"
 #include "api/base/log.h"
-#include "api/base/shell.h"
+#include "api/system/shell.h"
 #include "scheduler/core/state/pool.h"
 #include "scheduler/main/daemon.h"
 

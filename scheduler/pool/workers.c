@@ -3,7 +3,7 @@
 #include "api/base/fail.h"
 #include "api/base/hash.h"
 #include "api/base/log.h"
-#include "api/base/socket.h"
+#include "api/system/socket.h"
 #include "api/wire/supervisor_msg.h"
 #include "scheduler/pool/output.h"
 

@@ -1,10 +1,10 @@
 #include "scheduler/sessions/sessions.h"
 
 #include "api/base/fail.h"
-#include "api/base/files.h"
+#include "api/cluster/files.h"
 #include "api/base/log.h"
-#include "api/base/paths.h"
-#include "api/base/socket.h"
+#include "api/cluster/paths.h"
+#include "api/system/socket.h"
 #include "api/wire/rendezvous_msg.h"
 
 #include <errno.h>

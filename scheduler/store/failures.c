@@ -2,7 +2,7 @@
 
 #include "api/base/clock.h"
 #include "api/base/fail.h"
-#include "api/base/limit.h"
+#include "api/system/limit.h"
 #include "api/base/log.h"
 #include "api/client/session/session.h"
 #include "api/client/store/look.h"

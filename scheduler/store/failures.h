@@ -6,7 +6,7 @@
 #ifndef LODE_SCHEDULER_FAILURES_H
 #define LODE_SCHEDULER_FAILURES_H
 
-#include "api/base/paths.h"
+#include "api/cluster/paths.h"
 #include "scheduler/drive/drive.h"
 
 struct failures;

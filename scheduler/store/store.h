@@ -6,7 +6,7 @@
 #ifndef LODE_SCHEDULER_STORE_H
 #define LODE_SCHEDULER_STORE_H
 
-#include "api/base/paths.h"
+#include "api/cluster/paths.h"
 #include "scheduler/drive/drive.h"
 #include "scheduler/drive/loop.h"
 

@@ -1,9 +1,9 @@
 #include "scheduler/store/store_async.h"
 
 #include "api/base/fail.h"
-#include "api/base/files.h"
+#include "api/cluster/files.h"
 #include "api/base/lock.h"
-#include "api/base/socket.h"
+#include "api/system/socket.h"
 #include "api/layout/error_object.h"
 #include "scheduler/core/state/pool.h"
 

@@ -9,7 +9,7 @@
 #ifndef LODE_CLIENT_STORE_ASYNC_H
 #define LODE_CLIENT_STORE_ASYNC_H
 
-#include "api/base/paths.h"
+#include "api/cluster/paths.h"
 #include "api/wire/store_msg.h"
 
 struct lode_store_async;

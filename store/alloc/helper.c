@@ -3,7 +3,7 @@
 #include "api/base/assert.h"
 #include "api/base/clock.h"
 #include "api/base/fail.h"
-#include "api/base/limit.h"
+#include "api/system/limit.h"
 #include "api/base/lock.h"
 
 #include <errno.h>

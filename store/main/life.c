@@ -3,7 +3,7 @@
 #include "api/base/assert.h"
 #include "api/base/clock.h"
 #include "api/base/fail.h"
-#include "api/base/futex.h"
+#include "api/system/futex.h"
 #include "store/requests/creates.h"
 #include "store/requests/later.h"
 #include "store/rings/credit.h"

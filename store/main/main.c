@@ -1,6 +1,6 @@
 #include "store/main/daemon.h"
 
-#include "api/base/descriptor.h"
+#include "api/system/descriptor.h"
 #include "api/base/log.h"
 
 #include <stdio.h>

@@ -2,7 +2,7 @@
 
 #include "api/base/assert.h"
 #include "api/base/clock.h"
-#include "api/base/futex.h"
+#include "api/system/futex.h"
 
 enum {
     PAGES_FIRST = 16,  /* 64 KiB */

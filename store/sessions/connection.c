@@ -1,7 +1,7 @@
 #include "store/sessions/connection.h"
 
 #include "api/base/fail.h"
-#include "api/base/socket.h"
+#include "api/system/socket.h"
 #include "store/sessions/packets.h"
 #include "store/sessions/session.h"
 

@@ -1,8 +1,8 @@
 #include "store/state/file.h"
 
 #include "api/base/fail.h"
-#include "api/base/files.h"
-#include "api/base/paths.h"
+#include "api/cluster/files.h"
+#include "api/cluster/paths.h"
 #include "store/table/shared_file.h"
 
 #include <errno.h>

@@ -1,7 +1,7 @@
 #include "store/state/outbox.h"
 
 #include "api/base/fail.h"
-#include "api/base/socket.h"
+#include "api/system/socket.h"
 
 #include <fcntl.h>
 #include <stdlib.h>

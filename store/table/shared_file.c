@@ -1,7 +1,7 @@
 #include "store/table/shared_file.h"
 
 #include "api/base/fail.h"
-#include "api/base/paths.h"
+#include "api/cluster/paths.h"
 
 #include <errno.h>
 #include <fcntl.h>

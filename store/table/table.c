@@ -2,8 +2,8 @@
 
 #include "api/base/assert.h"
 #include "api/base/fail.h"
-#include "api/base/files.h"
-#include "api/base/paths.h"
+#include "api/cluster/files.h"
+#include "api/cluster/paths.h"
 #include "store/table/expected.h"
 #include "store/table/shared_file.h"
 

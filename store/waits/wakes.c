@@ -1,6 +1,6 @@
 #include "store/waits/wakes.h"
 
-#include "api/base/futex.h"
+#include "api/system/futex.h"
 #include "store/state/store.h"
 
 void

@@ -8,7 +8,7 @@
 
 #include "api/base/assert.h"
 #include "api/base/clock.h"
-#include "api/base/futex.h"
+#include "api/system/futex.h"
 
 #include <nng/nng.h>
 #include <stdio.h>

@@ -7,7 +7,7 @@
  * two. With --json, one line a case on stdout, as shared with the peers' benchmarks, and a table on
  * stderr; else the table on stdout.
  */
-#include "api/base/descriptor.h"
+#include "api/system/descriptor.h"
 #include "tests/bench/bench.h"
 
 #include <argp.h>

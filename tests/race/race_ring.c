@@ -10,7 +10,7 @@
 #include "api/client/session/ring.h"
 
 #include "api/base/clock.h"
-#include "api/base/futex.h"
+#include "api/system/futex.h"
 #include "tests/support/check.h"
 
 #include <poll.h>

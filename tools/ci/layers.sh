@@ -5,12 +5,14 @@
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 
-api='api/client api/layout api/wire api/base'
+api='api/client api/layout api/wire api/cluster api/system api/base'
 table="
 api/base:
-api/wire:       api/base
-api/layout:     api/wire api/base
-api/client:     api/layout api/wire api/base
+api/system:     api/base
+api/cluster:    api/system api/base
+api/wire:       api/system api/base
+api/layout:     api/wire api/system api/base
+api/client:     api/layout api/wire api/cluster api/system api/base
 store scheduler worker: $api
 tools:          store scheduler worker $api
 tests:          tools store scheduler worker $api

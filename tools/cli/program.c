@@ -1,6 +1,6 @@
 #include "tools/cli/program.h"
 
-#include "api/base/descriptor.h"
+#include "api/system/descriptor.h"
 #include "api/base/fail.h"
 #include "tools/cli/suggest.h"
 

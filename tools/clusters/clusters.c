@@ -2,9 +2,9 @@
 
 #include "api/base/clock.h"
 #include "api/base/fail.h"
-#include "api/base/files.h"
-#include "api/base/hold.h"
-#include "api/base/socket.h"
+#include "api/cluster/files.h"
+#include "api/cluster/hold.h"
+#include "api/system/socket.h"
 #include "tools/clusters/lockfile.h"
 #include "tools/clusters/places.h"
 

@@ -5,8 +5,8 @@
 #ifndef LODE_TOOLS_CLUSTERS_H
 #define LODE_TOOLS_CLUSTERS_H
 
-#include "api/base/paths.h"
-#include "api/base/sweep.h"
+#include "api/cluster/paths.h"
+#include "api/cluster/sweep.h"
 #include "tools/clusters/owner.h"
 
 enum { CLUSTERS_MAX = 256 };

@@ -2,9 +2,9 @@
 
 #include "api/base/clock.h"
 #include "api/base/fail.h"
-#include "api/base/files.h"
-#include "api/base/hold.h"
-#include "api/base/paths.h"
+#include "api/cluster/files.h"
+#include "api/cluster/hold.h"
+#include "api/cluster/paths.h"
 
 #include <errno.h>
 #include <poll.h>

@@ -1,5 +1,5 @@
 /*
- * lockfile.h: supervisor.lock (api/base/hold.h), by which the supervisor of a directory is
+ * lockfile.h: supervisor.lock (api/cluster/hold.h), by which the supervisor of a directory is
  * found; tools/supervisor/opening.c takes it.
  */
 #ifndef LODE_TOOLS_LOCKFILE_H

@@ -1,9 +1,9 @@
 #include "tools/clusters/owner.h"
 
 #include "api/base/fail.h"
-#include "api/base/files.h"
-#include "api/base/paths.h"
-#include "api/base/process_stat.h"
+#include "api/cluster/files.h"
+#include "api/cluster/paths.h"
+#include "api/system/process_stat.h"
 
 #include <errno.h>
 #include <fcntl.h>

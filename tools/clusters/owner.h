@@ -5,7 +5,7 @@
 #ifndef LODE_TOOLS_OWNER_H
 #define LODE_TOOLS_OWNER_H
 
-#include "api/base/hold.h"
+#include "api/cluster/hold.h"
 
 /* Writes `dir`/owner. Errors: LODE_EDOWN there is no such process (any more); LODE_ESYS. */
 LODE_MUST_CHECK lode_err owner_write(const char *dir, pid_t pid);

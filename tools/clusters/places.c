@@ -1,7 +1,7 @@
 #include "tools/clusters/places.h"
 
 #include "api/base/fail.h"
-#include "api/base/files.h"
+#include "api/cluster/files.h"
 
 #include <errno.h>
 #include <fcntl.h>

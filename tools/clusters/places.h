@@ -7,7 +7,7 @@
 #ifndef LODE_TOOLS_PLACES_H
 #define LODE_TOOLS_PLACES_H
 
-#include "api/base/paths.h"
+#include "api/cluster/paths.h"
 
 /* Writes the file `places` in paths->dir. Errors: LODE_ESYS, LODE_EDENIED, LODE_EFULL. */
 LODE_MUST_CHECK lode_err places_write(const struct lode_paths *paths);

@@ -2,7 +2,7 @@
 #ifndef LODE_TOOLS_PROCESSES_H
 #define LODE_TOOLS_PROCESSES_H
 
-#include "api/base/process_stat.h"
+#include "api/system/process_stat.h"
 
 #include <stdbool.h>
 #include <stddef.h>

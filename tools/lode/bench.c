@@ -1,4 +1,4 @@
-#include "api/base/paths.h"
+#include "api/cluster/paths.h"
 #include "tools/cli/program.h"
 #include "tools/lode/command.h"
 #include "tools/supervisor/spawn.h"

@@ -4,7 +4,7 @@
  */
 #include "api/base/clock.h"
 #include "api/base/fail.h"
-#include "api/base/paths.h"
+#include "api/cluster/paths.h"
 #include "tools/cli/document.h"
 #include "tools/cli/interrupts.h"
 #include "tools/cli/program.h"

@@ -1,5 +1,5 @@
 #include "api/base/clock.h"
-#include "api/base/paths.h"
+#include "api/cluster/paths.h"
 #include "tools/cli/document.h"
 #include "tools/cli/options.h"
 #include "tools/cli/program.h"

@@ -1,6 +1,6 @@
 #include "api/base/clock.h"
-#include "api/base/paths.h"
-#include "api/base/sweep.h"
+#include "api/cluster/paths.h"
+#include "api/cluster/sweep.h"
 #include "tools/cli/document.h"
 #include "tools/cli/options.h"
 #include "tools/cli/program.h"

@@ -1,7 +1,7 @@
 #include "tools/supervisor/daemons.h"
 
 #include "api/base/fail.h"
-#include "api/base/socket.h"
+#include "api/system/socket.h"
 #include "api/wire/supervisor_msg.h"
 
 #include <fcntl.h>

@@ -3,7 +3,7 @@
 #include "api/base/clock.h"
 #include "api/base/fail.h"
 #include "api/base/log.h"
-#include "api/base/socket.h"
+#include "api/system/socket.h"
 #include "api/wire/supervisor_msg.h"
 
 #include <errno.h>

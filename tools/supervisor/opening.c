@@ -1,10 +1,10 @@
 #include "tools/supervisor/opening.h"
 
 #include "api/base/clock.h"
-#include "api/base/directories.h"
+#include "api/cluster/directories.h"
 #include "api/base/fail.h"
-#include "api/base/files.h"
-#include "api/base/hold.h"
+#include "api/cluster/files.h"
+#include "api/cluster/hold.h"
 #include "tools/clusters/clusters.h"
 #include "tools/clusters/owner.h"
 #include "tools/clusters/places.h"

@@ -2,7 +2,7 @@
 
 #include "api/base/assert.h"
 #include "api/base/fail.h"
-#include "api/base/limit.h"
+#include "api/system/limit.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -5,8 +5,8 @@
 #ifndef LODE_TOOLS_SUPERVISOR_STATE_H
 #define LODE_TOOLS_SUPERVISOR_STATE_H
 
-#include "api/base/paths.h"
-#include "api/base/presence.h"
+#include "api/cluster/paths.h"
+#include "api/cluster/presence.h"
 #include "tools/supervisor/service.h"
 #include "tools/supervisor/supervisor.h"
 #include "tools/supervisor/workers.h"

@@ -2,9 +2,9 @@
 
 #include "api/base/clock.h"
 #include "api/base/fail.h"
-#include "api/base/hold.h"
+#include "api/cluster/hold.h"
 #include "api/base/log.h"
-#include "api/base/sweep.h"
+#include "api/cluster/sweep.h"
 #include "api/wire/private_start.h"
 #include "tools/cli/exit_code.h"
 #include "tools/clusters/processes.h"

@@ -2,7 +2,7 @@
 
 #include "api/base/fail.h"
 #include "api/base/log.h"
-#include "api/base/socket.h"
+#include "api/system/socket.h"
 #include "api/wire/supervisor_msg.h"
 #include "tools/supervisor/spawn.h"
 

@@ -5,9 +5,9 @@
  * Exit status 0: told to, or the cluster is over. 1: it could not work, stderr says why. Anything
  * else is what the user's code made of it.
  */
-#include "api/base/descriptor.h"
+#include "api/system/descriptor.h"
 #include "api/base/fail.h"
-#include "api/base/limit.h"
+#include "api/system/limit.h"
 #include "api/base/log.h"
 #include "api/client/session/handle.h"
 #include "api/wire/store_msg.h"

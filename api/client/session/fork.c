@@ -1,6 +1,6 @@
 #include "api/client/session/fork.h"
 
-#include "api/base/descriptor.h"
+#include "api/system/descriptor.h"
 #include "api/base/fail.h"
 #include "api/client/session/handle.h"
 

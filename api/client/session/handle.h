@@ -17,7 +17,7 @@
 #ifndef LODE_CLIENT_HANDLE_H
 #define LODE_CLIENT_HANDLE_H
 
-#include "api/base/paths.h"
+#include "api/cluster/paths.h"
 #include "api/client/session/drafts.h"
 #include "api/client/session/hooks.h"
 #include "api/client/session/pin_slots.h"

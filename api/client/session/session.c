@@ -1,9 +1,9 @@
 #include "api/client/session/session.h"
 
 #include "api/base/assert.h"
-#include "api/base/descriptor.h"
+#include "api/system/descriptor.h"
 #include "api/base/fail.h"
-#include "api/base/files.h"
+#include "api/cluster/files.h"
 #include "api/client/session/handle.h"
 #include "api/client/session/process.h"
 #include "api/client/session/threads.h"

@@ -9,7 +9,7 @@
 #ifndef LODE_CLIENT_SESSION_H
 #define LODE_CLIENT_SESSION_H
 
-#include "api/base/paths.h"
+#include "api/cluster/paths.h"
 #include "api/client/session/hooks.h"
 #include "api/layout/id.h"
 

@@ -9,7 +9,7 @@
 #define LODE_CLIENT_STORE_SOCKET_H
 
 #include "api/base/lock.h"
-#include "api/base/socket.h"
+#include "api/system/socket.h"
 
 #include <stddef.h>
 

@@ -2,7 +2,7 @@
 
 #include "api/base/clock.h"
 #include "api/base/fail.h"
-#include "api/base/futex.h"
+#include "api/system/futex.h"
 
 #include <sched.h>
 

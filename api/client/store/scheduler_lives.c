@@ -1,8 +1,8 @@
 #include "api/client/store/scheduler_lives.h"
 
 #include "api/base/fail.h"
-#include "api/base/files.h"
-#include "api/base/hold.h"
+#include "api/cluster/files.h"
+#include "api/cluster/hold.h"
 
 /* In what was seen: there was no lock file at the last look. */
 #define SAW_NO_FILE UINT64_C(1)

@@ -5,10 +5,10 @@
 #ifndef LODE_CLIENT_SCHEDULER_LIVES_H
 #define LODE_CLIENT_SCHEDULER_LIVES_H
 
-#include "api/base/paths.h"
+#include "api/cluster/paths.h"
 
 /*
- * LODE_OK if the scheduler's lock (api/base/hold.h) is held, and by the same process as before, or
+ * LODE_OK if the scheduler's lock (api/cluster/hold.h) is held, and by the same process as before, or
  * if nobody can tell. Sends nothing and takes no lock, so that a waiter wakes nobody and stands in
  * nobody's way. Tells the same in every pid namespace.
  *

@@ -1,5 +1,5 @@
 #include "api/base/clock.h"
-#include "api/base/directories.h"
+#include "api/cluster/directories.h"
 #include "api/base/fail.h"
 #include "api/base/options.h"
 #include "api/client/session/session.h"

@@ -1,9 +1,9 @@
 #include "api/client/tasks/private_cluster.h"
 
 #include "api/base/clock.h"
-#include "api/base/descriptor.h"
+#include "api/system/descriptor.h"
 #include "api/base/fail.h"
-#include "api/base/limit.h"
+#include "api/system/limit.h"
 #include "api/base/lock.h"
 #include "api/client/session/process.h"
 #include "api/wire/private_start.h"

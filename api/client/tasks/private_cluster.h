@@ -6,7 +6,7 @@
 #ifndef LODE_CLIENT_PRIVATE_CLUSTER_H
 #define LODE_CLIENT_PRIVATE_CLUSTER_H
 
-#include "api/base/paths.h"
+#include "api/cluster/paths.h"
 
 #include <lode/cluster.h>
 

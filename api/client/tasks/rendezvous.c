@@ -1,12 +1,12 @@
 #include "api/client/tasks/rendezvous.h"
 
 #include "api/base/clock.h"
-#include "api/base/descriptor.h"
+#include "api/system/descriptor.h"
 #include "api/base/fail.h"
-#include "api/base/files.h"
-#include "api/base/limit.h"
-#include "api/base/paths.h"
-#include "api/base/socket.h"
+#include "api/cluster/files.h"
+#include "api/system/limit.h"
+#include "api/cluster/paths.h"
+#include "api/system/socket.h"
 #include "api/client/session/process.h"
 #include "api/wire/start.h"
 

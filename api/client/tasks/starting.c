@@ -2,8 +2,8 @@
 
 #include "api/base/clock.h"
 #include "api/base/fail.h"
-#include "api/base/files.h"
-#include "api/base/hold.h"
+#include "api/cluster/files.h"
+#include "api/cluster/hold.h"
 
 #include <poll.h>
 #include <stdio.h>

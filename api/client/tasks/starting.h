@@ -5,7 +5,7 @@
 #ifndef LODE_CLIENT_STARTING_H
 #define LODE_CLIENT_STARTING_H
 
-#include "api/base/paths.h"
+#include "api/cluster/paths.h"
 
 /* How long such a cluster is waited for. */
 enum { LODE_STARTING_MS = 5000 };

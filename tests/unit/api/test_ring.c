@@ -2,7 +2,7 @@
 #include "api/client/session/ring_wait.h"
 
 #include "api/base/clock.h"
-#include "api/base/futex.h"
+#include "api/system/futex.h"
 #include "tests/unit/api/fake_index.h"
 
 #include <criterion/criterion.h>

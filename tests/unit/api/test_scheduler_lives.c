@@ -1,7 +1,7 @@
 #include "api/client/store/scheduler_lives.h"
 
-#include "api/base/files.h"
-#include "api/base/hold.h"
+#include "api/cluster/files.h"
+#include "api/cluster/hold.h"
 #include "tests/support/check.h"
 #include "tests/support/scratch.h"
 

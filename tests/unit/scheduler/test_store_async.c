@@ -1,8 +1,8 @@
 /* A session for an event loop; the test plays the store, slowly. */
 #include "scheduler/store/store_async.h"
 
-#include "api/base/files.h"
-#include "api/base/socket.h"
+#include "api/cluster/files.h"
+#include "api/system/socket.h"
 #include "api/layout/error_object.h"
 #include "api/layout/index.h"
 #include "tests/support/scratch.h"

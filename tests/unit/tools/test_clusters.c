@@ -3,9 +3,9 @@
 #include "tools/clusters/clusters.h"
 
 #include "api/base/clock.h"
-#include "api/base/directories.h"
-#include "api/base/files.h"
-#include "api/base/hold.h"
+#include "api/cluster/directories.h"
+#include "api/cluster/files.h"
+#include "api/cluster/hold.h"
 #include "tests/support/scratch.h"
 #include "tools/clusters/places.h"
 

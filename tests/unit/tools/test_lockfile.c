@@ -1,8 +1,8 @@
 /* One supervisor in a directory, and how it is found. */
 #include "tools/clusters/lockfile.h"
 
-#include "api/base/files.h"
-#include "api/base/hold.h"
+#include "api/cluster/files.h"
+#include "api/cluster/hold.h"
 #include "tests/support/scratch.h"
 
 #include <criterion/criterion.h>

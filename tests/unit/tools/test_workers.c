@@ -1,7 +1,7 @@
 /* Workers, started and reaped at the word of a scheduler that this test plays. */
 #include "tools/supervisor/workers.h"
 
-#include "api/base/socket.h"
+#include "api/system/socket.h"
 #include "api/wire/supervisor_msg.h"
 #include "tests/support/scratch.h"
 
