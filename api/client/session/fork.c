@@ -23,17 +23,15 @@ static lode_err
 ask(lode *db, int64_t answer_by)
 {
     struct lode_msg_head request = {.type = LODE_MSG_FORK};
-    struct lode_reply reply = {.type = LODE_MSG_KEPT, .answer_by = answer_by};
+    struct lode_reply reply = {.type = LODE_MSG_KEPT, .fds_wanted = 2, .answer_by = answer_by};
     LODE_TRY(lode_store_ask(&db->calls, &request, sizeof request, NULL, 0, &reply));
-    void *mark = reply.fd_count == 2 ? mmap(NULL, LODE_PAGE, PROT_NONE, MAP_SHARED, reply.fds[0], 0)
-                                     : MAP_FAILED;
+    void *mark = mmap(NULL, LODE_PAGE, PROT_NONE, MAP_SHARED, reply.fds[0], 0);
     lode_err err = mark == MAP_FAILED ? lode_fail_errno("cannot map the mark of a fork") : LODE_OK;
-    for (size_t i = 0; i < reply.fd_count; i++) {
-        if (i != 1 || err != LODE_OK) {
-            close(reply.fds[i]);
-        }
+    close(reply.fds[0]);
+    if (err != LODE_OK) {
+        close(reply.fds[1]);
+        return err;
     }
-    LODE_TRY(err);
     db->fork.mark = mark;
     db->fork.pipe_fd = lode_descriptor_hang_high(reply.fds[1]);
     return LODE_OK;

@@ -65,10 +65,12 @@ ask_for(struct lode_segments *segments, uint32_t number, int64_t answer_by,
     *reply = (struct lode_reply){.type = LODE_MSG_SEGMENT_FD,
                                  .packet = &answer,
                                  .room = sizeof answer,
+                                 .exactly = true,
+                                 .fds_wanted = 2,
                                  .answer_by = answer_by};
     LODE_TRY(lode_store_ask(segments->calls, &request.head, sizeof request, NULL, 0, reply));
-    if (reply->size == sizeof answer && reply->fd_count == 2 && fstat(reply->fds[0], &st) == 0 &&
-        answer.bytes > 0 && (uint64_t)st.st_size >= answer.bytes) {
+    if (fstat(reply->fds[0], &st) == 0 && answer.bytes > 0 &&
+        (uint64_t)st.st_size >= answer.bytes) {
         *bytes_out = answer.bytes;
         return LODE_OK;
     }

@@ -121,10 +121,11 @@ say_hello(lode *db, uint32_t hello_flags, struct lode_msg_welcome *welcome, int 
     struct lode_reply reply = {.type = LODE_MSG_WELCOME,
                                .packet = welcome,
                                .room = sizeof *welcome,
+                               .fds_wanted = 3,
                                .answer_by = lode_answer_by()};
     LODE_TRY(lode_store_ask(&db->calls, &hello.head, sizeof hello, NULL, 0, &reply));
-    if (reply.size == sizeof *welcome && reply.fd_count == 3 &&
-        welcome->major == LODE_STORE_WIRE_MAJOR && welcome->row < LODE_SESSION_ROWS) {
+    if (reply.size == sizeof *welcome && welcome->major == LODE_STORE_WIRE_MAJOR &&
+        welcome->row < LODE_SESSION_ROWS) {
         memcpy(fds, reply.fds, 3 * sizeof *fds);
         return LODE_OK;
     }

@@ -329,18 +329,25 @@ draw_tag(struct lode_store_calls *calls)
 }
 
 static lode_err
-judge(const struct lode_reply *reply, const void *bytes)
+judge(const struct lode_reply *reply, const struct lode_reply *wanted)
 {
-    const struct lode_msg_head *head = bytes;
+    const struct lode_msg_head *head = reply->packet;
     if (head->type == LODE_MSG_ERROR) {
-        struct packet packet = {.bytes = bytes, .size = reply->size};
-        close_fds(reply->fds, reply->fd_count);
+        struct packet packet = {.bytes = reply->packet, .size = reply->size};
         return fail_from(&packet);
     }
-    if (head->type != reply->type) {
-        close_fds(reply->fds, reply->fd_count);
+    if (head->type != wanted->type) {
         return lode_fail_with(LODE_EPROTO, "the store answered with a packet %u instead of %u",
-                              (unsigned)head->type, (unsigned)reply->type);
+                              (unsigned)head->type, (unsigned)wanted->type);
+    }
+    if (wanted->packet != NULL &&
+        (wanted->exactly ? reply->size != wanted->room : reply->size > wanted->room)) {
+        return lode_fail_with(LODE_EPROTO, "the store's packet %u has %zu bytes, not %zu",
+                              (unsigned)head->type, reply->size, wanted->room);
+    }
+    if (reply->fd_count != wanted->fds_wanted) {
+        return lode_fail_with(LODE_EPROTO, "the store's packet %u brings %zu descriptors, not %zu",
+                              (unsigned)head->type, reply->fd_count, wanted->fds_wanted);
     }
     return LODE_OK;
 }
@@ -404,13 +411,12 @@ lode_store_ask(struct lode_store_calls *calls, struct lode_msg_head *request, si
         return lode_fail_with(LODE_EPROTO, "the store's answer is larger than %zu bytes",
                               inner.room);
     }
-    LODE_TRY(judge(&inner, inner.packet));
+    err = judge(&inner, reply);
+    if (err != LODE_OK) {
+        close_fds(inner.fds, inner.fd_count);
+        return err;
+    }
     if (inner.packet == &scratch && reply->packet != NULL) {
-        if (inner.size > reply->room) {
-            close_fds(inner.fds, inner.fd_count);
-            return lode_fail_with(LODE_EPROTO, "the store's answer has %zu bytes, not %zu",
-                                  inner.size, reply->room);
-        }
         memcpy(reply->packet, &scratch, inner.size);
     }
     reply->size = inner.size;
@@ -424,15 +430,12 @@ lode_store_ask_exactly(struct lode_store_calls *calls, struct lode_msg_head *req
                        size_t request_size, enum lode_store_msg type, void *answer,
                        size_t answer_size, int64_t answer_by)
 {
-    struct lode_reply reply = {
-        .type = type, .packet = answer, .room = answer_size, .answer_by = answer_by};
-    LODE_TRY(lode_store_ask(calls, request, request_size, NULL, 0, &reply));
-    close_fds(reply.fds, reply.fd_count);
-    if (answer != NULL && reply.size != answer_size) {
-        return lode_fail_with(LODE_EPROTO, "the store's packet %u has %zu bytes, not %zu",
-                              (unsigned)type, reply.size, answer_size);
-    }
-    return LODE_OK;
+    struct lode_reply reply = {.type = type,
+                               .packet = answer,
+                               .room = answer_size,
+                               .exactly = true,
+                               .answer_by = answer_by};
+    return lode_store_ask(calls, request, request_size, NULL, 0, &reply);
 }
 
 /* ---- watches ------------------------------------------------------------------------------ */

@@ -41,18 +41,20 @@ LODE_MUST_CHECK lode_err lode_store_calls_init(struct lode_store_calls *calls);
 LODE_MUST_CHECK lode_err lode_store_calls_start(struct lode_store_calls *calls);
 void lode_store_calls_fini(struct lode_store_calls *calls);
 
-/* Where an answer goes: room for the packet, and for its descriptors, which are the caller's. */
+/* Where an answer goes: room for the packet, and for its descriptors. */
 struct lode_reply {
     enum lode_store_msg type; /* wanted; ERROR is turned into its error and sentence */
     void *packet;             /* NULL: only the type counts */
     size_t room;
-    int64_t answer_by;        /* how long it is waited for */
-    enum lode_late_kind late; /* what is to be undone if it comes after that, */
-    lode_id late_id;          /* and of which object */
-    size_t size;              /* out */
-    int fds[LODE_SOCKET_FDS_MAX];
-    size_t fd_count; /* out */
-    bool sent;       /* out, also of a failure: the store has the question, or will */
+    bool exactly;                 /* the answer has just `room` bytes */
+    size_t fds_wanted;            /* so many descriptors come with it */
+    int64_t answer_by;            /* how long it is waited for */
+    enum lode_late_kind late;     /* what is to be undone if it comes after that, */
+    lode_id late_id;              /* and of which object */
+    size_t size;                  /* out */
+    int fds[LODE_SOCKET_FDS_MAX]; /* out: the caller's */
+    size_t fd_count;              /* out: fds_wanted */
+    bool sent;                    /* out, also of a failure: the store has the question, or will */
 };
 
 /*

@@ -167,6 +167,7 @@ ask_create(lode *db, const struct lode_spec *spec, int64_t timeout_ms, int64_t a
     struct lode_reply reply = {.type = LODE_MSG_CREATED,
                                .packet = created_out,
                                .room = sizeof *created_out,
+                               .exactly = true,
                                .answer_by = answer_by,
                                .late = LODE_LATE_DRAFT};
     lode_spec_packet(spec, LODE_MSG_CREATE, timeout_ms, &packet);
@@ -175,11 +176,7 @@ ask_create(lode *db, const struct lode_spec *spec, int64_t timeout_ms, int64_t a
     if (err == LODE_ETIMEDOUT && reply.sent) {
         lode_reserved_was_made(db, spec->id); /* the late draft, which is aborted, uses it up */
     }
-    LODE_TRY(err);
-    return reply.size == sizeof *created_out
-               ? LODE_OK
-               : lode_fail_with(LODE_EPROTO, "the store's answer to a create has %zu bytes",
-                                reply.size);
+    return err;
 }
 
 /*

@@ -96,6 +96,7 @@ try_lookup(lode *db, void *arg)
     struct lode_reply reply = {.type = LODE_MSG_FOUND,
                                .packet = &found,
                                .room = sizeof found,
+                               .exactly = true,
                                .answer_by = lookup->answer_by,
                                .late = LODE_LATE_NAME};
     lode_err err = ask_name(db, LODE_MSG_NAME_LOOKUP, lookup->name, (lode_id){{0}}, 0, &reply);
@@ -103,10 +104,6 @@ try_lookup(lode *db, void *arg)
         return LODE_EAGAIN; /* it may come: whether to wait is the caller's business */
     }
     LODE_TRY(err);
-    if (reply.size != sizeof found) {
-        return lode_fail_with(LODE_EPROTO, "the store's answer about a name has %zu bytes",
-                              reply.size);
-    }
     if (found.status != LODE_FOUND_SEALED) {
         return LODE_EAGAIN;
     }
@@ -283,7 +280,10 @@ list_part(const uint8_t *packet, size_t size, struct name_list *list)
     struct lode_msg_list are;
     size_t at = sizeof are;
     memcpy(&are, packet, sizeof are);
-    list->cursor = are.cursor;
+    if (list->cursor != 0 && are.cursor >= list->cursor) {
+        return lode_fail_with(LODE_EPROTO, "the store's list of names does not go on");
+    }
+    list->cursor = are.cursor; /* how many names are left */
     for (uint32_t i = 0; i < are.count; i++) {
         struct lode_msg_name head;
         char space[LODE_NAME_BYTES_MAX + 1], text[LODE_NAME_BYTES_MAX + 1];

@@ -122,6 +122,17 @@ struct info_packet {
     lode_object_info info[1];
 };
 
+/* The caller walks over the axes. */
+static lode_err
+check_info(const lode_object_info *info)
+{
+    if (info->array.ndim < 0 || info->array.ndim > LODE_MAX_NDIM) {
+        return lode_fail_with(LODE_EPROTO, "the store gives an object %d axes",
+                              (int)info->array.ndim);
+    }
+    return LODE_OK;
+}
+
 lode_err
 lode_stat(lode *db, lode_id id, lode_object_info *info_out)
 {
@@ -132,6 +143,7 @@ lode_stat(lode *db, lode_id id, lode_object_info *info_out)
         return lode_fail_zero_id("lode_stat");
     }
     LODE_TRY(ask_about(db, LODE_MSG_STAT, id, LODE_MSG_INFO, &are, sizeof are));
+    LODE_TRY(check_info(&are.info[0]));
     *info_out = are.info[0];
     return LODE_OK;
 }
@@ -139,7 +151,8 @@ lode_stat(lode *db, lode_id id, lode_object_info *info_out)
 /* ---- all objects -------------------------------------------------------------------------- */
 
 /*
- * One part of the list. more_out: the cursor of the next; 0: that was the last, or `each` stopped.
+ * One part of the list. `cursor` becomes that of the next, which is larger; 0: this was the last, or
+ * `each` stopped.
  */
 static lode_err
 list_part(lode *db, void *packet, uint64_t *cursor, lode_list_fn each, void *arg)
@@ -156,10 +169,14 @@ list_part(lode *db, void *packet, uint64_t *cursor, lode_list_fn each, void *arg
         return lode_fail_with(LODE_EPROTO, "the store lists %u objects in %zu bytes",
                               (unsigned)are.count, reply.size);
     }
+    if (are.cursor != 0 && are.cursor <= *cursor) {
+        return lode_fail_with(LODE_EPROTO, "the store's list of objects does not go on");
+    }
     *cursor = are.cursor;
     for (uint32_t i = 0; i < are.count; i++) {
         lode_object_info info;
         memcpy(&info, (const uint8_t *)packet + sizeof are + i * sizeof info, sizeof info);
+        LODE_TRY(check_info(&info));
         if (!each(&info, arg)) {
             *cursor = 0;
             break;

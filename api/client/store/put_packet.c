@@ -18,6 +18,7 @@ lode_put_packet(lode *db, const struct lode_spec *spec, const void *data, int64_
     struct lode_reply reply = {.type = LODE_MSG_CREATED,
                                .packet = &created,
                                .room = sizeof created,
+                               .exactly = true,
                                .answer_by = answer_by,
                                .late = lode_late_object(spec->id),
                                .late_id = spec->id};
