@@ -8,7 +8,7 @@
 #define TESTS_FUZZ_HOSTILE_ANSWERS_H
 
 #include "api/base/fail.h"
-#include "api/base/socket.h"
+#include "api/system/socket.h"
 #include "api/layout/session.h"
 #include "api/wire/store_msg.h"
 #include "tests/fuzz/fuzz.h"
