@@ -51,7 +51,9 @@ check_test() { # number, cell
                 complain "$1: there is no unit test $word"
             ;;
         *)
-            [ -e "tests/$word.c" ] || [ -e "tests/$word.sh" ] || complain "$1: there is no test $word"
+            # story/NAME: the files of a kind may lie in subfolders.
+            [ -n "$(find "tests/${word%%/*}" -name "${word##*/}.c" -o -name "${word##*/}.sh")" ] ||
+                complain "$1: there is no test $word"
             ;;
         esac
     done < <(quoted "$2")

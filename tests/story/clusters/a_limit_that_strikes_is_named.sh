@@ -1,6 +1,6 @@
 # ulimit -f: what may not be written is said, and no half of it stays; nothing dies of SIGXFSZ.
 # ulimit -v: what cannot be mapped is said, by the daemon and by a client, with what to do.
-. "$(dirname "$0")/../support/story.sh"
+. "$(dirname "$0")/../../support/story.sh"
 
 exits 1 bash -c 'ulimit -f 16; exec lode start --num-cpus 1 --capacity 16M'
 says "$err" "File too large" "ulimit -f"

@@ -1,6 +1,6 @@
 # A daemon that hangs, or has just ended, is a fact that lode status tells, not one that it waits for.
 # ctest: timeout 120
-. "$(dirname "$0")/../support/story.sh"
+. "$(dirname "$0")/../../support/story.sh"
 
 # The pid of a part, as lode status --json has it.
 pid_of() {

@@ -1,6 +1,6 @@
 # The command line of lode: what it returns and where it says what, when all is well and when not.
 # ctest: timeout 120
-. "$(dirname "$0")/../support/story.sh"
+. "$(dirname "$0")/../../support/story.sh"
 
 tasks=$LODE_TEST_BIN/../tests/libplay.so
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Whatever storectl is given: the right exit code, a sentence, and a store that goes on unharmed.
-. "$(dirname "${BASH_SOURCE[0]}")/../support/storectl.sh"
+. "$(dirname "${BASH_SOURCE[0]}")/../../support/storectl.sh"
 
 cd "$here"
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # What storectl puts, it lists, describes, waits for, and gives back byte for byte.
-. "$(dirname "${BASH_SOURCE[0]}")/../support/storectl.sh"
+. "$(dirname "${BASH_SOURCE[0]}")/../../support/storectl.sh"
 
 cd "$here"
 store_start --capacity 64M

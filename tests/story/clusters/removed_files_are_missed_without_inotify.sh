@@ -8,7 +8,7 @@ if [ -z "${LODE_TEST_NO_INOTIFY:-}" ]; then
     fi
     LODE_TEST_NO_INOTIFY=1 exec unshare -U -r sh -c "$give_up_inotify; exec bash '$0'"
 fi
-. "$(dirname "$0")/../support/story.sh"
+. "$(dirname "$0")/../../support/story.sh"
 
 start lode start --num-cpus 1 --capacity 16M
 for name in supervisor.lock store.lock scheduler.lock; do
