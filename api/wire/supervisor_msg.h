@@ -6,7 +6,8 @@
  * Command lines (descriptor numbers are those that the child inherits; the environment, LODE_DIR,
  * LODE_SHM_DIR and LODE_STATE_DIR included, is passed on unchanged):
  *
- *   lode-store --dir DIR [--capacity BYTES] [--private] --lifeline-fd F --ready-fd F
+ *   lode-store --dir DIR [--capacity BYTES] [--private] --shm-fd F --lifeline-fd F --ready-fd F
+ *       shm         LODE_SHM_DIR, which the supervisor holds by it for as long as the cluster lives
  *       ready, lifeline: as below
  *
  *   lode-scheduler --dir DIR --num-cpus N [--private] --supervisor-fd F --lifeline-fd F --ready-fd F

@@ -4,6 +4,7 @@
 #include "api/cluster/directories.h"
 #include "api/base/fail.h"
 #include "api/cluster/files.h"
+#include "api/cluster/hold.h"
 #include "api/base/log.h"
 #include "api/cluster/paths.h"
 #include "api/cluster/presence.h"
@@ -158,6 +159,26 @@ take_lifeline(struct daemon *d, int fd)
     return store_watch_fd(d->store, fd, EPOLLIN, &d->lifeline);
 }
 
+/*
+ * The supervisor holds LODE_SHM_DIR before its first store, between two of them, and after the last:
+ * no other cluster gets in. A lock on a directory belongs to the open file, so the store holds it by
+ * the supervisor's descriptor.
+ */
+static lode_err
+hold_shm(struct daemon *d, const struct lode_paths *paths, int inherited_fd)
+{
+    if (inherited_fd < 0) {
+        return lode_directory_hold_shm(paths, &d->shm_fd);
+    }
+    if (fcntl(inherited_fd, F_SETFD, FD_CLOEXEC) != 0 ||
+        !lode_hold_is_at(inherited_fd, paths->shm)) {
+        return lode_fail_with(LODE_EINVAL, "descriptor %d is not the directory '%s'", inherited_fd,
+                              paths->shm);
+    }
+    d->shm_fd = inherited_fd;
+    return LODE_OK;
+}
+
 static lode_err
 open_store(struct daemon *d, const struct lode_paths *paths, const struct options *options)
 {
@@ -265,7 +286,7 @@ daemon_run(const struct options *options)
     LODE_TRY(lode_directory_prepare(paths.dir, "LODE_DIR"));
     LODE_TRY(lode_presence_open(&d->presence, paths.dir, LODE_FILE_STORE_LOCK,
                                 LODE_FILE_STORE_SOCKET, options->is_private));
-    lode_err err = lode_directory_hold_shm(&paths, &d->shm_fd);
+    lode_err err = hold_shm(d, &paths, options->shm_fd);
     if (err != LODE_OK) {
         lode_presence_withdraw(&d->presence);
         return err;

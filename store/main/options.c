@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { OPT_LIFELINE = 256, OPT_READY, OPT_PRIVATE, OPT_FOREGROUND };
+enum { OPT_LIFELINE = 256, OPT_READY, OPT_PRIVATE, OPT_FOREGROUND, OPT_SHM };
 
 /* "67108864", "64M", "1.5G" (powers of 1,024). Errors: LODE_EINVAL. */
 static lode_err
@@ -66,6 +66,9 @@ parse_one(int key, char *value, struct argp_state *state)
     case OPT_READY:
         options->ready_fd = parse_fd(value, state);
         return 0;
+    case OPT_SHM:
+        options->shm_fd = parse_fd(value, state);
+        return 0;
     case OPT_PRIVATE:
         options->is_private = true;
         return 0;
@@ -90,6 +93,7 @@ options_parse(int argc, char **argv, struct options *options_out)
         {"private", OPT_PRIVATE, NULL, 0, "The cluster ends with this daemon: leave no file", 0},
         {"lifeline-fd", OPT_LIFELINE, "FD", 0, "End when this descriptor reaches its end of file", 1},
         {"ready-fd", OPT_READY, "FD", 0, "Write one byte here when clients are served", 1},
+        {"shm-fd", OPT_SHM, "FD", 0, "LODE_SHM_DIR is held by this descriptor", 1},
         {"foreground", OPT_FOREGROUND, NULL, 0, "Stay in the foreground: always so", 1},
         {NULL, 0, NULL, 0, NULL, 0},
     };
@@ -103,7 +107,7 @@ options_parse(int argc, char **argv, struct options *options_out)
         NULL,
         NULL,
         NULL};
-    *options_out = (struct options){.lifeline_fd = -1, .ready_fd = -1};
+    *options_out = (struct options){.lifeline_fd = -1, .ready_fd = -1, .shm_fd = -1};
     argp_err_exit_status = 2;
     argp_parse(&parser, argc, argv, 0, NULL, options_out);
 }

@@ -9,6 +9,7 @@ struct options {
     uint64_t capacity_bytes;
     int lifeline_fd; /* -1: none */
     int ready_fd;    /* -1: none */
+    int shm_fd;      /* whoever started us holds LODE_SHM_DIR by it; -1: we do */
     bool is_private;
 };
 

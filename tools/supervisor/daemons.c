@@ -25,17 +25,21 @@ start_service(struct supervisor *s, struct service *service, const struct spawn_
 lode_err
 daemons_start_store(struct supervisor *s)
 {
-    char lifeline[SPAWN_NUMBER_SIZE], ready[SPAWN_NUMBER_SIZE], capacity[24];
+    char lifeline[SPAWN_NUMBER_SIZE], ready[SPAWN_NUMBER_SIZE], shm[SPAWN_NUMBER_SIZE];
+    char capacity[24];
     /* clang-format off */
-    const char *argv[12] = {"lode-store", "--dir", s->paths.dir, "--lifeline-fd", lifeline,
-                            "--ready-fd", ready};
+    const char *argv[14] = {"lode-store", "--dir", s->paths.dir, "--lifeline-fd", lifeline,
+                            "--ready-fd", ready, "--shm-fd", shm};
     /* clang-format on */
     struct spawn_plan plan = {.path = s->store_program,
                               .argv = argv,
+                              .pass = {s->shm_fd},
+                              .pass_count = 1,
                               .lifeline = s->lifeline[0],
                               .lifeline_text = lifeline,
                               .output = -1};
-    int count = 7;
+    int count = 9;
+    snprintf(shm, sizeof shm, "%d", s->shm_fd);
     if (s->options->capacity_bytes != 0) {
         snprintf(capacity, sizeof capacity, "%llu", (unsigned long long)s->options->capacity_bytes);
         argv[count++] = "--capacity";

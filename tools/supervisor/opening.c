@@ -99,18 +99,14 @@ hold_dir(struct supervisor *s)
 static lode_err
 hold_directories(struct supervisor *s)
 {
-    int shm_fd = -1;
     LODE_TRY(lode_directory_prepare(s->paths.dir, "LODE_DIR"));
     LODE_TRY(hold_dir(s));
     LODE_TRY(lode_presence_open(&s->presence, s->paths.dir, LODE_FILE_SUPERVISOR_LOCK, NULL,
                                 s->options->is_private));
-    /* The store will hold it. The supervisor looks first: only its message reaches the user. */
-    LODE_TRY(lode_directory_hold_shm(&s->paths, &shm_fd));
-    s->owns_shm = true;
+    LODE_TRY(supervisor_hold_shm(s));
     /* Shared memory without a directory, other than ours: the store sweeps that. */
     int64_t deadline = lode_deadline(LODE_SWEEP_START_MS);
-    lode_paths_sweep(&s->paths, LODE_SWEEP_STORE, shm_fd, deadline);
-    close(shm_fd);
+    lode_paths_sweep(&s->paths, LODE_SWEEP_STORE, s->shm_fd, deadline);
     clusters_sweep_dead(true, deadline, NULL, NULL);
     return LODE_OK;
 }
@@ -169,5 +165,6 @@ supervisor_close(struct supervisor *s)
     close_fd(s->program_fd);
     close_fd(s->ready_fd);
     lode_presence_close(&s->presence);
+    close_fd(s->shm_fd);
     close_fd(s->dir_fd);
 }

@@ -1,7 +1,9 @@
 #include "tools/supervisor/state.h"
 
 #include "api/base/clock.h"
+#include "api/cluster/directories.h"
 #include "api/base/fail.h"
+#include "api/cluster/hold.h"
 
 #include <sys/epoll.h>
 #include <unistd.h>
@@ -13,6 +15,21 @@ supervisor_watch(struct supervisor *s, int fd, enum supervisor_event event)
     if (epoll_ctl(s->epoll, EPOLL_CTL_ADD, fd, &wanted) != 0) {
         return lode_fail_errno("cannot watch a descriptor");
     }
+    return LODE_OK;
+}
+
+lode_err
+supervisor_hold_shm(struct supervisor *s)
+{
+    if (s->shm_fd >= 0 && lode_hold_is_at(s->shm_fd, s->paths.shm)) {
+        return LODE_OK;
+    }
+    if (s->shm_fd >= 0) {
+        close(s->shm_fd);
+        s->shm_fd = -1;
+    }
+    LODE_TRY(lode_directory_hold_shm(&s->paths, &s->shm_fd));
+    s->owns_shm = true;
     return LODE_OK;
 }
 

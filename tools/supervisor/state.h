@@ -19,6 +19,7 @@ struct supervisor {
     int epoll, signals, timer;
     struct lode_presence presence; /* supervisor.lock */
     int dir_fd;                    /* holds LODE_DIR; -1: not ours */
+    int shm_fd;                    /* holds LODE_SHM_DIR; -1: not ours, or it was removed */
     bool owns_shm;                 /* LODE_SHM_DIR was not refused, so it may be swept at the end */
     int lifeline[2];               /* nobody writes; its writing end is ours alone */
     int scheduler_fd;    /* packets; -1: there is no scheduler, or it has closed its end */
@@ -48,6 +49,14 @@ enum supervisor_event {
 /* Has the epoll report the descriptor as that event. Errors: LODE_ESYS. */
 LODE_MUST_CHECK lode_err supervisor_watch(struct supervisor *s, int fd,
                                           enum supervisor_event event);
+
+/*
+ * Holds LODE_SHM_DIR, and makes it anew if somebody has removed it: before each store that starts.
+ *
+ * Errors  LODE_ERUNNING  another cluster holds it; as lode_directory_hold_shm()
+ * Blocking  a second at most, where it was removed and another process holds the new one
+ */
+LODE_MUST_CHECK lode_err supervisor_hold_shm(struct supervisor *s);
 
 /* Begins the end of the cluster, in order; supervisor.c goes on with it. */
 void supervisor_stop(struct supervisor *s);

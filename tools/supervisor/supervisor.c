@@ -135,7 +135,11 @@ start_scheduler(struct supervisor *s)
 static void
 start_generation(struct supervisor *s)
 {
-    lode_paths_sweep(&s->paths, LODE_SWEEP_STORE, -1, lode_deadline(LODE_SWEEP_START_MS));
+    if (supervisor_hold_shm(s) != LODE_OK) {
+        start_later(s, &s->store);
+        return;
+    }
+    lode_paths_sweep(&s->paths, LODE_SWEEP_STORE, s->shm_fd, lode_deadline(LODE_SWEEP_START_MS));
     lode_paths_sweep(&s->paths, LODE_SWEEP_SCHEDULER, -1, LODE_NEVER);
     s->scheduler.failures = 0; /* it ended because the store did */
     if (daemons_start_store(s) != LODE_OK) {
@@ -247,6 +251,13 @@ loop(struct supervisor *s)
     }
 }
 
+/* -1: somebody has removed the directory. Another cluster may hold the one that is there now. */
+static int
+shm_still_held(const struct supervisor *s)
+{
+    return s->shm_fd >= 0 && lode_hold_is_at(s->shm_fd, s->paths.shm) ? s->shm_fd : -1;
+}
+
 /* Nobody else can start here before the lock's file is gone, and then it starts afresh. */
 static void
 leave_nothing(struct supervisor *s)
@@ -257,10 +268,10 @@ leave_nothing(struct supervisor *s)
         return;
     }
     if (s->options->is_private) {
-        lode_paths_sweep(&s->paths, LODE_SWEEP_PRIVATE, -1, LODE_NEVER);
+        lode_paths_sweep(&s->paths, LODE_SWEEP_PRIVATE, shm_still_held(s), LODE_NEVER);
         return;
     }
-    lode_paths_sweep(&s->paths, LODE_SWEEP_ALL, -1, LODE_NEVER);
+    lode_paths_sweep(&s->paths, LODE_SWEEP_ALL, shm_still_held(s), LODE_NEVER);
     lode_hold_remove(s->presence.lock_path, s->presence.lock_fd);
     rmdir(s->paths.dir);
 }
@@ -273,6 +284,7 @@ supervisor_run(const struct supervisor_options *options)
                            .signals = -1,
                            .timer = -1,
                            .dir_fd = -1,
+                           .shm_fd = -1,
                            .lifeline = {-1, -1},
                            .scheduler_fd = -1,
                            .program_fd = options->lifeline_fd,

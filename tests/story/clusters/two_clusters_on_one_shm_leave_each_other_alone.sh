@@ -16,6 +16,20 @@ says "$err" "already running" "$LODE_SHM_DIR" "LODE_SHM_DIR"
 exits 1 timeout 20 lode-store --capacity 16M
 says "$err" "already running" "LODE_SHM_DIR"
 [ ! -e "$base/b/lode/store.sock" ] || give_up "the refused cluster left its socket"
+
+# The first one's store dies while the second tries to start, for a second: it does not get in.
+store_of() {
+    local pid
+    for pid in $(cat "/proc/$1/task/$1/children"); do
+        [ "$(cat "/proc/$pid/comm")" = lode-store ] && echo "$pid"
+    done
+}
+for _ in 1 2; do
+    kill -9 "$(store_of "$first")"
+    exits 1 timeout 20 lode start --num-cpus 1 --capacity 16M
+    says "$err" "already running" "LODE_SHM_DIR"
+    XDG_RUNTIME_DIR=$base/a must storectl put -f kept
+done
 LODE_SHM_DIR=$LODE_SHM_DIR/other start lode start --num-cpus 1 --capacity 16M
 second=$daemon
 must storectl ls
