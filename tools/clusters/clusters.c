@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { SUFFIX = 6 }; /* of mkdtemp() */
@@ -115,12 +116,31 @@ check_daemons(const char *dir)
     return LODE_OK;
 }
 
+/*
+ * A start that was killed before it wrote `owner` had not started a daemon. It had copied no library,
+ * and perhaps not written its places. The directory may as well be that of a `lode start`, whose
+ * copies of libraries the next start finds again: they stay.
+ */
+static lode_err
+find_remains(const char *dir, bool has_owner, struct lode_paths *paths_out)
+{
+    lode_err err = places_read(dir, paths_out);
+    if (has_owner) {
+        return err;
+    }
+    if (err == LODE_ECORRUPT) {
+        err = lode_paths_resolve(dir, paths_out);
+    }
+    paths_out->state[0] = '\0';
+    return err;
+}
+
 /* LODE_ERUNNING: a daemon lives. *shm_fd_out stays -1 where there is no shared memory. */
 static lode_err
-hold_remains(const char *dir, struct lode_paths *paths_out, int *shm_fd_out)
+hold_remains(const char *dir, bool has_owner, struct lode_paths *paths_out, int *shm_fd_out)
 {
     LODE_TRY(check_daemons(dir));
-    LODE_TRY(places_read(dir, paths_out));
+    LODE_TRY(find_remains(dir, has_owner, paths_out));
     lode_err err = lode_hold_directory(paths_out->shm, 0, shm_fd_out);
     return err == LODE_EAGAIN ? LODE_OK : err;
 }
@@ -133,13 +153,25 @@ tell(const struct dead *dead, const struct lode_dead *what)
     }
 }
 
+/*
+ * True if nothing has been made or removed in the directory for a minute. Then no start is under way
+ * in it: the program gives up after five seconds.
+ */
+static bool
+is_old(const char *path)
+{
+    enum { OLD_S = 60 };
+    struct stat st;
+    return lstat(path, &st) == 0 && time(NULL) - st.st_mtim.tv_sec > OLD_S;
+}
+
 /* The caller holds the cluster's directory. */
 static void
-sweep_held(const char *path, const struct dead *dead)
+sweep_held(const char *path, bool has_owner, const struct dead *dead)
 {
     struct lode_paths paths;
     int shm_fd = -1;
-    lode_err err = hold_remains(path, &paths, &shm_fd);
+    lode_err err = hold_remains(path, has_owner, &paths, &shm_fd);
     if (err == LODE_ERUNNING) {
         return;
     }
@@ -165,11 +197,12 @@ sweep_one(const char *path, void *arg)
     const struct dead *dead = arg;
     struct lode_holder owner;
     int fd = -1;
-    if (lode_now_ns() >= dead->deadline || owner_read(path, &owner) != LODE_OK ||
+    bool has_owner = owner_read(path, &owner) == LODE_OK;
+    if (lode_now_ns() >= dead->deadline || (!has_owner && !is_old(path)) ||
         lode_hold_directory(path, 0, &fd) != LODE_OK) {
         return;
     }
-    sweep_held(path, dead);
+    sweep_held(path, has_owner, dead);
     close(fd);
 }
 

@@ -14,6 +14,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { BYTES = 64 << 10 };
@@ -154,6 +156,54 @@ Test(clusters, whose_daemons_hold_their_locks_are_not_touched)
         close(fd);
     }
     expect_removed();
+}
+
+static void
+age(int seconds)
+{
+    struct timespec times[2] = {{.tv_sec = time(NULL) - seconds}, {.tv_sec = time(NULL) - seconds}};
+    expect_eq(utimensat(AT_FDCWD, cluster.dir, times, 0), 0);
+}
+
+/* Killed before it had written who it belongs to, as all of the first 45 ms of a start may be. */
+Test(clusters, whose_start_was_killed_are_removed_after_a_minute)
+{
+    static const char *const written[] = {NULL, LODE_FILE_SUPERVISOR_LOCK, LODE_FILE_PLACES,
+                                          LODE_FILE_OWNER};
+    sweep(true);
+    for (size_t i = 0; i < 4; i++) {
+        int fd = -1;
+        must(lode_directory_prepare(cluster.dir, "LODE_DIR"));
+        must(lode_directory_prepare(cluster.shm, "LODE_SHM_DIR"));
+        for (size_t k = 1; k <= i; k++) {
+            write_file(cluster.dir, written[k], 0);
+        }
+        expect_eq(sweep(true).count, 0); /* it is being made */
+        age(58);
+        expect_eq(sweep(true).count, 0);
+        age(62);
+        must(lode_hold_directory(cluster.dir, 0, &fd));
+        expect_eq(sweep(true).count, 0);
+        close(fd);
+        expect_eq(sweep(true).count, 1);
+        expect(access(cluster.dir, F_OK) != 0);
+        expect(access(cluster.shm, F_OK) != 0);
+    }
+}
+
+/* It may belong to a `lode start`, which will look for its libraries. */
+Test(clusters, without_an_owner_keep_their_copies_of_libraries)
+{
+    char path[LODE_PATH_MAX], libraries[LODE_PATH_MAX];
+    join(libraries, cluster.state, LODE_FOLDER_LIBRARIES);
+    must(lode_directory_prepare(libraries, "LODE_STATE_DIR"));
+    write_file(libraries, "0123456789abcdef.so", 1);
+    join(path, cluster.dir, LODE_FILE_OWNER);
+    expect_eq(unlink(path), 0);
+    age(62);
+    expect_eq(sweep(true).count, 1);
+    expect(access(cluster.dir, F_OK) != 0);
+    expect(is_there(libraries, "0123456789abcdef.so"));
 }
 
 Test(clusters, whose_places_cannot_be_read_are_kept_with_the_reason)
