@@ -4,7 +4,7 @@
  * and release. No reader ever sees the bytes of another life.
  *
  * The same storm with readers that leave the fence out must see violations: else the storm proves
- * nothing. Readers are the code of api/client/session/index_reader.h, included twice. Under a sanitizer the
+ * nothing. Readers are the code of api/client/channel/index_reader.h, included twice. Under a sanitizer the
  * mutant does not run: its timing hides what the fence is for.
  *
  *   race_index [GETS]      of each kind of reader; default 2,000,000
@@ -12,7 +12,7 @@
  * ctest: ci 20000000
  * ctest: timeout 300
  */
-#include "api/client/session/index_reader.h"
+#include "api/client/channel/index_reader.h"
 #include "api/base/clock.h"
 #include "tests/support/check.h"
 
@@ -35,7 +35,7 @@
 #define LODE_LOOK_MISS            MUTANT_LOOK_MISS
 #define LODE_DOOMED_SPINS         MUTANT_DOOMED_SPINS
 #define lode_index_look           mutant_index_look
-#include "api/client/session/index_reader.h"
+#include "api/client/channel/index_reader.h"
 #undef lode_index_view
 #undef lode_index_view_init
 #undef lode_index_unpin

@@ -7,7 +7,7 @@
  * ctest: ci 100000
  * ctest: timeout 300
  */
-#include "api/client/session/ring.h"
+#include "api/client/channel/ring.h"
 
 #include "api/base/clock.h"
 #include "api/system/futex.h"

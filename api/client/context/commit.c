@@ -1,7 +1,7 @@
 #include "api/client/context/commit.h"
 
 #include "api/base/fail.h"
-#include "api/client/session/ring_wait.h"
+#include "api/client/channel/ring_wait.h"
 #include "api/client/session/session.h"
 #include "api/client/store/create.h"
 #include "api/client/store/put_packet.h"

@@ -19,9 +19,9 @@
 
 #include "api/cluster/paths.h"
 #include "api/client/session/drafts.h"
-#include "api/client/session/hooks.h"
+#include "api/client/channel/hooks.h"
 #include "api/client/session/pin_slots.h"
-#include "api/client/session/ring.h"
+#include "api/client/channel/ring.h"
 #include "api/client/session/segments.h"
 #include "api/layout/births.h"
 

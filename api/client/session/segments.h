@@ -5,7 +5,7 @@
 #ifndef LODE_CLIENT_SEGMENTS_H
 #define LODE_CLIENT_SEGMENTS_H
 
-#include "api/client/session/store_calls.h"
+#include "api/client/channel/store_calls.h"
 #include "api/layout/index.h"
 
 struct lode_segment_map {

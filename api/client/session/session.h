@@ -10,7 +10,7 @@
 #define LODE_CLIENT_SESSION_H
 
 #include "api/cluster/paths.h"
-#include "api/client/session/hooks.h"
+#include "api/client/channel/hooks.h"
 #include "api/layout/id.h"
 
 #include <lode/lode.h>

@@ -6,7 +6,7 @@
 #define LODE_CLIENT_AWAIT_H
 
 #include "api/client/session/handle.h"
-#include "api/client/session/patience.h"
+#include "api/client/channel/patience.h"
 
 /* LODE_EAGAIN: not there yet (no sentence). Anything else ends the wait and is its result. */
 typedef lode_err (*lode_try_fn)(lode *db, void *arg);

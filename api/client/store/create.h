@@ -5,7 +5,7 @@
 #define LODE_CLIENT_CREATE_H
 
 #include "api/client/session/handle.h"
-#include "api/client/session/patience.h"
+#include "api/client/channel/patience.h"
 
 struct lode_spec {
     lode_id id;    /* zero: none yet */

@@ -7,7 +7,7 @@
 #define LODE_CLIENT_GET_H
 
 #include "api/client/session/handle.h"
-#include "api/client/session/patience.h"
+#include "api/client/channel/patience.h"
 
 struct lode_pinned {
     const struct lode_entry *entry;

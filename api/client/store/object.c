@@ -1,6 +1,6 @@
 #include "api/base/fail.h"
 #include "api/client/session/handle.h"
-#include "api/client/session/patience.h"
+#include "api/client/channel/patience.h"
 #include "api/client/session/session.h"
 #include "api/client/store/look.h"
 

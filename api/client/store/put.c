@@ -1,5 +1,5 @@
 #include "api/base/fail.h"
-#include "api/client/session/ring_wait.h"
+#include "api/client/channel/ring_wait.h"
 #include "api/client/session/session.h"
 #include "api/client/store/create.h"
 #include "api/client/store/put_packet.h"

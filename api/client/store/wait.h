@@ -2,7 +2,7 @@
 #ifndef LODE_CLIENT_WAIT_H
 #define LODE_CLIENT_WAIT_H
 
-#include "api/client/session/patience.h"
+#include "api/client/channel/patience.h"
 
 #include <lode/object.h>
 

@@ -3,8 +3,8 @@
 #include "api/base/fail.h"
 #include "api/base/options.h"
 #include "api/client/session/session.h"
-#include "api/client/tasks/private_cluster.h"
-#include "api/client/tasks/starting.h"
+#include "api/client/cluster/private_cluster.h"
+#include "api/client/cluster/starting.h"
 #include "api/client/tasks/task_client.h"
 #include "api/wire/private_start.h"
 

@@ -5,7 +5,7 @@
 #include "api/client/session/session.h"
 #include "api/client/store/scheduler_lives.h"
 #include "api/client/tasks/requests.h"
-#include "api/client/tasks/starting.h"
+#include "api/client/cluster/starting.h"
 #include "api/client/tasks/task_records.h"
 
 #include <stdlib.h>

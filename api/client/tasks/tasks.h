@@ -18,7 +18,7 @@
 #define LODE_CLIENT_TASKS_H
 
 #include "api/base/lock.h"
-#include "api/client/session/hooks.h"
+#include "api/client/channel/hooks.h"
 #include "api/client/tasks/function_cache.h"
 #include "api/client/tasks/rendezvous.h"
 #include "api/client/tasks/submissions.h"

@@ -4,7 +4,7 @@
 #ifndef TESTS_UNIT_API_FAKE_INDEX_H
 #define TESTS_UNIT_API_FAKE_INDEX_H
 
-#include "api/client/session/index_reader.h"
+#include "api/client/channel/index_reader.h"
 
 #include <stdlib.h>
 #include <sys/mman.h>

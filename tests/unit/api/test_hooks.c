@@ -1,6 +1,6 @@
 /* What a worker, or a session with the scheduler, hangs into a session. */
 #include "api/base/fail.h"
-#include "api/client/session/hooks.h"
+#include "api/client/channel/hooks.h"
 #include "tests/support/check.h"
 
 #include <criterion/criterion.h>

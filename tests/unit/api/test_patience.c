@@ -1,5 +1,5 @@
 /* How long a call waits: for what it wants, and for the store's answers. */
-#include "api/client/session/patience.h"
+#include "api/client/channel/patience.h"
 
 #include <criterion/criterion.h>
 

@@ -1,5 +1,5 @@
 /* The producer of a ring, against a file of the test's own; the test plays the store. */
-#include "api/client/session/ring_wait.h"
+#include "api/client/channel/ring_wait.h"
 
 #include "api/base/clock.h"
 #include "api/system/futex.h"

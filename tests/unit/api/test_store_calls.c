@@ -1,5 +1,5 @@
 /* Questions and answers over one socket; the test plays the store. */
-#include "api/client/session/store_calls.h"
+#include "api/client/channel/store_calls.h"
 
 #include "api/base/clock.h"
 

@@ -1,4 +1,4 @@
-#include "api/client/session/late.h"
+#include "api/client/channel/late.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-#include "api/client/tasks/starting.h"
+#include "api/client/cluster/starting.h"
 
 #include "api/base/clock.h"
 #include "api/base/fail.h"

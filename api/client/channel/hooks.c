@@ -1,4 +1,4 @@
-#include "api/client/session/hooks.h"
+#include "api/client/channel/hooks.h"
 
 #include "api/base/fail.h"
 

@@ -11,8 +11,8 @@
 #ifndef LODE_CLIENT_STORE_CALLS_H
 #define LODE_CLIENT_STORE_CALLS_H
 
-#include "api/client/session/late.h"
-#include "api/client/session/store_socket.h"
+#include "api/client/channel/late.h"
+#include "api/client/channel/store_socket.h"
 
 struct lode_waiter;
 

@@ -16,8 +16,8 @@
 #ifndef LODE_CLIENT_RING_WAIT_H
 #define LODE_CLIENT_RING_WAIT_H
 
-#include "api/client/session/hooks.h"
-#include "api/client/session/ring.h"
+#include "api/client/channel/hooks.h"
+#include "api/client/channel/ring.h"
 
 struct lode_ring_wait {
     struct lode_ring *ring;

@@ -1,4 +1,4 @@
-#include "api/client/session/store_socket.h"
+#include "api/client/channel/store_socket.h"
 
 #include "api/base/assert.h"
 #include "api/base/clock.h"

@@ -9,9 +9,9 @@
 #ifndef LODE_CLIENT_RING_H
 #define LODE_CLIENT_RING_H
 
-#include "api/client/session/index_reader.h"
-#include "api/client/session/patience.h"
-#include "api/client/session/store_calls.h"
+#include "api/client/channel/index_reader.h"
+#include "api/client/channel/patience.h"
+#include "api/client/channel/store_calls.h"
 #include "api/layout/ring.h"
 
 struct lode_ring {

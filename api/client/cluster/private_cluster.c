@@ -1,4 +1,4 @@
-#include "api/client/tasks/private_cluster.h"
+#include "api/client/cluster/private_cluster.h"
 
 #include "api/base/clock.h"
 #include "api/system/descriptor.h"

@@ -1,4 +1,4 @@
-#include "api/client/session/ring_wait.h"
+#include "api/client/channel/ring_wait.h"
 
 #include "api/base/clock.h"
 

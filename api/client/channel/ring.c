@@ -1,4 +1,4 @@
-#include "api/client/session/ring.h"
+#include "api/client/channel/ring.h"
 
 #include "api/base/assert.h"
 #include "api/base/clock.h"
