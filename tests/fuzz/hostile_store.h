@@ -44,9 +44,10 @@ lode_err
 __wrap_lode_socket_connect(const char *path, int *fd_out)
 {
     int pair[2];
+    fuzz_expect(peer_count < PEERS);
     fuzz_expect(path[0] == '/' && socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) == 0);
     fuzz_expect(send(pair[1], "x", 1, 0) == 1);
-    peer_fd = pair[1];
+    peer_fds[peer_count++] = pair[1];
     *fd_out = pair[0];
     return LODE_OK;
 }
@@ -221,7 +222,6 @@ store_begin(struct fuzz_input *input)
     memset((uint8_t *)file_map + lode_pins_offset(LODE_RING_BYTES_MIN), 0, LODE_PAGE);
     clock_ns = INT64_C(1000000000000);
     next_entry = 0;
-    peer_fd = -1;
     script = input;
     descriptors = count_descriptors();
 }
@@ -244,8 +244,8 @@ store_attach(uint32_t flags)
 static void
 store_end(void)
 {
-    if (peer_fd >= 0) {
-        close(peer_fd);
+    while (peer_count > 0) {
+        close(peer_fds[--peer_count]);
     }
     fuzz_expect(count_descriptors() == descriptors);
 }
