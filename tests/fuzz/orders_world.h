@@ -11,7 +11,7 @@
 /* What the world must see of this is its alone. */
 #include "worker/runtime/run.c"
 
-#include "api/client/tasks/starting.h"
+#include "api/client/cluster/starting.h"
 #include "api/client/tasks/task_output.h"
 #include "api/client/tasks/tasks.h"
 #include "api/wire/rendezvous_msg.h"
