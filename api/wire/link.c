@@ -206,14 +206,3 @@ lode_link_count(struct lode_link *link, struct lode_link_counters *counters_out)
     counters_out->backlog_bytes = link->queue.backlog_bytes;
     lode_mutex_unlock(&link->mu);
 }
-
-void
-lode_link_drop_pipe(struct lode_link *link)
-{
-    lode_mutex_lock(&link->mu);
-    bool dropped = link->open != NULL && lode_link_retire_locked(link, link->open);
-    lode_mutex_unlock(&link->mu);
-    if (dropped) {
-        lode_link_retired(link, true);
-    }
-}

@@ -70,7 +70,4 @@ void lode_link_reap(struct lode_link *link, void (*done)(void *arg), void *arg);
 /* Any thread. */
 void lode_link_count(struct lode_link *link, struct lode_link_counters *counters_out);
 
-/* For tests: drops the pipe, as a fault would. */
-void lode_link_drop_pipe(struct lode_link *link);
-
 #endif

@@ -15,7 +15,7 @@
 #include "scheduler/core/state/sessions.h"
 #include "scheduler/core/workers/settle.h"
 #include "scheduler/core/workers/staff.h"
-#include "scheduler/core/stats.h"
+#include "scheduler/core/document.h"
 #include "scheduler/core/tasks/submit.h"
 #include "scheduler/core/timer.h"
 #include "scheduler/core/state/workers.h"

@@ -286,6 +286,7 @@ find_builtin(char path_out[PATH_MAX])
     return false;
 }
 
+/* The drive, and the thread that copies libraries for it. */
 static lode_err
 start_drive(struct daemon *daemon, const struct daemon_options *options)
 {
@@ -297,7 +298,13 @@ start_drive(struct daemon *daemon, const struct daemon_options *options)
         core.builtin_name = "blas";
         core.builtin_path = blas;
     }
-    return drive_create(&core, &hooks, &daemon->drive);
+    LODE_TRY(drive_create(&core, &hooks, &daemon->drive));
+    lode_err err = copier_create(daemon->paths.state, daemon->drive, &daemon->copier);
+    if (err != LODE_OK) {
+        drive_destroy(daemon->drive);
+        daemon->drive = NULL;
+    }
+    return err;
 }
 
 static lode_err
@@ -383,11 +390,10 @@ start(struct daemon *daemon, const struct daemon_options *options)
     LODE_TRY(await_store(options));
     LODE_TRY(store_open(&daemon->paths, &daemon->loop, store_lost, daemon, &daemon->store));
     LODE_TRY(start_drive(daemon, options));
-    LODE_TRY(copier_create(daemon->paths.state, daemon->drive, &daemon->copier));
     LODE_TRY(failures_create(&daemon->paths, daemon->drive, &daemon->failures));
     LODE_TRY(workers_open(options->supervisor_fd, &daemon->loop, daemon->drive, supervisor_lost,
                           daemon, &daemon->workers));
-    LODE_TRY(store_serve(daemon->store, daemon->drive));
+    store_serve(daemon->store, daemon->drive);
     LODE_TRY(sessions_serve(daemon->sessions, daemon->drive));
     drive_lock(daemon->drive); /* the core's first actions: to start the workers */
     drive_unlock(daemon->drive);

@@ -45,7 +45,6 @@ struct deferred {
 };
 
 struct store {
-    struct loop *loop;
     struct drive *drive;
     struct source source;
     struct lode_store_async *async;
@@ -280,7 +279,6 @@ store_open(const struct lode_paths *paths, struct loop *loop, void (*lost)(void 
     if (store == NULL) {
         return lode_fail_with(LODE_ENOMEM, "no memory");
     }
-    store->loop = loop;
     store->lost = lost;
     store->arg = arg;
     store->source.ready = store_ready;
@@ -289,18 +287,26 @@ store_open(const struct lode_paths *paths, struct loop *loop, void (*lost)(void 
     events.arg = store;
     err = lode_store_async_open(paths, &events, &store->async);
     if (err != LODE_OK) {
-        lode_mutex_fini(&store->mu);
-        free(store);
-        return err;
+        goto free_store;
+    }
+    store->source.fd = lode_store_async_fd(store->async);
+    err = loop_add(loop, &store->source, EPOLLIN);
+    if (err != LODE_OK) {
+        goto close_session;
     }
     *store_out = store;
     return LODE_OK;
+
+close_session:
+    lode_store_async_close(store->async);
+free_store:
+    lode_mutex_fini(&store->mu);
+    free(store);
+    return err;
 }
 
-lode_err
+void
 store_serve(struct store *store, struct drive *drive)
 {
     store->drive = drive;
-    store->source.fd = lode_store_async_fd(store->async);
-    return loop_add(store->loop, &store->source, EPOLLIN);
 }

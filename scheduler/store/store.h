@@ -13,14 +13,14 @@
 struct store;
 
 /*
- * Attaches; `lost` is called when the store has died.
- * Errors  LODE_EDOWN no store runs; those of lode_store_async_open()
+ * Attaches, and joins the loop; `lost` is called when the store has died.
+ * Errors  LODE_EDOWN no store runs; LODE_ESYS; those of lode_store_async_open()
  */
 LODE_MUST_CHECK lode_err store_open(const struct lode_paths *paths, struct loop *loop,
                                     void (*lost)(void *arg), void *arg, struct store **store_out);
 
-/* From here on answers are events of this drive. Errors: LODE_ESYS. */
-LODE_MUST_CHECK lode_err store_serve(struct store *store, struct drive *drive);
+/* Before the loop runs: the answers are events of this drive. */
+void store_serve(struct store *store, struct drive *drive);
 
 /*
  * WATCH, UNWATCH, SETTLE, RESULTS; under the core's lock. What is asked is answered by the store, or

@@ -235,8 +235,9 @@ slab_allocate_slot(struct slab *slab, uint64_t size, uint64_t *offset_out)
     return LODE_OK;
 }
 
-bool
-slab_owns(const struct slab *slab, uint64_t offset)
+/* True if the offset was given out by a run of this slab, and not by the pages. */
+static bool
+owns(const struct slab *slab, uint64_t offset)
 {
     LODE_ASSERT(offset / PAGE < slab->page_count);
     return slab->run_of[offset / PAGE] != 0;
@@ -269,7 +270,7 @@ void
 slab_free(struct slab *slab, uint64_t offset, uint64_t size)
 {
     LODE_ASSERT(offset % LINE == 0);
-    if (!slab_owns(slab, offset)) {
+    if (!owns(slab, offset)) {
         LODE_ASSERT(offset % PAGE == 0);
         pages_free(slab->pages, offset / PAGE, slab_pages_of(size));
         return;

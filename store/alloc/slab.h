@@ -45,9 +45,6 @@ LODE_MUST_CHECK lode_err slab_allocate(struct slab *slab, uint64_t size, bool sp
 /* The same, but only a slot of a run that there is. Errors: LODE_EFULL (without a sentence). */
 LODE_MUST_CHECK lode_err slab_allocate_slot(struct slab *slab, uint64_t size, uint64_t *offset_out);
 
-/* Whether the offset was given out by a run of this slab (and not by the pages). */
-bool slab_owns(const struct slab *slab, uint64_t offset);
-
 /* Gives back what slab_allocate() gave, run or whole pages; size as it was asked for. */
 void slab_free(struct slab *slab, uint64_t offset, uint64_t size);
 

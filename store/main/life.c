@@ -7,7 +7,7 @@
 #include "store/requests/creates.h"
 #include "store/requests/later.h"
 #include "store/rings/credit.h"
-#include "store/sessions/packets.h"
+#include "store/sessions/connection.h"
 #include "store/state/file.h"
 #include "store/state/forks.h"
 #include "store/freeing/freeing.h"
@@ -72,7 +72,7 @@ want_output(struct store *store)
         struct session *session = store->unsent;
         store->unsent = session->next_unsent;
         session->unsent = false;
-        packets_want_output(store, session);
+        connection_want_output(store, session);
     }
 }
 

@@ -1,25 +1,105 @@
 #include "store/sessions/connection.h"
 
+#include "api/base/clock.h"
 #include "api/base/fail.h"
 #include "api/system/socket.h"
+#include "store/requests/watches.h"
+#include "store/rings/credit.h"
+#include "store/rings/ring.h"
 #include "store/sessions/packets.h"
 #include "store/sessions/session.h"
+#include "store/state/answers.h"
+#include "store/waits/waits.h"
 
 #include <errno.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-static void
-on_socket(struct store *store, struct source *source, uint32_t events)
+/* Receives and handles one packet. False: no other one can be handled now. */
+static bool
+receive_one(struct store *store, struct session *session)
 {
-    packets_ready(store, (struct session *)source, events);
+    ssize_t got = recv(session->fd, store->packet, LODE_STORE_PACKET_MAX, MSG_DONTWAIT | MSG_TRUNC);
+    if (got < 0) {
+        if (errno != EAGAIN && errno != EINTR) {
+            session_end(store, session);
+        }
+        return false;
+    }
+    if (got == 0) {
+        session_end(store, session);
+        return false;
+    }
+    lode_err err = got > LODE_STORE_PACKET_MAX
+                       ? lode_fail_with(LODE_EPROTO, "a packet of %zd bytes", got)
+                       : packets_handle(store, session, store->packet, (size_t)got);
+    if (err == LODE_EPROTO) {
+        store->counts.bad_messages++;
+        session_cut(session, "%s", lode_last_error());
+    }
+    waits_tell_decided(store);
+    wakes_send(store);
+    return !session->cut && !session->ended && !watches_under_way(session);
 }
 
+void
+connection_want_output(struct store *store, struct session *session)
+{
+    bool wants = !outbox_is_empty(&session->out);
+    if (wants != session->wants_output && session->fd >= 0) {
+        struct epoll_event event = {.events = EPOLLIN | (wants ? EPOLLOUT : 0),
+                                    .data.ptr = &session->socket};
+        if (epoll_ctl(store->epoll_fd, EPOLL_CTL_MOD, session->fd, &event) == 0) {
+            session->wants_output = wants;
+        }
+    }
+}
+
+/* The session's doorbell was rung. */
 static void
 on_bell(struct store *store, struct source *source, uint32_t events)
 {
+    struct session *session = (struct session *)((char *)source - offsetof(struct session, bell));
     (void)events;
-    packets_rung(store, (struct session *)((char *)source - offsetof(struct session, bell)));
+    if (session->ended || session->left) {
+        return; /* the bell rang while the session ended: it has no ring and no credit any more */
+    }
+    store->counts.doorbells++;
+    ring_drain(store, session);
+    waits_tell_decided(store);
+    wakes_send(store); /* first of all: most bells ring for a handoff, and its receiver waits */
+    if (session->cut) {
+        session_end(store, session);
+    } else {
+        credit_rang(store, session);
+    }
+}
+
+/* The session's socket has something to read, or room to write, or has ended. */
+static void
+on_socket(struct store *store, struct source *source, uint32_t events)
+{
+    enum { PACKETS_AT_ONCE = 64 };
+    struct session *session = (struct session *)source;
+    if (session->ended) {
+        return;
+    }
+    if ((events & EPOLLOUT) && outbox_flush(&session->out, session->fd) != LODE_OK) {
+        session->cut = true;
+    }
+    if (events & (EPOLLIN | EPOLLHUP | EPOLLERR) && !watches_under_way(session)) {
+        int64_t end = lode_now_ns() + STORE_TURN_NS;
+        for (int i = 0; i < PACKETS_AT_ONCE && receive_one(store, session); i++) {
+            if (store->table.now_ns >= end) { /* set by each packet: what is left is told again */
+                break;
+            }
+        }
+    }
+    if (session->cut) {
+        session_end(store, session);
+    } else {
+        connection_want_output(store, session);
+    }
 }
 
 bool

@@ -81,7 +81,7 @@ struct session {
     uint32_t unwatch_next;   /* the wait that an UNWATCH looks at next */
     uint32_t idle_seals;     /* stream.h: ids in a row that woke nobody */
     bool is_stream;
-    struct source bell; /* rung by an eventfd; see packets_rung() */
+    struct source bell; /* rung by an eventfd; see connection.c */
     int bell_fd;        /* -1: before HELLO, and after the end */
     struct outbox out;
     struct lode_msg_ready *ready; /* NOTIFY entries not yet sent, all of one cookie: notices.h */

@@ -119,12 +119,6 @@ lode_link_count(struct lode_link *link, struct lode_link_counters *counters_out)
     *counters_out = (struct lode_link_counters){0};
 }
 
-void
-lode_link_drop_pipe(struct lode_link *link)
-{
-    (void)link;
-}
-
 /* ---- the daemon --------------------------------------------------------------------------- */
 
 static struct session *

@@ -54,7 +54,7 @@ disturb(void *arg)
         while (atomic_load(&senders) > 0 && others() < until) {
             sched_yield();
         }
-        lode_link_drop_pipe(rand_r(&seed) % 2 ? client.link : server.link);
+        end_lose_pipe(rand_r(&seed) % 2 ? &client : &server);
     }
     return arg;
 }

@@ -7,6 +7,7 @@
 
 #include "api/base/clock.h"
 #include "api/wire/link.h"
+#include "api/wire/link_retire.h"
 #include "tests/support/check.h"
 
 #include <pthread.h>
@@ -130,6 +131,19 @@ end_close(struct end *end)
 {
     lode_link_close(end->link);
     end->link = NULL;
+}
+
+/* The link loses its pipe, if it has one, as by a fault. */
+static inline void
+end_lose_pipe(struct end *end)
+{
+    struct lode_link *link = end->link;
+    lode_mutex_lock(&link->mu);
+    bool lost = link->open != NULL && lode_link_retire_locked(link, link->open);
+    lode_mutex_unlock(&link->mu);
+    if (lost) {
+        lode_link_retired(link, true);
+    }
 }
 
 /* Waits until one of the end's counts is at least `want`. */

@@ -67,7 +67,7 @@ lose_pipe(struct end *end, uint64_t *server_pipes, uint64_t *client_pipes)
     }
     *server_pipes = pipes_of(&server);
     *client_pipes = pipes_of(&client);
-    lode_link_drop_pipe(end->link);
+    end_lose_pipe(end);
 }
 
 /* The ends check each number where it arrives: any loss, repeat or disorder fails there. */
@@ -99,7 +99,7 @@ Test(link_faults, a_lone_record_survives_the_pipe_that_it_was_sent_on)
     end_dial(&client, path);
     for (uint64_t i = 0; i < 200; i++) {
         end_send_number(&client, i, false);
-        lode_link_drop_pipe(i % 2 == 0 ? client.link : server.link);
+        end_lose_pipe(i % 2 == 0 ? &client : &server);
         end_await(&server, &server.numbers, i + 1);
     }
 }
@@ -109,7 +109,7 @@ Test(link_faults, a_drain_survives_a_lost_pipe)
     end_dial(&client, path);
     for (uint64_t i = 0; i < 50; i++) {
         end_send_number(&client, i, false);
-        lode_link_drop_pipe(server.link);
+        end_lose_pipe(&server);
         must(lode_link_drain(client.link, bound_ms(20000)));
     }
     expect_eq(server.numbers, 50);
@@ -130,13 +130,13 @@ Test(link_faults, a_link_that_dials_no_more_begins_no_dial_after_its_last_pipe)
     end_send_number(&client, 0, false);
     must(lode_link_drain(client.link, bound_ms(20000)));
     uint64_t before = redials_of(&client);
-    lode_link_drop_pipe(client.link);
+    end_lose_pipe(&client);
     expect_eq(redials_of(&client), before + 1);
     end_send_number(&client, 1, false);
     must(lode_link_drain(client.link, bound_ms(20000)));
     before = redials_of(&client);
     lode_link_dial_no_more(client.link);
-    lode_link_drop_pipe(client.link);
+    end_lose_pipe(&client);
     expect_eq(redials_of(&client), before);
 }
 
@@ -175,7 +175,7 @@ Test(link_faults, a_thousand_visitors_that_leave_at_once_do_not_deafen_the_endpo
     expect_service();
     for (int i = 0; i < 100; i++) {
         close(visit());
-        lode_link_drop_pipe(client.link);
+        end_lose_pipe(&client);
         if (i % 10 == 0) {
             expect_service();
         }
@@ -203,7 +203,7 @@ Test(link_faults, visitors_that_say_nothing_keep_nobody_out)
         fds[i] = visit();
     }
     expect_service();
-    lode_link_drop_pipe(client.link);
+    end_lose_pipe(&client);
     expect_service();
     for (int i = 0; i < 100; i++) {
         close(fds[i]);
