@@ -40,7 +40,8 @@ static uint32_t next_entry;
 static struct {
     _Alignas(8) uint8_t bytes[256]; /* the beginning of the last packet that has a tag */
     size_t size;
-    uint32_t tag_before; /* of the question before it */
+    uint32_t tag_before;   /* of the question before it */
+    size_t answered_bytes; /* of the first packet with its tag, but for notices */
     uint64_t watched;
     lode_id watched_id;
 } asked;
@@ -89,6 +90,7 @@ __wrap_lode_socket_try_send(int fd, const void *head, size_t head_size, const vo
         asked.tag_before = asked.size > 0 ? ((struct lode_msg_head *)(void *)asked.bytes)->tag : 0;
         asked.size = head_size < sizeof asked.bytes ? head_size : sizeof asked.bytes;
         memcpy(asked.bytes, head, asked.size);
+        asked.answered_bytes = 0;
     }
     return LODE_OK;
 }
@@ -97,8 +99,6 @@ __wrap_lode_socket_try_send(int fd, const void *head, size_t head_size, const vo
 static lode_err (*other_receive)(void *buffer, size_t room, size_t *size_out);
 
 /* ---- what the store answers ------------------------------------------------------------------- */
-
-static size_t answered_bytes; /* of the last packet */
 
 struct answer {
     _Alignas(8) uint8_t bytes[2048];
@@ -373,7 +373,11 @@ __wrap_lode_socket_receive(int fd, int flags, void *buffer, size_t room, size_t 
     }
     LODE_TRY(next_answer(&answer));
     memcpy(buffer, answer.bytes, answer.size);
-    answered_bytes = answer.size;
+    const struct lode_msg_head *question = (const void *)asked.bytes, *head = (void *)answer.bytes;
+    if (asked.answered_bytes == 0 && answer.size >= sizeof *head && head->tag == question->tag &&
+        head->type != LODE_MSG_NOTIFY) {
+        asked.answered_bytes = answer.size;
+    }
     memcpy(fds, answer.fds, sizeof answer.fds);
     *size_out = answer.size;
     *fd_count_out = answer.fd_count;
