@@ -27,9 +27,9 @@ struct drive {
     struct lode_mutex mu; /* the core's */
     struct core *core;    /* drive.mu */
     struct drive_hooks hooks;
-    struct session *dirty; /* drive.mu; got something since the last flush */
-    int64_t timer;         /* drive.mu; what the timer is set to */
-    int64_t now;           /* drive.mu; when it was taken */
+    struct drive_session *dirty; /* drive.mu; got something since the last flush */
+    int64_t timer;               /* drive.mu; what the timer is set to */
+    int64_t now;                 /* drive.mu; when it was taken */
 
     struct lode_mutex queue_mu;
     struct waiting_list queue;  /* queue_mu */
@@ -125,7 +125,7 @@ drive_take_errands(struct drive *drive, struct errand_list *list_out)
 /* ---- carrying out ------------------------------------------------------------------------- */
 
 static void
-mark_dirty_locked(struct drive *drive, struct session *session)
+mark_dirty_locked(struct drive *drive, struct drive_session *session)
 {
     if (!session->dirty) {
         session->dirty = true;
@@ -138,7 +138,7 @@ mark_dirty_locked(struct drive *drive, struct session *session)
 static void
 send_locked(struct drive *drive, const struct core_action *action)
 {
-    struct session *session = drive->hooks.find_session(drive->hooks.arg, action->target);
+    struct drive_session *session = drive->hooks.find_session(drive->hooks.arg, action->target);
     if (session == NULL) {
         return;
     }
@@ -214,11 +214,11 @@ drain_locked(struct drive *drive)
 
 /* Takes the links to flush out of the drive. Each was kept when it was marked. */
 static int
-take_dirty_locked(struct drive *drive, struct session *flush[FLUSH_MAX])
+take_dirty_locked(struct drive *drive, struct drive_session *flush[FLUSH_MAX])
 {
     int count = 0;
     while (drive->dirty != NULL && count < FLUSH_MAX) {
-        struct session *session = drive->dirty;
+        struct drive_session *session = drive->dirty;
         drive->dirty = session->next_dirty;
         session->dirty = false;
         flush[count++] = session;
@@ -230,7 +230,7 @@ take_dirty_locked(struct drive *drive, struct session *flush[FLUSH_MAX])
 static bool
 let_go(struct drive *drive)
 {
-    struct session *flush[FLUSH_MAX];
+    struct drive_session *flush[FLUSH_MAX];
     const struct core_action *action;
     while ((action = core_next_action(drive->core)) != NULL) {
         carry_out_locked(drive, action);

@@ -25,7 +25,7 @@
 
 #include <sys/queue.h>
 
-struct session;
+struct drive_session;
 struct drive;
 
 /* An action that the main thread carries out; the action's bytes follow it. */
@@ -54,7 +54,7 @@ enum {
 struct drive_hooks {
     void *arg;
     /* The session of that number, or NULL. */
-    struct session *(*find_session)(void *arg, uint64_t number);
+    struct drive_session *(*find_session)(void *arg, uint64_t number);
     /* Records that the links of all sessions have dropped because they came twice. */
     uint64_t (*count_repeats)(void *arg);
     /* WATCH, UNWATCH, SETTLE, RESULTS. */

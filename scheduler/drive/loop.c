@@ -15,7 +15,7 @@ loop_init(struct loop *loop)
 }
 
 lode_err
-loop_add(struct loop *loop, struct source *source, uint32_t events)
+loop_add(struct loop *loop, struct loop_source *source, uint32_t events)
 {
     struct epoll_event event = {.events = events, .data.ptr = source};
     if (epoll_ctl(loop->epoll_fd, EPOLL_CTL_ADD, source->fd, &event) != 0) {
@@ -25,14 +25,14 @@ loop_add(struct loop *loop, struct source *source, uint32_t events)
 }
 
 void
-loop_change(struct loop *loop, struct source *source, uint32_t events)
+loop_change(struct loop *loop, struct loop_source *source, uint32_t events)
 {
     struct epoll_event event = {.events = events, .data.ptr = source};
     (void)epoll_ctl(loop->epoll_fd, EPOLL_CTL_MOD, source->fd, &event);
 }
 
 void
-loop_close(struct loop *loop, struct source *source)
+loop_close(struct loop *loop, struct loop_source *source)
 {
     if (source->fd >= 0) {
         (void)epoll_ctl(loop->epoll_fd, EPOLL_CTL_DEL, source->fd, NULL);
@@ -51,7 +51,7 @@ loop_run(struct loop *loop)
             return lode_fail_errno("cannot wait for events");
         }
         if (count == 1) {
-            struct source *source = event.data.ptr;
+            struct loop_source *source = event.data.ptr;
             source->ready(source, event.events);
         }
     }

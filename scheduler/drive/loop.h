@@ -8,9 +8,9 @@
 
 #include <lode/error.h>
 
-struct source {
+struct loop_source {
     int fd;
-    void (*ready)(struct source *source, uint32_t events);
+    void (*ready)(struct loop_source *source, uint32_t events);
 };
 
 struct loop {
@@ -21,11 +21,11 @@ struct loop {
 LODE_MUST_CHECK lode_err loop_init(struct loop *loop);
 
 /* Watches source->fd for EPOLLIN (and its end) level-triggered, or other events. */
-LODE_MUST_CHECK lode_err loop_add(struct loop *loop, struct source *source, uint32_t events);
-void loop_change(struct loop *loop, struct source *source, uint32_t events);
+LODE_MUST_CHECK lode_err loop_add(struct loop *loop, struct loop_source *source, uint32_t events);
+void loop_change(struct loop *loop, struct loop_source *source, uint32_t events);
 
 /* Forgets the source and closes its descriptor; one that is closed already (-1) does nothing. */
-void loop_close(struct loop *loop, struct source *source);
+void loop_close(struct loop *loop, struct loop_source *source);
 
 /* Sleeps and handles events until `stop`. Errors: LODE_ESYS. */
 LODE_MUST_CHECK lode_err loop_run(struct loop *loop);

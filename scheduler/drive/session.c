@@ -4,7 +4,7 @@
 #include <string.h>
 
 void
-session_keep(struct session *session)
+session_keep(struct drive_session *session)
 {
     atomic_fetch_add_explicit(&session->keepers, 1, memory_order_relaxed);
 }
@@ -16,7 +16,7 @@ free_session(void *arg)
 }
 
 void
-session_drop(struct session *session)
+session_drop(struct drive_session *session)
 {
     if (atomic_fetch_sub_explicit(&session->keepers, 1, memory_order_acq_rel) == 1) {
         lode_link_reap(session->link, free_session, session);
@@ -24,13 +24,13 @@ session_drop(struct session *session)
 }
 
 void
-session_flush(struct session *session)
+session_flush(struct drive_session *session)
 {
     lode_link_flush(session->link);
 }
 
 static bool
-is_swamped(struct session *session)
+is_swamped(struct drive_session *session)
 {
     struct lode_link_counters counters;
     lode_link_count(session->link, &counters);
@@ -38,7 +38,7 @@ is_swamped(struct session *session)
 }
 
 static lode_err
-send_output_locked(struct session *session, const struct core_action *action)
+send_output_locked(struct drive_session *session, const struct core_action *action)
 {
     const char *rest = core_action_bytes(action);
     struct lode_task_output output;
@@ -55,7 +55,7 @@ send_output_locked(struct session *session, const struct core_action *action)
 
 /* Says how many lines were left out. A session asks before it closes: no later line may say it. */
 static lode_err
-tell_dropped_locked(struct session *session)
+tell_dropped_locked(struct drive_session *session)
 {
     static const char NAME[] = "tasks";
     const struct lode_task_output output = {.flags = LODE_OUTPUT_DROPPED,
@@ -70,7 +70,7 @@ tell_dropped_locked(struct session *session)
 }
 
 lode_err
-session_send_stats_locked(struct session *session, const struct core_action *action,
+session_send_stats_locked(struct drive_session *session, const struct core_action *action,
                           uint64_t repeats)
 {
     const char *rest = core_action_bytes(action);
@@ -83,7 +83,7 @@ session_send_stats_locked(struct session *session, const struct core_action *act
 }
 
 lode_err
-session_send_locked(struct session *session, const struct core_action *action)
+session_send_locked(struct drive_session *session, const struct core_action *action)
 {
     if (action->message == LODE_TASK_OUTPUT) {
         return send_output_locked(session, action);

@@ -26,31 +26,31 @@
 
 /* ---- what the drive asks for -------------------------------------------------------------- */
 
-static struct session *
+static struct drive_session *
 find_session(void *arg, uint64_t number)
 {
-    struct daemon *daemon = arg;
+    struct scheduler *daemon = arg;
     return sessions_find_locked(daemon->sessions, number);
 }
 
 static uint64_t
 count_repeats(void *arg)
 {
-    struct daemon *daemon = arg;
+    struct scheduler *daemon = arg;
     return sessions_repeats_locked(daemon->sessions);
 }
 
 static void
 store_action(void *arg, const struct core_action *action)
 {
-    struct daemon *daemon = arg;
+    struct scheduler *daemon = arg;
     store_action_locked(daemon->store, action);
 }
 
 static void
 arm_timer(void *arg, int64_t deadline_ns)
 {
-    struct daemon *daemon = arg;
+    struct scheduler *daemon = arg;
     struct itimerspec when = {.it_value = {deadline_ns / 1000000000, deadline_ns % 1000000000}};
     (void)timerfd_settime(daemon->timer.fd, TFD_TIMER_ABSTIME, &when, NULL);
 }
@@ -58,14 +58,14 @@ arm_timer(void *arg, int64_t deadline_ns)
 static void
 wake_main(void *arg)
 {
-    struct daemon *daemon = arg;
+    struct scheduler *daemon = arg;
     (void)eventfd_write(daemon->wake.fd, 1);
 }
 
 /* ---- errands ------------------------------------------------------------------------------ */
 
 static void
-cut(struct daemon *daemon, const struct core_action *action)
+cut(struct scheduler *daemon, const struct core_action *action)
 {
     lode_log("SESSION-CUT", "session %llu: %.*s", (unsigned long long)action->target,
              (int)action->size, (const char *)core_action_bytes(action));
@@ -80,7 +80,7 @@ write_log(const struct core_action *action)
 }
 
 static void
-step_record(struct daemon *daemon, const struct core_action *action)
+step_record(struct scheduler *daemon, const struct core_action *action)
 {
     struct core_event event = {.type = CORE_RECORD,
                                .u.record = {.session = action->target,
@@ -91,7 +91,7 @@ step_record(struct daemon *daemon, const struct core_action *action)
 }
 
 static void
-put_error(struct daemon *daemon, const struct core_action *action)
+put_error(struct scheduler *daemon, const struct core_action *action)
 {
     const struct core_put_error *wanted = core_action_bytes(action);
     if (lode_id_is_zero(wanted->copy_from)) {
@@ -102,7 +102,7 @@ put_error(struct daemon *daemon, const struct core_action *action)
 }
 
 static void
-run_errand(struct daemon *daemon, const struct core_action *action)
+run_errand(struct scheduler *daemon, const struct core_action *action)
 {
     switch (action->type) {
     case CORE_CUT:
@@ -145,9 +145,9 @@ run_errand(struct daemon *daemon, const struct core_action *action)
 }
 
 static void
-run_errands(struct source *source, uint32_t events)
+run_errands(struct loop_source *source, uint32_t events)
 {
-    struct daemon *daemon = CONTAINER_OF(source, struct daemon, wake);
+    struct scheduler *daemon = CONTAINER_OF(source, struct scheduler, wake);
     struct errand_list list;
     struct errand *errand;
     eventfd_t count;
@@ -164,9 +164,9 @@ run_errands(struct source *source, uint32_t events)
 /* ---- the other sources -------------------------------------------------------------------- */
 
 static void
-timer_ready(struct source *source, uint32_t events)
+timer_ready(struct loop_source *source, uint32_t events)
 {
-    struct daemon *daemon = CONTAINER_OF(source, struct daemon, timer);
+    struct scheduler *daemon = CONTAINER_OF(source, struct scheduler, timer);
     struct core_event event = {.type = CORE_TIMER};
     uint64_t times;
     (void)events;
@@ -176,16 +176,16 @@ timer_ready(struct source *source, uint32_t events)
 }
 
 static void
-end(struct daemon *daemon, int exit_status)
+end(struct scheduler *daemon, int exit_status)
 {
     daemon->exit_status = exit_status;
     daemon->loop.stop = true;
 }
 
 static void
-signal_ready(struct source *source, uint32_t events)
+signal_ready(struct loop_source *source, uint32_t events)
 {
-    struct daemon *daemon = CONTAINER_OF(source, struct daemon, signals);
+    struct scheduler *daemon = CONTAINER_OF(source, struct scheduler, signals);
     (void)events;
     if (lode_shell_is_told(source->fd)) {
         daemon->told = true;
@@ -194,9 +194,9 @@ signal_ready(struct source *source, uint32_t events)
 }
 
 static void
-lifeline_ready(struct source *source, uint32_t events)
+lifeline_ready(struct loop_source *source, uint32_t events)
 {
-    struct daemon *daemon = CONTAINER_OF(source, struct daemon, lifeline);
+    struct scheduler *daemon = CONTAINER_OF(source, struct scheduler, lifeline);
     (void)events;
     if (lode_shell_lifeline_ended(source->fd)) {
         end(daemon, 0);
@@ -204,9 +204,9 @@ lifeline_ready(struct source *source, uint32_t events)
 }
 
 static void
-removed_ready(struct source *source, uint32_t events)
+removed_ready(struct loop_source *source, uint32_t events)
 {
-    struct daemon *daemon = CONTAINER_OF(source, struct daemon, removed);
+    struct scheduler *daemon = CONTAINER_OF(source, struct scheduler, removed);
     int old_fd = -1;
     (void)events;
     if (daemon->lifeline.ready != NULL && lode_shell_lifeline_ended(daemon->lifeline.fd)) {
@@ -229,7 +229,7 @@ supervisor_lost(void *arg)
 
 /* True if the daemon was told to end. Then it is no fault if the store or supervisor ends first. */
 static bool
-is_told_to_end(const struct daemon *daemon)
+is_told_to_end(const struct scheduler *daemon)
 {
     struct pollfd told = {.fd = daemon->signals.fd, .events = POLLIN};
     return daemon->signals.ready != NULL && poll(&told, 1, 0) > 0;
@@ -238,7 +238,7 @@ is_told_to_end(const struct daemon *daemon)
 static void
 store_lost(void *arg)
 {
-    struct daemon *daemon = arg;
+    struct scheduler *daemon = arg;
     if (is_told_to_end(daemon)) {
         end(daemon, 0);
         return;
@@ -288,7 +288,7 @@ find_builtin(char path_out[PATH_MAX])
 
 /* The drive, and the thread that copies libraries for it. */
 static lode_err
-start_drive(struct daemon *daemon, const struct daemon_options *options)
+start_drive(struct scheduler *daemon, const struct daemon_options *options)
 {
     char blas[PATH_MAX];
     const struct drive_hooks hooks = {daemon,       find_session, count_repeats,
@@ -308,19 +308,19 @@ start_drive(struct daemon *daemon, const struct daemon_options *options)
 }
 
 static lode_err
-add_source(struct daemon *daemon, struct source *source, int fd,
-           void (*ready)(struct source *source, uint32_t events), const char *what)
+add_source(struct scheduler *daemon, struct loop_source *source, int fd,
+           void (*ready)(struct loop_source *source, uint32_t events), const char *what)
 {
     if (fd < 0) {
         return lode_fail_errno("cannot make %s", what);
     }
-    *source = (struct source){fd, ready};
+    *source = (struct loop_source){fd, ready};
     return loop_add(&daemon->loop, source, EPOLLIN);
 }
 
 /* All threads of the process are started after this, and take no signals. */
 static lode_err
-add_sources(struct daemon *daemon, const struct daemon_options *options)
+add_sources(struct scheduler *daemon, const struct daemon_options *options)
 {
     int signals = -1;
     LODE_TRY(lode_shell_signals(&signals));
@@ -369,7 +369,7 @@ await_store(const struct daemon_options *options)
 }
 
 static lode_err
-start(struct daemon *daemon, const struct daemon_options *options)
+start(struct scheduler *daemon, const struct daemon_options *options)
 {
     LODE_TRY(lode_paths_resolve(options->dir, &daemon->paths));
     LODE_TRY(lode_directory_prepare(daemon->paths.dir, "LODE_DIR"));
@@ -407,7 +407,7 @@ start(struct daemon *daemon, const struct daemon_options *options)
 lode_err
 daemon_run(const struct daemon_options *options, int *status_out)
 {
-    static struct daemon daemon;
+    static struct scheduler daemon;
     lode_presence_init(&daemon.presence);
     lode_err err = start(&daemon, options);
     if (err == LODE_OK) {

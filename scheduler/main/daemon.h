@@ -21,7 +21,7 @@ struct daemon_options {
     int supervisor_fd, lifeline_fd, ready_fd; /* -1: none */
 };
 
-struct daemon {
+struct scheduler {
     struct lode_paths paths;
     struct lode_presence presence;
     int exit_status;
@@ -30,14 +30,14 @@ struct daemon {
     struct drive *drive;
     struct sessions *sessions;
     struct workers *workers;
-    struct store *store;
+    struct store_client *store;
     struct copier *copier;
     struct failures *failures;
-    struct source wake;     /* eventfd: there are errands */
-    struct source timer;    /* timerfd: the core's */
-    struct source signals;  /* signalfd */
-    struct source lifeline; /* its end is the supervisor's */
-    struct source removed;  /* inotify: lock or socket may have been removed */
+    struct loop_source wake;     /* eventfd: there are errands */
+    struct loop_source timer;    /* timerfd: the core's */
+    struct loop_source signals;  /* signalfd */
+    struct loop_source lifeline; /* its end is the supervisor's */
+    struct loop_source removed;  /* inotify: lock or socket may have been removed */
 };
 
 /*

@@ -17,11 +17,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-struct worker {
+struct pool_worker {
     uint32_t number;
     int64_t pid;
     struct workers *workers;
-    struct source pipe; /* its output; -1: none, or ended */
+    struct loop_source pipe; /* its output; -1: none, or ended */
     struct output output;
     struct lode_worker_page *page;
     uint32_t lines;   /* given in this go */
@@ -37,20 +37,20 @@ struct letter {
 };
 
 struct workers {
-    struct source socket;
+    struct loop_source socket;
     struct loop *loop;
     struct drive *drive;
     void (*lost)(void *arg);
     void *arg;
-    struct worker *by_number;
+    struct pool_worker *by_number;
     STAILQ_HEAD(, letter) letters;
     uint32_t letter_count;
 };
 
-static struct worker *
+static struct pool_worker *
 find_worker(struct workers *workers, uint32_t number)
 {
-    struct worker *worker;
+    struct pool_worker *worker;
     HASH_FIND(hh, workers->by_number, &number, sizeof number, worker);
     return worker;
 }
@@ -59,7 +59,7 @@ find_worker(struct workers *workers, uint32_t number)
 
 /* line NULL: so many lines were left out here. */
 static void
-step_output(struct worker *worker, const char *line, uint32_t size, uint32_t dropped)
+step_output(struct pool_worker *worker, const char *line, uint32_t size, uint32_t dropped)
 {
     struct core_event event = {
         .type = CORE_OUTPUT,
@@ -74,7 +74,7 @@ step_output(struct worker *worker, const char *line, uint32_t size, uint32_t dro
 static void
 give_line(void *arg, const char *line, uint32_t size)
 {
-    struct worker *worker = arg;
+    struct pool_worker *worker = arg;
     if (++worker->lines > WORKERS_LINES_IN_A_ROW) {
         worker->dropped++;
     } else {
@@ -83,7 +83,7 @@ give_line(void *arg, const char *line, uint32_t size)
 }
 
 static bool
-read_pipe(struct worker *worker, size_t limit)
+read_pipe(struct pool_worker *worker, size_t limit)
 {
     char bytes[16 << 10];
     for (size_t total = 0; total < limit;) {
@@ -101,7 +101,7 @@ read_pipe(struct worker *worker, size_t limit)
 }
 
 static void
-tell_dropped(struct worker *worker)
+tell_dropped(struct pool_worker *worker)
 {
     if (worker->dropped > 0) {
         step_output(worker, NULL, 0, worker->dropped);
@@ -111,7 +111,7 @@ tell_dropped(struct worker *worker)
 
 /* Reads at most `limit` bytes, and says what was left out; false: the pipe has ended. */
 static bool
-read_output(struct worker *worker, size_t limit)
+read_output(struct pool_worker *worker, size_t limit)
 {
     worker->lines = 0;
     bool goes_on = read_pipe(worker, limit);
@@ -120,9 +120,9 @@ read_output(struct worker *worker, size_t limit)
 }
 
 static void
-pipe_ready(struct source *source, uint32_t events)
+pipe_ready(struct loop_source *source, uint32_t events)
 {
-    struct worker *worker = CONTAINER_OF(source, struct worker, pipe);
+    struct pool_worker *worker = CONTAINER_OF(source, struct pool_worker, pipe);
     (void)events;
     if (!read_output(worker, WORKERS_READ_MAX)) {
         loop_close(worker->workers->loop, source);
@@ -132,7 +132,8 @@ pipe_ready(struct source *source, uint32_t events)
 void
 workers_read_output(struct workers *workers)
 {
-    for (struct worker *worker = workers->by_number; worker != NULL; worker = worker->hh.next) {
+    for (struct pool_worker *worker = workers->by_number; worker != NULL;
+         worker = worker->hh.next) {
         if (worker->pipe.fd >= 0) {
             pipe_ready(&worker->pipe, 0);
         }
@@ -164,7 +165,7 @@ make_page(int *fd_out, struct lode_worker_page **page_out)
 }
 
 static void
-forget_worker(struct worker *worker)
+forget_worker(struct pool_worker *worker)
 {
     struct workers *workers = worker->workers;
     loop_close(workers->loop, &worker->pipe);
@@ -233,7 +234,7 @@ say_spawned(struct workers *workers, uint32_t number, lode_err err, int64_t pid)
 }
 
 static lode_err
-ask_for(struct workers *workers, struct worker *worker)
+ask_for(struct workers *workers, struct pool_worker *worker)
 {
     const struct lode_supervisor_packet packet = {.type = LODE_SUPERVISOR_SPAWN,
                                                   .worker = worker->number};
@@ -259,12 +260,12 @@ ask_for(struct workers *workers, struct worker *worker)
 void
 workers_spawn(struct workers *workers, uint32_t number)
 {
-    struct worker *worker = calloc(1, sizeof *worker);
+    struct pool_worker *worker = calloc(1, sizeof *worker);
     lode_err err = LODE_OK;
     if (worker == NULL) {
         err = lode_fail_with(LODE_ENOMEM, "no memory for a worker");
     } else {
-        *worker = (struct worker){
+        *worker = (struct pool_worker){
             .number = number, .workers = workers, .pipe = {.fd = -1, .ready = pipe_ready}};
         err = ask_for(workers, worker);
     }
@@ -299,7 +300,7 @@ static void
 spawned(struct workers *workers, const struct lode_supervisor_packet *packet, const int *fds,
         size_t fd_count)
 {
-    struct worker *worker = find_worker(workers, packet->worker);
+    struct pool_worker *worker = find_worker(workers, packet->worker);
     bool makes_sense = packet->err != LODE_OK || packet->pid > 0;
     if (worker == NULL || worker->pid != 0 || !makes_sense) {
         close_fds(fds, fd_count);
@@ -329,7 +330,7 @@ spawned(struct workers *workers, const struct lode_supervisor_packet *packet, co
 static void
 exited(struct workers *workers, const struct lode_supervisor_packet *packet)
 {
-    struct worker *worker = find_worker(workers, packet->worker);
+    struct pool_worker *worker = find_worker(workers, packet->worker);
     struct lode_worker_page page;
     if (worker == NULL) {
         return;
@@ -348,7 +349,7 @@ exited(struct workers *workers, const struct lode_supervisor_packet *packet)
 }
 
 static void
-supervisor_ready(struct source *source, uint32_t events)
+supervisor_ready(struct loop_source *source, uint32_t events)
 {
     struct workers *workers = CONTAINER_OF(source, struct workers, socket);
     struct lode_supervisor_packet packet;

@@ -21,7 +21,7 @@ enum { ACCEPT_IN_A_ROW = 64 };
 
 /* A peer that has connected, and not said hello yet. */
 struct visitor {
-    struct source socket;
+    struct loop_source socket;
     struct sessions *sessions;
     pid_t pid;
     TAILQ_ENTRY(visitor) entry;
@@ -31,27 +31,27 @@ struct sessions {
     char dir[LODE_DIR_MAX + 1];
     struct loop *loop;
     struct drive *drive;
-    struct source listener;
+    struct loop_source listener;
     int spare_fd; /* given up to turn a visitor away when no descriptor is left */
     TAILQ_HEAD(, visitor) visitors;
     uint32_t visitor_count;
     uint64_t last_number;
-    struct session *by_number; /* the core's lock */
-    uint64_t old_repeats;      /* of sessions that have ended; the core's lock */
+    struct drive_session *by_number; /* the core's lock */
+    uint64_t old_repeats;            /* of sessions that have ended; the core's lock */
 };
 
 /* ---- the table ---------------------------------------------------------------------------- */
 
-struct session *
+struct drive_session *
 sessions_find_locked(struct sessions *sessions, uint64_t number)
 {
-    struct session *session;
+    struct drive_session *session;
     HASH_FIND(hh, sessions->by_number, &number, sizeof number, session);
     return session;
 }
 
 static uint64_t
-repeats_of(struct session *session)
+repeats_of(struct drive_session *session)
 {
     struct lode_link_counters counters;
     lode_link_count(session->link, &counters);
@@ -62,14 +62,14 @@ uint64_t
 sessions_repeats_locked(struct sessions *sessions)
 {
     uint64_t repeats = sessions->old_repeats;
-    for (struct session *s = sessions->by_number; s != NULL; s = s->hh.next) {
+    for (struct drive_session *s = sessions->by_number; s != NULL; s = s->hh.next) {
         repeats += repeats_of(s);
     }
     return repeats;
 }
 
 static void
-end_session(struct session *session)
+end_session(struct drive_session *session)
 {
     struct sessions *sessions = session->table;
     struct core_event end = {.type = CORE_SESSION_END, .u.session = session->number};
@@ -86,7 +86,7 @@ void
 sessions_cut(struct sessions *sessions, uint64_t number)
 {
     drive_lock(sessions->drive);
-    struct session *session = sessions_find_locked(sessions, number);
+    struct drive_session *session = sessions_find_locked(sessions, number);
     drive_unlock(sessions->drive);
     if (session != NULL) { /* only this thread removes one */
         end_session(session);
@@ -95,9 +95,9 @@ sessions_cut(struct sessions *sessions, uint64_t number)
 
 /* A peer says nothing on this socket. So what comes is its end, or a breach of the rules. */
 static void
-socket_ready(struct source *source, uint32_t events)
+socket_ready(struct loop_source *source, uint32_t events)
 {
-    struct session *session = CONTAINER_OF(source, struct session, socket);
+    struct drive_session *session = CONTAINER_OF(source, struct drive_session, socket);
     char byte;
     ssize_t got = recv(source->fd, &byte, sizeof byte, MSG_DONTWAIT);
     (void)events;
@@ -125,7 +125,7 @@ wants_output(uint16_t type, const void *bytes, uint32_t size)
 }
 
 static void
-ask_after_output(struct session *session, const void *bytes)
+ask_after_output(struct drive_session *session, const void *bytes)
 {
     struct {
         struct core_action action;
@@ -141,7 +141,7 @@ ask_after_output(struct session *session, const void *bytes)
 static lode_err
 link_record(void *arg, uint16_t type, const void *bytes, uint32_t size)
 {
-    struct session *session = arg;
+    struct drive_session *session = arg;
     if (wants_output(type, bytes, size)) {
         ask_after_output(session, bytes);
         return LODE_OK;
@@ -153,14 +153,14 @@ link_record(void *arg, uint16_t type, const void *bytes, uint32_t size)
 static void
 link_batch_end(void *arg)
 {
-    struct session *session = arg;
+    struct drive_session *session = arg;
     drive_records_end(session->drive, &session->holding);
 }
 
 static void
 link_broken(void *arg, lode_err why)
 {
-    struct session *session = arg;
+    struct drive_session *session = arg;
     drive_ask_cut(session->drive, session->number, why, lode_last_error());
 }
 
@@ -200,7 +200,8 @@ check_hello(const struct lode_rendezvous_hello *hello, size_t size, struct sessi
 }
 
 static lode_err
-open_link(struct sessions *sessions, struct session *session, char endpoint[LODE_ENDPOINT_MAX])
+open_link(struct sessions *sessions, struct drive_session *session,
+          char endpoint[LODE_ENDPOINT_MAX])
 {
     const struct lode_link_events events = {link_record, link_batch_end, link_broken, session};
     session->number = ++sessions->last_number;
@@ -215,14 +216,14 @@ open_session(struct visitor *visitor, const struct lode_rendezvous_hello *hello,
              struct lode_rendezvous_welcome *welcome)
 {
     struct sessions *sessions = visitor->sessions;
-    struct session *session = calloc(1, sizeof *session);
+    struct drive_session *session = calloc(1, sizeof *session);
     if (session == NULL) {
         return lode_fail_with(LODE_ENOMEM, "no memory for a session");
     }
     session->table = sessions;
     session->drive = sessions->drive;
     session->keepers = 1;
-    session->socket = (struct source){visitor->socket.fd, socket_ready};
+    session->socket = (struct loop_source){visitor->socket.fd, socket_ready};
     lode_err err = open_link(sessions, session, welcome->endpoint);
     if (err != LODE_OK) {
         free(session);
@@ -271,7 +272,7 @@ answer(struct visitor *visitor, const struct lode_rendezvous_hello *hello, size_
 }
 
 static void
-visitor_ready(struct source *source, uint32_t events)
+visitor_ready(struct loop_source *source, uint32_t events)
 {
     struct visitor *visitor = CONTAINER_OF(source, struct visitor, socket);
     struct lode_rendezvous_hello hello;
@@ -332,7 +333,7 @@ turn_away(struct sessions *sessions)
 }
 
 static void
-listener_ready(struct source *source, uint32_t events)
+listener_ready(struct loop_source *source, uint32_t events)
 {
     struct sessions *sessions = CONTAINER_OF(source, struct sessions, listener);
     (void)events;

@@ -31,7 +31,7 @@ LODE_MUST_CHECK lode_err sessions_serve(struct sessions *sessions, struct drive 
 /* Another socket takes the place of the first one, whose file was removed, and which is closed. */
 void sessions_move(struct sessions *sessions, int listen_fd);
 
-struct session *sessions_find_locked(struct sessions *sessions, uint64_t number);
+struct drive_session *sessions_find_locked(struct sessions *sessions, uint64_t number);
 
 /* Repeated records that the links have dropped, those of ended sessions included. */
 uint64_t sessions_repeats_locked(struct sessions *sessions);

@@ -44,9 +44,9 @@ struct deferred {
     struct core_action action;
 };
 
-struct store {
+struct store_client {
     struct drive *drive;
-    struct source source;
+    struct loop_source source;
     struct lode_store_async *async;
     void (*lost)(void *arg);
     void *arg;
@@ -60,7 +60,7 @@ struct store {
 /* ---- tags --------------------------------------------------------------------------------- */
 
 static uint32_t
-new_ask(struct store *store, uint64_t cookie, struct put *put)
+new_ask(struct store_client *store, uint64_t cookie, struct put *put)
 {
     struct ask *ask = core_alloc(sizeof *ask);
     lode_mutex_lock(&store->mu);
@@ -76,7 +76,7 @@ new_ask(struct store *store, uint64_t cookie, struct put *put)
 
 /* Takes the ask of that tag out; NULL: there is none. The caller frees it. */
 static struct ask *
-take_ask(struct store *store, uint32_t tag)
+take_ask(struct store_client *store, uint32_t tag)
 {
     struct ask *ask;
     lode_mutex_lock(&store->mu);
@@ -101,7 +101,7 @@ expect_asked(lode_err err)
 }
 
 static lode_err
-ask_settle_locked(struct store *store, const struct core_action *action)
+ask_settle_locked(struct store_client *store, const struct core_action *action)
 {
     uint32_t tag = new_ask(store, action->cookie, NULL);
     const lode_id *ids = core_action_bytes(action);
@@ -112,7 +112,7 @@ ask_settle_locked(struct store *store, const struct core_action *action)
 }
 
 void
-store_action_locked(struct store *store, const struct core_action *action)
+store_action_locked(struct store_client *store, const struct core_action *action)
 {
     switch (action->type) {
     case CORE_WATCH:
@@ -129,7 +129,7 @@ store_action_locked(struct store *store, const struct core_action *action)
 }
 
 static void
-say_settled(struct store *store, uint64_t cookie, const uint8_t *status, uint32_t count)
+say_settled(struct store_client *store, uint64_t cookie, const uint8_t *status, uint32_t count)
 {
     struct core_event event = {.type = CORE_SETTLED,
                                .u.settled = {.cookie = cookie, .status = status, .count = count}};
@@ -139,14 +139,14 @@ say_settled(struct store *store, uint64_t cookie, const uint8_t *status, uint32_
 /* ---- error objects ------------------------------------------------------------------------ */
 
 static void
-say_error_done(struct store *store, uint64_t cookie)
+say_error_done(struct store_client *store, uint64_t cookie)
 {
     struct core_event event = {.type = CORE_ERROR_DONE, .u.cookie = cookie};
     drive_step(store->drive, &event);
 }
 
 static void
-finish_put(struct store *store, struct put *put)
+finish_put(struct store_client *store, struct put *put)
 {
     if (put->report_session != 0) {
         struct lode_error_parts parts = {.head.pid = 0};
@@ -162,7 +162,7 @@ finish_put(struct store *store, struct put *put)
 }
 
 void
-store_put_error(struct store *store, const struct core_action *action)
+store_put_error(struct store_client *store, const struct core_action *action)
 {
     const struct core_put_error *wanted = core_action_bytes(action);
     struct put *put = core_alloc(sizeof *put + wanted->error_size);
@@ -179,7 +179,7 @@ store_put_error(struct store *store, const struct core_action *action)
 /* ---- errands that wait -------------------------------------------------------------------- */
 
 void
-store_add_errand_after(struct store *store, const struct core_action *action, uint16_t type)
+store_add_errand_after(struct store_client *store, const struct core_action *action, uint16_t type)
 {
     lode_mutex_lock(&store->mu);
     uint64_t last = store->asked;
@@ -199,7 +199,7 @@ store_add_errand_after(struct store *store, const struct core_action *action, ui
 
 /* The ask of that number is answered, and the core has heard of it. */
 static void
-note_answered(struct store *store, uint64_t number)
+note_answered(struct store_client *store, uint64_t number)
 {
     struct deferred *deferred = STAILQ_FIRST(&store->deferred), *next;
     for (; deferred != NULL; deferred = next) {
@@ -217,7 +217,7 @@ note_answered(struct store *store, uint64_t number)
 static void
 on_ready(void *arg, uint64_t cookie, const struct lode_msg_ready *ready, uint32_t count)
 {
-    struct store *store = arg;
+    struct store_client *store = arg;
     struct core_event event = {.type = CORE_NOTIFY,
                                .u.notify = {.cookie = cookie, .ready = ready, .count = count}};
     drive_step(store->drive, &event);
@@ -226,7 +226,7 @@ on_ready(void *arg, uint64_t cookie, const struct lode_msg_ready *ready, uint32_
 static void
 on_settled(void *arg, uint32_t tag, uint64_t session, const uint8_t *status, uint32_t count)
 {
-    struct store *store = arg;
+    struct store_client *store = arg;
     struct ask *ask = take_ask(store, tag);
     (void)session;
     if (ask != NULL && ask->put == NULL) {
@@ -239,7 +239,7 @@ on_settled(void *arg, uint32_t tag, uint64_t session, const uint8_t *status, uin
 static void
 on_failed(void *arg, uint32_t tag, lode_err err, const char *why)
 {
-    struct store *store = arg;
+    struct store_client *store = arg;
     struct ask *ask = take_ask(store, tag);
     if (ask == NULL) {
         return;
@@ -259,9 +259,9 @@ on_failed(void *arg, uint32_t tag, lode_err err, const char *why)
 }
 
 static void
-store_ready(struct source *source, uint32_t events)
+store_ready(struct loop_source *source, uint32_t events)
 {
-    struct store *store = CONTAINER_OF(source, struct store, source);
+    struct store_client *store = CONTAINER_OF(source, struct store_client, source);
     (void)events;
     if (lode_store_async_dispatch(store->async) != LODE_OK) {
         store->lost(store->arg);
@@ -270,11 +270,11 @@ store_ready(struct source *source, uint32_t events)
 
 lode_err
 store_open(const struct lode_paths *paths, struct loop *loop, void (*lost)(void *arg), void *arg,
-           struct store **store_out)
+           struct store_client **store_out)
 {
     static struct lode_store_async_events events = {
         .ready = on_ready, .settled = on_settled, .failed = on_failed};
-    struct store *store = calloc(1, sizeof *store);
+    struct store_client *store = calloc(1, sizeof *store);
     lode_err err;
     if (store == NULL) {
         return lode_fail_with(LODE_ENOMEM, "no memory");
@@ -306,7 +306,7 @@ free_store:
 }
 
 void
-store_serve(struct store *store, struct drive *drive)
+store_serve(struct store_client *store, struct drive *drive)
 {
     store->drive = drive;
 }

@@ -41,7 +41,7 @@ say_packet(struct fuzz_input *input)
 static void
 write_page(struct fuzz_input *input)
 {
-    struct worker *worker = find_worker(workers, fuzz_u8(input) % 8);
+    struct pool_worker *worker = find_worker(workers, fuzz_u8(input) % 8);
     uint16_t at = fuzz_u16(input) % (sizeof(struct lode_worker_page) - 64);
     uint8_t bytes[64];
     fuzz_bytes(input, bytes, sizeof bytes);

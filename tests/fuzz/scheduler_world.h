@@ -121,7 +121,7 @@ lode_link_count(struct lode_link *link, struct lode_link_counters *counters_out)
 
 /* ---- the daemon --------------------------------------------------------------------------- */
 
-static struct session *
+static struct drive_session *
 world_find_session(void *arg, uint64_t number)
 {
     (void)arg;
@@ -230,7 +230,7 @@ world_settle(void)
         struct epoll_event event;
         bool any = run_errands();
         if (epoll_wait(loop.epoll_fd, &event, 1, 0) == 1 && !supervisor_is_lost) {
-            struct source *source = event.data.ptr;
+            struct loop_source *source = event.data.ptr;
             source->ready(source, event.events);
         } else if (!any) {
             core_check(drive->core);

@@ -18,7 +18,7 @@ static uint64_t first_session;
 static pthread_barrier_t begin, end;
 static _Atomic int wakes;
 
-static struct session *
+static struct drive_session *
 find_session(void *arg, uint64_t number)
 {
     (void)arg;

@@ -62,8 +62,18 @@ $1 == "declared" { declared[++declared_count] = $2 " " $3 }
 $1 == "include" && folder($2) == folder($3) {
     arrow("includes", folder($2), base(stem($2)), base(stem($3)))
 }
+$1 == "struct" {
+    places[$3] = places[$3] " " $2
+    if ($2 ~ /\.h$/) { header_of[$3] = $2 }
+}
 
 END {
+    for (name in header_of) { # a name of one .c alone may come again in another program's .c
+        n = split(places[name], files, " ")
+        for (i = 1; i <= n; i++) {
+            if (files[i] != header_of[name]) { print "twice " name ": " files[i] " " header_of[name] }
+        }
+    }
     for (i = 1; i <= use_count; i++) {
         split(uses[i], use, " ")
         to = resolve(use[2], use[1])

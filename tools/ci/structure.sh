@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# structure.sh: who uses whom, as the compiler sees it. Every source is compiled once,
-# without optimizing; what the objects define and ask for, and where each function is declared,
-# gives these findings:
+# structure.sh: who uses whom, as the compiler sees it. Every source is compiled once, without
+# optimizing; what the objects define and ask for, and where each function is declared, gives these
+# findings:
 #
 #   circle FOLDER: a b      functions of the files a.c and b.c call each other, directly or by others
 #   circle PART: f g        the same of whole folders
@@ -11,6 +11,7 @@
 #   unused NAME: C          no other file uses it: it should be static, or gone
 #   tests NAME: C           the tests alone use it
 #   undefined NAME: H       declared, and defined nowhere
+#   twice NAME: F H         a struct of the header H, or of F, should have another name
 #
 # Any finding fails the check.
 set -euo pipefail
@@ -39,12 +40,14 @@ grep -hE '^/\* (\./)?(api|store|scheduler|worker|tools)/[^:]*\.h:[0-9]*:NC \*/ e
     sort -u >"$work/declared"
 grep -rnE '^#include "' --include='*.h' api store scheduler worker tools |
     sed -E 's@^([^:]*):.*"([^"]*)".*@include \1 \2@' >"$work/includes"
+grep -rnE '^ *struct [a-z_0-9]+ \{' --include='*.[ch]' api store scheduler worker tools |
+    sed -E 's@^([^:]*):[0-9]*: *struct ([a-z_0-9]+) .*@struct \1 \2@' | sort -u >"$work/structs"
 grep -rhowE '[A-Za-z_][A-Za-z0-9_]*' --include='*.[ch]' tests | sort -u | sed 's/^/tests - /' \
     >"$work/tests"
 tools/ci/api_names.sh | sed 's/^/public - /' >"$work/public"
 sed 's/^/source /' "$work/sources" >"$work/named"
 
 awk -f tools/ci/structure.awk "$work/named" "$work/public" "$work/symbols" "$work/declared" \
-    "$work/includes" "$work/tests" | sort >"$work/found"
+    "$work/includes" "$work/structs" "$work/tests" | sort >"$work/found"
 cat "$work/found" >&2
 [ ! -s "$work/found" ]

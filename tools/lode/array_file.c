@@ -19,7 +19,7 @@ about(const char *path, lode_err err)
 }
 
 static lode_err
-open_array(const char *path, struct source *source_out)
+open_array(const char *path, struct npy_source *source_out)
 {
     if (strcmp(path, "-") == 0) {
         return lode_fail_with(LODE_EINVAL, "stdin cannot be read twice: write it to a file before");
@@ -36,7 +36,7 @@ open_array(const char *path, struct source *source_out)
 lode_err
 array_file_look(const char *path, lode_array *array_out)
 {
-    struct source source;
+    struct npy_source source;
     lode_err err = open_array(path, &source);
     if (err != LODE_OK) {
         return about(path, err);
@@ -49,7 +49,7 @@ array_file_look(const char *path, lode_array *array_out)
 lode_err
 array_file_put(lode *db, const char *path, lode_array *array_out, lode_id *id_out)
 {
-    struct source source;
+    struct npy_source source;
     uint64_t size_bytes;
     lode_err err = open_array(path, &source);
     if (err != LODE_OK) {

@@ -32,7 +32,7 @@ is_npy_name(const char *path)
 
 /* Up to NPY_PREFIX bytes; fewer only at the end of the file. */
 static lode_err
-read_first(struct source *source)
+read_first(struct npy_source *source)
 {
     while (source->first_size < sizeof source->first) {
         ssize_t n = read(source->fd, source->first + source->first_size,
@@ -50,7 +50,7 @@ read_first(struct source *source)
 
 /* A regular file has its size: an array's must be just what its header says. */
 static lode_err
-check_npy_size(const struct source *source, const struct stat *st)
+check_npy_size(const struct npy_source *source, const struct stat *st)
 {
     uint64_t should = (uint64_t)source->npy.header_bytes + source->npy.data_bytes;
     if (S_ISREG(st->st_mode) && (uint64_t)st->st_size != should) {
@@ -62,7 +62,7 @@ check_npy_size(const struct source *source, const struct stat *st)
 }
 
 static lode_err
-look(struct source *source, const char *path, bool raw)
+look(struct npy_source *source, const char *path, bool raw)
 {
     struct stat st;
     if (fstat(source->fd, &st) != 0) {
@@ -90,9 +90,9 @@ look(struct source *source, const char *path, bool raw)
 }
 
 lode_err
-source_open(const char *path, bool raw, struct source *source_out)
+source_open(const char *path, bool raw, struct npy_source *source_out)
 {
-    struct source source = {0};
+    struct npy_source source = {0};
     LODE_TRY(open_path(path, &source.fd));
     lode_err err = look(&source, path, raw);
     if (err != LODE_OK) {
@@ -104,14 +104,14 @@ source_open(const char *path, bool raw, struct source *source_out)
 }
 
 void
-source_close(struct source *source)
+source_close(struct npy_source *source)
 {
     close(source->fd);
 }
 
 /* The rest of a file whose size is known, behind what was read of it already. */
 static lode_err
-fill(struct source *source, void *data)
+fill(struct npy_source *source, void *data)
 {
     size_t had = source->is_array ? 0 : source->first_size;
     memcpy(data, source->first, had);
@@ -119,7 +119,7 @@ fill(struct source *source, void *data)
 }
 
 static lode_err
-put_known(struct source *source, lode *db, int64_t timeout_ms, lode_id *id_out)
+put_known(struct npy_source *source, lode *db, int64_t timeout_ms, lode_id *id_out)
 {
     lode_draft draft;
     lode_create_options options = {.struct_size = sizeof options,
@@ -157,7 +157,7 @@ buffer_more(struct buffer *buffer)
 
 /* A pipe's bytes, to its end; it may have none, so no more than the store could ever hold. */
 static lode_err
-read_rest(struct source *source, uint64_t most, struct buffer *buffer)
+read_rest(struct npy_source *source, uint64_t most, struct buffer *buffer)
 {
     for (;;) {
         if (buffer->size > most) {
@@ -178,7 +178,7 @@ read_rest(struct source *source, uint64_t most, struct buffer *buffer)
 }
 
 static lode_err
-put_unknown(struct source *source, lode *db, int64_t timeout_ms, lode_id *id_out)
+put_unknown(struct npy_source *source, lode *db, int64_t timeout_ms, lode_id *id_out)
 {
     struct buffer buffer = {0};
     lode_store_stats stats;
@@ -198,7 +198,7 @@ put_unknown(struct source *source, lode *db, int64_t timeout_ms, lode_id *id_out
 }
 
 lode_err
-source_put(struct source *source, lode *db, int64_t timeout_ms, lode_id *id_out,
+source_put(struct npy_source *source, lode *db, int64_t timeout_ms, lode_id *id_out,
            uint64_t *size_bytes_out)
 {
     LODE_TRY(source->knows_size ? put_known(source, db, timeout_ms, id_out)

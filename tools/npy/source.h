@@ -9,7 +9,7 @@
 
 #include <lode/lode.h>
 
-struct source {
+struct npy_source {
     int fd;
     bool is_array;
     struct npy npy; /* is_array */
@@ -25,14 +25,14 @@ struct source {
  * Errors  LODE_ENOTFOUND no such file; LODE_EDENIED; LODE_EINVAL a directory; LODE_ECORRUPT a .npy
  *         that is none, or damaged, or has more or less than its header says; LODE_EUNSUPPORTED
  */
-LODE_MUST_CHECK lode_err source_open(const char *path, bool raw, struct source *source_out);
-void source_close(struct source *source);
+LODE_MUST_CHECK lode_err source_open(const char *path, bool raw, struct npy_source *source_out);
+void source_close(struct npy_source *source);
 
 /*
  * Makes the object, sealed.
  * Errors: those of lode_create() and of reading; nothing of the object is left then.
  */
-LODE_MUST_CHECK lode_err source_put(struct source *source, lode *db, int64_t timeout_ms,
+LODE_MUST_CHECK lode_err source_put(struct npy_source *source, lode *db, int64_t timeout_ms,
                                     lode_id *id_out, uint64_t *size_bytes_out);
 
 #endif

@@ -145,7 +145,7 @@ static lode_err
 put_file(lode *db, const struct arguments *a, const char *path, const struct word *word,
          struct made *made_out)
 {
-    struct source source;
+    struct npy_source source;
     if (!a->replace) {
         LODE_TRY(check_free(db, word));
     }

@@ -15,7 +15,7 @@ struct supervisor {
     const struct supervisor_options *options;
     struct lode_paths paths;
     struct service store, scheduler;
-    struct workers workers;
+    struct worker_processes workers;
     int epoll, signals, timer;
     struct lode_presence presence; /* supervisor.lock */
     int dir_fd;                    /* holds LODE_DIR; -1: not ours */

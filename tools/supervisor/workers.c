@@ -17,7 +17,7 @@
 enum { OOM_SCORE_RAISE = 300 };
 
 void
-workers_init(struct workers *workers, const char *program, const char *dir, int lifeline)
+workers_init(struct worker_processes *workers, const char *program, const char *dir, int lifeline)
 {
     memset(workers, 0, sizeof *workers);
     LIST_INIT(&workers->list);
@@ -26,10 +26,10 @@ workers_init(struct workers *workers, const char *program, const char *dir, int 
     workers->lifeline = lifeline;
 }
 
-static struct worker *
-find_number(struct workers *workers, uint32_t number)
+static struct worker_process *
+find_number(struct worker_processes *workers, uint32_t number)
 {
-    struct worker *worker;
+    struct worker_process *worker;
     LIST_FOREACH(worker, &workers->list, link)
     {
         if (worker->number == number) {
@@ -39,10 +39,10 @@ find_number(struct workers *workers, uint32_t number)
     return NULL;
 }
 
-static struct worker *
-find_pid(struct workers *workers, pid_t pid)
+static struct worker_process *
+find_pid(struct worker_processes *workers, pid_t pid)
 {
-    struct worker *worker;
+    struct worker_process *worker;
     LIST_FOREACH(worker, &workers->list, link)
     {
         if (worker->pid == pid && !worker->ended) {
@@ -62,7 +62,7 @@ close_fd(int *fd)
 }
 
 static void
-forget(struct workers *workers, struct worker *worker)
+forget(struct worker_processes *workers, struct worker_process *worker)
 {
     LIST_REMOVE(worker, link);
     workers->count--;
@@ -72,7 +72,8 @@ forget(struct workers *workers, struct worker *worker)
 }
 
 static lode_err
-spawn_process(struct workers *workers, struct worker *worker, int page_fd, int output)
+spawn_process(struct worker_processes *workers, struct worker_process *worker, int page_fd,
+              int output)
 {
     char number[SPAWN_NUMBER_SIZE], page[SPAWN_NUMBER_SIZE], lifeline[SPAWN_NUMBER_SIZE];
     const char *argv[] = {"lode-worker", "--dir", workers->dir,    "--worker", number,
@@ -92,7 +93,7 @@ spawn_process(struct workers *workers, struct worker *worker, int page_fd, int o
 
 /* The worker's end stays blocking: a slow reader makes it wait, and no line is lost. */
 static lode_err
-start(struct workers *workers, struct worker *worker, int page_fd)
+start(struct worker_processes *workers, struct worker_process *worker, int page_fd)
 {
     int ends[2];
     lode_err err;
@@ -121,7 +122,7 @@ close_end:
 }
 
 lode_err
-workers_spawn(struct workers *workers, uint32_t number, int page_fd)
+workers_spawn(struct worker_processes *workers, uint32_t number, int page_fd)
 {
     if (workers->count >= WORKERS_MAX) {
         return lode_fail_with(LODE_ELIMIT, "more than %d workers", WORKERS_MAX);
@@ -129,7 +130,7 @@ workers_spawn(struct workers *workers, uint32_t number, int page_fd)
     if (find_number(workers, number) != NULL) {
         return lode_fail_with(LODE_EPROTO, "worker %u is there already", number);
     }
-    struct worker *worker = calloc(1, sizeof *worker);
+    struct worker_process *worker = calloc(1, sizeof *worker);
     if (worker == NULL) {
         return lode_fail_with(LODE_ENOMEM, "no memory for a worker");
     }
@@ -147,9 +148,9 @@ workers_spawn(struct workers *workers, uint32_t number, int page_fd)
 }
 
 void
-workers_signal(struct workers *workers, uint32_t number, int signal)
+workers_signal(struct worker_processes *workers, uint32_t number, int signal)
 {
-    struct worker *worker = find_number(workers, number);
+    struct worker_process *worker = find_number(workers, number);
     if (worker != NULL && !worker->ended) {
         /* It is our unreaped child, so the number is still its own. */
         kill(signal == SIGKILL ? -worker->pid : worker->pid, signal);
@@ -157,9 +158,9 @@ workers_signal(struct workers *workers, uint32_t number, int signal)
 }
 
 void
-workers_kill_all(struct workers *workers)
+workers_kill_all(struct worker_processes *workers)
 {
-    struct worker *worker;
+    struct worker_process *worker;
     LIST_FOREACH(worker, &workers->list, link)
     {
         if (!worker->ended) {
@@ -170,7 +171,7 @@ workers_kill_all(struct workers *workers)
 }
 
 bool
-workers_ending(struct workers *workers, pid_t pid)
+workers_ending(struct worker_processes *workers, pid_t pid)
 {
     if (find_pid(workers, pid) == NULL) {
         return false;
@@ -181,9 +182,9 @@ workers_ending(struct workers *workers, pid_t pid)
 }
 
 void
-workers_reaped(struct workers *workers, pid_t pid, int status)
+workers_reaped(struct worker_processes *workers, pid_t pid, int status)
 {
-    struct worker *worker = find_pid(workers, pid);
+    struct worker_process *worker = find_pid(workers, pid);
     if (worker != NULL) {
         worker->ended = true;
         worker->status = status;
@@ -192,7 +193,7 @@ workers_reaped(struct workers *workers, pid_t pid, int status)
 }
 
 static lode_err
-tell_spawned(struct worker *worker, int scheduler_fd)
+tell_spawned(struct worker_process *worker, int scheduler_fd)
 {
     struct lode_supervisor_packet packet = {.type = LODE_SUPERVISOR_SPAWNED,
                                             .worker = worker->number,
@@ -207,7 +208,7 @@ tell_spawned(struct worker *worker, int scheduler_fd)
 }
 
 static lode_err
-tell_exited(struct worker *worker, int scheduler_fd)
+tell_exited(struct worker_process *worker, int scheduler_fd)
 {
     struct lode_supervisor_packet packet = {.type = LODE_SUPERVISOR_EXITED,
                                             .worker = worker->number,
@@ -217,11 +218,11 @@ tell_exited(struct worker *worker, int scheduler_fd)
 }
 
 lode_err
-workers_report(struct workers *workers, int scheduler_fd)
+workers_report(struct worker_processes *workers, int scheduler_fd)
 {
-    struct worker *worker = LIST_FIRST(&workers->list);
+    struct worker_process *worker = LIST_FIRST(&workers->list);
     while (worker != NULL) {
-        struct worker *next = LIST_NEXT(worker, link);
+        struct worker_process *next = LIST_NEXT(worker, link);
         if (!worker->told_spawned) {
             LODE_TRY(tell_spawned(worker, scheduler_fd));
         }
@@ -237,11 +238,11 @@ workers_report(struct workers *workers, int scheduler_fd)
 }
 
 void
-workers_forget_ended(struct workers *workers)
+workers_forget_ended(struct worker_processes *workers)
 {
-    struct worker *worker = LIST_FIRST(&workers->list);
+    struct worker_process *worker = LIST_FIRST(&workers->list);
     while (worker != NULL) {
-        struct worker *next = LIST_NEXT(worker, link);
+        struct worker_process *next = LIST_NEXT(worker, link);
         if (worker->ended) {
             forget(workers, worker);
         }

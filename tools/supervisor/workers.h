@@ -17,8 +17,8 @@
 
 enum { WORKERS_MAX = 4096 };
 
-struct worker {
-    LIST_ENTRY(worker) link;
+struct worker_process {
+    LIST_ENTRY(worker_process) link;
     uint32_t number; /* the scheduler's */
     pid_t pid;       /* 0: it could not be started */
     int pidfd;       /* -1 once it was sent */
@@ -29,8 +29,8 @@ struct worker {
     bool told_spawned;
 };
 
-struct workers {
-    LIST_HEAD(worker_list, worker) list;
+struct worker_processes {
+    LIST_HEAD(worker_list, worker_process) list;
     size_t count;   /* entries */
     size_t running; /* of these */
     const char *program;
@@ -39,7 +39,8 @@ struct workers {
 };
 
 /* `program` and `dir` must stay valid. */
-void workers_init(struct workers *workers, const char *program, const char *dir, int lifeline);
+void workers_init(struct worker_processes *workers, const char *program, const char *dir,
+                  int lifeline);
 
 /*
  * Starts worker `number` with its shared page. A failure to start is told to the scheduler.
@@ -49,24 +50,25 @@ void workers_init(struct workers *workers, const char *program, const char *dir,
  * Errors  LODE_EPROTO  the number is in use; LODE_ELIMIT too many; LODE_ENOMEM: nothing is told,
  *         and the scheduler is of no more use
  */
-LODE_MUST_CHECK lode_err workers_spawn(struct workers *workers, uint32_t number, int page_fd);
+LODE_MUST_CHECK lode_err workers_spawn(struct worker_processes *workers, uint32_t number,
+                                       int page_fd);
 
 /* Sends a signal to a worker, SIGKILL to its whole process group. None of that number: nothing. */
-void workers_signal(struct workers *workers, uint32_t number, int signal);
-void workers_kill_all(struct workers *workers);
+void workers_signal(struct worker_processes *workers, uint32_t number, int signal);
+void workers_kill_all(struct worker_processes *workers);
 
 /* True if `pid`, which has ended but is not yet reaped, is a worker: kills what it left in its
  * process group. After the reaping: notes the status. */
-bool workers_ending(struct workers *workers, pid_t pid);
-void workers_reaped(struct workers *workers, pid_t pid, int status);
+bool workers_ending(struct worker_processes *workers, pid_t pid);
+void workers_reaped(struct worker_processes *workers, pid_t pid, int status);
 
 /*
  * Tells the scheduler what it has not been told.
  * Errors: LODE_EAGAIN the socket is full, call again when it is writable; LODE_EDOWN, LODE_ESYS.
  */
-LODE_MUST_CHECK lode_err workers_report(struct workers *workers, int scheduler_fd);
+LODE_MUST_CHECK lode_err workers_report(struct worker_processes *workers, int scheduler_fd);
 
 /* Forgets all that have ended: their scheduler is gone. */
-void workers_forget_ended(struct workers *workers);
+void workers_forget_ended(struct worker_processes *workers);
 
 #endif

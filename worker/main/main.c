@@ -28,7 +28,7 @@
 enum { OPTION_DIR = 'd', OPTION_WORKER = 'w', OPTION_PAGE = 'p', OPTION_LIFELINE = 'l' };
 enum { WATCH_STACK_BYTES = 64 << 10 };
 
-struct options {
+struct worker_options {
     const char *dir;
     long worker, page_fd, lifeline_fd; /* -1: not given */
 };
@@ -49,7 +49,7 @@ number_of(const char *text, struct argp_state *state)
 static error_t
 parse_option(int key, char *text, struct argp_state *state)
 {
-    struct options *options = state->input;
+    struct worker_options *options = state->input;
     switch (key) {
     case OPTION_DIR:
         options->dir = text;
@@ -173,7 +173,7 @@ prepare_for_user_code(void)
 }
 
 static lode_err
-work(const struct options *options)
+work(const struct worker_options *options)
 {
     static struct worker worker;
     struct lode_worker_page *page;
@@ -196,7 +196,7 @@ work(const struct options *options)
 int
 main(int argc, char **argv)
 {
-    struct options options = {.worker = -1, .page_fd = -1, .lifeline_fd = -1};
+    struct worker_options options = {.worker = -1, .page_fd = -1, .lifeline_fd = -1};
     lode_descriptor_fill_stdio();
     lode_log_init("lode-worker");
     argp_err_exit_status = 2;

@@ -26,7 +26,7 @@ static const char script[] = "#!/bin/bash\n"
 
 static char dir[] = "/tmp/lode-workers-XXXXXX";
 static char program[64];
-static struct workers workers;
+static struct worker_processes workers;
 static int lifeline[2], packets[2];
 
 static void
