@@ -1,6 +1,7 @@
 #include "scheduler/core/timer.h"
 
 #include "scheduler/core/state/actions.h"
+#include "scheduler/core/state/objects.h"
 #include "scheduler/core/state/sessions.h"
 
 void
@@ -8,6 +9,7 @@ core_timer_fired(struct core *core)
 {
     core->timer = 0;
     core->pool_changed = true;
+    core_objects_ask_again(core);
     struct core_session *session;
     while ((session = TAILQ_FIRST(&core->notices)) != NULL &&
            core->now - session->notice_since >= CORE_ENDED_NS) {
@@ -33,6 +35,7 @@ core_timer_arm(struct core *core)
         sooner(&deadline, session->notice_since + CORE_ENDED_NS);
     }
     sooner(&deadline, core->recall_at);
+    sooner(&deadline, core->objects.ask_at);
     if (deadline == 0 || (core->timer != 0 && core->timer <= deadline)) {
         return;
     }

@@ -58,7 +58,8 @@ watch(struct store *store, struct session *session, uint64_t cookie, const void 
         lode_id id = ids_at(ids, i);
         lode_err err = waits_arm(store, session, id, cookie, true);
         if (err != LODE_OK) {
-            notices_add(store, session, id, cookie, LODE_FOUND_REFUSED, false);
+            notices_add(store, session, id, cookie,
+                        err == LODE_ENOMEM ? LODE_FOUND_STARVED : LODE_FOUND_REFUSED, false);
         }
     }
     atomic_thread_fence(memory_order_seq_cst);

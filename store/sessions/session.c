@@ -243,6 +243,9 @@ session_hello(struct store *store, struct session *session, const struct lode_ms
     LODE_TRY(check_hello(hello, &session->ring_bytes));
     session->flags = hello->flags & (LODE_HELLO_MAKER | LODE_HELLO_SCHEDULER);
     LODE_TRY(check_rows(store, session));
+    if (session->flags & LODE_HELLO_SCHEDULER) {
+        LODE_TRY(notices_reserve(session));
+    }
     LODE_TRY(hang_bell(store, session));
     LODE_TRY(draw_number(store, session));
     lode_err err = file_open(store, session, &client_fd);
@@ -350,6 +353,7 @@ session_end(struct store *store, struct session *session)
         end_attached(store, session);
     } else {
         newcomer_remove(store, session);
+        notices_end_session(store, session);
         session->ended = true;
         ending_bury(store, session);
     }

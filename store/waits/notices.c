@@ -1,5 +1,6 @@
 #include "store/waits/notices.h"
 
+#include "api/base/fail.h"
 #include "store/state/answers.h"
 
 #include <stdlib.h>
@@ -35,16 +36,22 @@ enlist(struct store *store, struct session *session)
     store->notify[store->notify_count++] = session;
 }
 
+lode_err
+notices_reserve(struct session *session)
+{
+    if (session->ready == NULL) {
+        session->ready = malloc(READY_MAX * sizeof *session->ready);
+    }
+    return session->ready != NULL ? LODE_OK : lode_fail_with(LODE_ENOMEM, "no memory for notices");
+}
+
 void
 notices_add(struct store *store, struct session *session, lode_id id, uint64_t cookie,
             enum lode_found status, bool is_error)
 {
-    if (session->ready == NULL) {
-        session->ready = malloc(READY_MAX * sizeof *session->ready);
-        if (session->ready == NULL) {
-            session_cut(session, "no memory for notices");
-            return;
-        }
+    if (notices_reserve(session) != LODE_OK) {
+        session_cut(session, "%s", lode_last_error());
+        return;
     }
     if (session->ready_count == READY_MAX ||
         (session->ready_count > 0 && session->ready_cookie != cookie)) {

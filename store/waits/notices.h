@@ -8,6 +8,12 @@
 
 #include "store/state/store.h"
 
+/*
+ * Takes the memory for a packet of notices now: for the scheduler's session, which must not be cut for
+ * want of it. Errors: LODE_ENOMEM.
+ */
+LODE_MUST_CHECK lode_err notices_reserve(struct session *session);
+
 /* Tells the session what has become of an id that it watches. No memory: the session is cut. */
 void notices_add(struct store *store, struct session *session, lode_id id, uint64_t cookie,
                  enum lode_found status, bool is_error);

@@ -45,7 +45,7 @@ bool waits_next_unasked(struct store *store, struct wait_key *key_out);
 
 /*
  * For a wait that could not be armed: wakes the client's thread, which sends a LOOKUP and gets the
- * error as its answer. (For a watch: notices_add() says LODE_FOUND_REFUSED.)
+ * error as its answer. (For a watch: notices_add() says LODE_FOUND_REFUSED or LODE_FOUND_STARVED.)
  */
 void waits_refuse(struct store *store, lode_id id);
 

@@ -66,6 +66,10 @@ do_watch(struct sim_world *w, const struct core_action *a)
             notify(w, a->cookie, ids[i]);
             continue;
         }
+        if (one_in(w, 20)) {
+            notify_starved(w, a->cookie, ids[i]);
+            continue;
+        }
         if (w->watch_count == w->watch_room) {
             w->watch_room = w->watch_room ? 2 * w->watch_room : 64;
             w->watch = realloc(w->watch, w->watch_room * sizeof *w->watch);

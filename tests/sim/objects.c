@@ -45,19 +45,31 @@ found(const struct sim_object *object)
                                            : LODE_FOUND_SEALED;
 }
 
-void
-notify(struct sim_world *w, uint64_t cookie, lode_id id)
+static void
+say_ready(struct sim_world *w, uint64_t cookie, struct lode_msg_ready ready)
 {
-    struct sim_object *object = object_of(w, id);
     struct sim_event *event = to_core(w, CORE_NOTIFY, w->now + delay(w));
-    struct lode_msg_ready ready = {
-        .id = id, .status = found(object), .is_error = object->state == OBJECT_ERROR};
     event->bytes = malloc(sizeof ready);
     memcpy(event->bytes, &ready, sizeof ready);
     event->core.u.notify.cookie = cookie;
     event->core.u.notify.ready = (const void *)event->bytes;
     event->core.u.notify.count = 1;
     w->counts->notified++;
+}
+
+void
+notify(struct sim_world *w, uint64_t cookie, lode_id id)
+{
+    struct sim_object *object = object_of(w, id);
+    say_ready(w, cookie,
+              (struct lode_msg_ready){
+                  .id = id, .status = found(object), .is_error = object->state == OBJECT_ERROR});
+}
+
+void
+notify_starved(struct sim_world *w, uint64_t cookie, lode_id id)
+{
+    say_ready(w, cookie, (struct lode_msg_ready){.id = id, .status = LODE_FOUND_STARVED});
 }
 
 /* An object comes to its end state: who watches or waits is told. */

@@ -121,6 +121,7 @@ lode_id new_objects(struct sim_world *w, int session, enum lode_id_kind kind, ui
                     int task);
 uint32_t found(const struct sim_object *object);
 void notify(struct sim_world *w, uint64_t cookie, lode_id id);
+void notify_starved(struct sim_world *w, uint64_t cookie, lode_id id); /* it is not watched */
 void decide(struct sim_world *w, lode_id id, enum object_state state);
 bool all_forgotten(struct sim_world *w, const struct sim_task *task);
 void seal_results(struct sim_world *w, struct sim_task *task, bool error);

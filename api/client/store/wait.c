@@ -17,6 +17,7 @@ struct many {
     size_t count, want;
     size_t ready_count;
     bool is_refused; /* the session has too many waits */
+    bool is_starved; /* the store has no memory for one of them */
     bool *ready;
     uint32_t *table; /* by hash: 1 + the last index with an id; 0: empty */
     uint32_t *same;  /* 1 + the index before it with the same id; 0: none */
@@ -128,15 +129,16 @@ notify(struct lode_watch *watch, const struct lode_msg_ready *ready, uint32_t co
     for (uint32_t i = 0; i < count; i++) {
         struct lode_msg_ready one;
         memcpy(&one, &ready[i], sizeof one);
-        if (one.status == LODE_FOUND_REFUSED) {
-            m->is_refused = true;
+        if (one.status == LODE_FOUND_REFUSED || one.status == LODE_FOUND_STARVED) {
+            m->is_refused |= one.status == LODE_FOUND_REFUSED;
+            m->is_starved |= one.status == LODE_FOUND_STARVED;
             continue;
         }
         for (uint32_t at = *slot_of(m, one.id); at != 0; at = m->same[at - 1]) {
             mark(m, at - 1);
         }
     }
-    watch->done = m->ready_count >= m->want || m->is_refused;
+    watch->done = m->ready_count >= m->want || m->is_refused || m->is_starved;
 }
 
 struct watch_packet {
@@ -360,6 +362,10 @@ wait_many(struct many *m)
                               "one session waits for %d ids at a time, and %d times for one id: it "
                               "can wait for no more",
                               LODE_SESSION_WAITS_MAX, LODE_SESSION_WAITS_OF_ID_MAX);
+    }
+    if (m->is_starved) {
+        return lode_fail_with(LODE_ENOMEM, "the store has no memory to wait for %zu objects",
+                              m->count);
     }
     return lode_fail_with(LODE_ETIMEDOUT, "%zu of %zu objects were there within %lld ms",
                           m->ready_count, m->want, (long long)m->patience->timeout_ms);

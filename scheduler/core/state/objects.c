@@ -21,6 +21,9 @@ core_objects_init(struct core_objects *objects)
     objects->bucket = core_need(calloc(BUCKETS_MIN, sizeof *objects->bucket));
     core_pool_init(&objects->pool, sizeof(struct core_object));
     core_pool_init(&objects->deps, sizeof(struct core_dep));
+    core_pool_init(&objects->starving, sizeof(struct core_starved));
+    STAILQ_INIT(&objects->starved);
+    objects->ask_at = 0;
 }
 
 void
@@ -29,6 +32,12 @@ core_objects_fini(struct core_objects *objects)
     free(objects->bucket);
     core_pool_fini(&objects->pool);
     core_pool_fini(&objects->deps);
+    while (!STAILQ_EMPTY(&objects->starved)) {
+        struct core_starved *starved = STAILQ_FIRST(&objects->starved);
+        STAILQ_REMOVE_HEAD(&objects->starved, entry);
+        core_pool_give(&objects->starving, starved);
+    }
+    core_pool_fini(&objects->starving);
 }
 
 static void
@@ -247,6 +256,69 @@ core_object_answered(struct core_objects *objects, uint64_t cookie, lode_id id)
     object->watch = 0;
     objects->watched--;
     return object;
+}
+
+void
+core_object_starved(struct core *core, uint64_t cookie, lode_id id)
+{
+    struct core_objects *objects = &core->objects;
+    const struct core_object *object = core_object_find(objects, id);
+    if (object == NULL || object->watch != cookie) {
+        return;
+    }
+    struct core_starved *starved = core_pool_take(&objects->starving);
+    *starved = (struct core_starved){.id = id, .watch = cookie};
+    STAILQ_INSERT_TAIL(&objects->starved, starved, entry);
+    if (objects->ask_at == 0) {
+        objects->ask_at = core->now + CORE_ASK_AGAIN_NS;
+    }
+}
+
+/* False: nothing is left, or the next one was asked for with another cookie. */
+static bool
+take_starved(struct core_objects *objects, uint64_t watch, lode_id *id_out)
+{
+    struct core_starved *starved = STAILQ_FIRST(&objects->starved);
+    if (starved == NULL || starved->watch != watch) {
+        return false;
+    }
+    *id_out = starved->id;
+    STAILQ_REMOVE_HEAD(&objects->starved, entry);
+    core_pool_give(&objects->starving, starved);
+    return true;
+}
+
+/* WATCHes with one cookie go in one action, as at first. Gives how many ids were looked at. */
+static uint32_t
+ask_for_one_cookie(struct core *core, uint32_t most)
+{
+    lode_id ids[CORE_STORE_IDS], id;
+    uint64_t watch = STAILQ_FIRST(&core->objects.starved)->watch;
+    uint32_t looked = 0, count = 0;
+    for (; looked < most && take_starved(&core->objects, watch, &id); looked++) {
+        const struct core_object *object = core_object_find(&core->objects, id);
+        if (object != NULL && object->watch == watch) {
+            ids[count++] = id;
+        }
+    }
+    if (count > 0) {
+        core_emit_ids(core, CORE_WATCH, 0, watch, ids, count);
+    }
+    return looked;
+}
+
+void
+core_objects_ask_again(struct core *core)
+{
+    struct core_objects *objects = &core->objects;
+    if (objects->ask_at == 0 || core->now < objects->ask_at) {
+        return;
+    }
+    uint32_t looked = 0;
+    while (looked < CORE_STORE_IDS && !STAILQ_EMPTY(&objects->starved)) {
+        looked += ask_for_one_cookie(core, CORE_STORE_IDS - looked);
+    }
+    objects->ask_at = STAILQ_EMPTY(&objects->starved) ? 0 : core->now + CORE_ASK_AGAIN_NS;
 }
 
 void

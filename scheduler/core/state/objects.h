@@ -46,6 +46,15 @@ void core_deps_remove(struct core *core, struct core_task *task);
  */
 struct core_object *core_object_answered(struct core_objects *objects, uint64_t cookie, lode_id id);
 
+/*
+ * The store had no memory for the WATCH `cookie` of that id: the core asks again later, if a task
+ * still waits for the object then.
+ */
+void core_object_starved(struct core *core, uint64_t cookie, lode_id id);
+
+/* Asks again, for at most CORE_STORE_IDS ids, if the time for that has come. */
+void core_objects_ask_again(struct core *core);
+
 /* Nobody waits for it any more: it leaves the table. */
 void core_object_close(struct core_objects *objects, struct core_object *object);
 

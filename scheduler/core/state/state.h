@@ -29,6 +29,7 @@ enum {
     CORE_RECALL_LATER_NS = 1000000, /* by less: looked at again after so long */
     CORE_ENDED_MAX = 64,            /* end notices that wait for one message */
     CORE_ENDED_NS = 5000000,        /* … and for how long */
+    CORE_ASK_AGAIN_NS = 100000000,  /* until a store that had no memory is asked again */
     CORE_UNCHARGED_MAX = 10,        /* deaths of a worker before its first task began to run */
     CORE_MISSING_MAX = 16,          /* times that an argument may be there and then not be there */
     CORE_START_FAILURES = 5,        /* in a row: no worker can be started */
@@ -131,13 +132,23 @@ struct core_dep {
     struct core_object *object;
 };
 
+/* A WATCH that the store had no memory for. Tasks may have stopped waiting for it meanwhile. */
+struct core_starved {
+    STAILQ_ENTRY(core_starved) entry;
+    lode_id id;
+    uint64_t watch;
+};
+STAILQ_HEAD(core_starved_list, core_starved);
+
 struct core_objects {
     struct core_object **bucket;
     size_t mask;
     size_t count;
     size_t watched; /* of them: the store is asked */
     uint64_t watch; /* cookie of the next WATCH */
-    struct core_pool pool, deps;
+    struct core_starved_list starved;
+    int64_t ask_at; /* when the store is asked for those again; 0: there are none */
+    struct core_pool pool, deps, starving;
 };
 
 /* ---- sessions, workers ---------------------------------------------------------------------- */

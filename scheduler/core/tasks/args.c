@@ -119,6 +119,10 @@ core_notified(struct core *core, uint64_t cookie, const struct lode_msg_ready *r
               uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++) {
+        if (ready[i].status == LODE_FOUND_STARVED) {
+            core_object_starved(core, cookie, ready[i].id);
+            continue;
+        }
         struct core_object *object = core_object_answered(&core->objects, cookie, ready[i].id);
         if (object != NULL) {
             core_tell_waiters(core, object, why_not(&ready[i]));
