@@ -52,8 +52,8 @@ LODE_MUST_CHECK lode_err lode_socket_try_send(int fd, const void *head, size_t h
  *   fds           room for LODE_SOCKET_FDS_MAX descriptors, the caller's; NULL: any are closed
  *
  * Errors  LODE_EAGAIN; LODE_EDOWN end of file or reset; LODE_ETOOBIG the packet was cut; LODE_ESYS
- *         LODE_ELIMIT this process has no number left for a descriptor of the packet: all of them
- *         are closed, *fd_count_out is 0, and the packet itself is there
+ *         LODE_ELIMIT this process has no number left for a descriptor of the packet. The packet
+ *         itself is there; all its descriptors are closed, and *fd_count_out is 0
  */
 LODE_MUST_CHECK lode_err lode_socket_receive(int fd, int flags, void *buffer, size_t room,
                                              size_t *size_out, int *fds, size_t *fd_count_out);

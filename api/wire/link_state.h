@@ -25,9 +25,9 @@
  * The thread that sets a pipe's `busy` starts its send aio after unlocking, under a count in
  * `users`. The completion sends what has queued up meanwhile, or clears `busy`.
  *
- * A retired pipe is buried on the reaper's thread, or by lode_link_close(): nobody starts anything
- * on it any more (`retired` under mu), nobody is about to (`users`), its aios' callbacks have
- * returned (nng_aio_stop): then it is freed.
+ * A retired pipe is buried on the reaper's thread, or by lode_link_close(). It is freed once nobody
+ * starts anything on it any more (`retired` under mu), nobody is about to (`users`), and the callbacks
+ * of its aios have returned (nng_aio_stop).
  */
 #ifndef LODE_WIRE_LINK_STATE_H
 #define LODE_WIRE_LINK_STATE_H

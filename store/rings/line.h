@@ -6,11 +6,11 @@
  * gather for it, and no other session gets any. But its need may be one that can never be met (other
  * sessions' objects fill the store), and then it must not hold the others up for ever. So:
  *
- *   it holds the line for LINE_HOLD_NS at most; if its need was not met by then, nobody holds the
- *   line for as long again, and pages go to everyone whose need is small enough;
- *   a session that held the line for a time may hold it again after LINE_REST times that time;
- *   if pages gathered meanwhile, only too few, it may hold the line for twice the time then, up to
- *   LINE_HOLD_MOST_NS. So a need is met where the pages for it are freed within that time.
+ *   - A session holds the line for LINE_HOLD_NS at most. If its need was not met by then, nobody
+ *     holds the line for as long again. Meanwhile pages go to everyone whose need is small enough.
+ *   - A session that held the line for a time may hold it again after LINE_REST times that time.
+ *   - If pages did gather for it, but too few, the session may hold the line for twice the time
+ *     then, up to LINE_HOLD_MOST_NS. So a need is met if its pages are freed within that time.
  *
  * Threads: the loop thread. `now` is lode_now_ns().
  */

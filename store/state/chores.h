@@ -45,8 +45,8 @@ void chores_give(struct store *store, struct chore *chore, chore_fn *part);
 
 /*
  * True if `other` was given before the chore, and is not done. Two chores are enough for a walk that
- * is wanted again and again, if one waits for the other: one is under way, and the other one begins
- * after it and serves all who wanted it since.
+ * is wanted again and again. One is under way. The other one waits for it, begins after it, and
+ * serves all who wanted the walk since.
  */
 bool chores_is_behind(const struct chore *chore, const struct chore *other);
 

@@ -178,9 +178,9 @@ check_limits(const struct store *store, const struct session *session, uint32_t 
 
 /*
  * The client's threads pin and release while the store looks. So the store reads each slot once,
- * and has room for all slots. If it counted the pins first and then copied as many, a pin that is
- * set between the two in an early slot would take the place of a pin in a later slot, which the
- * child needs. A pin that is set after this is not the fork's.
+ * and has room for all slots. If it counted the pins first and then copied as many, a client could
+ * set a pin in an early slot between the two. That pin would take the place of one in a later slot,
+ * which the child needs. A pin that is set after this is not the fork's.
  */
 static lode_err
 copy_pins(const struct store *store, const struct session *session, struct fork **fork_out)

@@ -1,7 +1,7 @@
 /*
- * bench.h: what the cases of lode-bench share. Each case runs in a process of its own, which has
- * pinned itself (and so all that it starts) to one CPU or to two before it does anything else, and
- * measures the floor first: the floors fork, which a process that has used nng must not.
+ * bench.h: what the cases of lode-bench share. Each case runs in a process of its own. First of all
+ * the process pins itself, and so all that it starts, to one CPU or to two. Then it measures the
+ * floor: the floors fork, and a process that has used nng must not.
  */
 #ifndef LODE_TESTS_BENCH_BENCH_H
 #define LODE_TESTS_BENCH_BENCH_H

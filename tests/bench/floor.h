@@ -24,11 +24,14 @@ double floor_memcpy_gb_s(size_t size_bytes, int rounds);
 struct floor_latency floor_futex_chain(int rounds);
 
 /*
- * A task without scheduler or store: client → (nng) dispatcher → (nng) worker's callback → futex →
- * worker's main thread → eventfd → third process → futex → client, which has rung for that process
- * before it slept; the worker tells the dispatcher that it is done. The same
- * processes, wake-ups and system calls as a task's, over the same kind of stream (nng's ipc byte
- * streams), at the affinity of this process.
+ * A task without scheduler or store:
+ *
+ *   client → (nng) dispatcher → (nng) worker's callback → futex → worker's main thread
+ *          → eventfd → third process → futex → client
+ *
+ * The client has rung for the third process before it slept. The worker tells the dispatcher that it
+ * is done. These are the processes, wake-ups and system calls of a task, over the same kind of stream
+ * (nng's ipc byte streams), at the affinity of this process.
  */
 struct floor_latency floor_task_skeleton(int rounds);
 

@@ -1,7 +1,7 @@
 /*
- * A session whose ring is broken is cut by the store, while its process lives and the store goes on:
- * whatever sleeps in it, and whatever is called after, gets LODE_EDOWN within a bound, a small put
- * at once; what was mapped stays readable, and other sessions notice nothing.
+ * The store cuts a session whose ring is broken. Its process lives, and the store goes on. Whatever
+ * sleeps in the session, and whatever is called after, gets LODE_EDOWN within a bound; a small put
+ * gets it at once. What was mapped stays readable. Other sessions notice nothing.
  */
 #include "api/layout/id.h"
 #include "tests/support/child.h"

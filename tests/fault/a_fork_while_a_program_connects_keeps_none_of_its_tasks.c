@@ -1,7 +1,7 @@
 /*
  * A program whose first call still connects to the scheduler forks. The child lives on when the
- * program is killed: the program's task is told to stop all the same, for the child has no copy of
- * the socket whose end the scheduler takes for the program's end.
+ * program is killed. The program's task is told to stop all the same: the child has no copy of the
+ * socket whose end the scheduler takes for the program's end.
  */
 #include "tests/support/child.h"
 #include "tests/support/cluster.h"

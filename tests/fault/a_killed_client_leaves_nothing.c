@@ -1,7 +1,8 @@
 /*
- * kill -9 of a client that writes, that holds pins, that waits, that has just put: within a second its
- * unsealed objects are aborted and their waiters told, its pins and references are gone, and what it
- * had handed over lives on.
+ * kill -9 strikes a client that writes, that holds pins, that waits, or that has just put. Within a
+ * second its unsealed objects are aborted, and their waiters are told. Its pins and references are
+ * gone. What it had handed over lives on.
+ *
  * ctest: ci 500
  * ctest: timeout 900
  */

@@ -1,6 +1,8 @@
 /*
- * kill -9 of the store: who waits, creates or puts gets LODE_EDOWN within a bound; what is mapped stays
- * readable; nobody dies of SIGBUS; the supervisor starts a new generation, and new sessions work.
+ * kill -9 strikes the store. Whoever waits, creates or puts gets LODE_EDOWN within a bound. What is
+ * mapped stays readable, and nobody dies of SIGBUS. The supervisor starts a new generation, and new
+ * sessions work.
+ *
  * ctest: ci 50
  */
 #include "tests/support/child.h"

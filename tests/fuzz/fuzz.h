@@ -1,7 +1,7 @@
 /*
  * fuzz.h: what a fuzz target is: a file that defines the two functions below. libFuzzer drives it in
- * the clang tree; replay.c drives it in every tree, with the seeds, with what was ever found
- * (found/NAME/…), and with so many mutations of both.
+ * the clang tree. replay.c drives it in every tree, with the seeds, with what was ever found
+ * (found/NAME/…), and with a number of mutations of both.
  *
  * A target takes any bytes. A crash, a failed check or a sanitizer's word is a finding: the cause is
  * mended, and the input is kept as found/NAME/what_it_showed.hex.

@@ -1,7 +1,8 @@
 /*
- * In every public call, one call after another for memory, a map, a file, a socket or a thread
- * fails, alone and with all that follow: the call gives an error or does without; it hangs nowhere,
- * ends no process, leaks nothing, and does its work when it is called again.
+ * Each public call is made again and again, and each time another one of its requests for memory, a
+ * map, a file, a socket or a thread fails: that one alone, or with all that follow. The call gives an
+ * error, or does without. It hangs nowhere, ends no process and leaks nothing. When it is called once
+ * more, it does its work.
  *
  * Arguments: how many failures of a kind each call gets at most; a part of a call's name.
  *

@@ -6,8 +6,11 @@
  *    │                          ▼                                      ▼
  *    └──service_reaped()────── (told to end: SIGTERM; SIGKILL when its time is up)
  *
- * A daemon that ends unasked may be started again after a back-off: 100 ms, doubled up to 1 s, or
- * up to 10 s if it did not even come up; anew once one has been up for 10 s. Not thread-safe; nothing blocks.
+ * A daemon that ends unasked may be started again after a back-off of 100 ms. It doubles each time,
+ * up to 1 s, or up to 10 s for a daemon that did not even come up. It begins anew once a daemon has
+ * been up for 10 s.
+ *
+ * Not thread-safe; nothing blocks.
  */
 #ifndef LODE_TOOLS_SERVICE_H
 #define LODE_TOOLS_SERVICE_H

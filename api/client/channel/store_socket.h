@@ -2,8 +2,8 @@
  * store_socket.h: the sending end of the session's socket to the store, for any number of threads.
  *
  * A store that does not read fills the socket. A packet whose sender can give up then fails at the
- * sender's deadline. A packet that the store must have sooner or later (the end of a draft, of a
- * wait, of a pin) is owed instead: it is kept, and goes ahead of the next packet that can be sent.
+ * sender's deadline. But the end of a draft, of a wait or of a pin must reach the store sooner or
+ * later. Such a packet is owed: it is kept, and goes ahead of the next packet that can be sent.
  */
 #ifndef LODE_CLIENT_STORE_SOCKET_H
 #define LODE_CLIENT_STORE_SOCKET_H

@@ -2,9 +2,9 @@
  * task_output.h: a line that a task has printed comes out on the stderr of the program that called
  * the task.
  *
- * A line goes to stderr in one piece. C does not buffer stderr: a line that is written byte by byte
- * costs a system call a byte, and other writers of the same file come in between. lode_close() waits
- * for the lines of the program's tasks, and would give up before they are all printed.
+ * A line goes to stderr in one piece. C does not buffer stderr: if the line were written byte by
+ * byte, each byte would cost a system call, and other writers of the same file would come in between.
+ * lode_close() waits for the lines of the program's tasks, and would give up before all are printed.
  */
 #ifndef LODE_CLIENT_TASKS_TASK_OUTPUT_H
 #define LODE_CLIENT_TASKS_TASK_OUTPUT_H

@@ -112,8 +112,8 @@ _Static_assert(offsetof(struct core_task, deps) == 64 &&
                "state.h: a cache line in each part");
 
 /*
- * An object that is to come, in the table by id: the result of a live task; or one of somebody
- * else's that tasks wait for, and that the store is asked for (WATCH) as long as one of them does.
+ * An object that is to come, in the table by id. It is the result of a live task. Or it is somebody
+ * else's, and tasks wait for it: then the store is asked for it (WATCH) as long as one of them does.
  */
 struct core_object {
     lode_id id;

@@ -1,6 +1,8 @@
 /*
- * Where nothing runs, lode_open() starts a cluster of the program's own; it ends with the program, be it
- * by lode_close(), by exit, or by kill -9, leaves no process and no file, and says nothing.
+ * Where nothing runs, lode_open() starts a cluster of the program's own. The cluster ends with the
+ * program, be it by lode_close(), by exit, or by kill -9. It leaves no process and no file, and says
+ * nothing.
+ *
  * ctest: ci 20
  */
 #include "tests/support/child.h"

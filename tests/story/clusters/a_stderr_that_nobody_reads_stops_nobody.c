@@ -1,6 +1,6 @@
 /*
- * A cluster whose stderr is a full pipe that nobody reads serves on: its daemons have something to
- * say each time that a stranger breaks the rules or a worker is killed, and do not wait until it can
+ * A cluster whose stderr is a full pipe that nobody reads serves on. Its daemons have something to
+ * say each time that a stranger breaks the rules or a worker is killed. They do not wait until it can
  * be said.
  */
 #include "tests/support/cluster.h"

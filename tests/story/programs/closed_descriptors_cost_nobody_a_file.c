@@ -1,6 +1,6 @@
 /*
- * A program that closes descriptors which are not its own, and opens files in their place, keeps its
- * session as long as it leaves the high numbers alone; when it closes those, too, it hears that the
+ * A program closes descriptors which are not its own, and opens files in their place. It keeps its
+ * session as long as it leaves the high numbers alone. When it closes those, too, it hears that the
  * session is over. Nothing is written into its files. In a worker, where the code of users runs, only
  * nng's descriptors (sockets, epoll, eventfd) have low numbers.
  */

@@ -1,7 +1,7 @@
 /*
  * A store is full of small objects, and half of them are dropped: no page is free, but half of the
- * slots are. Puts of that size find them at once: of the same session, of a new one, with any
- * timeout; so does the result of a task in a worker that came when the store was full already.
+ * slots are. Puts of that size find them at once, whether of the same session or of a new one, with
+ * any timeout. So does the result of a task in a worker that came when the store was full already.
  */
 #include "tests/support/cluster.h"
 #include "tests/support/story.h"

@@ -1,7 +1,7 @@
 /*
- * A call whose results nobody takes (results_out NULL): its failure is printed on the submitter's
- * stderr, once, with function and reason, also if the submitter closes just after its worker died;
- * its success prints nothing; neither leaves an object.
+ * Nobody takes the results of a call (results_out NULL). If it fails, that is printed on the
+ * submitter's stderr, once, with function and reason, also if the submitter closes just after the
+ * worker died. If it succeeds, nothing is printed. Neither leaves an object.
  */
 #include "tests/support/child.h"
 #include "tests/support/cluster.h"

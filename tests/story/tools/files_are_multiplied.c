@@ -1,7 +1,7 @@
 /*
- * `lode matmul` and `lode run` on .npy files: every element is as we compute it ourselves; files are
- * whole or not there; errors name the file; an interrupt ends the command even while it waits for
- * nothing. In a cluster, and in a private one.
+ * `lode matmul` and `lode run` on .npy files, in a cluster that stays and in a private one. Every
+ * element is as we compute it ourselves. Files are whole or not there. Errors name the file. An
+ * interrupt ends the command even while it waits for nothing.
  */
 #include "tests/support/child.h"
 #include "tests/support/cluster.h"
