@@ -214,11 +214,19 @@ see_info(const lode_object_info *info, void *arg)
     return --*left > 0;
 }
 
+/* A name is one that the last packet has. */
+static bool
+is_of_packet(const char *text)
+{
+    return memmem(last_answer.bytes, last_answer.size, text, strlen(text)) != NULL;
+}
+
 static bool
 see_name(const char *space, const char *name, lode_id id, void *arg)
 {
     int *left = arg;
     (void)id;
+    fuzz_expect(is_of_packet(space) && is_of_packet(name));
     fuzz_expect(strlen(space) <= LODE_NAME_BYTES_MAX && strlen(name) <= LODE_NAME_BYTES_MAX);
     return --*left > 0;
 }

@@ -107,6 +107,8 @@ struct answer {
     size_t fd_count;
 };
 
+static struct answer last_answer;
+
 static void
 answer_with(struct answer *answer, enum lode_store_msg type, const void *packet, size_t size)
 {
@@ -373,6 +375,7 @@ __wrap_lode_socket_receive(int fd, int flags, void *buffer, size_t room, size_t 
     }
     LODE_TRY(next_answer(&answer));
     memcpy(buffer, answer.bytes, answer.size);
+    last_answer = answer;
     const struct lode_msg_head *question = (const void *)asked.bytes, *head = (void *)answer.bytes;
     if (asked.answered_bytes == 0 && answer.size >= sizeof *head && head->tag == question->tag &&
         head->type != LODE_MSG_NOTIFY) {
