@@ -22,6 +22,16 @@ read_name(struct store *store, const struct lode_msg_name *msg, const uint8_t *r
                           msg->name_size, text_out);
 }
 
+/* Errors: LODE_EPROTO: the packet breaks a rule; others are for the client. */
+static lode_err
+find_name(struct store *store, const struct lode_msg_name *msg, const uint8_t *rest,
+          size_t rest_size, uint32_t *name_out)
+{
+    struct name_text text;
+    LODE_TRY(read_name(store, msg, rest, rest_size, &text));
+    return name_find(&store->table, &text, name_out);
+}
+
 static void
 answer(struct store *store, struct session *session, uint32_t tag, lode_err err)
 {
@@ -79,14 +89,10 @@ handle_name_lookup(struct store *store, struct session *session, const void *pac
                    const uint8_t *rest, size_t rest_size)
 {
     const struct lode_msg_name *msg = packet;
-    struct name_text text;
     uint32_t name;
-    lode_err err = read_name(store, msg, rest, rest_size, &text);
+    lode_err err = find_name(store, msg, rest, rest_size, &name);
     if (err == LODE_EPROTO) {
         return err;
-    }
-    if (err == LODE_OK) {
-        err = name_find(&store->table, &text, &name);
     }
     uint32_t object = err == LODE_OK ? name_object(&store->table, name) : 0;
     if (err == LODE_OK) {
@@ -115,14 +121,10 @@ handle_name_remove(struct store *store, struct session *session, const void *pac
                    const uint8_t *rest, size_t rest_size)
 {
     const struct lode_msg_name *msg = packet;
-    struct name_text text;
     uint32_t name;
-    lode_err err = read_name(store, msg, rest, rest_size, &text);
+    lode_err err = find_name(store, msg, rest, rest_size, &name);
     if (err == LODE_EPROTO) {
         return err;
-    }
-    if (err == LODE_OK) {
-        err = name_find(&store->table, &text, &name);
     }
     if (err == LODE_OK) {
         name_unbind(&store->table, name);

@@ -169,6 +169,20 @@ fake_give_all_entries(struct fake *to)
 
 /* ---- questions ---- */
 
+/* An id of a user's own choice. */
+static inline lode_id
+user(uint64_t n)
+{
+    return lode_id_make(LODE_ID_USER, 0, n);
+}
+
+/* The id of a result that the submitter has asked for. */
+static inline lode_id
+result(const struct fake *submitter, uint64_t n)
+{
+    return lode_id_make(LODE_ID_RESULT, submitter->number, n);
+}
+
 /* The state of an id's entry; FREE: there is none. */
 static inline enum lode_entry_state
 state_of(lode_id id)

@@ -120,7 +120,7 @@ Test(ending, of_a_million_waits_lets_others_be_served_between_its_parts)
 {
     struct fake waiter = fake_attach(0), other = fake_attach(0);
     for (uint64_t i = 1; i <= MANY; i++) {
-        struct lode_wait_record wait = {.id = lode_id_make(LODE_ID_USER, 0, i), .cookie = 1};
+        struct lode_wait_record wait = {.id = user(i), .cookie = 1};
         memcpy(fake_record(&waiter, LODE_RECORD_WAIT, sizeof wait), &wait, sizeof wait);
         fake_publish(&waiter);
         if (i % 1000 == 0 || i == MANY) {
@@ -131,7 +131,7 @@ Test(ending, of_a_million_waits_lets_others_be_served_between_its_parts)
     uint64_t rounds = 0;
     for (vanish(&waiter); store->session_count > 1; rounds++) {
         expect(is_served(&other));
-        expect(!waits_any(store, lode_id_make(LODE_ID_USER, 0, 1))); /* it waits no more */
+        expect(!waits_any(store, user(1))); /* it waits no more */
     }
     expect_le(MANY / TURN, rounds);
     forget(&waiter);
@@ -287,7 +287,7 @@ Test(ending, of_a_scheduler_is_over_before_the_next_one_promises_anything)
 {
     struct fake submitter = fake_attach(0), taker = fake_attach(0),
                 old = fake_attach(LODE_HELLO_SCHEDULER);
-    lode_id id = lode_id_make(LODE_ID_RESULT, submitter.number, 1);
+    lode_id id = result(&submitter, 1);
     struct lode_msg_hello hello = {.head = {.type = LODE_MSG_HELLO, .tag = 1},
                                    .magic = LODE_STORE_MAGIC,
                                    .major = LODE_STORE_WIRE_MAJOR,

@@ -141,7 +141,7 @@ Test(freeing, keeps_the_drafts_of_a_process_that_still_runs_unseen)
 {
     struct fake maker = fake_attach(0), other = fake_attach(0);
     struct lode_msg_created draft, again;
-    lode_id id = lode_id_make(LODE_ID_USER, 0, 5);
+    lode_id id = user(5);
     struct arena_stats before, after;
     fake_create(&maker, id, 100000, 0, &draft);
     arena_stats(store->arena, &before);

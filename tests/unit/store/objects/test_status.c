@@ -81,7 +81,7 @@ Test(status, a_put_by_ring_that_cannot_be_remembered_ends_its_session)
 Test(status, a_result_whose_end_cannot_be_remembered_ends_its_submitters_session)
 {
     struct fake submitter = fake_attach(0), waiter = fake_attach(0);
-    lode_id id = lode_id_make(LODE_ID_RESULT, submitter.number, 1);
+    lode_id id = result(&submitter, 1);
     callocs_left = 0;
     settled_give_up(store, id);
     callocs_left = INT_MAX;

@@ -151,7 +151,7 @@ Test(creates_without_memory, that_get_no_memory_wait_for_it_till_their_deadline)
 {
     struct fake fake = fake_attach(0), waiter = fake_attach(0);
     struct lode_msg_error error;
-    lode_id id = lode_id_make(LODE_ID_USER, 0, 1);
+    lode_id id = user(1);
     fake_take(&waiter, id); /* the store has made room for references, then */
     fake_ring(&waiter);
     int filler = fill_tmpfs();
@@ -257,7 +257,7 @@ Test(creates, an_id_is_taken_once)
 {
     struct fake a = fake_attach(0), b = fake_attach(0);
     struct lode_msg_created first, second;
-    lode_id id = lode_id_make(LODE_ID_USER, 0, 1);
+    lode_id id = user(1);
     expect_eq(fake_create(&a, id, 10, 0, &first), LODE_MSG_CREATED);
     expect_eq(fake_create(&b, id, 10, 0, &second), LODE_MSG_ERROR);
     expect_eq(fake_draft_call(&a, LODE_MSG_SEAL, &first), LODE_MSG_OK);
@@ -336,7 +336,7 @@ Test(creates, that_are_aborted_leave_what_others_remembered_of_the_id)
 {
     struct fake keeper = fake_attach(0), quitter = fake_attach(0), maker = fake_attach(0);
     struct lode_msg_created draft;
-    lode_id id = lode_id_make(LODE_ID_USER, 0, 1);
+    lode_id id = user(1);
     fake_take(&keeper, id);
     fake_ring(&keeper);
     expect_eq(fake_create(&quitter, id, 5000, 0, &draft), LODE_MSG_CREATED);
@@ -358,7 +358,7 @@ Test(creates, of_a_process_that_still_runs_leave_what_others_remembered_of_the_i
 {
     struct fake keeper = fake_attach(0), quitter = fake_attach(0);
     struct lode_msg_created draft;
-    lode_id id = lode_id_make(LODE_ID_USER, 0, 1);
+    lode_id id = user(1);
     fake_take(&keeper, id);
     fake_ring(&keeper);
     expect_eq(fake_create(&quitter, id, 5000, 0, &draft), LODE_MSG_CREATED);
@@ -385,7 +385,7 @@ Test(creates, of_results_are_nobodys_not_even_the_schedulers)
         struct lode_msg_create create;
         char bytes[8];
     } put = {.create = {.head = {.type = LODE_MSG_PUT, .tag = 1},
-                        .id = lode_id_make(LODE_ID_RESULT, submitter.number, 1),
+                        .id = result(&submitter, 1),
                         .size = 8,
                         .kind = LODE_KIND_ERROR}};
     struct {

@@ -8,12 +8,6 @@ enum { RESULTS = 3, SIZE = 2000, SHORT = 40 };
 
 TestSuite(failures, .init = store_setup, .fini = store_teardown, .timeout = 120);
 
-static lode_id
-result(const struct fake *submitter, uint64_t counter)
-{
-    return lode_id_make(LODE_ID_RESULT, submitter->number, counter);
-}
-
 /* All results from `first` on; the type of the answer. */
 static int
 fail_results(struct fake *scheduler, lode_id first, uint32_t count)

@@ -6,12 +6,6 @@
 
 TestSuite(watches, .init = store_setup, .fini = store_teardown, .timeout = 120);
 
-static lode_id
-user(uint64_t n)
-{
-    return lode_id_make(LODE_ID_USER, 0, n);
-}
-
 Test(watches, a_watch_is_told_once_for_each_id)
 {
     struct fake maker = fake_attach(0), watcher = fake_attach(0);
@@ -198,8 +192,7 @@ Test(watches, that_cut_a_session_while_others_end_end_it_too)
 {
     struct fake submitter = fake_attach(0), watcher = fake_attach(0);
     for (uint64_t i = 1; i < 3; i++) {
-        must(waits_arm(store, watcher.session, lode_id_make(LODE_ID_RESULT, submitter.number, i), i,
-                       true));
+        must(waits_arm(store, watcher.session, result(&submitter, i), i, true));
     }
     close(watcher.fd); /* what it is told does not arrive */
     session_cut(submitter.session, "the test says so");

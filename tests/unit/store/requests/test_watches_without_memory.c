@@ -52,7 +52,7 @@ watch_without_memory(struct fake *watcher, lode_id id)
 Test(watches_without_memory, of_an_id_that_is_to_come_are_to_be_sent_again)
 {
     struct fake watcher = fake_attach(LODE_HELLO_SCHEDULER);
-    lode_id id = lode_id_make(LODE_ID_USER, 0, 1);
+    lode_id id = user(1);
     struct notify notify = watch_without_memory(&watcher, id);
     expect_eq(notify.head.count, 1);
     expect_eq(notify.ready[0].status, LODE_FOUND_STARVED);
@@ -66,7 +66,7 @@ Test(watches_without_memory, of_the_scheduler_are_answered_without_memory)
     struct fake maker = fake_attach(0), watcher = fake_attach(LODE_HELLO_SCHEDULER);
     lode_id there = fake_put(&maker, "x", 1);
     struct lode_msg_ready ready = {.status = 0};
-    watch(&watcher, lode_id_make(LODE_ID_USER, 0, 1), 1000); /* now the store has room for more */
+    watch(&watcher, user(1), 1000); /* now the store has room for more */
     no_memory_at(1);
     watch(&watcher, there, 7);
     (void)no_memory_was_seen();

@@ -12,12 +12,6 @@
 
 TestSuite(commit, .init = store_setup, .fini = store_teardown, .timeout = 120);
 
-static lode_id
-result(const struct fake *submitter, uint64_t n)
-{
-    return lode_id_make(LODE_ID_RESULT, submitter->number, n);
-}
-
 struct part {
     lode_id id;
     const char *bytes; /* NULL: the draft */
@@ -112,7 +106,7 @@ Test(commit, behind_a_reference_that_is_refused_counts)
     struct fake submitter = fake_attach(0), worker = fake_attach(LODE_HELLO_MAKER);
     struct part part = {.id = result(&submitter, 1), .bytes = "made", .size = 4};
     store->table.truth_rows[worker.row].expected += LODE_SESSION_EXPECTED_MAX;
-    fake_take(&worker, lode_id_make(LODE_ID_USER, 0, 1));
+    fake_take(&worker, user(1));
     put_commit(&worker, &part, 1);
     ring_drain(store, worker.session);
     store->table.truth_rows[worker.row].expected -= LODE_SESSION_EXPECTED_MAX;

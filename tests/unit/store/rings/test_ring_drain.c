@@ -121,7 +121,7 @@ Test(ring_drain, cuts_who_puts_a_result)
 {
     struct fake bad = fake_attach(0);
     struct lode_made made = good_made(&bad);
-    made.id = lode_id_make(LODE_ID_RESULT, bad.number, 1);
+    made.id = result(&bad, 1);
     cut_by_made(made, &bad);
 }
 
@@ -343,8 +343,8 @@ Test(ring_drain, ends_of_sessions_leave_nothing)
         struct fake fake = fake_attach(LODE_HELLO_MAKER);
         struct lode_msg_created created;
         fake_put(&fake, "some", 4);
-        fake_take(&fake, lode_id_make(LODE_ID_RESULT, fake.number, 1));
-        fake_drop(&fake, lode_id_make(LODE_ID_RESULT, fake.number, 2));
+        fake_take(&fake, result(&fake, 1));
+        fake_drop(&fake, result(&fake, 2));
         fake_create(&fake, fake_next(&fake), 100000, 0, &created);
         fake_create(&fake, (lode_id){{0}}, 5000, 0, &created);
         fake_die(&fake);

@@ -312,7 +312,7 @@ Test(packets, a_scheduler_that_promised_its_own_results_ends_like_any_other)
     } results = {.head = {.head = {.type = LODE_MSG_RESULTS, .tag = 1},
                           .session = scheduler.number,
                           .count = 1},
-                 .id = lode_id_make(LODE_ID_RESULT, scheduler.number, 1)};
+                 .id = result(&scheduler, 1)};
     fake_take(&other, results.id);
     fake_ring(&other);
     fake_send(&scheduler, &results, sizeof results);

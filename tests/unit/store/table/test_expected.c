@@ -10,18 +10,6 @@ enum { AT_ONCE = 4096, OWN = 300000 };
 
 TestSuite(expected, .init = store_setup, .fini = store_teardown, .timeout = 120);
 
-static lode_id
-user(uint64_t n)
-{
-    return lode_id_make(LODE_ID_USER, 0, n);
-}
-
-static lode_id
-result(const struct fake *submitter, uint64_t n)
-{
-    return lode_id_make(LODE_ID_RESULT, submitter->number, n);
-}
-
 static uint64_t
 charged(const struct fake *fake)
 {

@@ -43,7 +43,7 @@ Test(stream, begins_with_a_wait_for_a_reserved_id_and_no_other)
 {
     struct fake maker = fake_attach(0), waiter = fake_attach(0);
     fake_wait(&waiter, lode_id_make(LODE_ID_PUT, maker.number, 7), 1);
-    fake_wait(&waiter, lode_id_make(LODE_ID_RESULT, maker.number, 7), 2);
+    fake_wait(&waiter, result(&maker, 7), 2);
     expect_eq(awaited(&maker), 0);
     fake_wait(&waiter, reserved(&maker, 7), 3);
     expect_eq(awaited(&maker), 1);

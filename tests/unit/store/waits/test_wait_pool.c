@@ -5,12 +5,6 @@
 
 TestSuite(wait_pool, .init = store_setup, .fini = store_teardown, .timeout = 120);
 
-static lode_id
-user(uint64_t n)
-{
-    return lode_id_make(LODE_ID_USER, 0, n);
-}
-
 static void
 watch_users(struct fake *fake, uint64_t from, uint64_t end)
 {

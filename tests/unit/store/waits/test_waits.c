@@ -10,12 +10,6 @@ wake_of(lode_id id)
     return &store->table.wakes[lode_wake_bucket(table_hash(&store->table, id))];
 }
 
-static lode_id
-user(uint64_t n)
-{
-    return lode_id_make(LODE_ID_USER, 0, n);
-}
-
 Test(waits, a_seal_wakes_the_bucket_of_who_waits_and_no_other)
 {
     struct fake maker = fake_attach(0), waiter = fake_attach(0);
@@ -284,8 +278,7 @@ Test(waits, results_named_before_the_end_is_known_are_the_same)
 {
     struct fake scheduler = fake_attach(LODE_HELLO_SCHEDULER), submitter = fake_attach(0),
                 waiter = fake_attach(0);
-    lode_id ids[2] = {lode_id_make(LODE_ID_RESULT, submitter.number, 1),
-                      lode_id_make(LODE_ID_RESULT, submitter.number, 2)};
+    lode_id ids[2] = {result(&submitter, 1), result(&submitter, 2)};
     uint8_t status[2];
     fake_take(&waiter, ids[0]);
     fake_take(&submitter, ids[1]); /* its own references do not count: it is ending */
@@ -302,7 +295,7 @@ Test(waits, results_named_before_the_end_is_known_are_the_same)
 Test(waits, without_a_scheduler_results_of_an_ended_session_are_gone)
 {
     struct fake submitter = fake_attach(0), waiter = fake_attach(0);
-    lode_id id = lode_id_make(LODE_ID_RESULT, submitter.number, 1);
+    lode_id id = result(&submitter, 1);
     fake_wait(&waiter, id, 1);
     expect_eq(fake_lookup(&waiter, id, 1), LODE_FOUND_PENDING);
     fake_die(&submitter);
