@@ -15,6 +15,7 @@
 #include "store/freeing/ending.h"
 #include "store/rings/asking.h"
 #include "store/rings/part.h"
+#include "store/rings/recall.h"
 #include "store/rings/ring.h"
 #include "store/sessions/session.h"
 #include "store/waits/notices.h"
@@ -82,6 +83,9 @@ use_freed_room(struct store *store)
     store->freed_room = false;
     object_refill_spare(&store->table);
     credit_feed(store);
+    if (credit_anyone_waits(store) && recall(store, NULL)) {
+        credit_feed(store);
+    }
     creates_retry(store);
 }
 
