@@ -3,20 +3,20 @@
 #include "api/base/assert.h"
 #include "api/base/fail.h"
 #include "store/alloc/capacity.h"
-#include "store/alloc/commit.h"
+#include "store/alloc/warmer.h"
 #include "store/alloc/pages.h"
 #include "store/alloc/segment.h"
 #include "store/alloc/slab.h"
 
 #include <stdlib.h>
 
-/* The unit of commitment: that of a huge page, less in small stores. */
+/* The unit of warming: that of a huge page, less in small stores. */
 #define GRANULE_MAX (UINT64_C(2) << 20)
 
 /* So much warm room is kept ahead of need: 16 MiB, less in small stores. */
 #define AHEAD_MAX (UINT64_C(16) << 20)
 
-/* What is committed before the store serves: enough for the first sessions' credit. */
+/* What is warm before the store serves: enough for the first sessions' credit. */
 #define FIRST_MAX (UINT64_C(2) << 20)
 
 /* There is one segment today. Other numbers are refused: extents may name more segments one day. */
@@ -25,7 +25,7 @@ struct arena {
     struct segment segment;
     struct pages *pages;
     struct slab *slab;
-    struct committer *committer;
+    struct warmer *warmer;
 };
 
 static uint64_t
@@ -45,7 +45,7 @@ ahead_pages(uint64_t capacity_bytes)
     return bytes / LODE_PAGE;
 }
 
-/* Commits a little before the store serves: a store that cannot have even that must not start. */
+/* Warms a little before the store serves: a store that cannot have even that must not start. */
 static lode_err
 warm_first(struct arena *arena, uint64_t granule)
 {
@@ -53,7 +53,7 @@ warm_first(struct arena *arena, uint64_t granule)
     uint64_t count = (total / 4 < FIRST_MAX / LODE_PAGE ? total / 4 : FIRST_MAX / LODE_PAGE);
     count = (count + granule - 1) / granule * granule;
     count = count < total ? count : total;
-    LODE_TRY(segment_commit(&arena->segment, 0, count * LODE_PAGE));
+    LODE_TRY(segment_warm(&arena->segment, 0, count * LODE_PAGE));
     pages_warm(arena->pages, 0, count);
     return LODE_OK;
 }
@@ -81,20 +81,20 @@ arena_open(const struct arena_options *options, struct arena **arena_out)
     if (err != LODE_OK) {
         goto destroy_pages;
     }
-    err = committer_create(&arena->segment, arena->pages, options->helper, ahead_pages(bytes),
-                           &arena->committer);
+    err = warmer_create(&arena->segment, arena->pages, options->helper, ahead_pages(bytes),
+                        &arena->warmer);
     if (err != LODE_OK) {
         goto destroy_slab;
     }
     err = warm_first(arena, granule_pages(bytes));
     if (err != LODE_OK) {
-        goto destroy_committer;
+        goto destroy_warmer;
     }
     *arena_out = arena;
     return LODE_OK;
 
-destroy_committer:
-    committer_destroy(arena->committer);
+destroy_warmer:
+    warmer_destroy(arena->warmer);
 destroy_slab:
     slab_destroy(arena->slab);
 destroy_pages:
@@ -112,7 +112,7 @@ arena_close(struct arena *arena, bool remove)
     if (arena == NULL) {
         return;
     }
-    committer_destroy(arena->committer);
+    warmer_destroy(arena->warmer);
     slab_destroy(arena->slab);
     pages_destroy(arena->pages);
     segment_destroy(&arena->segment, remove ? arena->dir : NULL);
@@ -209,10 +209,10 @@ arena_allocate(struct arena *arena, uint64_t size, enum arena_kind kind, bool sp
         LODE_ASSERT(!spend_credit);
         LODE_TRY(allocate_pages(arena, need, &offset));
     }
-    committer_look_ahead(arena->committer);
+    warmer_look_ahead(arena->warmer);
     *room_out = (struct arena_room){
         .extent = lode_extent_make(arena->segment.number, offset),
-        .needs_commit = !pages_are_warm(arena->pages, offset / LODE_PAGE, slab_pages_of(need))};
+        .is_cold = !pages_are_warm(arena->pages, offset / LODE_PAGE, slab_pages_of(need))};
     return LODE_OK;
 }
 
@@ -231,11 +231,11 @@ arena_free(struct arena *arena, uint64_t extent, uint64_t size)
 }
 
 lode_err
-arena_commit(struct arena *arena, uint64_t extent, uint64_t size, arena_committed_fn *done,
-             void *owner, uint64_t token)
+arena_warm(struct arena *arena, uint64_t extent, uint64_t size, arena_warmed_fn *done, void *owner,
+           uint64_t token)
 {
-    return committer_request(arena->committer, offset_of(arena, extent) / LODE_PAGE,
-                             slab_pages_of(size), done, owner, token);
+    return warmer_request(arena->warmer, offset_of(arena, extent) / LODE_PAGE, slab_pages_of(size),
+                          done, owner, token);
 }
 
 bool
@@ -245,7 +245,7 @@ arena_credit_reserve(struct arena *arena, uint64_t page_count)
     if (err != LODE_OK && slab_trim(arena->slab) > 0) {
         err = pages_reserve(arena->pages, page_count);
     }
-    committer_look_ahead(arena->committer);
+    warmer_look_ahead(arena->warmer);
     return err == LODE_OK;
 }
 
@@ -266,7 +266,7 @@ arena_free_pages(const struct arena *arena)
 void
 arena_on_room(struct arena *arena, arena_room_fn *on_room, void *owner)
 {
-    committer_on_room(arena->committer, on_room, owner);
+    warmer_on_room(arena->warmer, on_room, owner);
 }
 
 void *

@@ -1,6 +1,6 @@
 /*
  * arena.h: the room for objects' bytes: segments, the pages in them, small objects in runs, and
- * memory committed on demand. The one header of store/alloc/ that the rest of the store uses (with
+ * memory warmed on demand. The one header of store/alloc/ that the rest of the store uses (with
  * helper.h for slow work of its own).
  *
  * Sizes are in bytes, as the object has them (with its strides: lode_made_stored()). An extent is
@@ -10,17 +10,17 @@
  *   ARENA_SMALL  64-byte aligned, shares pages: for what the store copies (puts by ring or packet)
  *   ARENA_SLOT   as ARENA_SMALL, but only beside other small objects: takes no page that is free
  *
- * Credit: arena_credit_reserve(n) sets n committed pages aside. An ARENA_SMALL allocation with
- * `spend_credit` takes slab_pages_of(size) of them. It neither fails nor needs a commit. It may use
+ * Credit: arena_credit_reserve(n) sets n warm pages aside. An ARENA_SMALL allocation with
+ * `spend_credit` takes slab_pages_of(size) of them. It neither fails nor waits for memory. It may use
  * fewer pages: the credit is gone all the same. No other allocation touches these pages.
  *
- * Commit: cold pages have no memory yet, warm pages have. An extent with `needs_commit` must not be
- * touched, nor given to a client, before arena_commit() has called back with LODE_OK: an access
+ * Warming: cold pages have no memory yet, warm pages have. An extent with `is_cold` must not be
+ * touched, nor given to a client, before arena_warm() has called back with LODE_OK: an access
  * could be SIGBUS. The arena warms the next chunk by itself when little warm room is left, so small
  * allocations seldom wait.
  *
  * Threads    the loop thread only
- * Blocking   never, but arena_open(), which commits the first chunk
+ * Blocking   never, but arena_open(), which warms the first chunk
  * Invariant  a free page is free in exactly one place; no cold page is ever given out as warm
  */
 #ifndef LODE_STORE_ALLOC_ARENA_H
@@ -41,7 +41,7 @@ struct arena_options {
 LODE_MUST_CHECK lode_err arena_open(const struct arena_options *options, struct arena **arena_out);
 
 /*
- * Calls back the commits that still wait, with LODE_ECLOSED, and waits for the one that runs. Then
+ * Calls back the warmings that still wait, with LODE_ECLOSED, and waits for the one that runs. Then
  * it unmaps the segments, and with `remove` unlinks their files. NULL is legal.
  */
 void arena_close(struct arena *arena, bool remove);
@@ -50,7 +50,7 @@ enum arena_kind { ARENA_LARGE, ARENA_SMALL, ARENA_SLOT };
 
 struct arena_room {
     uint64_t extent;
-    bool needs_commit;
+    bool is_cold;
 };
 
 /*
@@ -72,14 +72,14 @@ LODE_MUST_CHECK lode_err arena_check_fits(const struct arena *arena, uint64_t si
                                           uint64_t kept_pages);
 
 /*
- * Gives an extent back; `size` as it was asked for. A commit of it that waits goes on, and harms
+ * Gives an extent back; `size` as it was asked for. A warming of it that waits goes on, and harms
  * nobody: the pages are warm then.
  */
 void arena_free(struct arena *arena, uint64_t extent, uint64_t size);
 
 /*
- * Commits an extent on the helper thread and calls done(owner, token, err) on the loop thread,
- * never from inside this call. A commit cannot be taken back. The token is the caller's (an entry's
+ * Warms an extent on the helper thread and calls done(owner, token, err) on the loop thread,
+ * never from inside this call. A warming cannot be taken back. The token is the caller's (an entry's
  * number and generation, say): by it the caller recognises an object that was given up meanwhile.
  *
  * On LODE_EFULL the tmpfs has no memory left, and lode_last_error() says so during the callback;
@@ -87,9 +87,9 @@ void arena_free(struct arena *arena, uint64_t extent, uint64_t size);
  *
  * Errors  LODE_ENOMEM (no callback follows)
  */
-typedef void arena_committed_fn(void *owner, uint64_t token, lode_err err);
-LODE_MUST_CHECK lode_err arena_commit(struct arena *arena, uint64_t extent, uint64_t size,
-                                      arena_committed_fn *done, void *owner, uint64_t token);
+typedef void arena_warmed_fn(void *owner, uint64_t token, lode_err err);
+LODE_MUST_CHECK lode_err arena_warm(struct arena *arena, uint64_t extent, uint64_t size,
+                                    arena_warmed_fn *done, void *owner, uint64_t token);
 
 /*
  * The first sets pages aside as credit, the second gives unspent credit back. False: fewer pages

@@ -1,6 +1,6 @@
 /*
- * granules.h: which pages of a segment have memory. A segment is committed in granules: a granule
- * is a fixed number of pages, a power of two. A granule is cold until it is committed, and warm
+ * granules.h: which pages of a segment have memory. A segment is warmed in granules: a granule
+ * is a fixed number of pages, a power of two. A granule is cold until it has memory, and warm
  * from then on. The last one may be short.
  *
  * Numbers are pages, not bytes, and not granules. Ownership: the struct is the caller's. Threads:

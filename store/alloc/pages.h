@@ -2,7 +2,7 @@
  * pages.h: which pages of a segment are free. Best fit over [0, page_count), neighbours coalesce,
  * all state on the heap: nothing is kept in the pages themselves.
  *
- * Numbers are pages, not bytes. A page is warm when its granule has been committed, else cold
+ * Numbers are pages, not bytes. A page is warm when its granule has been warmed, else cold
  * (granules.h). Each free extent is warm or cold as a whole (extents.h). Allocations take warm
  * extents first: they cost neither time nor memory.
  *
@@ -53,7 +53,7 @@ LODE_MUST_CHECK lode_err pages_allocate(struct pages *pages, uint64_t count, enu
 /* Gives pages back. The caller must have them: a part of that is asserted. Cannot fail. */
 void pages_free(struct pages *pages, uint64_t page, uint64_t count);
 
-/* The granules that cover [page, page + count) have been committed: they are warm from now on. */
+/* The granules that cover [page, page + count) have been warmed: they are warm from now on. */
 void pages_warm(struct pages *pages, uint64_t page, uint64_t count);
 
 /* Whether all of [page, page + count) is warm. */

@@ -71,7 +71,7 @@ segment_destroy(struct segment *segment, const char *dir)
 }
 
 lode_err
-segment_commit(const struct segment *segment, uint64_t offset, uint64_t bytes)
+segment_warm(const struct segment *segment, uint64_t offset, uint64_t bytes)
 {
     int result;
     do {

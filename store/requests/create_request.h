@@ -12,10 +12,10 @@ struct create {
     struct session *session;
     int64_t deadline;
     uint64_t stored; /* bytes asked of the arena */
-    uint32_t entry;  /* COMMITTING: the draft */
+    uint32_t entry;  /* WARMING: the draft */
     uint64_t word;
     struct reclaim_mark mark; /* until it is reached, more may be freed for the request */
-    bool last_try;            /* its commit failed at its deadline */
+    bool last_try;            /* its warming failed at its deadline */
     bool is_counted;          /* it waits already, or has waited: it may wait on */
     bool is_put;
     struct object_desc desc;

@@ -22,7 +22,7 @@ struct creates {
     int64_t timer_set; /* deadline that the timer has; 0: none */
     int64_t tick_ns;
     struct create *waiting, **waiting_end;
-    struct create *committing;
+    struct create *warming;
     uint32_t count;
 };
 
@@ -83,10 +83,10 @@ wait_again(struct store *store, struct create *create)
 }
 
 static void
-on_committed(void *owner, uint64_t token, lode_err err)
+on_warmed(void *owner, uint64_t token, lode_err err)
 {
     struct store *store = owner;
-    struct create **at = &store->creates->committing;
+    struct create **at = &store->creates->warming;
     while (*at != NULL && (*at)->word != token) {
         at = &(*at)->next;
     }
@@ -138,7 +138,7 @@ check_may_wait(const struct store *store, const struct create *create)
         return LODE_OK;
     }
     count_in(creates->waiting, create, &same, &all);
-    count_in(creates->committing, create, &same, &all);
+    count_in(creates->warming, create, &same, &all);
     if (same >= STORE_PENDING_OF_PROCESS_MAX) {
         return lode_fail_with(LODE_ELIMIT, "%u creates of this process wait: no more of it can",
                               same);
@@ -167,7 +167,7 @@ copy_request(const struct store *store, const struct create *create, struct crea
     return LODE_OK;
 }
 
-/* A number for the commit that no other request under way has. */
+/* A number for the warming that no other request under way has. */
 static uint64_t
 token_of(const struct store *store, uint32_t entry)
 {
@@ -175,20 +175,20 @@ token_of(const struct store *store, uint32_t entry)
 }
 
 static lode_err
-start_commit(struct store *store, const struct create *create, uint32_t entry)
+start_warming(struct store *store, const struct create *create, uint32_t entry)
 {
     struct create *copy;
     LODE_TRY(copy_request(store, create, &copy));
     copy->entry = entry;
     copy->word = token_of(store, entry);
-    lode_err err = arena_commit(store->arena, store->table.entries[entry].extent, create->stored,
-                                on_committed, store, copy->word);
+    lode_err err = arena_warm(store->arena, store->table.entries[entry].extent, create->stored,
+                              on_warmed, store, copy->word);
     if (err != LODE_OK) {
         free(copy);
         return err;
     }
-    copy->next = store->creates->committing;
-    store->creates->committing = copy;
+    copy->next = store->creates->warming;
+    store->creates->warming = copy;
     store->creates->count++;
     return LODE_OK;
 }
@@ -227,11 +227,11 @@ try_create(struct store *store, const struct create *create)
     if (err != LODE_OK) {
         return err == LODE_EFULL ? LODE_ELIMIT : err; /* more entries: not the room that comes */
     }
-    if (!room.needs_commit) {
+    if (!room.is_cold) {
         complete(store, create, entry);
         return LODE_OK;
     }
-    err = start_commit(store, create, entry);
+    err = start_warming(store, create, entry);
     if (err != LODE_OK) {
         draft_abort(store, entry);
     }
@@ -384,7 +384,7 @@ creates_end_session(struct store *store, struct session *session)
 {
     struct creates *creates = store->creates;
     drop_of(creates, &creates->waiting, session);
-    drop_of(creates, &creates->committing, session);
+    drop_of(creates, &creates->warming, session);
     creates->waiting_end = &creates->waiting;
     while (*creates->waiting_end != NULL) {
         creates->waiting_end = &(*creates->waiting_end)->next;
@@ -470,7 +470,7 @@ creates_destroy(struct store *store)
     struct creates *creates = store->creates;
     if (creates != NULL) {
         drop_of(creates, &creates->waiting, NULL);
-        drop_of(creates, &creates->committing, NULL);
+        drop_of(creates, &creates->warming, NULL);
         close(creates->timer_fd);
         free(creates);
         store->creates = NULL;

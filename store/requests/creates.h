@@ -2,7 +2,7 @@
  * creates.h: CREATE and PUT over the socket, and those of them that have to wait.
  *
  *   (packet) --room, warm--> answered
- *      |  +---room, cold--> COMMITTING --helper is done--> answered
+ *      |  +---room, cold--> WARMING --helper is done--> answered
  *      |                        |no memory
  *      +------no room-----> WAITING --room came, or a tick--> (as above)
  *                              +-----deadline---> LODE_EFULL

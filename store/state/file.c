@@ -88,7 +88,7 @@ make_file(struct session *session, const char *path)
     if (ftruncate(session->file_fd, (off_t)session->file_bytes) != 0) {
         return lode_fail_errno("cannot size '%s'", path);
     }
-    LODE_TRY(shared_file_commit(session->file_fd, 0, used, "a session"));
+    LODE_TRY(shared_file_warm(session->file_fd, 0, used, "a session"));
     void *base = mmap(NULL, session->file_bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE,
                       session->file_fd, 0);
     if (base == MAP_FAILED) {
@@ -161,7 +161,7 @@ file_grow_pins(struct session *session, uint32_t slots)
     uint64_t old_end =
         lode_pins_offset(session->ring_bytes) + session->pin_slots * sizeof(uint32_t);
     uint64_t end = lode_pins_offset(session->ring_bytes) + slots * sizeof(uint32_t);
-    LODE_TRY(shared_file_commit(session->file_fd, old_end, end - old_end, "pins"));
+    LODE_TRY(shared_file_warm(session->file_fd, old_end, end - old_end, "pins"));
     session->pin_slots = slots;
     return LODE_OK;
 }

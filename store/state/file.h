@@ -9,7 +9,7 @@
 #include "store/state/store.h"
 
 /*
- * Makes the file of `session` (number, ring_bytes are set), commits its memory, maps it.
+ * Makes the file of `session` (number, ring_bytes are set), warms its memory, maps it.
  *
  *   client_fd_out  read-write, an open file of its own: for the client
  *
@@ -21,7 +21,7 @@ LODE_MUST_CHECK lode_err file_open(struct store *store, struct session *session,
 /* Unmaps, closes and unlinks it. */
 void file_close(struct store *store, struct session *session);
 
-/* More pin slots may be used: commits their memory. Errors: LODE_ELIMIT, LODE_EFULL. */
+/* More pin slots may be used: warms their memory. Errors: LODE_ELIMIT, LODE_EFULL. */
 LODE_MUST_CHECK lode_err file_grow_pins(struct session *session, uint32_t slots);
 
 /* How many pin slots the client says it uses, but no more than have memory. */

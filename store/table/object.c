@@ -165,7 +165,7 @@ object_room_now(struct table *table, uint64_t size, uint64_t *extent_out)
     struct arena_room room;
     uint64_t pages = size == 0 ? 1 : (size + LODE_PAGE - 1) / LODE_PAGE;
     lode_err err = arena_allocate(table->arena, size, ARENA_SMALL, false, &room);
-    if (err == LODE_OK && !room.needs_commit) {
+    if (err == LODE_OK && !room.is_cold) {
         *extent_out = room.extent;
         return LODE_OK;
     }

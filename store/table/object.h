@@ -36,13 +36,13 @@ object_stored(const struct object_desc *desc)
 void object_describe(struct table *table, uint32_t entry, const struct object_desc *desc,
                      uint64_t extent, uint64_t stored, uint32_t row);
 
-/* Writes strides in front of the data, where the object has them; its extent must be committed. */
+/* Writes strides in front of the data, where the object has them; its extent must be warm. */
 void object_write_strides(struct table *table, uint32_t entry, const int64_t *strides);
 
 /* Where the store writes or reads the data (behind the strides). */
 uint8_t *object_data(const struct table *table, uint32_t entry);
 
-/* Room that is there now, without waiting for a commit; uses the store's own credit if it must. */
+/* Room that is there now, without waiting for memory; uses the store's own credit if it must. */
 LODE_MUST_CHECK lode_err object_room_now(struct table *table, uint64_t size, uint64_t *extent_out);
 
 /* Reserves pages and entries until the store's own credit is whole again, as far as there are some. */

@@ -115,8 +115,8 @@ grow_refs(struct table *table)
         return lode_fail_with(LODE_ELIMIT, "%u references are held: there can be no more", count);
     }
     lode_err err =
-        shared_file_commit(table->truth_fd, TRUTH_REFS_OFFSET + count * sizeof(struct truth_ref),
-                           TRUTH_STEP * sizeof(struct truth_ref), "references");
+        shared_file_warm(table->truth_fd, TRUTH_REFS_OFFSET + count * sizeof(struct truth_ref),
+                         TRUTH_STEP * sizeof(struct truth_ref), "references");
     refs_are_scarce(table, err != LODE_OK);
     LODE_TRY(err);
     for (uint32_t i = count + TRUTH_STEP; i-- > count;) {
@@ -380,9 +380,9 @@ grow_holds(struct table *table)
     if (count + TRUTH_STEP > TRUTH_HOLD_MAX) {
         return lode_fail_with(LODE_ELIMIT, "objects hold %u others: there can be no more", count);
     }
-    LODE_TRY(shared_file_commit(table->truth_fd,
-                                TRUTH_HOLDS_OFFSET + count * sizeof(struct truth_hold),
-                                TRUTH_STEP * sizeof(struct truth_hold), "references of objects"));
+    LODE_TRY(shared_file_warm(table->truth_fd,
+                              TRUTH_HOLDS_OFFSET + count * sizeof(struct truth_hold),
+                              TRUTH_STEP * sizeof(struct truth_hold), "references of objects"));
     for (uint32_t i = count + TRUTH_STEP; i-- > count;) {
         table->holds[i].entry = 0;
         table->holds[i].next = table->facts->hold_free;

@@ -45,7 +45,7 @@ shared_file_drop(const char *dir, const char *name, uint64_t bytes, int fd, void
 }
 
 lode_err
-shared_file_commit(int fd, uint64_t offset, uint64_t bytes, const char *what)
+shared_file_warm(int fd, uint64_t offset, uint64_t bytes, const char *what)
 {
     int result;
     do {

@@ -24,7 +24,7 @@ void shared_file_drop(const char *dir, const char *name, uint64_t bytes, int fd,
  * Gives memory to `bytes` at `offset`. On failure nothing has changed.
  * Errors: LODE_EFULL the tmpfs is full, LODE_ESYS.
  */
-LODE_MUST_CHECK lode_err shared_file_commit(int fd, uint64_t offset, uint64_t bytes,
-                                            const char *what);
+LODE_MUST_CHECK lode_err shared_file_warm(int fd, uint64_t offset, uint64_t bytes,
+                                          const char *what);
 
 #endif

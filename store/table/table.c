@@ -229,15 +229,15 @@ table_remove(struct table *table, uint32_t entry)
 /* ---- entries ---- */
 
 static lode_err
-commit_tables(struct table *table, uint32_t log2)
+warm_tables(struct table *table, uint32_t log2)
 {
-    if (log2 <= table->table_committed) {
+    if (log2 <= table->table_warm) {
         return LODE_OK;
     }
     uint64_t bytes = 2 * sizeof(uint32_t) << log2;
-    LODE_TRY(shared_file_commit(table->index_fd, lode_table_offset(lode_table_make(0, log2, 0)),
-                                bytes, "the index's table"));
-    table->table_committed = log2;
+    LODE_TRY(shared_file_warm(table->index_fd, lode_table_offset(lode_table_make(0, log2, 0)),
+                              bytes, "the index's table"));
+    table->table_warm = log2;
     return LODE_OK;
 }
 
@@ -268,15 +268,15 @@ look_whether_scarce(struct table *table)
 }
 
 static lode_err
-commit_entries(struct table *table, uint32_t count, uint32_t more, uint32_t log2)
+warm_entries(struct table *table, uint32_t count, uint32_t more, uint32_t log2)
 {
-    LODE_TRY(commit_tables(table, log2));
-    LODE_TRY(shared_file_commit(
-        table->truth_fd, TRUTH_ENTRIES_OFFSET + count * sizeof(struct truth_entry),
-        more * sizeof(struct truth_entry), "what the store knows of objects"));
-    return shared_file_commit(table->index_fd,
-                              LODE_ENTRIES_OFFSET + count * sizeof(struct lode_entry),
-                              more * sizeof(struct lode_entry), "the index");
+    LODE_TRY(warm_tables(table, log2));
+    LODE_TRY(
+        shared_file_warm(table->truth_fd, TRUTH_ENTRIES_OFFSET + count * sizeof(struct truth_entry),
+                         more * sizeof(struct truth_entry), "what the store knows of objects"));
+    return shared_file_warm(table->index_fd,
+                            LODE_ENTRIES_OFFSET + count * sizeof(struct lode_entry),
+                            more * sizeof(struct lode_entry), "the index");
 }
 
 static lode_err
@@ -292,7 +292,7 @@ grow_entries(struct table *table)
     while (UINT64_C(1) << log2 < 2 * (uint64_t)(count + more)) {
         log2++;
     }
-    lode_err err = commit_entries(table, count, more, log2);
+    lode_err err = warm_entries(table, count, more, log2);
     entries_are_scarce(table, err != LODE_OK);
     LODE_TRY(err);
     for (uint32_t entry = count + more; entry-- > count;) {
@@ -444,10 +444,9 @@ table_open(const char *dir, uint64_t generation, struct arena *arena, struct tab
         goto drop_index;
     }
     set_pointers(&table);
-    err = shared_file_commit(table.index_fd, 0, LODE_ENTRIES_OFFSET, "the index");
+    err = shared_file_warm(table.index_fd, 0, LODE_ENTRIES_OFFSET, "the index");
     if (err == LODE_OK) {
-        err =
-            shared_file_commit(table.truth_fd, 0, TRUTH_ENTRIES_OFFSET, "the store's own records");
+        err = shared_file_warm(table.truth_fd, 0, TRUTH_ENTRIES_OFFSET, "the store's own records");
     }
     if (err == LODE_OK) {
         err = write_headers(&table, generation);

@@ -4,10 +4,10 @@
  *
  * Ownership  a struct table is the caller's; files, mappings and lists are the table's
  * Threads    the loop thread only; clients read the index meanwhile (index.h)
- * Blocking   never; growing commits memory (fallocate of under 1 MiB)
+ * Blocking   never; growing warms memory (fallocate of under 1 MiB)
  *
  * Entering an id cannot fail. There are at least twice as many slots as entries, and both regions
- * of a size are committed when entries grow.
+ * of a size are warmed when entries grow.
  */
 #ifndef LODE_STORE_TABLE_TABLE_H
 #define LODE_STORE_TABLE_TABLE_H
@@ -16,7 +16,7 @@
 #include "store/alloc/arena.h"
 #include "store/table/truth.h"
 
-enum { TABLE_STEP = 4096 }; /* entries that are committed at once */
+enum { TABLE_STEP = 4096 }; /* entries that are warmed at once */
 
 struct table {
     int index_fd, index_read_fd, truth_fd;
@@ -34,7 +34,7 @@ struct table {
     _Atomic uint32_t *slots;
     uint64_t slot_mask;
     uint64_t slots_used, tombstones;
-    uint32_t table_committed; /* log2 of the greatest size whose regions have memory */
+    uint32_t table_warm; /* log2 of the greatest size whose regions have memory */
     uint32_t entry_count;
     uint32_t entry_max;  /* LODE_ENTRY_MAX; less in tests */
     uint32_t free_first; /* entry + 1 */

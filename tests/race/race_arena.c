@@ -59,10 +59,9 @@ make(uint64_t token)
     if (arena_allocate(arena, size, kind, false, &room) != LODE_OK) {
         return;
     }
-    *slot = (struct slot){
-        .extent = room.extent, .size = size, .used = true, .waits = room.needs_commit};
+    *slot = (struct slot){.extent = room.extent, .size = size, .used = true, .waits = room.is_cold};
     if (slot->waits) {
-        must(arena_commit(arena, room.extent, size, committed, slots, token));
+        must(arena_warm(arena, room.extent, size, committed, slots, token));
     } else {
         memset(arena_address(arena, room.extent), (int)token, size);
     }

@@ -48,10 +48,10 @@ tell(void *owner, uint64_t token, lode_err err)
 }
 
 static lode_err
-commit(uint64_t extent, uint64_t size)
+warm(uint64_t extent, uint64_t size)
 {
     struct told told = {0};
-    must(arena_commit(arena, extent, size, tell, &told, 77));
+    must(arena_warm(arena, extent, size, tell, &told, 77));
     expect_eq(told.calls, 0);
     while (told.calls == 0) {
         (void)helper_wait(helper, LODE_FOREVER);
@@ -61,14 +61,14 @@ commit(uint64_t extent, uint64_t size)
     return told.err;
 }
 
-/* Room of that size, committed and written from end to end. */
+/* Room of that size, warmed and written from end to end. */
 static uint64_t
 make(uint64_t size, enum arena_kind kind)
 {
     struct arena_room room;
     must(arena_allocate(arena, size, kind, false, &room));
-    if (room.needs_commit) {
-        must(commit(room.extent, size));
+    if (room.is_cold) {
+        must(warm(room.extent, size));
     }
     memset(arena_address(arena, room.extent), 0xab, size);
     return room.extent;
@@ -92,20 +92,20 @@ Test(arena, begins_empty_with_a_little_warm_room)
     expect_eq(arena_segment_count(arena), 1);
 }
 
-Test(arena, large_rooms_are_page_aligned_and_committed_on_demand)
+Test(arena, large_rooms_are_page_aligned_and_warmed_on_demand)
 {
     open_arena(64 * MIB);
     struct arena_room room;
     must(arena_allocate(arena, 10 * MIB + 1, ARENA_LARGE, false, &room));
-    expect(room.needs_commit);
+    expect(room.is_cold);
     expect_eq(lode_extent_segment(room.extent), 0);
     expect_eq(lode_extent_offset(room.extent) % LODE_PAGE, 0);
     expect_eq(now().used_bytes, 10 * MIB + LODE_PAGE);
-    must(commit(room.extent, 10 * MIB + 1));
+    must(warm(room.extent, 10 * MIB + 1));
     memset(arena_address(arena, room.extent), 1, 10 * MIB + 1);
     arena_free(arena, room.extent, 10 * MIB + 1);
     must(arena_allocate(arena, 10 * MIB, ARENA_LARGE, false, &room));
-    expect(!room.needs_commit); /* recycled warm */
+    expect(!room.is_cold); /* recycled warm */
     arena_free(arena, room.extent, 10 * MIB);
     expect_eq(now().used_bytes, 0);
 }
@@ -182,7 +182,7 @@ Test(arena, credit_lasts_when_all_else_is_full)
         uint64_t pages = left < 9 ? left : 9;
         uint64_t size = (pages - 1) * LODE_PAGE + LODE_LINE; /* 32 KiB + 64 at most */
         must(arena_allocate(arena, size, ARENA_SMALL, true, &room));
-        expect(!room.needs_commit);
+        expect(!room.is_cold);
         memset(arena_address(arena, room.extent), 1, size);
         left -= pages;
     }
@@ -223,15 +223,15 @@ Test(arena, warms_ahead_when_credit_runs_out_and_says_so)
     expect_lt(2 * MIB, now().committed_bytes);
 }
 
-Test(arena, commits_of_the_same_pages_are_all_told_once)
+Test(arena, warmings_of_the_same_pages_are_all_told_once)
 {
     struct told told[8] = {{0}};
     struct arena_room room;
     open_arena(256 * MIB);
     must(arena_allocate(arena, 200 * MIB, ARENA_LARGE, false, &room));
     for (int i = 0; i < 8; i++) {
-        must(arena_commit(arena, room.extent, (uint64_t)(i + 1) * 25 * MIB, tell, &told[i],
-                          (uint64_t)i));
+        must(arena_warm(arena, room.extent, (uint64_t)(i + 1) * 25 * MIB, tell, &told[i],
+                        (uint64_t)i));
     }
     while (told[7].calls == 0) {
         (void)helper_wait(helper, LODE_FOREVER);
@@ -243,13 +243,13 @@ Test(arena, commits_of_the_same_pages_are_all_told_once)
     }
 }
 
-Test(arena, an_extent_may_be_freed_while_it_is_being_committed)
+Test(arena, an_extent_may_be_freed_while_it_is_being_warmed)
 {
     struct told told = {0};
     struct arena_room room;
     open_arena(256 * MIB);
     must(arena_allocate(arena, 200 * MIB, ARENA_LARGE, false, &room));
-    must(arena_commit(arena, room.extent, 200 * MIB, tell, &told, 1));
+    must(arena_warm(arena, room.extent, 200 * MIB, tell, &told, 1));
     arena_free(arena, room.extent, 200 * MIB);
     struct arena_room again;
     must(arena_allocate(arena, 250 * MIB, ARENA_LARGE, false, &again));
@@ -257,18 +257,18 @@ Test(arena, an_extent_may_be_freed_while_it_is_being_committed)
         (void)helper_wait(helper, LODE_FOREVER);
     }
     expect(arena_check(arena));
-    must(commit(again.extent, 250 * MIB));
+    must(warm(again.extent, 250 * MIB));
     memset(arena_address(arena, again.extent), 1, 250 * MIB);
 }
 
-Test(arena, closing_tells_those_who_wait_for_a_commit)
+Test(arena, closing_tells_those_who_wait_for_memory)
 {
     struct told told[2] = {{0}};
     struct arena_room room;
     open_arena(256 * MIB);
     must(arena_allocate(arena, 200 * MIB, ARENA_LARGE, false, &room));
-    must(arena_commit(arena, room.extent, 200 * MIB, tell, &told[0], 0));
-    must(arena_commit(arena, room.extent, 200 * MIB, tell, &told[1], 1));
+    must(arena_warm(arena, room.extent, 200 * MIB, tell, &told[0], 0));
+    must(arena_warm(arena, room.extent, 200 * MIB, tell, &told[1], 1));
     arena_close(arena, true);
     arena = NULL;
     expect_eq(told[0].calls, 1);
@@ -307,7 +307,7 @@ Test(arena, a_tmpfs_that_others_fill_is_an_error_and_passes)
     int fd = open(path, O_RDWR | O_CREAT, 0600);
     expect_eq(posix_fallocate(fd, 0, 26 * MIB), 0);
     must(arena_allocate(arena, 10 * MIB, ARENA_LARGE, false, &room));
-    fails(commit(room.extent, 10 * MIB), LODE_EFULL);
+    fails(warm(room.extent, 10 * MIB), LODE_EFULL);
     expect_text(lode_last_error(), "tmpfs");
     arena_free(arena, room.extent, 10 * MIB);
     expect_eq(now().used_bytes, 0);
@@ -365,8 +365,8 @@ Test(arena, objects_keep_their_bytes_through_a_long_life)
                                   &room) != LODE_OK) {
             full++;
         } else {
-            if (room.needs_commit) {
-                must(commit(room.extent, object.size));
+            if (room.is_cold) {
+                must(warm(room.extent, object.size));
             }
             object.extent = room.extent;
             memset(arena_address(arena, object.extent), object.byte, object.size);

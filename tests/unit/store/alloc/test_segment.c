@@ -27,7 +27,7 @@ Test(segment, is_private_and_sparse_and_has_its_full_size)
     expect_eq(st.st_mode & 07777, 0600);
     expect_eq(st.st_size, 1 << 20);
     expect_eq(st.st_blocks, 0);
-    must(segment_commit(&s, 64 * PAGE, 16 * PAGE));
+    must(segment_warm(&s, 64 * PAGE, 16 * PAGE));
     expect_eq(stat_of(s.fd).st_blocks * 512, 16 * PAGE);
     s.base[64 * PAGE] = 1;
     s.base[80 * PAGE - 1] = 1;
@@ -48,7 +48,7 @@ Test(segment, replaces_an_old_file_without_harm_to_those_who_still_map_it)
 {
     struct segment old, new;
     must(segment_create(tmpfs_dir, 0, 1 << 20, &old));
-    must(segment_commit(&old, 0, PAGE));
+    must(segment_warm(&old, 0, PAGE));
     old.base[0] = 42;
     must(segment_create(tmpfs_dir, 0, 2 << 20, &new));
     expect_eq(old.base[0], 42);
@@ -117,15 +117,15 @@ Test(segment, a_capacity_larger_than_the_tmpfs_is_refused_with_advice)
     must(capacity_choose(tmpfs_dir, 14 << 20, &bytes));
 }
 
-Test(segment, a_commit_that_does_not_fit_changes_nothing)
+Test(segment, memory_that_does_not_fit_changes_nothing)
 {
     struct segment s;
     tmpfs_of("4m");
     must(segment_create(tmpfs_dir, 0, 64 << 20, &s));
-    must(segment_commit(&s, 0, 1 << 20));
-    fails(segment_commit(&s, 1 << 20, 8 << 20), LODE_EFULL);
+    must(segment_warm(&s, 0, 1 << 20));
+    fails(segment_warm(&s, 1 << 20, 8 << 20), LODE_EFULL);
     expect_text(lode_last_error(), "8192 KiB");
     expect_eq(stat_of(s.fd).st_blocks * 512, 1 << 20);
-    must(segment_commit(&s, 1 << 20, 2 << 20));
+    must(segment_warm(&s, 1 << 20, 2 << 20));
     segment_destroy(&s, tmpfs_dir);
 }

@@ -1,4 +1,4 @@
-#include "store/alloc/commit.h"
+#include "store/alloc/warmer.h"
 
 #include "api/base/assert.h"
 #include "api/base/fail.h"
@@ -16,7 +16,7 @@ enum { AHEAD_REST = 1024 };
 struct request {
     TAILQ_ENTRY(request) link;
     uint64_t page, count;
-    arena_committed_fn *done;
+    arena_warmed_fn *done;
     void *owner;
     uint64_t token;
 };
@@ -25,7 +25,7 @@ TAILQ_HEAD(request_list, request);
 /* One fallocate. The helper thread has it while `running`; it reads the segment's descriptor. */
 struct piece {
     struct helper_job job;
-    struct committer *committer;
+    struct warmer *warmer;
     uint64_t page, count;
     bool running;
     struct request *request; /* whose it is; NULL: it goes ahead of need */
@@ -33,7 +33,7 @@ struct piece {
     char sentence[LODE_FAIL_MAX];
 };
 
-struct committer {
+struct warmer {
     struct segment *segment;
     struct pages *pages;
     struct helper *helper;
@@ -50,8 +50,8 @@ static void
 piece_run(struct helper_job *job)
 {
     struct piece *piece = (struct piece *)job;
-    piece->err = segment_commit(piece->committer->segment, piece->page * LODE_PAGE,
-                                piece->count * LODE_PAGE);
+    piece->err =
+        segment_warm(piece->warmer->segment, piece->page * LODE_PAGE, piece->count * LODE_PAGE);
     if (piece->err != LODE_OK) {
         snprintf(piece->sentence, sizeof piece->sentence, "%s", lode_last_error());
     }
@@ -60,22 +60,22 @@ piece_run(struct helper_job *job)
 static void piece_done(struct helper_job *job);
 
 lode_err
-committer_create(struct segment *segment, struct pages *pages, struct helper *helper,
-                 uint64_t ahead_pages, struct committer **committer_out)
+warmer_create(struct segment *segment, struct pages *pages, struct helper *helper,
+              uint64_t ahead_pages, struct warmer **warmer_out)
 {
-    struct committer *committer = calloc(1, sizeof *committer);
-    if (committer == NULL) {
-        return lode_fail_with(LODE_ENOMEM, "no memory for the store's commits");
+    struct warmer *warmer = calloc(1, sizeof *warmer);
+    if (warmer == NULL) {
+        return lode_fail_with(LODE_ENOMEM, "no memory for the store's warmer");
     }
-    committer->segment = segment;
-    committer->pages = pages;
-    committer->helper = helper;
-    committer->ahead_pages = ahead_pages;
-    committer->piece.committer = committer;
-    committer->piece.job.run = piece_run;
-    committer->piece.job.done = piece_done;
-    TAILQ_INIT(&committer->waiting);
-    *committer_out = committer;
+    warmer->segment = segment;
+    warmer->pages = pages;
+    warmer->helper = helper;
+    warmer->ahead_pages = ahead_pages;
+    warmer->piece.warmer = warmer;
+    warmer->piece.job.run = piece_run;
+    warmer->piece.job.done = piece_done;
+    TAILQ_INIT(&warmer->waiting);
+    *warmer_out = warmer;
     return LODE_OK;
 }
 
@@ -94,9 +94,9 @@ request_end(struct request_list *list, struct request *request, lode_err err, co
 }
 
 static bool
-request_is_warm(const struct committer *committer, const struct request *request)
+request_is_warm(const struct warmer *warmer, const struct request *request)
 {
-    return pages_are_warm(committer->pages, request->page, request->count);
+    return pages_are_warm(warmer->pages, request->page, request->count);
 }
 
 /*
@@ -104,14 +104,14 @@ request_is_warm(const struct committer *committer, const struct request *request
  * list, and then they are told.
  */
 static void
-end_warm_requests(struct committer *committer)
+end_warm_requests(struct warmer *warmer)
 {
     struct request_list ready = TAILQ_HEAD_INITIALIZER(ready);
-    struct request *request = TAILQ_FIRST(&committer->waiting);
+    struct request *request = TAILQ_FIRST(&warmer->waiting);
     while (request != NULL) {
         struct request *next = TAILQ_NEXT(request, link);
-        if (request_is_warm(committer, request)) {
-            TAILQ_REMOVE(&committer->waiting, request, link);
+        if (request_is_warm(warmer, request)) {
+            TAILQ_REMOVE(&warmer->waiting, request, link);
             TAILQ_INSERT_TAIL(&ready, request, link);
         }
         request = next;
@@ -126,59 +126,59 @@ end_warm_requests(struct committer *committer)
  * the piece is empty: it only fetches the request's call-back. Errors: there is no thread.
  */
 static lode_err
-piece_start(struct committer *committer, uint64_t page, uint64_t end, struct request *request)
+piece_start(struct warmer *warmer, uint64_t page, uint64_t end, struct request *request)
 {
-    struct piece *piece = &committer->piece;
+    struct piece *piece = &warmer->piece;
     uint64_t from = page, to = page;
     LODE_ASSERT(!piece->running);
-    if (pages_next_cold(committer->pages, page, end, &from, &to) &&
-        to - from > COMMIT_PIECE / LODE_PAGE) {
-        to = from + COMMIT_PIECE / LODE_PAGE;
+    if (pages_next_cold(warmer->pages, page, end, &from, &to) &&
+        to - from > WARMER_PIECE / LODE_PAGE) {
+        to = from + WARMER_PIECE / LODE_PAGE;
     }
     piece->page = from;
     piece->count = to - from;
     piece->request = request;
     piece->err = LODE_OK;
-    LODE_TRY(helper_submit(committer->helper, &piece->job));
+    LODE_TRY(helper_submit(warmer->helper, &piece->job));
     piece->running = true;
     return LODE_OK;
 }
 
 void
-committer_look_ahead(struct committer *committer)
+warmer_look_ahead(struct warmer *warmer)
 {
     struct pages_stats stats;
     uint64_t page;
-    if (committer->piece.running || committer->closing) {
+    if (warmer->piece.running || warmer->closing) {
         return;
     }
-    if (committer->ahead_rest > 0) {
-        committer->ahead_rest--;
+    if (warmer->ahead_rest > 0) {
+        warmer->ahead_rest--;
         return;
     }
-    pages_counts(committer->pages, &stats);
-    if (stats.servable - stats.reserved >= committer->ahead_pages ||
-        !pages_first_cold_free(committer->pages, &page)) {
+    pages_counts(warmer->pages, &stats);
+    if (stats.servable - stats.reserved >= warmer->ahead_pages ||
+        !pages_first_cold_free(warmer->pages, &page)) {
         return;
     }
     uint64_t count = AHEAD_PIECE / LODE_PAGE;
-    uint64_t end = page + (count < committer->ahead_pages ? count : committer->ahead_pages);
+    uint64_t end = page + (count < warmer->ahead_pages ? count : warmer->ahead_pages);
     /* If there is no thread the pages stay cold, and the next request that needs one says why. */
-    (void)piece_start(committer, page, end < stats.total ? end : stats.total, NULL);
+    (void)piece_start(warmer, page, end < stats.total ? end : stats.total, NULL);
 }
 
 /* Starts the first request's next piece; a request that cannot be started is ended. */
 static void
-go_on(struct committer *committer)
+go_on(struct warmer *warmer)
 {
-    while (!committer->piece.running && !committer->closing) {
-        struct request *first = TAILQ_FIRST(&committer->waiting);
+    while (!warmer->piece.running && !warmer->closing) {
+        struct request *first = TAILQ_FIRST(&warmer->waiting);
         if (first == NULL) {
             return;
         }
-        lode_err err = piece_start(committer, first->page, first->page + first->count, first);
+        lode_err err = piece_start(warmer, first->page, first->page + first->count, first);
         if (err != LODE_OK) {
-            request_end(&committer->waiting, first, err, lode_last_error());
+            request_end(&warmer->waiting, first, err, lode_last_error());
         }
     }
 }
@@ -187,74 +187,74 @@ static void
 piece_done(struct helper_job *job)
 {
     struct piece *piece = (struct piece *)job;
-    struct committer *committer = piece->committer;
+    struct warmer *warmer = piece->warmer;
     bool warmed = job->ran && piece->err == LODE_OK;
     piece->running = false;
     if (warmed && piece->count > 0) {
-        pages_warm(committer->pages, piece->page, piece->count);
-        committer->ahead_rest = 0;
+        pages_warm(warmer->pages, piece->page, piece->count);
+        warmer->ahead_rest = 0;
     }
-    if (committer->closing) {
+    if (warmer->closing) {
         return;
     }
     if (!warmed && piece->request == NULL) {
-        committer->ahead_rest = AHEAD_REST;
+        warmer->ahead_rest = AHEAD_REST;
     } else if (!warmed) {
-        request_end(&committer->waiting, piece->request, job->ran ? piece->err : LODE_ECLOSED,
+        request_end(&warmer->waiting, piece->request, job->ran ? piece->err : LODE_ECLOSED,
                     piece->sentence);
     }
-    end_warm_requests(committer);
-    go_on(committer);
+    end_warm_requests(warmer);
+    go_on(warmer);
     if (warmed) {
-        committer_look_ahead(committer);
-        if (piece->count > 0 && committer->on_room != NULL) {
-            committer->on_room(committer->on_room_owner);
+        warmer_look_ahead(warmer);
+        if (piece->count > 0 && warmer->on_room != NULL) {
+            warmer->on_room(warmer->on_room_owner);
         }
     }
 }
 
 lode_err
-committer_request(struct committer *committer, uint64_t page, uint64_t count,
-                  arena_committed_fn *done, void *owner, uint64_t token)
+warmer_request(struct warmer *warmer, uint64_t page, uint64_t count, arena_warmed_fn *done,
+               void *owner, uint64_t token)
 {
     struct request *request = malloc(sizeof *request);
     if (request == NULL) {
-        return lode_fail_with(LODE_ENOMEM, "no memory for a commit");
+        return lode_fail_with(LODE_ENOMEM, "no memory to warm pages");
     }
     *request = (struct request){
         .page = page, .count = count, .done = done, .owner = owner, .token = token};
-    if (!committer->piece.running) {
+    if (!warmer->piece.running) {
         /* The caller hears of a missing thread at once, not by a call-back from inside. */
-        lode_err err = piece_start(committer, page, page + count, request);
+        lode_err err = piece_start(warmer, page, page + count, request);
         if (err != LODE_OK) {
             free(request);
             return err;
         }
     }
-    TAILQ_INSERT_TAIL(&committer->waiting, request, link);
+    TAILQ_INSERT_TAIL(&warmer->waiting, request, link);
     return LODE_OK;
 }
 
 void
-committer_on_room(struct committer *committer, arena_room_fn *on_room, void *owner)
+warmer_on_room(struct warmer *warmer, arena_room_fn *on_room, void *owner)
 {
-    committer->on_room = on_room;
-    committer->on_room_owner = owner;
+    warmer->on_room = on_room;
+    warmer->on_room_owner = owner;
 }
 
 void
-committer_destroy(struct committer *committer)
+warmer_destroy(struct warmer *warmer)
 {
     struct request *request;
-    if (committer == NULL) {
+    if (warmer == NULL) {
         return;
     }
-    committer->closing = true;
-    while (committer->piece.running) {
-        (void)helper_wait(committer->helper, LODE_FOREVER);
+    warmer->closing = true;
+    while (warmer->piece.running) {
+        (void)helper_wait(warmer->helper, LODE_FOREVER);
     }
-    while ((request = TAILQ_FIRST(&committer->waiting)) != NULL) {
-        request_end(&committer->waiting, request, LODE_ECLOSED, "the store is closing");
+    while ((request = TAILQ_FIRST(&warmer->waiting)) != NULL) {
+        request_end(&warmer->waiting, request, LODE_ECLOSED, "the store is closing");
     }
-    free(committer);
+    free(warmer);
 }
