@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +23,10 @@ static pthread_once_t key_once = PTHREAD_ONCE_INIT;
 
 /* The sentence of a thread whose first failure found no memory for its own. Never written. */
 static char no_room[] = "there is no memory left, not even for a sentence";
+
+/* A process without the key: whether any of its threads has failed. */
+static atomic_bool has_failed;
+static const char no_key[] = "this process has no memory, or no pthread key, left for a sentence";
 
 static void
 free_sentence(void *sentence)
@@ -63,7 +68,7 @@ const char *
 lode_last_error(void)
 {
     const char *last_error = own_last_error();
-    return last_error != NULL ? last_error : "";
+    return last_error != NULL ? last_error : !has_key && atomic_load(&has_failed) ? no_key : "";
 }
 
 /* The arguments may point into last_error itself, so the sentence is made beside it. */
@@ -83,6 +88,8 @@ set_sentence(const char *format, va_list args, const char *suffix)
     }
     if (last_error != NULL) {
         memcpy(last_error, sentence, strlen(sentence) + 1);
+    } else if (!has_key) {
+        atomic_store(&has_failed, true);
     }
 }
 

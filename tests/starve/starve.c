@@ -21,6 +21,7 @@
 #include <sys/mman.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
@@ -35,9 +36,9 @@ extern void *__libc_realloc(void *block, size_t size);
 extern void *__libc_memalign(size_t alignment, size_t size);
 extern void __libc_free(void *block);
 
-enum kind { MEMORY, MAP, ROOM, OPEN, SOCKET, THREAD, KINDS };
+enum kind { MEMORY, MAP, ROOM, OPEN, SOCKET, THREAD, PACKET, KINDS };
 SEEN const char *const starve_kinds[] = {"malloc", "mmap",   "ftruncate", "open",
-                                         "socket", "thread", NULL};
+                                         "socket", "thread", "packet",    NULL};
 
 SEEN bool
 starve_kind_is_sure(const char *kind)
@@ -380,6 +381,11 @@ REPLACE(MAP, ENOMEM, MAP_FAILED, void *, mmap,
         (void *at, size_t size, int protection, int flags, int fd, off_t offset),
         (at, size, protection, flags, fd, offset))
 
+REPLACE(MAP, ENOMEM, -1, int, mprotect, (void *at, size_t size, int protection),
+        (at, size, protection))
+
+REPLACE(ROOM, ENOSPC, -1, int, mkdir, (const char *path, mode_t mode), (path, mode))
+REPLACE(ROOM, ENOSPC, NULL, char *, mkdtemp, (char *path), (path))
 REPLACE(ROOM, ENOSPC, -1, int, ftruncate, (int fd, off_t size), (fd, size))
 REPLACE(ROOM, ENOSPC, -1, int, fallocate, (int fd, int mode, off_t offset, off_t size),
         (fd, mode, offset, size))
@@ -421,7 +427,23 @@ REPLACE(THREAD, EAGAIN, -1, pid_t, fork, (void), ())
 SEEN int
 open(const char *path, int flags, ...){WITH_MODE(open, path)}
 
-SEEN int openat(int at, const char *path, int flags, ...){WITH_MODE(openat, at, path)}
+/* Every command that takes an argument takes a long or a pointer. */
+SEEN int fcntl(int fd, int command, ...)
+{
+    REAL(fcntl)
+    va_list args;
+    va_start(args, command);
+    void *argument = va_arg(args, void *);
+    va_end(args);
+    if ((command == F_DUPFD || command == F_DUPFD_CLOEXEC) && fails(OPEN, OURS)) {
+        errno = EMFILE;
+        return -1;
+    }
+    return real_fcntl(fd, command, argument);
+}
+
+SEEN int
+openat(int at, const char *path, int flags, ...){WITH_MODE(openat, at, path)}
 
 SEEN int posix_spawn(pid_t *pid_out, const char *path, const posix_spawn_file_actions_t *actions,
                      const posix_spawnattr_t *attributes, char *const argv[], char *const envp[])
@@ -429,6 +451,57 @@ SEEN int posix_spawn(pid_t *pid_out, const char *path, const posix_spawn_file_ac
     REAL(posix_spawn)
     return fails(THREAD, OURS) ? EAGAIN
                                : real_posix_spawn(pid_out, path, actions, attributes, argv, envp);
+}
+
+/* A thread's own values, and what runs around a fork, take memory. */
+SEEN int
+pthread_key_create(pthread_key_t *key_out, void (*end)(void *))
+{
+    REAL(pthread_key_create)
+    return fails(MEMORY, OURS) ? ENOMEM : real_pthread_key_create(key_out, end);
+}
+
+/* What pthread_atfork(), a part of each program and library, calls. */
+extern int __register_atfork(void (*prepare)(void), void (*parent)(void), void (*child)(void),
+                             void *object);
+
+SEEN int
+__register_atfork(void (*prepare)(void), void (*parent)(void), void (*child)(void), void *object)
+{
+    REAL(__register_atfork)
+    return fails(MEMORY, OURS) ? ENOMEM : real___register_atfork(prepare, parent, child, object);
+}
+
+/* As the kernel does where the process has no number left: the descriptors of a packet are closed. */
+static void
+drop_descriptors(struct msghdr *msg)
+{
+    for (struct cmsghdr *part = CMSG_FIRSTHDR(msg); part != NULL; part = CMSG_NXTHDR(msg, part)) {
+        if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_RIGHTS) {
+            continue;
+        }
+        for (size_t at = CMSG_LEN(0); at < part->cmsg_len; at += sizeof(int)) {
+            int fd;
+            memcpy(&fd, (char *)part + at, sizeof fd);
+            close(fd);
+        }
+    }
+    msg->msg_flags |= MSG_CTRUNC;
+    msg->msg_controllen = 0;
+}
+
+/* Only a packet that brings descriptors counts. */
+SEEN ssize_t
+recvmsg(int fd, struct msghdr *msg, int flags)
+{
+    REAL(recvmsg)
+    bool ours = OURS;
+    ssize_t size = real_recvmsg(fd, msg, flags);
+    const struct cmsghdr *first = size >= 0 ? CMSG_FIRSTHDR(msg) : NULL;
+    if (first != NULL && first->cmsg_type == SCM_RIGHTS && fails(PACKET, ours)) {
+        drop_descriptors(msg);
+    }
+    return size;
 }
 
 /* One of nng's fails only after one of ours has, as the limit of processes would have it. */
