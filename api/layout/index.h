@@ -27,8 +27,7 @@
  *     was sealed, or when a waiter should look again.
  *     waited: not 0 while a client may wait in the bucket. A putter reads it after publishing its
  *     ring's tail and a seq_cst fence.
- * [5] The ring's position and turned_back only grow. The store may lower the limits of credit to what
- *     the session has spent. See session.h [4].
+ * [5] Ring position and credit limits only grow. See session.h.
  * [6] awaited: not 0 while each put of this session under an id that it reserved is told. Its
  *     client rings for each, and the store adds one to the bucket's counter, whether a client waits
  *     or not. So a client that reads the counter, then `awaited`, and then misses the id may sleep
@@ -160,8 +159,7 @@ struct lode_session_row {
     _Atomic uint32_t expected;     /* ids of others that it refers to, and that do not exist yet */
     _Atomic uint32_t expected_own; /* the same of its own */
     _Atomic uint32_t refused;      /* TAKE records that could not be applied: no memory */
-    _Atomic uint32_t turned_back;  /* records that found their credit recalled, and no room */
-    uint32_t pad;
+    uint32_t pad[2];
 };
 static_assert(sizeof(struct lode_session_row) == LODE_LINE, "index.h");
 

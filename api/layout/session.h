@@ -28,13 +28,6 @@
  *     seq_cst, and wakes only if this is not 0. A sleeper that it misses finds credit_wake changed.
  *     credit_need: the most that a record of these threads needs, if one of them lacks credit. The
  *     store grants that much, or nothing. It is written before credit_waits is counted up.
- * [4] The store may recall credit that is not spent. It lowers the limits in the row, fences seq_cst,
- *     and reads ring_tail. The client that spends credit publishes ring_tail, fences seq_cst, and
- *     reads the limits again, and then turned_back. So either the store sees the record, and the
- *     credit stays, or the client sees a lower limit, or that turned_back has changed. Then the
- *     client puts no other record in, waits until ring_head has passed this one, and looks at
- *     turned_back. If the store had no room for the record, it has added one, and has applied
- *     nothing of the record. The record counts as spent all the same.
  *
  * Invariant: ring_head <= ring_tail <= ring_head + ring_bytes.
  * Crash rule: when the session's socket ends, records below ring_tail are whole, and the store

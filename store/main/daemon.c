@@ -228,28 +228,13 @@ timeout_of(struct daemon *d)
     return store_has_work(d->store) ? 0 : -1;
 }
 
-/* The turn that began at `begin` ends now, and so the next one may begin. */
-static int64_t
-note_turn(struct store *store, int64_t begin)
-{
-    int64_t end = lode_now_ns();
-    uint64_t turn_ns = (uint64_t)(end - begin);
-    if (turn_ns > store->counts.longest_turn_ns) {
-        store->counts.longest_turn_ns = turn_ns;
-    }
-    return end;
-}
-
 static void
 loop(struct daemon *d)
 {
     struct epoll_event events[EVENTS_AT_ONCE];
-    int64_t begin = lode_now_ns();
     while (!d->stop) {
         int timeout = timeout_of(d);
-        begin = note_turn(d->store, begin);
         int count = epoll_wait(d->store->epoll_fd, events, EVENTS_AT_ONCE, timeout);
-        begin = timeout != 0 ? lode_now_ns() : begin; /* it may have slept */
         for (int i = 0; i < count; i++) {
             struct source *source = events[i].data.ptr;
             source->ready(d->store, source, events[i].events);

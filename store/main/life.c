@@ -15,7 +15,6 @@
 #include "store/freeing/ending.h"
 #include "store/rings/asking.h"
 #include "store/rings/part.h"
-#include "store/rings/recall.h"
 #include "store/rings/ring.h"
 #include "store/sessions/session.h"
 #include "store/waits/notices.h"
@@ -83,9 +82,6 @@ use_freed_room(struct store *store)
     store->freed_room = false;
     object_refill_spare(&store->table);
     credit_feed(store);
-    if (credit_anyone_waits(store) && recall(store, NULL)) {
-        credit_feed(store);
-    }
     creates_retry(store);
 }
 

@@ -8,7 +8,6 @@
 #include "store/objects/quota.h"
 #include "store/requests/create_entry.h"
 #include "store/rings/credit.h"
-#include "store/rings/recall.h"
 #include "store/state/answers.h"
 
 #include <stdlib.h>
@@ -268,23 +267,19 @@ create_or_wait(struct store *store, struct create *create)
         create->mark = reclaim(store);
         err = try_create(store, create);
     }
-    if ((err == LODE_EFULL && recall(store, create->session)) ||
-        (err == LODE_ELIMIT && recall_entries(store, create->session))) {
-        err = try_create(store, create);
-    }
     if (err == LODE_EFULL && may_wait(store, create, lode_now_ns())) {
         err = enqueue(store, create);
     }
     return err;
 }
 
-/* Refuses a create that can never fit beside what the store keeps for itself. */
+/* Refuses a create that can never fit beside the session's unspent credit and the store's own. */
 static lode_err
 check_fits(const struct store *store, const struct create *create)
 {
-    return create->is_put
-               ? LODE_OK
-               : arena_check_fits(store->arena, create->stored, store->table.spare_pages);
+    const struct session *session = create->session;
+    uint64_t kept = store->table.spare_pages + (session->pages_granted - session->pages_used);
+    return create->is_put ? LODE_OK : arena_check_fits(store->arena, create->stored, kept);
 }
 
 lode_err
@@ -407,7 +402,6 @@ on_timer(struct store *store, struct source *source, uint32_t events)
         creates->tick_ns = creates->tick_ns < 1000000000 ? creates->tick_ns * 2 : creates->tick_ns;
     }
     reclaim(store);
-    recall(store, NULL);
     credit_feed(store);
     creates_retry(store);
 }

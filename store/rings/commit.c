@@ -90,7 +90,13 @@ read_parts(struct store *store, struct session *session, const uint8_t *at, uint
         good += err == LODE_OK;
     }
     unmark(store, good);
-    return err == LODE_OK ? credit_charge(store, session, pages, entries) : err;
+    if (err == LODE_OK && !credit_has(session, pages, entries)) {
+        err = lode_fail_with(LODE_EPROTO, "a commit of %u results without credit", count);
+    }
+    if (err == LODE_OK) {
+        credit_spend(store, session, pages, entries);
+    }
+    return err;
 }
 
 static void
@@ -146,11 +152,7 @@ commit_apply(struct store *store, struct session *session, const uint8_t *at, ui
     if (commit.count == 0 || commit.count > RING_PARTS_MAX) {
         return lode_fail_with(LODE_EPROTO, "a commit of %u results", commit.count);
     }
-    lode_err err =
-        read_parts(store, session, at + sizeof commit, left - sizeof commit, commit.count);
-    if (err != LODE_OK) {
-        return err == LODE_EAGAIN ? LODE_OK : err; /* nothing of it is applied */
-    }
+    LODE_TRY(read_parts(store, session, at + sizeof commit, left - sizeof commit, commit.count));
     const struct ring_part *parts = store->scratch->parts;
     bool expected;
     uint32_t entry;

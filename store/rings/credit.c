@@ -2,7 +2,6 @@
 
 #include "api/base/assert.h"
 #include "api/base/clock.h"
-#include "api/base/fail.h"
 #include "api/system/futex.h"
 
 enum {
@@ -54,11 +53,20 @@ left_of(const struct session *session)
                            .entries = session->entries_granted - session->entries_used};
 }
 
-static bool
-has_credit(const struct session *session, uint64_t pages, uint64_t entries)
+bool
+credit_has(const struct session *session, uint64_t pages, uint64_t entries)
 {
     struct amount left = left_of(session);
     return left.pages >= pages && left.entries >= entries;
+}
+
+void
+credit_spend(struct store *store, struct session *session, uint64_t pages, uint64_t entries)
+{
+    session->pages_used += pages;
+    session->entries_used += entries;
+    store->credit_pages -= pages;
+    store->credit_entries -= entries;
 }
 
 void
@@ -154,7 +162,7 @@ fill(struct store *store, struct session *session, uint64_t pages_limit)
         fill_pages(store, session, least(pages, pages_limit));
     }
     fill_entries(store, session, entries);
-    session->starved = !has_credit(session, pages, entries);
+    session->starved = !credit_has(session, pages, entries);
 }
 
 /* ---- on demand ---- */
@@ -195,7 +203,6 @@ grant_need(struct store *store, struct session *session, struct amount need)
     }
     add_pages(store, session, pages);
     add_entries(store, session, entries);
-    session->active_ns = lode_now_ns(); /* or it would be recalled before the client is awake */
     return true;
 }
 
@@ -238,7 +245,7 @@ static void
 meet_need(struct store *store, struct session *session)
 {
     struct amount need = need_of(session), left = left_of(session);
-    if (has_credit(session, need.pages, need.entries)) {
+    if (credit_has(session, need.pages, need.entries)) {
         leave_line(store, session);
         return;
     }
@@ -250,61 +257,16 @@ meet_need(struct store *store, struct session *session)
         leave_line(store, session);
         return;
     }
-    store->freed_room = store->freed_room || !session->in_line; /* what idle sessions have */
     line_add(&store->line, session);
     (void)holds_line(store, session, needs_pages, now);
-}
-
-/* ---- spending ---- */
-
-static void
-spend(struct store *store, struct session *session, uint64_t pages, uint64_t entries)
-{
-    session->pages_used += pages;
-    session->entries_used += entries;
-    store->credit_pages -= pages;
-    store->credit_entries -= entries;
-}
-
-/* The record counts as spent on both sides, and takes nothing out of any reserve. */
-static lode_err
-turn_back(struct store *store, struct session *session, struct amount need)
-{
-    add_pages(store, session, need.pages);
-    add_entries(store, session, need.entries);
-    store->counts.turned_back++;
-    atomic_fetch_add_explicit(&store->table.rows[session->row].turned_back, 1,
-                              memory_order_relaxed);
-    return LODE_EAGAIN;
-}
-
-/* One record at most is under way when credit is recalled: session.h [4]. */
-lode_err
-credit_charge(struct store *store, struct session *session, uint64_t pages, uint64_t entries)
-{
-    lode_err err = LODE_OK;
-    if (!has_credit(session, pages, entries)) {
-        struct amount need = {.pages = pages, .entries = entries};
-        bool may_pass = pages <= left_of(session).pages || !line_is_held(&store->line, session);
-        if (!session->was_recalled) {
-            return lode_fail_with(LODE_EPROTO, "a record without credit");
-        }
-        session->was_recalled = false;
-        if (!may_pass || !grant_need(store, session, need)) {
-            err = turn_back(store, session, need);
-        }
-    }
-    spend(store, session, pages, entries);
-    return err;
 }
 
 /* ---- publishing ---- */
 
 static void
-publish(struct store *store, struct session *session)
+publish(struct store *store, const struct session *session)
 {
     struct lode_session_row *row = &store->table.rows[session->row];
-    session->is_hidden = false;
     atomic_store_explicit(&row->credit_pages, session->pages_granted, memory_order_release);
     atomic_store_explicit(&row->credit_entries, session->entries_granted, memory_order_release);
 }
@@ -321,61 +283,20 @@ wake(struct store *store, const struct session *session)
     }
 }
 
-/* Publishes what was granted since the last time, and wakes the client if that is something. */
+/* Publishes what was granted since `before`, and wakes the client if that is something. */
 static void
-publish_and_wake(struct store *store, struct session *session)
+publish_and_wake(struct store *store, const struct session *session, struct amount before)
 {
-    const struct lode_session_row *row = &store->table.rows[session->row];
-    if (session->pages_granted != atomic_load_explicit(&row->credit_pages, memory_order_relaxed) ||
-        session->entries_granted !=
-            atomic_load_explicit(&row->credit_entries, memory_order_relaxed)) {
+    if (session->pages_granted != before.pages || session->entries_granted != before.entries) {
         publish(store, session);
         wake(store, session);
     }
 }
 
-/* ---- recalling ---- */
-
-bool
-credit_hide(struct store *store, struct session *session)
+static struct amount
+granted(const struct session *session)
 {
-    struct lode_session_row *row = &store->table.rows[session->row];
-    struct amount left = left_of(session);
-    session->starved = false; /* until it spends, or asks */
-    if (left.pages == 0 && left.entries == 0) {
-        return false;
-    }
-    session->is_hidden = true;
-    atomic_store_explicit(&row->credit_pages, session->pages_used, memory_order_release);
-    atomic_store_explicit(&row->credit_entries, session->entries_used, memory_order_release);
-    return true;
-}
-
-static void
-give_back(struct store *store, struct session *session)
-{
-    struct amount left = left_of(session);
-    credit_waste(store, left.pages, left.entries);
-    session->pages_granted -= left.pages;
-    session->entries_granted -= left.entries;
-    store->credit_pages -= left.pages;
-    store->credit_entries -= left.entries;
-    store->freed_room = true; /* it goes to those that wait */
-}
-
-bool
-credit_take_back(struct store *store, struct session *session)
-{
-    if (!session->is_hidden) {
-        return false; /* the drain has published the limits anew */
-    }
-    give_back(store, session);
-    session->pages_target = PAGES_FIRST;
-    session->entries_target = ENTRIES_FIRST;
-    session->was_recalled = true;
-    store->counts.credit_recalls++;
-    publish(store, session);
-    return true;
+    return (struct amount){session->pages_granted, session->entries_granted};
 }
 
 /* ---- when ---- */
@@ -397,10 +318,6 @@ credit_after_drain(struct store *store, struct session *session, uint64_t pages_
     struct amount left = left_of(session);
     uint64_t pages_spent = session->pages_used - pages_before;
     uint64_t entries_spent = session->entries_used - entries_before;
-    bool has_spent = pages_spent > 0 || entries_spent > 0;
-    if (has_spent) {
-        session->active_ns = store->table.now_ns;
-    }
     if ((pages_spent > 0 && left.pages < session->pages_target / 2) ||
         (entries_spent > 0 && left.entries < session->entries_target / 2)) {
         grow_target(store, session);
@@ -409,7 +326,7 @@ credit_after_drain(struct store *store, struct session *session, uint64_t pages_
      * [index.h 5] the position before the credit: a client that sees the credit sees the room, too.
      */
     atomic_store_explicit(&row->ring_head, session->ring_head, memory_order_release);
-    if (has_spent || (session->starved && !session->is_hidden)) {
+    if (pages_spent > 0 || entries_spent > 0 || session->starved) {
         meet_need(store, session);
         fill(store, session, PAGES_MOST);
         publish(store, session);
@@ -420,11 +337,12 @@ credit_after_drain(struct store *store, struct session *session, uint64_t pages_
 void
 credit_rang(struct store *store, struct session *session)
 {
+    struct amount before = granted(session);
     meet_need(store, session);
     if (session->starved) {
         fill(store, session, PAGES_MOST);
     }
-    publish_and_wake(store, session);
+    publish_and_wake(store, session, before);
 }
 
 /*
@@ -440,10 +358,10 @@ feed_line(struct store *store)
     end_hold_in_time(store, now);
     while (*at != NULL) {
         struct session *session = *at;
-        struct amount need = need_of(session);
+        struct amount need = need_of(session), before = granted(session);
         bool needs_pages = need.pages > left_of(session).pages;
         if ((!needs_pages || !is_held) && grant_need(store, session, need)) {
-            publish_and_wake(store, session);
+            publish_and_wake(store, session, before);
             line_leave_at(&store->line, at, now);
             continue;
         }
@@ -463,8 +381,9 @@ feed_starved(struct store *store, uint64_t pages_limit)
     for (uint32_t i = 0; i < count; i++) {
         struct session *session = store->sessions[(store->credit_turn + i) % count];
         if (session->starved && !session->ended) {
+            struct amount before = granted(session);
             fill(store, session, pages_limit);
-            publish_and_wake(store, session);
+            publish_and_wake(store, session, before);
         }
     }
 }
@@ -489,8 +408,12 @@ credit_anyone_waits(const struct store *store)
 void
 credit_end(struct store *store, struct session *session)
 {
-    give_back(store, session);
+    struct amount left = left_of(session);
+    arena_credit_give_back(store->arena, left.pages);
+    table_unreserve(&store->table, (uint32_t)left.entries);
+    credit_spend(store, session, left.pages, left.entries);
     session->starved = false;
+    store->freed_room = true; /* what it had goes to those that wait */
     if (session->in_line) {
         line_leave(&store->line, session, lode_now_ns());
     }

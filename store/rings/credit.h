@@ -1,8 +1,8 @@
 /*
  * credit.h: how many pages and entries a session's puts by ring may use without asking the store.
- * The arena and the table hold the difference between `granted` (published in the session's row) and
- * `used` in reserve, so that an accepted record never lacks room. A session that has spent some is
- * granted fresh pages for it. What is not spent may be recalled (recall.h).
+ * `granted` (published in the session's row) and `used` only grow. The arena and the table hold the
+ * difference in reserve, so that an accepted record never lacks room. The store never takes granted
+ * credit back. A session that has spent some is granted fresh pages for it.
  *
  * Ahead of need: each session has a target. It doubles when a drain used half of it, up to the
  * session's share, and all that lies ahead of need is an eighth of the store (and of the entries)
@@ -24,15 +24,11 @@
 void credit_start(struct store *store, struct session *session);
 
 /*
- * Spends what a record needs. Spending is only counted here: the allocations for which it is spent
- * take the reserve out of the arena and the table.
- *
- * Errors  LODE_EAGAIN: the credit was recalled while the client spent it, and there is no room: the
- *         record changes nothing, and its client is told so (session.h [4]); LODE_EPROTO: the client
- *         never had so much
+ * Whether the session has so much credit left; and spends it. Spending is only counted here: the
+ * allocations for which it is spent take the reserve out of the arena and the table.
  */
-LODE_MUST_CHECK lode_err credit_charge(struct store *store, struct session *session, uint64_t pages,
-                                       uint64_t entries);
+bool credit_has(const struct session *session, uint64_t pages, uint64_t entries);
+void credit_spend(struct store *store, struct session *session, uint64_t pages, uint64_t entries);
 
 /* Credit was spent, but no object was made: gives its reserve back to the arena and the table. */
 void credit_waste(struct store *store, uint64_t pages, uint64_t entries);
@@ -55,14 +51,6 @@ void credit_feed(struct store *store);
 
 /* Whether a session stands in the line. The tick of creates.h looks for room while one does. */
 bool credit_anyone_waits(const struct store *store);
-
-/*
- * The two halves of a recall. The first shows the client a limit at which it can spend no more.
- * False: the session has no credit. The second gives the reserve back. False: the session has spent
- * some between the two, and keeps what it has.
- */
-bool credit_hide(struct store *store, struct session *session);
-bool credit_take_back(struct store *store, struct session *session);
 
 /* The session has ended: gives its reserve back, and takes it out of the line. */
 void credit_end(struct store *store, struct session *session);

@@ -25,16 +25,16 @@ apply_put(struct store *store, struct session *session, const uint8_t *at, uint6
         lode_id_session(part->desc.id) != session->number) {
         return lode_fail_with(LODE_EPROTO, "a put by ring under an id that is not its session's");
     }
+    if (!credit_has(session, part->pages, 1)) {
+        return lode_fail_with(LODE_EPROTO, "a put without credit");
+    }
     bool known = table_find(&store->table, part->desc.id, &entry);
     bool taken = (known && entry_state(&store->table, entry) != LODE_ENTRY_EXPECTED) ||
                  (lode_id_is_reserved(part->desc.id) && status_was_made(store, part->desc.id));
     if (taken && !lode_id_is_reserved(part->desc.id)) {
         return lode_fail_with(LODE_EPROTO, "two puts under one id");
     }
-    lode_err err = credit_charge(store, session, part->pages, 1);
-    if (err != LODE_OK) {
-        return err == LODE_EAGAIN ? LODE_OK : err;
-    }
+    credit_spend(store, session, part->pages, 1);
     if (taken) { /* two threads of the client made a reserved id at once: first wins */
         credit_waste(store, part->pages, 1);
         return LODE_OK;

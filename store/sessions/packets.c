@@ -10,7 +10,6 @@
 #include "store/requests/object_calls.h"
 #include "store/requests/queries.h"
 #include "store/requests/watches.h"
-#include "store/rings/recall.h"
 #include "store/rings/ring.h"
 #include "store/sessions/session.h"
 #include "store/state/answers.h"
@@ -103,7 +102,6 @@ packets_handle(struct store *store, struct session *session, const void *bytes, 
     if (session->cut) {
         return LODE_OK;
     }
-    (void)recall_entries(store, NULL); /* or what needs one is refused beside sessions that idle */
     return table[head->type].handle(store, session, bytes, (const uint8_t *)bytes + fixed,
                                     size - fixed);
 }

@@ -62,10 +62,7 @@ struct session {
     /* Credit: granted - used is what the arena and the table hold in reserve for it. */
     uint64_t pages_granted, pages_used, pages_target;
     uint64_t entries_granted, entries_used, entries_target;
-    int64_t active_ns;         /* when it last spent some, or was granted what it waited for */
     bool starved;              /* it has less than its target, or than its share */
-    bool is_hidden;            /* its credit is being recalled: credit.h */
-    bool was_recalled;         /* one record may come that spends what was recalled */
     bool in_line;              /* its client waits for credit: line.h */
     struct session *line_next; /* while in_line */
     int64_t hold_again_ns;     /* before this it does not hold the line */

@@ -312,13 +312,6 @@ grow_entries(struct table *table)
     return LODE_OK;
 }
 
-bool
-table_is_used_up(const struct table *table)
-{
-    return table->free_count == table->reserved &&
-           (table->entries_are_scarce || table->entry_count + TABLE_STEP > table->entry_max);
-}
-
 lode_err
 table_reserve(struct table *table, uint32_t count)
 {

@@ -98,9 +98,6 @@ void table_remove(struct table *table, uint32_t entry);
 LODE_MUST_CHECK lode_err table_reserve(struct table *table, uint32_t count);
 void table_unreserve(struct table *table, uint32_t count);
 
-/* Whether all entries are used or reserved, and no more can be made at this moment. */
-bool table_is_used_up(const struct table *table);
-
 /* Sets as many aside as can be had, `count` at most, and returns how many. */
 uint32_t table_reserve_some(struct table *table, uint32_t count);
 

@@ -112,10 +112,7 @@ emit(const struct bench *bench, const char *variant, const char *unit, double va
     bench_emit(&line);
 }
 
-/*
- * A program beside the putters: how long it takes to open, and to ask for what is not there. And how
- * long the store's loop worked at most without looking for requests.
- */
+/* A program beside the putters: how long it takes to open, and to ask for what is not there. */
 static void
 look_beside(const struct bench *bench, int ms)
 {
@@ -133,9 +130,6 @@ look_beside(const struct bench *bench, int ms)
         took_ms[count++] = (bench_now_us() - before) / 1e3;
         poll(NULL, 0, 1);
     }
-    lode_store_stats stats;
-    MUST(lode_get_store_stats(db, &stats));
-    emit(bench, "longest turn", "ms", (double)stats.longest_turn_ns / 1e6, 0);
     lode_close(db);
     bench_sort(took_ms, count);
     emit(bench, "contains beside", "ms", bench_at(took_ms, count, 0.5),

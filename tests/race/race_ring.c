@@ -1,8 +1,6 @@
 /*
  * The ring between threads that put and a store that drains: every record arrives whole, once, in its
- * thread's order, through a ring that is full most of the time and credit that comes in crumbs. The
- * store recalls credit all the time, and has no room for what comes after that: such a record is put
- * again (api/layout/session.h [4]).
+ * thread's order, through a ring that is full most of the time and credit that comes in crumbs.
  *
  *   race_ring [RECORDS]     of each of the threads; default 3,000
  *
@@ -23,7 +21,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { THREADS = 4, SIZE_MAX_PUT = 3000, CRUMB_PAGES = 3, CRUMB_ENTRIES = 5, RECALLS_AT_ONCE = 10 };
+enum { THREADS = 4, SIZE_MAX_PUT = 3000, CRUMB_PAGES = 3, CRUMB_ENTRIES = 5 };
 
 static struct lode_index_view view;
 static struct lode_session_header *file;
@@ -62,49 +60,23 @@ put_on(void *arg)
             .pages = lode_made_pages(size, 0, 0),
             .entries = 1};
         void *body;
-        lode_err err;
         memset(bytes, byte_of(thread, i), sizeof bytes);
-        do {
-            must(lode_ring_reserve(&ring, LODE_RECORD_PUT, &need, &forever, &body));
-            lode_made_write(body, &made, NULL, NULL, bytes);
-            err = lode_ring_publish(&ring, &need, &made.id, 1, sizeof made, false);
-        } while (err == LODE_EAGAIN);
-        must(err);
+        must(lode_ring_reserve(&ring, LODE_RECORD_PUT, &need, &forever, &body));
+        lode_made_write(body, &made, NULL, NULL, bytes);
+        lode_ring_publish(&ring, &need, &made.id, 1, sizeof made, false);
     }
     return NULL;
 }
 
 /* ---- the store ---------------------------------------------------------------------------- */
 
-static uint64_t seen[THREADS + 1], pages_used, entries_used, pages_granted, entries_granted;
-static uint64_t recalls;
-static bool was_recalled;
-
-/* One record after a recall may come without credit, and is turned back. */
-static bool
-is_turned_back(const struct lode_made *made)
-{
-    pages_used += lode_made_pages(made->size, 0, 0);
-    entries_used++;
-    if (pages_used <= pages_granted && entries_used <= entries_granted) {
-        return false;
-    }
-    expect(was_recalled);
-    was_recalled = false;
-    pages_granted = pages_used > pages_granted ? pages_used : pages_granted;
-    entries_granted = entries_used > entries_granted ? entries_used : entries_granted;
-    atomic_fetch_add_explicit(&row->turned_back, 1, memory_order_relaxed);
-    return true;
-}
+static uint64_t seen[THREADS + 1], pages_used, entries_used;
 
 static void
 take_put(const struct lode_record *record)
 {
     struct lode_made made;
     memcpy(&made, record + 1, sizeof made);
-    if (is_turned_back(&made)) {
-        return;
-    }
     uint64_t thread = lode_id_session(made.id), number = lode_id_low(made.id);
     const uint8_t *bytes = (const uint8_t *)(record + 1) + sizeof made;
     expect(thread >= 1 && thread <= THREADS);
@@ -115,13 +87,8 @@ take_put(const struct lode_record *record)
         expect(bytes[i] == byte_of(thread, number));
     }
     seen[thread] = number;
-}
-
-static void
-publish_credit(void)
-{
-    atomic_store_explicit(&row->credit_pages, pages_granted, memory_order_release);
-    atomic_store_explicit(&row->credit_entries, entries_granted, memory_order_release);
+    pages_used += lode_made_pages(made.size, 0, 0);
+    entries_used++;
 }
 
 static void
@@ -138,38 +105,12 @@ drain(uint64_t *head)
         *head += record->size;
     }
     atomic_store_explicit(&row->ring_head, *head, memory_order_release);
+    atomic_store_explicit(&row->credit_pages, pages_used + CRUMB_PAGES, memory_order_release);
+    atomic_store_explicit(&row->credit_entries, entries_used + CRUMB_ENTRIES, memory_order_release);
     atomic_fetch_add(&row->credit_wake, 1);
     if (atomic_load(&file->credit_waits) != 0) {
         lode_futex_wake_all(&row->credit_wake);
     }
-}
-
-/* Hides the credit, looks whether any was spent, and if not takes it back. */
-static void
-recall(uint64_t *head)
-{
-    uint64_t used = entries_used;
-    atomic_store_explicit(&row->credit_pages, pages_used, memory_order_release);
-    atomic_store_explicit(&row->credit_entries, entries_used, memory_order_release);
-    atomic_thread_fence(memory_order_seq_cst);
-    drain(head);
-    if (entries_used == used) {
-        pages_granted = pages_used;
-        entries_granted = entries_used;
-        was_recalled = true;
-        recalls++;
-    }
-    publish_credit();
-}
-
-static void
-grant(void)
-{
-    pages_granted = pages_used + CRUMB_PAGES;
-    entries_granted = entries_used + CRUMB_ENTRIES;
-    publish_credit();
-    atomic_fetch_add(&row->credit_wake, 1);
-    lode_futex_wake_all(&row->credit_wake);
 }
 
 static void *
@@ -181,14 +122,6 @@ serve(void *arg)
     (void)arg;
     do {
         drain(&head);
-        grant();
-        for (int i = 0; i < RECALLS_AT_ONCE; i++) {
-            recall(&head);
-        }
-        drain(&head);
-        if (atomic_load(&file->credit_waits) != 0) {
-            grant();
-        }
         expect_lt(0, poll(ends, 2, -1));
     } while (read(calls.bell_fd, &rung, sizeof rung) > 0 || ends[1].revents == 0);
     drain(&head);
@@ -235,7 +168,6 @@ main(int argc, char **argv)
     for (int i = 1; i <= THREADS; i++) {
         expect_eq(seen[i], records);
     }
-    expect_lt(0, recalls);
     lode_ring_fini(&ring);
     lode_store_calls_fini(&calls);
     close(store);

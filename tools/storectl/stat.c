@@ -53,9 +53,9 @@ parse_option(int key, char *arg, struct argp_state *state)
     X(doorbells,               "doorbells",            false) \
     X(ring_records,            "ring records",         false) \
     X(bad_messages,            "bad messages",         false) \
-    X(credit_recalls,          "credit recalls",       false) \
-    X(turned_back,             "turned back",          false) \
-    X(longest_turn_ns,         "longest turn, ns",     false)
+    X(evictions,               "evictions",            false) \
+    X(spills,                  "spills",               false) \
+    X(restores,                "restores",             false)
 /* clang-format on */
 
 static void

@@ -106,12 +106,11 @@ credit_entries_locked(const struct lode_ring *ring)
            ring->spent_entries;
 }
 
-/* While the store recalls credit, more may be spent than there is: that keeps no drop waiting. */
 static bool
 has_credit_locked(const struct lode_ring *ring, const struct lode_ring_need *need)
 {
-    return (need->pages == 0 || (int64_t)(credit_pages_locked(ring) - need->pages) >= 0) &&
-           (need->entries == 0 || (int64_t)(credit_entries_locked(ring) - need->entries) >= 0);
+    return (int64_t)(credit_pages_locked(ring) - need->pages) >= 0 &&
+           (int64_t)(credit_entries_locked(ring) - need->entries) >= 0;
 }
 
 uint64_t
@@ -120,7 +119,7 @@ lode_ring_pages(struct lode_ring *ring)
     lode_mutex_lock(&ring->mu);
     uint64_t pages = credit_pages_locked(ring);
     lode_mutex_unlock(&ring->mu);
-    return (int64_t)pages < 0 ? 0 : pages;
+    return pages;
 }
 
 /*
@@ -211,16 +210,6 @@ write_owed_locked(struct lode_ring *ring)
     }
 }
 
-/* Whether the store has come to the record of which await_verdict_locked() did not hear. */
-static bool
-is_settled_locked(struct lode_ring *ring)
-{
-    if (ring->unsettled != 0 && used_locked(ring) <= ring->tail - ring->unsettled) {
-        ring->unsettled = 0;
-    }
-    return ring->unsettled == 0;
-}
-
 /* deadline: for credit. room_by: for room in the ring; it may be one of ROOM_… */
 static lode_err
 reserve(struct lode_ring *ring, enum lode_record_type type, const struct lode_ring_need *need,
@@ -240,7 +229,7 @@ reserve(struct lode_ring *ring, enum lode_record_type type, const struct lode_ri
             write_owed_locked(ring);
         }
         bool has_credit = has_credit_locked(ring, need);
-        if (has_credit && is_settled_locked(ring) && make_room_locked(ring, need->size)) {
+        if (has_credit && make_room_locked(ring, need->size)) {
             write_header(ring, type, need->size);
             *body_out = ring->bytes + (ring->tail & (ring->size - 1)) + sizeof(struct lode_record);
             return LODE_OK;
@@ -285,7 +274,7 @@ wants_service_locked(struct lode_ring *ring)
         wants = true;
     }
     if (ring->rung_pages != limit) {
-        uint64_t left = limit > ring->spent_pages ? limit - ring->spent_pages : 0;
+        uint64_t left = limit - ring->spent_pages;
         if (left > ring->window_pages) {
             ring->window_pages = left;
         }
@@ -324,72 +313,23 @@ lode_ring_cancel(struct lode_ring *ring)
     lode_mutex_unlock(&ring->mu); /* the tail has not moved: the next record takes its place */
 }
 
-/*
- * session.h [4]: whether the store has recalled credit that the published record spends. The store
- * may have turned the record back already, and granted credit since. So turned_back is read after
- * the limits.
- */
-static bool
-is_recalled_locked(const struct lode_ring *ring, const struct lode_ring_need *need,
-                   uint32_t turned_back)
-{
-    return (need->pages > 0 && (int64_t)credit_pages_locked(ring) < 0) ||
-           (need->entries > 0 && (int64_t)credit_entries_locked(ring) < 0) ||
-           atomic_load_explicit(&ring->row->turned_back, memory_order_relaxed) != turned_back;
-}
-
-/*
- * session.h [4]: waits until the store has come to the last record, and returns what became of it.
- * `turned_back` is what the row said before the record was published. The ring stays locked: the
- * counter says only that one record was turned back, so no other may be in doubt.
- */
-static lode_err
-await_verdict_locked(struct lode_ring *ring, uint32_t turned_back)
-{
-    int64_t until = lode_answer_by();
-    for (;;) {
-        uint32_t seen = atomic_load_explicit(&ring->row->credit_wake, memory_order_acquire);
-        if (used_locked(ring) == 0) {
-            return atomic_load_explicit(&ring->row->turned_back, memory_order_relaxed) ==
-                           turned_back
-                       ? LODE_OK
-                       : LODE_EAGAIN;
-        }
-        if (is_dead_locked(ring)) {
-            return lode_store_down();
-        }
-        if (lode_now_ns() >= until) {
-            ring->unsettled = ring->tail;
-            return lode_store_late(&ring->calls->socket);
-        }
-        announce_wait_locked(ring, NULL);
-        wait_for_store(ring, seen, until);
-    }
-}
-
-lode_err
+void
 lode_ring_publish(struct lode_ring *ring, const struct lode_ring_need *need, const void *ids,
                   uint32_t count, size_t stride, bool urgent)
 {
-    lode_err err = LODE_OK;
     lode_mutex_assert_held(&ring->mu);
-    uint32_t turned_back = atomic_load_explicit(&ring->row->turned_back, memory_order_relaxed);
     ring->tail += need->size;
     ring->spent_pages += need->pages;
     ring->spent_entries += need->entries;
     atomic_store_explicit(ring->shared_tail, ring->tail, memory_order_release);
     uint64_t tail = ring->tail;
     bool service = wants_service_locked(ring);
-    atomic_thread_fence(memory_order_seq_cst);
-    if (__builtin_expect(is_recalled_locked(ring, need, turned_back), 0)) {
-        err = await_verdict_locked(ring, turned_back);
-    }
     lode_mutex_unlock(&ring->mu);
+    atomic_thread_fence(memory_order_seq_cst);
     if (urgent || service || is_waited_for(ring, ids, count, stride)) {
         lode_store_ring_bell(ring->calls);
         atomic_store_explicit(&ring->rung_tail, tail, memory_order_relaxed);
     }
-    return err;
 }
 
 void
@@ -413,7 +353,8 @@ reference(struct lode_ring *ring, enum lode_record_type type, lode_id id, bool u
     void *body;
     LODE_TRY(reserve(ring, type, &need, LODE_NEVER, room_by, &body));
     memcpy(body, &id, sizeof id);
-    return lode_ring_publish(ring, &need, NULL, 0, 0, urgent);
+    lode_ring_publish(ring, &need, NULL, 0, 0, urgent);
+    return LODE_OK;
 }
 
 lode_err
@@ -465,5 +406,39 @@ lode_ring_wait(struct lode_ring *ring, lode_id id, uint64_t cookie, int64_t answ
     void *body;
     LODE_TRY(reserve(ring, LODE_RECORD_WAIT, &need, LODE_NEVER, answer_by, &body));
     memcpy(body, &record, sizeof record);
-    return lode_ring_publish(ring, &need, NULL, 0, 0, true);
+    lode_ring_publish(ring, &need, NULL, 0, 0, true);
+    return LODE_OK;
+}
+
+/* ---- values ------------------------------------------------------------------------------- */
+
+struct lode_made_layout
+lode_made_layout(uint64_t size, uint8_t ndim, uint8_t flags)
+{
+    struct lode_made_layout layout;
+    uint32_t axes = ndim * (uint32_t)sizeof(int64_t);
+    layout.head = lode_ring_align(flags & LODE_ENTRY_STRIDED ? 2 * axes : axes);
+    layout.carried = layout.head + lode_ring_align(size);
+    return layout;
+}
+
+uint8_t *
+lode_made_write(uint8_t *at, const struct lode_made *made, const int64_t *shape,
+                const int64_t *strides, const void *bytes)
+{
+    struct lode_made_layout layout = lode_made_layout(made->size, made->ndim, made->flags);
+    size_t axes = made->ndim * sizeof(int64_t);
+    LODE_DEBUG_ASSERT(made->carried == layout.carried);
+    memcpy(at, made, sizeof *made);
+    at += sizeof *made;
+    if (axes > 0) {
+        memcpy(at, shape, axes);
+    }
+    if (made->flags & LODE_ENTRY_STRIDED) {
+        memcpy(at + axes, strides, axes);
+    }
+    if (made->size > 0) {
+        memcpy(at + layout.head, bytes, made->size);
+    }
+    return at + layout.carried;
 }

@@ -10,7 +10,6 @@
 #define LODE_CLIENT_RING_H
 
 #include "api/client/channel/index_reader.h"
-#include "api/client/channel/made.h"
 #include "api/client/channel/patience.h"
 #include "api/client/channel/store_calls.h"
 #include "api/layout/ring.h"
@@ -33,7 +32,6 @@ struct lode_ring {
     _Atomic bool packets_serve;          /* ring_wait.h: what found no credit last went by packet */
     uint64_t looked_ns;                  /* mu: when the store was last seen alive */
     struct lode_owed_drop *owed;         /* mu: drops that the ring had no room for */
-    uint64_t unsettled; /* mu: the store has not said of the record before it; 0: none */
     const struct lode_index_view *index;
     struct lode_store_calls *calls;
 };
@@ -81,17 +79,9 @@ void lode_ring_cancel(struct lode_ring *ring);
  * Publishes the record and unlocks. Then it rings the doorbell if a client may wait for one of the
  * `count` ids that the record makes, which lie `stride` bytes apart. It also rings if the ring is
  * half full, if the credit is half used, or if `urgent`.
- *
- * Blocking  only if the store recalls the session's credit at this moment (session.h [4]): until the
- *           store comes to the record, 5 s at most, with the ring locked
- *
- * Errors    none for a record that needs no credit; LODE_EAGAIN (no sentence) the credit was
- *           recalled, and the record is not applied; LODE_ETIMEDOUT the store is stopped, and may
- *           apply the record yet; LODE_EDOWN
  */
-LODE_MUST_CHECK lode_err lode_ring_publish(struct lode_ring *ring,
-                                           const struct lode_ring_need *need, const void *ids,
-                                           uint32_t count, size_t stride, bool urgent);
+void lode_ring_publish(struct lode_ring *ring, const struct lode_ring_need *need, const void *ids,
+                       uint32_t count, size_t stride, bool urgent);
 
 /* Rings, unless that was done since the last record. */
 void lode_ring_bell(struct lode_ring *ring);
@@ -116,5 +106,16 @@ void lode_ring_drop_now(struct lode_ring *ring, lode_id id);
  */
 LODE_MUST_CHECK lode_err lode_ring_wait(struct lode_ring *ring, lode_id id, uint64_t cookie,
                                         int64_t answer_by);
+
+/* How a value lies behind its struct lode_made: sizes in bytes. */
+struct lode_made_layout {
+    uint32_t head;    /* shape and strides, filled to 16 */
+    uint32_t carried; /* head and bytes, filled to 16 */
+};
+struct lode_made_layout lode_made_layout(uint64_t size, uint8_t ndim, uint8_t flags);
+
+/* Writes struct lode_made, shape, strides and bytes; returns where the next one goes. */
+uint8_t *lode_made_write(uint8_t *at, const struct lode_made *made, const int64_t *shape,
+                         const int64_t *strides, const void *bytes);
 
 #endif

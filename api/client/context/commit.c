@@ -146,7 +146,7 @@ write_parts(const struct commit *c, uint64_t task, void *body)
     }
 }
 
-/* LODE_EAGAIN: no credit came in time, or the store has recalled it. */
+/* LODE_EAGAIN: no credit came in time. */
 static lode_err
 publish(struct commit *c, uint64_t task, const struct lode_result *results, int64_t deadline)
 {
@@ -155,8 +155,8 @@ publish(struct commit *c, uint64_t task, const struct lode_result *results, int6
     until.deadline = deadline;
     LODE_TRY(lode_ring_reserve(&c->db->ring, LODE_RECORD_COMMIT, &c->need, &until, &body));
     write_parts(c, task, body);
-    return lode_ring_publish(&c->db->ring, &c->need, &results[0].id, c->count, sizeof results[0],
-                             false);
+    lode_ring_publish(&c->db->ring, &c->need, &results[0].id, c->count, sizeof results[0], false);
+    return LODE_OK;
 }
 
 /* The record no longer carries the value, and needs that much less. */

@@ -22,7 +22,7 @@ need_of(const struct lode_spec *spec)
                                    .entries = 1};
 }
 
-/* LODE_EAGAIN: no credit came in time, or the store has recalled it. */
+/* LODE_EAGAIN: no credit came in time. */
 static lode_err
 put_by_ring(lode *db, const struct lode_spec *spec, const void *data,
             const struct lode_patience *patience, int64_t deadline)
@@ -42,11 +42,8 @@ put_by_ring(lode *db, const struct lode_spec *spec, const void *data,
         }
     }
     lode_made_write(body, &made, spec->array.shape, spec->array.strides, data);
-    lode_err err = lode_ring_publish(&db->ring, &need, &made.id, 1, sizeof made, false);
-    if (err == LODE_EAGAIN) {
-        lode_reserved_unuse(db, spec->id);
-    }
-    return err;
+    lode_ring_publish(&db->ring, &need, &made.id, 1, sizeof made, false);
+    return LODE_OK;
 }
 
 /* As a create: a put in a worker that must sleep for room says so. */

@@ -38,16 +38,6 @@ lode_reserved_use_locked(lode *db, lode_id id)
 }
 
 void
-lode_reserved_unuse(lode *db, lode_id id)
-{
-    if (lode_id_is_reserved(id)) {
-        lode_mutex_lock(&db->ring.mu);
-        lode_births_forget(&db->reserved_made, lode_id_low(id));
-        lode_mutex_unlock(&db->ring.mu);
-    }
-}
-
-void
 lode_reserved_was_made(lode *db, lode_id id)
 {
     if (lode_id_is_reserved(id)) {

@@ -18,9 +18,6 @@ LODE_MUST_CHECK lode_err lode_reserved_check(const lode *db, lode_id id);
  */
 LODE_MUST_CHECK lode_err lode_reserved_use_locked(lode *db, lode_id id);
 
-/* Its record was turned back, and nothing is made: it can be used again. Other ids: nothing. */
-void lode_reserved_unuse(lode *db, lode_id id);
-
 /* The store has made it, by a packet: it is used up from now on. Other ids: nothing. */
 void lode_reserved_was_made(lode *db, lode_id id);
 

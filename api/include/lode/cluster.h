@@ -100,10 +100,7 @@ typedef struct lode_store_stats {
     uint64_t unsealed_bytes; /* of used_bytes, still being written */
     uint64_t objects, unsealed_objects, names, sessions;
     uint64_t created, sealed, aborted, freed, gets_by_message, waits, wakes, doorbells;
-    uint64_t ring_records, bad_messages;
-    uint64_t credit_recalls;  /* of sessions that did not use what was set aside for them */
-    uint64_t turned_back;     /* small puts and results that met a recall, and were made later */
-    uint64_t longest_turn_ns; /* that the store's loop worked without looking for requests */
+    uint64_t ring_records, bad_messages, evictions, spills, restores; /* the last three: 0 */
     uint64_t uptime_ns;
     int64_t store_pid;
     uint64_t generation;

@@ -10,7 +10,6 @@
 #include "store/freeing/reclaim.h"
 #include "store/objects/own.h"
 #include "store/main/check.h"
-#include "store/rings/recall.h"
 #include "store/rings/ring.h"
 #include "store/state/answers.h"
 #include "tests/support/fake_store.h"
@@ -156,17 +155,7 @@ fake_pin(struct fake *fake, uint32_t slot, uint32_t pin)
     atomic_store(&fake->header->pin_high, slot + 1);
 }
 
-/* As if the session spent credit all the time: what it has left is not recalled for others. */
-static inline void
-fake_keeps_credit(struct fake *fake)
-{
-    fake->session->active_ns = INT64_MAX / 2;
-}
-
-/*
- * All entries that can be had, but those that the store keeps, become credit of that session, which
- * keeps it.
- */
+/* All entries that can be had, but those that the store keeps, become credit of that session. */
 static inline void
 fake_give_all_entries(struct fake *to)
 {
@@ -176,7 +165,6 @@ fake_give_all_entries(struct fake *to)
     table->entry_max = table->entry_count;
     to->session->entries_granted += count;
     store->credit_entries += count;
-    fake_keeps_credit(to);
 }
 
 /* ---- questions ---- */

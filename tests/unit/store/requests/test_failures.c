@@ -115,8 +115,6 @@ Test(failures, that_cannot_all_be_made_leave_none_and_nobody_waits_on)
 {
     struct fake submitter = fake_attach(0), scheduler = fake_attach(LODE_HELLO_SCHEDULER);
     struct fake other = fake_attach(0);
-    fake_keeps_credit(&other);
-    fake_keeps_credit(&scheduler);
     fake_take(&other, result(&submitter, 1));
     fake_ring(&other);
     fake_wait(&submitter, result(&submitter, 2), 9);

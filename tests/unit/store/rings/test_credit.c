@@ -164,12 +164,11 @@ static bool
 is_served_within(struct fake *waiter, struct fake *putter, int ms)
 {
     for (; ms > 0 && waiter->session->in_line; ms--) {
-        must(credit_charge(store, putter->session, 1, 0));
+        credit_spend(store, putter->session, 1, 0);
         credit_waste(store, 1, 0);
         store->freed_room = true;
         line_gets_older(1000000);
         waiter->session->hold_again_ns -= 1000000;
-        fake_keeps_credit(putter);
         do {
             wants(putter, (uint32_t)pages_left(putter) + 1, 1);
         } while (!putter->session->in_line);
@@ -181,7 +180,6 @@ Test(credit, that_takes_longer_than_a_hold_to_gather_is_had_by_one_of_the_next)
 {
     struct fake filler = fake_attach(0), putter = fake_attach(0), waiter = fake_attach(0);
     wants(&putter, 300, 1);
-    fake_keeps_credit(&putter);
     fill_up(&filler);
     wants(&waiter, 150, 1);
     expect(waiter.session->in_line);
@@ -214,7 +212,7 @@ static void
 use_up(struct fake *fake)
 {
     uint64_t pages = pages_left(fake) - 1, entries = entries_left(fake) - 1;
-    must(credit_charge(store, fake->session, pages, entries));
+    credit_spend(store, fake->session, pages, entries);
     credit_waste(store, pages, entries);
 }
 
@@ -285,7 +283,6 @@ Test(credit, of_one_who_gave_up_goes_to_the_next)
 Test(credit, near_the_limit_of_objects_is_what_is_left)
 {
     struct fake fake = fake_attach(0), other = fake_attach(0);
-    fake_keeps_credit(&other);
     store->table.entry_max = store->table.entry_count;
     while (store->table.free_count > store->table.spare_entries + entries_left(&other)) {
         uint64_t left = entries_left(&fake);

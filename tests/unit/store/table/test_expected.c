@@ -344,7 +344,6 @@ entries_left(void)
 Test(expected_in_a_full_tmpfs, ids_without_memory_for_them_are_refused_and_cut_nobody)
 {
     struct fake fake = fake_attach(0);
-    fake_keeps_credit(&fake);
     take_many(&fake, NULL, 1, 1); /* now there are records for the references to all of them */
     int ballast = fill_tmpfs();
     uint32_t room = entries_left();
