@@ -154,8 +154,8 @@ tell(const struct dead *dead, const struct lode_dead *what)
 }
 
 /*
- * True if nothing has been made or removed in the directory for a minute. Then no start is under way
- * in it: the program gives up after five seconds.
+ * True if nothing has been made or removed in the directory for a minute, by the wall clock. A start
+ * that is under way is protected by its locks. This spares only those that have not taken them yet.
  */
 static bool
 is_old(const char *path)

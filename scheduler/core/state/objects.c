@@ -269,6 +269,7 @@ core_object_starved(struct core *core, uint64_t cookie, lode_id id)
     struct core_starved *starved = core_pool_take(&objects->starving);
     *starved = (struct core_starved){.id = id, .watch = cookie};
     STAILQ_INSERT_TAIL(&objects->starved, starved, entry);
+    objects->ask_most = CORE_STORE_IDS;
     if (objects->ask_at == 0) {
         objects->ask_at = core->now + CORE_ASK_AGAIN_NS;
     }
@@ -314,10 +315,12 @@ core_objects_ask_again(struct core *core)
     if (objects->ask_at == 0 || core->now < objects->ask_at) {
         return;
     }
-    uint32_t looked = 0;
-    while (looked < CORE_STORE_IDS && !STAILQ_EMPTY(&objects->starved)) {
-        looked += ask_for_one_cookie(core, CORE_STORE_IDS - looked);
+    uint32_t looked = 0, most = objects->ask_most;
+    while (looked < most && !STAILQ_EMPTY(&objects->starved)) {
+        uint32_t left = most - looked;
+        looked += ask_for_one_cookie(core, left < CORE_STORE_IDS ? left : CORE_STORE_IDS);
     }
+    objects->ask_most = most < CORE_ASK_MOST ? 2 * most : most; /* it may have memory again */
     objects->ask_at = STAILQ_EMPTY(&objects->starved) ? 0 : core->now + CORE_ASK_AGAIN_NS;
 }
 

@@ -30,6 +30,7 @@ enum {
     CORE_ENDED_MAX = 64,            /* end notices that wait for one message */
     CORE_ENDED_NS = 5000000,        /* … and for how long */
     CORE_ASK_AGAIN_NS = 100000000,  /* until a store that had no memory is asked again */
+    CORE_ASK_MOST = 1 << 16,        /* ids that it is asked for in one step, if it goes well */
     CORE_UNCHARGED_MAX = 10,        /* deaths of a worker before its first task began to run */
     CORE_MISSING_MAX = 16,          /* times that an argument may be there and then not be there */
     CORE_START_FAILURES = 5,        /* in a row: no worker can be started */
@@ -147,7 +148,8 @@ struct core_objects {
     size_t watched; /* of them: the store is asked */
     uint64_t watch; /* cookie of the next WATCH */
     struct core_starved_list starved;
-    int64_t ask_at; /* when the store is asked for those again; 0: there are none */
+    uint32_t ask_most; /* ids that are asked for at once: more each time, until one is starved */
+    int64_t ask_at;    /* when the store is asked for those again; 0: there are none */
     struct core_pool pool, deps, starving;
 };
 
