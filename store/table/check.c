@@ -85,6 +85,28 @@ check_holds(const struct table *table)
     return true;
 }
 
+/* The table of slots that is being filled leads to each entry that was copied, and to no others. */
+static bool
+check_next(const struct table *table)
+{
+    const struct slots *slots = &table->slots;
+    uint64_t used = 0;
+    uint32_t entry = 0;
+    if (slots->next.slot == NULL || slots->cleared <= slots->next.mask) {
+        return true;
+    }
+    for (uint64_t at = 0; at <= slots->next.mask; at++) {
+        uint32_t value = atomic_load_explicit(&slots->next.slot[at], memory_order_relaxed);
+        if (value != 0 && value != LODE_TABLE_TOMBSTONE) {
+            entry = value - 1;
+            EXPECT(table->truths[entry].flags & TRUTH_IN_TABLE);
+            used++;
+        }
+    }
+    EXPECT(used == slots->next.used && used <= slots->now.used);
+    return true;
+}
+
 static bool
 check_sums(const struct table *table)
 {
@@ -99,11 +121,11 @@ check_sums(const struct table *table)
         EXPECT(states[i] == table->state_count[i]);
     }
     EXPECT(states[LODE_ENTRY_FREE] == table->free_count);
-    EXPECT(in_table == table->slots_used);
+    EXPECT(in_table == table->slots.now.used);
     EXPECT(candidates == table->candidate_count);
     EXPECT(table->reserved <= table->free_count);
-    EXPECT(table->slots_used + table->tombstones <= table->slot_mask);
-    return true;
+    EXPECT(table->slots.now.used + table->slots.now.tombstones <= table->slots.now.mask);
+    return check_next(table);
 }
 
 /* What each session is charged with. */

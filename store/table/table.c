@@ -85,77 +85,12 @@ write_headers(struct table *table, uint64_t generation)
     return LODE_OK;
 }
 
-/* ---- the hash table ---- */
-
-static _Atomic uint32_t *
-slots_of(const struct table *table, uint64_t word)
-{
-    return (_Atomic uint32_t *)(table->index + lode_table_offset(word));
-}
-
-/*
- * Builds the table anew in the other region of its size, or in one of a greater size, and
- * publishes it [index.h 3]. The memory of both regions is there already.
- */
-static void
-rebuild(struct table *table, uint32_t log2)
-{
-    uint64_t old = atomic_load_explicit(&table->header->table, memory_order_relaxed);
-    uint32_t region = lode_table_log2(old) == log2 && table->slots != NULL ? !(old & 1) : 0;
-    uint64_t word = lode_table_make((old >> 16) + 1, log2, region);
-    _Atomic uint32_t *slots = slots_of(table, word);
-    uint64_t mask = (UINT64_C(1) << log2) - 1;
-    for (uint64_t i = 0; i <= mask; i++) {
-        atomic_store_explicit(&slots[i], 0, memory_order_relaxed);
-    }
-    table->slots_used = 0;
-    for (uint32_t entry = 0; entry < table->entry_count; entry++) {
-        if (!(table->truths[entry].flags & TRUTH_IN_TABLE)) {
-            continue;
-        }
-        uint64_t at = table_hash(table, table->entries[entry].id) & mask;
-        while (atomic_load_explicit(&slots[at], memory_order_relaxed) != 0) {
-            at = (at + 1) & mask;
-        }
-        atomic_store_explicit(&slots[at], entry + 1, memory_order_relaxed);
-        table->slots_used++;
-    }
-    table->slots = slots;
-    table->slot_mask = mask;
-    table->tombstones = 0;
-    atomic_store_explicit(&table->header->table, word, memory_order_release);
-}
-
-/* The slot that leads to the id; or, not found, the first one that a new id could use. */
-static bool
-probe(const struct table *table, lode_id id, uint64_t *slot_out)
-{
-    uint64_t at = table_hash(table, id) & table->slot_mask;
-    uint64_t usable = UINT64_MAX;
-    for (;; at = (at + 1) & table->slot_mask) {
-        uint32_t value = atomic_load_explicit(&table->slots[at], memory_order_relaxed);
-        if (value == 0) {
-            *slot_out = usable != UINT64_MAX ? usable : at;
-            return false;
-        }
-        if (value == LODE_TABLE_TOMBSTONE) {
-            usable = usable == UINT64_MAX ? at : usable;
-        } else if (lode_id_same(table->entries[value - 1].id, id)) {
-            *slot_out = at;
-            return true;
-        }
-    }
-}
+/* ---- ids ---- */
 
 bool
 table_find(const struct table *table, lode_id id, uint32_t *entry_out)
 {
-    uint64_t at;
-    if (!probe(table, id, &at)) {
-        return false;
-    }
-    *entry_out = atomic_load_explicit(&table->slots[at], memory_order_relaxed) - 1;
-    return true;
+    return slots_find(table, id, entry_out);
 }
 
 static void
@@ -174,56 +109,21 @@ write_id(struct lode_entry *entry, lode_id id)
 void
 table_enter(struct table *table, uint32_t entry, lode_id id)
 {
-    uint64_t at;
+    uint32_t old;
     write_id(&table->entries[entry], id);
-    if (probe(table, id, &at)) {
-        uint32_t old = atomic_load_explicit(&table->slots[at], memory_order_relaxed) - 1;
-        table->truths[old].flags &= ~(uint32_t)TRUTH_IN_TABLE;
-    } else {
-        bool reused = atomic_load_explicit(&table->slots[at], memory_order_relaxed) != 0;
-        table->tombstones -= reused;
-        table->slots_used++;
-    }
     table->truths[entry].flags |= TRUTH_IN_TABLE;
-    atomic_store_explicit(&table->slots[at], entry + 1, memory_order_release);
-    if (table->slots_used + table->tombstones > (table->slot_mask + 1) / 4 * 3) {
-        rebuild(table,
-                lode_table_log2(atomic_load_explicit(&table->header->table, memory_order_relaxed)));
-    }
-}
-
-/*
- * Makes the slot a tombstone. If the next slot is empty, this one and the tombstones before it lead
- * nowhere, and become empty.
- */
-static void
-clear_slot(struct table *table, uint64_t at)
-{
-    uint64_t next = (at + 1) & table->slot_mask;
-    atomic_store_explicit(&table->slots[at], LODE_TABLE_TOMBSTONE, memory_order_relaxed);
-    table->tombstones++;
-    if (atomic_load_explicit(&table->slots[next], memory_order_relaxed) != 0) {
-        return;
-    }
-    while (atomic_load_explicit(&table->slots[at], memory_order_relaxed) == LODE_TABLE_TOMBSTONE) {
-        atomic_store_explicit(&table->slots[at], 0, memory_order_relaxed);
-        table->tombstones--;
-        at = (at - 1) & table->slot_mask;
+    if (slots_enter(table, entry, &old) && old != entry) {
+        table->truths[old].flags &= ~(uint32_t)TRUTH_IN_TABLE;
     }
 }
 
 void
 table_remove(struct table *table, uint32_t entry)
 {
-    uint64_t at;
-    if (!(table->truths[entry].flags & TRUTH_IN_TABLE)) {
-        return;
+    if (table->truths[entry].flags & TRUTH_IN_TABLE) {
+        table->truths[entry].flags &= ~(uint32_t)TRUTH_IN_TABLE;
+        slots_remove(table, entry);
     }
-    LODE_ASSERT(probe(table, table->entries[entry].id, &at));
-    LODE_ASSERT(atomic_load_explicit(&table->slots[at], memory_order_relaxed) == entry + 1);
-    table->truths[entry].flags &= ~(uint32_t)TRUTH_IN_TABLE;
-    table->slots_used--;
-    clear_slot(table, at);
 }
 
 /* ---- entries ---- */
@@ -306,9 +206,7 @@ grow_entries(struct table *table)
     if (table->entry_count > LODE_ENTRY_MAX / 8 * 7) {
         atomic_fetch_or_explicit(&table->header->scarce, LODE_SCARCE_ENTRIES, memory_order_relaxed);
     }
-    if (table->slots == NULL || UINT64_C(1) << log2 > table->slot_mask + 1) {
-        rebuild(table, log2);
-    }
+    slots_grow(table, log2);
     return LODE_OK;
 }
 

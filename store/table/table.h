@@ -6,14 +6,15 @@
  * Threads    the loop thread only; clients read the index meanwhile (index.h)
  * Blocking   never; growing warms memory (fallocate of under 1 MiB)
  *
- * Entering an id cannot fail. There are at least twice as many slots as entries, and both regions
- * of a size are warmed when entries grow.
+ * Entering an id cannot fail. Both regions of the hash table that has twice as many slots as there
+ * are entries are warmed when entries grow (slots.h).
  */
 #ifndef LODE_STORE_TABLE_TABLE_H
 #define LODE_STORE_TABLE_TABLE_H
 
 #include <lode/error.h>
 #include "store/alloc/arena.h"
+#include "store/table/slots.h"
 #include "store/table/truth.h"
 
 enum { TABLE_STEP = 4096 }; /* entries that are warmed at once */
@@ -31,9 +32,7 @@ struct table {
     struct truth_entry *truths;
     struct truth_ref *refs;
     struct truth_hold *holds;
-    _Atomic uint32_t *slots;
-    uint64_t slot_mask;
-    uint64_t slots_used, tombstones;
+    struct slots slots;
     uint32_t table_warm; /* log2 of the greatest size whose regions have memory */
     uint32_t entry_count;
     uint32_t entry_max;  /* LODE_ENTRY_MAX; less in tests */

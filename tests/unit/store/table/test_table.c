@@ -102,7 +102,7 @@ Test(table, tombstones_are_used_again_or_swept)
     for (uint64_t i = 2; i < 200000; i++) {
         end(add(i));
     }
-    expect_lt(table.tombstones, (table.slot_mask + 1) / 2);
+    expect_lt(table.slots.now.tombstones, (table.slots.now.mask + 1) / 8 * 7);
     expect(table_find(&table, id_of(1), &found) && found == keep);
     expect(table_check(&table));
 }

@@ -1,0 +1,140 @@
+/* The hash table of the index: it grows and is swept a little with each id, and loses none. */
+#include "store/table/check.h"
+#include "tests/unit/store/tmpfs.h"
+
+#include <stdlib.h>
+
+static struct table table;
+
+static void
+setup(void)
+{
+    tmpfs_setup();
+    must(table_open(tmpfs_dir, 1, NULL, &table));
+}
+
+static void
+teardown(void)
+{
+    table_close(&table, true);
+    tmpfs_teardown();
+}
+
+TestSuite(slots, .init = setup, .fini = teardown, .timeout = 60);
+
+static lode_id
+id_of(uint64_t n)
+{
+    return lode_id_make(LODE_ID_USER, 0, n);
+}
+
+static uint32_t
+add(uint64_t n)
+{
+    uint32_t entry;
+    must(table_take(&table, id_of(n), false, &entry));
+    object_become(&table, entry, LODE_ENTRY_FREE, LODE_ENTRY_EXPECTED);
+    return entry;
+}
+
+static void
+end(uint32_t entry)
+{
+    table_remove(&table, entry);
+    object_become(&table, entry, LODE_ENTRY_EXPECTED, LODE_ENTRY_FREE);
+    table_give_back(&table, entry);
+}
+
+static uint64_t
+published(void)
+{
+    return atomic_load(&table.header->table);
+}
+
+Test(slots, a_greater_table_is_filled_a_little_with_each_id_and_then_published)
+{
+    enum { COUNT = 40 * TABLE_STEP, MOST = 4096 };
+    uint64_t before = published(), growths = 0, ids = 0;
+    for (uint64_t n = 1; n <= COUNT; n++) {
+        uint64_t cleared = table.slots.cleared, copied = table.slots.copied;
+        bool grows = table.slots.next.slot != NULL;
+        add(n);
+        if (grows && table.slots.next.slot != NULL) {
+            expect_le(table.slots.cleared - cleared, MOST);
+            expect_le(table.slots.copied - copied, MOST);
+            expect_eq(published(), before); /* readers use the present one */
+        }
+        ids += grows;
+        if (published() != before) {
+            expect_le(table.slots.now.used / 64, ids); /* while it was filled */
+            before = published();
+            growths++;
+            ids = 0;
+        }
+    }
+    expect_le(4, growths);
+    expect_le(table.slots.now.used * 4 / 3, table.slots.now.mask + 1);
+    expect(table_check(&table));
+}
+
+Test(slots, ids_that_come_and_go_while_a_table_is_filled_are_in_it_or_not_as_they_should)
+{
+    enum { IDS = 60000, STEPS = 400000 };
+    uint32_t *entry = calloc(IDS, sizeof *entry), found; /* + 1; 0: not in */
+    uint64_t random = 5, words = published(), changes = 0;
+    for (int step = 0; step < STEPS; step++) {
+        random = random * UINT64_C(6364136223846793005) + 1442695040888963407;
+        uint64_t n = (random >> 33) % (step < STEPS / 2 ? IDS / 8 : IDS);
+        if (entry[n] != 0) {
+            end(entry[n] - 1);
+            entry[n] = 0;
+        } else {
+            entry[n] = add(n + 1) + 1;
+        }
+        changes += published() != words;
+        words = published();
+        if (step % 20000 == 0) {
+            expect(table_check(&table));
+        }
+    }
+    for (uint64_t n = 0; n < IDS; n++) {
+        bool is_in = table_find(&table, id_of(n + 1), &found);
+        expect_eq(is_in, entry[n] != 0);
+        expect(!is_in || found == entry[n] - 1);
+    }
+    expect_le(3, changes);
+    expect(table_check(&table));
+    free(entry);
+}
+
+Test(slots, an_entry_that_takes_the_place_of_another_does_so_in_both_tables)
+{
+    uint64_t n = 1;
+    uint32_t draft, found;
+    while (table.slots.next.slot == NULL || table.slots.cleared <= table.slots.next.mask) {
+        add(n++);
+    }
+    lode_id id = id_of(1); /* the first one: it is copied soon */
+    must(table_take(&table, (lode_id){{0}}, false, &draft));
+    object_become(&table, draft, LODE_ENTRY_FREE, LODE_ENTRY_EXPECTED);
+    table_enter(&table, draft, id);
+    uint64_t word = published();
+    while (published() == word) {
+        add(n++);
+    }
+    expect(table_find(&table, id, &found) && found == draft);
+}
+
+Test(slots, entries_that_are_made_in_one_go_leave_room_for_the_ids_that_follow)
+{
+    uint32_t found;
+    must(table_reserve(&table, 100 * TABLE_STEP)); /* one id is in, and the next table is great */
+    for (uint64_t n = 1; n <= 50 * TABLE_STEP; n++) {
+        add(n);
+    }
+    for (uint64_t n = 1; n <= 50 * TABLE_STEP; n++) {
+        expect(table_find(&table, id_of(n), &found));
+    }
+    table_unreserve(&table, table.reserved);
+    expect(table_check(&table));
+}
