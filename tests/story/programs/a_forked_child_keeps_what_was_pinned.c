@@ -17,7 +17,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { CAPACITY = 8 << 20, LARGE = 1 << 20, SMALL = 16, DESCRIPTORS = 1024 };
+enum { CAPACITY = 8 << 20, LARGE = 1 << 20, SMALL = 16, DESCRIPTORS = 1024, PATIENCE_MS = 10000 };
 
 /* A view into a segment and one into the index. */
 struct heirlooms {
@@ -32,7 +32,8 @@ put_filled(lode *db, size_t size, int byte)
     static char bytes[LARGE];
     lode_id id;
     memset(bytes, byte, size);
-    must(lode_put(db, bytes, size, 0, &id));
+    /* What an ended child had pinned is freed a little later. */
+    must(lode_put(db, bytes, size, PATIENCE_MS, &id));
     return id;
 }
 
