@@ -74,6 +74,7 @@ bool
 lode_pins_all_clear(const struct lode_pin_slots *slots, const _Atomic uint32_t *pins)
 {
     uint32_t high = atomic_load_explicit(slots->high, memory_order_seq_cst);
+    high = high < LODE_PIN_MAX ? high : LODE_PIN_MAX; /* it lies in a file that others may write */
     for (uint32_t i = 0; i < high; i++) {
         if (atomic_load_explicit(&pins[i], memory_order_acquire) != 0) {
             return false;
