@@ -217,8 +217,8 @@ lode_socket_fail_lost(void)
                                        "of open files (ulimit -n)");
 }
 
-static void
-close_fds(const int *fds, size_t count)
+void
+lode_socket_close_fds(const int *fds, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         close(fds[i]);
@@ -256,12 +256,12 @@ lode_socket_receive(int fd, int flags, void *buffer, size_t room, size_t *size_o
         return lode_fail_with(LODE_EDOWN, "the other side is gone");
     }
     if (message.msg_flags & MSG_TRUNC) {
-        close_fds(fds, fd_count);
+        lode_socket_close_fds(fds, fd_count);
         return lode_fail_with(LODE_ETOOBIG, "a packet of more than %zu bytes", room);
     }
     bool lost = has_lost_fds(&message, fds, fd_count);
     if (lost) {
-        close_fds(fds, fd_count);
+        lode_socket_close_fds(fds, fd_count);
         fd_count = 0;
     }
     *size_out = (size_t)got;

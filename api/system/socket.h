@@ -58,6 +58,9 @@ LODE_MUST_CHECK lode_err lode_socket_try_send(int fd, const void *head, size_t h
 LODE_MUST_CHECK lode_err lode_socket_receive(int fd, int flags, void *buffer, size_t room,
                                              size_t *size_out, int *fds, size_t *fd_count_out);
 
+/* Closes the descriptors that came with a packet. */
+void lode_socket_close_fds(const int *fds, size_t count);
+
 /* LODE_ELIMIT with the sentence for lost descriptors: for the thread that a packet is meant for. */
 LODE_MUST_CHECK lode_err lode_socket_fail_lost(void);
 

@@ -289,25 +289,17 @@ workers_kill(struct workers *workers, uint32_t number, int signal)
 /* ---- packets from the supervisor ---------------------------------------------------------- */
 
 static void
-close_fds(const int *fds, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        close(fds[i]);
-    }
-}
-
-static void
 spawned(struct workers *workers, const struct lode_supervisor_packet *packet, const int *fds,
         size_t fd_count)
 {
     struct pool_worker *worker = find_worker(workers, packet->worker);
     bool makes_sense = packet->err != LODE_OK || packet->pid > 0;
     if (worker == NULL || worker->pid != 0 || !makes_sense) {
-        close_fds(fds, fd_count);
+        lode_socket_close_fds(fds, fd_count);
         return;
     }
     if (packet->err != LODE_OK) {
-        close_fds(fds, fd_count);
+        lode_socket_close_fds(fds, fd_count);
         forget_worker(worker);
         say_spawned(workers, packet->worker, (lode_err)packet->err, 0);
         return;
@@ -377,7 +369,7 @@ supervisor_ready(struct loop_source *source, uint32_t events)
         spawned(workers, &packet, fds, fd_count);
         return;
     }
-    close_fds(fds, fd_count);
+    lode_socket_close_fds(fds, fd_count);
     if (size == sizeof packet && packet.type == LODE_SUPERVISOR_EXITED) {
         exited(workers, &packet);
     } else {

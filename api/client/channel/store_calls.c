@@ -107,14 +107,6 @@ wake_all_locked(struct lode_store_calls *calls)
     }
 }
 
-static void
-close_fds(const int *fds, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        close(fds[i]);
-    }
-}
-
 /* ---- what comes in ------------------------------------------------------------------------ */
 
 struct packet {
@@ -152,7 +144,7 @@ answer_locked(struct lode_waiter *waiter, const struct packet *packet)
     waiter->done = true;
     if (packet->size > reply->room && reply->packet != NULL) {
         waiter->err = LODE_EPROTO;
-        close_fds(packet->fds, packet->fd_count);
+        lode_socket_close_fds(packet->fds, packet->fd_count);
     } else {
         if (reply->packet != NULL) {
             memcpy(reply->packet, packet->bytes, packet->size);
@@ -206,7 +198,7 @@ dispatch_locked(struct lode_store_calls *calls, const struct packet *packet)
             lode_lates_answer(&calls->lates, packet->bytes, packet->size);
         }
     }
-    close_fds(packet->fds, packet->fd_count);
+    lode_socket_close_fds(packet->fds, packet->fd_count);
 }
 
 /* A packet whose descriptors were lost came, too: the thread that asked is told. */
@@ -413,7 +405,7 @@ lode_store_ask(struct lode_store_calls *calls, struct lode_msg_head *request, si
     }
     err = judge(&inner, reply);
     if (err != LODE_OK) {
-        close_fds(inner.fds, inner.fd_count);
+        lode_socket_close_fds(inner.fds, inner.fd_count);
         return err;
     }
     if (inner.packet == &scratch && reply->packet != NULL) {
