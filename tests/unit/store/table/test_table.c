@@ -1,51 +1,10 @@
 /* Entries, the hash table that leads to them, and the gate. */
-#include "store/table/check.h"
 #include "store/table/refs.h"
-#include "tests/unit/store/tmpfs.h"
+#include "tests/unit/store/table/one_table.h"
 
 #include <signal.h>
 
-static struct table table;
-
-static void
-setup(void)
-{
-    tmpfs_setup();
-    must(table_open(tmpfs_dir, 1, NULL, &table));
-}
-
-static void
-teardown(void)
-{
-    table_close(&table, true);
-    tmpfs_teardown();
-}
-
-TestSuite(table, .init = setup, .fini = teardown, .timeout = 60);
-
-static lode_id
-id_of(uint64_t n)
-{
-    return lode_id_make(LODE_ID_USER, 0, n);
-}
-
-/* An entry that somebody expects. */
-static uint32_t
-add(uint64_t n)
-{
-    uint32_t entry;
-    must(table_take(&table, id_of(n), false, &entry));
-    object_become(&table, entry, LODE_ENTRY_FREE, LODE_ENTRY_EXPECTED);
-    return entry;
-}
-
-static void
-end(uint32_t entry)
-{
-    table_remove(&table, entry);
-    object_become(&table, entry, LODE_ENTRY_EXPECTED, LODE_ENTRY_FREE);
-    table_give_back(&table, entry);
-}
+TestSuite(table, .init = table_setup, .fini = table_teardown, .timeout = 60);
 
 Test(table, finds_what_was_entered_and_nothing_else)
 {
