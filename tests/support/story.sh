@@ -16,7 +16,8 @@ fi
 tag=lt-$$
 base=/tmp/$tag
 export LODE_TEST_TAG=$tag
-export LODE_DIR=$base/d LODE_SHM_DIR=/dev/shm/$tag LODE_STATE_DIR=/var/tmp/$tag
+shm_base=/dev/shm/$tag state_base=/var/tmp/$tag # a story may point the variables elsewhere
+export LODE_DIR=$base/d LODE_SHM_DIR=$shm_base LODE_STATE_DIR=$state_base
 export XDG_RUNTIME_DIR=$base XDG_STATE_HOME=$LODE_STATE_DIR
 export PATH=$LODE_TEST_BIN:$PATH
 files=$base/files
@@ -47,12 +48,12 @@ finish() {
         fi
         kill -9 "$pid" 2>/dev/null
     done
-    left=$(find "$LODE_SHM_DIR" -type f -o -type s 2>/dev/null; find "$base" -type s)
+    left=$(find "$shm_base" -type f -o -type s 2>/dev/null; find "$base" -type s)
     if [ $result -eq 0 ] && [ -n "$left" ]; then
         echo "left behind: $left" >&2
         result=1
     fi
-    rm -rf "$base" "$LODE_SHM_DIR" "$LODE_STATE_DIR"
+    rm -rf "$base" "$shm_base" "$state_base"
     exit $result
 }
 trap finish EXIT

@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
 # leftovers.sh before|after FILE BIN: `before` notes in FILE what there is of lode in shared memory,
-# as sockets, and as processes of the programs in BIN; `after` prints what has come since and fails
-# if there is anything.
+# as sockets, as processes of the programs in BIN, and of the directories of tests; `after` prints what
+# has come since and fails if there is anything.
 set -euo pipefail
 
 list() {
-    find /dev/shm -mindepth 1 -maxdepth 1 \( -name 'lode-*' -o -name 'lt-*' \) -printf 'shm %p\n'
+    find /dev/shm -mindepth 1 -maxdepth 1 -name 'lode-*' -printf 'shm %p\n'
+    find /dev/shm /tmp /var/tmp -mindepth 1 -maxdepth 1 -name 'lt-*' -printf 'directory %p\n'
     awk '$8 ~ /^\/.*(lode|lt-)/ { print "socket " $8 }' /proc/net/unix
     for exe in /proc/[0-9]*/exe; do
         path=$(readlink "$exe" 2>/dev/null) || continue
