@@ -23,6 +23,7 @@
 struct lode_rendezvous {
     struct lode_rendezvous_options options;
     int fd;         /* -1: not connected */
+    pid_t pid;      /* the scheduler's; 0: it cannot be told */
     bool has_asked; /* the hello is sent */
     bool welcomed;
     struct lode_rendezvous_welcome welcome;
@@ -82,10 +83,10 @@ link_batch_end(void *arg)
 }
 
 static lode_err
-read_welcome(int fd, int64_t timeout_ms, struct lode_rendezvous_welcome *welcome_out)
+read_welcome(const struct lode_rendezvous *rendezvous, struct lode_rendezvous_welcome *welcome_out)
 {
-    struct pollfd poll_fd = {.fd = fd, .events = POLLIN};
-    int64_t deadline = lode_deadline(timeout_ms);
+    struct pollfd poll_fd = {.fd = rendezvous->fd, .events = POLLIN};
+    int64_t deadline = lode_deadline(rendezvous->options.timeout_ms);
     size_t size;
     lode_err err;
     int ready;
@@ -94,10 +95,10 @@ read_welcome(int fd, int64_t timeout_ms, struct lode_rendezvous_welcome *welcome
         ready = poll(&poll_fd, 1, left > INT32_MAX ? INT32_MAX : (int)left);
     } while (ready < 0 && errno == EINTR);
     if (ready == 0) {
-        return lode_fail_with(LODE_ETIMEDOUT, "the scheduler did not answer within %lld ms",
-                              (long long)timeout_ms);
+        return lode_scheduler_late(rendezvous->pid);
     }
-    err = lode_socket_receive(fd, 0, welcome_out, sizeof *welcome_out, &size, NULL, NULL);
+    err =
+        lode_socket_receive(rendezvous->fd, 0, welcome_out, sizeof *welcome_out, &size, NULL, NULL);
     if (err != LODE_OK) {
         return err == LODE_EDOWN ? lode_fail_with(err, "the scheduler ended the conversation")
                                  : err;
@@ -145,7 +146,7 @@ shake_hands(struct lode_rendezvous *rendezvous)
     if (!rendezvous->has_asked) {
         LODE_TRY(say_hello(rendezvous));
     }
-    LODE_TRY(read_welcome(rendezvous->fd, rendezvous->options.timeout_ms, welcome));
+    LODE_TRY(read_welcome(rendezvous, welcome));
     if (welcome->err != LODE_OK || welcome->major != LODE_RENDEZVOUS_MAJOR) {
         return refused(welcome);
     }
@@ -185,6 +186,7 @@ static lode_err
 connect_scheduler(struct lode_rendezvous *rendezvous)
 {
     char path[LODE_PATH_MAX];
+    uid_t uid;
     int fd;
     LODE_TRY(
         lode_path_join(path, sizeof path, rendezvous->options.dir, LODE_FILE_SCHEDULER_SOCKET));
@@ -194,6 +196,9 @@ connect_scheduler(struct lode_rendezvous *rendezvous)
         rendezvous->fd = lode_descriptor_hang_high(fd);
     }
     lode_process_unlock();
+    if (err == LODE_OK && lode_socket_peer(rendezvous->fd, &rendezvous->pid, &uid) != LODE_OK) {
+        rendezvous->pid = 0;
+    }
     return err;
 }
 
@@ -253,6 +258,25 @@ lode_rendezvous_open(const struct lode_rendezvous_options *options,
         lode_rendezvous_close(rendezvous_io);
     }
     return err;
+}
+
+pid_t
+lode_rendezvous_scheduler(const struct lode_rendezvous *rendezvous)
+{
+    return rendezvous != NULL ? rendezvous->pid : 0;
+}
+
+lode_err
+lode_scheduler_late(pid_t pid)
+{
+    if (pid <= 0) {
+        return lode_fail_with(LODE_ETIMEDOUT, "the scheduler has not answered in time: it is "
+                                              "stopped (SIGSTOP), or very busy");
+    }
+    return lode_fail_with(LODE_ETIMEDOUT,
+                          "the scheduler, process %d, has not answered in time: it is stopped "
+                          "(SIGSTOP), or very busy",
+                          (int)pid);
 }
 
 struct lode_link *

@@ -14,6 +14,8 @@
 #include "api/wire/link.h"
 #include "api/wire/rendezvous_msg.h"
 
+#include <sys/types.h>
+
 struct lode_rendezvous; /* one session with the scheduler */
 
 struct lode_rendezvous_options {
@@ -52,6 +54,12 @@ struct lode_rendezvous_options {
  */
 LODE_MUST_CHECK lode_err lode_rendezvous_open(const struct lode_rendezvous_options *options,
                                               struct lode_rendezvous **rendezvous_io);
+
+/* The scheduler's process; 0: not connected, or it cannot be told. NULL gives 0. */
+pid_t lode_rendezvous_scheduler(const struct lode_rendezvous *rendezvous);
+
+/* Fails with the sentence for a scheduler that does not answer: LODE_ETIMEDOUT. pid 0: unknown. */
+lode_err lode_scheduler_late(pid_t pid);
 
 /* The session's link, valid until lode_rendezvous_close(). Send with lode_link_send(). */
 struct lode_link *lode_rendezvous_link(struct lode_rendezvous *rendezvous);

@@ -2,7 +2,9 @@
 
 #include "api/base/clock.h"
 #include "api/base/fail.h"
+#include "api/client/channel/patience.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 /* RESOLVE, LOAD and STATS all begin with the tag. */
@@ -42,16 +44,32 @@ up(const struct lode_tasks *tasks)
 }
 
 static lode_err
-wait_answer_locked(struct lode_tasks *tasks, const struct lode_request *request, int64_t deadline)
+ask_locked(struct lode_tasks *tasks, uint16_t type, const void *rest, uint32_t rest_size,
+           struct lode_request *request)
 {
     lode_mutex_assert_held(&tasks->mu);
-    while (!request->done) {
+    request->tag = next_tag_locked(tasks);
+    request->next = tasks->requests;
+    tasks->requests = request;
+    return up(tasks) ? send_question_locked(tasks, type, request->tag, rest, rest_size)
+                     : lode_tasks_down();
+}
+
+/* Until one of the two is answered; `other` may be NULL. */
+static lode_err
+wait_answer_locked(struct lode_tasks *tasks, const struct lode_request *request,
+                   const struct lode_request *other, int64_t deadline)
+{
+    bool in_time = true;
+    lode_mutex_assert_held(&tasks->mu);
+    while (!request->done && (other == NULL || !other->done)) {
         if (!up(tasks)) {
             return lode_tasks_down();
         }
-        if (!lode_cond_wait(&tasks->changed, &tasks->mu, deadline) && !request->done) {
-            return lode_fail_with(LODE_ETIMEDOUT, "the scheduler has not answered in time");
+        if (!in_time) {
+            return lode_scheduler_late(lode_rendezvous_scheduler(tasks->rendezvous));
         }
+        in_time = lode_cond_wait(&tasks->changed, &tasks->mu, deadline);
     }
     return LODE_OK;
 }
@@ -69,6 +87,40 @@ forget_locked(struct lode_tasks *tasks, const struct lode_request *request)
     }
 }
 
+static int64_t
+sooner(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+/*
+ * An answer may take long, for a load for example, and says nothing until then of whether the
+ * scheduler runs. So the session asks a second question, which a scheduler that runs answers at
+ * once, and again after each of its answers. A scheduler that is stopped is found so within
+ * LODE_ANSWER_MS, not when the first question's time is up.
+ */
+static lode_err
+wait_long_locked(struct lode_tasks *tasks, const struct lode_request *request, int64_t deadline)
+{
+    enum { HALF_MS = LODE_ANSWER_MS / 2 };
+    for (;;) {
+        struct lode_request ping = {.answer = LODE_TASK_STATS_ARE};
+        lode_err err =
+            wait_answer_locked(tasks, request, NULL, sooner(deadline, lode_deadline(HALF_MS)));
+        if (err != LODE_ETIMEDOUT || lode_remaining_ms(deadline) == 0) {
+            return err;
+        }
+        err = ask_locked(tasks, LODE_TASK_STATS, NULL, 0, &ping);
+        if (err == LODE_OK) {
+            err =
+                wait_answer_locked(tasks, request, &ping, sooner(deadline, lode_deadline(HALF_MS)));
+        }
+        forget_locked(tasks, &ping);
+        free(ping.text);
+        LODE_TRY(err);
+    }
+}
+
 lode_err
 lode_tasks_ask(struct lode_tasks *tasks, uint16_t type, uint16_t answer, const void *rest,
                uint32_t rest_size, int64_t timeout_ms, struct lode_request *request_out)
@@ -76,13 +128,10 @@ lode_tasks_ask(struct lode_tasks *tasks, uint16_t type, uint16_t answer, const v
     int64_t deadline = lode_deadline(timeout_ms);
     *request_out = (struct lode_request){.answer = answer};
     lode_mutex_lock(&tasks->mu);
-    request_out->tag = next_tag_locked(tasks);
-    request_out->next = tasks->requests;
-    tasks->requests = request_out;
-    lode_err err = up(tasks) ? send_question_locked(tasks, type, request_out->tag, rest, rest_size)
-                             : lode_tasks_down();
+    lode_err err = ask_locked(tasks, type, rest, rest_size, request_out);
     if (err == LODE_OK) {
-        err = wait_answer_locked(tasks, request_out, deadline);
+        err = timeout_ms > LODE_ANSWER_MS ? wait_long_locked(tasks, request_out, deadline)
+                                          : wait_answer_locked(tasks, request_out, NULL, deadline);
     }
     forget_locked(tasks, request_out);
     lode_mutex_unlock(&tasks->mu);

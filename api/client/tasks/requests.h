@@ -26,6 +26,7 @@ struct lode_request {
  *
  *   request_out  the answer; text is the caller's to free, also when it fails
  *
+ * Blocking  timeout_ms at most; 5 s where the scheduler does not answer at all
  * Errors  LODE_ETIMEDOUT, LODE_EDOWN; what the answer says, with its text
  */
 LODE_MUST_CHECK lode_err lode_tasks_ask(struct lode_tasks *tasks, uint16_t type, uint16_t answer,

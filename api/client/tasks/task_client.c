@@ -233,13 +233,30 @@ connect_patiently(struct lode_tasks *tasks)
     }
 }
 
+/*
+ * Waits while another thread connects. A scheduler that has not answered that thread is not asked
+ * again: of many threads that come at once the last would else wait for all their times.
+ */
+static lode_err
+await_other_locked(struct lode_tasks *tasks)
+{
+    uint64_t unanswered = tasks->unanswered;
+    lode_mutex_assert_held(&tasks->mu);
+    while (lode_tasks_state(tasks) == LODE_TASKS_CONNECTING && tasks->unanswered == unanswered) {
+        lode_cond_wait(&tasks->changed, &tasks->mu, LODE_NEVER);
+    }
+    return tasks->unanswered == unanswered ? LODE_OK : lode_scheduler_late(tasks->silent);
+}
+
 /* One thread connects. Others that come meanwhile wait until it has, or has failed. */
 static lode_err
 connect_tasks(struct lode_tasks *tasks)
 {
     lode_mutex_lock(&tasks->mu);
-    while (lode_tasks_state(tasks) == LODE_TASKS_CONNECTING) {
-        lode_cond_wait(&tasks->changed, &tasks->mu, LODE_NEVER);
+    lode_err late = await_other_locked(tasks);
+    if (late != LODE_OK) {
+        lode_mutex_unlock(&tasks->mu);
+        return late;
     }
     if (lode_tasks_state(tasks) != LODE_TASKS_NONE) {
         lode_mutex_unlock(&tasks->mu);
@@ -257,6 +274,10 @@ connect_tasks(struct lode_tasks *tasks)
             become_locked(tasks, LODE_TASKS_UP);
         }
     } else if (lode_tasks_state(tasks) == LODE_TASKS_CONNECTING) {
+        if (err == LODE_ETIMEDOUT) {
+            tasks->unanswered++;
+            tasks->silent = lode_rendezvous_scheduler(tasks->rendezvous);
+        }
         become_locked(tasks, LODE_TASKS_NONE);
     }
     lode_mutex_unlock(&tasks->mu);

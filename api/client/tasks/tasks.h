@@ -57,6 +57,8 @@ struct lode_tasks {
     uint64_t submitted;            /* number of the last submission */
     uint64_t cpus_total;           /* as far as was asked; a call may have so many */
     uint32_t last_tag;
+    uint64_t unanswered;     /* attempts to connect in which the scheduler did not answer */
+    pid_t silent;            /* the scheduler of the last of those; 0: it cannot be told */
     uint64_t scheduler_seen; /* without a session: which scheduler there was */
     _Atomic uint64_t parent; /* the task that this worker runs; 0: none. Any thread */
 };

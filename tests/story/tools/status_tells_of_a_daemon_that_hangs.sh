@@ -14,7 +14,7 @@ scheduler=$(pid_of scheduler)
 
 kill -STOP "$scheduler"
 exits 1 lode status --json
-says "$out" '"healthy": false' '"capacity_bytes": 33554432' '"why": "the scheduler did not answer'
+says "$out" '"healthy": false' '"capacity_bytes": 33554432' "\"why\": \"the scheduler, process $scheduler, has not answered"
 kill -CONT "$scheduler"
 must lode status
 
