@@ -228,13 +228,38 @@ timeout_of(struct daemon *d)
     return store_has_work(d->store) ? 0 : -1;
 }
 
+/* A turn is what the loop does between two looks at its events. It counts the longest one. */
+static void
+end_turn(struct store *store)
+{
+    int64_t now_ns = lode_now_ns();
+    uint64_t took_ns = (uint64_t)(now_ns - store->turn_ns);
+    if (took_ns > store->counts.longest_turn_ns) {
+        store->counts.longest_turn_ns = took_ns;
+    }
+    store->turn_ns = now_ns;
+}
+
+/* The end of a turn is the beginning of the next one, unless the loop sleeps between them. */
+static void
+begin_turn(struct store *store, bool slept)
+{
+    if (slept) {
+        store->turn_ns = lode_now_ns();
+    }
+    store->turn_began = true;
+}
+
 static void
 loop(struct daemon *d)
 {
     struct epoll_event events[EVENTS_AT_ONCE];
+    d->store->turn_ns = lode_now_ns();
     while (!d->stop) {
         int timeout = timeout_of(d);
+        end_turn(d->store);
         int count = epoll_wait(d->store->epoll_fd, events, EVENTS_AT_ONCE, timeout);
+        begin_turn(d->store, timeout != 0);
         for (int i = 0; i < count; i++) {
             struct source *source = events[i].data.ptr;
             source->ready(d->store, source, events[i].events);

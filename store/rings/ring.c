@@ -1,7 +1,6 @@
 #include "store/rings/ring.h"
 
 #include "api/base/assert.h"
-#include "api/base/clock.h"
 #include "api/base/fail.h"
 #include "store/objects/lost.h"
 #include "store/objects/status.h"
@@ -210,7 +209,7 @@ ring_drain(struct store *store, struct session *session)
                     (unsigned long long)head);
         return;
     }
-    store->table.now_ns = lode_now_ns();
+    store_set_now(store);
     session->ring_head = apply_all(store, session, head, tail);
     credit_after_drain(store, session, pages, entries);
 }

@@ -1,6 +1,5 @@
 #include "store/sessions/packets.h"
 
-#include "api/base/clock.h"
 #include "api/base/fail.h"
 #include "api/base/log.h"
 #include "store/requests/creates.h"
@@ -97,7 +96,7 @@ packets_handle(struct store *store, struct session *session, const void *bytes, 
     if (session->left && head->type != LODE_MSG_RELEASED && head->type != LODE_MSG_FORK) {
         return lode_fail_with(LODE_EPROTO, "a packet of type %u after its LEAVE", head->type);
     }
-    store->table.now_ns = lode_now_ns();
+    store_set_now(store);
     ring_drain(store, session);
     if (session->cut) {
         return LODE_OK;

@@ -7,6 +7,7 @@
 #ifndef LODE_STORE_STATE_STORE_H
 #define LODE_STORE_STATE_STORE_H
 
+#include "api/base/clock.h"
 #include "api/layout/births.h"
 #include "api/layout/ring.h"
 #include "api/wire/store_msg.h"
@@ -172,6 +173,8 @@ struct store {
     bool freed_room;            /* since creates were last tried */
     struct lode_store_stats counts; /* the counters; gauges are filled in when asked for */
     int64_t started_ns;
+    int64_t turn_ns; /* when the turn began that is under way */
+    bool turn_began; /* just now: nobody has looked at the clock since */
     uint64_t rounds; /* of the loop */
     uint8_t *packet; /* LODE_STORE_PACKET_MAX bytes */
     struct ring_scratch *scratch;
@@ -179,6 +182,14 @@ struct store {
     int64_t pinned_until_ns;
     char dir[512]; /* LODE_SHM_DIR */
 };
+
+/* Sets the time of what comes next. The loop has looked at the clock for the first of a turn. */
+static inline void
+store_set_now(struct store *store)
+{
+    store->table.now_ns = store->turn_began ? store->turn_ns : lode_now_ns();
+    store->turn_began = false;
+}
 
 /* Whether two sessions are of one process. One that the store cannot see has pid 0. */
 static inline bool

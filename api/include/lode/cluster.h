@@ -100,7 +100,8 @@ typedef struct lode_store_stats {
     uint64_t unsealed_bytes; /* of used_bytes, still being written */
     uint64_t objects, unsealed_objects, names, sessions;
     uint64_t created, sealed, aborted, freed, gets_by_message, waits, wakes, doorbells;
-    uint64_t ring_records, bad_messages, evictions, spills, restores; /* the last three: 0 */
+    uint64_t ring_records, bad_messages;
+    uint64_t longest_turn_ns; /* how long the store kept all waiting at worst, since it started */
     uint64_t uptime_ns;
     int64_t store_pid;
     uint64_t generation;

@@ -164,5 +164,6 @@ same good.npy out
 status 0 storectl stat --json
 prints '"unsealed_objects": 0'
 prints '"bad_messages": 0'
+prints '"longest_turn_ns": [1-9]'
 store_stop
 status 5 storectl get good
