@@ -57,7 +57,7 @@ enum {
     X(LOOKUP,     12, client, lode_msg_lookup,      "")                                   /* FOUND                  */ \
     X(FOUND,      13, store,  lode_msg_found,       "")                                                                \
     X(UNWAIT,     15, client, lode_msg_lookup,      "")                                   /* none                   */ \
-    X(WATCH,      16, client, lode_msg_watch,       "lode_id ids[count]")                 /* NOTIFY, now and later  */ \
+    X(WATCH,      16, client, lode_msg_watch,       "lode_id ids[count]")                 /* OK; NOTIFY, now and later */ \
     X(UNWATCH,    17, client, lode_msg_watch,       "lode_id ids[count]; 0: all of that cookie")  /* OK: no NOTIFY follows */ \
     X(NOTIFY,     18, store,  lode_msg_watch,       "struct lode_msg_ready ready[count]")                              \
     X(DELETE,     19, client, lode_msg_lookup,      "")                                   /* OK or ERROR            */ \
@@ -74,7 +74,6 @@ enum {
     X(GROW_PINS,  30, client, lode_msg_pins,        "")                                   /* PINS or ERROR          */ \
     X(PINS,       31, store,  lode_msg_pins,        "")                                                                \
     X(RELEASED,   33, client, lode_msg_released,    "")                                   /* none                   */ \
-    X(DRAIN,      34, client, lode_msg_head,        "")                                   /* OK                     */ \
     X(SETTLE,     35, client, lode_msg_settle,      "lode_id ids[count]")                 /* SETTLED                */ \
     X(SETTLED,    36, store,  lode_msg_settle,      "uint8_t status[count]")                                           \
     X(RESULTS,    37, client, lode_msg_settle,      "lode_id ids[count]")                 /* SETTLED                */ \
@@ -129,7 +128,6 @@ struct lode_msg_welcome {
     uint32_t row; /* of the session table */
     uint64_t session;
     uint64_t generation;
-    uint64_t capacity_bytes;
 };
 
 struct lode_msg_error {
@@ -208,12 +206,14 @@ enum lode_found {
 struct lode_msg_found {
     struct lode_msg_head head;
     uint32_t status; /* enum lode_found */
-    uint32_t entry;
-    uint64_t word;
+    uint32_t pad;
     lode_id id; /* NAME_LOOKUP: the object's */
 };
 
-/* One-shot for each id: NOTIFY tells each once, at once where it is known already. */
+/*
+ * One-shot for each id: NOTIFY tells each once, at once where it is known already. The OK to a WATCH
+ * says that all its ids were looked at; the last NOTIFY of what is known may come behind it.
+ */
 struct lode_msg_watch {
     struct lode_msg_head head;
     uint64_t cookie; /* of the client's choice, repeated in NOTIFY */

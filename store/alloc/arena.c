@@ -308,8 +308,7 @@ arena_stats(struct arena *arena, struct arena_stats *stats_out)
                                       .committed_bytes = pages.warm * LODE_PAGE,
                                       .largest_free_bytes = pages.obtainable * LODE_PAGE,
                                       .credit_bytes = pages.reserved * LODE_PAGE,
-                                      .small_objects = slab.objects,
-                                      .small_runs = slab.runs};
+                                      .small_objects = slab.objects};
 }
 
 bool

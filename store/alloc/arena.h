@@ -119,7 +119,7 @@ struct arena_stats {
     uint64_t capacity_bytes, used_bytes, free_bytes, committed_bytes,
         largest_free_bytes; /* what one allocation gets */
     uint64_t credit_bytes;  /* set aside; part of free_bytes */
-    uint64_t small_objects, small_runs;
+    uint64_t small_objects;
 };
 
 /* Gives kept empty runs back first, so that the numbers are what an allocation would find. */

@@ -296,12 +296,7 @@ slab_trim(struct slab *slab)
 void
 slab_stats(const struct slab *slab, struct slab_stats *stats_out)
 {
-    uint64_t empty = 0;
-    for (uint32_t i = 0; i < slab->class_count; i++) {
-        empty += slab->classes[i].empty != NULL;
-    }
     *stats_out = (struct slab_stats){.runs = slab->run_count,
-                                     .empty_runs = empty,
                                      .objects = slab->objects,
                                      .object_bytes = slab->object_lines * LINE};
 }

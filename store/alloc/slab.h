@@ -59,7 +59,7 @@ slab_pages_of(uint64_t size)
 }
 
 struct slab_stats {
-    uint64_t runs, empty_runs;
+    uint64_t runs;
     uint64_t objects, object_bytes; /* in runs; bytes of their slots */
 };
 void slab_stats(const struct slab *slab, struct slab_stats *stats_out);

@@ -18,11 +18,11 @@
  */
 static lode_err
 arm_and_ask(struct store *store, struct session *session, lode_id id, uint64_t cookie,
-            bool is_watch, enum lode_found *status_out, uint32_t *entry_out)
+            enum lode_found *status_out)
 {
-    LODE_TRY(waits_arm(store, session, id, cookie, is_watch));
+    LODE_TRY(waits_arm(store, session, id, cookie, false));
     atomic_thread_fence(memory_order_seq_cst);
-    *status_out = asking_status(store, id, entry_out);
+    *status_out = asking_status(store, id, NULL);
     return LODE_OK;
 }
 
@@ -40,11 +40,11 @@ handle_unwait(struct store *store, struct session *session, const void *packet, 
 /* Ends the wait of that cookie and says what it was told. If it was told nothing, arms it again. */
 static lode_err
 ask_with_cookie(struct store *store, struct session *session, const struct lode_msg_lookup *msg,
-                enum lode_found *status_out, uint32_t *entry_out)
+                enum lode_found *status_out)
 {
     enum lode_found told = LODE_FOUND_PENDING;
     waits_disarm(store, session, msg->id, msg->cookie, &told);
-    LODE_TRY(arm_and_ask(store, session, msg->id, msg->cookie, false, status_out, entry_out));
+    LODE_TRY(arm_and_ask(store, session, msg->id, msg->cookie, status_out));
     if (*status_out != LODE_FOUND_SEALED && told != LODE_FOUND_PENDING) {
         *status_out = told; /* aborted, or gone, while it was armed */
     }
@@ -66,18 +66,15 @@ handle_lookup(struct store *store, struct session *session, const void *packet, 
     (void)rest_size;
     store->counts.gets_by_message++;
     if (msg->cookie != 0) {
-        lode_err err = ask_with_cookie(store, session, msg, &status, &found.entry);
+        lode_err err = ask_with_cookie(store, session, msg, &status);
         if (err != LODE_OK) {
             session_fail(store, session, msg->head.tag, err);
             return LODE_OK;
         }
     } else {
-        status = asking_status(store, msg->id, &found.entry);
+        status = asking_status(store, msg->id, NULL);
     }
     found.status = status;
-    if (status == LODE_FOUND_SEALED) {
-        found.word = entry_word(&store->table, found.entry);
-    }
     if (msg->head.tag != 0) {
         session_send(session, &found, sizeof found, NULL, 0);
     }

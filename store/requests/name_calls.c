@@ -106,8 +106,6 @@ handle_name_lookup(struct store *store, struct session *session, const void *pac
                                    .status = LODE_FOUND_PENDING};
     if (err == LODE_OK) {
         found.status = LODE_FOUND_SEALED;
-        found.entry = object;
-        found.word = entry_word(&store->table, object);
         found.id = store->table.entries[object].id;
     }
     if (msg->head.tag != 0) {

@@ -196,25 +196,6 @@ handle_released(struct store *store, struct session *session, const void *packet
     return LODE_OK;
 }
 
-static void
-answer_drain(struct store *store, struct session *session, const void *packet)
-{
-    const struct lode_msg_head *msg = packet;
-    (void)store;
-    session_ok(session, msg->tag);
-}
-
-/* Answers when everything is freed that any session had dropped before. */
-lode_err
-handle_drain(struct store *store, struct session *session, const void *packet, const uint8_t *rest,
-             size_t rest_size)
-{
-    (void)rest;
-    (void)rest_size;
-    later_do(store, session, packet, sizeof(struct lode_msg_head), answer_drain);
-    return LODE_OK;
-}
-
 lode_err
 handle_fork(struct store *store, struct session *session, const void *packet, const uint8_t *rest,
             size_t rest_size)

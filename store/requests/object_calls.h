@@ -8,6 +8,6 @@
 #include "store/requests/call.h"
 
 packet_fn handle_segment, handle_seal, handle_abort, handle_delete, handle_grow_pins,
-    handle_released, handle_drain, handle_fork, handle_take;
+    handle_released, handle_fork, handle_take;
 
 #endif

@@ -49,7 +49,6 @@ static const struct {
     [LODE_MSG_STATS]       = {handle_stats,       sizeof(struct lode_msg_head),     false},
     [LODE_MSG_GROW_PINS]   = {handle_grow_pins,   sizeof(struct lode_msg_pins),     false},
     [LODE_MSG_RELEASED]    = {handle_released,    sizeof(struct lode_msg_released), false},
-    [LODE_MSG_DRAIN]       = {handle_drain,       sizeof(struct lode_msg_head),     false},
     [LODE_MSG_SETTLE]      = {handle_settle,      sizeof(struct lode_msg_settle),   true},
     [LODE_MSG_RESULTS]     = {handle_results,     sizeof(struct lode_msg_settle),   true},
     [LODE_MSG_FAIL]        = {handle_fail,        sizeof(struct lode_msg_fail),     true},

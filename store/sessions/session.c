@@ -256,8 +256,6 @@ session_hello(struct store *store, struct session *session, const struct lode_ms
     session->out.unbounded = (session->flags & LODE_HELLO_SCHEDULER) != 0;
     session->pidfd = open_pidfd(session->fd, (pid_t)session->pid);
     enlist(store, session);
-    struct arena_stats stats;
-    arena_stats(store->arena, &stats);
     struct lode_msg_welcome welcome = {
         .head = {.type = LODE_MSG_WELCOME, .tag = hello->head.tag},
         .major = LODE_STORE_WIRE_MAJOR,
@@ -265,7 +263,6 @@ session_hello(struct store *store, struct session *session, const struct lode_ms
         .row = session->row,
         .session = session->number,
         .generation = store->table.header->generation,
-        .capacity_bytes = stats.capacity_bytes,
     };
     int fds[3] = {store->table.index_read_fd, client_fd, session->bell_fd};
     session_send_fds(session, &welcome, sizeof welcome, fds, 3);

@@ -85,7 +85,8 @@ __wrap_lode_socket_try_send(int fd, const void *head, size_t head_size, const vo
         memcpy(&watch, head, sizeof watch);
         asked.watched = watch.cookie;
         memcpy(&asked.watched_id, (const uint8_t *)head + sizeof watch, sizeof(lode_id));
-    } else if (first.tag != 0) {
+    }
+    if (first.tag != 0) {
         check_list(head, head_size);
         asked.tag_before = asked.size > 0 ? ((struct lode_msg_head *)(void *)asked.bytes)->tag : 0;
         asked.size = head_size < sizeof asked.bytes ? head_size : sizeof asked.bytes;
@@ -132,11 +133,8 @@ answer_fd(struct answer *answer, int fd)
 static void
 welcome(struct answer *answer)
 {
-    struct lode_msg_welcome packet = {.major = LODE_STORE_WIRE_MAJOR,
-                                      .row = ROW,
-                                      .session = SESSION,
-                                      .generation = GENERATION,
-                                      .capacity_bytes = SEGMENT_BYTES};
+    struct lode_msg_welcome packet = {
+        .major = LODE_STORE_WIRE_MAJOR, .row = ROW, .session = SESSION, .generation = GENERATION};
     answer_with(answer, LODE_MSG_WELCOME, &packet, sizeof packet);
     answer_fd(answer, index_fd);
     answer_fd(answer, file_fd);
@@ -165,7 +163,7 @@ created(struct answer *answer)
 static void
 found(struct answer *answer, lode_id id)
 {
-    struct lode_msg_found packet = {.status = fuzz_u8(script) % 8, .entry = 1, .id = id};
+    struct lode_msg_found packet = {.status = fuzz_u8(script) % 8, .id = id};
     answer_with(answer, LODE_MSG_FOUND, &packet, sizeof packet);
 }
 

@@ -59,7 +59,6 @@ struct lode {
     _Atomic int64_t pending_looked_ns;          /* lode_look_seldom() */
     struct lode_fork fork;
     _Atomic uint32_t refused_told; /* of row->refused, what lode_keep() has said */
-    uint64_t capacity_bytes;
     size_t file_bytes;
     uint32_t open_flags;
     struct lode_paths paths;

@@ -155,7 +155,6 @@ attach(lode *db, uint32_t hello_flags)
     LODE_TRY(say_hello(db, hello_flags, &welcome, fds));
     db->calls.bell_fd = lode_descriptor_hang_high(fds[2]);
     db->number = welcome.session;
-    db->capacity_bytes = welcome.capacity_bytes;
     lode_err err = map_index(db, fds[0], welcome.generation);
     err = err == LODE_OK ? map_session_file(db, fds[1]) : err;
     close(fds[0]);

@@ -147,27 +147,27 @@ struct watch_packet {
 };
 
 static lode_err
-send_watch(struct many *m, struct watch_packet *packet)
+send_watch(const struct many *m, struct watch_packet *packet)
 {
     size_t size = sizeof packet->head + packet->head.count * sizeof packet->ids[0];
-    packet->head.cookie = m->watch.cookie;
-    lode_err err = packet->head.count > 0 ? lode_store_send(&m->db->calls.socket, packet, size,
-                                                            NULL, 0, m->patience->answer_by)
-                                          : LODE_OK;
-    packet->head.count = 0;
-    return err;
+    return packet->head.count > 0 ? lode_store_send(&m->db->calls.socket, packet, size, NULL, 0,
+                                                    m->patience->answer_by)
+                                  : LODE_OK;
 }
 
 /*
- * After each full packet this process reads what the store has sent: the packet may have brought
- * 2,048 notices at once, and a store whose notices are not read cuts the session.
+ * After each full packet this process waits for the store's answer, and so reads what the store has
+ * sent: the packet may have brought 2,048 notices at once, and a store whose notices are not read
+ * cuts the session.
  */
 static lode_err
-read_notices(const struct many *m)
+send_full_watch(const struct many *m, struct watch_packet *packet)
 {
-    struct lode_msg_head msg = {.type = LODE_MSG_DRAIN};
-    return lode_store_ask_exactly(&m->db->calls, &msg, sizeof msg, LODE_MSG_OK, NULL, 0,
-                                  m->patience->answer_by);
+    lode_err err = lode_store_ask_exactly(&m->db->calls, &packet->head.head, sizeof *packet,
+                                          LODE_MSG_OK, NULL, 0, m->patience->answer_by);
+    packet->head.head.tag = 0;
+    packet->head.count = 0;
+    return err;
 }
 
 /* Fills the table before the first packet is sent: from then on notices may come at any time. */
@@ -194,7 +194,7 @@ send_watches(struct many *m, uint32_t end)
     if (packet == NULL) {
         return lode_fail_with(LODE_ENOMEM, "no memory to wait for %zu objects", m->count);
     }
-    packet->head = (struct lode_msg_watch){.head.type = LODE_MSG_WATCH};
+    packet->head = (struct lode_msg_watch){.head.type = LODE_MSG_WATCH, .cookie = m->watch.cookie};
     for (uint32_t i = 0; i < end && err == LODE_OK; i++) {
         /* Only the last of those with the same id is in the table itself. */
         if (*slot_of(m, m->ids[i]) != i + 1) {
@@ -202,8 +202,7 @@ send_watches(struct many *m, uint32_t end)
         }
         packet->ids[packet->head.count++] = m->ids[i];
         if (packet->head.count == LODE_STORE_IDS_MAX) {
-            err = send_watch(m, packet);
-            err = err == LODE_OK ? read_notices(m) : err;
+            err = send_full_watch(m, packet);
         }
     }
     err = err == LODE_OK ? send_watch(m, packet) : err;

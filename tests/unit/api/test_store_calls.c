@@ -59,7 +59,7 @@ answer_backwards(void *arg)
         while (count > 0) {
             struct lode_msg_lookup *q = &asked[--count];
             struct lode_msg_found found = {.head = {.type = LODE_MSG_FOUND, .tag = q->head.tag},
-                                           .word = q->cookie};
+                                           .id = lode_id_make(LODE_ID_USER, 0, q->cookie)};
             send(store, &found, sizeof found, MSG_NOSIGNAL);
             q->head.type = 0;
         }
@@ -73,7 +73,7 @@ ask_often(void *arg)
     uint64_t me = (uint64_t)(uintptr_t)arg;
     for (uint64_t i = 0; i < ROUNDS; i++) {
         struct lode_msg_found found;
-        if (ask(me << 32 | i, &found) != LODE_OK || found.word != (me << 32 | i)) {
+        if (ask(me << 32 | i, &found) != LODE_OK || lode_id_low(found.id) != (me << 32 | i)) {
             return (void *)1;
         }
     }
@@ -114,12 +114,12 @@ say_error(void *arg)
 
 Test(store_calls, an_error_comes_with_its_sentence)
 {
-    struct lode_msg_found found = {.word = 77};
+    struct lode_msg_found found = {.status = 77};
     pthread_t thread;
     pthread_create(&thread, NULL, say_error, NULL);
     cr_assert_eq(ask(1, &found), LODE_EGONE);
     cr_assert_str_eq(lode_last_error(), "it went away");
-    cr_assert_eq(found.word, 77, "an output is written only on success");
+    cr_assert_eq(found.status, 77, "an output is written only on success");
     pthread_join(thread, NULL);
 }
 

@@ -339,11 +339,11 @@ Test(freeing, of_the_last_few_is_not_put_off_for_ever_where_somebody_waits_for_i
     enum { COUNT = 200000, FEW = 100 };
     static uint32_t others[COUNT];
     struct fake maker = fake_attach(0), asker = fake_attach(0);
-    struct lode_msg_head drain = {.type = LODE_MSG_DRAIN, .tag = 1};
+    struct lode_msg_head stats = {.type = LODE_MSG_STATS, .tag = 1};
     struct table *table = &store->table;
     uint32_t count = 0;
     put_and_drop(&maker, COUNT, 8);
-    fake_send(&asker, &drain, sizeof drain);
+    fake_send(&asker, &stats, sizeof stats);
     fake_round();
     expect(!fake_has_packet(&asker));
     while (table->candidate_count > FEW && candidate_pop(table, &others[count])) {
@@ -374,9 +374,9 @@ Test(freeing, of_much_is_waited_for_by_a_create_without_patience)
 Test(freeing, of_one_who_ends_while_it_waits_for_an_answer_is_harmless)
 {
     struct fake maker = fake_attach(0), asker = fake_attach(0);
-    struct lode_msg_head drain = {.type = LODE_MSG_DRAIN, .tag = 1};
+    struct lode_msg_head stats = {.type = LODE_MSG_STATS, .tag = 1};
     put_and_drop(&maker, 200000, 8);
-    fake_send(&asker, &drain, sizeof drain);
+    fake_send(&asker, &stats, sizeof stats);
     fake_round();
     expect_eq(store->later_count, 1);
     fake_die(&asker);
