@@ -6,6 +6,7 @@
 #include "api/client/store/scheduler_lives.h"
 #include "api/client/tasks/requests.h"
 #include "api/client/cluster/starting.h"
+#include "api/client/tasks/task_output.h"
 #include "api/client/tasks/task_records.h"
 
 #include <stdlib.h>
@@ -76,10 +77,12 @@ hand_over(struct lode_tasks *tasks)
     if (!drain_while_up(tasks) || tasks->submitted == 0 || tasks->worker.record != NULL) {
         return;
     }
+    int64_t deadline = lode_deadline(CLOSE_TIMEOUT_MS);
     if (lode_tasks_ask(tasks, LODE_TASK_STATS, LODE_TASK_STATS_ARE, NULL, LODE_STATS_AFTER_OUTPUT,
                        CLOSE_TIMEOUT_MS, &request) == LODE_OK) {
         free(request.text);
     }
+    lode_task_output_flush(lode_remaining_ms(deadline));
 }
 
 static void

@@ -5,6 +5,11 @@
  * A line goes to stderr in one piece. C does not buffer stderr: if the line were written byte by
  * byte, each byte would cost a system call, and other writers of the same file would come in between.
  * lode_close() waits for the lines of the program's tasks, and would give up before all are printed.
+ *
+ * A stderr that nobody reads (a full pipe) must not stop the thread that prints: it is the one that
+ * takes all that the scheduler says. So a line waits for a second at most. Then it is kept, up to 1
+ * MiB of them, and goes out with a later line or when the session closes. What finds no room is
+ * counted, and the next line that does is preceded by how many are missing.
  */
 #ifndef LODE_CLIENT_TASKS_TASK_OUTPUT_H
 #define LODE_CLIENT_TASKS_TASK_OUTPUT_H
@@ -17,5 +22,11 @@
  */
 void lode_task_output_print(const struct lode_task_output *head, const char *name,
                             const char *line);
+
+/*
+ * Prints what is kept, and waits so long at most for a stderr that takes it. No SIGPIPE and no
+ * SIGXFSZ come from it. Any thread.
+ */
+void lode_task_output_flush(int64_t timeout_ms);
 
 #endif

@@ -1,0 +1,169 @@
+/*
+ * The tasks of a program print, and its stderr is a full pipe that nobody reads. The program's calls
+ * are answered, and it can close. Where somebody reads later, what was kept comes out, and how many
+ * lines are missing is said. Where the reader has ended, no signal strikes the program.
+ */
+#include "tests/support/child.h"
+#include "tests/support/cluster.h"
+#include "tests/support/story.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { LINES = 400, LINE_BYTES = 8000, ROOM = 8 << 20, CLOSE_MS = 10000 };
+
+static int pipe_fds[2]; /* the program's stderr */
+
+/* Our stderr is the pipe, filled up or empty. Its reader is the parent. */
+static void
+take_stderr(bool is_full)
+{
+    static const char page[4096];
+    expect_eq(fcntl(pipe_fds[1], F_SETFL, O_WRONLY | O_NONBLOCK), 0);
+    while (is_full && write(pipe_fds[1], page, sizeof page) > 0) {
+    }
+    expect_eq(fcntl(pipe_fds[1], F_SETFL, O_WRONLY), 0);
+    expect_eq(dup2(pipe_fds[1], STDERR_FILENO), STDERR_FILENO);
+    close(pipe_fds[1]);
+    close(pipe_fds[0]);
+}
+
+/* A check that fails in here could not be printed, and the guard would end the story. */
+static void
+print_and_ask(lode *db)
+{
+    static char text[LINE_BYTES + 1];
+    static lode_id said[LINES];
+    lode_scheduler_stats stats;
+    lode_id result;
+    int64_t pid;
+    memset(text, 'x', LINE_BYTES);
+    for (int i = 0; i < LINES; i++) {
+        must(lode_call(db, "play.say", LODE_ARGS(lode_str(text)), NULL, &said[i]));
+    }
+    must(lode_wait(db, said, LINES, LINES, LODE_FOREVER, NULL, NULL));
+    must(lode_get_scheduler_stats(db, &stats));
+    must(lode_call(db, "play.pid", LODE_NO_ARGS, NULL, &result));
+    must(lode_get_i64(db, result, LODE_FOREVER, &pid));
+}
+
+static void
+program(struct child *parent, void *arg)
+{
+    take_stderr(arg != NULL);
+    lode *db = cluster_open_with("play");
+    print_and_ask(db);
+    child_signal(parent);
+    child_await(parent); /* somebody reads, or nobody ever does */
+    int64_t began = now_ms();
+    lode_close(db);
+    expect_lt(now_ms() - began, CLOSE_MS + bound_ms(1000));
+}
+
+static void
+start(struct child *child, bool is_full)
+{
+    expect_eq(pipe2(pipe_fds, O_CLOEXEC), 0);
+    child_start(child, program, is_full ? pipe_fds : NULL);
+    close(pipe_fds[1]);
+}
+
+static size_t
+read_to_the_end(int fd, char *text)
+{
+    size_t size = 0;
+    ssize_t got;
+    while ((got = read(fd, text + size, ROOM - 1 - size)) > 0) {
+        size += (size_t)got;
+    }
+    return size;
+}
+
+static long
+missing_in(const char *line)
+{
+    const char *said = strstr(line, "… ");
+    return said != NULL && strstr(said, "lines are left out here") != NULL
+               ? strtol(said + strlen("… "), NULL, 10)
+               : 0;
+}
+
+/* Each line is there, whole, or is counted as missing. */
+static void
+what_is_lost_is_said(void)
+{
+    static char all[ROOM];
+    struct child child;
+    long lines = 0, missing = 0;
+    start(&child, true);
+    child_await(&child);
+    child_signal(&child);
+    size_t size = read_to_the_end(pipe_fds[0], all);
+    child_must_end(&child);
+    close(pipe_fds[0]);
+    char *text = memrchr(all, '\0', size);
+    expect(text != NULL); /* the last byte of what the pipe was full of */
+    for (char *line = strtok(text + 1, "\n"); line != NULL; line = strtok(NULL, "\n")) {
+        if (missing_in(line) > 0) {
+            missing += missing_in(line);
+        } else if (strstr(line, "(play.say ") == line) {
+            const char *x = strchr(line, 'x');
+            expect(x != NULL && strspn(x, "x") == LINE_BYTES && x[LINE_BYTES] == '\0');
+            lines++;
+        } else {
+            give_up("'%.80s' is no line of a task", line);
+        }
+    }
+    expect_lt(0, missing);
+    expect_eq(lines + missing, LINES);
+}
+
+static void
+nobody_ever_reads(void)
+{
+    struct child child;
+    start(&child, true);
+    child_await(&child);
+    child_signal(&child);
+    child_must_end(&child);
+    close(pipe_fds[0]);
+}
+
+/* Before the lines come, or when they are kept and the program is about to close. */
+static void
+the_reader_ends(bool before)
+{
+    struct child child;
+    start(&child, !before);
+    if (before) {
+        close(pipe_fds[0]);
+    }
+    child_await(&child);
+    if (!before) {
+        close(pipe_fds[0]);
+    }
+    child_signal(&child);
+    child_must_end(&child);
+}
+
+static void
+story(int argc, char **argv)
+{
+    (void)argc, (void)argv;
+    pid_t supervisor = cluster_start(1, 32 << 20);
+    the_reader_ends(true);
+    the_reader_ends(false);
+    nobody_ever_reads();
+    what_is_lost_is_said();
+    cluster_stop(supervisor);
+}
+
+int
+main(int argc, char **argv)
+{
+    return story_run(argc, argv, 30, story);
+}
