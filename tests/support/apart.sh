@@ -1,9 +1,11 @@
 #!/usr/bin/env bash
-# apart.sh pids|overlay PROGRAM ARGUMENT…: runs a story in namespaces of its own.
+# apart.sh pids|overlay|user PROGRAM ARGUMENT…: runs a story in namespaces of its own, or as a user.
 #
 #   pids     a pid namespace, as in a container: pids begin anew, /proc shows the story alone
 #   overlay  /tmp, where a story has its LODE_DIR, is an overlayfs over the machine's, as a container's
 #            root is
+#   user     where root runs the tests: as a user that nobody else is. Root may open any file, sees
+#            any process and has no limits, so that a story alone shows less
 #
 # A story names its directories after its pid. In a pid namespace it gets, in there, the pid that this
 # script has outside: so two stories never meet in /dev/shm, and whoever looks for leftovers
@@ -47,9 +49,18 @@ overlay)
         skip "no overlayfs can be mounted here: that takes root"
     unshare --mount bash "$0" inside_overlay "$room" "$@"
     ;;
+user)
+    shift
+    [ "$(id -u)" = 0 ] || exec "$@" # it is run by a user anyway
+    user=$((20000 + $$ % 40000))
+    as_user=(setpriv --reuid "$user" --regid "$user" --clear-groups)
+    "${as_user[@]}" test -x "$LODE_TEST_BIN/lode" ||
+        skip "user $user cannot reach $LODE_TEST_BIN: its folders are closed to others"
+    exec env HOME=/nonexistent "${as_user[@]}" "$@"
+    ;;
 inside_*) "$@" ;;
 *)
-    echo "usage: apart.sh pids|overlay PROGRAM ARGUMENT…" >&2
+    echo "usage: apart.sh pids|overlay|user PROGRAM ARGUMENT…" >&2
     exit 2
     ;;
 esac
