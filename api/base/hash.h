@@ -1,6 +1,7 @@
 /*
  * hash.h: uthash, without its habit to end the process where there is no memory: HASH_ADD then adds
- * nothing, and hash_has() says so. The caller frees the element and gives LODE_ENOMEM to whoever asked.
+ * nothing, and hash_has() says so. The caller frees the element and gives LODE_ENOMEM to whoever
+ * asked.
  */
 #ifndef LODE_BASE_HASH_H
 #define LODE_BASE_HASH_H

@@ -15,9 +15,9 @@ static const char *program_name = "lode";
 static atomic_uint lost_lines; /* since the last line that stderr took */
 
 /*
- * Pipes of Linux before 6.4 and terminals know no RWF_NOWAIT: they are asked first. A pipe that says
- * yes has a page free, and a line is shorter. O_NONBLOCK would not do: it belongs to the pipe's end,
- * which other programs have, too.
+ * Pipes of Linux before 6.4 and terminals know no RWF_NOWAIT: they are asked first. A pipe that
+ * says yes has a page free, and a line is shorter. O_NONBLOCK would not do: it belongs to the
+ * pipe's end, which other programs have, too.
  */
 static bool
 write_at_once(char *line, size_t size)

@@ -14,9 +14,9 @@ void lode_log_init(const char *program);
  * For people who run the daemon; a line is written with one write(). Any thread. Of one id at most
  * LODE_LOG_BURST lines a second are written (log_budget.h); the next one says how many were not.
  *
- * Never blocks. Where stderr is a pipe that nobody reads, or a terminal that was stopped, the line is
- * lost, and the next one that is taken says how many were. A daemon that waited for its log would
- * serve nobody.
+ * Never blocks. Where stderr is a pipe that nobody reads, or a terminal that was stopped, the line
+ * is lost, and the next one that is taken says how many were. A daemon that waited for its log
+ * would serve nobody.
  */
 void lode_log(const char *id, const char *format, ...) LODE_PRINTF(2, 3);
 

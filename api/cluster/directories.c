@@ -78,8 +78,8 @@ fail_of_level(const char *path, const char *variable)
 }
 
 /*
- * Checks one level after the other, from the root down, and makes those that are missing if `makes`.
- * LODE_ESYS with ENOENT: one is missing, or has vanished again.
+ * Checks one level after the other, from the root down, and makes those that are missing if
+ * `makes`. LODE_ESYS with ENOENT: one is missing, or has vanished again.
  */
 static lode_err
 walk_levels(const char *path, const char *variable, bool makes)

@@ -114,7 +114,9 @@ remove_dir(const char *path)
     }
 }
 
-/* Nobody else's: where another process holds the directory, its files are of a cluster that runs. */
+/*
+ * Nobody else's: where another process holds the directory, its files are of a cluster that runs.
+ */
 static void
 sweep_shm(const char *path, enum lode_sweep what, int shm_fd, struct lode_remover *remover)
 {

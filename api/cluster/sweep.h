@@ -37,9 +37,9 @@ struct lode_dead {
 typedef void (*lode_dead_fn)(const struct lode_dead *dead, void *arg);
 
 /*
- * How long the supervisor, and then the store, may sweep before the cluster serves: the program that
- * started it waits, and gives up after five seconds. Directories that are left then are left to the
- * next start. Memory that is not yet free then is freed beside the cluster that starts.
+ * How long the supervisor, and then the store, may sweep before the cluster serves: the program
+ * that started it waits, and gives up after five seconds. Directories that are left then are left
+ * to the next start. Memory that is not yet free then is freed beside the cluster that starts.
  */
 enum { LODE_SWEEP_START_MS = 1000 };
 

@@ -23,8 +23,8 @@ struct lode_arg_in {
 
 /*
  * Reads the argument that begins *at bytes into `bytes`, and moves *at behind it.
- * Errors: LODE_EPROTO it is cut short, of an unknown kind, its size does not fit its kind, or it is a
- * reference to the zero id.
+ * Errors: LODE_EPROTO it is cut short, of an unknown kind, its size does not fit its kind, or it is
+ * a reference to the zero id.
  */
 LODE_MUST_CHECK lode_err lode_args_next(const void *bytes, size_t size, size_t *at,
                                         struct lode_arg_in *arg_out);

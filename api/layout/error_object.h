@@ -52,7 +52,8 @@ size_t lode_error_object_size(const struct lode_error_parts *parts);
 size_t lode_error_object_write(const struct lode_error_parts *parts, void *out, size_t room);
 
 /*
- * Writes the same error without its texts, LODE_ERROR_SHORT_BYTES, for where there is no other room.
+ * Writes the same error without its texts, LODE_ERROR_SHORT_BYTES, for where there is no other
+ * room.
  * Errors  as of lode_error_object_read()
  */
 LODE_MUST_CHECK lode_err lode_error_object_shorten(const void *bytes, size_t size, void *out);
@@ -65,9 +66,9 @@ LODE_MUST_CHECK lode_err lode_error_object_read(const void *bytes, size_t size,
                                                 struct lode_error_parts *parts_out);
 
 /*
- * The error that the object stands for, with its sentence; or that of lode_error_object_read(). A code
- * that this version does not know is passed on as it is: a newer version wrote it, and the caller may
- * know it.
+ * The error that the object stands for, with its sentence; or that of lode_error_object_read(). A
+ * code that this version does not know is passed on as it is: a newer version wrote it, and the
+ * caller may know it.
  */
 lode_err lode_error_object_fail(const void *bytes, size_t size);
 

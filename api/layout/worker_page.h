@@ -11,13 +11,13 @@
  *                            handler; crash_set
  *                            last (release)
  *
- * The worker sets `started` to the scheduler's number of a task before it calls the function. It sets
- * `finished` to the same number after the task's results were published in the ring.
+ * The worker sets `started` to the scheduler's number of a task before it calls the function. It
+ * sets `finished` to the same number after the task's results were published in the ring.
  *
  * `begun` names the last tasks that were started, in turn; it has more places than a worker is ever
  * given tasks. A task that is handed back because an argument is missing is taken out of `begun`
- * again, and is not `finished`. A task that `begun` names and that has no result may have run: it is
- * charged with an attempt. No other task is.
+ * again, and is not `finished`. A task that `begun` names and that has no result may have run: it
+ * is charged with an attempt. No other task is.
  *
  * The user's code can write anything here. A number that no task has is ignored by the scheduler.
  */

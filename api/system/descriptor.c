@@ -9,7 +9,9 @@
 
 enum { STDIO = 3, HIGH = 900 }; /* HIGH: below the usual limit of 1,024 */
 
-/* A close-on-exec copy at `lowest` or above takes the descriptor's place. False: there is no room. */
+/*
+ * A close-on-exec copy at `lowest` or above takes the descriptor's place. False: there is no room.
+ */
 static bool
 move(int *fd, int lowest)
 {
@@ -112,8 +114,8 @@ lode_stdio_guard_end(void)
 }
 
 /*
- * Opens /dev/null, such that 0 cannot be read and 1 cannot be written: a program that tries fails as
- * if it were closed, and what it would have printed is not lost in silence.
+ * Opens /dev/null, such that 0 cannot be read and 1 cannot be written: a program that tries fails
+ * as if it were closed, and what it would have printed is not lost in silence.
  */
 static void
 occupy(int fd)

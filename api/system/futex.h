@@ -10,7 +10,9 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Sleeps while *word == seen, at most timeout_ns (negative: no limit). The word may be read-only. */
+/*
+ * Sleeps while *word == seen, at most timeout_ns (negative: no limit). The word may be read-only.
+ */
 static inline void
 lode_futex_wait(const _Atomic uint32_t *word, uint32_t seen, int64_t timeout_ns)
 {

@@ -22,7 +22,8 @@ LODE_MUST_CHECK lode_err lode_socket_listen(const char *path, int *fd_out);
 /*
  * True if somebody listens at `path`; he sees a connection that ends at once.
  *
- *   pid_out  the process that began to listen; 0: it is in another pid namespace, or too busy to tell
+ *   pid_out  the process that began to listen; 0: it is in another pid namespace, or too busy to
+ *            tell
  */
 bool lode_socket_is_served(const char *path, pid_t *pid_out);
 

@@ -53,9 +53,9 @@ void lode_link_flush(struct lode_link *link);
 LODE_MUST_CHECK lode_err lode_link_drain(struct lode_link *link, int64_t timeout_ms);
 
 /*
- * The other side is gone for good, or is about to go: a link that dials does not dial again once its
- * pipe is lost. Each try would take a descriptor, which may be 0, 1 or 2 where the program has closed
- * those. Any thread; may be called again.
+ * The other side is gone for good, or is about to go: a link that dials does not dial again once
+ * its pipe is lost. Each try would take a descriptor, which may be 0, 1 or 2 where the program has
+ * closed those. Any thread; may be called again.
  */
 void lode_link_dial_no_more(struct lode_link *link);
 

@@ -6,7 +6,9 @@
 
 #include "api/wire/link_state.h"
 
-/* Listens or dials, as the link was told. close is right also after a failure. Errors: as listen. */
+/*
+ * Listens or dials, as the link was told. close is right also after a failure. Errors: as listen.
+ */
 LODE_MUST_CHECK lode_err lode_link_open_pipes(struct lode_link *link);
 
 /* Ends everything of the link that runs: no callback is under way once this returns. */

@@ -1,6 +1,6 @@
 /*
- * link_retire.h: the end of a pipe. It is taken out of the link's list at once, and buried, which may
- * wait for nng, on the reaper's thread.
+ * link_retire.h: the end of a pipe. It is taken out of the link's list at once, and buried, which
+ * may wait for nng, on the reaper's thread.
  */
 #ifndef LODE_WIRE_LINK_RETIRE_H
 #define LODE_WIRE_LINK_RETIRE_H
@@ -17,8 +17,8 @@ void lode_link_retired(struct lode_link *link, bool redial);
 void lode_link_retire(struct lode_link_pipe *pipe);
 
 /*
- * The same under the lock, where nng must not be called: the reaper's thread does the rest. The pipe
- * is alive.
+ * The same under the lock, where nng must not be called: the reaper's thread does the rest. The
+ * pipe is alive.
  */
 void lode_link_lose_locked(struct lode_link *link, struct lode_link_pipe *pipe);
 

@@ -13,9 +13,9 @@
 LODE_MUST_CHECK lode_err lode_link_room_to_send_locked(struct lode_link *link, uint32_t bytes);
 
 /*
- * Makes the next message of the pipe, if there is one and none is under way. True: the caller starts
- * it with lode_link_start() after unlocking. A pipe that finds no memory for its message is lost:
- * waiting for the next record instead could be for ever, but the next pipe tries again.
+ * Makes the next message of the pipe, if there is one and none is under way. True: the caller
+ * starts it with lode_link_start() after unlocking. A pipe that finds no memory for its message is
+ * lost: waiting for the next record instead could be for ever, but the next pipe tries again.
  */
 bool lode_link_start_locked(struct lode_link *link, struct lode_link_pipe *pipe);
 void lode_link_start(struct lode_link_pipe *pipe);

@@ -26,8 +26,8 @@
  * `users`. The completion sends what has queued up meanwhile, or clears `busy`.
  *
  * A retired pipe is buried on the reaper's thread, or by lode_link_close(). It is freed once nobody
- * starts anything on it any more (`retired` under mu), nobody is about to (`users`), and the callbacks
- * of its aios have returned (nng_aio_stop).
+ * starts anything on it any more (`retired` under mu), nobody is about to (`users`), and the
+ * callbacks of its aios have returned (nng_aio_stop).
  */
 #ifndef LODE_WIRE_LINK_STATE_H
 #define LODE_WIRE_LINK_STATE_H

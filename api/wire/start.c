@@ -56,7 +56,10 @@ take_turn(void)
     return fd;
 }
 
-/* A child that was forked meanwhile has a copy of the descriptor: closing ours would not end the lock. */
+/*
+ * A child that was forked meanwhile has a copy of the descriptor: closing ours would not end the
+ * lock.
+ */
 static void
 end_turn(int fd)
 {

@@ -211,8 +211,8 @@ struct lode_msg_found {
 };
 
 /*
- * One-shot for each id: NOTIFY tells each once, at once where it is known already. The OK to a WATCH
- * says that all its ids were looked at; the last NOTIFY of what is known may come behind it.
+ * One-shot for each id: NOTIFY tells each once, at once where it is known already. The OK to a
+ * WATCH says that all its ids were looked at; the last NOTIFY of what is known may come behind it.
  */
 struct lode_msg_watch {
     struct lode_msg_head head;

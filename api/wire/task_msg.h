@@ -134,10 +134,12 @@ struct lode_task_output {
  * STATS_ARE is followed by one JSON object, for `lode status`. Every key may be missing; lists may
  * be cut (the newest failures, the largest demands, are kept). CPUs in 1 / LODE_CPU_UNIT.
  *
- *   {"demands":  [{"function", "cpus", "waiting", "ready", "running"}]       tasks that are not done
+ *   {"demands":  [{"function", "cpus", "waiting", "ready", "running"}]       the tasks that are
+ *                                        not done
  *    "workers":  [{"worker", "pid", "state", "function", "finished"}]        state: "starting",
  *                                        "idle", "busy", "blocked"; function: of the running task
- *    "failures": [{"function", "code", "message", "pid", "signal", "age_ns"}]  code: "LODE_ECRASHED"
+ *    "failures": [{"function", "code", "message", "pid", "signal", "age_ns"}]  code: as
+ *                                        "LODE_ECRASHED"
  *    "libraries": [{"name", "path"}]}
  */
 /* STATS: the answer follows every line of output that was in a worker's pipe when it was asked. */

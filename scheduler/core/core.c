@@ -299,7 +299,9 @@ apply(struct core *core, const struct core_event *event)
     }
 }
 
-/* A walk takes longer the more tasks there are. So it comes ever more rarely, and often in tests. */
+/*
+ * A walk takes longer the more tasks there are. So it comes ever more rarely, and often in tests.
+ */
 static bool
 is_time_to_check(const struct core *core)
 {

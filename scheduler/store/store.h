@@ -24,10 +24,10 @@ LODE_MUST_CHECK lode_err store_open(const struct lode_paths *paths, struct loop 
 void store_serve(struct store_client *store, struct drive *drive);
 
 /*
- * WATCH, UNWATCH, SETTLE, RESULTS; under the core's lock. What is asked is answered by the store, or
- * the scheduler ends: for lack of memory (core_need()), or because `lost` is called. The core never
- * has to guess an answer: "nobody waits for this result", where somebody does, would let that program
- * wait for ever.
+ * WATCH, UNWATCH, SETTLE, RESULTS; under the core's lock. What is asked is answered by the store,
+ * or the scheduler ends: for lack of memory (core_need()), or because `lost` is called. The core
+ * never has to guess an answer: "nobody waits for this result", where somebody does, would let that
+ * program wait for ever.
  */
 void store_action_locked(struct store_client *store, const struct core_action *action);
 

@@ -11,8 +11,8 @@
  *   ARENA_SLOT   as ARENA_SMALL, but only beside other small objects: takes no page that is free
  *
  * Credit: arena_credit_reserve(n) sets n warm pages aside. An ARENA_SMALL allocation with
- * `spend_credit` takes slab_pages_of(size) of them. It neither fails nor waits for memory. It may use
- * fewer pages: the credit is gone all the same. No other allocation touches these pages.
+ * `spend_credit` takes slab_pages_of(size) of them. It neither fails nor waits for memory. It may
+ * use fewer pages: the credit is gone all the same. No other allocation touches these pages.
  *
  * Warming: cold pages have no memory yet, warm pages have. An extent with `is_cold` must not be
  * touched, nor given to a client, before arena_warm() has called back with LODE_OK: an access
@@ -79,8 +79,9 @@ void arena_free(struct arena *arena, uint64_t extent, uint64_t size);
 
 /*
  * Warms an extent on the helper thread and calls done(owner, token, err) on the loop thread,
- * never from inside this call. A warming cannot be taken back. The token is the caller's (an entry's
- * number and generation, say): by it the caller recognises an object that was given up meanwhile.
+ * never from inside this call. A warming cannot be taken back. The token is the caller's (an
+ * entry's number and generation, say): by it the caller recognises an object that was given up
+ * meanwhile.
  *
  * On LODE_EFULL the tmpfs has no memory left, and lode_last_error() says so during the callback;
  * the extent is still the caller's, to be freed.

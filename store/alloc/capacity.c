@@ -1,4 +1,7 @@
-/* Looks at the machine's memory, at cgroup limits of either version, and at what the tmpfs has free. */
+/*
+ * Looks at the machine's memory, at cgroup limits of either version, and at what the tmpfs has
+ * free.
+ */
 #include "store/alloc/capacity.h"
 
 #include "api/base/fail.h"

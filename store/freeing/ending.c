@@ -34,8 +34,8 @@ abort_drafts(struct store *store, struct session *session)
 }
 
 /*
- * No id leads to the session's drafts any more. Their bytes stay, because the process of the session
- * still runs and may be writing them.
+ * No id leads to the session's drafts any more. Their bytes stay, because the process of the
+ * session still runs and may be writing them.
  */
 static bool
 hide_drafts(struct store *store, struct session *session)

@@ -1,6 +1,6 @@
 /*
- * ending.h: what the end of a session takes, in parts (state/chores.h). A session may have a million
- * references, objects, waits and pins, and the store serves the others between the parts.
+ * ending.h: what the end of a session takes, in parts (state/chores.h). A session may have a
+ * million references, objects, waits and pins, and the store serves the others between the parts.
  *
  * No client sees a session half ended. What the store says of an id depends on whether its session
  * lives, and that changes before the first part. An object exists until it is freed.
@@ -14,7 +14,9 @@
 
 #include "store/state/store.h"
 
-/* The session has left, or has ended, or lingers no more: gives what is left of it to the chores. */
+/*
+ * The session has left, or has ended, or lingers no more: gives what is left of it to the chores.
+ */
 void ending_go_on(struct store *store, struct session *session);
 
 /* Does all of it at once: the store itself ends. */

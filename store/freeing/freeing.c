@@ -151,7 +151,9 @@ revisit_part(struct store *store, struct chore *chore)
     return true;
 }
 
-/* A walk that has begun may have passed the entry already. One that has not serves this call, too. */
+/*
+ * A walk that has begun may have passed the entry already. One that has not serves this call, too.
+ */
 void
 freeing_revisit(struct store *store)
 {

@@ -27,14 +27,14 @@ void freeing_turn(struct store *store);
 void freeing_released(struct store *store, uint32_t entry, uint64_t generation);
 
 /*
- * The session's pins count no more. Makes the WANTED entries that it pinned candidates again, a part
- * of them with each call. True: that was the last part.
+ * The session's pins count no more. Makes the WANTED entries that it pinned candidates again, a
+ * part of them with each call. True: that was the last part.
  */
 bool freeing_end_pins(struct store *store, struct session *session);
 
 /*
- * Makes all WANTED entries candidates again, in the turns to come. A process whose session has ended
- * clears its pins without telling the store, so some of them may be unpinned by now.
+ * Makes all WANTED entries candidates again, in the turns to come. A process whose session has
+ * ended clears its pins without telling the store, so some of them may be unpinned by now.
  */
 void freeing_revisit(struct store *store);
 

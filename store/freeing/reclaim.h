@@ -4,7 +4,9 @@
 
 #include "store/state/store.h"
 
-/* Reached when the chores that had been given are done, and then so many candidates were taken out. */
+/*
+ * Reached when the chores that had been given are done, and then so many candidates were taken out.
+ */
 struct reclaim_mark {
     uint64_t chores, candidates;
 };

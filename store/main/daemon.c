@@ -160,9 +160,9 @@ take_lifeline(struct daemon *d, int fd)
 }
 
 /*
- * The supervisor holds LODE_SHM_DIR before its first store, between two of them, and after the last:
- * no other cluster gets in. A lock on a directory belongs to the open file, so the store holds it by
- * the supervisor's descriptor.
+ * The supervisor holds LODE_SHM_DIR before its first store, between two of them, and after the
+ * last: no other cluster gets in. A lock on a directory belongs to the open file, so the store
+ * holds it by the supervisor's descriptor.
  */
 static lode_err
 hold_shm(struct daemon *d, const struct lode_paths *paths, int inherited_fd)

@@ -44,7 +44,10 @@ check_own(const struct store *store, const struct session *session)
         (unsigned long long)store->table.truth_rows[session->row].expected_own);
 }
 
-/* The quota is asked before an entry is made. So if the id has an entry, it was not refused for that. */
+/*
+ * The quota is asked before an entry is made. So if the id has an entry, it was not refused for
+ * that.
+ */
 bool
 quota_refuses(const struct store *store, const struct session *session, lode_id id)
 {

@@ -5,11 +5,11 @@
  *
  *   no object, and  put             GONE. The put returned before anybody could know its id, so its
  *                                   record is in its maker's ring, which was drained.
- *                   reserved put    PENDING while its session lives; GONE once it was put and freed,
- *                                   or given up.
+ *                   reserved put    PENDING while its session lives; GONE once it was put and
+ *                                   freed, or given up.
  *                   result          PENDING while its submitter lives, and after that until the
- *                                   scheduler has said that it will not come (RESULTS). GONE once it
- *                                   was made and freed.
+ *                                   scheduler has said that it will not come (RESULTS). GONE once
+ *                                   it was made and freed.
  *                   user's id, name PENDING
  */
 #ifndef LODE_STORE_OBJECTS_STATUS_H
@@ -23,7 +23,9 @@ enum lode_found status_of(const struct store *store, lode_id id, uint32_t *entry
 /* Whether an id without an object may still get one. */
 bool status_may_come(const struct store *store, lode_id id);
 
-/* Whether a promised id (result or reserved) was made, even if it is freed by now: it is too late. */
+/*
+ * Whether a promised id (result or reserved) was made, even if it is freed by now: it is too late.
+ */
 bool status_was_made(const struct store *store, lode_id id);
 
 /* Sees to it that status_note_made() of the id needs no memory. Errors: LODE_ENOMEM. */
@@ -37,9 +39,9 @@ LODE_MUST_CHECK lode_err status_prepare_made(struct store *store, lode_id id);
 void status_note_made(struct store *store, lode_id id);
 
 /*
- * Remembers that the session dropped a promised id of its own that has no entry: it has no reference
- * from birth when it comes. This takes a bit, and no entry, so a session may drop any number of
- * results before they come. False: there is no memory to remember it.
+ * Remembers that the session dropped a promised id of its own that has no entry: it has no
+ * reference from birth when it comes. This takes a bit, and no entry, so a session may drop any
+ * number of results before they come. False: there is no memory to remember it.
  */
 bool status_note_dropped(struct store *store, lode_id id);
 bool status_was_dropped(const struct store *store, lode_id id);

@@ -125,8 +125,8 @@ count_in(const struct create *list, const struct create *of, uint32_t *same, uin
 }
 
 /*
- * What waits of one process is limited apart, or one program could fill the list, and the creates of
- * all others would fail. What programs have in the list keeps no worker and no scheduler out.
+ * What waits of one process is limited apart, or one program could fill the list, and the creates
+ * of all others would fail. What programs have in the list keeps no worker and no scheduler out.
  */
 static lode_err
 check_may_wait(const struct store *store, const struct create *create)
@@ -192,7 +192,9 @@ start_warming(struct store *store, const struct create *create, uint32_t entry)
     return LODE_OK;
 }
 
-/* While pages gather for a session that holds the line of credit, others' puts must not take them. */
+/*
+ * While pages gather for a session that holds the line of credit, others' puts must not take them.
+ */
 static enum arena_kind
 kind_of(struct store *store, const struct create *create)
 {

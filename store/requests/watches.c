@@ -46,8 +46,8 @@ tell_if_decided(struct store *store, struct session *session, lode_id id, uint64
 
 /*
  * Arms the watches first: one fence, and at most one drain of the rings that can hold results,
- * serve them all. A putter publishes its tail, fences and reads `waited`: so either it sees `waited`
- * and rings, or the drain sees its record.
+ * serve them all. A putter publishes its tail, fences and reads `waited`: so either it sees
+ * `waited` and rings, or the drain sees its record.
  */
 static void
 watch(struct store *store, struct session *session, uint64_t cookie, const void *ids,

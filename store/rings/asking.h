@@ -12,9 +12,9 @@
 enum lode_found asking_status(struct store *store, lode_id id, uint32_t *entry_out);
 
 /*
- * Sets the error of a call that needs the object of an id, after asking_status() has said that there
- * is none. Returns it: LODE_EAGAIN for a promised id (a result, a reserved one) that may still come,
- * LODE_EGONE for all others.
+ * Sets the error of a call that needs the object of an id, after asking_status() has said that
+ * there is none. Returns it: LODE_EAGAIN for a promised id (a result, a reserved one) that may
+ * still come, LODE_EGONE for all others.
  */
 lode_err asking_refuse(lode_id id, enum lode_found status);
 

@@ -346,8 +346,8 @@ credit_rang(struct store *store, struct session *session)
 }
 
 /*
- * Grants to the sessions of the line in the order of arrival. Those behind the session that holds the
- * line get no pages; a session that needs only entries is not held up.
+ * Grants to the sessions of the line in the order of arrival. Those behind the session that holds
+ * the line get no pages; a session that needs only entries is not held up.
  */
 static void
 feed_line(struct store *store)

@@ -3,8 +3,8 @@
  *
  * A session whose need of pages cannot be met would starve if the sessions behind it took every
  * page that is freed meanwhile. So one session at a time may hold the line: while it does, pages
- * gather for it, and no other session gets any. But its need may be one that can never be met (other
- * sessions' objects fill the store), and then it must not hold the others up for ever. So:
+ * gather for it, and no other session gets any. But its need may be one that can never be met
+ * (other sessions' objects fill the store), and then it must not hold the others up for ever. So:
  *
  *   - A session holds the line for LINE_HOLD_NS at most. If its need was not met by then, nobody
  *     holds the line for as long again. Meanwhile pages go to everyone whose need is small enough.
@@ -49,7 +49,9 @@ void line_leave(struct line *line, struct session *session, int64_t now);
  */
 void line_end_hold_in_time(struct line *line, uint64_t room, int64_t now);
 
-/* Ends the session's hold, if it holds the line: it needs no page (any more). It stays in the line. */
+/*
+ * Ends the session's hold, if it holds the line: it needs no page (any more). It stays in the line.
+ */
 void line_release(struct line *line, const struct session *session, int64_t now);
 
 /* Whether some other session holds the line, so that this one (NULL: any) gets no pages. */

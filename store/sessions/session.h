@@ -29,17 +29,17 @@ LODE_MUST_CHECK lode_err session_hello(struct store *store, struct session *sess
                                        const struct lode_msg_hello *hello);
 
 /*
- * LEAVE: ends everything that the session has, except its pins, and then answers OK with the tag. The
- * client tells of the release of its pins until its socket ends. The session's ring must have been
- * drained.
+ * LEAVE: ends everything that the session has, except its pins, and then answers OK with the tag.
+ * The client tells of the release of its pins until its socket ends. The session's ring must have
+ * been drained.
  */
 void session_leave(struct store *store, struct session *session, uint32_t tag);
 
 /*
- * Ends a session. It drains the session's ring, unless the session was cut. It ends the requests and
- * the credit, and decides about the session's ids. The waits, references, drafts and pins end in
- * parts (freeing/ending.h); drafts and pins may stay longer (freeing/lingering.h). May be called at
- * any time between two events.
+ * Ends a session. It drains the session's ring, unless the session was cut. It ends the requests
+ * and the credit, and decides about the session's ids. The waits, references, drafts and pins end
+ * in parts (freeing/ending.h); drafts and pins may stay longer (freeing/lingering.h). May be called
+ * at any time between two events.
  */
 void session_end(struct store *store, struct session *session);
 

@@ -44,9 +44,9 @@ void chores_init(struct chores *chores);
 void chores_give(struct store *store, struct chore *chore, chore_fn *part);
 
 /*
- * True if `other` was given before the chore, and is not done. Two chores are enough for a walk that
- * is wanted again and again. One is under way. The other one waits for it, begins after it, and
- * serves all who wanted the walk since.
+ * True if `other` was given before the chore, and is not done. Two chores are enough for a walk
+ * that is wanted again and again. One is under way. The other one waits for it, begins after it,
+ * and serves all who wanted the walk since.
  */
 bool chores_is_behind(const struct chore *chore, const struct chore *other);
 

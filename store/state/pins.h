@@ -8,8 +8,8 @@
 #include "store/state/store.h"
 
 /*
- * Calls `each` for every pin that counts: of every session and of every fork (forks.h), by entry. An
- * entry comes once for each pin.
+ * Calls `each` for every pin that counts: of every session and of every fork (forks.h), by entry.
+ * An entry comes once for each pin.
  */
 typedef void pins_each_fn(struct store *store, uint32_t entry, void *arg);
 void pins_each(struct store *store, pins_each_fn *each, void *arg);

@@ -1,4 +1,6 @@
-/* source.h: what the loop's epoll tells of: a descriptor, and the function that handles its events. */
+/*
+ * source.h: what the loop's epoll tells of: a descriptor, and the function that handles its events.
+ */
 #ifndef LODE_STORE_STATE_SOURCE_H
 #define LODE_STORE_STATE_SOURCE_H
 

@@ -45,7 +45,9 @@ uint8_t *object_data(const struct table *table, uint32_t entry);
 /* Room that is there now, without waiting for memory; uses the store's own credit if it must. */
 LODE_MUST_CHECK lode_err object_room_now(struct table *table, uint64_t size, uint64_t *extent_out);
 
-/* Reserves pages and entries until the store's own credit is whole again, as far as there are some. */
+/*
+ * Reserves pages and entries until the store's own credit is whole again, as far as there are some.
+ */
 void object_refill_spare(struct table *table);
 
 /* The store's own entries may be taken by table_take() until object_refill_spare(). */

@@ -4,8 +4,8 @@
 #include "store/table/table.h"
 
 /*
- * Work for `next` with each id that is entered or removed. Slots are cleared by the page, which costs
- * a page fault each. An entry costs a cache miss or two.
+ * Work for `next` with each id that is entered or removed. Slots are cleared by the page, which
+ * costs a page fault each. An entry costs a cache miss or two.
  */
 enum { CLEAR_AT_ONCE = 4096, COPY_AT_ONCE = 16, LOOK_AT_ONCE = 256 };
 

@@ -2,12 +2,13 @@
  * slots.h: the hash table of the index, which leads from an id to its entry: linear probing over
  * 32-bit slots (index.h [3]).
  *
- * A greater table, or one without tombstones, is never built in one go: for millions of objects that
- * takes most of a second. The next one is filled a little with each id that is entered or removed.
- * Meanwhile readers use the present one, and what is entered or removed counts in both. When the
- * next one has all ids it is published. As a rule that is long before the present one is full: it is
- * half full when a greater one is begun, and grows by a sixteenth of its size meanwhile. Where many
- * entries were made for credit and few ids entered, the last part is done in one go.
+ * A greater table, or one without tombstones, is never built in one go: for millions of objects
+ * that takes most of a second. The next one is filled a little with each id that is entered or
+ * removed. Meanwhile readers use the present one, and what is entered or removed counts in both.
+ * When the next one has all ids it is published. As a rule that is long before the present one is
+ * full: it is half full when a greater one is begun, and grows by a sixteenth of its size
+ * meanwhile. Where many entries were made for credit and few ids entered, the last part is done in
+ * one go.
  */
 #ifndef LODE_STORE_TABLE_SLOTS_H
 #define LODE_STORE_TABLE_SLOTS_H

@@ -1,7 +1,7 @@
 /*
- * notices.h: what sessions that sent WATCH are to be told. It gathers in the session, for one cookie
- * at a time, and goes out as one NOTIFY packet: before the loop sleeps, when the packet is full, and
- * when something of another cookie comes.
+ * notices.h: what sessions that sent WATCH are to be told. It gathers in the session, for one
+ * cookie at a time, and goes out as one NOTIFY packet: before the loop sleeps, when the packet is
+ * full, and when something of another cookie comes.
  */
 #ifndef LODE_STORE_WAITS_NOTICES_H
 #define LODE_STORE_WAITS_NOTICES_H
@@ -9,8 +9,8 @@
 #include "store/state/store.h"
 
 /*
- * Takes the memory for a packet of notices now: for the scheduler's session, which must not be cut for
- * want of it. Errors: LODE_ENOMEM.
+ * Takes the memory for a packet of notices now: for the scheduler's session, which must not be cut
+ * for want of it. Errors: LODE_ENOMEM.
  */
 LODE_MUST_CHECK lode_err notices_reserve(struct session *session);
 

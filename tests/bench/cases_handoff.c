@@ -143,8 +143,8 @@ play(struct bench *bench, const struct side *side, int warm, int rounds, double 
 }
 
 /*
- * Where a chain's processes come to lie, on one CPU or over two, is the kernel's choice, made anew for
- * each chain, and worth a factor of three. So the floor and lode take turns, each time with new
+ * Where a chain's processes come to lie, on one CPU or over two, is the kernel's choice, made anew
+ * for each chain, and worth a factor of three. So the floor and lode take turns, each time with new
  * processes, and what counts is the median of the series' medians.
  */
 enum { SERIES = 7 };

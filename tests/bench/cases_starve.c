@@ -1,6 +1,7 @@
 /*
- * Fairness: eight programs put small objects as fast as they can, and what one of them, and a program
- * beside them, waits at worst. The longest turn of the store's loop meanwhile. And what a put costs in CPU while it waits for room.
+ * Fairness: eight programs put small objects as fast as they can, and what one of them, and a
+ * program beside them, waits at worst. The longest turn of the store's loop meanwhile. And what a
+ * put costs in CPU while it waits for room.
  */
 #include "tests/bench/bench.h"
 

@@ -29,9 +29,9 @@ struct floor_latency floor_futex_chain(int rounds);
  *   client → (nng) dispatcher → (nng) worker's callback → futex → worker's main thread
  *          → eventfd → third process → futex → client
  *
- * The client has rung for the third process before it slept. The worker tells the dispatcher that it
- * is done. These are the processes, wake-ups and system calls of a task, over the same kind of stream
- * (nng's ipc byte streams), at the affinity of this process.
+ * The client has rung for the third process before it slept. The worker tells the dispatcher that
+ * it is done. These are the processes, wake-ups and system calls of a task, over the same kind of
+ * stream (nng's ipc byte streams), at the affinity of this process.
  */
 struct floor_latency floor_task_skeleton(int rounds);
 

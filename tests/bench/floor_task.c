@@ -1,8 +1,8 @@
 /*
  * The skeleton of a task: see floor.h. Every process but the third one uses nng as lode's links do,
- * over ipc byte streams (api/wire/link.h says why). What arrives is handled in the callback; what is
- * sent is written by the sender itself. nng cannot be used on both sides of a fork, so no process uses
- * it before it has forked. That is why the client of the skeleton is a child, too.
+ * over ipc byte streams (api/wire/link.h says why). What arrives is handled in the callback; what
+ * is sent is written by the sender itself. nng cannot be used on both sides of a fork, so no
+ * process uses it before it has forked. That is why the client of the skeleton is a child, too.
  */
 #include "tests/bench/floor_private.h"
 

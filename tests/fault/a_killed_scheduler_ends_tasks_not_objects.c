@@ -1,6 +1,6 @@
 /*
- * kill -9 of the scheduler: pending results are LODE_EDOWN within a bound, the store serves on, and the
- * supervisor starts another scheduler. kill -9 of the supervisor: everything ends.
+ * kill -9 of the scheduler: pending results are LODE_EDOWN within a bound, the store serves on, and
+ * the supervisor starts another scheduler. kill -9 of the supervisor: everything ends.
  * ctest: ci 20
  */
 #include "tests/support/child.h"

@@ -1,6 +1,6 @@
 /*
- * While tasks are submitted, run and answered, the pipe of every session, programs' and workers', is
- * taken away again and again. A stranger does it: he says HELLO at each endpoint, so that the
+ * While tasks are submitted, run and answered, the pipe of every session, programs' and workers',
+ * is taken away again and again. A stranger does it: he says HELLO at each endpoint, so that the
  * scheduler takes him for the peer, and leaves. Every task runs exactly once, and every result
  * arrives.
  *

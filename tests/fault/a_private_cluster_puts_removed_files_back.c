@@ -1,7 +1,7 @@
 /*
  * Somebody removes all files in the directory of a private cluster, as a cleaner of /tmp may. The
- * cluster puts them back: a killed worker is replaced, the program's next tasks run, a further session
- * attaches, `lode status` finds the cluster, and nothing is left at its end.
+ * cluster puts them back: a killed worker is replaced, the program's next tasks run, a further
+ * session attaches, `lode status` finds the cluster, and nothing is left at its end.
  */
 #include "tests/support/child.h"
 #include "tests/support/cluster.h"

@@ -1,6 +1,7 @@
 /*
  * While the scheduler is stopped, calls pile up in the link until it takes no more: LODE_ELIMIT. A
- * program may try again as often as it likes: a refused call draws no ids, and leaves no references.
+ * program may try again as often as it likes: a refused call draws no ids, and leaves no
+ * references.
  */
 #include "tests/support/child.h"
 #include "tests/support/cluster.h"

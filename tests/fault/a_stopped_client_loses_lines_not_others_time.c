@@ -1,7 +1,7 @@
 /*
  * A program is stopped while its tasks print: what waits for it is bounded, lines beyond that are
- * left out and counted, and nobody else waits. When it goes on it gets what was kept, its calls work,
- * and before it closes it is told how much is missing.
+ * left out and counted, and nobody else waits. When it goes on it gets what was kept, its calls
+ * work, and before it closes it is told how much is missing.
  */
 #include "tests/support/child.h"
 #include "tests/support/cluster.h"

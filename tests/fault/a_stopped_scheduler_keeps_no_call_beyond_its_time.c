@@ -1,9 +1,9 @@
 /*
- * While the scheduler is stopped, each call comes back: one with a timeout a second after its time is
- * up at the latest, one that wants the scheduler's answer within five seconds. That one says that the
- * scheduler does not answer, and which process that is. A call of a function that the session knows
- * needs no answer. Once the scheduler runs on, the same sessions work, and each task that was taken
- * runs once.
+ * While the scheduler is stopped, each call comes back: one with a timeout a second after its time
+ * is up at the latest, one that wants the scheduler's answer within five seconds. That one says
+ * that the scheduler does not answer, and which process that is. A call of a function that the
+ * session knows needs no answer. Once the scheduler runs on, the same sessions work, and each task
+ * that was taken runs once.
  */
 #include "tests/support/cluster.h"
 #include "tests/support/story.h"

@@ -1,8 +1,8 @@
 /*
- * While the store is stopped, each call comes back: one with a timeout a second after its time is up
- * at the latest, one without within five seconds. It says that the store does not answer, and which
- * process that is. Once the store runs on, the same sessions work, and nothing that those calls had
- * asked for is left.
+ * While the store is stopped, each call comes back: one with a timeout a second after its time is
+ * up at the latest, one without within five seconds. It says that the store does not answer, and
+ * which process that is. Once the store runs on, the same sessions work, and nothing that those
+ * calls had asked for is left.
  */
 #include "tests/support/cluster.h"
 #include "tests/support/story.h"

@@ -1,6 +1,6 @@
 /*
- * A tmpfs of 1 MiB: the store refuses to start and says what to do, or it serves what fits; nobody dies
- * of SIGBUS. A tmpfs that others fill up later is LODE_EFULL.
+ * A tmpfs of 1 MiB: the store refuses to start and says what to do, or it serves what fits; nobody
+ * dies of SIGBUS. A tmpfs that others fill up later is LODE_EFULL.
  * ctest: root
  */
 #include "tests/support/child.h"

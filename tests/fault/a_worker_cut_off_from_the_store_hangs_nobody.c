@@ -1,7 +1,7 @@
 /*
  * A task that ends its worker's session with the store, or closes its worker's descriptors, returns
- * a result that may never arrive. Who waits for it, or for a task after it, gets a result or a typed
- * error, and the cluster works on.
+ * a result that may never arrive. Who waits for it, or for a task after it, gets a result or a
+ * typed error, and the cluster works on.
  * ctest: ci 200
  */
 #include "tests/support/cluster.h"
@@ -9,7 +9,9 @@
 
 enum { BESIDE = 5 };
 
-/* The worker ends. Others of its queue run elsewhere, or, if it took them first, end in an error. */
+/*
+ * The worker ends. Others of its queue run elsewhere, or, if it took them first, end in an error.
+ */
 static void
 cut_off(lode *db)
 {

@@ -18,8 +18,8 @@ freeze() {
     until [ "$state" = T ]; do state=$(sed 's/.*) \(.\).*/\1/' "/proc/$1/stat"); done
 }
 
-# silent PID NAME COMMAND…: in the background, for each takes its five seconds. It ends with status 4,
-# and its stderr has the pid. What is wrong stands in a file NAME.wrong.
+# silent PID NAME COMMAND…: in the background, for each takes its five seconds. It ends with status
+# 4, and its stderr has the pid. What is wrong stands in a file NAME.wrong.
 silent() {
     local pid=$1 name=$2 began=$SECONDS
     shift 2

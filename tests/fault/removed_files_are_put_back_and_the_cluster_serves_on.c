@@ -1,7 +1,7 @@
 /*
  * Somebody removes all lock files and sockets of a cluster that runs, as a cleaner of /tmp may. The
- * cluster puts them back: programs attach and call, a killed worker is replaced, a waiter does not take
- * the scheduler for dead; and a second `lode start` is refused, also before that.
+ * cluster puts them back: programs attach and call, a killed worker is replaced, a waiter does not
+ * take the scheduler for dead; and a second `lode start` is refused, also before that.
  */
 #include "tests/support/child.h"
 #include "tests/support/cluster.h"

@@ -1,6 +1,6 @@
 /*
- * Connects and closes, half messages, oversized messages and random bytes, on every socket of a cluster:
- * the next client is served, and nothing that was acknowledged is lost.
+ * Connects and closes, half messages, oversized messages and random bytes, on every socket of a
+ * cluster: the next client is served, and nothing that was acknowledged is lost.
  * ctest: ci 10000
  * ctest: timeout 900
  */

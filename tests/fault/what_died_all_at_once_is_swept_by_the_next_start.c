@@ -1,7 +1,7 @@
 /*
- * Every process of a private cluster is killed at once, its program included, as a batch system or a
- * container runtime does: nobody is left to clear away. The next start of any cluster does, and `lode
- * sweep` does; neither touches a cluster that runs.
+ * Every process of a private cluster is killed at once, its program included, as a batch system or
+ * a container runtime does: nobody is left to clear away. The next start of any cluster does, and
+ * `lode sweep` does; neither touches a cluster that runs.
  */
 #include "tests/support/child.h"
 #include "tests/support/cluster.h"
@@ -88,7 +88,9 @@ die_at_once(bool is_robbed)
     for (int i = 0; i < count; i++) { /* so that none sees another's end */
         stop_process(pids[i]);
     }
-    /* The supervisor comes last: at the end of a parent the kernel sends SIGCONT to its children. */
+    /*
+     * The supervisor comes last: at the end of a parent the kernel sends SIGCONT to its children.
+     */
     pid_t supervisor = story_process("lode");
     for (int i = 0; i < count; i++) {
         if (pids[i] != supervisor) {
@@ -130,7 +132,10 @@ count_lines(const char *text)
     return count;
 }
 
-/* The directories of the dead one are written in its own, so the sweeper's environment does not matter. */
+/*
+ * The directories of the dead one are written in its own, so the sweeper's environment does not
+ * matter.
+ */
 static void
 another_environment_sweeps(void)
 {

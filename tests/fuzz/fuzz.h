@@ -1,10 +1,10 @@
 /*
- * fuzz.h: what a fuzz target is: a file that defines the two functions below. libFuzzer drives it in
- * the clang tree. replay.c drives it in every tree, with the seeds, with what was ever found
+ * fuzz.h: what a fuzz target is: a file that defines the two functions below. libFuzzer drives it
+ * in the clang tree. replay.c drives it in every tree, with the seeds, with what was ever found
  * (found/NAME/…), and with a number of mutations of both.
  *
- * A target takes any bytes. A crash, a failed check or a sanitizer's word is a finding: the cause is
- * mended, and the input is kept as found/NAME/what_it_showed.hex.
+ * A target takes any bytes. A crash, a failed check or a sanitizer's word is a finding: the cause
+ * is mended, and the input is kept as found/NAME/what_it_showed.hex.
  */
 #ifndef TESTS_FUZZ_FUZZ_H
 #define TESTS_FUZZ_FUZZ_H

@@ -16,7 +16,7 @@ static lode_view views[VIEWS];
 static lode_draft drafts[DRAFTS];
 static uint8_t data[16 << 10];
 
-/* ---- what the client does --------------------------------------------------------------------- */
+/* ---- what the client does -------------------------------------------------------------------- */
 
 static lode_id
 pick_id(struct fuzz_input *input)

@@ -1,6 +1,6 @@
 /*
- * What a store may send to the scheduler: its welcome, notices, settlements, answers. No callback is
- * told of more than the packet has.
+ * What a store may send to the scheduler: its welcome, notices, settlements, answers. No callback
+ * is told of more than the packet has.
  *
  * ctest: replay 50000
  */

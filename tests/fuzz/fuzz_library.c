@@ -1,6 +1,6 @@
 /*
- * The table of a task library, as a worker reads it, and what the worker says of it, as the scheduler
- * reads that. Strings end and the table ends; all the rest of it is the library's word.
+ * The table of a task library, as a worker reads it, and what the worker says of it, as the
+ * scheduler reads that. Strings end and the table ends; all the rest of it is the library's word.
  *
  * ctest: replay 100000
  */

@@ -1,6 +1,6 @@
 /*
- * What a peer writes into the pipes of a link. The link's own receiving and sending, with nothing of
- * nng behind it: what it sends is taken away at once.
+ * What a peer writes into the pipes of a link. The link's own receiving and sending, with nothing
+ * of nng behind it: what it sends is taken away at once.
  *
  * ctest: replay 100000
  */

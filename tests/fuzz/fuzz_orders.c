@@ -13,7 +13,7 @@ static struct queue_item *item; /* that the main thread has */
 static bool is_worker, worker_ended;
 static _Alignas(8) uint8_t page[LODE_WORKER_PAGE_BYTES];
 
-/* ---- the user's code --------------------------------------------------------------------------- */
+/* ---- the user's code ------------------------------------------------------------------------- */
 
 static void
 read_arg(lode_task *task, size_t index)
@@ -83,7 +83,7 @@ task_body(lode_task *task)
     return how & 16 ? lode_fail(task, LODE_EINVAL, "no") : how & 32 ? LODE_ECANCELLED : LODE_OK;
 }
 
-/* ---- records ------------------------------------------------------------------------------------ */
+/* ---- records --------------------------------------------------------------------------------- */
 
 static uint32_t
 add_args(uint8_t *bytes, uint32_t at, uint32_t count)
@@ -204,7 +204,7 @@ next_record(void)
     link_brings(type, bytes, size);
 }
 
-/* ---- what a worker and a program do -------------------------------------------------------------- */
+/* ---- what a worker and a program do ---------------------------------------------------------- */
 
 /* The main thread gives the last item back, and takes the next. */
 static void
@@ -282,7 +282,7 @@ run(struct fuzz_input *input)
     }
 }
 
-/* ---- an input ------------------------------------------------------------------------------------ */
+/* ---- an input -------------------------------------------------------------------------------- */
 
 static void
 worker_is_down(void *arg)
@@ -352,7 +352,9 @@ void
 fuzz_seeds(fuzz_seed_fn seed, void *arg)
 {
     struct fuzz_text text = {.size = 0};
-    /* A worker is told of a function, runs a task with arguments of each kind, and one is recalled. */
+    /*
+     * A worker is told of a function, runs a task with arguments of each kind, and one is recalled.
+     */
     fuzz_say(&text, 1, WELL, 0, BRING, LODE_TASK_FUNCTION, 0, 1, 2, BRING, LODE_TASK_RUN, 0, 5, 1,
              2, 4, LODE_ARG_REF, INLINE, LODE_ARG_I64, 3, LODE_ARG_STR, 6, LODE_ARG_BYTES, 9, ACT,
              2, 0, 1);

@@ -1,6 +1,6 @@
 /*
- * What the supervisor, and the workers that it started, may say to the scheduler: packets of any kind
- * with any descriptors, output, shared pages with anything in them, sessions of workers.
+ * What the supervisor, and the workers that it started, may say to the scheduler: packets of any
+ * kind with any descriptors, output, shared pages with anything in them, sessions of workers.
  *
  * ctest: replay 20000
  */

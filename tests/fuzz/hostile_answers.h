@@ -35,7 +35,7 @@ static struct lode_session_header *file_map;
 static struct lode_entry pristine[OBJECTS];
 static uint32_t next_entry;
 
-/* ---- what liblode has sent -------------------------------------------------------------------- */
+/* ---- what liblode has sent ------------------------------------------------------------------- */
 
 static struct {
     _Alignas(8) uint8_t bytes[256]; /* the beginning of the last packet that has a tag */
@@ -99,7 +99,7 @@ __wrap_lode_socket_try_send(int fd, const void *head, size_t head_size, const vo
 /* For a target with a second socket, on which no descriptors come: what comes there. */
 static lode_err (*other_receive)(void *buffer, size_t room, size_t *size_out);
 
-/* ---- what the store answers ------------------------------------------------------------------- */
+/* ---- what the store answers ------------------------------------------------------------------ */
 
 struct answer {
     _Alignas(8) uint8_t bytes[2048];

@@ -32,7 +32,7 @@
 
 FUZZ_QUIET
 
-/* ---- sockets and time ------------------------------------------------------------------------- */
+/* ---- sockets and time ------------------------------------------------------------------------ */
 
 lode_err __wrap_lode_socket_connect(const char *path, int *fd_out);
 lode_err __wrap_lode_socket_peer(int fd, pid_t *pid_out, uid_t *uid_out);
@@ -88,7 +88,7 @@ __wrap_syscall(long number, ...)
     return 0;
 }
 
-/* ---- the objects ------------------------------------------------------------------------------ */
+/* ---- the objects ----------------------------------------------------------------------------- */
 
 static int
 make_file(const char *name, uint64_t bytes, uint8_t **map_out)
@@ -184,7 +184,7 @@ make_store(void)
     make_objects();
 }
 
-/* ---- an input --------------------------------------------------------------------------------- */
+/* ---- an input -------------------------------------------------------------------------------- */
 
 static int
 count_descriptors(void)
@@ -250,7 +250,7 @@ store_end(void)
     fuzz_expect(count_descriptors() == descriptors);
 }
 
-/* ---- objects in the hand of a client ---------------------------------------------------------- */
+/* ---- objects in the hand of a client --------------------------------------------------------- */
 
 static bool
 lies_in(const void *data, size_t size, const void *from, uint64_t bytes)

@@ -1,6 +1,6 @@
 /*
- * orders_world.h: a program or a worker whose scheduler is the input. Its link has no pipe: what the
- * scheduler would write into one is handed over by the input, also where liblode waits for an
+ * orders_world.h: a program or a worker whose scheduler is the input. Its link has no pipe: what
+ * the scheduler would write into one is handed over by the input, also where liblode waits for an
  * answer. No thread is started. Its store is hostile_store.h.
  */
 #ifndef TESTS_FUZZ_ORDERS_WORLD_H
@@ -32,7 +32,7 @@ static FILE *nowhere;
 /* The input's next record: for when liblode waits for one. */
 static void next_record(void);
 
-/* ---- the link ----------------------------------------------------------------------------------- */
+/* ---- the link -------------------------------------------------------------------------------- */
 
 lode_err
 lode_link_dial(const char *path, const struct lode_link_events *events, struct lode_link **link_out)
@@ -151,7 +151,7 @@ link_brings(uint16_t type, const void *bytes, size_t size)
     }
 }
 
-/* ---- threads, and what else is not there -------------------------------------------------------- */
+/* ---- threads, and what else is not there ----------------------------------------------------- */
 
 bool __wrap_lode_cond_wait(struct lode_cond *cond, struct lode_mutex *mu, long long deadline_ns);
 lode_err __wrap_lode_wire_start(void);
@@ -242,7 +242,7 @@ orders_begin(struct fuzz_input *input)
     store_begin(input);
 }
 
-/* ---- the rendezvous ----------------------------------------------------------------------------- */
+/* ---- the rendezvous -------------------------------------------------------------------------- */
 
 /* The scheduler's welcome, as the input says. */
 static lode_err
@@ -280,7 +280,7 @@ receive_welcome(void *buffer, size_t room, size_t *size_out)
     return LODE_OK;
 }
 
-/* ---- task libraries ----------------------------------------------------------------------------- */
+/* ---- task libraries -------------------------------------------------------------------------- */
 
 lode_err __wrap_library_open(const char *path, const struct library **library_out);
 lode_err __wrap_library_function(const struct library *library, const char *name,

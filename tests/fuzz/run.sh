@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# run.sh FUZZER REPLAY ARGUMENT…: one run of libFuzzer over a corpus of its own, which begins with the
-# seeds and with what was ever found. A finding is printed the way found/NAME/….hex wants it.
+# run.sh FUZZER REPLAY ARGUMENT…: one run of libFuzzer over a corpus of its own, which begins with
+# the seeds and with what was ever found. A finding is printed the way found/NAME/….hex wants it.
 set -euo pipefail
 fuzzer=$1 replay=$2
 shift 2

@@ -1,7 +1,8 @@
 /*
- * scheduler_world.h: the scheduler without its threads: loop, drive and core, the rendezvous and the
- * worker table; peers are sockets of this process. Links have no pipes: what a peer would write into
- * one is handed over by the input. The store answers that it is gone, the copier that there is no file.
+ * scheduler_world.h: the scheduler without its threads: loop, drive and core, the rendezvous and
+ * the worker table; peers are sockets of this process. Links have no pipes: what a peer would write
+ * into one is handed over by the input. The store answers that it is gone, the copier that there is
+ * no file.
  */
 #ifndef TESTS_FUZZ_SCHEDULER_WORLD_H
 #define TESTS_FUZZ_SCHEDULER_WORLD_H

@@ -1,5 +1,6 @@
 /*
- * store_packets.h: each packet of a client's, with most rules kept; and the ids in them, which meet.
+ * store_packets.h: each packet of a client's, with most rules kept; and the ids in them, which
+ * meet.
  */
 #ifndef TESTS_FUZZ_STORE_PACKETS_H
 #define TESTS_FUZZ_STORE_PACKETS_H

@@ -1,7 +1,7 @@
 /*
- * store_world.h: a store in this process and hostile clients of it: a socket pair each, the session's
- * file, the doorbell. Nothing of liblode lies between. One store serves many inputs; between them it
- * must be empty but for what its witness has.
+ * store_world.h: a store in this process and hostile clients of it: a socket pair each, the
+ * session's file, the doorbell. Nothing of liblode lies between. One store serves many inputs;
+ * between them it must be empty but for what its witness has.
  */
 #ifndef TESTS_FUZZ_STORE_WORLD_H
 #define TESTS_FUZZ_STORE_WORLD_H

@@ -4,8 +4,8 @@
  * and release. No reader ever sees the bytes of another life.
  *
  * The same storm with readers that leave the fence out must see violations: else the storm proves
- * nothing. Readers are the code of api/client/channel/index_reader.h, included twice. Under a sanitizer the
- * mutant does not run: its timing hides what the fence is for.
+ * nothing. Readers are the code of api/client/channel/index_reader.h, included twice. Under a
+ * sanitizer the mutant does not run: its timing hides what the fence is for.
  *
  *   race_index [GETS]      of each kind of reader; default 2,000,000
  *

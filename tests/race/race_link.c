@@ -8,7 +8,9 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
-/* nng counts references with atomics that ThreadSanitizer does not see, before it destroys a lock. */
+/*
+ * nng counts references with atomics that ThreadSanitizer does not see, before it destroys a lock.
+ */
 __attribute__((visibility("default"))) const char *__tsan_default_suppressions(void);
 const char *
 __tsan_default_suppressions(void)

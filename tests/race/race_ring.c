@@ -1,6 +1,6 @@
 /*
- * The ring between threads that put and a store that drains: every record arrives whole, once, in its
- * thread's order, through a ring that is full most of the time and credit that comes in crumbs.
+ * The ring between threads that put and a store that drains: every record arrives whole, once, in
+ * its thread's order, through a ring that is full most of the time and credit that comes in crumbs.
  *
  *   race_ring [RECORDS]     of each of the threads; default 3,000
  *

@@ -1,6 +1,6 @@
 /*
- * One session, four threads, everything at once: puts by ring and by socket, gets, waits on each other's
- * objects, names, references. What one thread made, every other one finds.
+ * One session, four threads, everything at once: puts by ring and by socket, gets, waits on each
+ * other's objects, names, references. What one thread made, every other one finds.
  * ctest: ci 3000
  * ctest: timeout 900
  */

@@ -113,7 +113,7 @@ struct sim_event *to_core(struct sim_world *w, enum core_event_type type, int64_
 struct sim_event *record_to_core(struct sim_world *w, int session, uint16_t type, const void *bytes,
                                  uint32_t size);
 
-/* ---- objects.c -------------------------------------------------------------------------------- */
+/* ---- objects.c ------------------------------------------------------------------------------- */
 
 int session_of_store(struct sim_world *w, uint64_t store_session);
 struct sim_object *object_of(struct sim_world *w, lode_id id);
@@ -126,7 +126,7 @@ void decide(struct sim_world *w, lode_id id, enum object_state state);
 bool all_forgotten(struct sim_world *w, const struct sim_task *task);
 void seal_results(struct sim_world *w, struct sim_task *task, bool error);
 
-/* ---- programs.c -------------------------------------------------------------------------------- */
+/* ---- programs.c ------------------------------------------------------------------------------ */
 
 int new_session(struct sim_world *w, bool is_worker, int worker);
 int session_numbered(struct sim_world *w, uint64_t number);
@@ -135,7 +135,7 @@ lode_id submit(struct sim_world *w, int session, uint64_t parent, lode_id chaine
 void act(struct sim_world *w, int session);
 void seal_foreign(struct sim_world *w, lode_id id);
 
-/* ---- workers.c -------------------------------------------------------------------------------- */
+/* ---- workers.c ------------------------------------------------------------------------------- */
 
 int worker_numbered(struct sim_world *w, uint64_t number);
 void die(struct sim_world *w, int index, int32_t status);
@@ -145,7 +145,7 @@ void to_worker(struct sim_world *w, const struct sim_event *event);
 void start_worker(struct sim_world *w, int index);
 void spawn(struct sim_world *w, uint64_t number);
 
-/* ---- actions.c -------------------------------------------------------------------------------- */
+/* ---- actions.c ------------------------------------------------------------------------------- */
 
 void carry_out(struct sim_world *w, const struct core_action *a);
 

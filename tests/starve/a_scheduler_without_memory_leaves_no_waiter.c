@@ -1,7 +1,7 @@
 /*
- * A task's worker crashes, and the scheduler, which is to ask the store about its results and to put
- * an error in their place, is refused memory once, each time one call later. Whether it ends or goes
- * on: the program that waits for the result without a timeout is told.
+ * A task's worker crashes, and the scheduler, which is to ask the store about its results and to
+ * put an error in their place, is refused memory once, each time one call later. Whether it ends or
+ * goes on: the program that waits for the result without a timeout is told.
  *
  * ctest: timeout 310
  */

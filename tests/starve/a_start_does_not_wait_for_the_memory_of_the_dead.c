@@ -1,7 +1,8 @@
 /*
  * The kernel takes seconds to free the memory of a huge store. A cluster that starts where a dead
  * one has left such memory, in its own directory, beside it, or in a private cluster's, serves
- * meanwhile. What frees the memory holds nothing of the cluster's: it can end, and the next one start.
+ * meanwhile. What frees the memory holds nothing of the cluster's: it can end, and the next one
+ * start.
  */
 #include "tests/support/cluster.h"
 #include "tests/support/story.h"

@@ -1,7 +1,7 @@
 /*
- * A store serves a program that makes every call, and is refused one call after another for memory, a
- * map, room in a file or a file, alone and with a few that follow. The program's calls give an error
- * or do their work; afterwards they all work; the store ends in good order.
+ * A store serves a program that makes every call, and is refused one call after another for memory,
+ * a map, room in a file or a file, alone and with a few that follow. The program's calls give an
+ * error or do their work; afterwards they all work; the store ends in good order.
  */
 #include "tests/starve/calls.h"
 #include "tests/starve/refuse.h"
@@ -93,8 +93,8 @@ make_calls_in_need(struct child *parent, void *arg)
 }
 
 /*
- * A process of its own, that ends: the store keeps what a session that it has cut was writing for as
- * long as the process runs.
+ * A process of its own, that ends: the store keeps what a session that it has cut was writing for
+ * as long as the process runs.
  */
 static void
 be_refused(void)

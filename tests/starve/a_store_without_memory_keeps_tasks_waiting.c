@@ -1,7 +1,7 @@
 /*
  * Tasks wait for objects that are to come, and the store is refused memory once, each time one call
- * later, where it would note that the scheduler watches an object. No task takes its argument for gone:
- * the scheduler asks again, and the task runs when the object comes.
+ * later, where it would note that the scheduler watches an object. No task takes its argument for
+ * gone: the scheduler asks again, and the task runs when the object comes.
  *
  * ctest: timeout 310
  */

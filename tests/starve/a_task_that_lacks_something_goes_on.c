@@ -1,8 +1,8 @@
 /*
  * In a task, one call after another for memory, a map, a file, a socket or a thread fails, in what
  * the function calls and in the commit of its results. What the function calls gives an error and
- * works when it is called again, and nothing leaks; the results appear all, from this attempt or the
- * next, or not at all; the next task runs.
+ * works when it is called again, and nothing leaks; the results appear all, from this attempt or
+ * the next, or not at all; the next task runs.
  */
 #include "tests/starve/starve.h"
 #include "tests/support/cluster.h"

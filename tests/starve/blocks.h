@@ -1,6 +1,6 @@
 /*
- * blocks.h: the blocks of memory that are in use, for the files of libstarve.so. What a test asks of
- * them is in starve.h. Any thread; no lock, and no memory of its own.
+ * blocks.h: the blocks of memory that are in use, for the files of libstarve.so. What a test asks
+ * of them is in starve.h. Any thread; no lock, and no memory of its own.
  */
 #ifndef TESTS_STARVE_BLOCKS_H
 #define TESTS_STARVE_BLOCKS_H

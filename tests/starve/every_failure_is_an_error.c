@@ -1,8 +1,8 @@
 /*
  * Each public call is made again and again, and each time another one of its requests for memory, a
- * map, a file, a socket or a thread fails: that one alone, or with all that follow. The call gives an
- * error, or does without. It hangs nowhere, ends no process and leaks nothing. When it is called once
- * more, it does its work.
+ * map, a file, a socket or a thread fails: that one alone, or with all that follow. The call gives
+ * an error, or does without. It hangs nowhere, ends no process and leaks nothing. When it is called
+ * once more, it does its work.
  *
  * Arguments: how many failures of a kind each call gets at most; a part of a call's name.
  *

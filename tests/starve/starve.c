@@ -273,7 +273,7 @@ free(void *block)
     __libc_free(block);
 }
 
-/* ---- the rest: the real ones are found when they are first called ----------------------------- */
+/* ---- the rest: the real ones are found when they are first called ---------------------------- */
 
 #define REAL(name)                                                                                 \
     static __typeof__(&name) real_##name;                                                          \
@@ -389,7 +389,9 @@ __register_atfork(void (*prepare)(void), void (*parent)(void), void (*child)(voi
     return fails(MEMORY, OURS) ? ENOMEM : real___register_atfork(prepare, parent, child, object);
 }
 
-/* As the kernel does where the process has no number left: the descriptors of a packet are closed. */
+/*
+ * As the kernel does where the process has no number left: the descriptors of a packet are closed.
+ */
 static void
 drop_descriptors(struct msghdr *msg)
 {

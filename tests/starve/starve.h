@@ -1,6 +1,7 @@
 /*
- * starve.h: makes one call for memory, a file, a socket or a thread fail, or drops the descriptors of
- * a packet that comes, in a process that has libstarve.so: linked into a test, preloaded into a daemon.
+ * starve.h: makes one call for memory, a file, a socket or a thread fail, or drops the descriptors
+ * of a packet that comes, in a process that has libstarve.so: linked into a test, preloaded into a
+ * daemon.
  *
  * Only calls that come from liblode (in a daemon: from its program) are counted, and fail: what
  * fails is then ours to handle: nng and glibc have failures of their own making. The exception is a

@@ -2,13 +2,13 @@
 # apart.sh pids|overlay|user PROGRAM ARGUMENT…: runs a story in namespaces of its own, or as a user.
 #
 #   pids     a pid namespace, as in a container: pids begin anew, /proc shows the story alone
-#   overlay  /tmp, where a story has its LODE_DIR, is an overlayfs over the machine's, as a container's
-#            root is
+#   overlay  /tmp, where a story has its LODE_DIR, is an overlayfs over the machine's, as a
+#            container's root is
 #   user     where root runs the tests: as a user that nobody else is. Root may open any file, sees
 #            any process and has no limits, so that a story alone shows less
 #
-# A story names its directories after its pid. In a pid namespace it gets, in there, the pid that this
-# script has outside: so two stories never meet in /dev/shm, and whoever looks for leftovers
+# A story names its directories after its pid. In a pid namespace it gets, in there, the pid that
+# this script has outside: so two stories never meet in /dev/shm, and whoever looks for leftovers
 # sees that the story is not over.
 set -euo pipefail
 

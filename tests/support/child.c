@@ -14,9 +14,9 @@
 
 #ifdef __SANITIZE_ADDRESS__
 /*
- * The leak check at a process's end takes locks of the sanitizer's allocator. In a child of a process
- * with several threads they may be held for ever: by a thread that was allocating at the fork, and
- * that the child does not have. Such a child ends unchecked.
+ * The leak check at a process's end takes locks of the sanitizer's allocator. In a child of a
+ * process with several threads they may be held for ever: by a thread that was allocating at the
+ * fork, and that the child does not have. Such a child ends unchecked.
  */
 static bool has_threads, is_child;
 __attribute__((visibility("default"))) int __lsan_is_turned_off(void);

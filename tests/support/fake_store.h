@@ -1,7 +1,8 @@
 /*
  * fake_store.h: a store in this process, turned by the test, and clients whose every byte the test
  * decides: a socket pair, the mapped file of the session, the doorbell. Nothing of liblode lies
- * between them. For programs that are linked with the store's parts: its unit tests, its fuzz target.
+ * between them. For programs that are linked with the store's parts: its unit tests, its fuzz
+ * target.
  *
  * Nothing here gives up: what may go wrong says so by its result, and the test decides.
  */
@@ -71,8 +72,10 @@ fake_connect(struct fake *fake)
     return connection_accept(store, pair[1]) == LODE_OK;
 }
 
-/* The next packet, if one is there: its size. Descriptors go to `fds`, which has room for 4; if it is
- * NULL they are closed. */
+/*
+ * The next packet, if one is there: its size. Descriptors go to `fds`, which has room for 4; if it
+ * is NULL they are closed.
+ */
 static inline ssize_t
 fake_recv(struct fake *fake, void *packet, size_t room, int *fds)
 {
@@ -124,7 +127,9 @@ fake_hello(struct fake *fake, uint32_t flags, uint32_t ring_bytes)
     return fake->file != MAP_FAILED;
 }
 
-/* Its connection ends. So does its process, unless it `lives`: then the store keeps what it pins. */
+/*
+ * Its connection ends. So does its process, unless it `lives`: then the store keeps what it pins.
+ */
 static inline bool
 fake_end(struct fake *fake, bool lives)
 {

@@ -10,7 +10,10 @@
 #ifndef TESTS_SUPPORT_NAMESPACES_H
 #define TESTS_SUPPORT_NAMESPACES_H
 
-/* Skips the test where no such namespace can be had. A child could not: the story would wait for it. */
+/*
+ * Skips the test where no such namespace can be had. A child could not: the story would wait for
+ * it.
+ */
 void namespaces_need(void);
 
 void namespaces_leave(void);

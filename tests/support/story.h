@@ -30,7 +30,9 @@ const char *story_shm(void);   /* LODE_SHM_DIR */
 const char *story_state(void); /* LODE_STATE_DIR */
 const char *story_files(void); /* for the story's own files */
 
-/* The build's programs ("lode-store" …), and the task libraries of the tests ("crash" …); static. */
+/*
+ * The build's programs ("lode-store" …), and the task libraries of the tests ("crash" …); static.
+ */
 const char *story_program(const char *name);
 const char *story_tasks(const char *name);
 

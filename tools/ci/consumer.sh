@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# consumer.sh CMAKE BUILD [LIBDIR]: installs the build into a prefix, moves the prefix elsewhere, and
-# builds and runs a program outside the tree against it: in C and in C++, by pkg-config and by
+# consumer.sh CMAKE BUILD [LIBDIR]: installs the build into a prefix, moves the prefix elsewhere,
+# and builds and runs a program outside the tree against it: in C and in C++, by pkg-config and by
 # find_package. With LIBDIR it builds the tree anew, for libraries that lie there.
 # ctest: ci lib/x86_64-linux-gnu
 set -euo pipefail

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# hazards.sh: every file, function and test that store/HAZARDS.md names exists, and no number is left
-# out. A row is: number, hazard, what is done, where, test.
+# hazards.sh: every file, function and test that store/HAZARDS.md names exists, and no number is
+# left out. A row is: number, hazard, what is done, where, test.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 table=store/HAZARDS.md

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # leftovers.sh before|after FILE BIN: `before` notes in FILE what there is of lode in shared memory,
-# as sockets, as processes of the programs in BIN, and of the directories of tests; `after` prints what
-# has come since and fails if there is anything.
+# as sockets, as processes of the programs in BIN, and of the directories of tests; `after` prints
+# what has come since and fails if there is anything.
 set -euo pipefail
 
 list() {
@@ -14,8 +14,8 @@ list() {
     done
 }
 
-# A story that runs at this moment, beside these tests, is not over: its directories are called after
-# the process that guards it.
+# A story that runs at this moment, beside these tests, is not over: its directories are called
+# after the process that guards it.
 not_of_the_living() {
     local line pid
     while IFS= read -r line; do

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# limits.sh: the tables "Limits" of the READMEs say what the code says. A constant in the last column
-# of a row must exist, and the row's second column must have its value, as 4,096 or as 64 MiB. The
-# other way round, every constant X_MAX, X_MOST or X_ROWS must stand in such a row, or in
+# limits.sh: the tables "Limits" of the READMEs say what the code says. A constant in the last
+# column of a row must exist, and the row's second column must have its value, as 4,096 or as 64
+# MiB. The other way round, every constant X_MAX, X_MOST or X_ROWS must stand in such a row, or in
 # limits.inner: those that no caller can meet.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."

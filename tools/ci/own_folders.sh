@@ -1,5 +1,5 @@
-# own_folders.sh: for checks that run programs: $work is theirs, and so is any cluster that they start.
-# Sourced. All of it is gone at the end.
+# own_folders.sh: for checks that run programs: $work is theirs, and so is any cluster that they
+# start. Sourced. All of it is gone at the end.
 work=$(mktemp -d)
 shm=$(mktemp -d /dev/shm/lt-check-XXXXXX)
 trap 'rm -rf "$work" "$shm"' EXIT

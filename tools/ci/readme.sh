@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# readme.sh BUILD: the program of README.md, built against the build tree, prints what README.md says.
+# readme.sh BUILD: the program of README.md, built against the build tree, prints what README.md
+# says.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 build=$1

@@ -3,11 +3,12 @@
 # optimizing; what the objects define and ask for, and where each function is declared, gives these
 # findings:
 #
-#   circle FOLDER: a b      functions of the files a.c and b.c call each other, directly or by others
+#   circle FOLDER: a b      functions of the files a.c and b.c call each other, directly or by
+#                           others
 #   circle PART: f g        the same of whole folders
 #   includes FOLDER: a b    headers that include each other
-#   elsewhere NAME: H C     declared in H, which has a .c of its own (or lies in another folder), and
-#                           defined in C
+#   elsewhere NAME: H C     declared in H, which has a .c of its own (or lies in another folder),
+#                           and defined in C
 #   unused NAME: C          no other file uses it: it should be static, or gone
 #   tests NAME: C           the tests alone use it
 #   undefined NAME: H       declared, and defined nowhere

@@ -68,7 +68,7 @@ options_parse(const struct argp *argp, int argc, char **argv, void *input)
     }
 }
 
-/* ---- options that many commands have ----------------------------------------------------------- */
+/* ---- options that many commands have --------------------------------------------------------- */
 
 static const struct argp_option common_options[] = {
     {"json", 'j', 0, 0, "print one JSON document", 0},
@@ -125,7 +125,7 @@ options_words(struct argp_state *state, struct options_common *common)
     common->count = state->argc - state->next;
 }
 
-/* ---- values ------------------------------------------------------------------------------------ */
+/* ---- values ---------------------------------------------------------------------------------- */
 
 static bool
 parse_number(const char *text, double least, double most, double *number_out)

@@ -11,7 +11,7 @@
 /* argp_parse(); argv[0] names the command in messages. Returns only if there was no error. */
 void options_parse(const struct argp *argp, int argc, char **argv, void *input);
 
-/* ---- options that many commands have, as argp children ----------------------------------------- */
+/* ---- options that many commands have, as argp children --------------------------------------- */
 
 struct options_common {
     const char *dir; /* NULL: the default cluster */
@@ -36,7 +36,7 @@ error_t options_without_words(int key, char *arg, struct argp_state *state);
 /* At ARGP_KEY_ARGS: all arguments, as many as there are. */
 void options_words(struct argp_state *state, struct options_common *common);
 
-/* ---- values: what is wrong with one is a usage error, and the command's end -------------------- */
+/* ---- values: what is wrong with one is a usage error, and the command's end ------------------ */
 
 /* --timeout: a number of seconds, as milliseconds. */
 void options_timeout(struct argp_state *state, const char *text, int64_t *ms_out);

@@ -16,7 +16,7 @@
 
 enum { COMMANDS_MAX = 32 };
 
-/* ---- what is wrong, on stderr ------------------------------------------------------------------ */
+/* ---- what is wrong, on stderr ---------------------------------------------------------------- */
 
 int
 program_failed(lode_err err)
@@ -38,7 +38,7 @@ program_error(int exit_code, const char *format, ...)
     return exit_code;
 }
 
-/* ---- the commands ------------------------------------------------------------------------------ */
+/* ---- the commands ---------------------------------------------------------------------------- */
 
 static void
 print_help(const struct program *program, FILE *out)

@@ -1,5 +1,6 @@
 /*
- * size.h: sizes as people write and read them. Units are powers of 1,024: 4G = 4GiB = 4,294,967,296.
+ * size.h: sizes as people write and read them. Units are powers of 1,024: 4G = 4GiB =
+ * 4,294,967,296.
  */
 #ifndef LODE_TOOLS_SIZE_H
 #define LODE_TOOLS_SIZE_H

@@ -94,8 +94,8 @@ struct dead {
 };
 
 /*
- * A store or a scheduler may outlive its supervisor for a while: it is stopped, or busy. Without the
- * files in the directory nobody would find its shared memory later.
+ * A store or a scheduler may outlive its supervisor for a while: it is stopped, or busy. Without
+ * the files in the directory nobody would find its shared memory later.
  */
 static lode_err
 check_daemons(const char *dir)
@@ -117,9 +117,9 @@ check_daemons(const char *dir)
 }
 
 /*
- * A start that was killed before it wrote `owner` had not started a daemon. It had copied no library,
- * and perhaps not written its places. The directory may as well be that of a `lode start`, whose
- * copies of libraries the next start finds again: they stay.
+ * A start that was killed before it wrote `owner` had not started a daemon. It had copied no
+ * library, and perhaps not written its places. The directory may as well be that of a `lode start`,
+ * whose copies of libraries the next start finds again: they stay.
  */
 static lode_err
 find_remains(const char *dir, bool has_owner, struct lode_paths *paths_out)
@@ -154,8 +154,9 @@ tell(const struct dead *dead, const struct lode_dead *what)
 }
 
 /*
- * True if nothing has been made or removed in the directory for a minute, by the wall clock. A start
- * that is under way is protected by its locks. This spares only those that have not taken them yet.
+ * True if nothing has been made or removed in the directory for a minute, by the wall clock. A
+ * start that is under way is protected by its locks. This spares only those that have not taken
+ * them yet.
  */
 static bool
 is_old(const char *path)

@@ -26,9 +26,9 @@ size_t clusters_private(struct cluster *list, size_t room);
 
 /*
  * The dead private clusters of this user, in the same places. A cluster is dead when no process
- * holds its directory, its shared memory, or the lock of its store or scheduler. A directory without
- * a readable file `owner` is being made: it is left alone until nothing has changed in it for a
- * minute.
+ * holds its directory, its shared memory, or the lock of its store or scheduler. A directory
+ * without a readable file `owner` is being made: it is left alone until nothing has changed in it
+ * for a minute.
  *
  *   removes   take away all that they left: directory, shared memory, copies of libraries
  *   deadline  no further cluster is looked at after it; LODE_NEVER: all are

@@ -10,9 +10,9 @@
  * accepts, or an error with a sentence. Types: bool, i1 … i8, u1 … u8, f2 f4 f8, c8 c16, in this
  * machine's byte order.
  *
- * Reading and writing: npy_io.h. Threads: any. Errors of all calls: LODE_ECORRUPT the file is damaged
- * or is no .npy; LODE_EUNSUPPORTED it is right, but has a type, byte order, version or rank that lode
- * has not.
+ * Reading and writing: npy_io.h. Threads: any. Errors of all calls: LODE_ECORRUPT the file is
+ * damaged or is no .npy; LODE_EUNSUPPORTED it is right, but has a type, byte order, version or rank
+ * that lode has not.
  */
 #ifndef LODE_TOOLS_NPY_H
 #define LODE_TOOLS_NPY_H
@@ -41,8 +41,8 @@ LODE_MUST_CHECK lode_err npy_header_size(const void *prefix, size_t size, size_t
 LODE_MUST_CHECK lode_err npy_parse(const void *bytes, size_t size, struct npy *npy_out);
 
 /*
- * The header of an array, version 1. Arrays in Fortran order get `fortran_order: True`, others, with
- * gaps too, False: their elements follow in C order.
+ * The header of an array, version 1. Arrays in Fortran order get `fortran_order: True`, others,
+ * with gaps too, False: their elements follow in C order.
  *
  * Errors  LODE_EUNSUPPORTED  bf16 and the f8 types: .npy has no such types
  *         LODE_EINVAL        the array is invalid

@@ -1,6 +1,6 @@
 /*
- * storectl.h: the commands of storectl. What they have in common with those of lode is in tools/cli:
- * program.h and options.h first, word.h for how a word names an object.
+ * storectl.h: the commands of storectl. What they have in common with those of lode is in
+ * tools/cli: program.h and options.h first, word.h for how a word names an object.
  */
 #ifndef LODE_TOOLS_STORECTL_H
 #define LODE_TOOLS_STORECTL_H

@@ -44,7 +44,9 @@ void service_init(struct service *service, const char *name);
 LODE_MUST_CHECK lode_err service_start(struct service *service, const struct spawn_plan *plan,
                                        char *ready_text);
 
-/* Reads the ready pipe. True if the daemon came up just now; one that closes it unready is killed. */
+/*
+ * Reads the ready pipe. True if the daemon came up just now; one that closes it unready is killed.
+ */
 bool service_read_ready(struct service *service);
 
 /* Tells it to end, and kills it when `grace_ms` are over. Down, or told already: nothing. */

@@ -23,7 +23,8 @@ struct spawn_plan {
 
 /*
  * Starts it in a process group of its own, with stdin from /dev/null, no signal blocked or ignored.
- * Errors: LODE_ENOTFOUND there is no such program; LODE_ELIMIT no more processes; LODE_ESYS, LODE_ENOMEM, LODE_EDENIED.
+ * Errors: LODE_ENOTFOUND there is no such program; LODE_ELIMIT no more processes; LODE_ESYS,
+ * LODE_ENOMEM, LODE_EDENIED.
  */
 LODE_MUST_CHECK lode_err spawn_program(const struct spawn_plan *plan, pid_t *pid_out);
 

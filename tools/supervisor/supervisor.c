@@ -299,7 +299,9 @@ supervisor_run(const struct supervisor_options *options)
         loop(&s);
         workers_forget_ended(&s.workers); /* whose end came with the last event */
     }
-    /* A private cluster's directories are its own, and nobody else's, even before it has the lock. */
+    /*
+     * A private cluster's directories are its own, and nobody else's, even before it has the lock.
+     */
     bool is_ours =
         s.dir_fd >= 0 || (options->is_private && s.paths.dir[0] != '\0' && err != LODE_ERUNNING);
     if (is_ours) {

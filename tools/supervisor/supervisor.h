@@ -2,8 +2,9 @@
  * supervisor.h: the process that `lode start` becomes: parent of both daemons and of every worker.
  *
  *   a daemon ends unasked     what follows
- *   lode-store                the cluster's end: workers and scheduler end, its files are swept, and
- *                             after the back-off a new generation is started; a private one ends
+ *   lode-store                the cluster's end: workers and scheduler end, its files are swept,
+ *                             and after the back-off a new generation is started; a private one
+ *                             ends
  *   lode-scheduler            its workers end; after the back-off a new one is started; the store
  *                             serves on
  *   the supervisor itself     (kill -9) its children see the end of their lifeline and end

@@ -1,7 +1,7 @@
 /*
  * crash.h: what a worker leaves behind when the user's code crashes: signal and address in the page
- * that it shares with the scheduler (api/layout/worker_page.h). Then it dies of that very signal, so
- * that its exit status is true.
+ * that it shares with the scheduler (api/layout/worker_page.h). Then it dies of that very signal,
+ * so that its exit status is true.
  */
 #ifndef WORKER_CRASH_CRASH_H
 #define WORKER_CRASH_CRASH_H

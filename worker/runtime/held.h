@@ -31,8 +31,8 @@ void held_begin(struct held *held);
 
 /*
  * Ends all that is left: releases views, aborts drafts, drops references.
- * Errors  LODE_ENOMEM  something could not be noted, and is not ended: the worker has to go, so that
- *                      the end of its session ends it
+ * Errors  LODE_ENOMEM  something could not be noted, and is not ended: the worker has to go, so
+ *                      that the end of its session ends it
  */
 LODE_MUST_CHECK lode_err held_end(struct held *held, lode *db);
 

@@ -2,13 +2,14 @@
  * worker.h: one worker process: a session with the store, a link to the scheduler, and a main
  * thread that runs what comes.
  *
- *   scheduler --RUN, RECALL, STOP_TASK …--> nng's threads (records.c) --queue--> main thread (run.c)
+ *   scheduler --RUN, RECALL …--> nng's threads (records.c) --queue--> main thread (run.c)
  *   main thread --commit record--> ring --store;  --DONE--> link --scheduler
  *
- * One rule: the user's code (functions, and constructors of libraries) runs on the main thread only.
+ * One rule: the user's code (functions, and constructors of libraries) runs on the main thread
+ * only.
  *
- * It ends when the scheduler says QUIT, when its session with the scheduler or the store is over, or
- * when its lifeline ends: at once, whatever the user's code is doing.
+ * It ends when the scheduler says QUIT, when its session with the scheduler or the store is over,
+ * or when its lifeline ends: at once, whatever the user's code is doing.
  */
 #ifndef WORKER_RUNTIME_WORKER_H
 #define WORKER_RUNTIME_WORKER_H

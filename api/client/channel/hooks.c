@@ -19,7 +19,9 @@ table_of(const struct lode_hooks *hooks, int slot)
     return lode_hooks_in(hooks, (enum lode_hook_slot)slot);
 }
 
-/* A hook that cannot send its message fails alone: the sentence stays that of the call which slept. */
+/*
+ * A hook that cannot send its message fails alone: the sentence stays that of the call which slept.
+ */
 void
 lode_hooks_blocked(const struct lode_hooks *hooks, bool blocked)
 {

@@ -12,7 +12,10 @@
 
 struct lode_session_hooks {
     void *arg;
-    /* This thread is about to sleep, in a get or a wait, or for room in the store; later: it goes on. */
+    /*
+     * This thread is about to sleep, in a get or a wait, or for room in the store; later: it goes
+     * on.
+     */
     void (*blocked)(void *arg, bool blocked);
     /* Once a second in a wait for `id`. Another value than LODE_OK ends the wait with that error,
      * whose sentence the function has set: the scheduler has ended, say. */
@@ -27,7 +30,9 @@ struct lode_session_hooks {
     void (*drafted)(void *arg, const lode_draft *draft, bool open);
     /* The session is about to be closed; everything of it still works. */
     void (*close)(void *arg);
-    /* In the child after fork: close descriptors. Take no locks, touch no memory of other threads. */
+    /*
+     * In the child after fork: close descriptors. Take no locks, touch no memory of other threads.
+     */
     void (*forked)(void *arg);
     /* The handle goes. Never called in a child after fork. */
     void (*destroy)(void *arg);

@@ -3,8 +3,8 @@
  * this process. One write of the tail publishes them. A thread waits for the store only if the ring
  * is full, or the session has no credit left for the bytes of a put.
  *
- * A drop is never lost. If the ring stays full because the store is stopped, the drop is owed: it is
- * kept here, and goes ahead of the next record that finds room.
+ * A drop is never lost. If the ring stays full because the store is stopped, the drop is owed: it
+ * is kept here, and goes ahead of the next record that finds room.
  */
 #ifndef LODE_CLIENT_RING_H
 #define LODE_CLIENT_RING_H
@@ -55,8 +55,8 @@ struct lode_ring_need {
  *             runs makes as it goes
  *   body_out  size - sizeof(struct lode_record) bytes
  *
- * Errors    LODE_EAGAIN (no sentence) no credit came in time; LODE_ETIMEDOUT no room came: the store
- *           is stopped; LODE_EDOWN; the ring is not locked
+ * Errors    LODE_EAGAIN (no sentence) no credit came in time; LODE_ETIMEDOUT no room came: the
+ *           store is stopped; LODE_EDOWN; the ring is not locked
  */
 LODE_MUST_CHECK lode_err lode_ring_reserve(struct lode_ring *ring, enum lode_record_type type,
                                            const struct lode_ring_need *need,

@@ -3,9 +3,9 @@
  *
  * Lack of credit does not mean that the store is full. Credit is whole pages. The slots of pages
  * that are in use by other small objects are none, and only a packet is served by such a slot. So
- * the thread waits for credit a moment, then asks by a packet that does not wait, and then waits for
- * credit longer. It keeps its place in the store's line (store/rings/line.h) all the while: if it
- * gave the place up for each packet, pages would never gather for a record that needs several.
+ * the thread waits for credit a moment, then asks by a packet that does not wait, and then waits
+ * for credit longer. It keeps its place in the store's line (store/rings/line.h) all the while: if
+ * it gave the place up for each packet, pages would never gather for a record that needs several.
  *
  *   lode_ring_wait_begin(&wait, …);
  *   do {
@@ -34,7 +34,9 @@ void lode_ring_wait_begin(struct lode_ring_wait *wait, struct lode_ring *ring,
                           const struct lode_hooks *hooks, const struct lode_ring_need *need,
                           int64_t deadline);
 
-/* False: the deadline has come. From the second round on the hooks hear that the thread is blocked. */
+/*
+ * False: the deadline has come. From the second round on the hooks hear that the thread is blocked.
+ */
 bool lode_ring_wait_again(struct lode_ring_wait *wait);
 
 /* The record needs less than it did: what the store gathers for it must be no more. */

@@ -33,9 +33,9 @@ struct lode_store_calls {
 };
 
 /*
- * The caller calls init, sets socket.fd to a connected socket, and calls start. It sets bell_fd when
- * the store's WELCOME has brought it. Both descriptors are the calls' then: fini closes them, and
- * may follow any of these steps. Errors: LODE_ENOMEM; LODE_ESYS.
+ * The caller calls init, sets socket.fd to a connected socket, and calls start. It sets bell_fd
+ * when the store's WELCOME has brought it. Both descriptors are the calls' then: fini closes them,
+ * and may follow any of these steps. Errors: LODE_ENOMEM; LODE_ESYS.
  */
 LODE_MUST_CHECK lode_err lode_store_calls_init(struct lode_store_calls *calls);
 LODE_MUST_CHECK lode_err lode_store_calls_start(struct lode_store_calls *calls);

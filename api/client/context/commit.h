@@ -19,8 +19,8 @@ struct lode_result {
 /*
  * Commits all results of one attempt in one step. The first attempt wins: if the first id is sealed
  * already, nothing changes. Small values ride in the ring; values too large for it are copied into
- * drafts. The results are published when it returns: a reader that gets one of the ids finds it. Only
- * for sessions that attached as makers.
+ * drafts. The results are published when it returns: a reader that gets one of the ids finds it.
+ * Only for sessions that attached as makers.
  *
  *   task  the scheduler's number, for diagnosis
  *

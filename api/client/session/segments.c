@@ -145,7 +145,9 @@ map_locked(struct lode_segments *segments, uint32_t number, bool to_write, int f
     return LODE_OK;
 }
 
-/* The store is asked without the lock: each thread waits for the answer as long as it may itself. */
+/*
+ * The store is asked without the lock: each thread waits for the answer as long as it may itself.
+ */
 static lode_err
 map_segment(struct lode_segments *segments, uint32_t number, bool to_write, int64_t answer_by)
 {

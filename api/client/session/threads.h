@@ -2,9 +2,10 @@
  * threads.h: what each thread of this process keeps for itself: a few free pin slots, and which
  * session it is in the middle of releasing a view of.
  *
- * A release clears its pin and then reads the session once more. Another thread may close the session
- * between the two, see no pin left, and free it. So the releasing thread writes the session into `busy`
- * before it clears the pin. The thread that frees a session first waits until no `busy` names it.
+ * A release clears its pin and then reads the session once more. Another thread may close the
+ * session between the two, see no pin left, and free it. So the releasing thread writes the session
+ * into `busy` before it clears the pin. The thread that frees a session first waits until no `busy`
+ * names it.
  */
 #ifndef LODE_CLIENT_THREADS_H
 #define LODE_CLIENT_THREADS_H

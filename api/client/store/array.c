@@ -87,9 +87,9 @@ check_axes(const lode_array *array)
 }
 
 /*
- * Whether the bytes of all elements, and those that each stride steps over, can be counted in 63 bits.
- * Axes of no elements are left out: numpy refuses an array whose other axes are too large, were it
- * empty, and so would every program that multiplies them.
+ * Whether the bytes of all elements, and those that each stride steps over, can be counted in 63
+ * bits. Axes of no elements are left out: numpy refuses an array whose other axes are too large,
+ * were it empty, and so would every program that multiplies them.
  */
 static bool
 can_be_counted(const lode_array *array, int64_t element)
@@ -106,8 +106,8 @@ can_be_counted(const lode_array *array, int64_t element)
 }
 
 /*
- * Bytes from the first element to the last one, of an array that can be counted. False: gaps make it
- * larger than fits.
+ * Bytes from the first element to the last one, of an array that can be counted. False: gaps make
+ * it larger than fits.
  */
 static bool
 bytes_of(const lode_array *array, int64_t element, int64_t *bytes_out)

@@ -45,8 +45,8 @@ LODE_MUST_CHECK lode_err lode_create_spec(lode *db, const struct lode_spec *spec
  *
  *   array  NULL: `size_bytes` of kind `kind` (blob, Python, error)
  *
- * Blocking, errors  as lode_create(); but a result must not fail because the store was stopped for a
- *                   while, so its answers are waited for as long as it lives
+ * Blocking, errors  as lode_create(); but a result must not fail because the store was stopped for
+ *                   a while, so its answers are waited for as long as it lives
  */
 LODE_MUST_CHECK lode_err lode_result_draft(lode *db, const lode_array *array, size_t size_bytes,
                                            lode_kind kind, int64_t timeout_ms,

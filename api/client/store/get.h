@@ -1,7 +1,7 @@
 /*
  * get.h: the steps of a get, for the other files of this folder: pin an entry of the index, and
- * show it as a lode_view. The field reserved_ of a view has the session, slot << 32 | entry, and the
- * generation. All three are zero if there is no pin.
+ * show it as a lode_view. The field reserved_ of a view has the session, slot << 32 | entry, and
+ * the generation. All three are zero if there is no pin.
  */
 #ifndef LODE_CLIENT_GET_H
 #define LODE_CLIENT_GET_H

@@ -39,7 +39,9 @@ may_be_refused(lode *db, lode_id id)
            (is_near && !lode_session_sees(db, id, NULL));
 }
 
-/* The store found no memory for a reference whose record lay in the ring: said once, by this call. */
+/*
+ * The store found no memory for a reference whose record lay in the ring: said once, by this call.
+ */
 static lode_err
 check_refused(lode *db)
 {
@@ -151,8 +153,8 @@ lode_stat(lode *db, lode_id id, lode_object_info *info_out)
 /* ---- all objects -------------------------------------------------------------------------- */
 
 /*
- * One part of the list. `cursor` becomes that of the next, which is larger; 0: this was the last, or
- * `each` stopped.
+ * One part of the list. `cursor` becomes that of the next, which is larger; 0: this was the last,
+ * or `each` stopped.
  */
 static lode_err
 list_part(lode *db, void *packet, uint64_t *cursor, lode_list_fn each, void *arg)

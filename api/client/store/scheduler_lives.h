@@ -8,9 +8,9 @@
 #include "api/cluster/paths.h"
 
 /*
- * LODE_OK if the scheduler's lock (api/cluster/hold.h) is held, and by the same process as before, or
- * if nobody can tell. Sends nothing and takes no lock, so that a waiter wakes nobody and stands in
- * nobody's way. Tells the same in every pid namespace.
+ * LODE_OK if the scheduler's lock (api/cluster/hold.h) is held, and by the same process as before,
+ * or if nobody can tell. Sends nothing and takes no lock, so that a waiter wakes nobody and stands
+ * in nobody's way. Tells the same in every pid namespace.
  *
  *   seen  0 at first; what was seen, from call to call. A lock file that is missing is the
  *         scheduler's end only if it is missing at two looks: it may have been removed just now.

@@ -230,7 +230,9 @@ unwatch(struct many *m, bool late)
     return err;
 }
 
-/* One of the results that are missing, and how many they are. Notices mark under the calls' lock. */
+/*
+ * One of the results that are missing, and how many they are. Notices mark under the calls' lock.
+ */
 static size_t
 missing_results(struct many *m, lode_id *id_out)
 {

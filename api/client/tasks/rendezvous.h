@@ -44,8 +44,8 @@ struct lode_rendezvous_options {
  * between, the next call begins anew.
  *
  *   rendezvous_io  in: NULL, or what the last call, which failed, has left; out: the session, or
- *                  what the next call goes on with, or NULL. It is set before the socket is there, so
- *                  that lode_rendezvous_forked() finds the socket in any child
+ *                  what the next call goes on with, or NULL. It is set before the socket is there,
+ *                  so that lode_rendezvous_forked() finds the socket in any child
  *
  * Ownership  the caller ends it with lode_rendezvous_close(), also after an error
  * Blocking   up to timeout_ms

@@ -8,8 +8,8 @@
 #include "api/client/tasks/tasks.h"
 
 /*
- * Gives the session its task client, which connects to nobody yet. From here on waits of the session
- * for results end with the scheduler. Errors: LODE_ENOMEM.
+ * Gives the session its task client, which connects to nobody yet. From here on waits of the
+ * session for results end with the scheduler. Errors: LODE_ENOMEM.
  */
 LODE_MUST_CHECK lode_err lode_tasks_install(lode *db, struct lode_tasks **tasks_out);
 

@@ -3,8 +3,9 @@
  * the task.
  *
  * A line goes to stderr in one piece. C does not buffer stderr: if the line were written byte by
- * byte, each byte would cost a system call, and other writers of the same file would come in between.
- * lode_close() waits for the lines of the program's tasks, and would give up before all are printed.
+ * byte, each byte would cost a system call, and other writers of the same file would come in
+ * between. lode_close() waits for the lines of the program's tasks, and would give up before all
+ * are printed.
  *
  * A stderr that nobody reads (a full pipe) must not stop the thread that prints: it is the one that
  * takes all that the scheduler says. So a line waits for a second at most. Then it is kept, up to 1

@@ -22,7 +22,9 @@ extern "C" {
     __attribute__((format(printf, format_index, first_index)))
 
 /* clang-format off */
-/*    name              value  text                                      what the caller should do */
+/*
+ *    name              value  text                                      what the caller should do
+ */
 #define LODE_ERR_MAP(X)                                                                                              \
     X(LODE_OK,              0, "success",                                "nothing")                                  \
     X(LODE_EINVAL,          1, "invalid argument",                       "correct the call")                         \

@@ -82,7 +82,8 @@ typedef struct lode_create_options {
  * Ownership  the caller ends the draft with lode_seal() or lode_abort(), in any thread
  * Blocking   up to timeout_ms for room; 0: one message and its answer
  * Errors     LODE_EFULL    no room came in time; lode_last_error() has the numbers
- *            LODE_ETIMEDOUT  the store does not answer (cluster.h). A reserved id may be used up then
+ *            LODE_ETIMEDOUT  the store does not answer (cluster.h). A reserved id may be used up
+ *                            then
  *            LODE_ETOOBIG  larger than the store
  *            LODE_EEXIST   options->id is in use, or it is a reserved one and was used
  *            LODE_EINVAL   the array is invalid, an option out of range, or options->id is of
@@ -106,8 +107,8 @@ LODE_API LODE_MUST_CHECK lode_err lode_create_array(lode *db, const lode_array *
  *
  * Ownership  the caller has one reference to the object, whether id_out is NULL or not
  * Blocking   one message and its answer
- * Errors     LODE_ETIMEDOUT  the store does not answer (cluster.h): the object may be sealed yet, and
- *                         is dropped then
+ * Errors     LODE_ETIMEDOUT  the store does not answer (cluster.h): the object may be sealed yet,
+ *                         and is dropped then
  *            LODE_EINVAL  the draft is not open, or is a task's result
  *            LODE_ENOMEM  the process has too many maps to make the pages read-only; the draft was
  *                         aborted
@@ -214,7 +215,8 @@ LODE_API void lode_release(lode_view *view);
  * id to the caller must keep its own reference until this returns.
  *
  * Ownership  the caller ends the reference with lode_drop()
- * Blocking   while the session's ring is full, 5 s at most. Near a limit: one message and its answer
+ * Blocking   while the session's ring is full, 5 s at most. Near a limit: one message and its
+ *            answer
  * Errors     LODE_EINVAL  the zero id
  *            LODE_ELIMIT  the session refers to as many ids that do not exist as it can (262,144 of
  *                         others, 1,048,576 of its own); or there are as many references as can be
@@ -338,8 +340,8 @@ LODE_API LODE_MUST_CHECK lode_err lode_name_set(lode *db, const char *space, con
  *
  * Ownership  the caller has one reference to the object
  * Blocking   up to timeout_ms; 0: one message and its answer
- * Errors     LODE_ETIMEDOUT  the name does not exist yet, or the store does not answer: the sentence
- *                            says which
+ * Errors     LODE_ETIMEDOUT  the name does not exist yet, or the store does not answer: the
+ *                            sentence says which
  *            LODE_ENOTFOUND  the name does not exist, with timeout_ms 0
  *            LODE_ELIMIT, LODE_EFULL  there can be no more references
  */

@@ -221,7 +221,9 @@ LODE_API LODE_MUST_CHECK lode_err lode_task_f64(lode_task *task, size_t index, d
 /* The text is the task's, valid until it returns. */
 LODE_API LODE_MUST_CHECK lode_err lode_task_str(lode_task *task, size_t index,
                                                 const char **text_out);
-/* Any object, or bytes or a text that came with the call. The view is the task's: do not keep it. */
+/*
+ * Any object, or bytes or a text that came with the call. The view is the task's: do not keep it.
+ */
 LODE_API LODE_MUST_CHECK lode_err lode_task_view(lode_task *task, size_t index,
                                                  lode_view *view_out);
 /* An array of that type (0: any) and number of axes (-1: any), with strides. The task's, too. */

@@ -3,13 +3,14 @@
  * ready tasks, which take turns. A session owns a lane.
  *
  * The one rule: the order within a lane never changes. A task draws a ticket when it is submitted,
- * and keeps it as long as it lives. A task that had to wait for an argument, or that comes back from
- * a worker, goes before every ready task that was submitted after it. It does not hold those up: a
- * lane's first task is the first one that is ready.
+ * and keeps it as long as it lives. A task that had to wait for an argument, or that comes back
+ * from a worker, goes before every ready task that was submitted after it. It does not hold those
+ * up: a lane's first task is the first one that is ready.
  *
- * Most tasks become ready in the order of their tickets. Those stand in a list, and cost nothing but
- * its links. The others, the late ones, stand in a pairing heap: thousands of tasks whose arguments
- * come in any order cost O(log n) each. The first task of the lane is the smaller of the two firsts.
+ * Most tasks become ready in the order of their tickets. Those stand in a list, and cost nothing
+ * but its links. The others, the late ones, stand in a pairing heap: thousands of tasks whose
+ * arguments come in any order cost O(log n) each. The first task of the lane is the smaller of the
+ * two firsts.
  */
 #ifndef LODE_SCHEDULER_CORE_LANE_H
 #define LODE_SCHEDULER_CORE_LANE_H

@@ -1,6 +1,6 @@
 /*
- * pool.h: things of one size, taken and given back in a few nanoseconds. Memory comes in chunks, and
- * a chunk that is wholly free goes back to the system, so that a burst leaves nothing behind.
+ * pool.h: things of one size, taken and given back in a few nanoseconds. Memory comes in chunks,
+ * and a chunk that is wholly free goes back to the system, so that a burst leaves nothing behind.
  */
 #ifndef LODE_SCHEDULER_CORE_POOL_H
 #define LODE_SCHEDULER_CORE_POOL_H
@@ -27,8 +27,8 @@ void *core_pool_take(struct core_pool *pool);
 void core_pool_give(struct core_pool *pool, void *item);
 
 /*
- * Gives `block` back. NULL, for which there was no memory, ends the process: the core cannot give half
- * a step back. The objects stay; the supervisor starts another scheduler.
+ * Gives `block` back. NULL, for which there was no memory, ends the process: the core cannot give
+ * half a step back. The objects stay; the supervisor starts another scheduler.
  */
 void *core_need(void *block);
 

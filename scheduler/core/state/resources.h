@@ -1,7 +1,7 @@
 /*
- * resources.h: what a task needs while it runs, what a worker holds while it has tasks, and what the
- * cluster has. CPUs are the only kind; whoever adds a second kind adds it to these functions, and
- * nothing else in the core changes.
+ * resources.h: what a task needs while it runs, what a worker holds while it has tasks, and what
+ * the cluster has. CPUs are the only kind; whoever adds a second kind adds it to these functions,
+ * and nothing else in the core changes.
  */
 #ifndef LODE_SCHEDULER_CORE_RESOURCES_H
 #define LODE_SCHEDULER_CORE_RESOURCES_H

@@ -114,7 +114,8 @@ _Static_assert(offsetof(struct core_task, deps) == 64 &&
 
 /*
  * An object that is to come, in the table by id. It is the result of a live task. Or it is somebody
- * else's, and tasks wait for it: then the store is asked for it (WATCH) as long as one of them does.
+ * else's, and tasks wait for it: then the store is asked for it (WATCH) as long as one of them
+ * does.
  */
 struct core_object {
     lode_id id;

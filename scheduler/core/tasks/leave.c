@@ -17,8 +17,8 @@ struct results_question {
 /* ---- what the store answers ------------------------------------------------------------------ */
 
 /*
- * Abandons the task that was submitted last first: so a task goes before those it waits for. A task for
- * which another one waits is not abandoned while that one is to run (core_task_cancel()).
+ * Abandons the task that was submitted last first: so a task goes before those it waits for. A task
+ * for which another one waits is not abandoned while that one is to run (core_task_cancel()).
  */
 static void
 abandon_unwanted(struct core *core, struct core_session *session)

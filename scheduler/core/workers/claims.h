@@ -9,8 +9,8 @@
  * them would hang for ever.
  *
  * So the core remembers as many of a worker's last DONEs as its ring has room for commits. When the
- * worker is gone, for whatever reason, the store is asked for their results (SETTLE), and those that
- * it does not have end in an error. They are not tried again: their arguments may be gone.
+ * worker is gone, for whatever reason, the store is asked for their results (SETTLE), and those
+ * that it does not have end in an error. They are not tried again: their arguments may be gone.
  */
 #ifndef LODE_SCHEDULER_CORE_CLAIMS_H
 #define LODE_SCHEDULER_CORE_CLAIMS_H

@@ -1,6 +1,6 @@
 /*
- * settle.h: the death of a worker: what its page and its exit say, what the store says of its tasks,
- * and what becomes of each.
+ * settle.h: the death of a worker: what its page and its exit say, what the store says of its
+ * tasks, and what becomes of each.
  */
 #ifndef LODE_SCHEDULER_CORE_SETTLE_H
 #define LODE_SCHEDULER_CORE_SETTLE_H

@@ -1,4 +1,6 @@
-/* figures.h: a line of what a get, a put and a task cost here. Needs 3 MB of the store, not more. */
+/*
+ * figures.h: a line of what a get, a put and a task cost here. Needs 3 MB of the store, not more.
+ */
 #ifndef TESTS_BENCH_DEMO_FIGURES_H
 #define TESTS_BENCH_DEMO_FIGURES_H
 

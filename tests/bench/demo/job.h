@@ -1,6 +1,6 @@
 /*
- * job.h: the main job. X is put into the store once. In each round, fresh y_i are put, and x @ y_i are
- * called as tasks. Every result is compared with the product that this process computes itself.
+ * job.h: the main job. X is put into the store once. In each round, fresh y_i are put, and x @ y_i
+ * are called as tasks. Every result is compared with the product that this process computes itself.
  */
 #ifndef TESTS_BENCH_DEMO_JOB_H
 #define TESTS_BENCH_DEMO_JOB_H

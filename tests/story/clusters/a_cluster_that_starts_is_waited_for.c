@@ -1,7 +1,7 @@
 /*
- * lode_open(NULL) beside a cluster that is starting, or whose store is being replaced, waits for it and
- * starts no private one beside it; where it does not come up, the error names the supervisor. And a
- * LODE_DIR that can be no cluster's is an error, not a private cluster.
+ * lode_open(NULL) beside a cluster that is starting, or whose store is being replaced, waits for it
+ * and starts no private one beside it; where it does not come up, the error names the supervisor.
+ * And a LODE_DIR that can be no cluster's is an error, not a private cluster.
  */
 #include "tests/support/cluster.h"
 #include "tests/support/story.h"

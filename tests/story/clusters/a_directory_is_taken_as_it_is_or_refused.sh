@@ -1,5 +1,5 @@
-# No directory that was there is changed: one that others can enter is refused. What lode makes is its
-# user's alone, whatever the umask. And only a task library needs a state directory.
+# No directory that was there is changed: one that others can enter is refused. What lode makes is
+# its user's alone, whatever the umask. And only a task library needs a state directory.
 . "$(dirname "$0")/../../support/story.sh"
 
 own=$LODE_SHM_DIR # ours alone, on a tmpfs

@@ -1,6 +1,6 @@
-# A whole private cluster under a real limit of processes (ulimit -u), from too few for anything up to
-# enough: each time the program ends within seconds, by no signal, and either it did its work or its
-# stderr names the limit. Nothing is left. The program, both daemons and the workers start their
+# A whole private cluster under a real limit of processes (ulimit -u), from too few for anything up
+# to enough: each time the program ends within seconds, by no signal, and either it did its work or
+# its stderr names the limit. Nothing is left. The program, both daemons and the workers start their
 # threads under one limit, so each of them is the one that gets none.
 # ctest: timeout 600
 # ctest: ci 1 3

@@ -1,5 +1,6 @@
-# The program of a daemon is gone when the supervisor starts it again, as amid an upgrade: it is tried
-# with growing pauses, not thousands of times a second; and the cluster is up again once it is back.
+# The program of a daemon is gone when the supervisor starts it again, as amid an upgrade: it is
+# tried with growing pauses, not thousands of times a second; and the cluster is up again once it is
+# back.
 . "$(dirname "$0")/../../support/story.sh"
 
 mkdir bin

@@ -1,7 +1,7 @@
 /*
  * Where nothing runs, lode_open() starts a cluster of the program's own. The cluster ends with the
- * program, be it by lode_close(), by exit, or by kill -9. It leaves no process and no file, and says
- * nothing.
+ * program, be it by lode_close(), by exit, or by kill -9. It leaves no process and no file, and
+ * says nothing.
  *
  * ctest: ci 20
  */

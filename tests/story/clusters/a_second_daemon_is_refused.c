@@ -1,6 +1,6 @@
 /*
- * A second store on the same directory says who is there and leaves it unharmed; what a dead one left
- * is taken over, and a store that ends leaves nothing.
+ * A second store on the same directory says who is there and leaves it unharmed; what a dead one
+ * left is taken over, and a store that ends leaves nothing.
  */
 #include "tests/support/cluster.h"
 #include "tests/support/story.h"

@@ -1,7 +1,7 @@
 /*
  * A cluster whose stderr is a full pipe that nobody reads serves on. Its daemons have something to
- * say each time that a stranger breaks the rules or a worker is killed. They do not wait until it can
- * be said.
+ * say each time that a stranger breaks the rules or a worker is killed. They do not wait until it
+ * can be said.
  */
 #include "tests/support/cluster.h"
 #include "tests/support/story.h"

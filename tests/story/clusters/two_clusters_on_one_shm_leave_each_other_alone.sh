@@ -1,5 +1,6 @@
 # Two containers that share /dev/shm, and have a /tmp each: both take the same directory there by
-# default. The second is refused, and says what to do; the first loses nothing, then, nor at its end.
+# default. The second is refused, and says what to do; the first loses nothing, then, nor at its
+# end.
 . "$(dirname "$0")/../../support/story.sh"
 
 unset LODE_DIR

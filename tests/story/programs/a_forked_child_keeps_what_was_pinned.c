@@ -1,7 +1,7 @@
 /*
  * What was pinned at a fork stays as it is for the child, whatever its parent does, until the child
- * ends or calls exec. Where the store cannot see to that, the child faults: it never reads the bytes
- * of another object.
+ * ends or calls exec. Where the store cannot see to that, the child faults: it never reads the
+ * bytes of another object.
  */
 #include "tests/support/child.h"
 #include "tests/support/cluster.h"

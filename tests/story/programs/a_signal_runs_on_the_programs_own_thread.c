@@ -1,8 +1,9 @@
 /*
- * A program that calls tasks has threads of liblode's and of nng's: each of them blocks all signals,
- * so that the program's handlers run on threads of its own.
+ * A program that calls tasks has threads of liblode's and of nng's: each of them blocks all
+ * signals, so that the program's handlers run on threads of its own.
  *
- * This is no unit test: Criterion brings nng's threads with it, which it has started in its own way.
+ * This is no unit test: Criterion brings nng's threads with it, which it has started in its own
+ * way.
  */
 #include "tests/support/cluster.h"
 #include "tests/support/story.h"

@@ -1,8 +1,8 @@
 /*
  * A program closes descriptors which are not its own, and opens files in their place. It keeps its
  * session as long as it leaves the high numbers alone. When it closes those, too, it hears that the
- * session is over. Nothing is written into its files. In a worker, where the code of users runs, only
- * nng's descriptors (sockets, epoll, eventfd) have low numbers.
+ * session is over. Nothing is written into its files. In a worker, where the code of users runs,
+ * only nng's descriptors (sockets, epoll, eventfd) have low numbers.
  */
 #include "tests/support/child.h"
 #include "tests/support/cluster.h"

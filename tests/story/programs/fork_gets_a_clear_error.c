@@ -1,4 +1,7 @@
-/* After fork the child's copy of a session is an error that says what to do; the parent's is unharmed. */
+/*
+ * After fork the child's copy of a session is an error that says what to do; the parent's is
+ * unharmed.
+ */
 #include "tests/support/child.h"
 #include "tests/support/cluster.h"
 #include "tests/support/story.h"

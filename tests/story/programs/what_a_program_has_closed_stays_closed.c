@@ -1,7 +1,7 @@
 /*
  * A program that was started without stdin, stdout and stderr has none after lode_open() either: no
- * socket of ours becomes its stderr, and what it prints goes into none. That holds for a store alone,
- * for calls of tasks, and for a private cluster. Programs of ours have /dev/null there.
+ * socket of ours becomes its stderr, and what it prints goes into none. That holds for a store
+ * alone, for calls of tasks, and for a private cluster. Programs of ours have /dev/null there.
  */
 #include "tests/support/child.h"
 #include "tests/support/cluster.h"

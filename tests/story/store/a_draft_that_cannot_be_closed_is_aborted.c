@@ -16,7 +16,9 @@ enum { SIZE = 300000 };
 
 static bool no_more_maps;
 
-/* For all of this process, the library too. A real lack of maps would hit the test itself as well. */
+/*
+ * For all of this process, the library too. A real lack of maps would hit the test itself as well.
+ */
 __attribute__((visibility("default"))) int
 mprotect(void *at, size_t bytes, int protection)
 {

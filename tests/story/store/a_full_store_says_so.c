@@ -1,6 +1,7 @@
 /*
- * Larger than the store: refused at once. Full: waits for room up to the timeout, then LODE_EFULL with
- * the numbers; room that comes meanwhile is taken. Small puts are refused as puts, not by a crash.
+ * Larger than the store: refused at once. Full: waits for room up to the timeout, then LODE_EFULL
+ * with the numbers; room that comes meanwhile is taken. Small puts are refused as puts, not by a
+ * crash.
  */
 #include "tests/support/child.h"
 #include "tests/support/cluster.h"

@@ -1,7 +1,7 @@
 /*
- * The store runs in a pid namespace of its own, as in a container, and a program outside of it makes an
- * object: the store cannot tell its pid. As long as the program's session lives, nobody is told that it
- * has ended.
+ * The store runs in a pid namespace of its own, as in a container, and a program outside of it
+ * makes an object: the store cannot tell its pid. As long as the program's session lives, nobody is
+ * told that it has ended.
  */
 #include "tests/support/child.h"
 #include "tests/support/cluster.h"

@@ -68,8 +68,8 @@ in_a_store(void)
 }
 
 /*
- * Idle sessions have all the credit that is given ahead of need. So a worker that comes later begins
- * without any.
+ * Idle sessions have all the credit that is given ahead of need. So a worker that comes later
+ * begins without any.
  */
 static void
 in_a_new_worker(void)

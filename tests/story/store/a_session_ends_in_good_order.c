@@ -1,6 +1,6 @@
 /*
- * What one session may do at its limits, and what is left when it ends: views outlive lode_close(), the
- * references do not; thousands of views, of missing ids, of threads; drafts that nobody sealed.
+ * What one session may do at its limits, and what is left when it ends: views outlive lode_close(),
+ * the references do not; thousands of views, of missing ids, of threads; drafts that nobody sealed.
  */
 #include "tests/support/child.h"
 #include "tests/support/cluster.h"

@@ -1,6 +1,6 @@
 /*
- * 64 processes set one name at the same moment: exactly one wins, and the name is its object. Names:
- * rebinding, namespaces, waiting for one that does not exist yet.
+ * 64 processes set one name at the same moment: exactly one wins, and the name is its object.
+ * Names: rebinding, namespaces, waiting for one that does not exist yet.
  */
 #include "tests/support/child.h"
 #include "tests/support/cluster.h"

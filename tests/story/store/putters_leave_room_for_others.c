@@ -16,8 +16,9 @@
 enum { PUTTERS = 8, BURST = 32, SMALL = 1024, PUTS_EACH = 15000, OPENS = 20, LOOKS_AN_OPEN = 50 };
 
 /*
- * Guards, ten times what a quiet machine is to keep; beside other tests it would not be quiet. When the store went on with its work for as
- * long as there was more of it, a put took 8 s, an open 3 s, and a look 4 s.
+ * Guards, ten times what a quiet machine is to keep; beside other tests it would not be quiet. When
+ * the store went on with its work for as long as there was more of it, a put took 8 s, an open 3 s,
+ * and a look 4 s.
  */
 enum { PUT_MS = 2000, OPEN_MS = 500, LOOK_MS = 200 };
 

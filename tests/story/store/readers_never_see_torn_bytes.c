@@ -1,6 +1,7 @@
 /*
- * The storm: a writer deletes and makes anew the hottest objects, in memory that was theirs a moment
- * ago, while two processes read them. No reader ever sees bytes of another object under its pin.
+ * The storm: a writer deletes and makes anew the hottest objects, in memory that was theirs a
+ * moment ago, while two processes read them. No reader ever sees bytes of another object under its
+ * pin.
  *
  * ctest: ci 10000000
  * ctest: timeout 1200

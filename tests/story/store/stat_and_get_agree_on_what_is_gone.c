@@ -1,6 +1,6 @@
 /*
- * What lode_stat() says of an object is what a get says. An object that nobody refers to is gone. One
- * that a view or another session holds is there. One that may still come is not gone.
+ * What lode_stat() says of an object is what a get says. An object that nobody refers to is gone.
+ * One that a view or another session holds is there. One that may still come is not gone.
  */
 #include "tests/support/cluster.h"
 #include "tests/support/story.h"

@@ -1,6 +1,6 @@
 /*
- * A reference is handed to another process by a pipe, by a name, and by a task's argument. The giver
- * drops its own as soon as the rule of handing over allows it. Nothing is freed too early.
+ * A reference is handed to another process by a pipe, by a name, and by a task's argument. The
+ * giver drops its own as soon as the rule of handing over allows it. Nothing is freed too early.
  *
  * ctest: ci 100000
  * ctest: timeout 900

@@ -1,7 +1,7 @@
 /*
- * The tasks of a program print, and its stderr is a full pipe that nobody reads. The program's calls
- * are answered, and it can close. Where somebody reads later, what was kept comes out, and how many
- * lines are missing is said. Where the reader has ended, no signal strikes the program.
+ * The tasks of a program print, and its stderr is a full pipe that nobody reads. The program's
+ * calls are answered, and it can close. Where somebody reads later, what was kept comes out, and
+ * how many lines are missing is said. Where the reader has ended, no signal strikes the program.
  */
 #include "tests/support/child.h"
 #include "tests/support/cluster.h"

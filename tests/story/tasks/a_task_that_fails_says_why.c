@@ -1,6 +1,7 @@
 /*
- * A task that returns an error, crashes, aborts, exits, is killed, forgets its result, or never could
- * run: its caller gets a typed error with function, signal and attempt, and the next task runs.
+ * A task that returns an error, crashes, aborts, exits, is killed, forgets its result, or never
+ * could run: its caller gets a typed error with function, signal and attempt, and the next task
+ * runs.
  */
 #include "tests/support/cluster.h"
 #include "tests/support/story.h"

@@ -1,6 +1,6 @@
 /*
- * A function with 1,000 results gives all of them in one step: numbers, more bytes than a record can
- * carry, or, if one is missing, 1,000 times the same failure.
+ * A function with 1,000 results gives all of them in one step: numbers, more bytes than a record
+ * can carry, or, if one is missing, 1,000 times the same failure.
  */
 #include "tests/support/cluster.h"
 #include "tests/support/story.h"

@@ -1,6 +1,7 @@
 /*
- * A program in a pid namespace of its own, as in a container, waits for a result that another program
- * has asked for. The wait goes on while the scheduler lives, and ends when the scheduler has ended.
+ * A program in a pid namespace of its own, as in a container, waits for a result that another
+ * program has asked for. The wait goes on while the scheduler lives, and ends when the scheduler
+ * has ended.
  */
 #include "tests/support/child.h"
 #include "tests/support/cluster.h"

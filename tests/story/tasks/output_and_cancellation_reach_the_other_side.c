@@ -1,6 +1,7 @@
 /*
  * What a task prints reaches its submitter's stderr as "(function pid=N) line", each line in one
- * piece, and all of it before lode_close() returns. A running task learns that its submitter has ended, or that it was cancelled.
+ * piece, and all of it before lode_close() returns. A running task learns that its submitter has
+ * ended, or that it was cancelled.
  */
 #include "tests/support/child.h"
 #include "tests/support/cluster.h"

@@ -1,6 +1,6 @@
 /*
- * A chain of 1,000 tasks, a tree, several results, no result, every kind of argument, fractions of a
- * CPU, and a parent that waits for its own child on one CPU.
+ * A chain of 1,000 tasks, a tree, several results, no result, every kind of argument, fractions of
+ * a CPU, and a parent that waits for its own child on one CPU.
  * ctest: ci 20
  */
 #include "tests/support/cluster.h"

@@ -1,6 +1,6 @@
 /*
- * A task that returns without ending its references, views and drafts, or half-way through a result,
- * leaves nothing in the store; what its child needs, or a name holds, stays.
+ * A task that returns without ending its references, views and drafts, or half-way through a
+ * result, leaves nothing in the store; what its child needs, or a name holds, stays.
  */
 #include "tests/support/cluster.h"
 #include "tests/support/story.h"

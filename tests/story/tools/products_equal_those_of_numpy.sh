@@ -1,4 +1,5 @@
-# lode matmul and lode run give what numpy gives, for files that numpy wrote, and numpy reads theirs.
+# lode matmul and lode run give what numpy gives, for files that numpy wrote, and numpy reads
+# theirs.
 . "$(dirname "$0")/../../support/story.sh"
 
 python=

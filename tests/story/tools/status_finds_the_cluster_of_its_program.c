@@ -1,6 +1,7 @@
 /*
- * `lode status` without a cluster in the default directory shows the private one of the program that
- * it was started from; from elsewhere it lists those that there are; and `lode stop` ends any of them.
+ * `lode status` without a cluster in the default directory shows the private one of the program
+ * that it was started from; from elsewhere it lists those that there are; and `lode stop` ends any
+ * of them.
  */
 #include "tests/support/child.h"
 #include "tests/support/cluster.h"

@@ -1,4 +1,5 @@
-# A daemon that hangs, or has just ended, is a fact that lode status tells, not one that it waits for.
+# A daemon that hangs, or has just ended, is a fact that lode status tells, not one that it waits
+# for.
 # ctest: timeout 120
 . "$(dirname "$0")/../../support/story.sh"
 

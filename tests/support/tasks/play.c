@@ -1,4 +1,7 @@
-/* The task library that the stories call: functions that work, and functions that fail in every way. */
+/*
+ * The task library that the stories call: functions that work, and functions that fail in every
+ * way.
+ */
 #include <lode/lode.h>
 
 #include <fcntl.h>

@@ -63,7 +63,10 @@ Test(core_asking, what_was_not_watched_and_has_come_meanwhile_is_not_asked_for_a
     cr_assert_null(find(CORE_WATCH, 0, 0));
 }
 
-/* Else a store that has no memory would be kept busy by being told so; one that has some would idle. */
+/*
+ * Else a store that has no memory would be kept busy by being told so; one that has some would
+ * idle.
+ */
 Test(core_asking, a_store_without_memory_is_asked_for_a_packet_of_ids_and_then_for_ever_more)
 {
     enum { IDS = 3 * CORE_STORE_IDS + 3 };

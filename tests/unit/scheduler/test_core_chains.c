@@ -1,4 +1,6 @@
-/* Chains in the scheduler's core: a task goes behind those that make its arguments, in their queue. */
+/*
+ * Chains in the scheduler's core: a task goes behind those that make its arguments, in their queue.
+ */
 #include "tests/unit/scheduler/driver.h"
 
 static void

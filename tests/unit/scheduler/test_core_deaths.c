@@ -1,4 +1,7 @@
-/* Deaths of workers in the scheduler's core: settlement with the store, retries, what callers are told. */
+/*
+ * Deaths of workers in the scheduler's core: settlement with the store, retries, what callers are
+ * told.
+ */
 #include "tests/unit/scheduler/driver.h"
 
 static void

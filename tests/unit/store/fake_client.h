@@ -1,6 +1,6 @@
 /*
- * fake_client.h: the store and the clients of support/fake_store.h for Criterion: a failure ends the
- * test. And questions about what the store has.
+ * fake_client.h: the store and the clients of support/fake_store.h for Criterion: a failure ends
+ * the test. And questions about what the store has.
  */
 #ifndef TESTS_UNIT_STORE_FAKE_CLIENT_H
 #define TESTS_UNIT_STORE_FAKE_CLIENT_H
@@ -75,7 +75,9 @@ fake_send(struct fake *fake, const void *packet, size_t size)
     expect_eq(send(fake->fd, packet, size, MSG_NOSIGNAL), size);
 }
 
-/* The next packet, which must be there; its type is returned. Descriptors go to fds, if not NULL. */
+/*
+ * The next packet, which must be there; its type is returned. Descriptors go to fds, if not NULL.
+ */
 static inline int
 fake_receive(struct fake *fake, void *packet, size_t room, int *fds)
 {

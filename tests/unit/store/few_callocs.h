@@ -1,6 +1,6 @@
 /*
- * few_callocs.h: a unit test in which calloc() works so many times more, and then no more. Its first
- * comment says `ctest: wrap calloc`.
+ * few_callocs.h: a unit test in which calloc() works so many times more, and then no more. Its
+ * first comment says `ctest: wrap calloc`.
  */
 #ifndef TESTS_UNIT_STORE_FEW_CALLOCS_H
 #define TESTS_UNIT_STORE_FEW_CALLOCS_H

@@ -248,7 +248,9 @@ Test(freeing, takes_thousands_at_once)
     expect_eq(store->table.state_count[LODE_ENTRY_SEALED], 0);
 }
 
-/* Its row says so before its pins are looked at for the last time: a get that comes later sees it. */
+/*
+ * Its row says so before its pins are looked at for the last time: a get that comes later sees it.
+ */
 Test(freeing, tells_a_process_that_still_runs_that_its_session_is_over)
 {
     struct fake maker = fake_attach(0), reader = fake_attach(0), idle = fake_attach(0);
@@ -283,7 +285,9 @@ credit_for(const struct fake *fake, uint32_t size)
     return size > LODE_INLINE_MAX && pages < count ? pages : count;
 }
 
-/* So many objects are put, then dropped: the drops are applied, or lie in the ring; none is freed. */
+/*
+ * So many objects are put, then dropped: the drops are applied, or lie in the ring; none is freed.
+ */
 static void
 put_and_drop(struct fake *maker, uint64_t count, uint32_t size)
 {

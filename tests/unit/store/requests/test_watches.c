@@ -86,8 +86,8 @@ Test(watches, of_two_cookies_are_told_apart_though_both_ids_are_decided_in_one_t
 }
 
 /*
- * A watch of an object that lies in a ring ends; `count` 1: by its id, 0: by its cookie. The put has
- * returned before the watcher's time was up, and nobody has told the store of it yet.
+ * A watch of an object that lies in a ring ends; `count` 1: by its id, 0: by its cookie. The put
+ * has returned before the watcher's time was up, and nobody has told the store of it yet.
  */
 static void
 end_late(uint32_t count)

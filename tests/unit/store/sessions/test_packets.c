@@ -325,8 +325,8 @@ Test(packets, a_scheduler_that_promised_its_own_results_ends_like_any_other)
 }
 
 /*
- * Lets the store believe that `count` sessions more are there, all of that one, while a new one says
- * HELLO. True: it was taken.
+ * Lets the store believe that `count` sessions more are there, all of that one, while a new one
+ * says HELLO. True: it was taken.
  */
 static bool
 is_taken_beside(const struct fake *one, uint32_t count, int64_t pid, uint32_t flags)

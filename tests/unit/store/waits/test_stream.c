@@ -68,8 +68,8 @@ Test(stream, each_put_is_told_though_nobody_said_that_it_waits)
 }
 
 /*
- * It read `awaited` before that was set, so it did not ring; and who waits for that id reads it now,
- * so it says nothing. The wait that began the stream is for what is there already.
+ * It read `awaited` before that was set, so it did not ring; and who waits for that id reads it
+ * now, so it says nothing. The wait that began the stream is for what is there already.
  */
 Test(stream, what_was_put_just_before_it_began_is_found)
 {

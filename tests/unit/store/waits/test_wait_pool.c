@@ -1,4 +1,6 @@
-/* The waits of all sessions: however many they are, each is found as fast, and none stays behind. */
+/*
+ * The waits of all sessions: however many they are, each is found as fast, and none stays behind.
+ */
 #include "store/waits/pool.h"
 #include "store/waits/waits.h"
 #include "tests/unit/store/fake_client.h"
