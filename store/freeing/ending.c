@@ -110,7 +110,7 @@ ending_do_now(struct store *store, struct session *session)
 void
 ending_free_dead(struct store *store)
 {
-    while (store->dead != NULL) {
+    while (store->dead != NULL && !store->has_events) {
         struct session *session = store->dead;
         store->dead = session->next_dead;
         lode_births_clear(&session->births);

@@ -9,10 +9,10 @@
 #include "store/table/names.h"
 
 /*
- * Each batch drains all rings. It takes as many as a drain of full rings may bring, or candidates
- * would gather faster than they are freed.
+ * What a batch does before it looks at the clock: pins, or objects, or records of rings, of which
+ * one takes as long as some pins.
  */
-enum { BATCH_MAX = 4096 };
+enum { WORK_AT_ONCE = 4096, WORK_OF_RECORD = 8, WORK_OF_OBJECT = 16, JUDGED_AT_ONCE = 256 };
 
 static void
 mark_pinned(struct store *store, uint32_t entry, void *arg)
@@ -23,12 +23,13 @@ mark_pinned(struct store *store, uint32_t entry, void *arg)
     }
 }
 
-static uint32_t
-doom(struct store *store, uint32_t *victims)
+static void
+doom(struct store *store, struct batch *batch)
 {
     struct table *table = &store->table;
-    uint32_t entry, count = 0;
-    for (int i = 0; i < BATCH_MAX && candidate_pop(table, &entry); i++) {
+    uint32_t entry;
+    batch->count = 0;
+    for (int i = 0; i < STORE_BATCH_MAX && candidate_pop(table, &entry); i++) {
         enum lode_entry_state state = entry_state(table, entry);
         if (expected_says_nothing(table, entry)) {
             own_free(store, entry, LODE_ENTRY_EXPECTED);
@@ -43,10 +44,9 @@ doom(struct store *store, uint32_t *victims)
         } else if (state == LODE_ENTRY_SEALED || state == LODE_ENTRY_WANTED) {
             object_become(table, entry, state, LODE_ENTRY_DOOMED);
             table->truths[entry].flags |= TRUTH_SCANNED;
-            victims[count++] = entry;
+            batch->victims[batch->count++] = entry;
         }
     }
-    return count;
 }
 
 /* Whether the scan found the entry pinned. */
@@ -79,58 +79,153 @@ judge(struct store *store, uint32_t entry)
     return false;
 }
 
+/* The part of the pins that is next. True: that was the last one. */
+static bool
+scan_part(struct store *store, struct batch *batch, uint32_t *work)
+{
+    uint32_t left = WORK_AT_ONCE;
+    bool is_over = pins_walk_part(store, &batch->walk, &left, mark_pinned, NULL);
+    *work += WORK_AT_ONCE - left;
+    return is_over;
+}
+
+static bool
+drain_part(struct store *store, struct batch *batch, uint32_t *work)
+{
+    uint64_t before = store->counts.ring_records;
+    bool is_over = ring_drain_part(store, &batch->walk, WORK_AT_ONCE / WORK_OF_RECORD);
+    *work += (uint32_t)(store->counts.ring_records - before) * WORK_OF_RECORD;
+    return is_over;
+}
+
+static bool
+judge_part(struct store *store, struct batch *batch, uint32_t *work)
+{
+    candidates_to_front(&store->table, true);
+    for (int i = 0; i < JUDGED_AT_ONCE && batch->judged < batch->count; i++) {
+        uint32_t victim = batch->victims[batch->judged++];
+        if (judge(store, victim)) {
+            batch->victims[batch->wanted++] = victim;
+        }
+        *work += WORK_OF_OBJECT;
+    }
+    candidates_to_front(&store->table, false);
+    return batch->judged == batch->count;
+}
+
+static void
+begin_scan(struct store *store, struct batch *batch, int phase)
+{
+    atomic_thread_fence(memory_order_seq_cst);
+    pins_walk_begin(store, &batch->walk);
+    batch->phase = phase;
+}
+
+static void
+end_batch(struct store *store, struct batch *batch)
+{
+    batch->phase = BATCH_NONE;
+    candidates_decide(&store->table);
+}
+
 /*
  * A client that cleared its pin while the entry was DOOMED told nobody. So the pins of the entries
  * that became WANTED are looked at once more: an entry that is not pinned now is a candidate again.
  */
 static void
-look_again(struct store *store, const uint32_t *wanted, uint32_t count)
+look_again(struct store *store, struct batch *batch)
 {
-    for (uint32_t i = 0; i < count; i++) {
-        store->table.truths[wanted[i]].flags |= TRUTH_SCANNED;
+    for (uint32_t i = 0; i < batch->wanted; i++) {
+        store->table.truths[batch->victims[i]].flags |= TRUTH_SCANNED;
     }
-    atomic_thread_fence(memory_order_seq_cst);
-    pins_each(store, mark_pinned, NULL);
-    for (uint32_t i = 0; i < count; i++) {
-        if (!end_scan(&store->table, wanted[i])) {
-            candidate_add(&store->table, wanted[i]);
+    begin_scan(store, batch, BATCH_LOOK_AGAIN);
+}
+
+static void
+end_look(struct store *store, struct batch *batch)
+{
+    for (uint32_t i = 0; i < batch->wanted; i++) {
+        if (!end_scan(&store->table, batch->victims[i])) {
+            candidate_add(&store->table, batch->victims[i]);
         }
+    }
+    end_batch(store, batch);
+}
+
+static void
+begin_batch(struct store *store, struct batch *batch, uint32_t *work)
+{
+    doom(store, batch);
+    *work += WORK_OF_OBJECT * batch->count;
+    batch->judged = batch->wanted = 0;
+    if (batch->count > 0) {
+        begin_scan(store, batch, BATCH_SCAN);
+    } else {
+        end_batch(store, batch);
     }
 }
 
 static void
-free_batch(struct store *store)
+go_on(struct store *store, struct batch *batch, uint32_t *work)
 {
-    uint32_t victims[BATCH_MAX], wanted = 0, count = doom(store, victims);
-    if (count == 0) {
-        return;
-    }
-    atomic_thread_fence(memory_order_seq_cst);
-    pins_each(store, mark_pinned, NULL);
-    ring_drain_all(store);
-    candidates_to_front(&store->table, true);
-    for (uint32_t i = 0; i < count; i++) {
-        if (judge(store, victims[i])) {
-            victims[wanted++] = victims[i];
+    switch (batch->phase) {
+    case BATCH_NONE:
+        begin_batch(store, batch, work);
+        break;
+    case BATCH_SCAN:
+        if (scan_part(store, batch, work)) {
+            pins_walk_begin(store, &batch->walk);
+            batch->phase = BATCH_DRAIN;
         }
+        break;
+    case BATCH_DRAIN:
+        if (drain_part(store, batch, work)) {
+            batch->phase = BATCH_JUDGE;
+        }
+        break;
+    case BATCH_JUDGE:
+        if (judge_part(store, batch, work)) {
+            if (batch->wanted > 0) {
+                look_again(store, batch);
+            } else {
+                end_batch(store, batch);
+            }
+        }
+        break;
+    case BATCH_LOOK_AGAIN:
+        if (scan_part(store, batch, work)) {
+            end_look(store, batch);
+        }
+        break;
     }
-    candidates_to_front(&store->table, false);
-    if (wanted > 0) {
-        look_again(store, victims, wanted);
-    }
+}
+
+bool
+freeing_is_under_way(const struct store *store)
+{
+    return store->batch.phase != BATCH_NONE;
 }
 
 void
 freeing_turn(struct store *store)
 {
-    if (store->table.candidate_count == 0) {
+    struct batch *batch = &store->batch;
+    uint32_t work = 0;
+    if (store->table.candidate_count == 0 && !freeing_is_under_way(store)) {
         return;
     }
     uint64_t mark = candidates_mark(&store->table);
-    int64_t end = lode_now_ns() + STORE_TURN_NS;
+    int64_t end = store_turn_end(store);
     do {
-        free_batch(store);
-    } while (!candidates_reached(&store->table, mark) && lode_now_ns() < end);
+        go_on(store, batch, &work);
+        if (work >= WORK_AT_ONCE) {
+            if (lode_now_ns() >= end) {
+                return;
+            }
+            work = 0;
+        }
+    } while (freeing_is_under_way(store) ||
+             (store->table.candidate_count > 0 && !candidates_reached(&store->table, mark)));
 }
 
 static bool

@@ -12,16 +12,29 @@
  * the drain sees the reference.
  *
  * Each call frees what is a candidate when it begins, not what becomes one meanwhile, and ends
- * after about a millisecond (STORE_TURN_NS). A request that needs more to be freed waits until its
- * mark is reached (reclaim.h). The loop serves other sessions between the turns.
+ * after about a millisecond (store_turn_end()). A request that needs more to be freed waits until
+ * its mark is reached (reclaim.h). The loop serves other sessions between the turns.
+ *
+ * Many sessions may have pinned millions of objects, and have full rings. So a batch may take many
+ * turns, and its entries stay DOOMED between them. That changes nothing in the argument above:
+ *
+ *   a pin       that is set after 1 does not count: its client reads the word again, and clears it
+ *   a reference that is taken between two parts makes the entry SEALED at once: judge() spares it
+ *   a reader    that asks for the object makes it SEALED again, too: candidate_spare(). It would ask
+ *               again and again until the batch is over
+ *   a session   that ends has no pin any more: 4 looks at the pins of WANTED entries once more
+ *   a fork      copies pins that the scan has seen with their session, or sees with the fork
  */
 #ifndef LODE_STORE_FREEING_FREEING_H
 #define LODE_STORE_FREEING_FREEING_H
 
 #include "store/state/store.h"
 
-/* One turn of freeing. Does nothing if there is no candidate. */
+/* One turn of freeing. Does nothing if there is no candidate, and no batch is under way. */
 void freeing_turn(struct store *store);
+
+/* Some entries are DOOMED: the loop goes on with them in each of its turns. */
+bool freeing_is_under_way(const struct store *store);
 
 /* RELEASED: a pin on a WANTED entry was cleared. Numbers that fit nothing are ignored. */
 void freeing_released(struct store *store, uint32_t entry, uint64_t generation);

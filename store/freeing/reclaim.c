@@ -25,7 +25,7 @@ reclaim(struct store *store)
         freeing_revisit(store);
     }
     forks_reap(store);
-    ring_drain_all(store);
+    (void)ring_sweep(store);
     chores_turn(store);
     struct reclaim_mark mark = {.chores = store->chores.first != NULL ? chores_mark(store) : 0,
                                 .candidates = candidates_mark(&store->table)};

@@ -80,9 +80,24 @@ check_own(const struct store *store)
     return true;
 }
 
+/* Between two batches of freeing nothing is DOOMED, and no mark of a scan is left. */
+static bool
+check_batch(const struct store *store)
+{
+    const struct table *table = &store->table;
+    uint64_t scanned = 0;
+    for (uint32_t entry = 0; entry < table->entry_count; entry++) {
+        scanned += (table->truths[entry].flags & TRUTH_SCANNED) != 0;
+    }
+    EXPECT(scanned <= store->batch.count);
+    EXPECT(table->state_count[LODE_ENTRY_DOOMED] <= scanned);
+    return scanned == 0 || store->batch.phase != BATCH_NONE;
+}
+
 bool
 store_check(struct store *store)
 {
     return table_check(&store->table) && check_credit(store, store->table.spare_pages) &&
-           check_drafts(store) && check_own(store) && arena_check(store->arena);
+           check_drafts(store) && check_own(store) && check_batch(store) &&
+           arena_check(store->arena);
 }

@@ -20,11 +20,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum {
-    EVENTS_AT_ONCE = 16, /* each may take a turn's time: store_settle() comes between */
-    ACCEPTS_AT_ONCE = 64,
-    EMPTY_LOOKS = 8
-};
+enum { EVENTS_AT_ONCE = 16, ACCEPTS_AT_ONCE = 64, EMPTY_LOOKS = 8 };
 
 struct daemon {
     struct source listener, signals, lifeline, removed;
@@ -34,7 +30,9 @@ struct daemon {
     int spare_fd; /* given up to refuse a client when descriptors have run out */
     bool starved; /* no descriptor was left; said once */
     bool stop;
-    bool told;       /* by a signal */
+    bool told; /* by a signal */
+    struct epoll_event events[EVENTS_AT_ONCE];
+    int event_count, next_event;
     int empty_looks; /* in a row; see timeout_of() */
     struct store *store;
 };
@@ -250,26 +248,54 @@ begin_turn(struct store *store, bool slept)
     store->turn_began = true;
 }
 
+/* Looks for events. What was found before has been handled. */
+static void
+look(struct daemon *d)
+{
+    int timeout = timeout_of(d);
+    end_turn(d->store);
+    int count = epoll_wait(d->store->epoll_fd, d->events, EVENTS_AT_ONCE, timeout);
+    begin_turn(d->store, timeout != 0);
+    if (count > 1) {
+        d->empty_looks = 0;
+    } else if (timeout == 0 && count == 0 && d->empty_looks < EMPTY_LOOKS) {
+        d->empty_looks++;
+    }
+    d->event_count = count > 0 ? count : 0;
+    d->next_event = 0;
+}
+
+/*
+ * Handles events until the turn is over. The rest is handled in the next turn, before the loop looks
+ * for more: epoll tells of a doorbell once only.
+ */
+static void
+handle_events(struct daemon *d)
+{
+    int64_t end_ns = d->store->turn_ns + STORE_TURN_NS;
+    do {
+        struct source *source = d->events[d->next_event].data.ptr;
+        source->ready(d->store, source, d->events[d->next_event].events);
+        d->next_event++;
+    } while (d->next_event < d->event_count && lode_now_ns() < end_ns);
+    d->store->has_events = d->next_event < d->event_count;
+}
+
 static void
 loop(struct daemon *d)
 {
-    struct epoll_event events[EVENTS_AT_ONCE];
     d->store->turn_ns = lode_now_ns();
     while (!d->stop) {
-        int timeout = timeout_of(d);
-        end_turn(d->store);
-        int count = epoll_wait(d->store->epoll_fd, events, EVENTS_AT_ONCE, timeout);
-        begin_turn(d->store, timeout != 0);
-        for (int i = 0; i < count; i++) {
-            struct source *source = events[i].data.ptr;
-            source->ready(d->store, source, events[i].events);
+        if (d->store->has_events) {
+            end_turn(d->store);
+        } else {
+            look(d);
         }
-        if (count > 1) {
-            d->empty_looks = 0;
-        } else if (timeout == 0 && count == 0 && d->empty_looks < EMPTY_LOOKS) {
-            d->empty_looks++;
+        bool would_sleep = d->event_count == 0;
+        if (!would_sleep) {
+            handle_events(d);
         }
-        store_settle(d->store, count <= 0);
+        store_settle(d->store, would_sleep);
     }
 }
 

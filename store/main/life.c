@@ -88,8 +88,8 @@ use_freed_room(struct store *store)
 bool
 store_has_work(const struct store *store)
 {
-    return store->table.candidate_count > 0 || store->freed_room || waits_unasked(store) > 0 ||
-           store->chores.first != NULL;
+    return store->table.candidate_count > 0 || freeing_is_under_way(store) || store->freed_room ||
+           waits_unasked(store) > 0 || store->chores.first != NULL;
 }
 
 /* A walk takes longer the larger the store is. So it comes ever more rarely, and often in tests. */
@@ -103,7 +103,7 @@ void
 store_settle(struct store *store, bool would_sleep)
 {
     chores_turn(store);
-    if (would_sleep || store->later != NULL ||
+    if (would_sleep || store->later != NULL || freeing_is_under_way(store) ||
         store->table.candidate_count >= STORE_CANDIDATES_AT_ONCE) {
         freeing_turn(store);
     }

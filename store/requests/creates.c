@@ -339,7 +339,7 @@ creates_retry(struct store *store)
     if (*at == NULL) {
         return;
     }
-    int64_t now = store->table.now_ns = lode_now_ns();
+    int64_t now = store->table.now_ns = lode_now_ns(), end = store_turn_end(store);
     while (*at != NULL) {
         struct create *create = *at;
         lode_err err = retry(store, create, least, now);
@@ -354,7 +354,7 @@ creates_retry(struct store *store)
         creates->waiting_end = creates->waiting_end == &create->next ? at : creates->waiting_end;
         creates->count--;
         free(create);
-        if (lode_now_ns() - now > STORE_TURN_NS) {
+        if (lode_now_ns() >= end) {
             store->freed_room = true;
             return;
         }

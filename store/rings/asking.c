@@ -4,13 +4,19 @@
 #include "api/base/fail.h"
 #include "store/objects/status.h"
 #include "store/rings/ring.h"
+#include "store/table/refs.h"
 #include "store/waits/waits.h"
 
 enum lode_found
 asking_status(struct store *store, lode_id id, uint32_t *entry_out)
 {
-    enum lode_found status = status_of(store, id, entry_out);
+    uint32_t entry = 0;
+    enum lode_found status = status_of(store, id, &entry);
     if (status == LODE_FOUND_SEALED) {
+        candidate_spare(&store->table, entry);
+        if (entry_out != NULL) {
+            *entry_out = entry;
+        }
         return status;
     }
     if (lode_id_kind(id) == LODE_ID_PUT) {
@@ -80,7 +86,7 @@ asking_waits(struct store *store)
     if (count > 0) {
         catch_up_with_streams(store);
     }
-    int64_t end = count > 0 ? lode_now_ns() + STORE_TURN_NS : 0;
+    int64_t end = count > 0 ? store_turn_end(store) : 0;
     while (count-- > 0) {
         ask_one(store);
         if (count % ASKED_AT_ONCE == 0 && lode_now_ns() >= end) {

@@ -13,6 +13,8 @@
 
 #include <string.h>
 
+enum { SWEEP_RECORDS = 4096 }; /* of a part */
+
 static lode_err
 apply_put(struct store *store, struct session *session, const uint8_t *at, uint64_t left)
 {
@@ -220,6 +222,44 @@ ring_drain_all(struct store *store)
     for (uint32_t i = 0; i < store->session_count; i++) {
         ring_drain(store, store->sessions[i]);
     }
+}
+
+bool
+ring_drain_part(struct store *store, struct session_walk *walk, uint32_t most)
+{
+    uint64_t end = store->counts.ring_records + most;
+    if (walk->left > store->session_count) {
+        walk->left = store->session_count;
+    }
+    while (walk->left > 0 && store->counts.ring_records < end) {
+        ring_drain(store, store->sessions[--walk->left]);
+    }
+    return walk->left == 0;
+}
+
+/* Begins behind the sweep that is under way, which has passed some rings. */
+static bool
+sweep_part(struct store *store, struct chore *chore)
+{
+    struct ring_sweep *sweep = (struct ring_sweep *)chore;
+    return !chores_is_behind(chore, &store->sweeps[sweep == store->sweeps].chore) &&
+           ring_drain_part(store, &sweep->walk, SWEEP_RECORDS);
+}
+
+bool
+ring_sweep(struct store *store)
+{
+    struct session_walk walk = {.left = store->session_count};
+    struct ring_sweep *sweeps = store->sweeps, *sweep = &sweeps[sweeps[0].chore.is_given];
+    if (ring_drain_part(store, &walk, SWEEP_RECORDS)) {
+        return true;
+    }
+    if (sweeps[0].chore.is_given && sweeps[1].chore.is_given) {
+        sweep = chores_is_behind(&sweeps[0].chore, &sweeps[1].chore) ? &sweeps[0] : &sweeps[1];
+    }
+    sweep->walk.left = store->session_count; /* it has not begun, or is given now */
+    chores_give(store, &sweep->chore, sweep_part);
+    return false;
 }
 
 void

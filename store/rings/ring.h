@@ -15,6 +15,18 @@ void ring_drain(struct store *store, struct session *session);
 /* Drains every session's ring, up to the tail that it has now. */
 void ring_drain_all(struct store *store);
 
+/*
+ * The same in parts of about `most` records; `walk` begins as pins_walk_begin() (state/pins.h) leaves
+ * it. True: that was the last part.
+ */
+bool ring_drain_part(struct store *store, struct session_walk *walk, uint32_t most);
+
+/*
+ * Drains all rings. True: that is done. False: the rest is done in the turns to come, as a chore
+ * (state/chores.h).
+ */
+bool ring_sweep(struct store *store);
+
 /* Drains those sessions that may make results. */
 void ring_drain_makers(struct store *store);
 

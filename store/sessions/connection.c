@@ -88,7 +88,7 @@ on_socket(struct store *store, struct source *source, uint32_t events)
         session->cut = true;
     }
     if (events & (EPOLLIN | EPOLLHUP | EPOLLERR) && !watches_under_way(session)) {
-        int64_t end = lode_now_ns() + STORE_TURN_NS;
+        int64_t end = store_turn_end(store);
         for (int i = 0; i < PACKETS_AT_ONCE && receive_one(store, session); i++) {
             if (store->table.now_ns >= end) { /* set by each packet: what is left is told again */
                 break;

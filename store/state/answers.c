@@ -99,9 +99,9 @@ add_pinned(struct store *store, uint32_t entry, void *arg)
 {
     struct pinned *pinned = arg;
     struct truth_entry *truth = &store->table.truths[entry];
-    if (!(truth->flags & TRUTH_PINNED) && entry_is_sealed(&store->table, entry) &&
+    if (!(truth->flags & TRUTH_COUNTED) && entry_is_sealed(&store->table, entry) &&
         pinned->count < pinned->room) {
-        truth->flags |= TRUTH_PINNED;
+        truth->flags |= TRUTH_COUNTED;
         pinned->entries[pinned->count++] = entry;
         pinned->bytes += truth->stored;
     }
@@ -127,7 +127,7 @@ count_pinned(struct store *store)
     }
     pins_each(store, add_pinned, &pinned);
     for (uint64_t i = 0; i < pinned.count; i++) {
-        store->table.truths[pinned.entries[i]].flags &= ~(uint32_t)TRUTH_PINNED;
+        store->table.truths[pinned.entries[i]].flags &= ~(uint32_t)TRUTH_COUNTED;
     }
     free(pinned.entries);
     return pinned.bytes;

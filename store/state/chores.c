@@ -43,7 +43,7 @@ void
 chores_turn(struct store *store)
 {
     struct chore **at = &store->chores.first;
-    int64_t end = *at != NULL ? lode_now_ns() + STORE_TURN_NS : 0;
+    int64_t end = *at != NULL ? store_turn_end(store) : 0;
     for (int parts = 0; *at != NULL && parts < CHORE_PARTS_MAX; parts++) {
         struct chore *chore = *at;
         if (chore->part(store, chore)) {

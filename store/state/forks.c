@@ -75,6 +75,10 @@ let_go(struct store *store, struct fork *fork)
         at = &(*at)->next;
     }
     *at = fork->next;
+    if (store->batch.walk.fork == fork) {
+        store->batch.walk.fork = fork->next;
+        store->batch.walk.fork_pin = 0;
+    }
     store->fork_count--;
     store->fork_pins -= fork->count;
     for (uint32_t i = 0; i < fork->count; i++) {
@@ -131,6 +135,24 @@ forks_each_pin(struct store *store, void (*each)(struct store *store, uint32_t e
             each(store, fork->entries[i], arg);
         }
     }
+}
+
+bool
+forks_walk_part(struct store *store, struct session_walk *walk, uint32_t *most,
+                void (*each)(struct store *store, uint32_t entry, void *arg), void *arg)
+{
+    while (walk->fork != NULL) {
+        const struct fork *fork = walk->fork;
+        for (; walk->fork_pin<fork->count && * most> 0; --*most) {
+            each(store, fork->entries[walk->fork_pin++], arg);
+        }
+        if (walk->fork_pin < fork->count) {
+            return false;
+        }
+        walk->fork = fork->next;
+        walk->fork_pin = 0;
+    }
+    return true;
 }
 
 /* ---- a new one ---- */

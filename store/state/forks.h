@@ -45,6 +45,10 @@ LODE_MUST_CHECK lode_err forks_add(struct store *store, struct session *session,
 void forks_each_pin(struct store *store,
                     void (*each)(struct store *store, uint32_t entry, void *arg), void *arg);
 
+/* The forks' share of pins_walk_part(). */
+bool forks_walk_part(struct store *store, struct session_walk *walk, uint32_t *most,
+                     void (*each)(struct store *store, uint32_t entry, void *arg), void *arg);
+
 /* Ends the forks whose pipe has ended, and whose mark no heir holds any more. */
 void forks_reap(struct store *store);
 

@@ -29,6 +29,68 @@ pins_each(struct store *store, pins_each_fn *each, void *arg)
     forks_each_pin(store, each, arg);
 }
 
+void
+pins_walk_begin(const struct store *store, struct session_walk *walk)
+{
+    *walk = (struct session_walk){.left = store->session_count};
+}
+
+/* The session that is next, and how many of its pins were looked at. NULL: there is none left. */
+static const struct session *
+next_session(const struct store *store, struct session_walk *walk)
+{
+    if (walk->left > store->session_count) {
+        walk->left = store->session_count;
+    }
+    if (walk->left == 0) {
+        return NULL;
+    }
+    const struct session *session = store->sessions[walk->left - 1];
+    walk->slot = session->number == walk->number ? walk->slot : 0;
+    walk->number = session->number;
+    return session;
+}
+
+enum { OF_SESSION = 8 }; /* slots, as long as a session without pins takes */
+
+static bool
+sessions_part(struct store *store, struct session_walk *walk, uint32_t *most, pins_each_fn *each,
+              void *arg)
+{
+    const struct session *session;
+    while ((session = next_session(store, walk)) != NULL && *most > 0) {
+        uint32_t begin = walk->slot;
+        uint32_t next =
+            session->pins_are_over ? 0 : pins_each_from(store, session, begin, *most, each, arg);
+        if (next != 0) {
+            walk->slot = next;
+            *most = 0;
+            return false;
+        }
+        uint32_t high = file_pin_high(session);
+        uint32_t looked = OF_SESSION + (high > begin ? high - begin : 0);
+        *most -= looked < *most ? looked : *most;
+        walk->number = 0;
+        walk->left--;
+    }
+    return session == NULL;
+}
+
+bool
+pins_walk_part(struct store *store, struct session_walk *walk, uint32_t *most, pins_each_fn *each,
+               void *arg)
+{
+    if (!walk->is_in_forks) {
+        if (!sessions_part(store, walk, most, each, arg)) {
+            return false;
+        }
+        walk->is_in_forks = true;
+        walk->fork = store->forks;
+        walk->fork_pin = 0;
+    }
+    return forks_walk_part(store, walk, most, each, arg);
+}
+
 bool
 pins_any(const struct session *session)
 {

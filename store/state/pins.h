@@ -21,6 +21,17 @@ void pins_each(struct store *store, pins_each_fn *each, void *arg);
 uint32_t pins_each_from(struct store *store, const struct session *session, uint32_t slot,
                         uint32_t most, pins_each_fn *each, void *arg);
 
+/*
+ * The same as pins_each(), in parts of about `*most` slots, from which is subtracted what was looked
+ * at. True: that was the last part.
+ *
+ * What was pinned when the walk began, and is when it ends, comes in any case. A pin of a session
+ * that a fork copies meanwhile is found with its session, or with the fork.
+ */
+void pins_walk_begin(const struct store *store, struct session_walk *walk);
+bool pins_walk_part(struct store *store, struct session_walk *walk, uint32_t *most,
+                    pins_each_fn *each, void *arg);
+
 /* Whether the session has any. */
 bool pins_any(const struct session *session);
 

@@ -105,7 +105,12 @@ enum {
     STORE_PENDING_MAX = 4096,   /* creates of programs that wait for room or memory */
     STORE_PENDING_OF_PROCESS_MAX = STORE_PENDING_MAX / 4, /* of these, of one process */
     STORE_CANDIDATES_AT_ONCE = 256, /* so many are not left to gather until the loop is idle */
-    STORE_TURN_NS = 1000000, /* how long one part of the loop's work may keep the others waiting */
+    /*
+     * Each batch drains all rings. It takes as many as a drain of full rings may bring, or candidates
+     * would gather faster than they are freed.
+     */
+    STORE_BATCH_MAX = 4096,
+    STORE_TURN_NS = 1000000, /* about as long a turn of the loop keeps all waiting */
     STORE_SESSIONS_OF_PROCESS_MAX = LODE_SESSION_ROWS / 4,
     STORE_PROGRAMS_MAX = LODE_SESSION_ROWS - 1100, /* sessions but for workers and schedulers */
     STORE_ENDED_MAX = 4096, /* ended sessions whose results the scheduler still has to name */
@@ -124,6 +129,33 @@ struct ended {
 struct table_walk {
     struct chore chore;
     uint32_t next, end; /* entries */
+};
+
+/*
+ * A walk over all sessions, or over all their pins and those of the forks, in parts. It goes from the
+ * last session to the first: when one ends, the last one takes its place, and that was looked at.
+ */
+struct session_walk {
+    uint32_t left;   /* sessions that were not looked at: those before this place */
+    uint64_t number; /* of the session that is looked at, whose pins from `slot` on are left */
+    uint32_t slot;
+    bool is_in_forks;  /* the sessions are done */
+    struct fork *fork; /* with it the walk goes on */
+    uint32_t fork_pin; /* of it */
+};
+
+/* What is DOOMED: freeing.h. */
+struct batch {
+    enum { BATCH_NONE, BATCH_SCAN, BATCH_DRAIN, BATCH_JUDGE, BATCH_LOOK_AGAIN } phase;
+    uint32_t victims[STORE_BATCH_MAX]; /* from `judged` on; before, those that became WANTED */
+    uint32_t count, judged, wanted;
+    struct session_walk walk;
+};
+
+/* All rings are drained, in parts: ring.h. */
+struct ring_sweep {
+    struct chore chore;
+    struct session_walk walk;
 };
 
 struct waits;
@@ -150,6 +182,8 @@ struct store {
     struct chores chores;
     struct table_walk promised;   /* of the last scheduler, which has ended: settled.h */
     struct table_walk revisit[2]; /* of what may be unpinned: freeing.h */
+    struct ring_sweep sweeps[2];
+    struct batch batch;
     struct decided decided; /* ids that were decided, and of which waiters were not told yet */
     struct waits *waits;
     struct wakes wakes;
@@ -175,6 +209,7 @@ struct store {
     int64_t started_ns;
     int64_t turn_ns; /* when the turn began that is under way */
     bool turn_began; /* just now: nobody has looked at the clock since */
+    bool has_events; /* that the loop handles in its next turn: they name their sessions */
     uint64_t rounds; /* of the loop */
     uint8_t *packet; /* LODE_STORE_PACKET_MAX bytes */
     struct ring_scratch *scratch;
@@ -189,6 +224,17 @@ store_set_now(struct store *store)
 {
     store->table.now_ns = store->turn_began ? store->turn_ns : lode_now_ns();
     store->turn_began = false;
+}
+
+/*
+ * When a part of the loop's work ends that begins now: with the turn, but each part has a quarter of
+ * its time at least. Otherwise clients that are busy could keep one from going on for ever.
+ */
+static inline int64_t
+store_turn_end(const struct store *store)
+{
+    int64_t least_ns = lode_now_ns() + STORE_TURN_NS / 4, end_ns = store->turn_ns + STORE_TURN_NS;
+    return end_ns > least_ns ? end_ns : least_ns;
 }
 
 /* Whether two sessions are of one process. One that the store cannot see has pid 0. */

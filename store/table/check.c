@@ -47,7 +47,7 @@ check_entry(const struct table *table, uint32_t entry)
     const struct truth_entry *truth = &table->truths[entry];
     enum lode_entry_state state = entry_state(table, entry);
     uint32_t found;
-    EXPECT(!(truth->flags & (TRUTH_PINNED | TRUTH_SCANNED)));
+    EXPECT(!(truth->flags & TRUTH_PINNED) || (truth->flags & TRUTH_SCANNED));
     if (state == LODE_ENTRY_FREE) {
         EXPECT(truth->first_ref == 0 && truth->first_hold == 0);
         EXPECT(!(truth->flags & (TRUTH_IN_TABLE | TRUTH_BIRTH | TRUTH_OWNED | TRUTH_DRAFT)));

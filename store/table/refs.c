@@ -33,6 +33,15 @@ candidate_add(struct table *table, uint32_t entry)
     table->candidate_count++;
 }
 
+void
+candidate_spare(struct table *table, uint32_t entry)
+{
+    if (entry_state(table, entry) == LODE_ENTRY_DOOMED) {
+        object_become(table, entry, LODE_ENTRY_DOOMED, LODE_ENTRY_SEALED);
+        candidate_add(table, entry);
+    }
+}
+
 bool
 candidate_pop(struct table *table, uint32_t *entry_out)
 {
@@ -64,10 +73,18 @@ candidates_mark(const struct table *table)
     return table->candidates_taken + table->candidate_count - table->candidate_front;
 }
 
+void
+candidates_decide(struct table *table)
+{
+    if (table->candidate_front == 0) {
+        table->candidates_decided = table->candidates_taken;
+    }
+}
+
 bool
 candidates_reached(const struct table *table, uint64_t mark)
 {
-    return table->candidate_front == 0 && table->candidates_taken >= mark;
+    return table->candidate_front == 0 && table->candidates_decided >= mark;
 }
 
 static void

@@ -55,6 +55,12 @@ void refs_move(struct table *table, uint32_t from, uint32_t to);
 /* Puts a sealed or expected entry without references among the candidates; leaves others alone. */
 void candidate_add(struct table *table, uint32_t entry);
 
+/*
+ * Somebody asks for the object, who will look at it: if it is DOOMED, it is not judged now, but is a
+ * candidate again. The batch may take several turns, and the client would ask again and again.
+ */
+void candidate_spare(struct table *table, uint32_t entry);
+
 /* Takes the first candidate out. Its entry may be in any state by now. False: there is none. */
 bool candidate_pop(struct table *table, uint32_t *entry_out);
 
@@ -65,7 +71,10 @@ bool candidate_pop(struct table *table, uint32_t *entry_out);
  */
 void candidates_to_front(struct table *table, bool on);
 
-/* A point in the list of candidates: reached when all that are in it now were taken out. */
+/* All that were taken out so far are freed, or spared, or wait for their pins. */
+void candidates_decide(struct table *table);
+
+/* A point in the list of candidates: reached when all that are in it now are decided. */
 uint64_t candidates_mark(const struct table *table);
 bool candidates_reached(const struct table *table, uint64_t mark);
 

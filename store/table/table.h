@@ -45,8 +45,9 @@ struct table {
     /* Entries that may be freed, by candidate_next, oldest first: entry + 1; 0: none. */
     uint32_t candidate_first, candidate_last;
     uint32_t candidate_count;
-    uint32_t candidate_front;  /* of them in front of all others, see candidates_to_front() */
-    uint64_t candidates_taken; /* so far, those in front not counted */
+    uint32_t candidate_front;    /* of them in front of all others, see candidates_to_front() */
+    uint64_t candidates_taken;   /* so far, those in front not counted */
+    uint64_t candidates_decided; /* of those taken, so many are no longer looked at */
     bool candidates_go_to_front;
     struct arena *arena;     /* where extents come from; the caller's */
     uint32_t spare_pages;    /* credit that the store keeps for its own: names, errors */

@@ -56,7 +56,8 @@ enum truth_flag {
     TRUTH_DRAFT = 128,    /* linked in its maker's list of drafts */
     TRUTH_IN_TABLE = 256, /* a slot of the table leads to it */
     TRUTH_UNREADY = 512,  /* a draft whose CREATE is not answered yet */
-    TRUTH_NAMED = 1024    /* a draft that the COMMIT being read has named */
+    TRUTH_NAMED = 1024,   /* a draft that the COMMIT being read has named */
+    TRUTH_COUNTED = 2048  /* its bytes were counted as pinned; set in answers.c only */
 };
 
 struct truth_entry {

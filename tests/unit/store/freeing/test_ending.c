@@ -73,7 +73,8 @@ is_served(struct fake *fake)
 static uint64_t
 let_go(void)
 {
-    return store->counts.freed + store->table.candidate_count;
+    return store->counts.freed + store->table.candidate_count +
+           store->table.state_count[LODE_ENTRY_DOOMED];
 }
 
 Test(ending, of_a_million_objects_lets_others_be_served_between_its_parts)

@@ -217,12 +217,15 @@ Test(refs, a_mark_is_reached_when_all_candidates_before_it_and_what_they_held_ar
     candidate_add(&table, held);
     candidates_to_front(&table, false);
     expect(candidate_pop(&table, &popped) && popped == held);
+    candidates_decide(&table);
     expect(!candidates_reached(&table, mark));
     candidates_to_front(&table, true);
     candidate_add(&table, held);
     candidates_to_front(&table, false);
     expect(candidate_pop(&table, &popped) && popped == held);
     expect(candidate_pop(&table, &popped) && popped == second);
+    expect(!candidates_reached(&table, mark)); /* they are looked at */
+    candidates_decide(&table);
     expect(candidates_reached(&table, mark));
     expect(candidate_pop(&table, &popped) && popped == late);
     expect(!candidate_pop(&table, &popped));
