@@ -20,8 +20,8 @@
  *
  *   a pin       that is set after 1 does not count: its client reads the word again, and clears it
  *   a reference that is taken between two parts makes the entry SEALED at once: judge() spares it
- *   a reader    that asks for the object makes it SEALED again, too: candidate_spare(). It would ask
- *               again and again until the batch is over
+ *   a reader    that asks for the object makes it SEALED again, too: candidate_spare(). It would
+ *               ask again and again until the batch is over
  *   a session   that ends has no pin any more: 4 looks at the pins of WANTED entries once more
  *   a fork      copies pins that the scan has seen with their session, or sees with the fork
  */

@@ -16,6 +16,8 @@
 #include "store/objects/strides.h"
 #include "store/table/names.h"
 
+#include <stddef.h>
+#include <string.h>
 #include <unistd.h>
 
 /* The session's own draft, by the numbers that CREATED gave. */
@@ -196,24 +198,52 @@ handle_released(struct store *store, struct session *session, const void *packet
     return LODE_OK;
 }
 
-lode_err
-handle_fork(struct store *store, struct session *session, const void *packet, const uint8_t *rest,
-            size_t rest_size)
+static void
+answer_fork(struct store *store, struct session *session, uint32_t tag, struct fork *fork)
 {
-    const struct lode_msg_head *head = packet;
-    struct lode_msg_head kept = {.type = LODE_MSG_KEPT, .tag = head->tag};
+    struct lode_msg_head kept = {.type = LODE_MSG_KEPT, .tag = tag};
     int fds[2];
-    (void)rest;
-    (void)rest_size;
-    lode_err err = forks_add(store, session, fds);
+    lode_err err = forks_keep(store, session, fork, fds);
     if (err != LODE_OK) {
-        session_fail(store, session, head->tag, err);
-        return LODE_OK;
+        session_fail(store, session, tag, err);
+        return;
     }
-    if (head->tag != 0) {
+    if (tag != 0) {
         session_send_fds(session, &kept, sizeof kept, fds, 2);
     }
     close(fds[0]);
     close(fds[1]);
+}
+
+static bool
+fork_part(struct store *store, struct chore *chore)
+{
+    struct session *session =
+        (struct session *)((char *)chore - offsetof(struct session, slow.chore));
+    struct slow_packet *slow = &session->slow;
+    if (session->ended || session->cut) {
+        forks_forget(slow->fork);
+    } else if (!forks_copy_part(store, session, slow->fork)) {
+        return false;
+    } else {
+        answer_fork(store, session, slow->msg.head.tag, slow->fork);
+    }
+    return true;
+}
+
+lode_err
+handle_fork(struct store *store, struct session *session, const void *packet, const uint8_t *rest,
+            size_t rest_size)
+{
+    struct slow_packet *slow = &session->slow;
+    (void)rest;
+    (void)rest_size;
+    memcpy(&slow->msg.head, packet, sizeof slow->msg.head);
+    lode_err err = forks_begin(session, &slow->fork);
+    if (err != LODE_OK) {
+        session_fail(store, session, slow->msg.head.tag, err);
+    } else if (!fork_part(store, &slow->chore)) {
+        chores_give(store, &slow->chore, fork_part);
+    }
     return LODE_OK;
 }

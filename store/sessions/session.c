@@ -323,6 +323,8 @@ end_attached(struct store *store, struct session *session)
     session->ended = true;
     if (!session->left) {
         end_claims(store, session);
+    } else {
+        watches_end_session(store, session); /* it may have said FORK */
     }
     close_row(store, session);
     session->lingers = still_runs(session) && (session->draft_first != 0 || pins_any(session)) &&

@@ -16,6 +16,8 @@ struct fork {
     uint64_t number;  /* the byte of the index file that its mark locks */
     uint64_t session; /* whose process forked */
     int64_t pid;      /* of that process; 0: it cannot be seen from the store's pid namespace */
+    uint32_t room;    /* pin slots to be copied */
+    uint32_t slot;    /* that is copied next */
     uint32_t count;
     uint32_t entries[];
 };
@@ -66,7 +68,30 @@ unwatch(struct store *store, struct fork *fork)
     fork->pipe_fd = -1;
 }
 
-/* Ends a fork. Objects that only it pinned can be freed now. */
+/*
+ * Makes candidates of what ended forks have pinned: objects that only they pinned can be freed now.
+ */
+static bool
+unpin_part(struct store *store, struct chore *chore)
+{
+    (void)chore;
+    for (int i = 0; store->ended_forks != NULL;) {
+        struct fork *fork = store->ended_forks;
+        for (; fork->count > 0; fork->count--) {
+            uint32_t entry = fork->entries[fork->count - 1];
+            if (i++ == CHORE_LOOKS) {
+                return false;
+            }
+            if (entry_state(&store->table, entry) == LODE_ENTRY_WANTED) {
+                candidate_add(&store->table, entry);
+            }
+        }
+        store->ended_forks = fork->next;
+        free(fork);
+    }
+    return true;
+}
+
 static void
 let_go(struct store *store, struct fork *fork)
 {
@@ -81,12 +106,11 @@ let_go(struct store *store, struct fork *fork)
     }
     store->fork_count--;
     store->fork_pins -= fork->count;
-    for (uint32_t i = 0; i < fork->count; i++) {
-        if (entry_state(&store->table, fork->entries[i]) == LODE_ENTRY_WANTED) {
-            candidate_add(&store->table, fork->entries[i]);
-        }
+    fork->next = store->ended_forks;
+    store->ended_forks = fork;
+    if (!store->forks_ending.is_given && !unpin_part(store, &store->forks_ending)) {
+        chores_give(store, &store->forks_ending, unpin_part);
     }
-    free(fork);
 }
 
 static void
@@ -124,6 +148,7 @@ forks_destroy(struct store *store)
         }
         free(fork);
     }
+    chores_do_now(store, &store->forks_ending);
 }
 
 void
@@ -204,8 +229,8 @@ check_limits(const struct store *store, const struct session *session, uint32_t 
  * set a pin in an early slot between the two. That pin would take the place of one in a later slot,
  * which the child needs. A pin that is set after this is not the fork's.
  */
-static lode_err
-copy_pins(const struct store *store, const struct session *session, struct fork **fork_out)
+lode_err
+forks_begin(const struct session *session, struct fork **fork_out)
 {
     uint32_t high = file_pin_high(session);
     struct fork *fork = malloc(sizeof *fork + high * sizeof fork->entries[0]);
@@ -215,21 +240,29 @@ copy_pins(const struct store *store, const struct session *session, struct fork 
     *fork = (struct fork){.ended.ready = on_end_of_pipe,
                           .pipe_fd = -1,
                           .session = session->number,
-                          .pid = session->pid};
-    for (uint32_t slot = 0; slot < high; slot++) {
-        uint32_t pin = file_pin(session, slot);
+                          .pid = session->pid,
+                          .room = high};
+    *fork_out = fork;
+    return LODE_OK;
+}
+
+bool
+forks_copy_part(const struct store *store, const struct session *session, struct fork *fork)
+{
+    uint32_t high = file_pin_high(session), end = fork->room < high ? fork->room : high;
+    for (int i = 0; i < CHORE_LOOKS && fork->slot < end; i++) {
+        uint32_t pin = file_pin(session, fork->slot++);
         if (pin_counts(store, pin)) {
             fork->entries[fork->count++] = pin - 1;
         }
     }
-    lode_err err = check_limits(store, session, fork->count);
-    if (err != LODE_OK) {
-        free(fork);
-        return err;
-    }
-    struct fork *shrunk = realloc(fork, sizeof *fork + fork->count * sizeof fork->entries[0]);
-    *fork_out = shrunk != NULL ? shrunk : fork;
-    return LODE_OK;
+    return fork->slot >= end;
+}
+
+void
+forks_forget(struct fork *fork)
+{
+    free(fork);
 }
 
 /* Gives a fork its number and its two descriptors for the client. */
@@ -256,11 +289,14 @@ open_ends(struct store *store, struct fork *fork, int fds_out[2])
 }
 
 lode_err
-forks_add(struct store *store, struct session *session, int fds_out[2])
+forks_keep(struct store *store, const struct session *session, struct fork *fork, int fds_out[2])
 {
-    struct fork *fork;
-    LODE_TRY(copy_pins(store, session, &fork));
-    lode_err err = open_ends(store, fork, fds_out);
+    lode_err err = check_limits(store, session, fork->count);
+    if (err == LODE_OK) {
+        struct fork *shrunk = realloc(fork, sizeof *fork + fork->count * sizeof fork->entries[0]);
+        fork = shrunk != NULL ? shrunk : fork;
+        err = open_ends(store, fork, fds_out);
+    }
     if (err != LODE_OK) {
         free(fork);
         return err;

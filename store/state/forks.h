@@ -33,13 +33,24 @@ enum {
 };
 
 /*
- * The session's process is about to fork: copies its pins.
+ * The session's process is about to fork: copies its pins, in parts. The store answers when all are
+ * copied, and the process forks after the answer. A pin that the process clears before that is not
+ * the child's, whether it was copied or not.
+ *
+ *   forks_begin() ─▶ forks_copy_part(), until it says true ─▶ forks_keep()
+ *                         '── the session ends ─▶ forks_forget()
  *
  *   fds_out  the mark, and the pipe's writing end: for the client, the caller closes them
  *
+ * forks_keep() takes the fork, also where it fails.
+ *
  * Errors  LODE_ELIMIT there are too many, of this process or of all; LODE_ENOMEM; LODE_ESYS
  */
-LODE_MUST_CHECK lode_err forks_add(struct store *store, struct session *session, int fds_out[2]);
+LODE_MUST_CHECK lode_err forks_begin(const struct session *session, struct fork **fork_out);
+bool forks_copy_part(const struct store *store, const struct session *session, struct fork *fork);
+LODE_MUST_CHECK lode_err forks_keep(struct store *store, const struct session *session,
+                                    struct fork *fork, int fds_out[2]);
+void forks_forget(struct fork *fork);
 
 /* Calls `each` for every pin of every fork, by entry. */
 void forks_each_pin(struct store *store,

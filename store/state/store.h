@@ -22,14 +22,16 @@
 
 struct store;
 struct session;
+struct fork;
 struct lost;
 
-/* A WATCH or UNWATCH that is handled in parts, while the chore is given. */
+/* A WATCH, UNWATCH or FORK that is handled in parts, while the chore is given. */
 struct slow_packet {
     struct chore chore;
-    struct lode_msg_watch msg;
-    lode_id *ids;  /* NULL: none */
-    uint32_t next; /* of them */
+    struct lode_msg_watch msg; /* of a FORK: its head alone */
+    lode_id *ids;              /* NULL: none */
+    uint32_t next;             /* of them */
+    struct fork *fork;
 };
 
 /* A client's session. store/sessions/session.h draws its states. */
@@ -160,7 +162,6 @@ struct ring_sweep {
 
 struct waits;
 struct creates;
-struct fork;
 struct later;
 struct strided;
 
@@ -190,6 +191,8 @@ struct store {
     struct creates *creates;
     struct strided *strides; /* of drafts: strides.h */
     struct fork *forks;      /* forks whose heirs may live: forks.h */
+    struct fork *ended_forks;
+    struct chore forks_ending;
     uint32_t fork_count;
     uint64_t fork_pins;               /* of them all */
     uint64_t next_fork;               /* number of the next */

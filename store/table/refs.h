@@ -56,8 +56,8 @@ void refs_move(struct table *table, uint32_t from, uint32_t to);
 void candidate_add(struct table *table, uint32_t entry);
 
 /*
- * Somebody asks for the object, who will look at it: if it is DOOMED, it is not judged now, but is a
- * candidate again. The batch may take several turns, and the client would ask again and again.
+ * Somebody asks for the object, who will look at it: if it is DOOMED, it is not judged now, but is
+ * a candidate again. The batch may take several turns, and the client would ask again and again.
  */
 void candidate_spare(struct table *table, uint32_t entry);
 

@@ -85,7 +85,7 @@ Test(freeing_in_parts, beside_millions_of_pins_lets_others_be_served_between_its
     fake_die(&other);
 }
 
-/* The mark of a request is reached when the batch that has its candidates is over, and not before. */
+/* The mark of a request is reached when the batch with its candidates is over, and not before. */
 Test(freeing_in_parts, of_a_batch_that_is_under_way_is_waited_for_by_who_asks_what_is_there)
 {
     struct fake maker = fake_attach(0), asker = fake_attach(0), readers[MANY_READERS];

@@ -28,6 +28,16 @@ pin_and_release(void *arg)
     return NULL;
 }
 
+static lode_err
+fork_with(struct fake *fake, int fds[2])
+{
+    struct fork *fork;
+    LODE_TRY(forks_begin(fake->session, &fork));
+    while (!forks_copy_part(store, fake->session, fork)) {
+    }
+    return forks_keep(store, fake->session, fork, fds);
+}
+
 static void
 note_entry(struct store *in, uint32_t entry, void *arg)
 {
@@ -50,7 +60,7 @@ Test(forks, copy_what_stays_pinned_whatever_other_threads_pin_meanwhile)
     for (int i = 0; i < 20000; i++) {
         uint32_t wanted = entry_of(stays);
         int fds[2];
-        must(forks_add(store, fake.session, fds));
+        must(fork_with(&fake, fds));
         forks_each_pin(store, note_entry, &wanted);
         expect_eq(wanted, UINT32_MAX);
         close(fds[0]);
@@ -69,7 +79,7 @@ static lode_err
 fork_once(struct fake *fake, int *pipe_out)
 {
     int fds[2];
-    LODE_TRY(forks_add(store, fake->session, fds));
+    LODE_TRY(fork_with(fake, fds));
     close(fds[0]);
     *pipe_out = fds[1];
     return LODE_OK;
@@ -153,4 +163,90 @@ Test(forks, of_one_process_pin_a_quarter_of_what_all_may)
         fake_die(&fakes[i]);
     }
     fake_die(&last);
+}
+
+/* ---- in parts ---- */
+
+static struct fake
+attach_pinner(uint32_t entry)
+{
+    struct fake fake = fake_attach(0);
+    must(file_grow_pins(fake.session, LODE_PIN_MAX));
+    for (uint32_t slot = 0; slot < LODE_PIN_MAX; slot++) {
+        fake_pin(&fake, slot, entry + 1);
+    }
+    return fake;
+}
+
+static void
+say_fork(struct fake *fake)
+{
+    struct lode_msg_head ask = {.type = LODE_MSG_FORK, .tag = 1};
+    fake_send(fake, &ask, sizeof ask);
+}
+
+/* Whether the store answers the client's question within one round of its loop. */
+static bool
+is_served(struct fake *fake)
+{
+    struct lode_msg_lookup ask = {.head = {.type = LODE_MSG_LOOKUP, .tag = 5}, .id = user(1)};
+    struct lode_msg_found found;
+    fake_send(fake, &ask, sizeof ask);
+    fake_round();
+    return fake_has_packet(fake) &&
+           fake_receive(fake, &found, sizeof found, NULL) == LODE_MSG_FOUND;
+}
+
+Test(forks, with_a_million_pins_let_others_be_served_while_they_begin_and_end)
+{
+    struct fake maker = fake_attach(0), other = fake_attach(0);
+    lode_id early = fake_put(&maker, "x", 1), late = fake_put(&maker, "y", 1);
+    uint8_t answer[64];
+    int fds[2];
+    fake_ring(&maker);
+    struct fake forker = attach_pinner(entry_of(early));
+    fake_pin(&forker, LODE_PIN_MAX - 1, entry_of(late) + 1);
+    say_fork(&forker);
+    expect(is_served(&other));
+    expect(!fake_has_packet(&forker));
+    pump();
+    expect_eq(fake_receive(&forker, answer, sizeof answer, fds), LODE_MSG_KEPT);
+    expect_eq(store->fork_pins, LODE_PIN_MAX);
+    fake_die(&forker);
+    fake_drop(&maker, early);
+    fake_drop(&maker, late);
+    fake_ring(&maker);
+    expect_eq(state_of(late), LODE_ENTRY_WANTED);
+    close(fds[0]);
+    close(fds[1]);
+    expect(is_served(&other));
+    expect_eq(store->fork_count, 0);
+    expect(store->ended_forks != NULL); /* some of its pins are left */
+    pump();
+    expect_eq(state_of(early), LODE_ENTRY_FREE);
+    expect_eq(state_of(late), LODE_ENTRY_FREE);
+    fake_die(&maker);
+    fake_die(&other);
+}
+
+Test(forks, of_a_session_that_ends_before_its_pins_are_copied_are_forgotten)
+{
+    struct fake maker = fake_attach(0), other = fake_attach(0);
+    lode_id id = fake_put(&maker, "x", 1);
+    fake_ring(&maker);
+    for (int left = 0; left < 2; left++) {
+        struct fake forker = attach_pinner(entry_of(id));
+        struct lode_msg_head leave = {.type = LODE_MSG_LEAVE, .tag = 2};
+        if (left) {
+            fake_send(&forker, &leave, sizeof leave);
+            pump();
+        }
+        say_fork(&forker);
+        expect(is_served(&other));
+        fake_die(&forker);
+        expect_eq(store->fork_count, 0);
+        expect_eq(store->fork_pins, 0);
+    }
+    fake_die(&maker);
+    fake_die(&other);
 }
