@@ -266,8 +266,8 @@ look(struct daemon *d)
 }
 
 /*
- * Handles events until the turn is over. The rest is handled in the next turn, before the loop looks
- * for more: epoll tells of a doorbell once only.
+ * Handles events until the turn is over. The rest is handled in the next turn, before the loop
+ * looks for more: epoll tells of a doorbell once only.
  */
 static void
 handle_events(struct daemon *d)

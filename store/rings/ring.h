@@ -16,8 +16,8 @@ void ring_drain(struct store *store, struct session *session);
 void ring_drain_all(struct store *store);
 
 /*
- * The same in parts of about `most` records; `walk` begins as pins_walk_begin() (state/pins.h) leaves
- * it. True: that was the last part.
+ * The same in parts of about `most` records; `walk` begins as pins_walk_begin() (state/pins.h)
+ * leaves it. True: that was the last part.
  */
 bool ring_drain_part(struct store *store, struct session_walk *walk, uint32_t most);
 

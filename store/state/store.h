@@ -108,8 +108,8 @@ enum {
     STORE_PENDING_OF_PROCESS_MAX = STORE_PENDING_MAX / 4, /* of these, of one process */
     STORE_CANDIDATES_AT_ONCE = 256, /* so many are not left to gather until the loop is idle */
     /*
-     * Each batch drains all rings. It takes as many as a drain of full rings may bring, or candidates
-     * would gather faster than they are freed.
+     * Each batch drains all rings. It takes as many as a drain of full rings may bring, or
+     * candidates would gather faster than they are freed.
      */
     STORE_BATCH_MAX = 4096,
     STORE_TURN_NS = 1000000, /* about as long a turn of the loop keeps all waiting */
@@ -134,8 +134,9 @@ struct table_walk {
 };
 
 /*
- * A walk over all sessions, or over all their pins and those of the forks, in parts. It goes from the
- * last session to the first: when one ends, the last one takes its place, and that was looked at.
+ * A walk over all sessions, or over all their pins and those of the forks, in parts. It goes from
+ * the last session to the first: when one ends, the last one takes its place, and that one was
+ * looked at.
  */
 struct session_walk {
     uint32_t left;   /* sessions that were not looked at: those before this place */
@@ -230,8 +231,8 @@ store_set_now(struct store *store)
 }
 
 /*
- * When a part of the loop's work ends that begins now: with the turn, but each part has a quarter of
- * its time at least. Otherwise clients that are busy could keep one from going on for ever.
+ * When a part of the loop's work ends that begins now: with the turn, but each part has a quarter
+ * of its time at least. Otherwise clients that are busy could keep one from going on for ever.
  */
 static inline int64_t
 store_turn_end(const struct store *store)
