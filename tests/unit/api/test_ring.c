@@ -395,3 +395,29 @@ Test(ring, a_put_that_finds_no_room_ends_a_second_after_its_time)
     cr_assert_eq(put(id_of(1), 10, 1), LODE_ETIMEDOUT);
     cr_assert_geq(lode_now_ns() - began, INT64_C(1001) * 1000000);
 }
+
+static uint32_t
+said_need(void)
+{
+    return atomic_load(&file->credit_need);
+}
+
+Test(ring, threads_in_line_say_the_most_that_one_of_them_needs_and_a_later_line_begins_anew)
+{
+    struct lode_ring_need pages = {.size = 64, .pages = 9, .entries = 1};
+    struct lode_ring_need entries = {.size = 64, .pages = 2, .entries = 30};
+    lode_ring_stand_in_line(&ring, &pages);
+    cr_assert_eq(said_need(), 9U | 1U << 16);
+    lode_ring_stand_in_line(&ring, &entries);
+    cr_assert_eq(said_need(), 9U | 30U << 16);
+    cr_assert_eq(atomic_load(&file->credit_waits), 2);
+    lode_ring_leave_line(&ring);
+    lode_ring_leave_line(&ring);
+    cr_assert_eq(atomic_load(&file->credit_waits), 0);
+    lode_ring_stand_in_line(&ring, &entries);
+    cr_assert_eq(said_need(), 2U | 30U << 16);
+    lode_ring_stand_in_line(&ring, &pages);
+    cr_assert_eq(said_need(), 9U | 30U << 16);
+    lode_ring_leave_line(&ring);
+    lode_ring_leave_line(&ring);
+}

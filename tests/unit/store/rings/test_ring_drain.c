@@ -141,6 +141,19 @@ Test(ring_drain, cuts_who_says_more_carried_than_the_record_has)
     cut_by_made(made, &bad);
 }
 
+/* Its credit would do: what is refused is a size that no client puts by ring. */
+Test(ring_drain, cuts_who_puts_more_in_a_record_than_an_object_of_the_ring_may_have)
+{
+    static char bytes[LODE_RING_PUT_MAX + 1];
+    struct fake most = fake_attach(0), bad = fake_attach(0);
+    lode_id id = fake_put(&most, bytes, LODE_RING_PUT_MAX);
+    fake_ring(&most);
+    expect_eq(state_of(id), LODE_ENTRY_SEALED);
+    fake_put(&bad, bytes, LODE_RING_PUT_MAX + 1);
+    is_cut_by(&bad);
+    fake_die(&most);
+}
+
 Test(ring_drain, cuts_who_has_too_many_axes)
 {
     struct fake bad = fake_attach(0);

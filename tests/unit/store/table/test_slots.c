@@ -98,3 +98,49 @@ Test(slots, entries_that_are_made_in_one_go_leave_room_for_the_ids_that_follow)
     table_unreserve(&table, table.reserved);
     expect(table_check(&table));
 }
+
+/* A reserve that wants a greater table begins the filling anew, and the present one stays small. */
+static uint64_t
+reserve_until(uint32_t entries)
+{
+    uint64_t before = table.slots.next.mask;
+    must(table_reserve(&table, entries - table.entry_count + table.free_count - table.reserved));
+    expect(table.slots.next.slot != NULL && table.slots.next.mask != before);
+    return published();
+}
+
+Test(slots, a_table_that_is_all_but_full_is_replaced_with_one_id_however_great_the_next_one)
+{
+    enum {
+        FIRST = 4000,
+        SOME = 1800,
+        SECOND_STEP = 100 * TABLE_STEP,
+        THIRD_STEP = 129 * TABLE_STEP
+    };
+    uint64_t n = 1, most_with_one_id = 0;
+    uint32_t found;
+    while (n <= FIRST) {
+        add(n++);
+    }
+    uint64_t first = reserve_until(SECOND_STEP);
+    while (n <= FIRST + SOME) {
+        add(n++);
+    }
+    expect_eq(published(), first);
+    expect_eq(reserve_until(THIRD_STEP), first);
+    while (published() == first) {
+        uint64_t copied = table.slots.copied;
+        add(n++);
+        most_with_one_id = table.slots.copied - copied > most_with_one_id
+                               ? table.slots.copied - copied
+                               : most_with_one_id;
+        expect_le((table.slots.now.used + table.slots.now.tombstones) * 8,
+                  (table.slots.now.mask + 1) * 7 + 8);
+    }
+    expect_le(TABLE_STEP, most_with_one_id);
+    for (uint64_t i = 1; i < n; i++) {
+        expect(table_find(&table, id_of(i), &found));
+    }
+    table_unreserve(&table, table.reserved);
+    expect(table_check(&table));
+}
