@@ -6,9 +6,10 @@
  * ended. The page says that it was finished. The scheduler is told. A crash anywhere leaves a page
  * that says which task to charge, and a ring that says which results were made.
  *
- * While tasks are short and more of them wait, the scheduler is told of ends in batches:
- * HOLD_BACK_NS after the first end at the latest, after HOLD_BACK_MAX ends, or when no task waits
- * any more.
+ * While tasks are short and more of them wait, the scheduler is told of ends in batches: with the
+ * first end that comes HOLD_BACK_NS after the oldest, after HOLD_BACK_MAX ends, or when no task
+ * waits any more. The next task may run for hours instead. So a timer tells what is held back, too:
+ * else tasks that want a result of the batch would not be run elsewhere.
  */
 #include "worker/runtime/run.h"
 
@@ -24,7 +25,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { HOLD_BACK_NS = 100000, HOLD_BACK_MAX = 64 };
+enum { HOLD_BACK_NS = 100000, HOLD_BACK_MAX = 64, TELL_MS = 2 };
 
 /* ---- telling the scheduler ----------------------------------------------------------------- */
 
@@ -39,7 +40,12 @@ tell_done(struct worker *worker, const struct lode_task_done *done, int64_t now)
     if (!hold) {
         worker->held_back = 0;
     }
-    return lode_link_send(worker->tasks->link, LODE_TASK_DONE, done, sizeof *done, NULL, 0, hold);
+    lode_err err =
+        lode_link_send(worker->tasks->link, LODE_TASK_DONE, done, sizeof *done, NULL, 0, hold);
+    if (hold) {
+        lode_later_call(worker->teller, TELL_MS);
+    }
+    return err;
 }
 
 /*

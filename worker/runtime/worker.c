@@ -74,6 +74,13 @@ worker_init(struct worker *worker, lode *db, struct lode_worker_page *page)
     return LODE_OK;
 }
 
+static void
+tell_ends(void *arg)
+{
+    const struct worker *worker = arg;
+    lode_link_flush(worker->tasks->link);
+}
+
 lode_err
 worker_connect(struct worker *worker, uint32_t number)
 {
@@ -81,6 +88,7 @@ worker_connect(struct worker *worker, uint32_t number)
         .worker = number, .arg = worker, .record = worker_record, .down = worker_down};
     struct lode_task_worker ready = {.task = 0};
     LODE_TRY(lode_tasks_connect_worker(worker->db, &role, &worker->tasks));
+    LODE_TRY(lode_later_open(tell_ends, worker, &worker->teller));
     return lode_link_send(worker->tasks->link, LODE_TASK_READY, &ready, sizeof ready, NULL, 0,
                           false);
 }
@@ -89,6 +97,7 @@ void
 worker_fini(struct worker *worker)
 {
     populate_fini(&worker->populate);
+    lode_later_close(worker->teller);
     lode_close(worker->db); /* waits until the scheduler has what it was told */
     lode_task_fini(&worker->task);
     held_fini(&worker->held);

@@ -18,6 +18,7 @@
 #include "api/client/session/session.h"
 #include "api/client/tasks/task_client.h"
 #include "api/layout/worker_page.h"
+#include "api/wire/later.h"
 #include "worker/runtime/functions.h"
 #include "worker/runtime/held.h"
 #include "worker/runtime/populate.h"
@@ -33,6 +34,7 @@ struct worker {
     struct populate populate;
     struct lode_session_hooks hooks;
     pthread_t main_thread;
+    struct lode_later *teller; /* sends the ends that run.c holds back */
 
     /* The main thread's. */
     lode_task task;
