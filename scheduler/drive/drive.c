@@ -30,6 +30,7 @@ struct drive {
     struct drive_session *dirty; /* drive.mu; got something since the last flush */
     int64_t timer;               /* drive.mu; what the timer is set to */
     int64_t now;                 /* drive.mu; when it was taken */
+    int64_t longest_ns;          /* drive.mu; how long it was held at worst */
 
     struct lode_mutex queue_mu;
     struct waiting_list queue;  /* queue_mu */
@@ -144,7 +145,8 @@ send_locked(struct drive *drive, const struct core_action *action)
     }
     lode_err err = action->message == LODE_TASK_STATS_ARE
                        ? session_send_stats_locked(session, action,
-                                                   drive->hooks.count_repeats(drive->hooks.arg))
+                                                   drive->hooks.count_repeats(drive->hooks.arg),
+                                                   (uint64_t)drive->longest_ns)
                        : session_send_locked(session, action);
     if (err != LODE_OK && !session->leaving) {
         session->leaving = true;
@@ -237,6 +239,8 @@ let_go(struct drive *drive)
     }
     int count = take_dirty_locked(drive, flush);
     bool more = drive->dirty != NULL;
+    int64_t held_ns = lode_now_ns() - drive->now;
+    drive->longest_ns = held_ns > drive->longest_ns ? held_ns : drive->longest_ns;
     lode_mutex_unlock(&drive->mu);
     for (int i = 0; i < count; i++) {
         session_flush(flush[i]);

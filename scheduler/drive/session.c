@@ -71,13 +71,14 @@ tell_dropped_locked(struct drive_session *session)
 
 lode_err
 session_send_stats_locked(struct drive_session *session, const struct core_action *action,
-                          uint64_t repeats)
+                          uint64_t repeats, uint64_t longest_turn_ns)
 {
     const char *rest = core_action_bytes(action);
     struct lode_task_stats stats;
     LODE_TRY(tell_dropped_locked(session));
     memcpy(&stats, rest, sizeof stats);
     stats.stats.repeats_dropped = repeats;
+    stats.stats.longest_turn_ns = longest_turn_ns;
     return lode_link_send(session->link, LODE_TASK_STATS_ARE, &stats, sizeof stats,
                           rest + sizeof stats, action->size - (uint32_t)sizeof stats, true);
 }

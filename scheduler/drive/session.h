@@ -55,10 +55,10 @@ LODE_MUST_CHECK lode_err session_send_locked(struct drive_session *session,
 
 /*
  * The same of a STATS_ARE, which is told what the core cannot know: `repeats`, the records that all
- * links have dropped because they came twice.
+ * links have dropped because they came twice, and how long the core's lock was held at worst.
  */
 LODE_MUST_CHECK lode_err session_send_stats_locked(struct drive_session *session,
                                                    const struct core_action *action,
-                                                   uint64_t repeats);
+                                                   uint64_t repeats, uint64_t longest_turn_ns);
 
 #endif

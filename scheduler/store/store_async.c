@@ -1,5 +1,6 @@
 #include "scheduler/store/store_async.h"
 
+#include "api/base/clock.h"
 #include "api/base/fail.h"
 #include "api/cluster/files.h"
 #include "api/base/lock.h"
@@ -16,7 +17,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { HELLO_TAG = 1, HELLO_S = 5, PACKETS_A_DISPATCH = 256 };
+enum { HELLO_TAG = 1, HELLO_S = 5, PACKETS_A_DISPATCH = 256, DISPATCH_NS = 1000000 };
 
 /* A packet that the socket had no room for. */
 struct queued {
@@ -399,9 +400,14 @@ go_down(struct lode_store_async *async)
     return fail_down();
 }
 
+/*
+ * A packet may tell of 2,048 ids, for each of which tasks wait. What is not read in a millisecond
+ * is read in the next turn of the loop, after the events of others.
+ */
 lode_err
 lode_store_async_dispatch(struct lode_store_async *async)
 {
+    int64_t end_ns = 0;
     for (int i = 0; i < PACKETS_A_DISPATCH; i++) {
         size_t size;
         lode_err err = lode_socket_receive(async->fd, MSG_DONTWAIT, async->buffer,
@@ -413,6 +419,11 @@ lode_store_async_dispatch(struct lode_store_async *async)
             return go_down(async);
         }
         handle(async, async->buffer, size);
+        int64_t now_ns = lode_now_ns();
+        end_ns = i == 0 ? now_ns + DISPATCH_NS : end_ns;
+        if (now_ns >= end_ns) {
+            break;
+        }
     }
     lode_mutex_lock(&async->mu);
     lode_err err = send_queued_locked(async);

@@ -37,6 +37,7 @@ store_json(const lode_store_stats *s)
     put(o, "sealed", s->sealed);
     put(o, "aborted", s->aborted);
     put(o, "freed", s->freed);
+    put(o, "longest_turn_ns", s->longest_turn_ns);
     put(o, "uptime_ns", s->uptime_ns);
     put(o, "generation", s->generation);
     return o;
@@ -58,6 +59,7 @@ tasks_json(const lode_scheduler_stats *s)
     put(o, "workers_idle", s->workers_idle);
     put(o, "workers_started", s->workers_started);
     put(o, "workers_died", s->workers_died);
+    put(o, "longest_turn_ns", s->longest_turn_ns);
     put(o, "uptime_ns", s->uptime_ns);
     return o;
 }

@@ -122,6 +122,7 @@ typedef struct lode_scheduler_stats {
     uint64_t tasks_waiting, tasks_ready, tasks_running;
     uint64_t submitted, finished, failed, cancelled, retried, repeats_dropped;
     uint64_t workers_started, workers_died;
+    uint64_t longest_turn_ns; /* how long one event kept all others waiting at worst */
     uint64_t uptime_ns;
     int64_t scheduler_pid;
 } lode_scheduler_stats;

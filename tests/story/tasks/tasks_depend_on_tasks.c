@@ -222,6 +222,7 @@ story(int argc, char **argv)
     await_stat(db, objects, 0);
     lode_scheduler_stats stats;
     must(lode_get_scheduler_stats(db, &stats));
+    expect_lt(0, stats.longest_turn_ns);
     expect_eq(stats.cpus_total, 10000);
     expect_eq(stats.cpus_used, 0);
     expect_eq(stats.failed, 0);
