@@ -5,10 +5,10 @@
  */
 #include "tests/support/child.h"
 #include "tests/support/cluster.h"
+#include "tests/support/removed_files.h"
 #include "tests/support/story.h"
 
 #include <dirent.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -34,40 +34,6 @@ remove_all(const char *dir)
         }
     }
     closedir(listed);
-}
-
-static void
-expect_back(const char *dir)
-{
-    int64_t end = now_ms() + bound_ms(5000);
-    for (int i = 0; i < NAMES; i++) {
-        char path[256];
-        snprintf(path, sizeof path, "%s/%s", dir, names[i]);
-        while (access(path, F_OK) != 0) {
-            if (now_ms() > end) {
-                give_up("%s does not come back", path);
-            }
-            sched_yield();
-        }
-    }
-}
-
-static void
-increment(lode *db)
-{
-    lode_id result;
-    int64_t value;
-    must(lode_call(db, "play.increment", LODE_ARGS(lode_i64(41)), NULL, &result));
-    must(lode_get_i64(db, result, 20000, &value));
-    expect_eq(value, 42);
-}
-
-static void
-kill_worker(void)
-{
-    pid_t worker = story_process("lode-worker");
-    kill(worker, SIGKILL);
-    expect(story_wait_end(worker, bound_ms(5000)));
 }
 
 /* Has no session with the scheduler, and waits for a result that the program has asked for. */
@@ -105,7 +71,7 @@ program(struct child *parent, void *arg)
     must(lode_load(db, story_tasks("play")));
     for (int i = 0; i < 3; i++) {
         remove_all(dir);
-        expect_back(dir);
+        expect_back(dir, names, NAMES);
         kill_worker();
         increment(db);
     }

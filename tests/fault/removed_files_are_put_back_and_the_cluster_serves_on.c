@@ -5,10 +5,10 @@
  */
 #include "tests/support/child.h"
 #include "tests/support/cluster.h"
+#include "tests/support/removed_files.h"
 #include "tests/support/story.h"
 
 #include <fcntl.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/stat.h>
@@ -31,22 +31,6 @@ remove_all(void)
 }
 
 static void
-expect_back(void)
-{
-    int64_t end = now_ms() + bound_ms(5000);
-    for (int i = 0; i < NAMES; i++) {
-        char path[256];
-        snprintf(path, sizeof path, "%s/%s", story_dir(), names[i]);
-        while (access(path, F_OK) != 0) {
-            if (now_ms() > end) {
-                give_up("%s does not come back", path);
-            }
-            sched_yield();
-        }
-    }
-}
-
-static void
 expect_refused(pid_t supervisor)
 {
     const char *argv[] = {"lode", "start", "--num-cpus", "1", "--capacity", "16M", NULL};
@@ -54,16 +38,6 @@ expect_refused(pid_t supervisor)
     expect_eq(program_run(argv, out, err, ROOM), 1);
     expect_text(err, "already running");
     expect_eq(kill(supervisor, 0), 0);
-}
-
-static void
-increment(lode *db)
-{
-    lode_id result;
-    int64_t value;
-    must(lode_call(db, "play.increment", LODE_ARGS(lode_i64(41)), NULL, &result));
-    must(lode_get_i64(db, result, 20000, &value));
-    expect_eq(value, 42);
 }
 
 /* Has no session with the scheduler, and waits for a result that another program has asked for. */
@@ -80,14 +54,6 @@ waiter(struct child *parent, void *arg)
     child_await(parent); /* all was removed, and is back */
     fails(lode_get(db, result, 2500, &view), LODE_ETIMEDOUT);
     lode_close(db);
-}
-
-static void
-kill_worker(void)
-{
-    pid_t worker = story_process("lode-worker");
-    kill(worker, SIGKILL);
-    expect(story_wait_end(worker, bound_ms(5000)));
 }
 
 static void
@@ -109,7 +75,7 @@ story(int argc, char **argv)
     child_await(&child);
     for (int i = 0; i < 3; i++) {
         remove_all();
-        expect_back();
+        expect_back(story_dir(), names, NAMES);
     }
     child_signal(&child);
     child_must_end(&child);

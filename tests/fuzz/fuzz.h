@@ -40,12 +40,35 @@ void fuzz_seeds(fuzz_seed_fn seed, void *arg);
         (void)format;                                                                              \
     }
 
+/* ---- a world ---- */
+
+struct fuzz_input;
+
+/*
+ * What a target plays with is made, one step after the other is read from the input, and it ends.
+ */
+struct fuzz_world {
+    void (*begin)(void), (*run)(struct fuzz_input *input), (*settle)(void), (*end)(void);
+};
+
 /* ---- reading an input as a program: what is missing at its end reads as zeros ---- */
 
 struct fuzz_input {
     const uint8_t *at;
     size_t left;
 };
+
+static inline void
+fuzz_play(const struct fuzz_world *world, const uint8_t *bytes, size_t size)
+{
+    struct fuzz_input input = {bytes, size};
+    world->begin();
+    while (input.left > 0) {
+        world->run(&input);
+    }
+    world->settle();
+    world->end();
+}
 
 static inline void
 fuzz_bytes(struct fuzz_input *input, void *out, size_t size)

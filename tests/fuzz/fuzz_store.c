@@ -203,13 +203,8 @@ run(struct fuzz_input *input)
 int
 LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
-    struct fuzz_input input = {bytes, size};
-    world_begin();
-    while (input.left > 0) {
-        run(&input);
-    }
-    world_settle();
-    world_end();
+    static const struct fuzz_world world = {world_begin, run, world_settle, world_end};
+    fuzz_play(&world, bytes, size);
     return 0;
 }
 

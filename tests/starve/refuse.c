@@ -49,3 +49,13 @@ was_refused(void)
 {
     return access(mark, F_OK) == 0;
 }
+
+long
+refuse_each(bool (*run)(long n))
+{
+    long n = 1;
+    while (run(n)) {
+        n++;
+    }
+    return n - 1;
+}

@@ -17,6 +17,12 @@ void refuse(const struct refusal *refusal);
 
 void refuse_now(bool on);
 
+/*
+ * Calls run(1), run(2) … until one of them is refused nothing and returns false. Returns how many
+ * were refused something.
+ */
+long refuse_each(bool (*run)(long n));
+
 /* True if a daemon was refused something since the last refuse() with a refusal. */
 bool was_refused(void);
 
