@@ -76,18 +76,38 @@ handle_abort(struct store *store, struct session *session, const void *packet, c
     return LODE_OK;
 }
 
-/* Ends everything that leads to the entry. The entry itself goes with its last pin. */
+/* Ends all that leads to an entry without names. The entry itself goes with its last pin. */
 static void
 delete_entry(struct store *store, uint32_t entry)
 {
     lode_id id = store->table.entries[entry].id;
-    names_forget(&store->table, entry);
     table_remove(&store->table, entry);
     store->table.truths[entry].flags |= TRUTH_DELETED;
     refs_forget(&store->table, entry);
     holds_forget(&store->table, entry);
     candidate_add(&store->table, entry);
     decided_add(store, id, LODE_FOUND_GONE, false);
+}
+
+/* Ends the names first. The object may go in the meantime, and another one come into its entry. */
+static bool
+delete_part(struct store *store, struct chore *chore)
+{
+    struct session *session =
+        (struct session *)((char *)chore - offsetof(struct session, slow.chore));
+    struct slow_packet *slow = &session->slow;
+    uint32_t entry;
+    if (session->ended || session->left || session->cut) {
+        return true;
+    }
+    if (table_find(&store->table, slow->id, &entry) && entry_is_sealed(&store->table, entry)) {
+        if (!names_forget_part(&store->table, entry, &slow->next, CHORE_LOOKS)) {
+            return false;
+        }
+        delete_entry(store, entry);
+    }
+    session_ok(session, slow->msg.head.tag);
+    return true;
 }
 
 lode_err
@@ -103,7 +123,14 @@ handle_delete(struct store *store, struct session *session, const void *packet, 
     if (lode_id_kind(msg->id) == LODE_ID_NAME) {
         err = lode_fail_with(LODE_EINVAL, "a name is not deleted but removed");
     } else if (status == LODE_FOUND_SEALED) {
-        delete_entry(store, entry);
+        struct slow_packet *slow = &session->slow;
+        slow->msg.head = msg->head;
+        slow->id = msg->id;
+        slow->next = UINT32_MAX;
+        if (!delete_part(store, &slow->chore)) {
+            chores_give(store, &slow->chore, delete_part);
+        }
+        return LODE_OK;
     } else if (table_find(&store->table, msg->id, &entry) &&
                entry_state(&store->table, entry) == LODE_ENTRY_CREATED) {
         err = lode_fail_with(LODE_EAGAIN, "the object is still being written");

@@ -2,7 +2,7 @@
  * watches.h: WATCH and UNWATCH, of many ids. A packet that takes longer than a moment is handled in
  * parts, as a chore (state/chores.h). Until the last of them the session's next packet is not read,
  * so its packets are still handled in the order in which they came. So it is with a FORK of many
- * pins (object_calls.c).
+ * pins, and with a DELETE where there are many names (object_calls.c).
  *
  *   (packet) --few ids--> answered
  *       +-----many ids--> PUT OFF --last part--> answered

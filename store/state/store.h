@@ -25,13 +25,14 @@ struct session;
 struct fork;
 struct lost;
 
-/* A WATCH, UNWATCH or FORK that is handled in parts, while the chore is given. */
+/* A WATCH, UNWATCH, FORK or DELETE that is handled in parts, while the chore is given. */
 struct slow_packet {
     struct chore chore;
-    struct lode_msg_watch msg; /* of a FORK: its head alone */
+    struct lode_msg_watch msg; /* of a FORK or DELETE: its head alone */
     lode_id *ids;              /* NULL: none */
-    uint32_t next;             /* of them */
+    uint32_t next;             /* of them; of the names that a DELETE looks at */
     struct fork *fork;
+    lode_id id; /* of a DELETE */
 };
 
 /* A client's session. store/sessions/session.h draws its states. */

@@ -168,12 +168,18 @@ name_unbind(struct table *table, uint32_t name)
     ref_unname(table, object);
 }
 
-void
-names_forget(struct table *table, uint32_t object)
+/* The last name takes the place of one that ends, and was looked at before. */
+bool
+names_forget_part(struct table *table, uint32_t object, uint32_t *left, uint32_t most)
 {
-    for (uint32_t i = table->name_count; i-- > 0 && table->truths[object].names > 0;) {
-        if (name_object(table, table->names[i]) == object) {
-            name_unbind(table, table->names[i]);
+    while (table->truths[object].names > 0 && most-- > 0) {
+        if (*left == 0 || *left > table->name_count) {
+            *left = table->name_count; /* 0: it was given a name meanwhile */
+        }
+        uint32_t name = table->names[--*left];
+        if (name_object(table, name) == object) {
+            name_unbind(table, name);
         }
     }
+    return table->truths[object].names == 0;
 }

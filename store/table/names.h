@@ -40,8 +40,11 @@ LODE_MUST_CHECK lode_err name_bind(struct table *table, const struct name_text *
 /* Ends a name. Its entry goes like a deleted object: when no reader has it pinned. */
 void name_unbind(struct table *table, uint32_t name);
 
-/* Ends every name of an object. */
-void names_forget(struct table *table, uint32_t object);
+/*
+ * Ends the names of an object, a part with each call, which looks at `most` of all names. `*left`
+ * begins as UINT32_MAX. True: the object has no name any more.
+ */
+bool names_forget_part(struct table *table, uint32_t object, uint32_t *left, uint32_t most);
 
 /* True for the entry of a name that exists. It has no reference, and yet must not be freed. */
 bool name_is_bound(const struct table *table, uint32_t entry);

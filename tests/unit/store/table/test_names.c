@@ -67,7 +67,8 @@ Test(names, of_two_namespaces_are_two)
     must(name_bind(&store->table, &b, object, false, &is_new));
     expect_eq(store->table.truths[object].names, 2);
     expect_eq(store->table.name_count, 2);
-    names_forget(&store->table, object);
+    uint32_t left = UINT32_MAX;
+    expect(names_forget_part(&store->table, object, &left, UINT32_MAX));
     expect_eq(store->table.name_count, 0);
     fake_die(&fake);
 }
@@ -150,4 +151,65 @@ Test(names, whose_entry_was_to_be_freed_before_stay)
     fake_die(&fake);
     name_unbind(&store->table, name);
     pump();
+}
+
+/* ---- in parts ---- */
+
+enum { MANY = 200000 };
+
+/* Each third name is another object's. */
+static void
+bind_many(uint32_t object, uint32_t other)
+{
+    bool is_new;
+    for (int i = 0; i < MANY; i++) {
+        char name[32];
+        snprintf(name, sizeof name, "%d", i);
+        struct name_text made = text("", name);
+        must(name_bind(&store->table, &made, i % 3 == 0 ? other : object, false, &is_new));
+    }
+}
+
+Test(names, of_a_deleted_object_end_in_parts_between_which_others_are_served)
+{
+    struct fake maker = fake_attach(0), other = fake_attach(0);
+    struct lode_msg_lookup ask = {.head = {.type = LODE_MSG_LOOKUP, .tag = 5}, .id = user(1)};
+    struct lode_msg_found found;
+    uint8_t answer[256];
+    lode_id id = fake_put(&maker, "x", 1), kept = fake_put(&maker, "y", 1);
+    struct lode_msg_lookup del = {.head = {.type = LODE_MSG_DELETE, .tag = 1}, .id = id};
+    fake_ring(&maker);
+    bind_many(entry_of(id), entry_of(kept));
+    uint32_t count = store->table.name_count, of_object = store->table.truths[entry_of(id)].names;
+    fake_send(&maker, &del, sizeof del);
+    fake_send(&other, &ask, sizeof ask);
+    fake_round();
+    expect_eq(fake_receive(&other, &found, sizeof found, NULL), LODE_MSG_FOUND);
+    expect(!fake_has_packet(&maker));
+    expect_eq(state_of(id), LODE_ENTRY_SEALED); /* it has names */
+    pump();
+    expect_eq(fake_receive(&maker, answer, sizeof answer, NULL), LODE_MSG_OK);
+    expect_eq(store->table.name_count, count - of_object);
+    expect_eq(state_of(id), LODE_ENTRY_FREE);
+    expect_eq(store->table.truths[entry_of(kept)].names, count - of_object);
+    fake_die(&maker);
+    fake_die(&other);
+}
+
+Test(names, that_an_object_is_given_while_its_names_end_end_too)
+{
+    struct fake fake = fake_attach(0);
+    uint32_t object = sealed(&fake), left = UINT32_MAX;
+    bool is_new;
+    for (char name[] = "a"; name[0] <= 'e'; name[0]++) {
+        struct name_text made = text("", name);
+        must(name_bind(&store->table, &made, object, false, &is_new));
+    }
+    expect(!names_forget_part(&store->table, object, &left, 3));
+    struct name_text late = text("", "late");
+    must(name_bind(&store->table, &late, object, false, &is_new));
+    expect(!names_forget_part(&store->table, object, &left, 2));
+    expect(names_forget_part(&store->table, object, &left, 3));
+    expect_eq(store->table.name_count, 0);
+    fake_die(&fake);
 }
