@@ -301,6 +301,28 @@ Test(credit, near_the_limit_of_objects_is_what_is_left)
     fake_die(&other);
 }
 
+static uint64_t
+pages_set_aside(void)
+{
+    struct arena_stats stats;
+    arena_stats(store->arena, &stats);
+    return stats.credit_bytes / LODE_PAGE;
+}
+
+Test(credit, for_which_entries_lack_sets_no_page_aside_that_no_session_has)
+{
+    struct fake waiter = fake_attach(0), other = fake_attach(0);
+    fake_give_all_entries(&other);
+    uint64_t nobodys = pages_set_aside() - pages_left(&waiter);
+    for (int i = 0; i < 10; i++) {
+        wants(&waiter, (uint32_t)pages_left(&waiter) + 20, (uint32_t)entries_left(&waiter) + 1);
+        expect(waiter.session->in_line);
+        expect_eq(pages_set_aside() - pages_left(&waiter), nobodys);
+    }
+    fake_die(&waiter);
+    fake_die(&other);
+}
+
 /* A PUT by packet that does not wait; the answer's type. */
 static int
 put_by_packet(struct fake *fake, uint32_t size)
