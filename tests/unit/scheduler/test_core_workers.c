@@ -145,6 +145,10 @@ Test(core_workers, a_short_queue_behind_a_long_task_is_recalled_a_little_later)
     cr_assert_null(find(CORE_SEND, LODE_TASK_RECALL, 0));
     timer(1100000);
     cr_assert_not_null(find(CORE_SEND, LODE_TASK_RECALL, 0));
+    for (int i = 0; i < 5; i++) { /* one question at a time, until it is answered */
+        timer(1100000);
+        cr_assert_null(find(CORE_SEND, LODE_TASK_RECALL, 0));
+    }
 }
 
 Test(core_workers, tasks_that_no_worker_lives_to_begin_end_in_an_error)
