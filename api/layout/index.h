@@ -27,7 +27,8 @@
  *     was sealed, or when a waiter should look again.
  *     waited: not 0 while a client may wait in the bucket. A putter reads it after publishing its
  *     ring's tail and a seq_cst fence.
- * [5] Ring position and credit limits only grow. See session.h.
+ * [5] The ring's position only grows. The store may lower the limits of credit to what the session
+ *     has spent. See session.h [4].
  * [6] awaited: not 0 while each put of this session under an id that it reserved is told. Its
  *     client rings for each, and the store adds one to the bucket's counter, whether a client waits
  *     or not. So a client that reads the counter, then `awaited`, and then misses the id may sleep

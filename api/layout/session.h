@@ -9,6 +9,7 @@
  *   64            ring_tail                 client       release [1]    store     acquire
  *   72            credit_waits            client       seq_cst [3]    store     relaxed
  *   76            credit_need             client       relaxed [3]    store     relaxed
+ *   80            spending                client       [4]            store     acquire
  *   128           pin_high                  client       release [2]    store     acquire
  *   4 KiB         ring, ring_bytes          client       plain          store     plain
  *   4 KiB + ring  pins[LODE_PIN_MAX]        client       [2]            store     acquire
@@ -28,6 +29,26 @@
  *     seq_cst, and wakes only if this is not 0. A sleeper that it misses finds credit_wake changed.
  *     credit_need: the most that a record of these threads needs, if one of them lacks credit. The
  *     store grants that much, or nothing. It is written before credit_waits is counted up.
+ * [4] The store may recall credit that is not spent. So the client writes 1 into spending before
+ *     it reads its limits, and 0 (release) after it has published the record that spends, or when
+ *     it spends nothing after all. Its threads do so under the lock under which records go in.
+ *     Nothing but the compiler is fenced between the 1 and the limits: the store fences for both
+ *     (api/system/membarrier.h). The store lowers the limits in the row, calls membarrier, and
+ *     reads spending (acquire), and then ring_tail. There are three cases:
+ *       - spending is 1: a thread may have read the old limits. The store puts the limits back.
+ *       - spending is 0, and ring_tail is not where the store has applied all. Records may spend
+ *         what was recalled: a 0 that was written after a record shows ring_tail behind that
+ *         record. The store puts the limits back.
+ *       - spending is 0, and no record is there. No thread has read the old limits and is still to
+ *         publish: it would have written 1 before the instant at which it was fenced. Each thread
+ *         that begins to spend from now on sees the lowered limits. What is not spent is the
+ *         store's.
+ *     So no record is ever without the credit that its client saw. Where the store puts limits
+ *     back, it changes credit_wake: a thread that has seen the low ones, and is about to sleep,
+ *     looks again.
+ *     Only for sessions that said LODE_HELLO_FENCED. A client that says so and is not fenced, or
+ *     that writes 0 too early, harms itself: a record without credit ends its session. One that
+ *     always leaves 1 there keeps what it was granted.
  *
  * Invariant: ring_head <= ring_tail <= ring_head + ring_bytes.
  * Crash rule: when the session's socket ends, records below ring_tail are whole, and the store
@@ -58,13 +79,15 @@ struct lode_session_header {
     _Atomic uint64_t ring_tail;
     _Atomic uint32_t credit_waits;
     _Atomic uint32_t credit_need; /* pages | entries << 16 */
-    uint32_t pad1[12];
+    _Atomic uint32_t spending;    /* 1: a thread reads its limits, or has not published yet */
+    uint32_t pad1[11];
     _Atomic uint32_t pin_high;
     uint32_t pad2[15];
 };
 static_assert(offsetof(struct lode_session_header, ring_tail) == 64, "session.h");
 static_assert(offsetof(struct lode_session_header, credit_waits) == 72, "session.h");
 static_assert(offsetof(struct lode_session_header, credit_need) == 76, "session.h");
+static_assert(offsetof(struct lode_session_header, spending) == 80, "session.h");
 static_assert(offsetof(struct lode_session_header, pin_high) == 128, "session.h");
 static_assert(sizeof(struct lode_session_header) <= LODE_PAGE, "session.h");
 

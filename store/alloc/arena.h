@@ -65,7 +65,7 @@ LODE_MUST_CHECK lode_err arena_allocate(struct arena *arena, uint64_t size, enum
                                         bool spend_credit, struct arena_room *room_out);
 
 /*
- * Whether an object can ever fit beside so many pages of credit that are never given back.
+ * Whether an object can ever fit beside so many pages that are set aside and never come free.
  * Errors: LODE_ETOOBIG.
  */
 LODE_MUST_CHECK lode_err arena_check_fits(const struct arena *arena, uint64_t size,

@@ -15,6 +15,7 @@
 #include "store/freeing/ending.h"
 #include "store/rings/asking.h"
 #include "store/rings/part.h"
+#include "store/rings/recall.h"
 #include "store/rings/ring.h"
 #include "store/sessions/session.h"
 #include "store/waits/notices.h"
@@ -85,6 +86,23 @@ use_freed_room(struct store *store)
     creates_retry(store);
 }
 
+/* Sessions came into the line. What was recalled is freed room, and goes to the line first. */
+static void
+recall_for_line(struct store *store)
+{
+    store->credit_lacks = false;
+    if (credit_anyone_waits(store)) {
+        (void)recall(store, NULL);
+    }
+}
+
+/* A name, say, finds no entry. */
+static bool
+recall_entries(void *owner)
+{
+    return recall(owner, NULL);
+}
+
 bool
 store_has_work(const struct store *store)
 {
@@ -108,6 +126,9 @@ store_settle(struct store *store, bool would_sleep)
         freeing_turn(store);
     }
     later_answer(store);
+    if (store->credit_lacks) {
+        recall_for_line(store);
+    }
     if (store->freed_room) {
         use_freed_room(store);
     }
@@ -177,6 +198,7 @@ open_parts(struct store *store, const struct store_options *options)
         return lode_fail_with(LODE_ENOMEM, "no memory for the store's buffers");
     }
     arena_on_room(store->arena, on_room, store);
+    table_on_lack(&store->table, recall_entries, store);
     object_refill_spare(&store->table);
     return file_guard_install();
 }

@@ -8,6 +8,7 @@
 #include "store/objects/quota.h"
 #include "store/requests/create_entry.h"
 #include "store/rings/credit.h"
+#include "store/rings/recall.h"
 #include "store/state/answers.h"
 
 #include <stdlib.h>
@@ -261,12 +262,22 @@ may_wait(const struct store *store, struct create *create, int64_t now)
     return create->deadline > now || !reclaim_has_reached(store, &create->mark);
 }
 
+/* Whether room is what the request lacks, pages or an entry. */
+static bool
+lacks_room(const struct store *store, lode_err err)
+{
+    return err == LODE_EFULL || (err == LODE_ELIMIT && table_is_used_up(&store->table));
+}
+
 static lode_err
 create_or_wait(struct store *store, struct create *create)
 {
     lode_err err = try_create(store, create);
-    if (err == LODE_EFULL) {
+    if (lacks_room(store, err)) {
         create->mark = reclaim(store);
+        err = try_create(store, create);
+    }
+    if (lacks_room(store, err) && recall(store, create->session)) {
         err = try_create(store, create);
     }
     if (err == LODE_EFULL && may_wait(store, create, lode_now_ns())) {
@@ -275,12 +286,18 @@ create_or_wait(struct store *store, struct create *create)
     return err;
 }
 
-/* Refuses a create that can never fit beside the session's unspent credit and the store's own. */
+/*
+ * Refuses a create that can never fit beside what the store keeps for itself, and what this session
+ * has set aside, if that cannot be recalled.
+ */
 static lode_err
 check_fits(const struct store *store, const struct create *create)
 {
     const struct session *session = create->session;
-    uint64_t kept = store->table.spare_pages + (session->pages_granted - session->pages_used);
+    uint64_t kept = store->table.spare_pages;
+    if (!recall_reaches(store, session)) {
+        kept += session->pages_granted - session->pages_used;
+    }
     return create->is_put ? LODE_OK : arena_check_fits(store->arena, create->stored, kept);
 }
 
@@ -320,6 +337,9 @@ retry(struct store *store, struct create *create, uint64_t least[2], int64_t now
         return LODE_EAGAIN;
     }
     lode_err err = try_create(store, create);
+    if (is_final && lacks_room(store, err) && recall(store, create->session)) {
+        err = try_create(store, create);
+    }
     if (err == LODE_EFULL) {
         least[create->is_put] = create->stored;
     }
@@ -404,6 +424,7 @@ on_timer(struct store *store, struct source *source, uint32_t events)
         creates->tick_ns = creates->tick_ns < 1000000000 ? creates->tick_ns * 2 : creates->tick_ns;
     }
     reclaim(store);
+    (void)recall(store, NULL);
     credit_feed(store);
     creates_retry(store);
 }

@@ -8,6 +8,7 @@
 #include "store/requests/create_entry.h"
 #include "store/rings/asking.h"
 #include "store/rings/part.h"
+#include "store/rings/recall.h"
 #include "store/state/answers.h"
 
 /* One of the error objects on its way. */
@@ -96,6 +97,9 @@ find_entries(struct store *store, const struct lode_msg_fail *msg)
         missing += !table_find(&store->table, id, &entry) && !is_taken(store, id);
     }
     lode_err err = table_reserve(&store->table, missing);
+    if (err != LODE_OK && recall(store, NULL)) {
+        err = table_reserve(&store->table, missing);
+    }
     if (err != LODE_OK) {
         object_spend_spare(&store->table);
         err = table_reserve(&store->table, missing);

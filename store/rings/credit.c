@@ -60,6 +60,13 @@ credit_has(const struct session *session, uint64_t pages, uint64_t entries)
     return left.pages >= pages && left.entries >= entries;
 }
 
+bool
+credit_has_none(const struct session *session)
+{
+    struct amount left = left_of(session);
+    return left.pages == 0 && left.entries == 0;
+}
+
 void
 credit_spend(struct store *store, struct session *session, uint64_t pages, uint64_t entries)
 {
@@ -203,6 +210,7 @@ grant_need(struct store *store, struct session *session, struct amount need)
     }
     add_pages(store, session, pages);
     add_entries(store, session, entries);
+    session->active_ns = lode_now_ns(); /* it is not idle before its client had time to wake up */
     return true;
 }
 
@@ -257,6 +265,7 @@ meet_need(struct store *store, struct session *session)
         leave_line(store, session);
         return;
     }
+    store->credit_lacks = true;
     line_add(&store->line, session);
     (void)holds_line(store, session, needs_pages, now);
 }
@@ -299,6 +308,37 @@ granted(const struct session *session)
     return (struct amount){session->pages_granted, session->entries_granted};
 }
 
+/* ---- recalling ---- */
+
+void
+credit_hide(struct store *store, const struct session *session)
+{
+    struct lode_session_row *row = &store->table.rows[session->row];
+    atomic_store_explicit(&row->credit_pages, session->pages_used, memory_order_release);
+    atomic_store_explicit(&row->credit_entries, session->entries_used, memory_order_release);
+}
+
+void
+credit_show(struct store *store, const struct session *session)
+{
+    publish(store, session);
+    wake(store, session);
+}
+
+void
+credit_take_back(struct store *store, struct session *session)
+{
+    struct amount left = left_of(session);
+    credit_waste(store, left.pages, left.entries);
+    session->pages_granted -= left.pages;
+    session->entries_granted -= left.entries;
+    store->credit_pages -= left.pages;
+    store->credit_entries -= left.entries;
+    session->pages_target = PAGES_FIRST;
+    session->entries_target = ENTRIES_FIRST;
+    store->freed_room = true; /* it goes to those that wait */
+}
+
 /* ---- when ---- */
 
 void
@@ -318,6 +358,9 @@ credit_after_drain(struct store *store, struct session *session, uint64_t pages_
     struct amount left = left_of(session);
     uint64_t pages_spent = session->pages_used - pages_before;
     uint64_t entries_spent = session->entries_used - entries_before;
+    if (pages_spent > 0 || entries_spent > 0) {
+        session->active_ns = store->table.now_ns;
+    }
     if ((pages_spent > 0 && left.pages < session->pages_target / 2) ||
         (entries_spent > 0 && left.entries < session->entries_target / 2)) {
         grow_target(store, session);

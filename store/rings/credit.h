@@ -1,8 +1,8 @@
 /*
  * credit.h: how many pages and entries a session's puts by ring may use without asking the store.
- * `granted` (published in the session's row) and `used` only grow. The arena and the table hold the
- * difference in reserve, so that an accepted record never lacks room. The store never takes granted
- * credit back. A session that has spent some is granted fresh pages for it.
+ * The arena and the table hold the difference between `granted` (published in the session's row)
+ * and `used` in reserve, so that an accepted record never lacks room. A session that has spent
+ * some is granted fresh pages for it. What a session does not spend may be recalled (recall.h).
  *
  * Ahead of need: each session has a target. It doubles when a drain used half of it, up to the
  * session's share, and all that lies ahead of need is an eighth of the store (and of the entries)
@@ -30,6 +30,9 @@ void credit_start(struct store *store, struct session *session);
 bool credit_has(const struct session *session, uint64_t pages, uint64_t entries);
 void credit_spend(struct store *store, struct session *session, uint64_t pages, uint64_t entries);
 
+/* Whether it has none left at all. */
+bool credit_has_none(const struct session *session);
+
 /* Credit was spent, but no object was made: gives its reserve back to the arena and the table. */
 void credit_waste(struct store *store, uint64_t pages, uint64_t entries);
 
@@ -51,6 +54,15 @@ void credit_feed(struct store *store);
 
 /* Whether a session stands in the line. The tick of creates.h looks for room while one does. */
 bool credit_anyone_waits(const struct store *store);
+
+/*
+ * The parts of a recall (session.h [4]). The first lowers the limits that the client sees to what
+ * it has spent. Then either the second puts them back, and wakes threads that have seen the low
+ * ones; or the third gives what is not spent back to the arena and the table.
+ */
+void credit_hide(struct store *store, const struct session *session);
+void credit_show(struct store *store, const struct session *session);
+void credit_take_back(struct store *store, struct session *session);
 
 /* The session has ended: gives its reserve back, and takes it out of the line. */
 void credit_end(struct store *store, struct session *session);

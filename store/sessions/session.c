@@ -241,7 +241,7 @@ session_hello(struct store *store, struct session *session, const struct lode_ms
 {
     int client_fd = -1;
     LODE_TRY(check_hello(hello, &session->ring_bytes));
-    session->flags = hello->flags & (LODE_HELLO_MAKER | LODE_HELLO_SCHEDULER);
+    session->flags = hello->flags & (LODE_HELLO_MAKER | LODE_HELLO_SCHEDULER | LODE_HELLO_FENCED);
     LODE_TRY(check_rows(store, session));
     if (session->flags & LODE_HELLO_SCHEDULER) {
         LODE_TRY(notices_reserve(session));

@@ -66,7 +66,9 @@ struct session {
     /* Credit: granted - used is what the arena and the table hold in reserve for it. */
     uint64_t pages_granted, pages_used, pages_target;
     uint64_t entries_granted, entries_used, entries_target;
+    int64_t active_ns;         /* when it last spent some, or was granted what it waited for */
     bool starved;              /* it has less than its target, or than its share */
+    bool is_hidden;            /* its client sees lowered limits: only inside recall() */
     bool in_line;              /* its client waits for credit: line.h */
     struct session *line_next; /* while in_line */
     int64_t hold_again_ns;     /* before this it does not hold the line */
@@ -205,6 +207,9 @@ struct store {
     uint64_t credit_pages;      /* granted and not spent, of all sessions */
     uint64_t credit_entries;    /* the same */
     struct line line;           /* of sessions that wait for credit */
+    bool credit_lacks;          /* a session came into the line since the store last recalled */
+    bool cannot_recall;         /* the system refuses membarrier(2) */
+    int64_t recall_again_ns;    /* before this nothing is recalled from others: recall.h */
     uint32_t credit_turn;       /* the place in sessions[] that gets credit first next time */
     struct session *unsent;     /* packets are kept for them, and epoll was not told yet */
     volatile int someone_broke; /* a session was cut, or its file was, since the loop last looked */

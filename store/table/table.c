@@ -210,6 +210,35 @@ grow_entries(struct table *table)
     return LODE_OK;
 }
 
+void
+table_on_lack(struct table *table, table_lack_fn *on_lack, void *owner)
+{
+    table->on_lack = on_lack;
+    table->on_lack_owner = owner;
+}
+
+bool
+table_is_used_up(const struct table *table)
+{
+    return table->free_count == table->reserved &&
+           (table->entries_are_scarce || table->entry_count + TABLE_STEP > table->entry_max);
+}
+
+/* There is an entry that nobody has set aside. */
+static lode_err
+find_free(struct table *table)
+{
+    if (table->free_count > table->reserved) {
+        return LODE_OK;
+    }
+    lode_err err = grow_entries(table);
+    if (err != LODE_OK && table->on_lack != NULL && table->on_lack(table->on_lack_owner) &&
+        table->free_count > table->reserved) {
+        err = LODE_OK;
+    }
+    return err;
+}
+
 lode_err
 table_reserve(struct table *table, uint32_t count)
 {
@@ -254,8 +283,8 @@ table_take(struct table *table, lode_id id, bool spend, uint32_t *entry_out)
     if (spend) {
         LODE_ASSERT(table->reserved > 0);
         table->reserved--;
-    } else if (table->free_count == table->reserved) {
-        LODE_TRY(grow_entries(table));
+    } else {
+        LODE_TRY(find_free(table));
     }
     uint32_t entry = table->free_first - 1;
     struct truth_entry *truth = &table->truths[entry];

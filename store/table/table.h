@@ -19,6 +19,9 @@
 
 enum { TABLE_STEP = 4096 }; /* entries that are warmed at once */
 
+/* Called by table_take() when there is no other entry. True: some are no longer set aside. */
+typedef bool table_lack_fn(void *owner);
+
 struct table {
     int index_fd, index_read_fd, truth_fd;
     uint8_t *index;
@@ -55,8 +58,10 @@ struct table {
     uint32_t refs_free;      /* records of references that have memory, and are free */
     uint32_t refs_failed_at; /* refs_free when there was last no memory for more */
     bool refs_are_scarce, entries_are_scarce; /* and not enough are free again: said in the index */
-    int64_t now_ns;  /* CLOCK_MONOTONIC, read once for all that one event makes */
-    const char *dir; /* where the files are; the caller's, stays */
+    int64_t now_ns;         /* CLOCK_MONOTONIC, read once for all that one event makes */
+    const char *dir;        /* where the files are; the caller's, stays */
+    table_lack_fn *on_lack; /* NULL: none */
+    void *on_lack_owner;
 };
 
 /*
@@ -69,6 +74,8 @@ struct table {
  */
 LODE_MUST_CHECK lode_err table_open(const char *dir, uint64_t generation, struct arena *arena,
                                     struct table *table_out);
+
+void table_on_lack(struct table *table, table_lack_fn *on_lack, void *owner);
 
 /* Unmaps and closes; with `remove` unlinks both files. */
 void table_close(struct table *table, bool remove);
@@ -97,6 +104,9 @@ void table_remove(struct table *table, uint32_t entry);
 /* Sets entries aside as credit. Errors as table_take(). */
 LODE_MUST_CHECK lode_err table_reserve(struct table *table, uint32_t count);
 void table_unreserve(struct table *table, uint32_t count);
+
+/* Whether all entries are used or set aside, and no more can be made at this moment. */
+bool table_is_used_up(const struct table *table);
 
 /* Sets as many aside as can be had, `count` at most, and returns how many. */
 uint32_t table_reserve_some(struct table *table, uint32_t count);

@@ -53,6 +53,7 @@ parse_option(int key, char *arg, struct argp_state *state)
     X(doorbells,               "doorbells",            false) \
     X(ring_records,            "ring records",         false) \
     X(bad_messages,            "bad messages",         false) \
+    X(credit_recalls,          "credit recalls",       false) \
     X(longest_turn_ns,         "longest turn, ns",     false)
 /* clang-format on */
 

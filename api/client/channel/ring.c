@@ -31,6 +31,7 @@ lode_ring_init(struct lode_ring *ring, struct lode_session_header *file,
                                .shared_tail = &file->ring_tail,
                                .waits = &file->credit_waits,
                                .credit_need = &file->credit_need,
+                               .spending = &file->spending,
                                .row = row,
                                .session = file->session,
                                .rung_head = UINT64_MAX,
@@ -106,11 +107,33 @@ credit_entries_locked(const struct lode_ring *ring)
            ring->spent_entries;
 }
 
+/*
+ * session.h [4]: while the store recalls credit, a limit may lie below what is spent. That keeps no
+ * drop waiting.
+ */
 static bool
 has_credit_locked(const struct lode_ring *ring, const struct lode_ring_need *need)
 {
-    return (int64_t)(credit_pages_locked(ring) - need->pages) >= 0 &&
-           (int64_t)(credit_entries_locked(ring) - need->entries) >= 0;
+    return (need->pages == 0 || (int64_t)(credit_pages_locked(ring) - need->pages) >= 0) &&
+           (need->entries == 0 || (int64_t)(credit_entries_locked(ring) - need->entries) >= 0);
+}
+
+/*
+ * session.h [4]: from here to end_spending_locked() the store takes back none of the credit that
+ * this thread sees. The processor needs no fence here: the store's membarrier is one.
+ */
+static void
+begin_spending_locked(struct lode_ring *ring)
+{
+    atomic_store_explicit(ring->spending, 1, memory_order_relaxed);
+    atomic_signal_fence(memory_order_seq_cst);
+}
+
+/* The record is published, or will not be. */
+static void
+end_spending_locked(struct lode_ring *ring)
+{
+    atomic_store_explicit(ring->spending, 0, memory_order_release);
 }
 
 uint64_t
@@ -119,7 +142,7 @@ lode_ring_pages(struct lode_ring *ring)
     lode_mutex_lock(&ring->mu);
     uint64_t pages = credit_pages_locked(ring);
     lode_mutex_unlock(&ring->mu);
-    return pages;
+    return (int64_t)pages < 0 ? 0 : pages;
 }
 
 /*
@@ -228,12 +251,14 @@ reserve(struct lode_ring *ring, enum lode_record_type type, const struct lode_ri
         if (__builtin_expect(ring->owed != NULL, 0)) {
             write_owed_locked(ring);
         }
+        begin_spending_locked(ring);
         bool has_credit = has_credit_locked(ring, need);
         if (has_credit && make_room_locked(ring, need->size)) {
             write_header(ring, type, need->size);
             *body_out = ring->bytes + (ring->tail & (ring->size - 1)) + sizeof(struct lode_record);
             return LODE_OK;
         }
+        end_spending_locked(ring);
         if (has_credit && room_by < 0) {
             bool owes = room_by == ROOM_UNLESS_OWING && ring->owed != NULL;
             room_by = owes ? 0 : lode_answer_by();
@@ -274,7 +299,7 @@ wants_service_locked(struct lode_ring *ring)
         wants = true;
     }
     if (ring->rung_pages != limit) {
-        uint64_t left = limit - ring->spent_pages;
+        uint64_t left = limit > ring->spent_pages ? limit - ring->spent_pages : 0;
         if (left > ring->window_pages) {
             ring->window_pages = left;
         }
@@ -310,6 +335,7 @@ is_waited_for(const struct lode_ring *ring, const void *ids, uint32_t count, siz
 void
 lode_ring_cancel(struct lode_ring *ring)
 {
+    end_spending_locked(ring);
     lode_mutex_unlock(&ring->mu); /* the tail has not moved: the next record takes its place */
 }
 
@@ -322,6 +348,7 @@ lode_ring_publish(struct lode_ring *ring, const struct lode_ring_need *need, con
     ring->spent_pages += need->pages;
     ring->spent_entries += need->entries;
     atomic_store_explicit(ring->shared_tail, ring->tail, memory_order_release);
+    end_spending_locked(ring);
     uint64_t tail = ring->tail;
     bool service = wants_service_locked(ring);
     lode_mutex_unlock(&ring->mu);

@@ -22,6 +22,7 @@ struct lode_ring {
     _Atomic uint64_t *shared_tail; /* in the session file */
     _Atomic uint32_t *waits;       /* session.h [3] */
     _Atomic uint32_t *credit_need; /* session.h [3] */
+    _Atomic uint32_t *spending;    /* session.h [4]: 1 while the ring is locked for a record */
     const struct lode_session_row *row;
     uint64_t session; /* the number in the row, as long as the store has not ended the session */
     uint64_t spent_pages, spent_entries; /* mu; counted as the store counts them */
@@ -69,7 +70,7 @@ LODE_MUST_CHECK lode_err lode_ring_reserve(struct lode_ring *ring, enum lode_rec
 void lode_ring_stand_in_line(struct lode_ring *ring, const struct lode_ring_need *need);
 void lode_ring_leave_line(struct lode_ring *ring);
 
-/* Pages of credit that are left at this moment; other threads may spend them. */
+/* Pages of credit that are left now. Other threads may spend them, or the store recall them. */
 uint64_t lode_ring_pages(struct lode_ring *ring);
 
 /* Unlocks: the record that was reserved is not written after all. */

@@ -2,6 +2,7 @@
 
 #include "api/base/assert.h"
 #include "api/system/descriptor.h"
+#include "api/system/membarrier.h"
 #include "api/base/fail.h"
 #include "api/cluster/files.h"
 #include "api/client/session/handle.h"
@@ -196,6 +197,8 @@ lode_err
 lode_session_attach(const struct lode_paths *paths, uint32_t hello_flags, uint32_t open_flags,
                     lode **db_out)
 {
+    /* session.h [4]. First of all: as long as there is no other thread, it takes some us. */
+    hello_flags |= lode_membarrier_join() ? LODE_HELLO_FENCED : 0;
     LODE_TRY(lode_process_watch_forks());
     lode *db = aligned_alloc(LODE_LINE, (sizeof *db + LODE_LINE - 1) / LODE_LINE * LODE_LINE);
     if (db == NULL) {

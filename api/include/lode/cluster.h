@@ -64,8 +64,9 @@ typedef struct lode_open_options {
  *   db_out   the session; set only on LODE_OK
  *
  * Ownership  the caller ends the session with lode_close()
- * Blocking   a few milliseconds to attach. Up to 5 s, until the daemons are up, for a private
- *            cluster, and where a cluster is just starting or replaces its store
+ * Blocking   a few milliseconds to attach; some 20 ms more, once, if the process has threads
+ *            already. Up to 5 s, until the daemons are up, for a private cluster, and where a
+ *            cluster is just starting or replaces its store
  * Threads    any; a program that uses only the store starts no thread
  * Errors     LODE_EDOWN     nothing runs there, and `dir` or LODE_OPEN_ATTACH was given; or a
  *                           cluster that starts there does not come up
@@ -101,6 +102,7 @@ typedef struct lode_store_stats {
     uint64_t objects, unsealed_objects, names, sessions;
     uint64_t created, sealed, aborted, freed, gets_by_message, waits, wakes, doorbells;
     uint64_t ring_records, bad_messages;
+    uint64_t credit_recalls;  /* of sessions that did not use what was set aside for them */
     uint64_t longest_turn_ns; /* how long the store kept all waiting at worst, since it started */
     uint64_t uptime_ns;
     int64_t store_pid;

@@ -79,7 +79,7 @@ welcome(void *arg)
     poll(&at, 1, -1);
     store = accept(listener, NULL, NULL);
     cr_assert_eq(recv(store, &hello, sizeof hello, 0), (ssize_t)sizeof hello);
-    cr_assert_eq(hello.flags, LODE_HELLO_SCHEDULER);
+    cr_assert_eq(hello.flags, LODE_HELLO_SCHEDULER | LODE_HELLO_FENCED);
     answer.head.tag = hello.head.tag;
     cr_assert_eq(lode_socket_send(store, &answer, sizeof answer, NULL, 0, fds, 2), LODE_OK);
     close(fds[0]);

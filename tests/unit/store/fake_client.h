@@ -157,6 +157,13 @@ fake_pin(struct fake *fake, uint32_t slot, uint32_t pin)
     atomic_store(&fake->header->pin_high, slot + 1);
 }
 
+/* As if the session spent credit all the time: what it has left is not recalled for others. */
+static inline void
+fake_keeps_credit(struct fake *fake)
+{
+    fake->session->active_ns = INT64_MAX;
+}
+
 /* All entries that can be had, but those that the store keeps, become credit of that session. */
 static inline void
 fake_give_all_entries(struct fake *to)

@@ -1,0 +1,551 @@
+/*
+ * What is set aside for sessions that do not use it goes to those that want it, and is never taken
+ * from a client that spends it at this moment (api/layout/session.h [4]).
+ *
+ * ctest: wrap syscall
+ */
+#include "store/rings/recall.h"
+#include "api/base/clock.h"
+#include "api/system/membarrier.h"
+#include "tests/support/steps.h"
+#include "tests/unit/store/fake_client.h"
+
+#include <errno.h>
+#include <stdarg.h>
+
+enum {
+    FENCED = LODE_HELLO_FENCED,
+    WASTED = 8 /* pages: the most that small objects leave free in front of a large one */
+};
+
+/* What happens while the store is inside membarrier(2), and whether the system refuses that. */
+static void (*meanwhile)(void);
+static bool is_refused;
+static int membarriers;
+
+long __real_syscall(long number, ...); /* NOLINT: the linker's name */
+long __wrap_syscall(long number, ...); /* NOLINT */
+
+long
+__wrap_syscall(long number, ...) /* NOLINT */
+{
+    long arg[6];
+    va_list args;
+    va_start(args, number);
+    for (int i = 0; i < 6; i++) {
+        arg[i] = va_arg(args, long);
+    }
+    va_end(args);
+    if (number != SYS_membarrier) {
+        return __real_syscall(number, arg[0], arg[1], arg[2], arg[3], arg[4], arg[5]);
+    }
+    membarriers++;
+    if (meanwhile != NULL) {
+        meanwhile();
+    }
+    errno = EPERM;
+    return is_refused ? -1 : 0;
+}
+
+TestSuite(recall, .init = store_setup, .fini = store_teardown, .timeout = 120);
+
+static uint64_t
+pages_left(const struct fake *fake)
+{
+    return fake->session->pages_granted - fake->session->pages_used;
+}
+
+static uint64_t
+entries_left(const struct fake *fake)
+{
+    return fake->session->entries_granted - fake->session->entries_used;
+}
+
+static const struct lode_session_row *
+row_of(const struct fake *fake)
+{
+    return &store->table.rows[fake->row];
+}
+
+/* What the client sees. */
+static void
+expect_shown(const struct fake *fake)
+{
+    expect_eq(atomic_load(&row_of(fake)->credit_pages), fake->session->pages_granted);
+    expect_eq(atomic_load(&row_of(fake)->credit_entries), fake->session->entries_granted);
+}
+
+/* The client goes to sleep for want of so much, and rings. */
+static void
+wants(struct fake *fake, uint32_t pages, uint32_t entries)
+{
+    atomic_store(&fake->header->credit_need, pages | entries << 16);
+    atomic_store(&fake->header->credit_waits, 1);
+    fake_ring(fake);
+}
+
+/* As if so much time had passed for one that has spent some. */
+static void
+becomes_idle(struct fake *fake)
+{
+    fake->session->active_ns -= RECALL_IDLE_NS;
+    store->recall_again_ns = 0;
+}
+
+/* All pages that can be had, but those that the store keeps, become credit of that session. */
+static void
+give_all_pages(struct fake *to)
+{
+    while (arena_credit_reserve(store->arena, 1)) {
+        to->session->pages_granted++;
+        store->credit_pages++;
+    }
+    fake_keeps_credit(to);
+}
+
+enum { IDLE = 253 };
+static struct fake idle[IDLE];
+
+static void
+attach_idle(void)
+{
+    for (int i = 0; i < IDLE; i++) {
+        idle[i] = fake_attach(FENCED);
+    }
+}
+
+static void
+end_idle(void)
+{
+    for (int i = 0; i < IDLE; i++) {
+        fake_die(&idle[i]);
+    }
+}
+
+/* ---- who is served ---- */
+
+Test(recall, gives_a_create_at_once_what_hundreds_of_idle_sessions_have_set_aside)
+{
+    struct fake fake = fake_attach(FENCED);
+    struct lode_msg_created created;
+    attach_idle();
+    expect_lt(100, store->credit_pages);
+    /* All but what the store keeps. */
+    uint64_t size = FAKE_CAPACITY - (store->table.spare_pages + WASTED) * LODE_PAGE;
+    expect_eq(fake_create(&fake, fake_next(&fake), size, 0, &created), LODE_MSG_CREATED);
+    expect_eq(store->credit_pages, 0);
+    expect_eq(store->counts.credit_recalls, IDLE + 1);
+    fake_die(&fake);
+    end_idle();
+}
+
+Test(recall, gives_a_put_what_idle_sessions_have_set_aside)
+{
+    struct fake fake = fake_attach(FENCED), filler = fake_attach(0);
+    attach_idle();
+    give_all_pages(&filler);
+    expect_lt(pages_left(&fake), 40);
+    wants(&fake, 40, 1);
+    expect_le(40, pages_left(&fake));
+    expect(!fake.session->in_line);
+    expect_shown(&fake);
+    fake_die(&fake);
+    end_idle();
+    fake_die(&filler);
+}
+
+/* At first a thread of its own session spends, and the others have nothing. */
+Test(recall, gives_a_create_whose_time_is_up_what_its_own_session_has_set_aside)
+{
+    struct fake fake = fake_attach(FENCED);
+    struct lode_msg_created created;
+    fake_keeps_credit(&fake);
+    atomic_store(&fake.header->spending, 1);
+    uint64_t size = FAKE_CAPACITY - (store->table.spare_pages + WASTED) * LODE_PAGE;
+    fake_ask(&fake, fake_next(&fake), size, 500);
+    expect(!fake_has_packet(&fake));
+    atomic_store(&fake.header->spending, 0);
+    fake_until_answered(&fake);
+    expect_eq(fake_receive(&fake, &created, sizeof created, NULL), LODE_MSG_CREATED);
+    fake_die(&fake);
+}
+
+/* All entries are credit of `holder`, who has used none for long. */
+static void
+all_entries_are_credit_of(struct fake *holder)
+{
+    (void)recall(store, NULL);
+    fake_give_all_entries(holder);
+    holder->session->active_ns = 0;
+    store->recall_again_ns = 0;
+}
+
+static void
+there_may_be_more(void)
+{
+    store->table.entry_max = LODE_ENTRY_MAX; /* for what the end of the test needs */
+}
+
+Test(recall, gives_a_put_near_the_limit_of_objects_the_entries_of_idle_sessions)
+{
+    struct fake fake = fake_attach(FENCED), other = fake_attach(FENCED);
+    all_entries_are_credit_of(&other);
+    expect_eq(entries_left(&fake), 0);
+    wants(&fake, 0, 1);
+    expect_le(1, entries_left(&fake));
+    there_may_be_more();
+    fake_die(&fake);
+    fake_die(&other);
+}
+
+Test(recall, gives_a_create_near_the_limit_of_objects_the_entries_of_idle_sessions)
+{
+    struct fake fake = fake_attach(0), other = fake_attach(FENCED);
+    struct lode_msg_created created;
+    fake_keeps_credit(&fake);
+    all_entries_are_credit_of(&other);
+    fake_keeps_credit(&other);
+    expect_eq(fake_create(&fake, fake_next(&fake), 1, 0, &created), LODE_MSG_ERROR);
+    other.session->active_ns = 0;
+    store->recall_again_ns = 0;
+    expect_eq(fake_create(&fake, fake_next(&fake), 1, 0, &created), LODE_MSG_CREATED);
+    there_may_be_more();
+    fake_die(&fake);
+    fake_die(&other);
+}
+
+/* Its own puts were a moment ago, so only the session itself may ask for that. */
+Test(recall, gives_a_create_near_the_limit_of_objects_the_entries_of_its_own_session)
+{
+    struct fake fake = fake_attach(FENCED);
+    struct lode_msg_created created;
+    all_entries_are_credit_of(&fake);
+    fake_keeps_credit(&fake);
+    expect_eq(fake_create(&fake, fake_next(&fake), 1, 0, &created), LODE_MSG_CREATED);
+    there_may_be_more();
+    fake_die(&fake);
+}
+
+Test(recall, gives_a_name_and_a_reference_near_the_limit_of_objects_an_entry)
+{
+    struct fake fake = fake_attach(FENCED), other = fake_attach(FENCED);
+    struct {
+        struct lode_msg_name msg;
+        char text[2];
+    } name = {
+        .msg = {.head = {.type = LODE_MSG_NAME_SET, .tag = 3}, .space_size = 1, .name_size = 1},
+        .text = {'n', 'x'}};
+    char answer[512];
+    name.msg.id = fake_put(&fake, "x", 1);
+    fake_ring(&fake);
+    becomes_idle(&fake);
+    all_entries_are_credit_of(&other);
+    fake_send(&fake, &name, sizeof name.msg + 2);
+    pump();
+    expect_eq(fake_receive(&fake, answer, sizeof answer, NULL), LODE_MSG_OK);
+    all_entries_are_credit_of(&other);
+    fake_take(&fake, user(7)); /* by a record in the ring, while that is drained */
+    fake_ring(&fake);
+    expect_eq(state_of(user(7)), LODE_ENTRY_EXPECTED);
+    expect_eq(atomic_load(&row_of(&fake)->refused), 0);
+    there_may_be_more();
+    fake_die(&fake);
+    fake_die(&other);
+}
+
+Test(recall, lets_a_session_put_on_that_has_lost_what_it_had)
+{
+    struct fake fake = fake_attach(FENCED);
+    lode_id first = fake_put(&fake, "x", 1);
+    fake_ring(&fake);
+    expect(recall(store, fake.session));
+    expect_eq(pages_left(&fake), 0);
+    expect_eq(entries_left(&fake), 0);
+    expect_shown(&fake);
+    wants(&fake, 2, 1);
+    expect_eq(pages_left(&fake), 2);
+    expect_eq(entries_left(&fake), 1);
+    expect_shown(&fake);
+    atomic_store(&fake.header->credit_waits, 0);
+    lode_id second = fake_put(&fake, "x", 1);
+    fake_ring(&fake);
+    expect_eq(state_of(first), LODE_ENTRY_SEALED);
+    expect_eq(state_of(second), LODE_ENTRY_SEALED);
+    expect_lt(2, pages_left(&fake)); /* it puts again, and is given some ahead of need */
+    fake_die(&fake);
+}
+
+/* ---- who keeps what it has ---- */
+
+Test(recall, spares_what_a_session_has_just_spent_or_waited_for)
+{
+    struct fake spender = fake_attach(FENCED), waiter = fake_attach(FENCED),
+                other = fake_attach(FENCED);
+    fake_put(&spender, "x", 1);
+    wants(&waiter, 40, 1);
+    fake_ring(&spender);
+    uint64_t left = pages_left(&spender);
+    expect(recall(store, NULL)); /* of the third one */
+    expect_eq(pages_left(&other), 0);
+    expect_eq(pages_left(&spender), left);
+    expect_le(40, pages_left(&waiter));
+    becomes_idle(&spender);
+    expect(recall(store, NULL));
+    expect_eq(pages_left(&spender), 0);
+    fake_die(&spender);
+    fake_die(&waiter);
+    fake_die(&other);
+}
+
+Test(recall, takes_nothing_from_a_client_that_is_not_fenced)
+{
+    struct fake fake = fake_attach(0);
+    uint64_t pages = pages_left(&fake), entries = entries_left(&fake);
+    expect(!recall(store, fake.session));
+    expect_eq(membarriers, 0);
+    expect_eq(pages_left(&fake), pages);
+    expect_eq(entries_left(&fake), entries);
+    expect_shown(&fake);
+    fake_die(&fake);
+}
+
+Test(recall, takes_nothing_where_a_record_is_not_applied_yet)
+{
+    struct fake fake = fake_attach(FENCED);
+    uint64_t pages = pages_left(&fake);
+    lode_id id = fake_put(&fake, "x", 1);
+    expect(!recall(store, fake.session));
+    expect_eq(membarriers, 0);
+    expect_eq(pages_left(&fake), pages);
+    expect_shown(&fake);
+    fake_ring(&fake);
+    expect_eq(state_of(id), LODE_ENTRY_SEALED);
+    fake_die(&fake);
+}
+
+/* Also one that is stopped between the two, or says so all the time. */
+Test(recall, takes_nothing_from_one_who_spends_until_it_has_done_so)
+{
+    struct fake fake = fake_attach(FENCED);
+    uint64_t pages = pages_left(&fake);
+    atomic_store(&fake.header->spending, 1);
+    expect(!recall(store, fake.session));
+    expect_eq(membarriers, 0); /* its client is not disturbed */
+    expect_eq(pages_left(&fake), pages);
+    expect_shown(&fake);
+    atomic_store(&fake.header->spending, 0);
+    expect(recall(store, fake.session));
+    expect_eq(pages_left(&fake), 0);
+    fake_die(&fake);
+}
+
+Test(recall, gets_what_one_had_who_was_killed_while_it_spent)
+{
+    struct fake fake = fake_attach(FENCED), victim = fake_attach(FENCED);
+    struct lode_msg_created created;
+    atomic_store(&victim.header->spending, 1);
+    uint64_t size = FAKE_CAPACITY - (store->table.spare_pages + WASTED) * LODE_PAGE;
+    fake_ask(&fake, fake_next(&fake), size, LODE_FOREVER);
+    expect(!fake_has_packet(&fake));
+    fake_die(&victim);
+    fake_until_answered(&fake);
+    expect_eq(fake_receive(&fake, &created, sizeof created, NULL), LODE_MSG_CREATED);
+    fake_die(&fake);
+}
+
+/* ---- what a client does while the store is inside membarrier(2) ---- */
+
+static struct fake meeting;
+static lode_id met;
+
+/* The limits that its thread sees are low. */
+static void
+sees_low_limits(void)
+{
+    expect_eq(atomic_load(&row_of(&meeting)->credit_pages), meeting.session->pages_used);
+    expect_eq(atomic_load(&row_of(&meeting)->credit_entries), meeting.session->entries_used);
+}
+
+static void
+begins_to_spend(void)
+{
+    sees_low_limits();
+    atomic_store(&meeting.header->spending, 1);
+}
+
+static void
+has_spent(void)
+{
+    sees_low_limits();
+    met = fake_put(&meeting, "x", 1); /* with credit that it had seen before */
+}
+
+static void
+is_killed(void)
+{
+    sees_low_limits();
+    shutdown(meeting.fd, SHUT_RDWR);
+}
+
+static void
+expect_kept(void)
+{
+    uint64_t pages = pages_left(&meeting), entries = entries_left(&meeting);
+    uint32_t wakes = atomic_load(&row_of(&meeting)->credit_wake);
+    expect(!recall(store, NULL));
+    expect_eq(membarriers, 1);
+    expect_eq(pages_left(&meeting), pages);
+    expect_eq(entries_left(&meeting), entries);
+    expect_shown(&meeting);
+    /* A thread that has seen the low limits must not sleep for them. */
+    expect_lt(wakes, atomic_load(&row_of(&meeting)->credit_wake));
+}
+
+Test(recall, leaves_a_client_its_credit_that_spends_when_all_are_fenced)
+{
+    meeting = fake_attach(FENCED);
+    meanwhile = begins_to_spend;
+    expect_kept();
+    fake_die(&meeting);
+}
+
+Test(recall, leaves_a_client_its_credit_that_has_spent_some_when_all_are_fenced)
+{
+    meeting = fake_attach(FENCED);
+    meanwhile = has_spent;
+    expect_kept();
+    fake_ring(&meeting);
+    expect_eq(state_of(met), LODE_ENTRY_SEALED);
+    expect(!fake_is_cut(&meeting));
+    fake_die(&meeting);
+}
+
+/* Between any two instructions of the store behind the membarrier come the record and the 0. */
+static uint64_t fenced_at, spends_at;
+
+static void
+is_spending(void)
+{
+    atomic_store(&meeting.header->spending, 1);
+    fenced_at = steps_count;
+}
+
+static void
+spends(uint64_t step)
+{
+    if (fenced_at != 0 && step >= fenced_at + spends_at) {
+        fake_publish(&meeting);
+        atomic_store(&meeting.header->spending, 0);
+    }
+}
+
+Test(recall, leaves_a_client_its_credit_that_spends_while_the_store_looks)
+{
+    uint64_t behind = 1;
+    meeting = fake_attach(FENCED);
+    meanwhile = is_spending;
+    for (spends_at = 1; spends_at <= behind && STEPS_WORK; spends_at++) {
+        met = fake_next(&meeting);
+        struct lode_made made = {.id = met, .size = 0};
+        memcpy(fake_record(&meeting, LODE_RECORD_PUT, sizeof made), &made, sizeof made);
+        fenced_at = 0;
+        becomes_idle(&meeting);
+        meeting.session->active_ns = 0;
+        steps_on(spends);
+        bool came = recall(store, NULL);
+        steps_off();
+        behind = steps_count - fenced_at;
+        expect(!came);
+        spends(UINT64_MAX); /* if the store was done before */
+        fake_ring(&meeting);
+        expect_eq(state_of(met), LODE_ENTRY_SEALED);
+    }
+    expect(!STEPS_WORK || behind > 20);
+    fake_die(&meeting);
+}
+
+Test(recall, survives_the_end_of_a_client_meanwhile)
+{
+    meeting = fake_attach(FENCED);
+    meanwhile = is_killed;
+    expect(recall(store, NULL));
+    pump();
+    expect_eq(store->credit_pages, 0);
+    expect_eq(store->session_count, 0);
+    fake_die(&meeting);
+}
+
+Test(recall, gives_up_where_the_system_refuses_membarrier)
+{
+    struct fake fake = fake_attach(FENCED);
+    struct lode_msg_error error;
+    uint64_t pages = pages_left(&fake);
+    is_refused = true;
+    for (int i = 0; i < 3; i++) {
+        expect(!recall(store, fake.session));
+        expect_eq(pages_left(&fake), pages);
+        expect_shown(&fake);
+        expect_eq(membarriers, 1); /* it does not ask again */
+    }
+    expect(!recall_reaches(store, fake.session));
+    /* Its own credit would be in the way for ever. */
+    uint64_t size = FAKE_CAPACITY - (store->table.spare_pages + WASTED) * LODE_PAGE;
+    fake_ask(&fake, fake_next(&fake), size, LODE_FOREVER);
+    expect_eq(fake_receive(&fake, &error, sizeof error, NULL), LODE_MSG_ERROR);
+    expect_eq(error.err, LODE_ETOOBIG);
+    fake_die(&fake);
+}
+
+/* A client that spends what was recalled did not keep the rule, and harms itself. */
+Test(recall, ends_a_session_that_spends_what_was_recalled)
+{
+    struct fake fake = fake_attach(FENCED);
+    expect(recall(store, fake.session));
+    lode_id id = fake_put(&fake, "x", 1);
+    expect(fake_bell(&fake));
+    expect(fake_is_cut(&fake));
+    expect_eq(state_of(id), LODE_ENTRY_FREE);
+    fake_die(&fake);
+}
+
+/* ---- what becomes of it ---- */
+
+/* What idle sessions give back does not go ahead of need to other sessions that are idle. */
+Test(recall, is_not_undone_by_grants_to_sessions_that_ask_for_nothing)
+{
+    struct fake fake = fake_attach(FENCED);
+    attach_idle();
+    expect(idle[IDLE - 1].session->starved);
+    wants(&fake, 600, 1);
+    (void)recall(store, NULL);
+    pump();
+    pump();
+    for (int i = 0; i < IDLE; i++) {
+        expect_eq(pages_left(&idle[i]), 0);
+    }
+    fake_die(&fake);
+    end_idle();
+}
+
+Test(recall, that_brought_nothing_is_not_repeated_at_once_but_for_who_asks)
+{
+    struct fake fake = fake_attach(FENCED), other = fake_attach(FENCED);
+    expect(recall(store, NULL));
+    expect_eq(store->recall_again_ns, 0);
+    int64_t before = lode_now_ns();
+    expect(!recall(store, NULL));
+    expect_le(before + RECALL_PAUSE_NS, store->recall_again_ns);
+    wants(&other, 5, 1);
+    wants(&fake, 5, 1);
+    other.session->active_ns = 0;
+    store->recall_again_ns = INT64_MAX;
+    expect(!recall(store, NULL));
+    expect(recall(store, fake.session));
+    expect_eq(pages_left(&fake), 0);
+    expect_eq(pages_left(&other), 5);
+    store->recall_again_ns = 0;
+    expect(recall(store, NULL));
+    expect_eq(pages_left(&other), 0);
+    fake_die(&fake);
+    fake_die(&other);
+}
