@@ -55,16 +55,6 @@ mismatch(lode_task *task, size_t index, const lode_view *a, const lode_view *b, 
                      shape_text(&b->array).text, want);
 }
 
-static lode_err
-no_more_than(lode_task *task, size_t count)
-{
-    if (lode_task_arg_count(task) > count) {
-        return lode_fail(task, LODE_EINVAL, "%s: %zu arguments came, want %zu",
-                         lode_task_function(task), lode_task_arg_count(task), count);
-    }
-    return LODE_OK;
-}
-
 static void
 take_threads(lode_task *task)
 {
@@ -119,7 +109,6 @@ static lode_err
 matmul(lode_task *task)
 {
     lode_view a, b;
-    LODE_TRY(no_more_than(task, 2));
     LODE_TRY(real_argument(task, 0, 2, &a));
     LODE_TRY(real_argument(task, 1, 2, &b));
     if (a.array.dtype != b.array.dtype) {
@@ -138,7 +127,6 @@ gemv(lode_task *task)
     struct matrix matrix = {0};
     struct vector vector = {0};
     void *out;
-    LODE_TRY(no_more_than(task, 2));
     LODE_TRY(real_argument(task, 0, 2, &a));
     LODE_TRY(real_argument(task, 1, 1, &x));
     if (a.array.dtype != x.array.dtype || a.array.shape[1] != x.array.shape[0]) {
@@ -169,7 +157,6 @@ dot(lode_task *task)
     lode_view x, y;
     struct vector left = {0}, right = {0};
     double sum = 0;
-    LODE_TRY(no_more_than(task, 2));
     LODE_TRY(real_argument(task, 0, 1, &x));
     LODE_TRY(real_argument(task, 1, 1, &y));
     if (x.array.dtype != y.array.dtype || x.array.shape[0] != y.array.shape[0]) {
@@ -217,7 +204,6 @@ add_scaled(lode_task *task, double alpha, size_t index)
     lode_view x, y;
     struct elements left = {0}, right = {0};
     void *out;
-    LODE_TRY(no_more_than(task, index + 2));
     LODE_TRY(real_argument(task, index, -1, &x));
     LODE_TRY(real_argument(task, index + 1, -1, &y));
     if (!same_shape(&x.array, &y.array)) {
@@ -262,7 +248,6 @@ scale(lode_task *task)
     struct elements elements = {0};
     double alpha;
     void *out;
-    LODE_TRY(no_more_than(task, 2));
     LODE_TRY(lode_task_f64(task, 0, &alpha));
     LODE_TRY(real_argument(task, 1, -1, &x));
     lode_err err = elements_init(&elements, &x.array, x.data);
@@ -282,7 +267,6 @@ sum(lode_task *task)
 {
     lode_view x;
     struct elements elements = {0};
-    LODE_TRY(no_more_than(task, 1));
     LODE_TRY(real_argument(task, 0, -1, &x));
     lode_err err = elements_init(&elements, &x.array, x.data);
     if (err != LODE_OK) {
@@ -299,7 +283,6 @@ transpose(lode_task *task)
     lode_view a;
     struct matrix matrix = {0};
     void *out;
-    LODE_TRY(no_more_than(task, 1));
     LODE_TRY(real_argument(task, 0, 2, &a));
     lode_err err = matrix_init(&matrix, &a.array, a.data);
     if (err != LODE_OK) {

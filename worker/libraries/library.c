@@ -171,12 +171,13 @@ library_open(const char *path, const struct library **library_out)
 }
 
 lode_err
-library_function(const struct library *library, const char *name, lode_function_fn *call_out)
+library_function(const struct library *library, const char *name,
+                 const lode_function **function_out)
 {
     const lode_library *table = library->table;
     for (uint32_t i = 0; table->functions != NULL && function_at(table, i)->name != NULL; i++) {
         if (strcmp(function_at(table, i)->name, name) == 0) {
-            *call_out = function_at(table, i)->call;
+            *function_out = function_at(table, i);
             return LODE_OK;
         }
     }

@@ -23,9 +23,9 @@ struct library; /* one that is open */
  */
 LODE_MUST_CHECK lode_err library_open(const char *path, const struct library **library_out);
 
-/* The function of that name. Errors: LODE_ELIBRARY. */
+/* The function of that name: an entry of the library's table. Errors: LODE_ELIBRARY. */
 LODE_MUST_CHECK lode_err library_function(const struct library *library, const char *name,
-                                          lode_function_fn *call_out);
+                                          const lode_function **function_out);
 
 /*
  * The library as DESCRIBED tells it (api/wire/task_msg.h): its name, 0, then for each function:

@@ -3,6 +3,7 @@
 #include "api/base/fail.h"
 #include "api/wire/task_msg.h"
 #include "worker/libraries/library.h"
+#include "worker/libraries/signature.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -134,16 +135,17 @@ functions_find(struct functions *functions, uint32_t number)
 lode_err
 function_open(struct function *function)
 {
-    if (function->call != NULL) {
+    if (function->opened != NULL) {
         return LODE_OK;
     }
     if (function->failed == LODE_OK) {
         const struct library *library = NULL;
         lode_err err = library_open(function->path, &library);
         if (err == LODE_OK) {
-            err = library_function(library, function->symbol, &function->call);
+            err = library_function(library, function->symbol, &function->opened);
         }
         if (err == LODE_OK) {
+            function->arguments = signature_arguments(function->opened->signature);
             return LODE_OK;
         }
         function->failed = err;

@@ -4,7 +4,7 @@
  *
  * Ownership  the table holds its texts; a function stays where it is until the process ends
  * Threads    functions_add(): nng's, one at a time; functions_find(): the main thread. The table
- *            has its own lock. What `call`, `failed` and `why` say is the main thread's alone.
+ *            has its own lock. What `opened` and the fields behind it say is the main thread's alone.
  */
 #ifndef WORKER_RUNTIME_FUNCTIONS_H
 #define WORKER_RUNTIME_FUNCTIONS_H
@@ -16,12 +16,13 @@
 struct function {
     uint32_t number;
     uint32_t results;
-    char *path;            /* of the library's copy */
-    char *symbol;          /* its name in the library's table */
-    char *name;            /* "library.function" */
-    lode_function_fn call; /* NULL: not opened yet, or it failed */
-    lode_err failed;       /* why there is no call: LODE_ELIBRARY … */
-    char *why;             /* the sentence for it */
+    char *path;                  /* of the library's copy */
+    char *symbol;                /* its name in the library's table */
+    char *name;                  /* "library.function" */
+    const lode_function *opened; /* in the table; NULL: not opened yet, or it failed */
+    int32_t arguments;           /* of the opened one; see signature_arguments() */
+    lode_err failed;             /* why it is not opened: LODE_ELIBRARY … */
+    char *why;                   /* the sentence for it */
 };
 
 struct functions {

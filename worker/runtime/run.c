@@ -18,6 +18,7 @@
 #include "api/base/log.h"
 #include "api/client/session/handle.h"
 #include "worker/libraries/library.h"
+#include "worker/libraries/signature.h"
 #include "worker/runtime/page.h"
 
 #include <stdio.h>
@@ -109,6 +110,19 @@ mark_begun(struct worker *worker, const struct queue_item *item)
     worker->under_way = run->task;
 }
 
+/* A function reads the arguments that it knows of, and would not notice one more. */
+static lode_err
+check_count(lode_task *task, const struct function *function)
+{
+    uint32_t came = task->order.arg_count;
+    if (function->arguments == SIGNATURE_ANY || came <= (uint32_t)function->arguments) {
+        return LODE_OK;
+    }
+    return lode_fail(task, LODE_EINVAL, "%s: %u argument%s came, want %d: %s%s", function->name,
+                     came, came == 1 ? "" : "s", function->arguments, function->name,
+                     function->opened->signature);
+}
+
 /*
  * The user's code: the library's constructors, if this is the first task of it, and the function.
  */
@@ -119,9 +133,11 @@ call_function(struct worker *worker, struct function *function)
     if (err != LODE_OK) {
         return lode_task_refuse(&worker->task, err, "%s", lode_last_error());
     }
+    worker->task.order.signature = function->opened->signature;
+    LODE_TRY(check_count(&worker->task, function));
     atomic_store_explicit(&worker->tasks->parent, worker->task.order.task, memory_order_relaxed);
     held_begin(&worker->held);
-    err = function->call(&worker->task);
+    err = function->opened->call(&worker->task);
     atomic_store_explicit(&worker->tasks->parent, 0, memory_order_relaxed);
     return err;
 }

@@ -60,8 +60,11 @@ static lode_err
 check_index(lode_task *task, size_t index, const char *want)
 {
     if (index >= task->order.arg_count) {
-        return lode_fail(task, LODE_ETYPE, "%s: argument %zu is missing (%u came), want %s",
-                         task->order.function, index + 1, task->order.arg_count, want);
+        bool known = task->order.signature != NULL && task->order.signature[0] != '\0';
+        return lode_fail(task, LODE_ETYPE, "%s: argument %zu is missing (%u came), want %s%s%s%s",
+                         task->order.function, index + 1, task->order.arg_count, want,
+                         known ? ": " : "", known ? task->order.function : "",
+                         known ? task->order.signature : "");
     }
     return LODE_OK;
 }
@@ -97,6 +100,26 @@ lode_task_i64(lode_task *task, size_t index, int64_t *value_out)
     return LODE_OK;
 }
 
+/* A whole number is a number, too; one beyond 2^53 that no f64 is equal to would be another one. */
+static lode_err
+f64_of_i64(lode_task *task, size_t index, double *value_out)
+{
+    const void *value = number_of(&task->input[index], LODE_ARG_I64, LODE_I64);
+    int64_t whole;
+    if (value == NULL) {
+        return wrong(task, index, "an f64");
+    }
+    memcpy(&whole, value, sizeof whole);
+    double converted = (double)whole;
+    if (converted >= 0x1p63 || (int64_t)converted != whole) {
+        return lode_fail(task, LODE_ETYPE,
+                         "%s: argument %zu is the i64 %lld, which is no f64 exactly; want an f64",
+                         task->order.function, index + 1, (long long)whole);
+    }
+    *value_out = converted;
+    return LODE_OK;
+}
+
 lode_err
 lode_task_f64(lode_task *task, size_t index, double *value_out)
 {
@@ -104,7 +127,7 @@ lode_task_f64(lode_task *task, size_t index, double *value_out)
     LODE_TRY(check_index(task, index, "an f64"));
     const void *value = number_of(&task->input[index], LODE_ARG_F64, LODE_F64);
     if (value == NULL) {
-        return wrong(task, index, "an f64");
+        return f64_of_i64(task, index, value_out);
     }
     memcpy(value_out, value, sizeof *value_out);
     return LODE_OK;

@@ -36,6 +36,7 @@ struct lode_task_order {
     uint32_t attempt;
     uint32_t arg_count;
     const char *function;
+    const char *signature; /* of it; NULL: it has none, or its library is not open yet */
     const void *args;
     size_t args_size;
 };

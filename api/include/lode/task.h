@@ -159,7 +159,12 @@ typedef lode_err (*lode_function_fn)(lode_task *task);
 
 typedef struct lode_function {
     const char *name;
-    const char *signature; /* for people: "(x: f64[m,k], y: f64[k,n]) -> f64[m,n]" */
+    /*
+     * For people: "(x: f64[m,k], y: f64[k,n]) -> f64[m,n]". A call with more arguments than it names
+     * fails with LODE_EINVAL, and does not run. A parameter that begins with "..." or "*" stands
+     * for any number, as does NULL. Sentences about missing arguments quote it.
+     */
+    const char *signature;
     lode_function_fn call;
     int32_t results;
 } lode_function;
@@ -215,7 +220,10 @@ enum { LODE_LIBRARY_MAJOR = 1, LODE_LIBRARY_MINOR = 0 };
  *                     function, the position, what came and what was wanted: return the error
  */
 LODE_API size_t lode_task_arg_count(const lode_task *task);
-/* A number that came with the call, or a reference to a scalar object of that type. */
+/*
+ * A number that came with the call, or a reference to a scalar object of that type. lode_task_f64()
+ * takes an i64 as well, if an f64 has exactly that value.
+ */
 LODE_API LODE_MUST_CHECK lode_err lode_task_i64(lode_task *task, size_t index, int64_t *value_out);
 LODE_API LODE_MUST_CHECK lode_err lode_task_f64(lode_task *task, size_t index, double *value_out);
 /* The text is the task's, valid until it returns. */

@@ -170,10 +170,10 @@ what_does_not_fit(lode *db)
     expect_refused(db, "blas.matmul", LODE_ARGS(lode_ref(a), lode_ref(line)), "with 2 axes");
     expect_refused(db, "blas.matmul", LODE_ARGS(lode_ref(a)), "argument 2 is missing");
     expect_refused(db, "blas.matmul", LODE_ARGS(lode_ref(a), lode_ref(a), lode_ref(a)),
-                   "3 arguments came, want 2");
+                   "3 arguments came, want 2: blas.matmul(a: T[m,k], b: T[k,n]) -> T[m,n]");
     expect_refused(db, "blas.add", LODE_ARGS(lode_ref(a), lode_ref(line)), "of one shape");
-    expect_refused(db, "blas.axpy", LODE_ARGS(lode_i64(1), lode_ref(a), lode_ref(a)),
-                   "argument 1 is an i64, want an f64");
+    expect_refused(db, "blas.axpy", LODE_ARGS(lode_str("1"), lode_ref(a), lode_ref(a)),
+                   "argument 1 is a string, want an f64");
     lode_drop(db, a);
     lode_drop(db, f);
     lode_drop(db, line);

@@ -70,17 +70,48 @@ Test(task_context, a_wrong_argument_names_function_position_what_came_and_what_w
     double f;
     lode_view view;
     lode_id id;
-    begin(LODE_ARGS(lode_str("six"), lode_i64(6)), 0);
+    begin(LODE_ARGS(lode_str("six"), lode_str("6")), 0);
     fails(lode_task_i64(&task, 0, &i), LODE_ETYPE);
     expect_text(lode_last_error(), "lib.f: argument 1 is a string, want an i64");
     expect_eq(i, 9);
     fails(lode_task_f64(&task, 1, &f), LODE_ETYPE);
-    expect_text(lode_last_error(), "argument 2 is an i64, want an f64");
+    expect_text(lode_last_error(), "argument 2 is a string, want an f64");
     fails(lode_task_array(&task, 1, LODE_F64, 2, &view), LODE_ETYPE);
     expect_text(lode_last_error(), "want an array of f64 with 2 axes");
     fails(lode_task_ref(&task, 0, &id), LODE_ETYPE);
     fails(lode_task_i64(&task, 2, &i), LODE_ETYPE);
     expect_text(lode_last_error(), "argument 3 is missing (2 came), want an i64");
+}
+
+Test(task_context, a_missing_argument_quotes_the_signature)
+{
+    int64_t i;
+    begin(LODE_NO_ARGS, 0);
+    task.order.signature = "(x: i64) -> i64";
+    fails(lode_task_i64(&task, 0, &i), LODE_ETYPE);
+    expect_text(lode_last_error(), "is missing (0 came), want an i64: lib.f(x: i64) -> i64");
+}
+
+Test(task_context, a_whole_number_is_an_f64_if_one_has_exactly_that_value)
+{
+    const int64_t exact[] = {0, -3, INT64_C(1) << 53, -(INT64_C(1) << 53), INT64_MIN};
+    const int64_t between[] = {(INT64_C(1) << 53) + 1, INT64_MAX, INT64_MIN + 1};
+    double f = 0.5;
+    for (size_t i = 0; i < sizeof exact / sizeof exact[0]; i++) {
+        begin(LODE_ARGS(lode_i64(exact[i])), 0);
+        must(lode_task_f64(&task, 0, &f));
+        expect(f == (double)exact[i]);
+        end();
+    }
+    for (size_t i = 0; i < sizeof between / sizeof between[0]; i++) {
+        begin(LODE_ARGS(lode_i64(between[i])), 0);
+        f = 0.5;
+        fails(lode_task_f64(&task, 0, &f), LODE_ETYPE);
+        expect_text(lode_last_error(), "which is no f64 exactly");
+        expect(f == 0.5);
+        end();
+    }
+    begin(LODE_NO_ARGS, 0); /* for the suite's end */
 }
 
 Test(task_context, a_result_is_given_once_and_within_bounds)

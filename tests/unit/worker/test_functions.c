@@ -80,7 +80,7 @@ Test(functions, a_missing_library_says_so_each_time)
         fails(function_open(function), LODE_ELIBRARY);
         expect_text(lode_last_error(), "/nowhere/lib.so");
     }
-    expect(function->call == NULL);
+    expect(function->opened == NULL);
 }
 
 Test(functions, a_missing_symbol_says_so)
@@ -91,7 +91,7 @@ Test(functions, a_missing_symbol_says_so)
     expect_text(lode_last_error(), "nosuch");
     must(functions_add(&functions, bytes, record(bytes, 2, blas_path(), "matmul", "blas.matmul")));
     must(function_open(functions_find(&functions, 2)));
-    expect(functions_find(&functions, 2)->call != NULL);
+    expect(functions_find(&functions, 2)->opened != NULL);
 }
 
 Test(functions, a_library_without_a_table_is_refused)
