@@ -2,6 +2,7 @@
 
 #include "tools/cli/program.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +21,12 @@ document_text(const char *text)
     whole = json_string(copy);
     free(copy);
     return whole;
+}
+
+json_t *
+document_u64(uint64_t number)
+{
+    return json_sprintf("%" PRIu64, number);
 }
 
 void

@@ -15,8 +15,7 @@ enum exit_code {
     EXIT_NO_CLUSTER = 5,
     EXIT_FULL = 6,
     EXIT_CORRUPT = 7,
-    EXIT_DENIED = 8,
-    EXIT_INTERRUPTED = 130
+    EXIT_DENIED = 8 /* 128 + N: ended by signal N, as a shell says it; see interrupts.h */
 };
 
 /* The exit code that fits an error; LODE_OK is 0. */

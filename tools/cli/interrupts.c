@@ -14,7 +14,7 @@ static void
 on_interrupt(int number)
 {
     if (is_deferred && !came) {
-        came = 1;
+        came = number;
         return;
     }
     if (temporary != NULL) {
@@ -40,10 +40,10 @@ interrupts_defer(bool on)
     is_deferred = on;
 }
 
-bool
+int
 interrupts_came(void)
 {
-    return came != 0;
+    return came;
 }
 
 void

@@ -20,7 +20,9 @@ void interrupts_catch(void);
 
 /* True: the first interrupt from now on is only noted; the second one ends the command at once. */
 void interrupts_defer(bool on);
-bool interrupts_came(void);
+
+/* The number of the signal that was noted; 0: none. The exit code is 128 + that. */
+int interrupts_came(void);
 
 /* True: interrupts wait until it is false again. For a few instructions that belong together. */
 void interrupts_hold(bool on);

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { NAMES_MAX = 64 };
 
@@ -76,13 +77,35 @@ static const struct argp_option common_options[] = {
     {0},
 };
 
+/* The interface takes absolute paths only: a daemon has another current directory. */
+static char *
+absolute_dir(struct argp_state *state, const char *text)
+{
+    char *here = text[0] == '/' ? NULL : getcwd(NULL, 0), *path = NULL;
+    if (text[0] == '/') {
+        path = strdup(text);
+    } else if (text[0] == '\0') {
+        argp_error(state, "--dir: an empty path");
+    } else if (here == NULL) {
+        argp_error(state, "--dir: '%s' is relative, and the current directory cannot be told: %s",
+                   text, strerror(errno));
+    } else if (asprintf(&path, "%s/%s", strcmp(here, "/") == 0 ? "" : here, text) < 0) {
+        path = NULL;
+    }
+    free(here);
+    if (path == NULL) {
+        exit(program_error(EXIT_FAILED, "out of memory"));
+    }
+    return path;
+}
+
 static error_t
 parse_common(int key, char *arg, struct argp_state *state)
 {
     struct options_common *common = state->input;
     switch (key) {
     case 'd':
-        common->dir = arg;
+        common->dir = absolute_dir(state, arg); /* for as long as the program runs */
         return 0;
     case 'j':
         common->json = true;

@@ -51,7 +51,7 @@ print_help(const struct program *program, FILE *out)
             "\n%s"
             "`%s COMMAND --help` tells more of each. Data go to stdout, the rest to stderr.\n"
             "Exit status: 0 ok, 1 failed, 2 usage, 3 not found, 4 timeout, 5 no cluster, 6 full,\n"
-            "7 corrupt, 8 denied, 130 interrupted.\n",
+            "7 corrupt, 8 denied, 128 + N ended by signal N.\n",
             program->notes, program->name);
 }
 

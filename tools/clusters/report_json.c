@@ -1,5 +1,7 @@
 #include "tools/clusters/report_json.h"
 
+#include "tools/cli/document.h"
+
 static json_t *
 part_json(const struct report_part *part)
 {
@@ -39,7 +41,7 @@ store_json(const lode_store_stats *s)
     put(o, "freed", s->freed);
     put(o, "longest_turn_ns", s->longest_turn_ns);
     put(o, "uptime_ns", s->uptime_ns);
-    put(o, "generation", s->generation);
+    json_object_set_new(o, "generation", document_u64(s->generation));
     return o;
 }
 

@@ -82,11 +82,12 @@ look_up(lode *db, const char *text, lode_id *id_out)
 {
     struct word word;
     LODE_TRY(word_parse(text, &word));
-    lode_err err = word_resolve(db, &word, 0, id_out);
-    if (err == LODE_OK && word.is_id) {
+    bool named;
+    lode_err err = word_resolve(db, &word, 0, id_out, &named);
+    if (err == LODE_OK && !named) {
         lode_object_info info;
-        err = lode_stat(db, word.id, &info);
-        err = err == LODE_OK ? lode_keep(db, word.id) : err;
+        err = lode_stat(db, *id_out, &info);
+        err = err == LODE_OK ? lode_keep(db, *id_out) : err;
     }
     return err == LODE_ENOTFOUND || err == LODE_EGONE ? word_not_found(db, text) : err;
 }

@@ -86,7 +86,7 @@ static const struct argp argp = {
     "Multiply matrices: X @ Y for each Y, as tasks that share one X in memory. Both are f32 or "
     "f64 with two axes. Each product is written to DIR whole, or not at all."
     "\vExit status: 0 ok, 1 failed, 2 usage or shapes that do not fit, 3 no such file, 5 no "
-    "cluster, 6 full, 7 a damaged file, 130 interrupted.",
+    "cluster, 6 full, 7 a damaged file, 128 + N ended by signal N.",
     session_children,
     0,
     0};
@@ -222,8 +222,8 @@ product_failed(struct matmul *m, const struct product *p, lode_err err)
 {
     const char *path = p->y_path;
     bool is_named = strncmp(lode_last_error(), path, strlen(path)) == 0;
-    return is_named && !interrupts_came() ? program_failed(err)
-                                          : session_failed(m->db, p->result, err, path);
+    return is_named && interrupts_came() == 0 ? program_failed(err)
+                                              : session_failed(m->db, p->result, err, path);
 }
 
 static int

@@ -4,6 +4,7 @@
 #include "tools/cli/document.h"
 #include "tools/cli/interrupts.h"
 #include "tools/cli/program.h"
+#include "tools/cli/word.h"
 #include "tools/lode/argument.h"
 #include "tools/lode/array_file.h"
 #include "tools/lode/command.h"
@@ -16,7 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { OPTION_TASK_CPUS = 0x100 };
+enum { OPTION_TASK_CPUS = 0x100, OPTION_REPLACE };
 
 /* A negative number is no option: it goes past argp behind this byte. */
 enum { NUMBER_MARK = '\x01' };
@@ -29,6 +30,9 @@ struct run_options {
     const char **outputs;
     size_t output_count;
     bool on_stdout; /* one of them is "-" */
+    struct word *names;
+    size_t name_count;
+    bool replace;
     double task_cpus;
     int64_t timeout_ms;
 };
@@ -38,6 +42,12 @@ static const struct argp_option options[] = {
      "write the result to this file ('-': stdout, and print nothing else); once for each result "
      "that is wanted, in order",
      0},
+    {"name", 'n', "NAME", 0,
+     "keep the result in the cluster, as the object NAME or SPACE/NAME; once for each result that "
+     "is "
+     "wanted, in order",
+     0},
+    {"replace", OPTION_REPLACE, 0, 0, "--name takes the name from the object that has it", 0},
     {"timeout", 't', "SECONDS", 0, "how long to wait for the results (default: without limit)", 0},
     {"task-cpus", OPTION_TASK_CPUS, "N", 0, "CPUs that the call takes (default 1)", 0},
     {0},
@@ -68,6 +78,14 @@ parse_option(int key, char *arg, struct argp_state *state)
         wanted->outputs[wanted->output_count++] = arg;
         wanted->on_stdout = wanted->on_stdout || strcmp(arg, "-") == 0;
         return 0;
+    case 'n':
+        if (word_parse_new(arg, &wanted->names[wanted->name_count++]) != LODE_OK) {
+            argp_error(state, "%s", lode_last_error());
+        }
+        return 0;
+    case OPTION_REPLACE:
+        wanted->replace = true;
+        return 0;
     case 't':
         options_timeout(state, arg, &wanted->timeout_ms);
         return 0;
@@ -83,6 +101,9 @@ parse_option(int key, char *arg, struct argp_state *state)
                               "registered one");
         } else if (wanted->on_stdout && wanted->session.common.json) {
             argp_error(state, "stdout takes either --json or the array of --output -");
+        }
+        if (wanted->name_count > 0) {
+            wanted->session.open.flags |= LODE_OPEN_ATTACH; /* a private one would end with us */
         }
         return 0;
     default:
@@ -101,7 +122,7 @@ static const struct argp argp = {
     "else a string; str:TEXT is a string whatever it looks like.\n\n"
     "Exit status: 0 ok, 1 the task failed, 2 usage, 3 a file or name is not there, 4 timeout, 5 no "
     "cluster, "
-    "6 full, 130 interrupted.",
+    "6 full, 128 + N ended by signal N.",
     session_children,
     0,
     0};
@@ -155,11 +176,14 @@ resolve_arguments(struct call *call, const struct run_options *wanted)
 static lode_err
 check_outputs(const struct call *call, const struct run_options *wanted)
 {
-    return wanted->output_count <= call->result_count
-               ? LODE_OK
-               : lode_fail_with(LODE_EINVAL, "%s has %zu result%s, and -o was given %zu times",
-                                call->function, call->result_count,
-                                call->result_count == 1 ? "" : "s", wanted->output_count);
+    bool outputs_fit = wanted->output_count <= call->result_count;
+    if (outputs_fit && wanted->name_count <= call->result_count) {
+        return LODE_OK;
+    }
+    return lode_fail_with(LODE_EINVAL, "%s has %zu result%s, and %s was given %zu times",
+                          call->function, call->result_count, call->result_count == 1 ? "" : "s",
+                          outputs_fit ? "--name" : "-o",
+                          outputs_fit ? wanted->name_count : wanted->output_count);
 }
 
 /* The arguments are the task's from here on; ours are dropped either way. */
@@ -194,6 +218,11 @@ take_result(struct call *call, size_t i, int64_t deadline, const struct run_opti
     lode_err err = LODE_OK;
     if (i < wanted->output_count) {
         err = array_file_write(wanted->outputs[i], &view);
+    }
+    if (err == LODE_OK && i < wanted->name_count) {
+        const struct word *word = &wanted->names[i];
+        err = lode_name_set(call->db, word_space(word), word->name, call->results[i],
+                            wanted->replace ? LODE_NAME_REPLACE : 0);
     }
     if (err == LODE_OK && wanted->session.common.json) {
         json_array_append_new(list, result_json(&view));
@@ -237,7 +266,7 @@ run_call(struct call *call, const struct run_options *wanted)
     int exit_code = err == LODE_OK ? take_results(call, wanted)
                                    : session_failed(call->db, none, err, wanted->function);
     for (size_t i = 0; call->results != NULL && i < call->result_count; i++) {
-        if (exit_code == EXIT_INTERRUPTED && lode_cancel(call->db, call->results[i]) != LODE_OK) {
+        if (interrupts_came() != 0 && lode_cancel(call->db, call->results[i]) != LODE_OK) {
             break;
         }
         lode_drop(call->db, call->results[i]);
@@ -279,8 +308,10 @@ command_run(int argc, char **argv)
     struct call call = {0};
     wanted.args = calloc((size_t)argc, sizeof *wanted.args);
     wanted.outputs = calloc((size_t)argc, sizeof *wanted.outputs);
+    wanted.names = calloc((size_t)argc, sizeof *wanted.names);
     call.args = calloc((size_t)argc, sizeof *call.args);
-    if (wanted.args == NULL || wanted.outputs == NULL || call.args == NULL) {
+    if (wanted.args == NULL || wanted.outputs == NULL || wanted.names == NULL ||
+        call.args == NULL) {
         return program_error(EXIT_FAILED, "out of memory");
     }
     for (int i = 1; i < argc; i++) {
@@ -292,6 +323,7 @@ command_run(int argc, char **argv)
     int exit_code = run_call(&call, &wanted);
     free(wanted.args);
     free(wanted.outputs);
+    free(wanted.names);
     free(call.args);
     return exit_code;
 }

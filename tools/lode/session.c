@@ -65,7 +65,7 @@ get_in_slices(lode *db, lode_id id, int64_t deadline, lode_view *view_out)
     enum { SLICE_MS = 200 };
     lode_err err = LODE_ETIMEDOUT;
     bool is_last = false;
-    while (err == LODE_ETIMEDOUT && !is_last && !interrupts_came()) {
+    while (err == LODE_ETIMEDOUT && !is_last && interrupts_came() == 0) {
         int64_t left_ms = lode_remaining_ms(deadline);
         is_last = left_ms >= 0 && left_ms <= SLICE_MS;
         err = lode_get(db, id, is_last ? left_ms : SLICE_MS, view_out);
@@ -79,7 +79,7 @@ session_get(lode *db, lode_id id, int64_t deadline, lode_view *view_out)
     interrupts_defer(true);
     lode_err err = get_in_slices(db, id, deadline, view_out);
     interrupts_defer(false);
-    if (interrupts_came()) {
+    if (interrupts_came() != 0) {
         if (err == LODE_OK) {
             lode_release(view_out);
         }
@@ -120,8 +120,8 @@ session_failed(lode *db, lode_id id, lode_err err, const char *what)
     static lode_failure_info failure;
     char sentence[LODE_FAIL_MAX];
     snprintf(sentence, sizeof sentence, "%s", lode_last_error());
-    if (interrupts_came()) {
-        return program_error(EXIT_INTERRUPTED, "interrupted");
+    if (interrupts_came() != 0) {
+        return program_error(128 + interrupts_came(), "interrupted");
     }
     if (is_failure_of_task(err) && !lode_id_is_zero(id) &&
         lode_failure(db, id, &failure) == LODE_OK) {

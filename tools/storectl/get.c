@@ -1,4 +1,6 @@
 /* get.c: `storectl get NAME|ID [-o FILE]`: an object's bytes, arrays as .npy. */
+#include "api/base/clock.h"
+#include "api/base/fail.h"
 #include "tools/cli/attach.h"
 #include "tools/cli/interrupts.h"
 #include "tools/cli/options.h"
@@ -73,13 +75,19 @@ write_view(int fd, const void *arg)
     return npy_write_all(fd, w->view->data, w->view->size);
 }
 
+/* The time is for the name as well as for its object. */
 static lode_err
 get_view(lode *db, const struct word *word, int64_t timeout_ms, lode_view *view_out)
 {
-    if (word->is_id) {
-        return lode_get(db, word->id, timeout_ms, view_out);
+    int64_t deadline = lode_deadline(timeout_ms);
+    lode_id id;
+    bool named;
+    LODE_TRY(word_resolve(db, word, timeout_ms, &id, &named));
+    lode_err err = lode_get(db, id, lode_remaining_ms(deadline), view_out);
+    if (named) {
+        lode_drop(db, id); /* the view pins it */
     }
-    return lode_name_get(db, word_space(word), word->name, timeout_ms, view_out);
+    return err;
 }
 
 static int

@@ -60,6 +60,11 @@ parse_option(int key, char *arg, struct argp_state *state)
         }
         a->pattern = arg;
         return 0;
+    case ARGP_KEY_END:
+        if (a->common.json && a->jsonl) {
+            argp_error(state, "either --json, one document, or --jsonl, one a line");
+        }
+        return 0;
     default:
         return ARGP_ERR_UNKNOWN;
     }

@@ -17,7 +17,9 @@ static const struct program storectl = {
     .name = "storectl",
     .about = "Inspects and drives the object store of a running cluster.\n",
     .commands = commands,
-    .notes = "An object is named by its id (32 hex digits), by NAME, or by SPACE/NAME.\n",
+    .notes = "An object is named by NAME, by SPACE/NAME, or by its id: 32 hex digits, as many as "
+             "no other\n"
+             "id begins with, or FIRST..LAST digits. name:NAME and id:DIGITS say which is meant.\n",
 };
 
 int

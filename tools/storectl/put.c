@@ -103,10 +103,7 @@ choose_name(const struct arguments *a, const char *path, struct word *word_out)
     if (a->name == NULL) {
         LODE_TRY(name_of_file(path, &word));
     } else {
-        LODE_TRY(word_parse(a->name, &word));
-        if (word.is_id) {
-            return lode_fail_with(LODE_EINVAL, "the name '%s' would be taken for an id", a->name);
-        }
+        LODE_TRY(word_parse_new(a->name, &word));
     }
     if (a->space != NULL) {
         if (word.space[0] != '\0' || strlen(a->space) > WORD_NAME_MAX) {
@@ -196,8 +193,9 @@ put_all(lode *db, void *arguments)
     const struct arguments *a = arguments;
     int code = EXIT_OK;
     json_t *all = json_array();
-    for (int i = 0; i < a->common.count && code == EXIT_OK; i++) {
-        code = put_one(db, a, a->common.words[i], all);
+    for (int i = 0; i < a->common.count && code != EXIT_NO_CLUSTER; i++) {
+        int one = put_one(db, a, a->common.words[i], all);
+        code = code == EXIT_OK || one == EXIT_NO_CLUSTER ? one : code;
     }
     if (a->common.json) {
         document_print(json_pack("{s:s, s:O}", "schema", "storectl.put/1", "objects", all));

@@ -42,12 +42,19 @@ static int
 remove_word(lode *db, const char *text, bool force)
 {
     struct word word;
+    lode_id id;
+    bool named;
     lode_err err = word_parse(text, &word);
     if (err != LODE_OK) {
         return program_failed(err);
     }
-    err =
-        word.is_id ? lode_delete(db, word.id) : lode_name_remove(db, word_space(&word), word.name);
+    err = word_resolve(db, &word, 0, &id, &named);
+    if (err == LODE_OK && named) {
+        err = lode_name_remove(db, word_space(&word), word.name);
+        lode_drop(db, id); /* ours: the object is to go with its last name */
+    } else if (err == LODE_OK) {
+        err = lode_delete(db, id);
+    }
     bool missing = err == LODE_EGONE || err == LODE_ENOTFOUND;
     if (missing && force) {
         return EXIT_OK;

@@ -83,7 +83,7 @@ stats_json(const lode_store_stats *s)
 #undef SET_ONE
     json_object_set_new(o, "uptime_ns", json_integer((json_int_t)s->uptime_ns));
     json_object_set_new(o, "store_pid", json_integer((json_int_t)s->store_pid));
-    json_object_set_new(o, "generation", json_integer((json_int_t)s->generation));
+    json_object_set_new(o, "generation", document_u64(s->generation));
     return o;
 }
 
@@ -144,13 +144,14 @@ stat_word(lode *db, const char *text, lode_object_info *info_out)
 {
     struct word word;
     lode_id id;
+    bool named;
     lode_err err = word_parse(text, &word);
     if (err != LODE_OK) {
         return program_failed(err);
     }
-    err = word_resolve(db, &word, 0, &id);
+    err = word_resolve(db, &word, 0, &id, &named);
     if (err == LODE_OK) {
-        if (!word.is_id) {
+        if (named) {
             lode_drop(db, id); /* the name keeps it; ours is not to be counted */
         }
         err = lode_stat(db, id, info_out);

@@ -55,9 +55,10 @@ resolve_all(lode *db, const struct arguments *a, int64_t deadline, lode_id *ids)
 {
     for (int i = 0; i < a->common.count; i++) {
         struct word word;
+        bool named;
         lode_err err = word_parse(a->common.words[i], &word);
         if (err == LODE_OK) {
-            err = word_resolve(db, &word, lode_remaining_ms(deadline), &ids[i]);
+            err = word_resolve(db, &word, lode_remaining_ms(deadline), &ids[i], &named);
         }
         if (err == LODE_ENOTFOUND || err == LODE_ETIMEDOUT) {
             return late(a->common.words[i]);

@@ -51,8 +51,9 @@ exits 7 lode matmul bad.txt y.npy --out out
 says "$err" "bad.txt: it is no .npy file"
 exits 2 lode matmul - y.npy --out out
 says "$err" "stdin cannot be read twice"
-exits 2 lode status --dir relative
-says "$err" "absolute path"
+exits 5 lode status --dir relative
+says "$err" "no cluster runs in '$PWD/relative'"
+exits 2 lode status --dir ''
 [ ! -e out ] || give_up "a directory was made for nothing"
 
 # lode never loads OpenBLAS, nor what would load it
@@ -148,19 +149,24 @@ case $err in *signal*signal*) give_up "the signal is said twice: $err" ;; esac
 must lode status
 says "$out" "play.crash: LODE_ECRASHED"
 
-# an interrupt ends the command, and cancels what it asked for
+# a signal ends the command, whose status says which, and it cancels what it asked for
 mkfifo said
 exec {said}<>said
-env --default-signal=INT lode run play.loop_until_cancelled "$files/said" 2>err.txt >out.txt &
-waiting=$!
-IFS= read -r -N 1 -t 20 byte <&"$said" && [ "$byte" = r ] || give_up "the task does not run"
-must lode status
-says "$out" "1/1 CPU" "in play.loop_until_cancelled" "play.loop_until_cancelled (1 CPU): 0 waiting"
-kill -INT $waiting
-wait $waiting
-[ $? -eq 130 ] || give_up "an interrupted command returns another status: $(cat err.txt)"
-[ ! -s out.txt ] || give_up "an interrupted command has printed $(cat out.txt)"
-IFS= read -r -N 1 -t 20 byte <&"$said" && [ "$byte" = c ] || give_up "the task was not cancelled"
+ends_by() { # signal, exit status
+    env --default-signal="$1" lode run play.loop_until_cancelled "$files/said" 2>err.txt >out.txt &
+    waiting=$!
+    IFS= read -r -N 1 -t 20 byte <&"$said" && [ "$byte" = r ] || give_up "the task does not run"
+    must lode status
+    says "$out" "1/1 CPU" "in play.loop_until_cancelled"
+    says "$out" "play.loop_until_cancelled (1 CPU): 0 waiting"
+    kill "-$1" $waiting
+    wait $waiting
+    [ $? -eq "$2" ] || give_up "$1 gave another status than $2: $(cat err.txt)"
+    [ ! -s out.txt ] || give_up "a command that $1 ended has printed $(cat out.txt)"
+    IFS= read -r -N 1 -t 20 byte <&"$said" && [ "$byte" = c ] || give_up "the task was not cancelled"
+}
+ends_by INT 130
+ends_by TERM 143
 
 # time runs out; the task, which never looks, does not keep the cluster from ending
 exits 4 lode run --timeout 0.2 play.loop "$files/said"

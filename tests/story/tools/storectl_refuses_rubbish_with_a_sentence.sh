@@ -34,8 +34,9 @@ prints 'namespace'
 status 5 storectl ls
 says "nothing listens at '$LODE_DIR/store.sock'\|$LODE_DIR"
 status 5 storectl ls --dir "$here/elsewhere"
-status 2 storectl ls --dir relative
-says 'absolute'
+status 5 storectl ls --dir relative
+says "$here/relative"
+status 2 storectl ls --dir ''
 status 2 storectl --dir "$LODE_DIR" ls
 says 'the command comes before its options'
 

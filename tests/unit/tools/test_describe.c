@@ -98,17 +98,52 @@ Test(describe, a_word_is_an_id_or_a_name)
 {
     struct word word;
     must(word_parse("x", &word));
-    expect(!word.is_id && word_space(&word) == NULL);
+    expect(!word.may_be_id && word.may_be_name && word_space(&word) == NULL);
     expect_text(word.name, "x");
     must(word_parse("space/name", &word));
     expect_text(word_space(&word), "space");
     expect_text(word.name, "name");
     must(word_parse("0123456789abcdef0123456789abcdef", &word));
-    expect(word.is_id);
+    expect(word.may_be_id && word.is_whole_id && word.may_be_name);
     must(word_parse("0123456789abcdef0123456789abcdeg", &word));
-    expect(!word.is_id);
-    must(word_parse("0123456789abcdef0123456789abcde", &word));
-    expect(!word.is_id);
+    expect(!word.may_be_id && word.may_be_name);
+    must(word_parse("0123456789abcdef0123456789abcdef0", &word));
+    expect(!word.may_be_id && word.may_be_name);
+}
+
+Test(describe, an_id_may_be_cut_to_how_it_begins_and_ends)
+{
+    struct word word;
+    must(word_parse("01AB", &word));
+    expect(word.may_be_id && !word.is_whole_id && word.may_be_name);
+    expect_text(word.head, "01ab");
+    expect_text(word.tail, "");
+    must(word_parse("01a", &word));
+    expect(!word.may_be_id && word.may_be_name);
+    must(word_parse("0..1", &word));
+    expect(word.may_be_id && !word.is_whole_id);
+    expect_text(word.head, "0");
+    expect_text(word.tail, "1");
+    must(word_parse("..", &word));
+    expect(!word.may_be_id);
+    must(word_parse("0123456789abcdef..0123456789abcdef1", &word));
+    expect(!word.may_be_id);
+}
+
+Test(describe, a_prefix_says_whether_a_word_is_an_id_or_a_name)
+{
+    struct word word;
+    must(word_parse("name:0123456789abcdef0123456789abcdef", &word));
+    expect(!word.may_be_id && word.may_be_name);
+    expect_text(word.name, "0123456789abcdef0123456789abcdef");
+    must(word_parse("name:a/id:b", &word));
+    expect_text(word_space(&word), "a");
+    expect_text(word.name, "id:b");
+    must(word_parse("id:0123", &word));
+    expect(word.may_be_id && !word.may_be_name);
+    fails(word_parse("id:x", &word), LODE_EINVAL);
+    fails(word_parse("id:012", &word), LODE_EINVAL);
+    fails(word_parse("name:", &word), LODE_EINVAL);
 }
 
 Test(describe, what_is_neither_is_refused)
