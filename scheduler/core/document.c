@@ -168,7 +168,7 @@ core_send_stats(struct core *core, struct core_session *session, const void *byt
     }
     char text[DOCUMENT_BYTES];
     struct document d = {text, 0, sizeof text - 2};
-    add(&d, "{\"schema\":\"lode.status/1\"");
+    add(&d, "{\"schema\":\"lode.status/2\"");
     add_workers(&d, core);
     add_demands(&d, core);
     add_libraries(&d, core);

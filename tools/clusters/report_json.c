@@ -86,7 +86,7 @@ json_t *
 report_json(const struct report *r)
 {
     json_t *o = json_object();
-    json_object_set_new(o, "schema", json_string("lode.status/1"));
+    json_object_set_new(o, "schema", json_string("lode.status/2"));
     json_object_set_new(o, "dir", json_string(r->cluster.dir));
     json_object_set_new(o, "private", json_boolean(r->cluster.is_private));
     put(o, "owner_pid", (uint64_t)r->cluster.owner.pid);

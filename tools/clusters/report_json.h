@@ -4,7 +4,7 @@
 
 #include "tools/clusters/report.h"
 
-/* The document "lode.status/1", the caller's. */
+/* The document "lode.status/2", the caller's. */
 json_t *report_json(const struct report *report);
 
 #endif

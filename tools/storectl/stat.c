@@ -76,7 +76,7 @@ print_stats(const lode_store_stats *s)
 static json_t *
 stats_json(const lode_store_stats *s)
 {
-    json_t *o = json_pack("{s:s}", "schema", "storectl.store/1");
+    json_t *o = json_pack("{s:s}", "schema", "storectl.store/2");
 #define SET_ONE(field, name, is_bytes)                                                             \
     json_object_set_new(o, #field, json_integer((json_int_t)s->field));
     STATS_MAP(SET_ONE)

@@ -12,9 +12,9 @@
 enum { SIGNATURE_ANY = -1 };
 
 /*
- * The most arguments that the signature has room for; SIGNATURE_ANY: any number. That is so for NULL,
- * for a text without a list in parentheses, and for one in whose list a parameter begins with
- * "...", "…" or "*".
+ * The most arguments that the signature has room for; SIGNATURE_ANY: any number. That is so for
+ * NULL, for a text without a list in parentheses, and for one in whose list a parameter begins
+ * with "...", "…" or "*".
  */
 int32_t signature_arguments(const char *signature);
 

@@ -4,7 +4,7 @@
  *
  * Ownership  the table holds its texts; a function stays where it is until the process ends
  * Threads    functions_add(): nng's, one at a time; functions_find(): the main thread. The table
- *            has its own lock. What `opened` and the fields behind it say is the main thread's alone.
+ *            has its own lock. `opened` and the fields behind it are the main thread's alone.
  */
 #ifndef WORKER_RUNTIME_FUNCTIONS_H
 #define WORKER_RUNTIME_FUNCTIONS_H

@@ -160,9 +160,9 @@ typedef lode_err (*lode_function_fn)(lode_task *task);
 typedef struct lode_function {
     const char *name;
     /*
-     * For people: "(x: f64[m,k], y: f64[k,n]) -> f64[m,n]". A call with more arguments than it names
-     * fails with LODE_EINVAL, and does not run. A parameter that begins with "..." or "*" stands
-     * for any number, as does NULL. Sentences about missing arguments quote it.
+     * For people: "(x: f64[m,k], y: f64[k,n]) -> f64[m,n]". A call with more arguments than it
+     * names fails with LODE_EINVAL, and does not run. A parameter that begins with "..." or "*"
+     * stands for any number, as does NULL. Sentences about missing arguments quote it.
      */
     const char *signature;
     lode_function_fn call;

@@ -1,6 +1,6 @@
-# What a word on the command line may be: a name, an id, how an id begins and ends, and either of them
-# by a prefix that says which is meant. Results of `lode run` get names; a bad file among several, or a
-# bad word, costs the others nothing.
+# What a word on the command line may be: a name, an id, how an id begins and ends, and either of
+# them by a prefix that says which is meant. Results of `lode run` get names; a bad file among
+# several, or a bad word, costs the others nothing.
 . "$(dirname "$0")/../../support/story.sh"
 
 start lode start --num-cpus 1 --capacity 32M

@@ -65,7 +65,7 @@ must lode status
 says "$out" "Cluster: $LODE_DIR" "healthy   supervisor pid $daemon" "healthy   store" \
     "healthy   scheduler" "0/1 CPU" "32.0 MiB object store memory" "no pending tasks"
 must lode status --json
-says "$out" '"schema": "lode.status/1"' '"healthy": true' "\"capacity_bytes\": 33554432" \
+says "$out" '"schema": "lode.status/2"' '"healthy": true' "\"capacity_bytes\": 33554432" \
     '"demands": []' '"failures": []' '"longest_turn_ns": '
 exits 1 lode start
 says "$err" "already running (pid $daemon)"

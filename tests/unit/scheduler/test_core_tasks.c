@@ -40,7 +40,7 @@ Test(core_tasks, end_notices_ride_on_the_next_message_to_the_session)
     const struct lode_task_stats *answer = sent(LODE_TASK_STATS_ARE, NULL);
     cr_assert_eq(answer->tag, 3);
     cr_assert_eq(answer->stats.finished, 1);
-    cr_assert_not_null(strstr((const char *)(answer + 1), "\"schema\":\"lode.status/1\""));
+    cr_assert_not_null(strstr((const char *)(answer + 1), "\"schema\":\"lode.status/2\""));
 }
 
 Test(core_tasks, sixty_four_end_notices_are_one_message)
