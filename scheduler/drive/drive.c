@@ -29,7 +29,8 @@ struct drive {
     struct drive_hooks hooks;
     struct drive_session *dirty; /* drive.mu; got something since the last flush */
     int64_t timer;               /* drive.mu; what the timer is set to */
-    int64_t now;                 /* drive.mu; when it was taken */
+    int64_t now;                 /* drive.mu; the time of the events that are stepped */
+    int64_t taken_ns;            /* drive.mu; when it was taken; `now` may be later */
     int64_t longest_ns;          /* drive.mu; how long it was held at worst */
 
     struct lode_mutex queue_mu;
@@ -198,7 +199,7 @@ drain_locked(struct drive *drive)
 {
     struct waiting_list list = STAILQ_HEAD_INITIALIZER(list);
     struct waiting *waiting;
-    drive->now = lode_now_ns();
+    drive->now = drive->taken_ns = lode_now_ns();
     if (atomic_load(&drive->queued) == 0) {
         return;
     }
@@ -239,7 +240,7 @@ let_go(struct drive *drive)
     }
     int count = take_dirty_locked(drive, flush);
     bool more = drive->dirty != NULL;
-    int64_t held_ns = lode_now_ns() - drive->now;
+    int64_t held_ns = lode_now_ns() - drive->taken_ns;
     drive->longest_ns = held_ns > drive->longest_ns ? held_ns : drive->longest_ns;
     lode_mutex_unlock(&drive->mu);
     for (int i = 0; i < count; i++) {
@@ -327,6 +328,7 @@ void
 drive_lock(struct drive *drive)
 {
     lode_mutex_lock(&drive->mu);
+    drive->taken_ns = lode_now_ns();
 }
 
 void
