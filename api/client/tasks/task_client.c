@@ -221,12 +221,14 @@ connect_once(struct lode_tasks *tasks)
     return lode_rendezvous_open(&options, &tasks->rendezvous);
 }
 
-/* Connects. A program may come while the scheduler starts or is replaced, so it waits for that. */
+/*
+ * Connects. A program may come while the scheduler starts or is replaced, so it waits for that. The
+ * deadline is the thread's own, from when it came: it may have waited for other threads since.
+ */
 static lode_err
-connect_patiently(struct lode_tasks *tasks)
+connect_patiently(struct lode_tasks *tasks, int64_t deadline)
 {
     const char *dir = lode_session_paths(tasks->db)->dir;
-    int64_t deadline = lode_deadline(LODE_STARTING_MS);
     for (;;) {
         lode_err err = connect_once(tasks);
         if (err != LODE_EDOWN || tasks->worker.record != NULL ||
@@ -255,6 +257,7 @@ await_other_locked(struct lode_tasks *tasks)
 static lode_err
 connect_tasks(struct lode_tasks *tasks)
 {
+    int64_t deadline = lode_deadline(LODE_STARTING_MS);
     lode_mutex_lock(&tasks->mu);
     lode_err late = await_other_locked(tasks);
     if (late != LODE_OK) {
@@ -268,7 +271,7 @@ connect_tasks(struct lode_tasks *tasks)
     become_locked(tasks, LODE_TASKS_CONNECTING);
     lode_mutex_unlock(&tasks->mu);
 
-    lode_err err = connect_patiently(tasks);
+    lode_err err = connect_patiently(tasks, deadline);
 
     lode_mutex_lock(&tasks->mu);
     if (err == LODE_OK) {
