@@ -250,8 +250,9 @@ fork_part(struct store *store, struct chore *chore)
     struct slow_packet *slow = &session->slow;
     if (session->ended || session->cut) {
         forks_forget(slow->fork);
-    } else if (!forks_copy_part(store, session, slow->fork)) {
-        return false;
+    } else if (!forks_copy_part(store, session, slow->fork) ||
+               (!session->left && forks_must_wait(store, session, slow->fork))) {
+        return false; /* one that leaves has this done at once: it cannot wait for another chore */
     } else {
         answer_fork(store, session, slow->msg.head.tag, slow->fork);
     }

@@ -19,6 +19,8 @@ struct fork {
     uint32_t room;    /* pin slots to be copied */
     uint32_t slot;    /* that is copied next */
     uint32_t count;
+    uint32_t unpinned; /* of them, after the end */
+    uint64_t awaits; /* so many forks must have been freed before it looks again whether it fits */
     uint32_t entries[];
 };
 
@@ -70,6 +72,7 @@ unwatch(struct store *store, struct fork *fork)
 
 /*
  * Makes candidates of what ended forks have pinned: objects that only they pinned can be freed now.
+ * The fork that ended first goes first, so each comes to its end however many follow.
  */
 static bool
 unpin_part(struct store *store, struct chore *chore)
@@ -77,8 +80,8 @@ unpin_part(struct store *store, struct chore *chore)
     (void)chore;
     for (int i = 0; store->ended_forks != NULL;) {
         struct fork *fork = store->ended_forks;
-        for (; fork->count > 0; fork->count--) {
-            uint32_t entry = fork->entries[fork->count - 1];
+        for (; fork->unpinned < fork->count; fork->unpinned++) {
+            uint32_t entry = fork->entries[fork->unpinned];
             if (i++ == CHORE_LOOKS) {
                 return false;
             }
@@ -87,9 +90,24 @@ unpin_part(struct store *store, struct chore *chore)
             }
         }
         store->ended_forks = fork->next;
+        store->forks_freed++;
+        store->fork_count--;
+        store->fork_pins -= fork->count;
         free(fork);
     }
     return true;
+}
+
+/* A fork that has ended counts for the limits until its memory is free. */
+static void
+append_ended(struct store *store, struct fork *fork)
+{
+    struct fork **end = &store->ended_forks;
+    if (store->ended_forks != NULL) {
+        end = &store->last_ended_fork->next;
+    }
+    *end = store->last_ended_fork = fork;
+    fork->next = NULL;
 }
 
 static void
@@ -104,10 +122,7 @@ let_go(struct store *store, struct fork *fork)
         store->batch.walk.fork = fork->next;
         store->batch.walk.fork_pin = 0;
     }
-    store->fork_count--;
-    store->fork_pins -= fork->count;
-    fork->next = store->ended_forks;
-    store->ended_forks = fork;
+    append_ended(store, fork);
     if (!store->forks_ending.is_given && !unpin_part(store, &store->forks_ending)) {
         chores_give(store, &store->forks_ending, unpin_part);
     }
@@ -196,31 +211,69 @@ is_of_process(const struct fork *fork, const struct session *session)
     return session->pid > 0 ? fork->pid == session->pid : fork->session == session->number;
 }
 
+struct tally {
+    uint32_t forks;
+    uint64_t pins;
+};
+
+/* What the session's process holds of the list; without a session, what all do. */
+static struct tally
+tally_of(const struct fork *fork, const struct session *session)
+{
+    struct tally held = {0};
+    for (; fork != NULL; fork = fork->next) {
+        if (session == NULL || is_of_process(fork, session)) {
+            held.forks++;
+            held.pins += fork->count;
+        }
+    }
+    return held;
+}
+
+static bool
+is_too_much(const struct tally *process, const struct tally *all, uint32_t pins)
+{
+    return process->forks >= FORKS_OF_PROCESS_MAX ||
+           process->pins + pins > FORK_PINS_OF_PROCESS_MAX || all->forks >= FORKS_MAX ||
+           all->pins + pins > FORK_PINS_MAX;
+}
+
 static lode_err
 check_limits(const struct store *store, const struct session *session, uint32_t pins)
 {
-    uint32_t count = 0;
-    uint64_t held = 0;
-    for (const struct fork *fork = store->forks; fork != NULL; fork = fork->next) {
-        if (is_of_process(fork, session)) {
-            count++;
-            held += fork->count;
-        }
+    struct tally live = tally_of(store->forks, session);
+    struct tally ended = tally_of(store->ended_forks, session);
+    struct tally process = {live.forks + ended.forks, live.pins + ended.pins};
+    struct tally all = {store->fork_count, store->fork_pins};
+    if (!is_too_much(&process, &all, pins)) {
+        return LODE_OK;
     }
-    if (count >= FORKS_OF_PROCESS_MAX || held + pins > FORK_PINS_OF_PROCESS_MAX) {
+    if (process.forks >= FORKS_OF_PROCESS_MAX || process.pins + pins > FORK_PINS_OF_PROCESS_MAX) {
         return lode_fail_with(LODE_ELIMIT,
                               "children of %u forks of this process hold %llu pins: there can be "
                               "%d and %d",
-                              (unsigned)count, (unsigned long long)held, FORKS_OF_PROCESS_MAX,
-                              FORK_PINS_OF_PROCESS_MAX);
+                              (unsigned)process.forks, (unsigned long long)process.pins,
+                              FORKS_OF_PROCESS_MAX, FORK_PINS_OF_PROCESS_MAX);
     }
-    if (store->fork_count >= FORKS_MAX || store->fork_pins + pins > FORK_PINS_MAX) {
-        return lode_fail_with(LODE_ELIMIT,
-                              "children of %u forks hold %llu pins: there can be %d and %d",
-                              (unsigned)store->fork_count, (unsigned long long)store->fork_pins,
-                              FORKS_MAX, FORK_PINS_MAX);
+    return lode_fail_with(
+        LODE_ELIMIT, "children of %u forks hold %llu pins: there can be %d and %d",
+        (unsigned)all.forks, (unsigned long long)all.pins, FORKS_MAX, FORK_PINS_MAX);
+}
+
+bool
+forks_must_wait(const struct store *store, const struct session *session, struct fork *fork)
+{
+    if (store->ended_forks == NULL || fork->awaits == store->forks_freed + 1) {
+        return store->ended_forks != NULL;
     }
-    return LODE_OK;
+    struct tally live = tally_of(store->forks, session);
+    struct tally ended = tally_of(store->ended_forks, session);
+    struct tally all_ended = tally_of(store->ended_forks, NULL);
+    struct tally process = {live.forks + ended.forks, live.pins + ended.pins};
+    struct tally all = {store->fork_count, store->fork_pins};
+    struct tally all_live = {all.forks - all_ended.forks, all.pins - all_ended.pins};
+    fork->awaits = store->forks_freed + 1;
+    return is_too_much(&process, &all, fork->count) && !is_too_much(&live, &all_live, fork->count);
 }
 
 /*

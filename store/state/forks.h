@@ -37,10 +37,14 @@ enum {
  * copied, and the process forks after the answer. A pin that the process clears before that is not
  * the child's, whether it was copied or not.
  *
- *   forks_begin() ─▶ forks_copy_part(), until it says true ─▶ forks_keep()
+ *   forks_begin() ─▶ forks_copy_part(), until it says true
+ *                 ─▶ forks_must_wait(), until it says false ─▶ forks_keep()
  *                         '── the session ends ─▶ forks_forget()
  *
  *   fds_out  the mark, and the pipe's writing end: for the client, the caller closes them
+ *
+ * A fork that has ended counts for the limits until its pins were looked at and its memory is free,
+ * which goes in parts. A fork that fits as soon as that is done waits for it.
  *
  * forks_keep() takes the fork, also where it fails.
  *
@@ -48,6 +52,7 @@ enum {
  */
 LODE_MUST_CHECK lode_err forks_begin(const struct session *session, struct fork **fork_out);
 bool forks_copy_part(const struct store *store, const struct session *session, struct fork *fork);
+bool forks_must_wait(const struct store *store, const struct session *session, struct fork *fork);
 LODE_MUST_CHECK lode_err forks_keep(struct store *store, const struct session *session,
                                     struct fork *fork, int fds_out[2]);
 void forks_forget(struct fork *fork);

@@ -195,11 +195,12 @@ struct store {
     struct creates *creates;
     struct strided *strides; /* of drafts: strides.h */
     struct fork *forks;      /* forks whose heirs may live: forks.h */
-    struct fork *ended_forks;
+    struct fork *ended_forks, *last_ended_fork;
     struct chore forks_ending;
-    uint32_t fork_count;
-    uint64_t fork_pins;               /* of them all */
-    uint64_t next_fork;               /* number of the next */
+    uint32_t fork_count; /* with those that have ended, until they are freed */
+    uint64_t fork_pins;  /* of them all */
+    uint64_t next_fork;  /* number of the next */
+    uint64_t forks_freed;
     struct later *later, **later_end; /* later.h */
     uint32_t later_count;
     struct session *notify[64]; /* have NOTIFY entries; more: sent at once */

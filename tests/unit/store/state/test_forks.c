@@ -220,8 +220,9 @@ Test(forks, with_a_million_pins_let_others_be_served_while_they_begin_and_end)
     close(fds[0]);
     close(fds[1]);
     expect(is_served(&other));
-    expect_eq(store->fork_count, 0);
     expect(store->ended_forks != NULL); /* some of its pins are left */
+    expect_eq(store->fork_count, 1);
+    expect_eq(store->fork_pins, LODE_PIN_MAX);
     pump();
     expect_eq(state_of(early), LODE_ENTRY_FREE);
     expect_eq(state_of(late), LODE_ENTRY_FREE);
@@ -229,12 +230,84 @@ Test(forks, with_a_million_pins_let_others_be_served_while_they_begin_and_end)
     fake_die(&other);
 }
 
+/* Ends what the session forked last, and forks again. False: that was not answered yet. */
+static bool
+fork_again(struct fake *forker)
+{
+    uint8_t answer[64];
+    int fds[2];
+    if (!fake_has_packet(forker)) {
+        return false;
+    }
+    expect_eq(fake_receive(forker, answer, sizeof answer, fds), LODE_MSG_KEPT);
+    say_fork(forker);
+    close(fds[0]);
+    close(fds[1]);
+    return true;
+}
+
+/* Has a million pins, of which the first is of the entry. Its process has forked once. */
+static struct fake
+attach_forker(uint32_t common, uint32_t first)
+{
+    struct fake fake = attach_pinner(common);
+    fake_pin(&fake, 0, first + 1);
+    fake_pin(&fake, LODE_PIN_MAX - 1, common + 1);
+    say_fork(&fake);
+    pump();
+    fake_pin(&fake, 0, common + 1);
+    fake_pin(&fake, LODE_PIN_MAX - 1, common + 1);
+    return fake;
+}
+
+/* Two sessions fork, and their children end, as fast as the store answers. */
+Test(forks, that_end_come_to_their_end_however_fast_others_follow)
+{
+    enum { FORKS = 24 };
+    struct fake maker = fake_attach(0), forkers[2];
+    lode_id common = fake_put(&maker, "x", 1), firsts[2];
+    uint8_t answer[64];
+    int fds[2];
+    for (int i = 0; i < 2; i++) {
+        firsts[i] = fake_put(&maker, "y", 1);
+    }
+    fake_ring(&maker);
+    for (int i = 0; i < 2; i++) {
+        forkers[i] = attach_forker(entry_of(common), entry_of(firsts[i]));
+        fake_drop(&maker, firsts[i]);
+    }
+    fake_ring(&maker);
+    expect_eq(state_of(firsts[0]), LODE_ENTRY_WANTED);
+    for (int forks = 0; forks < FORKS;) {
+        forks += fork_again(&forkers[0]);
+        forks += fork_again(&forkers[1]);
+        fake_round();
+        do {
+            freeing_turn(store);
+        } while (freeing_is_under_way(store));
+        expect_le(store->fork_pins, FORK_PINS_OF_PROCESS_MAX);
+    }
+    expect_eq(state_of(firsts[0]), LODE_ENTRY_FREE);
+    expect_eq(state_of(firsts[1]), LODE_ENTRY_FREE);
+    pump();
+    for (int i = 0; i < 2; i++) {
+        expect_eq(fake_receive(&forkers[i], answer, sizeof answer, fds), LODE_MSG_KEPT);
+        close(fds[0]);
+        close(fds[1]);
+        fake_die(&forkers[i]);
+    }
+    expect_eq(store->fork_count, 0);
+    expect_eq(store->fork_pins, 0);
+    fake_die(&maker);
+}
+
 Test(forks, of_a_session_that_ends_before_its_pins_are_copied_are_forgotten)
 {
     struct fake maker = fake_attach(0), other = fake_attach(0);
     lode_id id = fake_put(&maker, "x", 1);
     fake_ring(&maker);
-    for (int left = 0; left < 2; left++) {
+    for (int i = 0; i < 4; i++) {
+        bool left = i % 2 == 1, at_once = i / 2 == 1;
         struct fake forker = attach_pinner(entry_of(id));
         struct lode_msg_head leave = {.type = LODE_MSG_LEAVE, .tag = 2};
         if (left) {
@@ -243,6 +316,12 @@ Test(forks, of_a_session_that_ends_before_its_pins_are_copied_are_forgotten)
         }
         say_fork(&forker);
         expect(is_served(&other));
+        struct session *session = forker.session;
+        expect(session->slow.chore.is_given);
+        if (at_once) { /* as when the store itself ends: the session's memory goes next */
+            session_abandon(store, session);
+            expect(!session->slow.chore.is_given);
+        }
         fake_die(&forker);
         expect_eq(store->fork_count, 0);
         expect_eq(store->fork_pins, 0);
