@@ -23,13 +23,14 @@ mark_pinned(struct store *store, uint32_t entry, void *arg)
     }
 }
 
-static void
+/* Returns how many candidates it took. Some are no victims: they are freed at once, or stay. */
+static uint32_t
 doom(struct store *store, struct batch *batch)
 {
     struct table *table = &store->table;
-    uint32_t entry;
+    uint32_t entry, taken = 0;
     batch->count = 0;
-    for (int i = 0; i < STORE_BATCH_MAX && candidate_pop(table, &entry); i++) {
+    for (; taken < STORE_BATCH_MAX && candidate_pop(table, &entry); taken++) {
         enum lode_entry_state state = entry_state(table, entry);
         if (expected_says_nothing(table, entry)) {
             own_free(store, entry, LODE_ENTRY_EXPECTED);
@@ -47,6 +48,7 @@ doom(struct store *store, struct batch *batch)
             batch->victims[batch->count++] = entry;
         }
     }
+    return taken;
 }
 
 /* Whether the scan found the entry pinned. */
@@ -155,8 +157,7 @@ end_look(struct store *store, struct batch *batch)
 static void
 begin_batch(struct store *store, struct batch *batch, uint32_t *work)
 {
-    doom(store, batch);
-    *work += WORK_OF_OBJECT * batch->count;
+    *work += WORK_OF_OBJECT * doom(store, batch);
     batch->judged = batch->wanted = 0;
     if (batch->count > 0) {
         begin_scan(store, batch, BATCH_SCAN);

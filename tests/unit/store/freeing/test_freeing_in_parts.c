@@ -113,6 +113,27 @@ Test(freeing_in_parts, of_a_batch_that_is_under_way_is_waited_for_by_who_asks_wh
     fake_die(&asker);
 }
 
+/* They are no objects: nothing of them is DOOMED. */
+Test(freeing_in_parts, ends_its_turn_though_no_candidate_is_an_object)
+{
+    enum { IDS = 65000, IDS_OF_RING = 4000 };
+    struct fake fake = fake_attach(0);
+    for (uint64_t i = 0; i < IDS; i++) {
+        fake_take(&fake, user(i + 1));
+        fake_drop(&fake, user(i + 1));
+        if (i % IDS_OF_RING == IDS_OF_RING - 1 || i == IDS - 1) {
+            ring_drain(store, fake.session);
+        }
+    }
+    expect_eq(store->table.candidate_count, IDS);
+    store->turn_ns = 0; /* a turn that is long over */
+    freeing_turn(store);
+    expect_lt(0, store->table.candidate_count);
+    pump();
+    expect_eq(store->table.state_count[LODE_ENTRY_EXPECTED], 0);
+    fake_die(&fake);
+}
+
 Test(freeing_in_parts, drains_many_full_rings_in_parts_for_who_asks_what_is_there)
 {
     enum { SESSIONS = 48, RECORDS = 8000 };
