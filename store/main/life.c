@@ -256,6 +256,7 @@ store_destroy(struct store *store, bool remove)
     if (store->table.index != NULL) {
         say_down(store);
     }
+    store->has_events = false; /* nobody handles them any more */
     while (store->session_count > 0) {
         struct session *session = store->sessions[store->session_count - 1];
         session_abandon(store, session);
@@ -264,6 +265,7 @@ store_destroy(struct store *store, bool remove)
         session_end(store, store->newcomers);
     }
     ending_free_dead(store);
+    LODE_ASSERT(store->dead == NULL);
     forks_destroy(store);
     pool_destroy(store->waits);
     arena_close(store->arena, remove);

@@ -312,3 +312,18 @@ Test(ending, of_a_scheduler_is_over_before_the_next_one_promises_anything)
     forget(&old);
     fake_die(&taker);
 }
+
+/* SIGTERM may be handled before the other events of a turn. */
+Test(ending, of_the_store_with_events_left_frees_all_sessions)
+{
+    struct fake fake = fake_attach(0), newcomer;
+    expect(fake_connect(&newcomer));
+    pump();
+    fake_put(&fake, "x", 1);
+    store->has_events = true;
+    store_destroy(store, true);
+    store_begin();
+    forget(&fake);
+    close(fake.fd);
+    close(newcomer.fd);
+}
