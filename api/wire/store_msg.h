@@ -18,7 +18,7 @@
 #include <lode/object.h>
 
 #define LODE_STORE_MAGIC UINT32_C(0x534c5331) /* "1SLS" */
-enum { LODE_STORE_WIRE_MAJOR = 1, LODE_STORE_WIRE_MINOR = 0 };
+enum { LODE_STORE_WIRE_MAJOR = 2, LODE_STORE_WIRE_MINOR = 0 };
 enum {
     LODE_STORE_PACKET_MAX = 64 << 10,
     LODE_STORE_IDS_MAX = 2048, /* ids in one packet */

@@ -54,12 +54,12 @@ Test(packets, connect_and_close_a_thousand_times)
     fake_die(&good);
 }
 
-Test(packets, another_version_is_told_so)
+static void
+expect_refused(uint16_t major)
 {
     struct fake fake = connect_only();
-    struct lode_msg_hello hello = {.head = {.type = LODE_MSG_HELLO, .tag = 1},
-                                   .magic = LODE_STORE_MAGIC,
-                                   .major = LODE_STORE_WIRE_MAJOR + 1};
+    struct lode_msg_hello hello = {
+        .head = {.type = LODE_MSG_HELLO, .tag = 1}, .magic = LODE_STORE_MAGIC, .major = major};
     struct {
         struct lode_msg_error error;
         char text[1024];
@@ -71,6 +71,14 @@ Test(packets, another_version_is_told_so)
     expect_text(answer.text, "speaks version");
     expect(fake_is_cut(&fake));
     close(fake.fd);
+}
+
+/* Version 1 had another WELCOME, and another FOUND. */
+Test(packets, another_version_is_told_so)
+{
+    expect_refused(1);
+    expect_refused(LODE_STORE_WIRE_MAJOR - 1);
+    expect_refused(LODE_STORE_WIRE_MAJOR + 1);
 }
 
 Test(packets, half_of_each_and_too_much_of_each_cut)
