@@ -110,8 +110,9 @@ add_value(struct commit *c, struct part *part, const struct lode_result *result)
 
 /*
  * Until the end of this, need.size counts what is carried. The pages that the values may need are
- * bounded by the credit that the session has now: if another thread spends it, the store can grant
- * as much again.
+ * bounded by the credit that the session has now. It may be gone when the record is written:
+ * another thread has spent it, or the store has recalled it, and may have no room to grant as much
+ * again. Then the values go by packets, one after the other (publish_patiently()).
  */
 static lode_err
 add_parts(struct commit *c, struct lode_result *results)
