@@ -424,15 +424,22 @@ on_timer(struct store *store, struct source *source, uint32_t events)
         creates->tick_ns = creates->tick_ns < 1000000000 ? creates->tick_ns * 2 : creates->tick_ns;
     }
     reclaim(store);
-    (void)recall(store, NULL);
+    recall_on_tick(store);
     credit_feed(store);
     creates_retry(store);
+}
+
+static uint64_t
+pages_of(const struct create *create)
+{
+    return create->stored <= LODE_PAGE ? 1 : (create->stored + LODE_PAGE - 1) / LODE_PAGE;
 }
 
 void
 creates_set_timer(struct store *store)
 {
     struct creates *creates = store->creates;
+    uint64_t pages = UINT64_MAX;
     bool needed = creates->waiting != NULL || credit_anyone_waits(store);
     int64_t first = 0;
     if (needed) {
@@ -441,11 +448,13 @@ creates_set_timer(struct store *store)
         first = due < first ? due : first;
         for (const struct create *c = creates->waiting; c != NULL; c = c->next) {
             first = c->deadline < first ? c->deadline : first;
+            pages = pages_of(c) < pages ? pages_of(c) : pages;
         }
         first = first <= 0 ? 1 : first;
     } else {
         creates->tick_ns = STORE_CREATE_TICK_NS;
     }
+    store->create_pages = creates->waiting != NULL ? pages : 0;
     if (first == 0 ? creates->timer_set == 0
                    : creates->timer_set != 0 && creates->timer_set <= first) {
         return;

@@ -26,7 +26,10 @@ void creates_retry(struct store *store);
 /* Forgets the requests of a session; its drafts end with it. */
 void creates_end_session(struct store *store, struct session *session);
 
-/* Sets the timer for the next deadline or tick; none is set when nobody waits. */
+/*
+ * Sets the timer for the next deadline or tick; none is set when nobody waits. Notes what room
+ * those that wait lack (credit.h).
+ */
 void creates_set_timer(struct store *store);
 
 #endif

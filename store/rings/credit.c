@@ -155,6 +155,13 @@ end_hold_in_time(struct store *store, int64_t now)
     }
 }
 
+bool
+credit_is_withheld(const struct store *store)
+{
+    return store->create_pages > 0 &&
+           arena_free_pages(store->arena) + store->credit_pages >= store->create_pages;
+}
+
 /* pages_limit: of its target, at most. */
 static void
 fill(struct store *store, struct session *session, uint64_t pages_limit)
@@ -165,7 +172,7 @@ fill(struct store *store, struct session *session, uint64_t pages_limit)
     if (store->line.holder != NULL) {
         end_hold_in_time(store, lode_now_ns());
     }
-    if (!line_is_held(&store->line, session)) {
+    if (!line_is_held(&store->line, session) && !credit_is_withheld(store)) {
         fill_pages(store, session, least(pages, pages_limit));
     }
     fill_entries(store, session, entries);
@@ -210,7 +217,8 @@ grant_need(struct store *store, struct session *session, struct amount need)
     }
     add_pages(store, session, pages);
     add_entries(store, session, entries);
-    session->active_ns = lode_now_ns(); /* it is not idle before its client had time to wake up */
+    session->granted_ns = lode_now_ns(); /* its client has time to wake up and to spend it */
+    session->active_ns = session->granted_ns;
     return true;
 }
 

@@ -14,6 +14,10 @@
  * arrival. While a session holds the line, nobody is granted pages ahead of need. Without the line,
  * sessions that put all the time would take every fresh page before the session that waits is
  * awake.
+ *
+ * While a create waits for room that the credit of all sessions would give it, nobody is granted
+ * pages ahead of need, and the tick of creates.h recalls what sessions have. Without this a few
+ * sessions that put now and then would keep it waiting for ever.
  */
 #ifndef LODE_STORE_RINGS_CREDIT_H
 #define LODE_STORE_RINGS_CREDIT_H
@@ -29,6 +33,9 @@ void credit_start(struct store *store, struct session *session);
  */
 bool credit_has(const struct session *session, uint64_t pages, uint64_t entries);
 void credit_spend(struct store *store, struct session *session, uint64_t pages, uint64_t entries);
+
+/* Whether a create waits that could have room if the sessions had no credit. */
+bool credit_is_withheld(const struct store *store);
 
 /* Whether it has none left at all. */
 bool credit_has_none(const struct session *session);

@@ -10,11 +10,18 @@ recall_reaches(const struct store *store, const struct session *session)
     return (session->flags & LODE_HELLO_FENCED) != 0 && !store->cannot_recall;
 }
 
+/* Whose credit is recalled, besides that of `own`. */
+struct who {
+    const struct session *own;
+    int64_t spent_until, granted_until; /* who has done neither after that */
+};
+
 static bool
-is_candidate(const struct session *session, const struct session *own, int64_t idle_since)
+is_candidate(const struct session *session, const struct who *who)
 {
     return !session->ended && !session->left && !session->cut &&
-           (session == own || session->active_ns <= idle_since);
+           (session == who->own ||
+            (session->active_ns <= who->spent_until && session->granted_ns <= who->granted_until));
 }
 
 /*
@@ -31,12 +38,12 @@ is_quiet(const struct session *session)
 
 /* Hides what may be recalled. False: there is nothing. */
 static bool
-hide_all(struct store *store, const struct session *own, int64_t idle_since)
+hide_all(struct store *store, const struct who *who)
 {
     bool any = false;
     for (uint32_t i = 0; i < store->session_count; i++) {
         struct session *session = store->sessions[i];
-        if (!is_candidate(session, own, idle_since)) {
+        if (!is_candidate(session, who)) {
             continue;
         }
         session->starved = false; /* or it would get what comes from the others */
@@ -50,7 +57,7 @@ hide_all(struct store *store, const struct session *own, int64_t idle_since)
     return any;
 }
 
-/* How many sessions gave theirs back. */
+/* Of those that were hidden: how many sessions gave theirs back. */
 static uint64_t
 take_hidden(struct store *store, bool fenced)
 {
@@ -71,23 +78,43 @@ take_hidden(struct store *store, bool fenced)
     return taken;
 }
 
+static uint64_t
+recall_from(struct store *store, const struct who *who)
+{
+    uint64_t taken = 0;
+    if (hide_all(store, who)) {
+        bool fenced = lode_membarrier();
+        store->cannot_recall = !fenced;
+        taken = take_hidden(store, fenced);
+    }
+    store->counts.credit_recalls += taken;
+    return taken;
+}
+
 bool
 recall(struct store *store, const struct session *own)
 {
     int64_t now = lode_now_ns();
     bool of_all = now >= store->recall_again_ns;
-    uint64_t taken = 0;
+    int64_t idle_since = of_all ? now - RECALL_IDLE_NS : INT64_MIN;
+    struct who who = {.own = own, .spent_until = idle_since, .granted_until = INT64_MAX};
     if (store->cannot_recall || (!of_all && own == NULL)) {
         return false;
     }
-    if (hide_all(store, own, of_all ? now - RECALL_IDLE_NS : INT64_MIN)) {
-        bool fenced = lode_membarrier();
-        store->cannot_recall = !fenced;
-        taken = take_hidden(store, fenced);
-    }
+    uint64_t taken = recall_from(store, &who);
     if (of_all && taken == 0) {
         store->recall_again_ns = now + RECALL_PAUSE_NS;
     }
-    store->counts.credit_recalls += taken;
     return taken > 0;
+}
+
+void
+recall_on_tick(struct store *store)
+{
+    if (store->cannot_recall || !credit_is_withheld(store)) {
+        (void)recall(store, NULL);
+        return;
+    }
+    struct who who = {.spent_until = INT64_MAX, .granted_until = lode_now_ns() - RECALL_IDLE_NS};
+    (void)recall_from(store, &who);
 }

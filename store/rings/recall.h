@@ -12,7 +12,8 @@
  * that did not say LODE_HELLO_FENCED.
  *
  * Performance: one system call, and a look at each session. If nothing came, the other sessions are
- * left alone for RECALL_PAUSE_NS. So a store that stays full does not look all the time.
+ * left alone for RECALL_PAUSE_NS, also one that becomes idle meanwhile. So a store that stays full
+ * does not look all the time.
  */
 #ifndef LODE_STORE_RINGS_RECALL_H
 #define LODE_STORE_RINGS_RECALL_H
@@ -28,6 +29,13 @@ enum { RECALL_IDLE_NS = 10000000, RECALL_PAUSE_NS = 5000000 };
  * back.
  */
 bool recall(struct store *store, const struct session *own);
+
+/*
+ * The tick of creates.h: recalls for those that wait. For a create that could have room
+ * (credit_is_withheld()) it recalls from all sessions that do not spend at this moment. Only one
+ * that was granted what it waited for is spared for RECALL_IDLE_NS.
+ */
+void recall_on_tick(struct store *store);
 
 /* Whether credit of this session can be recalled at all. */
 bool recall_reaches(const struct store *store, const struct session *session);

@@ -67,6 +67,7 @@ struct session {
     uint64_t pages_granted, pages_used, pages_target;
     uint64_t entries_granted, entries_used, entries_target;
     int64_t active_ns;         /* when it last spent some, or was granted what it waited for */
+    int64_t granted_ns;        /* the latter alone */
     bool starved;              /* it has less than its target, or than its share */
     bool is_hidden;            /* its client sees lowered limits: only inside recall() */
     bool in_line;              /* its client waits for credit: line.h */
@@ -209,6 +210,7 @@ struct store {
     uint64_t credit_entries;    /* the same */
     struct line line;           /* of sessions that wait for credit */
     bool credit_lacks;          /* a session came into the line since the store last recalled */
+    uint64_t create_pages;      /* the fewest that a create lacks which waits; 0: none waits */
     bool cannot_recall;         /* the system refuses membarrier(2) */
     int64_t recall_again_ns;    /* before this nothing is recalled from others: recall.h */
     uint32_t credit_turn;       /* the place in sessions[] that gets credit first next time */

@@ -1,8 +1,9 @@
 /*
  * The store sets room aside for each session's small puts. Sessions that do not put keep nobody
  * else waiting: an object of all but the whole capacity is created at once beside 200 of them.
- * They put on afterwards. And a session whose credit is recalled while it puts loses no object and
- * makes none twice.
+ * They put on afterwards. Nor do sessions that put a small object now and then keep a create
+ * waiting, that of the create's own program included. And a session whose credit is recalled while
+ * it puts loses no object and makes none twice.
  */
 #include "api/system/membarrier.h"
 #include "tests/support/cluster.h"
@@ -11,8 +12,18 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <time.h>
 
-enum { CAPACITY = 16 << 20, IDLE = 200, PUTS = 20000, SIZE = 3000, KEPT = 64, AT_LEAST = 50 };
+enum {
+    CAPACITY = 16 << 20,
+    IDLE = 200,
+    PUTS = 20000,
+    SIZE = 3000,
+    KEPT = 64,
+    AT_LEAST = 50,
+    BUSY = 4,
+    BUSY_NS = 5000000 /* between two puts */
+};
 
 static lode *idle[IDLE];
 
@@ -65,6 +76,45 @@ an_object_of_the_whole_store_is_made(void)
 }
 
 static _Atomic bool done;
+
+static void *
+put_now_and_then(void *arg)
+{
+    static const char bytes[SIZE];
+    lode *db = arg;
+    while (!atomic_load(&done)) {
+        lode_id id;
+        must(lode_put(db, bytes, sizeof bytes, LODE_FOREVER, &id));
+        lode_drop(db, id);
+        nanosleep(&(struct timespec){.tv_nsec = BUSY_NS}, NULL);
+    }
+    return NULL;
+}
+
+/* All have had their credit grown, by more puts than one page spent would grow it. */
+static void
+a_large_object_is_made_beside_sessions_that_put_now_and_then(void)
+{
+    lode *busy[BUSY];
+    pthread_t threads[BUSY];
+    lode_draft draft;
+    for (int i = 0; i < BUSY; i++) {
+        busy[i] = store_open();
+        expect_eq(pthread_create(&threads[i], NULL, put_now_and_then, busy[i]), 0);
+    }
+    for (int i = 0; i < 3; i++) {
+        int64_t start = now_ms();
+        must(lode_create(busy[0], 15 << 20, NULL, LODE_FOREVER, &draft));
+        expect_lt(now_ms() - start, bound_ms(4000));
+        lode_abort(&draft);
+    }
+    atomic_store(&done, true);
+    for (int i = 0; i < BUSY; i++) {
+        pthread_join(threads[i], NULL);
+        lode_close(busy[i]);
+    }
+    atomic_store(&done, false);
+}
 
 /* Each of these creates finds no room, and recalls the credit of its own session. */
 static void *
@@ -135,6 +185,7 @@ story(int argc, char **argv)
     be_idle();
     an_object_of_the_whole_store_is_made();
     they_put_on();
+    a_large_object_is_made_beside_sessions_that_put_now_and_then();
     puts_and_recalls_meet();
     for (int i = 0; i < IDLE; i++) {
         lode_close(idle[i]);

@@ -170,6 +170,85 @@ Test(recall, gives_a_create_whose_time_is_up_what_its_own_session_has_set_aside)
     fake_die(&fake);
 }
 
+/* All but what the store keeps, what small objects leave free, and 8 pages of small objects. */
+static uint64_t
+all_but_a_few(void)
+{
+    return FAKE_CAPACITY - (store->table.spare_pages + WASTED + 8) * LODE_PAGE;
+}
+
+/* Its own session's puts and those of the other one were a moment ago, at any time. */
+Test(recall, gives_a_create_that_waits_what_sessions_have_that_put_all_the_time)
+{
+    struct fake fake = fake_attach(FENCED), putter = fake_attach(FENCED);
+    struct lode_msg_created created;
+    fake_keeps_credit(&fake);
+    fake_keeps_credit(&putter);
+    expect_lt(8, pages_left(&putter));
+    fake_ask(&fake, fake_next(&fake), all_but_a_few(), 3000);
+    expect(!fake_has_packet(&fake));
+    fake_until_answered(&fake);
+    expect_eq(fake_receive(&fake, &created, sizeof created, NULL), LODE_MSG_CREATED);
+    expect_eq(pages_left(&putter), 0);
+    fake_die(&fake);
+    fake_die(&putter);
+}
+
+/* Both keep what they have, as a thread of each spends. */
+Test(recall, grants_nothing_ahead_of_need_while_a_create_could_have_the_room)
+{
+    static const char bytes[3000];
+    struct fake fake = fake_attach(FENCED), putter = fake_attach(FENCED), late;
+    struct lode_msg_created created;
+    atomic_store(&fake.header->spending, 1);
+    atomic_store(&putter.header->spending, 1);
+    fake_ask(&fake, fake_next(&fake), all_but_a_few(), 5000);
+    expect(!fake_has_packet(&fake));
+    uint64_t left = pages_left(&putter);
+    lode_id id = fake_put(&putter, bytes, sizeof bytes);
+    fake_ring(&putter);
+    expect_eq(pages_left(&putter), left - 1);
+    fake_drop(&putter, id);
+    fake_ring(&putter);
+    late = fake_attach(FENCED);
+    expect_eq(pages_left(&late), 0);
+    wants(&late, 2, 1);
+    expect_eq(pages_left(&late), 2); /* but what it needs */
+    atomic_store(&late.header->credit_waits, 0);
+    fake_die(&late);
+    atomic_store(&fake.header->spending, 0);
+    atomic_store(&putter.header->spending, 0);
+    fake_until_answered(&fake);
+    expect_eq(fake_receive(&fake, &created, sizeof created, NULL), LODE_MSG_CREATED);
+    fake_die(&fake); /* the room is there again */
+    wants(&putter, 1, 1);
+    atomic_store(&putter.header->credit_waits, 0);
+    fake_put(&putter, bytes, sizeof bytes);
+    fake_ring(&putter);
+    expect_lt(1, pages_left(&putter));
+    fake_die(&putter);
+}
+
+/* Credit would not help it: puts stay as fast as ever. */
+Test(recall, grants_ahead_of_need_while_a_create_waits_for_the_room_of_objects)
+{
+    static const char bytes[3000];
+    struct fake fake = fake_attach(FENCED), putter = fake_attach(FENCED);
+    struct lode_msg_created created;
+    expect_eq(fake_create(&fake, fake_next(&fake), FAKE_CAPACITY / 2, 0, &created),
+              LODE_MSG_CREATED);
+    fake_keeps_credit(&putter);
+    fake_ask(&fake, fake_next(&fake), FAKE_CAPACITY / 2, LODE_FOREVER);
+    expect(!fake_has_packet(&fake));
+    for (int i = 0; i < 20; i++) {
+        fake_put(&putter, bytes, sizeof bytes);
+        fake_ring(&putter);
+        expect_le(8, pages_left(&putter));
+    }
+    fake_die(&putter);
+    fake_die(&fake);
+}
+
 /* All entries are credit of `holder`, who has used none for long. */
 static void
 all_entries_are_credit_of(struct fake *holder)
@@ -281,15 +360,21 @@ Test(recall, spares_what_a_session_has_just_spent_or_waited_for)
 {
     struct fake spender = fake_attach(FENCED), waiter = fake_attach(FENCED),
                 other = fake_attach(FENCED);
+    int64_t before = lode_now_ns();
     fake_put(&spender, "x", 1);
     wants(&waiter, 40, 1);
     fake_ring(&spender);
+    expect_le(before, spender.session->active_ns);
+    expect_le(before, waiter.session->active_ns);
+    fake_keeps_credit(&spender); /* that moment, however slow the test is */
+    fake_keeps_credit(&waiter);
     uint64_t left = pages_left(&spender);
     expect(recall(store, NULL)); /* of the third one */
     expect_eq(pages_left(&other), 0);
     expect_eq(pages_left(&spender), left);
     expect_le(40, pages_left(&waiter));
-    becomes_idle(&spender);
+    spender.session->active_ns = lode_now_ns() - RECALL_IDLE_NS;
+    store->recall_again_ns = 0;
     expect(recall(store, NULL));
     expect_eq(pages_left(&spender), 0);
     fake_die(&spender);
