@@ -1,32 +1,23 @@
 #include "api/base/log.h"
 
 #include "api/base/log_budget.h"
+#include "api/base/write_at_once.h"
 
-#include <poll.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
-#include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
 static const char *program_name = "lode";
 static atomic_uint lost_lines; /* since the last line that stderr took */
 
-/*
- * Pipes of Linux before 6.4 and terminals know no RWF_NOWAIT: they are asked first. A pipe that
- * says yes has a page free, and a line is shorter. O_NONBLOCK would not do: it belongs to the
- * pipe's end, which other programs have, too.
- */
+/* What a terminal has taken of a line is not taken back, but the line is lost. */
 static bool
-write_at_once(char *line, size_t size)
+say(const char *line, size_t size)
 {
-    struct iovec part = {line, size};
-    struct pollfd out = {.fd = STDERR_FILENO, .events = POLLOUT};
-    return pwritev2(STDERR_FILENO, &part, 1, -1, RWF_NOWAIT) >= 0 ||
-           (poll(&out, 1, 0) == 1 && (out.revents & POLLOUT) != 0 &&
-            write(STDERR_FILENO, line, size) >= 0);
+    return lode_write_at_once(STDERR_FILENO, line, size) == (ssize_t)size;
 }
 
 void
@@ -85,7 +76,7 @@ lode_log(const char *id, const char *format, ...)
         used += (size_t)n < room ? (size_t)n : room;
     }
     line[used++] = '\n';
-    if (!write_at_once(line, used)) {
+    if (!say(line, used)) {
         atomic_fetch_add(&lost_lines, lost + 1);
     }
 }
@@ -100,7 +91,7 @@ lode_log_plain(const char *format, ...)
     va_end(args);
     size_t used = n < 0 ? 0 : (size_t)n < sizeof line - 1 ? (size_t)n : sizeof line - 2;
     line[used++] = '\n';
-    if (!write_at_once(line, used)) {
+    if (!say(line, used)) {
         atomic_fetch_add(&lost_lines, 1);
     }
 }

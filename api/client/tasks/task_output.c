@@ -1,9 +1,9 @@
 #include "api/client/tasks/task_output.h"
 
 #include "api/base/clock.h"
+#include "api/base/write_at_once.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -11,81 +11,52 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
 /*
- * What stderr has not taken yet. The threads of all sessions print, one at a time. A stderr that
- * takes nothing holds up one line for STALL_MS, and those behind it not at all.
+ * What stderr has not taken yet. The threads of all sessions print, one at a time; none waits while
+ * it has the mutex. The lines wait for a stderr that takes nothing, together, for STALL_MS.
  */
 enum { KEPT_BYTES = 1 << 20, KEPT_FIRST = 32 << 10, HEADING_BYTES = 512, STALL_MS = 1000 };
 static pthread_mutex_t printing = PTHREAD_MUTEX_INITIALIZER;
 static char *kept; /* malloc'ed while there is something; this and all below: printing */
 static size_t kept_size, kept_room;
-static unsigned lost;   /* lines that found no room, since the last that did */
-static bool is_stalled; /* the last wait for stderr was in vain */
+static unsigned lost;       /* lines that found no room, since the last that did */
+static int64_t stall_until; /* so long lines wait for what is kept; 0: nothing is */
 
 /* ---- writing -------------------------------------------------------------------------------- */
 
-static bool
-is_pipe(int fd)
-{
-    struct stat file;
-    return fstat(fd, &file) == 0 && S_ISFIFO(file.st_mode);
-}
-
-/*
- * Writes what stderr takes before the deadline; returns how much, 0 for nothing. Pipes of Linux
- * before 6.4 and terminals know no RWF_NOWAIT. A pipe that poll() finds ready has a page free.
- */
+/* A stderr that is closed, or that nobody can read any more, takes all. */
 static size_t
-write_some(int fd, const char *bytes, size_t size, int64_t deadline)
+write_some(const char *bytes, size_t size)
 {
-    struct iovec part = {(char *)bytes, size};
-    struct pollfd out = {.fd = fd, .events = POLLOUT};
-    if (fd < 0) {
-        return size;
-    }
-    ssize_t wrote = pwritev2(fd, &part, 1, -1, RWF_NOWAIT);
-    if (wrote >= 0) {
-        return (size_t)wrote;
-    }
-    int ready = poll(&out, 1, (int)lode_remaining_ms(deadline));
-    if (ready <= 0) {
-        return 0;
-    }
-    wrote = write(fd, bytes, size > PIPE_BUF && is_pipe(fd) ? PIPE_BUF : size);
-    if (wrote < 0) { /* a stderr that is closed, or that nobody can read any more, takes all */
+    ssize_t wrote =
+        fileno(stderr) < 0 ? (ssize_t)size : lode_write_at_once(fileno(stderr), bytes, size);
+    if (wrote < 0) {
         return errno == EAGAIN || errno == EINTR ? 0 : size;
     }
     return (size_t)wrote;
 }
 
 static void
-write_kept_locked(int64_t most_ms)
+write_kept_locked(void)
 {
-    int64_t deadline = lode_deadline(most_ms);
-    size_t done = 0;
-    while (done < kept_size) {
-        size_t wrote = write_some(fileno(stderr), kept + done, kept_size - done, deadline);
+    size_t done = 0, wrote = 1;
+    while (done < kept_size && wrote > 0) {
+        wrote = write_some(kept + done, kept_size - done);
         done += wrote;
-        if (wrote == 0 && lode_remaining_ms(deadline) == 0) {
-            break;
-        }
-    }
-    if (done > 0 || most_ms > 0) {
-        is_stalled = done == 0 && kept_size > 0;
     }
     kept_size -= done;
     if (kept_size == 0) {
         free(kept);
         kept = NULL;
         kept_room = 0;
-    } else if (done > 0) {
-        memmove(kept, kept + done, kept_size);
+        stall_until = 0;
+        return;
     }
+    memmove(kept, kept + done, kept_size);
+    stall_until = stall_until != 0 ? stall_until : lode_deadline(STALL_MS);
 }
 
 /*
@@ -93,7 +64,7 @@ write_kept_locked(int64_t most_ms)
  * SIGPIPE, nor a file that may not grow with a SIGXFSZ.
  */
 static void
-write_unstruck_locked(int64_t most_ms)
+write_unstruck_locked(void)
 {
     const struct timespec none = {0};
     sigset_t risen, before, pending;
@@ -103,10 +74,22 @@ write_unstruck_locked(int64_t most_ms)
     sigpending(&pending);
     bool was_pending = sigismember(&pending, SIGPIPE) == 1 || sigismember(&pending, SIGXFSZ) == 1;
     pthread_sigmask(SIG_BLOCK, &risen, &before);
-    write_kept_locked(most_ms);
+    write_kept_locked();
     while (!was_pending && sigtimedwait(&risen, NULL, &none) > 0) {
     }
     pthread_sigmask(SIG_SETMASK, &before, NULL);
+}
+
+/* Waits for a stderr that may take something; without the mutex. One that says so may not. */
+static void
+await_room(int64_t deadline)
+{
+    enum { SLICE_MS = 50, PAUSE_MS = 2 };
+    struct pollfd out = {.fd = fileno(stderr), .events = POLLOUT};
+    int64_t left = lode_remaining_ms(deadline);
+    if (poll(&out, 1, left < SLICE_MS ? (int)left : SLICE_MS) > 0) {
+        poll(NULL, 0, PAUSE_MS);
+    }
 }
 
 /* ---- lines ---------------------------------------------------------------------------------- */
@@ -192,12 +175,11 @@ keep_line_locked(const struct lode_task_output *head, const char *name, const ch
     kept_size += used + head->line_size + 1;
 }
 
-void
-lode_task_output_print(const struct lode_task_output *head, const char *name, const char *line)
+static void
+keep_locked(const struct lode_task_output *head, const char *name, const char *line)
 {
-    pthread_mutex_lock(&printing);
     if (lost > 0) {
-        write_unstruck_locked(0);
+        write_unstruck_locked();
     }
     keep_lost_locked();
     if (head->dropped > 0) {
@@ -206,18 +188,42 @@ lode_task_output_print(const struct lode_task_output *head, const char *name, co
     if (!(head->flags & LODE_OUTPUT_DROPPED)) {
         keep_line_locked(head, name, line);
     }
-    write_unstruck_locked(is_stalled ? 0 : STALL_MS);
+    write_unstruck_locked();
+}
+
+/* True: stderr has all. */
+static bool
+print_kept(void)
+{
+    pthread_mutex_lock(&printing);
+    if (kept_size > 0 || lost > 0) {
+        write_unstruck_locked();
+        keep_lost_locked();
+        write_unstruck_locked();
+    }
+    bool has_all = kept_size == 0;
     pthread_mutex_unlock(&printing);
+    return has_all;
+}
+
+void
+lode_task_output_print(const struct lode_task_output *head, const char *name, const char *line)
+{
+    pthread_mutex_lock(&printing);
+    keep_locked(head, name, line);
+    int64_t deadline = stall_until;
+    pthread_mutex_unlock(&printing);
+    while (deadline != 0 && lode_remaining_ms(deadline) > 0) {
+        await_room(deadline);
+        deadline = print_kept() ? 0 : deadline;
+    }
 }
 
 void
 lode_task_output_flush(int64_t timeout_ms)
 {
-    pthread_mutex_lock(&printing);
-    if (kept_size > 0 || lost > 0) {
-        write_unstruck_locked(timeout_ms);
-        keep_lost_locked();
-        write_unstruck_locked(0);
+    int64_t deadline = lode_deadline(timeout_ms);
+    while (!print_kept() && lode_remaining_ms(deadline) > 0) {
+        await_room(deadline);
     }
-    pthread_mutex_unlock(&printing);
 }

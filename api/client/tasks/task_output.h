@@ -8,9 +8,10 @@
  * are printed.
  *
  * A stderr that nobody reads (a full pipe) must not stop the thread that prints: it is the one that
- * takes all that the scheduler says. So a line waits for a second at most. Then it is kept, up to 1
- * MiB of them, and goes out with a later line or when the session closes. What finds no room is
- * counted, and the next line that does is preceded by how many are missing.
+ * takes all that the scheduler says. So lines wait for a second at most, together. Then they are
+ * kept, up to 1 MiB of them, and go out with a later line or when a session closes. What finds no
+ * room is counted, and the next line that does is preceded by how many are missing. No thread waits
+ * for another that waits for stderr.
  */
 #ifndef LODE_CLIENT_TASKS_TASK_OUTPUT_H
 #define LODE_CLIENT_TASKS_TASK_OUTPUT_H

@@ -1,32 +1,64 @@
 /*
- * The tasks of a program print, and its stderr is a full pipe that nobody reads. The program's
- * calls are answered, and it can close. Where somebody reads later, what was kept comes out, and
- * how many lines are missing is said. Where the reader has ended, no signal strikes the program.
+ * The tasks of a program print, and its stderr is a full pipe, a terminal or a socket that nobody
+ * reads. The program's calls are answered, and all its sessions can close at once. Where somebody
+ * reads later, what was kept comes out, and how many lines are missing is said. Where the reader
+ * has ended, no signal strikes the program.
  */
 #include "tests/support/child.h"
 #include "tests/support/cluster.h"
 #include "tests/support/story.h"
 
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <termios.h>
 #include <unistd.h>
 
-enum { LINES = 400, LINE_BYTES = 8000, ROOM = 8 << 20, CLOSE_MS = 10000 };
+enum { LINES = 400, LINE_BYTES = 8000, ROOM = 8 << 20, CLOSE_MS = 10000, SESSIONS = 4 };
 
 static int pipe_fds[2]; /* the program's stderr */
+
+static void
+open_pipe(void)
+{
+    expect_eq(pipe2(pipe_fds, O_CLOEXEC), 0);
+}
+
+static void
+open_socket(void)
+{
+    expect_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pipe_fds), 0);
+}
+
+static void
+open_terminal(void)
+{
+    struct termios raw;
+    char name[64];
+    pipe_fds[0] = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+    expect_le(0, pipe_fds[0]);
+    expect_eq(unlockpt(pipe_fds[0]), 0);
+    expect_eq(ptsname_r(pipe_fds[0], name, sizeof name), 0);
+    pipe_fds[1] = open(name, O_RDWR | O_NOCTTY | O_CLOEXEC);
+    expect_le(0, pipe_fds[1]);
+    expect_eq(tcgetattr(pipe_fds[1], &raw), 0);
+    cfmakeraw(&raw);
+    expect_eq(tcsetattr(pipe_fds[1], TCSANOW, &raw), 0);
+}
 
 /* Our stderr is the pipe, filled up or empty. Its reader is the parent. */
 static void
 take_stderr(bool is_full)
 {
     static const char page[4096];
-    expect_eq(fcntl(pipe_fds[1], F_SETFL, O_WRONLY | O_NONBLOCK), 0);
+    expect_eq(fcntl(pipe_fds[1], F_SETFL, O_NONBLOCK), 0);
     while (is_full && write(pipe_fds[1], page, sizeof page) > 0) {
     }
-    expect_eq(fcntl(pipe_fds[1], F_SETFL, O_WRONLY), 0);
+    expect_eq(fcntl(pipe_fds[1], F_SETFL, 0), 0);
     expect_eq(dup2(pipe_fds[1], STDERR_FILENO), STDERR_FILENO);
     close(pipe_fds[1]);
     close(pipe_fds[0]);
@@ -64,11 +96,57 @@ program(struct child *parent, void *arg)
     expect_lt(now_ms() - began, CLOSE_MS + bound_ms(1000));
 }
 
-static void
-start(struct child *child, bool is_full)
+static void *
+close_session(void *arg)
 {
-    expect_eq(pipe2(pipe_fds, O_CLOEXEC), 0);
-    child_start(child, program, is_full ? pipe_fds : NULL);
+    lode_close(arg);
+    return NULL;
+}
+
+/* A session is answered while others, that have lines to print, close; none waits for another. */
+static void
+program_of_many_sessions(struct child *parent, void *arg)
+{
+    pthread_t threads[SESSIONS];
+    lode_scheduler_stats stats;
+    lode *last = cluster_open_with("play");
+    (void)arg;
+    take_stderr(true);
+    print_and_ask(last);
+    lode *sessions[SESSIONS];
+    for (int i = 0; i < SESSIONS; i++) {
+        lode_id said;
+        sessions[i] = cluster_open();
+        must(lode_call(sessions[i], "play.say", LODE_ARGS(lode_str("x")), NULL, &said));
+        must(lode_wait(sessions[i], &said, 1, 1, LODE_FOREVER, NULL, NULL));
+    }
+    int64_t began = now_ms();
+    for (int i = 0; i < SESSIONS; i++) {
+        expect_eq(pthread_create(&threads[i], NULL, close_session, sessions[i]), 0);
+    }
+    for (int64_t slowest = 0; now_ms() - began < CLOSE_MS / 4;) {
+        lode_id said;
+        int64_t asked = now_ms();
+        must(lode_call(last, "play.say", LODE_ARGS(lode_str("x")), NULL, &said));
+        must(lode_wait(last, &said, 1, 1, LODE_FOREVER, NULL, NULL));
+        must(lode_get_scheduler_stats(last, &stats));
+        slowest = now_ms() - asked > slowest ? now_ms() - asked : slowest;
+        lode_drop(last, said);
+        expect_lt(slowest, bound_ms(1000));
+    }
+    for (int i = 0; i < SESSIONS; i++) {
+        pthread_join(threads[i], NULL);
+    }
+    expect_lt(now_ms() - began, CLOSE_MS);
+    child_signal(parent);
+    child_await(parent);
+}
+
+static void
+start_with(struct child *child, void (*open_stderr)(void), child_fn run, bool is_full)
+{
+    open_stderr();
+    child_start(child, run, is_full ? pipe_fds : NULL);
     close(pipe_fds[1]);
 }
 
@@ -99,7 +177,7 @@ what_is_lost_is_said(void)
     static char all[ROOM];
     struct child child;
     long lines = 0, missing = 0;
-    start(&child, true);
+    start_with(&child, open_pipe, program, true);
     child_await(&child);
     child_signal(&child);
     size_t size = read_to_the_end(pipe_fds[0], all);
@@ -122,15 +200,36 @@ what_is_lost_is_said(void)
     expect_eq(lines + missing, LINES);
 }
 
+/* All at once, for each takes five seconds to close. Full from the start, or when lines come. */
 static void
 nobody_ever_reads(void)
 {
-    struct child child;
-    start(&child, true);
-    child_await(&child);
-    child_signal(&child);
-    child_must_end(&child);
-    close(pipe_fds[0]);
+    static const struct {
+        void (*open)(void);
+        child_fn run;
+        bool is_full;
+    } kinds[] = {{open_pipe, program, true},
+                 {open_pipe, program, false},
+                 {open_terminal, program, true},
+                 {open_terminal, program, false},
+                 {open_socket, program, true},
+                 {open_socket, program, false},
+                 {open_pipe, program_of_many_sessions, true}};
+    enum { KINDS = sizeof kinds / sizeof kinds[0] };
+    struct child children[KINDS];
+    int readers[KINDS];
+    for (int i = 0; i < KINDS; i++) {
+        start_with(&children[i], kinds[i].open, kinds[i].run, kinds[i].is_full);
+        readers[i] = pipe_fds[0];
+    }
+    for (int i = 0; i < KINDS; i++) {
+        child_await(&children[i]);
+        child_signal(&children[i]);
+    }
+    for (int i = 0; i < KINDS; i++) {
+        child_must_end(&children[i]);
+        close(readers[i]);
+    }
 }
 
 /* Before the lines come, or when they are kept and the program is about to close. */
@@ -138,7 +237,7 @@ static void
 the_reader_ends(bool before)
 {
     struct child child;
-    start(&child, !before);
+    start_with(&child, open_pipe, program, !before);
     if (before) {
         close(pipe_fds[0]);
     }
@@ -154,7 +253,7 @@ static void
 story(int argc, char **argv)
 {
     (void)argc, (void)argv;
-    pid_t supervisor = cluster_start(1, 32 << 20);
+    pid_t supervisor = cluster_start(1, 64 << 20);
     the_reader_ends(true);
     the_reader_ends(false);
     nobody_ever_reads();
@@ -165,5 +264,5 @@ story(int argc, char **argv)
 int
 main(int argc, char **argv)
 {
-    return story_run(argc, argv, 30, story);
+    return story_run(argc, argv, 60, story);
 }
