@@ -41,6 +41,29 @@ Test(chores, of_a_turn_are_bounded_and_shared_by_all)
     expect(!store_has_work(store) || store->freed_room);
 }
 
+/* It takes longer than a turn. */
+static bool
+slow_part(struct store *of, struct chore *chore)
+{
+    int64_t until = lode_now_ns() + 2 * STORE_TURN_NS;
+    while (lode_now_ns() < until) {
+    }
+    return count_part(of, chore);
+}
+
+Test(chores, whose_parts_take_long_end_a_turn_in_time)
+{
+    struct counted a = {.left = 3}, b = {.left = 3};
+    chores_give(store, &a.chore, slow_part);
+    chores_give(store, &b.chore, slow_part);
+    store->turn_ns = lode_now_ns();
+    chores_turn(store);
+    expect_eq(a.done, 1);
+    expect_eq(b.done, 0);
+    chores_do_now(store, &a.chore);
+    chores_do_now(store, &b.chore);
+}
+
 Test(chores, given_before_a_mark_are_done_when_it_is_reached_and_later_ones_do_not_matter)
 {
     struct counted first, second, later;
