@@ -65,7 +65,7 @@
 enum {
     LODE_RING_BYTES_MIN = 64 << 10,
     LODE_RING_BYTES_DEFAULT = 256 << 10,
-    LODE_RING_BYTES_MAX = 4 << 20,
+    LODE_RING_BYTES_MAX = 256 << 10, /* the store drains it in one go, in about a millisecond */
     LODE_PIN_MAX = 1 << 20,
     LODE_PIN_FIRST = 1024 /* slots that are fallocated at attach; more: GROW_PINS */
 };

@@ -81,6 +81,26 @@ Test(packets, another_version_is_told_so)
     expect_refused(LODE_STORE_WIRE_MAJOR + 1);
 }
 
+/* Each ring is drained in one go, while all others wait. */
+Test(packets, a_ring_that_keeps_the_others_waiting_is_refused)
+{
+    struct fake fake = connect_only();
+    struct lode_msg_hello hello = {.head = {.type = LODE_MSG_HELLO, .tag = 1},
+                                   .magic = LODE_STORE_MAGIC,
+                                   .major = LODE_STORE_WIRE_MAJOR,
+                                   .ring_bytes = 512 << 10};
+    struct {
+        struct lode_msg_error error;
+        char text[1024];
+    } answer = {0};
+    fake_send(&fake, &hello, sizeof hello);
+    pump();
+    expect_eq(fake_receive(&fake, &answer, sizeof answer, NULL), LODE_MSG_ERROR);
+    expect_eq(answer.error.err, LODE_EINVAL);
+    expect_text(answer.text, "a ring of 524288 bytes: a power of two from 65536 to 262144");
+    close(fake.fd);
+}
+
 Test(packets, half_of_each_and_too_much_of_each_cut)
 {
     struct fake good = fake_attach(0);
