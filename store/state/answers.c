@@ -1,6 +1,5 @@
 #include "store/state/answers.h"
 
-#include "api/base/clock.h"
 #include "api/base/fail.h"
 #include "api/base/log.h"
 #include "store/state/file.h"
@@ -84,10 +83,7 @@ session_ok(struct session *session, uint32_t tag)
     }
 }
 
-enum {
-    PIN_WALK_DEAR_NS = 100000,
-    PIN_FIGURE_NS = 100000000 /* so long a figure of a walk that was dear may be said */
-};
+enum { PINS_COUNTED = 16384 }; /* slots that are looked at for the text of an error */
 
 struct pinned {
     uint32_t *entries; /* each once */
@@ -107,6 +103,16 @@ add_pinned(struct store *store, uint32_t entry, void *arg)
     }
 }
 
+static uint64_t
+count_slots(const struct store *store)
+{
+    uint64_t slots = store->fork_pins;
+    for (uint32_t i = 0; i < store->session_count; i++) {
+        slots += file_pin_high(store->sessions[i]);
+    }
+    return slots;
+}
+
 /*
  * The bytes of all pinned objects, for the text of an error. Clients pin and release meanwhile, so
  * the figure may be old when it arrives. The entries that were marked stand in a list, and the
@@ -114,13 +120,9 @@ add_pinned(struct store *store, uint32_t entry, void *arg)
  * the entry of a pin that was cleared meanwhile, and the mark would stay.
  */
 static uint64_t
-count_pinned(struct store *store)
+count_pinned(struct store *store, uint64_t slots)
 {
-    struct pinned pinned = {0};
-    for (uint32_t i = 0; i < store->session_count; i++) {
-        pinned.room += file_pin_high(store->sessions[i]);
-    }
-    pinned.room += store->fork_pins;
+    struct pinned pinned = {.room = slots};
     pinned.entries = calloc(pinned.room, sizeof *pinned.entries);
     if (pinned.entries == NULL) {
         return 0;
@@ -134,32 +136,23 @@ count_pinned(struct store *store)
 }
 
 /*
- * A client that is refused again and again must not have the store walk over a million pins each
- * time. So a figure that took long to find is said again for a while.
- */
-static uint64_t
-pinned_bytes(struct store *store)
-{
-    int64_t begin = lode_now_ns();
-    if (begin >= store->pinned_until_ns) {
-        store->pinned_bytes = count_pinned(store);
-        int64_t end = lode_now_ns();
-        store->pinned_until_ns = end - begin > PIN_WALK_DEAR_NS ? end + PIN_FIGURE_NS : 0;
-    }
-    return store->pinned_bytes;
-}
-
-/*
  * What views pin stays in the store even when its last reference is dropped. So a client that is
- * refused for want of room is told how many bytes that is.
+ * refused for want of room is told how many bytes that is. Where there are many pins, it is told
+ * without the number: all others would wait while they are looked at, each time that a client is
+ * refused.
  */
 static void
 send_full(struct store *store, struct session *session, const struct lode_msg_error *error)
 {
     char text[LODE_FAIL_MAX];
-    uint64_t pinned = pinned_bytes(store);
-    snprintf(text, sizeof text, "%s; views pin %llu bytes", lode_last_error(),
-             (unsigned long long)pinned);
+    uint64_t slots = count_slots(store);
+    if (slots > PINS_COUNTED) {
+        snprintf(text, sizeof text, "%s; views may pin some of them", lode_last_error());
+    } else {
+        uint64_t pinned = count_pinned(store, slots);
+        snprintf(text, sizeof text, "%s; views pin %llu bytes", lode_last_error(),
+                 (unsigned long long)pinned);
+    }
     session_send(session, error, sizeof *error, text, strlen(text));
 }
 

@@ -22,7 +22,7 @@ void session_send_fds(struct session *session, const void *head, size_t head_siz
 
 /*
  * Answers a request: OK, or an error with the sentence of lode_last_error(). LODE_EFULL also says
- * how many bytes views pin. A request with tag 0 gets no answer.
+ * how many bytes views pin, unless there are many pins. A request with tag 0 gets no answer.
  */
 void session_ok(struct session *session, uint32_t tag);
 void session_fail(struct store *store, struct session *session, uint32_t tag, lode_err err);

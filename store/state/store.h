@@ -226,8 +226,6 @@ struct store {
     uint64_t rounds; /* of the loop */
     uint8_t *packet; /* LODE_STORE_PACKET_MAX bytes */
     struct ring_scratch *scratch;
-    uint64_t pinned_bytes; /* what answers.c says of them; valid until then */
-    int64_t pinned_until_ns;
     char dir[512]; /* LODE_SHM_DIR */
 };
 
