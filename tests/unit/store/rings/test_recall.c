@@ -186,7 +186,6 @@ Test(recall, gives_a_create_that_waits_what_sessions_have_that_put_all_the_time)
     fake_keeps_credit(&putter);
     expect_lt(8, pages_left(&putter));
     fake_ask(&fake, fake_next(&fake), all_but_a_few(), 3000);
-    expect(!fake_has_packet(&fake));
     fake_until_answered(&fake);
     expect_eq(fake_receive(&fake, &created, sizeof created, NULL), LODE_MSG_CREATED);
     expect_eq(pages_left(&putter), 0);
@@ -211,6 +210,7 @@ Test(recall, grants_nothing_ahead_of_need_while_a_create_could_have_the_room)
     fake_drop(&putter, id);
     fake_ring(&putter);
     late = fake_attach(FENCED);
+    atomic_store(&late.header->spending, 1);
     expect_eq(pages_left(&late), 0);
     wants(&late, 2, 1);
     expect_eq(pages_left(&late), 2); /* but what it needs */
@@ -240,6 +240,7 @@ Test(recall, grants_ahead_of_need_while_a_create_waits_for_the_room_of_objects)
     fake_keeps_credit(&putter);
     fake_ask(&fake, fake_next(&fake), FAKE_CAPACITY / 2, LODE_FOREVER);
     expect(!fake_has_packet(&fake));
+    store->recall_again_ns = INT64_MAX; /* nobody is idle, however slow the test is */
     for (int i = 0; i < 20; i++) {
         fake_put(&putter, bytes, sizeof bytes);
         fake_ring(&putter);
