@@ -42,8 +42,8 @@ read_arguments(lode_task *task)
     LODE_TRY(lode_task_ref(task, 4, &id));
     LODE_TRY(lode_task_view(task, 4, &view));
     LODE_TRY(lode_task_array(task, 4, LODE_F64, 1, &array));
-    if (lode_task_f64(task, 0, &f) != LODE_ETYPE) {
-        return lode_fail(task, LODE_EINVAL, "an i64 was read as a f64");
+    if (lode_task_f64(task, 3, &f) != LODE_ETYPE) {
+        return lode_fail(task, LODE_EINVAL, "a text was read as a f64");
     }
     bool odd = lode_task_arg_count(task) != 5 || lode_task_cancelled(task) ||
                lode_task_threads(task) < 1 || lode_task_attempt(task) < 1 ||
