@@ -85,3 +85,35 @@ create_check(const struct create *create)
     }
     return object_check(&create->desc);
 }
+
+static bool
+is_of_daemons(const struct create *create)
+{
+    return (create->session->flags & (LODE_HELLO_SCHEDULER | LODE_HELLO_MAKER)) != 0;
+}
+
+/* Requests of the same process, and of all programs, in a list. */
+static void
+count_in(const struct create *list, const struct create *of, uint32_t *same, uint32_t *all)
+{
+    for (; list != NULL; list = list->next) {
+        *same += store_same_process(list->session, of->session);
+        *all += !is_of_daemons(list);
+    }
+}
+
+lode_err
+create_check_share(const struct create *create, const struct create *waiting,
+                   const struct create *warming)
+{
+    uint32_t same = 0, all = 0;
+    count_in(waiting, create, &same, &all);
+    count_in(warming, create, &same, &all);
+    if (same >= STORE_PENDING_OF_PROCESS_MAX) {
+        return lode_fail_with(LODE_ELIMIT, "%u creates of this process wait: no more of it can",
+                              same);
+    }
+    return all >= STORE_PENDING_MAX && !is_of_daemons(create)
+               ? lode_fail_with(LODE_EFULL, "%u creates of all programs wait: no more can", all)
+               : LODE_OK;
+}

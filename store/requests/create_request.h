@@ -42,4 +42,14 @@ LODE_MUST_CHECK lode_err create_check(const struct create *create);
 LODE_MUST_CHECK lode_err create_check_id(const struct store *store, const struct session *session,
                                          const struct create *create);
 
+/*
+ * Whether the request may wait beside those that are in the two lists. What waits of one process is
+ * limited apart, or one program could fill the lists, and the creates of all others would fail.
+ * What programs have in them keeps no worker and no scheduler out.
+ * Errors: LODE_ELIMIT, LODE_EFULL.
+ */
+LODE_MUST_CHECK lode_err create_check_share(const struct create *create,
+                                            const struct create *waiting,
+                                            const struct create *warming);
+
 #endif

@@ -109,50 +109,14 @@ on_warmed(void *owner, uint64_t token, lode_err err)
     free(create);
 }
 
-static bool
-is_of_daemons(const struct create *create)
-{
-    return (create->session->flags & (LODE_HELLO_SCHEDULER | LODE_HELLO_MAKER)) != 0;
-}
-
-/* Requests of the same process, and of all programs, in a list. */
-static void
-count_in(const struct create *list, const struct create *of, uint32_t *same, uint32_t *all)
-{
-    for (; list != NULL; list = list->next) {
-        *same += store_same_process(list->session, of->session);
-        *all += !is_of_daemons(list);
-    }
-}
-
-/*
- * What waits of one process is limited apart, or one program could fill the list, and the creates
- * of all others would fail. What programs have in the list keeps no worker and no scheduler out.
- */
-static lode_err
-check_may_wait(const struct store *store, const struct create *create)
-{
-    const struct creates *creates = store->creates;
-    uint32_t same = 0, all = 0;
-    if (create->is_counted || creates->count < STORE_PENDING_OF_PROCESS_MAX) {
-        return LODE_OK;
-    }
-    count_in(creates->waiting, create, &same, &all);
-    count_in(creates->warming, create, &same, &all);
-    if (same >= STORE_PENDING_OF_PROCESS_MAX) {
-        return lode_fail_with(LODE_ELIMIT, "%u creates of this process wait: no more of it can",
-                              same);
-    }
-    return all >= STORE_PENDING_MAX && !is_of_daemons(create)
-               ? lode_fail_with(LODE_EFULL, "%u creates of all programs wait: no more can", all)
-               : LODE_OK;
-}
-
 /* Errors: LODE_ELIMIT, LODE_EFULL, LODE_ENOMEM: it cannot wait. */
 static lode_err
 copy_request(const struct store *store, const struct create *create, struct create **copy_out)
 {
-    LODE_TRY(check_may_wait(store, create));
+    const struct creates *creates = store->creates;
+    if (!create->is_counted && creates->count >= STORE_PENDING_OF_PROCESS_MAX) {
+        LODE_TRY(create_check_share(create, creates->waiting, creates->warming));
+    }
     struct create *copy = malloc(sizeof *copy + create->rest_size);
     if (copy == NULL) {
         return lode_fail_with(LODE_ENOMEM, "no memory for a request that waits");

@@ -1,0 +1,84 @@
+/*
+ * recall_world.h: for the tests of recall: the store's membarrier(2) is the test's own, and may be
+ * refused. A test says `ctest: wrap syscall`.
+ */
+#ifndef LODE_TESTS_STORE_RECALL_WORLD_H
+#define LODE_TESTS_STORE_RECALL_WORLD_H
+
+#include "store/rings/recall.h"
+#include "api/base/clock.h"
+#include "api/system/membarrier.h"
+#include "tests/unit/store/fake_client.h"
+
+#include <errno.h>
+#include <stdarg.h>
+
+enum {
+    FENCED = LODE_HELLO_FENCED,
+    WASTED = 8 /* pages: the most that small objects leave free in front of a large one */
+};
+
+/* What happens while the store is inside membarrier(2), and whether the system refuses that. */
+static void (*meanwhile)(void);
+static bool is_refused;
+static int membarriers;
+
+long __real_syscall(long number, ...); /* NOLINT: the linker's name */
+long __wrap_syscall(long number, ...); /* NOLINT */
+
+long
+__wrap_syscall(long number, ...) /* NOLINT */
+{
+    long arg[6];
+    va_list args;
+    va_start(args, number);
+    for (int i = 0; i < 6; i++) {
+        arg[i] = va_arg(args, long);
+    }
+    va_end(args);
+    if (number != SYS_membarrier) {
+        return __real_syscall(number, arg[0], arg[1], arg[2], arg[3], arg[4], arg[5]);
+    }
+    membarriers++;
+    if (meanwhile != NULL) {
+        meanwhile();
+    }
+    errno = EPERM;
+    return is_refused ? -1 : 0;
+}
+
+static inline uint64_t
+pages_left(const struct fake *fake)
+{
+    return fake->session->pages_granted - fake->session->pages_used;
+}
+
+static inline uint64_t
+entries_left(const struct fake *fake)
+{
+    return fake->session->entries_granted - fake->session->entries_used;
+}
+
+static inline const struct lode_session_row *
+row_of(const struct fake *fake)
+{
+    return &store->table.rows[fake->row];
+}
+
+/* What the client sees. */
+static inline void
+expect_shown(const struct fake *fake)
+{
+    expect_eq(atomic_load(&row_of(fake)->credit_pages), fake->session->pages_granted);
+    expect_eq(atomic_load(&row_of(fake)->credit_entries), fake->session->entries_granted);
+}
+
+/* As if so much time had passed for one that has spent some. */
+static inline void
+becomes_idle(struct fake *fake)
+{
+    fake->session->active_ns -= RECALL_IDLE_NS;
+    store->recall_again_ns = 0;
+}
+
+#endif
