@@ -4,6 +4,7 @@
 #include "tools/cli/suggest.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -77,24 +78,27 @@ static const struct argp_option common_options[] = {
     {0},
 };
 
-/* The interface takes absolute paths only: a daemon has another current directory. */
-static char *
+/*
+ * The interface takes absolute paths only: a daemon has another current directory. The text is
+ * valid until the next one.
+ */
+static const char *
 absolute_dir(struct argp_state *state, const char *text)
 {
-    char *here = text[0] == '/' ? NULL : getcwd(NULL, 0), *path = NULL;
-    if (text[0] == '/') {
-        path = strdup(text);
-    } else if (text[0] == '\0') {
+    static char path[PATH_MAX];
+    if (text[0] == '\0') {
         argp_error(state, "--dir: an empty path");
-    } else if (here == NULL) {
+    }
+    if (text[0] == '/') {
+        return text;
+    }
+    if (getcwd(path, sizeof path) == NULL) {
         argp_error(state, "--dir: '%s' is relative, and the current directory cannot be told: %s",
                    text, strerror(errno));
-    } else if (asprintf(&path, "%s/%s", strcmp(here, "/") == 0 ? "" : here, text) < 0) {
-        path = NULL;
     }
-    free(here);
-    if (path == NULL) {
-        exit(program_error(EXIT_FAILED, "out of memory"));
+    size_t used = strcmp(path, "/") == 0 ? 0 : strlen(path);
+    if ((size_t)snprintf(path + used, sizeof path - used, "/%s", text) >= sizeof path - used) {
+        argp_error(state, "--dir: the path is too long");
     }
     return path;
 }
@@ -105,7 +109,7 @@ parse_common(int key, char *arg, struct argp_state *state)
     struct options_common *common = state->input;
     switch (key) {
     case 'd':
-        common->dir = absolute_dir(state, arg); /* for as long as the program runs */
+        common->dir = absolute_dir(state, arg);
         return 0;
     case 'j':
         common->json = true;
