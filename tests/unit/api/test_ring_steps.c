@@ -2,53 +2,12 @@
  * A put by ring, with the store's recall of its credit (api/layout/session.h [4]) between any two
  * of its instructions: the test plays the store.
  */
-#include "api/client/channel/ring.h"
 #include "tests/support/steps.h"
-#include "tests/unit/api/fake_index.h"
-
-#include <criterion/criterion.h>
-#include <sys/eventfd.h>
-#include <sys/socket.h>
-#include <unistd.h>
+#include "tests/unit/api/ring_fixture.h"
 
 enum { PAGES = 7, ENTRIES = 9 }; /* granted, beyond what is spent */
 
-static struct fake_index fake;
-static struct lode_session_header *file;
-static struct lode_session_row *row;
-static struct lode_store_calls calls;
-static struct lode_ring ring;
-static int store; /* the other end of the socket */
-
-static void
-setup(void)
-{
-    int ends[2];
-    fake = fake_index_make();
-    row = &fake.rows[5];
-    file = aligned_alloc(LODE_PAGE, LODE_RING_OFFSET + LODE_RING_BYTES_MIN);
-    memset(file, 0, LODE_RING_OFFSET + LODE_RING_BYTES_MIN);
-    file->ring_bytes = LODE_RING_BYTES_MIN;
-    cr_assert_eq(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, ends), 0);
-    store = ends[1];
-    cr_assert_eq(lode_store_calls_init(&calls), LODE_OK);
-    calls.socket.fd = ends[0];
-    calls.bell_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
-    cr_assert_eq(lode_store_calls_start(&calls), LODE_OK);
-    lode_ring_init(&ring, file, row, &fake.view, &calls);
-}
-
-static void
-teardown(void)
-{
-    lode_ring_fini(&ring);
-    lode_store_calls_fini(&calls);
-    close(store);
-    free(file);
-    fake_index_free(&fake);
-}
-
-TestSuite(ring_steps, .init = setup, .fini = teardown, .timeout = 120);
+TestSuite(ring_steps, .init = ring_setup, .fini = ring_teardown, .timeout = 120);
 
 static uint64_t head, pages_used, entries_used;
 static uint64_t recall_at; /* after so many instructions */
