@@ -53,11 +53,22 @@ pause_1_ms(void)
     nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
 }
 
+/*
+ * unlink() takes three steps, and other processes run between them: the link count falls, inotify
+ * tells whoever watches by then, and only then the name is gone. A look between the last two finds
+ * the name of a file about whose end nothing will be told any more: the count says that it ends.
+ */
+bool
+lode_hold_finds(const char *path, struct stat *stat_out)
+{
+    return lstat(path, stat_out) == 0 && stat_out->st_nlink > 0;
+}
+
 bool
 lode_hold_is_at(int fd, const char *path)
 {
     struct stat ours, there;
-    return fstat(fd, &ours) == 0 && lstat(path, &there) == 0 && ours.st_dev == there.st_dev &&
+    return fstat(fd, &ours) == 0 && lode_hold_finds(path, &there) && ours.st_dev == there.st_dev &&
            ours.st_ino == there.st_ino;
 }
 

@@ -17,6 +17,7 @@
 #define LODE_CLUSTER_HOLD_H
 
 #include <lode/error.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 
 /*
@@ -55,7 +56,10 @@ LODE_MUST_CHECK lode_err lode_hold_check(const char *path);
 /* Unlinks the file at `path` if it is the one that `fd` holds. */
 void lode_hold_remove(const char *path, int fd);
 
-/* True if what is at `path` is what `fd` is open on. */
+/* True if something is at `path` which nobody is just removing; its status is in *stat_out. */
+bool lode_hold_finds(const char *path, struct stat *stat_out);
+
+/* True if what is at `path` is what `fd` is open on, and nobody is just removing it. */
 bool lode_hold_is_at(int fd, const char *path);
 
 /*

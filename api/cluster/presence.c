@@ -126,15 +126,15 @@ socket_is_there(const struct lode_presence *presence)
 {
     struct stat there;
     return presence->listen_fd < 0 ||
-           (lstat(presence->socket_path, &there) == 0 && there.st_dev == presence->socket_device &&
-            there.st_ino == presence->socket_inode);
+           (lode_hold_finds(presence->socket_path, &there) &&
+            there.st_dev == presence->socket_device && there.st_ino == presence->socket_inode);
 }
 
 static bool
 file_is_there(const struct lode_presence_file *file)
 {
     struct stat there;
-    return lstat(file->path, &there) == 0;
+    return lode_hold_finds(file->path, &there);
 }
 
 static bool

@@ -207,7 +207,8 @@ Test(presence, a_lock_that_is_removed_before_it_is_watched_is_missed_too)
         atomic_store(&remover.go, true);
         must(lode_presence_open(&presence, dir, "it.lock", "it.sock", false));
         pthread_join(thread, NULL);
-        expect(lode_hold_is_at(presence.lock_fd, presence.lock_path) || hears_within(100));
+        expect(lode_hold_is_at(presence.lock_fd, presence.lock_path) ||
+               hears_within(bound_ms(1000)));
     }
 }
 
