@@ -5,58 +5,24 @@
  */
 #include "tests/support/cluster.h"
 #include "tests/support/story.h"
+#include "tests/support/unread.h"
 
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <termios.h>
 #include <unistd.h>
 
 enum { TIMES = 5 };
 
+/* A little is read: a terminal has room again, but not for a line. */
 static void
-open_pipe(int ends[2])
-{
-    expect_eq(pipe2(ends, O_CLOEXEC), 0);
-}
-
-static void
-open_socket(int ends[2])
-{
-    expect_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
-}
-
-static void
-open_terminal(int ends[2])
-{
-    struct termios raw;
-    char name[64];
-    ends[0] = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
-    expect_le(0, ends[0]);
-    expect_eq(unlockpt(ends[0]), 0);
-    expect_eq(ptsname_r(ends[0], name, sizeof name), 0);
-    ends[1] = open(name, O_RDWR | O_NOCTTY | O_CLOEXEC);
-    expect_le(0, ends[1]);
-    expect_eq(tcgetattr(ends[1], &raw), 0);
-    cfmakeraw(&raw);
-    expect_eq(tcsetattr(ends[1], TCSANOW, &raw), 0);
-}
-
-/* Small writes, and then some bytes are read: a terminal has a little room again. */
-static void
-fill(const int ends[2], bool leave_some)
+leave_some_room(const int ends[2])
 {
     struct pollfd out = {.fd = ends[1], .events = POLLOUT};
-    char piece[64] = {0};
-    expect_eq(fcntl(ends[1], F_SETFL, O_NONBLOCK), 0);
-    while (write(ends[1], piece, sizeof piece) > 0) {
-    }
-    expect_eq(fcntl(ends[1], F_SETFL, 0), 0);
-    while (leave_some && poll(&out, 1, 1) == 0) {
+    char piece[64];
+    while (poll(&out, 1, 1) == 0) {
         expect_lt(0, read(ends[0], piece, sizeof piece));
     }
 }
@@ -104,11 +70,14 @@ kill_a_worker(void)
 }
 
 static void
-serve(void (*open_stderr)(int ends[2]), bool leave_some)
+serve(enum unread kind, bool leave_some)
 {
     int ends[2];
-    open_stderr(ends);
-    fill(ends, leave_some);
+    unread_open(kind, ends);
+    unread_fill(ends);
+    if (leave_some) {
+        leave_some_room(ends);
+    }
     int saved = take_stderr(ends);
     pid_t cluster = cluster_start(1, 16 << 20);
     expect_eq(dup2(saved, STDERR_FILENO), STDERR_FILENO);
@@ -130,12 +99,10 @@ static void
 story(int argc, char **argv)
 {
     (void)argc, (void)argv;
-    serve(open_pipe, false);
-    serve(open_pipe, true);
-    serve(open_terminal, false);
-    serve(open_terminal, true);
-    serve(open_socket, false);
-    serve(open_socket, true);
+    for (enum unread kind = UNREAD_PIPE; kind < UNREAD_KINDS; kind++) {
+        serve(kind, false);
+        serve(kind, true);
+    }
 }
 
 int

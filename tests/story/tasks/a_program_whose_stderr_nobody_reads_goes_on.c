@@ -7,58 +7,26 @@
 #include "tests/support/child.h"
 #include "tests/support/cluster.h"
 #include "tests/support/story.h"
+#include "tests/support/unread.h"
 
-#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <termios.h>
 #include <unistd.h>
 
 enum { LINES = 400, LINE_BYTES = 8000, ROOM = 8 << 20, CLOSE_MS = 10000, SESSIONS = 4 };
 
 static int pipe_fds[2]; /* the program's stderr */
 
-static void
-open_pipe(void)
-{
-    expect_eq(pipe2(pipe_fds, O_CLOEXEC), 0);
-}
-
-static void
-open_socket(void)
-{
-    expect_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pipe_fds), 0);
-}
-
-static void
-open_terminal(void)
-{
-    struct termios raw;
-    char name[64];
-    pipe_fds[0] = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
-    expect_le(0, pipe_fds[0]);
-    expect_eq(unlockpt(pipe_fds[0]), 0);
-    expect_eq(ptsname_r(pipe_fds[0], name, sizeof name), 0);
-    pipe_fds[1] = open(name, O_RDWR | O_NOCTTY | O_CLOEXEC);
-    expect_le(0, pipe_fds[1]);
-    expect_eq(tcgetattr(pipe_fds[1], &raw), 0);
-    cfmakeraw(&raw);
-    expect_eq(tcsetattr(pipe_fds[1], TCSANOW, &raw), 0);
-}
-
 /* Our stderr is the pipe, filled up or empty. Its reader is the parent. */
 static void
 take_stderr(bool is_full)
 {
-    static const char page[4096];
-    expect_eq(fcntl(pipe_fds[1], F_SETFL, O_NONBLOCK), 0);
-    while (is_full && write(pipe_fds[1], page, sizeof page) > 0) {
+    if (is_full) {
+        unread_fill(pipe_fds);
     }
-    expect_eq(fcntl(pipe_fds[1], F_SETFL, 0), 0);
     expect_eq(dup2(pipe_fds[1], STDERR_FILENO), STDERR_FILENO);
     close(pipe_fds[1]);
     close(pipe_fds[0]);
@@ -143,9 +111,9 @@ program_of_many_sessions(struct child *parent, void *arg)
 }
 
 static void
-start_with(struct child *child, void (*open_stderr)(void), child_fn run, bool is_full)
+start_with(struct child *child, enum unread kind, child_fn run, bool is_full)
 {
-    open_stderr();
+    unread_open(kind, pipe_fds);
     child_start(child, run, is_full ? pipe_fds : NULL);
     close(pipe_fds[1]);
 }
@@ -177,7 +145,7 @@ what_is_lost_is_said(void)
     static char all[ROOM];
     struct child child;
     long lines = 0, missing = 0;
-    start_with(&child, open_pipe, program, true);
+    start_with(&child, UNREAD_PIPE, program, true);
     child_await(&child);
     child_signal(&child);
     size_t size = read_to_the_end(pipe_fds[0], all);
@@ -205,21 +173,21 @@ static void
 nobody_ever_reads(void)
 {
     static const struct {
-        void (*open)(void);
+        enum unread kind;
         child_fn run;
         bool is_full;
-    } kinds[] = {{open_pipe, program, true},
-                 {open_pipe, program, false},
-                 {open_terminal, program, true},
-                 {open_terminal, program, false},
-                 {open_socket, program, true},
-                 {open_socket, program, false},
-                 {open_pipe, program_of_many_sessions, true}};
+    } kinds[] = {{UNREAD_PIPE, program, true},
+                 {UNREAD_PIPE, program, false},
+                 {UNREAD_TERMINAL, program, true},
+                 {UNREAD_TERMINAL, program, false},
+                 {UNREAD_SOCKET, program, true},
+                 {UNREAD_SOCKET, program, false},
+                 {UNREAD_PIPE, program_of_many_sessions, true}};
     enum { KINDS = sizeof kinds / sizeof kinds[0] };
     struct child children[KINDS];
     int readers[KINDS];
     for (int i = 0; i < KINDS; i++) {
-        start_with(&children[i], kinds[i].open, kinds[i].run, kinds[i].is_full);
+        start_with(&children[i], kinds[i].kind, kinds[i].run, kinds[i].is_full);
         readers[i] = pipe_fds[0];
     }
     for (int i = 0; i < KINDS; i++) {
@@ -237,7 +205,7 @@ static void
 the_reader_ends(bool before)
 {
     struct child child;
-    start_with(&child, open_pipe, program, !before);
+    start_with(&child, UNREAD_PIPE, program, !before);
     if (before) {
         close(pipe_fds[0]);
     }
