@@ -93,7 +93,7 @@ story(int argc, char **argv)
     expect(prctl(PR_SET_CHILD_SUBREAPER, 1) == 0);
     pid_t supervisor = cluster_start(1, 16 << 20);
     pid_t scheduler = story_process("lode-scheduler");
-    kill(scheduler, SIGSTOP);
+    story_stop_process(scheduler);
     child_start(&child, program, NULL);
     child_hear(&child, &grandchild, sizeof grandchild);
     kill(scheduler, SIGCONT);

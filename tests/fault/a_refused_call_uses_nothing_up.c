@@ -75,7 +75,7 @@ story(int argc, char **argv)
     child_start(&child, program, NULL);
     child_await(&child);
     pid_t scheduler = story_process("lode-scheduler");
-    kill(scheduler, SIGSTOP);
+    story_stop_process(scheduler);
     child_signal(&child);
     child_await(&child);
     kill(scheduler, SIGCONT);

@@ -13,7 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 enum { LINES = 600, CALLS = 50, LINE_BYTES = 8000 };
@@ -136,7 +135,6 @@ story(int argc, char **argv)
     struct child child;
     lode_id first;
     char byte;
-    int status;
     snprintf(fifo, sizeof fifo, "%s/fifo", story_files());
     snprintf(printed, sizeof printed, "%s/stderr", story_files());
     expect_eq(mkfifo(fifo, 0600), 0);
@@ -147,9 +145,7 @@ story(int argc, char **argv)
     child_start(&child, printer, NULL);
     child_hear(&child, &first, sizeof first);
     expect_eq(read(fd, &byte, 1), 1); /* its first task keeps the only worker */
-    kill(child.pid, SIGSTOP);
-    expect_eq(waitpid(child.pid, &status, WUNTRACED), child.pid);
-    expect(WIFSTOPPED(status));
+    story_stop_process(child.pid);
     lode *db = cluster_open();
     long before = resident_bytes(scheduler);
     must(lode_cancel(db, first));

@@ -179,20 +179,6 @@ size_of(const char *path)
     return stat(path, &file) == 0 ? (int64_t)file.st_size : 0;
 }
 
-/* A stop is no event of ours: the scheduler is another's child. */
-static void
-stop(pid_t pid)
-{
-    char path[64], state = '?';
-    snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
-    kill(pid, SIGSTOP);
-    while (state != 'T') {
-        FILE *file = fopen(path, "re");
-        expect(file != NULL && fscanf(file, "%*d (%*[^)]) %c", &state) == 1);
-        fclose(file);
-    }
-}
-
 /* A session that has asked the scheduler before, and knows play.mark. */
 static lode *
 open_acquainted(void)
@@ -258,7 +244,7 @@ story(int argc, char **argv)
     pid_t supervisor = cluster_start(1, 64 << 20);
     prepare(&c);
     scheduler = story_process("lode-scheduler");
-    stop(scheduler);
+    story_stop_process(scheduler);
     ask_all(&c);
     kill(scheduler, SIGCONT);
     expect_as_if_nothing_had_been(&c);

@@ -11,7 +11,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 enum { TIMEOUT_MS = 200, GRACE_MS = 1000, ANSWER_MS = 5000 };
@@ -234,15 +233,6 @@ abort_behind_a_full_socket(lode *db, lode_draft *drafts, int count)
 
 /* ---- the story ------------------------------------------------------------------------------ */
 
-static void
-stop(void)
-{
-    int status;
-    kill(store, SIGSTOP);
-    expect_eq(waitpid(store, &status, WUNTRACED), store);
-    expect(WIFSTOPPED(status));
-}
-
 /* A view is left, so the close asks the store to end the rest. */
 static void *
 close_with_a_view(void *arg)
@@ -347,7 +337,7 @@ story(int argc, char **argv)
     store = store_start(64 << 20);
     lode *maker = store_open();
     prepare(&c, maker);
-    stop();
+    story_stop_process(store);
     ask_all(&c);
     kill(store, SIGCONT);
     for (int i = 0; i < c.puts; i++) {

@@ -103,7 +103,7 @@ story(int argc, char **argv)
     close(lines[1]);
     child_await(&child);
     pid_t store = story_process("lode-store");
-    kill(store, SIGSTOP);
+    story_stop_process(store);
     child_signal(&child);
     await_line("still there");
     kill(store, SIGCONT);

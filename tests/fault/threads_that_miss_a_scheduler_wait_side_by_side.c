@@ -45,7 +45,7 @@ story(int argc, char **argv)
     lode_scheduler_stats stats;
     pid_t supervisor = cluster_start(1, 16 << 20);
     lode *db = cluster_open();
-    kill(supervisor, SIGSTOP);
+    story_stop_process(supervisor);
     kill_scheduler();
     for (int i = 0; i < THREADS; i++) {
         expect_eq(pthread_create(&threads[i], NULL, ask, db), 0);

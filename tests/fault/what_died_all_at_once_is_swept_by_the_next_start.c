@@ -60,22 +60,6 @@ program(struct child *parent, void *arg)
     child_await(parent);
 }
 
-/* SIGSTOP is sent, not obeyed, when kill() returns. */
-static void
-stop_process(pid_t pid)
-{
-    char path[64], line[256], state = '?';
-    snprintf(path, sizeof path, "/proc/%d/status", (int)pid);
-    kill(pid, SIGSTOP);
-    while (state != 'T') {
-        FILE *file = fopen(path, "re");
-        expect(file != NULL);
-        while (fgets(line, sizeof line, file) != NULL && sscanf(line, "State: %c", &state) != 1) {
-        }
-        fclose(file);
-    }
-}
-
 static void
 die_at_once(bool is_robbed)
 {
@@ -86,7 +70,7 @@ die_at_once(bool is_robbed)
     int count = story_processes(NULL, pids, PROCESSES);
     expect_le(5, count);
     for (int i = 0; i < count; i++) { /* so that none sees another's end */
-        stop_process(pids[i]);
+        story_stop_process(pids[i]);
     }
     /*
      * The supervisor comes last: at the end of a parent the kernel sends SIGCONT to its children.

@@ -115,7 +115,7 @@ kill_full_store(pid_t supervisor)
     must(lode_create(db, LARGE_BYTES, NULL, 0, &draft));
     memset(draft.data, 1, LARGE_BYTES);
     pid_t store = story_process("lode-store");
-    kill(supervisor, SIGSTOP);
+    story_stop_process(supervisor);
     kill(store, SIGKILL);
     lode_close(db);
     kill(supervisor, SIGCONT);

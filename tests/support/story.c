@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -280,6 +281,48 @@ story_process(const char *name)
         give_up("%d processes are called %s, want 1", count, name);
     }
     return pid;
+}
+
+/* 'T' and the like; 0: no such thread. */
+static char
+state_of_thread(const char *task_dir, const char *thread)
+{
+    char path[64 + 1 + 255 + 6], state = 0;
+    snprintf(path, sizeof path, "%s/%s/stat", task_dir, thread);
+    FILE *file = fopen(path, "re");
+    if (file != NULL) {
+        expect(fscanf(file, "%*d (%*[^)]) %c", &state) == 1);
+        fclose(file);
+    }
+    return state;
+}
+
+static bool
+is_stopped(pid_t pid)
+{
+    char path[64];
+    int running = 0, stopped = 0;
+    snprintf(path, sizeof path, "/proc/%d/task", (int)pid);
+    DIR *tasks = opendir(path);
+    expect(tasks != NULL);
+    for (struct dirent *task; (task = readdir(tasks)) != NULL;) {
+        if (task->d_name[0] != '.') {
+            char state = state_of_thread(path, task->d_name);
+            stopped += state == 'T';
+            running += state != 'T' && state != 0;
+        }
+    }
+    closedir(tasks);
+    return running == 0 && stopped > 0;
+}
+
+void
+story_stop_process(pid_t pid)
+{
+    expect_eq(kill(pid, SIGSTOP), 0);
+    while (!is_stopped(pid)) {
+        sched_yield();
+    }
 }
 
 bool

@@ -45,6 +45,12 @@ int story_processes(const char *name, pid_t *pids, int room);
 /* Asserts that the only process of that name is there, and gives its pid. */
 pid_t story_process(const char *name);
 
+/*
+ * Stops the process (it need not be a child), and returns when all its threads stand still: SIGSTOP
+ * is sent, not obeyed, when kill() returns. SIGCONT lets it run on.
+ */
+void story_stop_process(pid_t pid);
+
 /* Waits until the process has ended (it need not be a child). False after `ms`. */
 bool story_wait_end(pid_t pid, int64_t ms);
 

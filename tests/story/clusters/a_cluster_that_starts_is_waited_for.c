@@ -101,7 +101,7 @@ one_that_does_not_come_up_is_named(pid_t supervisor)
     char name[32];
     lode *db = NULL;
     pid_t store = story_process("lode-store");
-    kill(supervisor, SIGSTOP);
+    story_stop_process(supervisor);
     kill(store, SIGKILL);
     snprintf(name, sizeof name, "(pid %d)", (int)supervisor);
     fails(lode_open(NULL, NULL, &db), LODE_EDOWN);

@@ -37,7 +37,7 @@ story(int argc, char **argv)
     pid_t supervisor = cluster_start(1, 16 << 20);
     lode *db = cluster_open();
     must(lode_get_scheduler_stats(db, &stats));
-    kill((pid_t)stats.scheduler_pid, SIGSTOP);
+    story_stop_process((pid_t)stats.scheduler_pid);
     for (int i = 0; i < THREADS; i++) {
         expect(pthread_create(&threads[i], NULL, ask_the_scheduler, db) == 0);
     }

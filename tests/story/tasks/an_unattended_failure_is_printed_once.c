@@ -68,7 +68,7 @@ leave_early(char *path)
     pid_t store = story_process("lode-store");
     child_start(&child, early_leaver, path);
     child_await(&child);
-    kill(store, SIGSTOP);
+    story_stop_process(store);
     child_signal(&child);
     child_await(&child);
     expect(!story_wait_end(child.pid, TOO_EARLY_MS));
