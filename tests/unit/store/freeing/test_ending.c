@@ -209,6 +209,45 @@ Test(ending, of_pins_frees_what_they_kept_though_it_frees_between_its_parts)
     fake_die(&maker);
 }
 
+/* How many of the ids lead to an object. */
+static int
+with_an_id(const lode_id *ids, int count)
+{
+    int with = 0;
+    for (int i = 0; i < count; i++) {
+        with += state_of(ids[i]) != LODE_ENTRY_FREE;
+    }
+    return with;
+}
+
+/* Were all hidden at once, others would wait for it as long as a client likes. */
+Test(ending, of_a_process_that_still_runs_hides_its_drafts_in_parts_and_keeps_their_bytes)
+{
+    enum { DRAFTS = CHORE_PART + 2 };
+    struct fake maker = fake_attach(0);
+    struct lode_msg_created created;
+    static lode_id ids[DRAFTS];
+    for (int i = 0; i < DRAFTS; i++) {
+        ids[i] = fake_next(&maker);
+        expect_eq(fake_create(&maker, ids[i], 1, 0, &created), LODE_MSG_CREATED);
+    }
+    struct session *session = maker.session;
+    session_end(store, session);
+    expect(session->lingers);
+    while (with_an_id(ids, DRAFTS) == DRAFTS) {
+        expect(!session->ending.part(store, &session->ending));
+    }
+    expect_eq(with_an_id(ids, DRAFTS), DRAFTS - CHORE_PART);
+    pump();
+    expect_eq(with_an_id(ids, DRAFTS), 0);
+    expect_eq(store->table.state_count[LODE_ENTRY_CREATED], DRAFTS);
+    session_abandon(store, session);
+    pump();
+    expect_eq(store->table.state_count[LODE_ENTRY_CREATED], 0);
+    forget(&maker);
+    close(maker.fd);
+}
+
 /* ---- results ---- */
 
 static void

@@ -70,6 +70,22 @@ Test(credit, of_hundreds_of_idle_sessions_is_an_eighth_of_the_store)
     }
 }
 
+/* A client that lies gets no more than the largest record needs, and holds nobody up. */
+Test(credit, that_a_client_says_it_needs_is_no_more_than_a_record_can)
+{
+    struct fake filler = fake_attach(0), liar = fake_attach(0), other = fake_attach(0);
+    fill_up(&filler);
+    fake_die(&filler); /* all pages are warm now */
+    wants(&liar, 0xffff, 0xffff);
+    expect(!liar.session->in_line);
+    expect_eq(pages_left(&liar), 640);
+    expect_eq(entries_left(&liar), 1024);
+    wants(&other, 600, 1);
+    expect_le(600, pages_left(&other));
+    fake_die(&liar);
+    fake_die(&other);
+}
+
 Test(credit, that_cannot_be_had_wakes_nobody)
 {
     struct fake filler = fake_attach(0), waiter = fake_attach(0);

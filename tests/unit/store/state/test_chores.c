@@ -6,14 +6,18 @@ TestSuite(chores, .init = store_setup, .fini = store_teardown, .timeout = 60);
 struct counted {
     struct chore chore;
     int left, done;
+    int first, last; /* parts: when they were done, counted over all */
 };
+
+static int parts_done;
 
 static bool
 count_part(struct store *of, struct chore *chore)
 {
     struct counted *counted = (struct counted *)chore;
     expect(of == store);
-    counted->done++;
+    counted->last = ++parts_done;
+    counted->first = counted->done++ == 0 ? counted->last : counted->first;
     return --counted->left <= 0;
 }
 
@@ -39,6 +43,19 @@ Test(chores, of_a_turn_are_bounded_and_shared_by_all)
     chores_do_now(store, &b.chore);
     expect_eq(a.done + b.done, 2000000);
     expect(!store_has_work(store) || store->freed_room);
+}
+
+Test(chores, have_their_parts_done_in_the_order_in_which_they_were_given)
+{
+    struct counted a = {.left = 2}, b = {.left = 2}, c = {.left = 1};
+    chores_give(store, &a.chore, count_part);
+    chores_give(store, &b.chore, count_part);
+    chores_give(store, &c.chore, count_part);
+    chores_turn(store);
+    expect_lt(a.first, b.first);
+    expect_lt(b.first, c.first);
+    expect_lt(c.first, a.last);
+    expect_lt(a.last, b.last);
 }
 
 /* It takes longer than a turn. */
