@@ -5,11 +5,13 @@
 #include "store/objects/status.h"
 #include "store/objects/settled.h"
 #include "store/requests/ids.h"
+#include "store/requests/watches.h"
 #include "store/rings/asking.h"
 #include "store/rings/ring.h"
 #include "store/state/answers.h"
 #include "store/waits/waits.h"
 
+#include <stddef.h>
 #include <string.h>
 
 /*
@@ -148,18 +150,16 @@ promise(struct store *store, lode_id id, uint32_t ended_row)
     return LODE_FOUND_PENDING;
 }
 
-lode_err
-handle_results(struct store *store, struct session *session, const void *packet,
-               const uint8_t *rest, size_t rest_size)
+/* All that was put so far is known. */
+static void
+answer_results(struct store *store, struct session *session, const struct lode_msg_settle *msg,
+               const void *ids)
 {
-    const struct lode_msg_settle *msg = packet;
     uint8_t status[LODE_STORE_IDS_MAX];
-    LODE_TRY(check_settle(session, msg, rest_size));
-    ring_drain_all(store);
     struct session *ended = store_session(store, msg->session); /* may not be known to have ended */
     uint32_t row = row_of(store, msg->session);
     for (uint32_t i = 0; i < msg->count; i++) {
-        lode_id id = ids_at(rest, i);
+        lode_id id = ids_at(ids, i);
         bool fits = lode_id_kind(id) == LODE_ID_RESULT && lode_id_session(id) == msg->session;
         status[i] = fits ? (uint8_t)promise(store, id, row) : LODE_FOUND_GONE;
     }
@@ -171,5 +171,35 @@ handle_results(struct store *store, struct session *session, const void *packet,
         }
     }
     answer_settle(session, msg, status);
+}
+
+static bool
+results_part(struct store *store, struct chore *chore)
+{
+    struct session *session =
+        (struct session *)((char *)chore - offsetof(struct session, slow.chore));
+    if (!watches_are_over(session)) {
+        if (!ring_is_swept_for(store, chore)) {
+            return false;
+        }
+        answer_results(store, session, &session->slow.results, session->slow.ids);
+    }
+    return watches_end_slow(session);
+}
+
+lode_err
+handle_results(struct store *store, struct session *session, const void *packet,
+               const uint8_t *rest, size_t rest_size)
+{
+    const struct lode_msg_settle *msg = packet;
+    LODE_TRY(check_settle(session, msg, rest_size));
+    if (!ring_sweep(store)) {
+        if (watches_put_off(store, session, rest, msg->count, results_part)) {
+            session->slow.results = *msg;
+            return LODE_OK;
+        }
+        ring_drain_all(store);
+    }
+    answer_results(store, session, msg, rest);
     return LODE_OK;
 }

@@ -25,10 +25,33 @@ watches_under_way(const struct session *session)
     return session->slow.chore.is_given;
 }
 
-static bool
-is_over(const struct session *session)
+bool
+watches_are_over(const struct session *session)
 {
     return session->ended || session->left || session->cut;
+}
+
+bool
+watches_put_off(struct store *store, struct session *session, const void *ids, uint32_t count,
+                chore_fn *part)
+{
+    lode_id *copy =
+        watches_under_way(session) ? NULL : malloc((count + 1) * sizeof *session->slow.ids);
+    if (copy == NULL) {
+        return false;
+    }
+    memcpy(copy, ids, count * sizeof *copy);
+    session->slow.ids = copy;
+    chores_give(store, &session->slow.chore, part);
+    return true;
+}
+
+bool
+watches_end_slow(struct session *session)
+{
+    free(session->slow.ids);
+    session->slow.ids = NULL;
+    return true;
 }
 
 /* ---- WATCH ---- */
@@ -81,7 +104,7 @@ watch_part(struct store *store, struct chore *chore)
     struct slow_packet *slow = &session->slow;
     uint32_t left = slow->msg.count - slow->next;
     uint32_t count = left < WATCHES_AT_ONCE ? left : WATCHES_AT_ONCE;
-    if (!is_over(session)) {
+    if (!watches_are_over(session)) {
         watch(store, session, slow->msg.cookie, slow->ids + slow->next, count);
         slow->next += count;
         if (slow->next < slow->msg.count) {
@@ -89,27 +112,7 @@ watch_part(struct store *store, struct chore *chore)
         }
         session_ok(session, slow->msg.head.tag);
     }
-    free(slow->ids);
-    slow->ids = NULL;
-    return true;
-}
-
-/* Copies the packet, and has the rest of it done later. False: that cannot be. */
-static bool
-put_off(struct store *store, struct session *session, const struct lode_msg_watch *msg,
-        const uint8_t *ids)
-{
-    lode_id *copy =
-        watches_under_way(session) ? NULL : malloc(msg->count * sizeof *session->slow.ids);
-    if (copy == NULL) {
-        return false;
-    }
-    memcpy(copy, ids, msg->count * sizeof *copy);
-    session->slow.msg = *msg;
-    session->slow.ids = copy;
-    session->slow.next = WATCHES_AT_ONCE;
-    chores_give(store, &session->slow.chore, watch_part);
-    return true;
+    return watches_end_slow(session);
 }
 
 lode_err
@@ -118,7 +121,10 @@ handle_watch(struct store *store, struct session *session, const void *packet, c
 {
     const struct lode_msg_watch *msg = packet;
     LODE_TRY(ids_check(msg->count, rest_size));
-    if (msg->count > WATCHES_AT_ONCE && put_off(store, session, msg, rest)) {
+    if (msg->count > WATCHES_AT_ONCE &&
+        watches_put_off(store, session, rest, msg->count, watch_part)) {
+        session->slow.msg = *msg;
+        session->slow.next = WATCHES_AT_ONCE;
         watch(store, session, msg->cookie, rest, WATCHES_AT_ONCE);
         return LODE_OK;
     }
@@ -136,19 +142,46 @@ answer_unwatch(struct session *session, uint32_t tag)
     session_ok(session, tag);
 }
 
+/* True: that was all, and it is answered. */
+static bool
+unwatch_all_part(struct store *store, struct session *session, const struct lode_msg_watch *msg)
+{
+    if (!waits_unwatch_part(store, session, msg->cookie)) {
+        return false;
+    }
+    answer_unwatch(session, msg->head.tag);
+    return true;
+}
+
+static bool
+begin_unwatch(struct store *store, struct session *session, const struct lode_msg_watch *msg,
+              const void *ids)
+{
+    for (uint32_t i = 0; i < msg->count; i++) {
+        waits_unwatch_id(store, session, ids_at(ids, i), msg->cookie);
+    }
+    session->unwatch_next = msg->count == 0 ? session->wait_first : 0;
+    return unwatch_all_part(store, session, msg);
+}
+
 static bool
 unwatch_part(struct store *store, struct chore *chore)
 {
     struct session *session = session_of(chore);
-    if (is_over(session)) {
+    struct slow_packet *slow = &session->slow;
+    if (watches_are_over(session)) {
         session->unwatch_next = 0;
-        return true;
+        return watches_end_slow(session);
     }
-    if (!waits_unwatch_part(store, session, session->slow.msg.cookie)) {
+    if (slow->ids == NULL) {
+        return unwatch_all_part(store, session, &slow->msg);
+    }
+    if (!ring_is_swept_for(store, chore)) {
         return false;
     }
-    answer_unwatch(session, session->slow.msg.head.tag);
-    return true;
+    bool is_done = begin_unwatch(store, session, &slow->msg, slow->ids);
+    watches_end_slow(session); /* the next part begins no more */
+    return is_done;
 }
 
 lode_err
@@ -157,19 +190,17 @@ handle_unwatch(struct store *store, struct session *session, const void *packet,
 {
     const struct lode_msg_watch *msg = packet;
     LODE_TRY(ids_check(msg->count, rest_size));
-    if (msg->drain != 0) {
+    if (msg->drain != 0 && !ring_sweep(store)) {
+        if (watches_put_off(store, session, rest, msg->count, unwatch_part)) {
+            session->slow.msg = *msg;
+            return LODE_OK;
+        }
         ring_drain_all(store);
     }
-    for (uint32_t i = 0; i < msg->count; i++) {
-        waits_unwatch_id(store, session, ids_at(rest, i), msg->cookie);
-    }
-    session->unwatch_next = msg->count == 0 ? session->wait_first : 0;
-    if (!waits_unwatch_part(store, session, msg->cookie)) {
+    if (!begin_unwatch(store, session, msg, rest)) {
         session->slow.msg = *msg;
         chores_give(store, &session->slow.chore, unwatch_part);
-        return LODE_OK;
     }
-    answer_unwatch(session, msg->head.tag);
     return LODE_OK;
 }
 

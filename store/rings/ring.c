@@ -262,6 +262,13 @@ ring_sweep(struct store *store)
     return false;
 }
 
+bool
+ring_is_swept_for(const struct store *store, const struct chore *chore)
+{
+    return !chores_is_behind(chore, &store->sweeps[0].chore) &&
+           !chores_is_behind(chore, &store->sweeps[1].chore);
+}
+
 void
 ring_drain_makers(struct store *store)
 {

@@ -27,6 +27,9 @@ bool ring_drain_part(struct store *store, struct session_walk *walk, uint32_t mo
  */
 bool ring_sweep(struct store *store);
 
+/* True if the sweeps that were under way when the chore was given are done. */
+bool ring_is_swept_for(const struct store *store, const struct chore *chore);
+
 /* Drains those sessions that may make results. */
 void ring_drain_makers(struct store *store);
 

@@ -25,12 +25,15 @@ struct session;
 struct fork;
 struct lost;
 
-/* A WATCH, UNWATCH, FORK or DELETE that is handled in parts, while the chore is given. */
+/* A WATCH, UNWATCH, RESULTS, FORK or DELETE that is handled in parts, while the chore is given. */
 struct slow_packet {
     struct chore chore;
-    struct lode_msg_watch msg; /* of a FORK or DELETE: its head alone */
-    lode_id *ids;              /* NULL: none */
-    uint32_t next;             /* of them; of the names that a DELETE looks at */
+    union {
+        struct lode_msg_watch msg; /* of a FORK or DELETE: its head alone */
+        struct lode_msg_settle results;
+    };
+    lode_id *ids;  /* NULL: none */
+    uint32_t next; /* of them; of the names that a DELETE looks at */
     struct fork *fork;
     lode_id id; /* of a DELETE */
 };

@@ -69,6 +69,13 @@ fake_round(void)
     store_settle(store, false);
 }
 
+/* The loop's epoll says that the session's socket has something to read. */
+static inline void
+socket_ready(struct session *session)
+{
+    session->socket.ready(store, &session->socket, EPOLLIN);
+}
+
 static inline void
 fake_send(struct fake *fake, const void *packet, size_t size)
 {

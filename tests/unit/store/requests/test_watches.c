@@ -208,13 +208,6 @@ struct many {
 };
 
 /* Sends a WATCH with as many ids as a packet has, and lets the store read it. */
-/* The loop's epoll says that the session's socket has something to read. */
-static void
-socket_ready(struct session *session)
-{
-    session->socket.ready(store, &session->socket, EPOLLIN);
-}
-
 static void
 watch_many(struct fake *fake, struct many *many)
 {
