@@ -80,25 +80,44 @@ extents_add(struct extents *extents, uint64_t page, uint64_t count, bool warm)
 }
 
 /*
- * The extent's first page grows, but not past its neighbour: its place in the tree by page stays.
+ * The extent becomes a part of itself. Its first page may grow, but not past its neighbour: its
+ * place in the tree by page stays.
  */
+static void
+shrink(struct extents *extents, struct extent *e, uint64_t page, uint64_t count)
+{
+    sums_subtract(extents, e);
+    tree_remove(&extents->by_size[e->warm], &e->by_size);
+    e->page = page;
+    e->count = count;
+    e->by_page.major = page;
+    e->by_size.major = count;
+    e->by_size.minor = page;
+    tree_insert(&extents->by_size[e->warm], &e->by_size);
+    sums_add(extents, e);
+}
+
 uint64_t
 extents_cut(struct extents *extents, struct extent *e, uint64_t count)
 {
     uint64_t page = e->page;
     if (count == e->count) {
         extents_remove(extents, e);
-        return page;
+    } else {
+        shrink(extents, e, page + count, e->count - count);
     }
-    sums_subtract(extents, e);
-    tree_remove(&extents->by_size[e->warm], &e->by_size);
-    e->page += count;
-    e->count -= count;
-    e->by_page.major = e->page;
-    e->by_size.major = e->count;
-    e->by_size.minor = e->page;
-    tree_insert(&extents->by_size[e->warm], &e->by_size);
-    sums_add(extents, e);
+    return page;
+}
+
+uint64_t
+extents_cut_end(struct extents *extents, struct extent *e, uint64_t count)
+{
+    uint64_t page = e->page + e->count - count;
+    if (count == e->count) {
+        extents_remove(extents, e);
+    } else {
+        shrink(extents, e, e->page, e->count - count);
+    }
     return page;
 }
 

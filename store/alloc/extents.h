@@ -40,8 +40,12 @@ void extents_fini(struct extents *extents);
 void extents_add(struct extents *extents, uint64_t page, uint64_t count, bool warm);
 void extents_remove(struct extents *extents, struct extent *extent);
 
-/* Takes the first `count` pages off an extent, all of it if it has no more; gives their place. */
+/*
+ * Takes the first, or the last, `count` pages off an extent, all of it if it has no more; gives
+ * their place.
+ */
 uint64_t extents_cut(struct extents *extents, struct extent *extent, uint64_t count);
+uint64_t extents_cut_end(struct extents *extents, struct extent *extent, uint64_t count);
 
 /* What an extent of so many pages adds to `servable`, if it is warm. */
 static inline uint64_t
@@ -86,6 +90,12 @@ static inline struct extent *
 extents_longest(const struct extents *extents, bool warm)
 {
     return extents_of_size_node(tree_last(&extents->by_size[warm]));
+}
+
+static inline bool
+extents_any(const struct extents *extents, bool warm)
+{
+    return extents->by_size[warm].root != NULL;
 }
 
 /* The next longer of the same temperature, for a walk that begins with extents_fit(…, 0, …). */

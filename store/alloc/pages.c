@@ -63,7 +63,7 @@ reserve_allows(const struct pages *pages, const struct extent *e, uint64_t count
     return pages->extents.servable - lost >= pages->reserved;
 }
 
-/* A longest stretch of free pages around `e`, whatever their temperature. */
+/* The longest stretch of free pages around `e`, whatever their temperature. */
 static void
 stretch_around(const struct pages *pages, const struct extent *e, uint64_t *from_out,
                uint64_t *to_out)
@@ -114,29 +114,67 @@ stretch_take(struct pages *pages, uint64_t from, uint64_t to)
 }
 
 /*
- * No extent is long enough: perhaps several of different temperature are that touch. Each such
- * stretch has a cold one in it, of which there are few: in most stores one, at the end.
+ * Finds a place at an end of the stretch around `e`: the rest of the stretch stays in one piece. Of
+ * the two ends it is the one that costs `servable` less. In a young store, whose first pages are
+ * warm, that is the far end. False: the stretch is too short, or the reserve forbids both ends.
  */
 static bool
-find_across(const struct pages *pages, uint64_t count, uint64_t *page_out)
+find_around(const struct pages *pages, const struct extent *e, uint64_t count, uint64_t *page_out)
 {
-    const struct extent *e = extents_fit(&pages->extents, 0, false);
-    for (; e != NULL; e = extents_longer(&pages->extents, e)) {
-        uint64_t from, to;
-        stretch_around(pages, e, &from, &to);
-        if (to - from < count) {
-            continue;
+    uint64_t from, to;
+    stretch_around(pages, e, &from, &to);
+    if (to - from < count) {
+        return false;
+    }
+    uint64_t at_begin = stretch_cost(pages, from, from + count);
+    uint64_t at_end = stretch_cost(pages, to - count, to);
+    if (pages->extents.servable - (at_end < at_begin ? at_end : at_begin) < pages->reserved) {
+        return false;
+    }
+    *page_out = at_end < at_begin ? to - count : from;
+    return true;
+}
+
+/*
+ * Finds a place for which cold pages are needed. If no cold extent is long enough, a stretch around
+ * one may be. The walk is short: there are few cold extents, in most stores one.
+ */
+static bool
+find_cold(const struct pages *pages, uint64_t count, uint64_t *page_out)
+{
+    const struct extent *e = extents_fit(&pages->extents, count, false);
+    if (e != NULL) {
+        if (!find_around(pages, e, count, page_out)) {
+            *page_out = e->page; /* both ends have reserved pages; cold ones never are */
         }
-        uint64_t places[2] = {from, to - count};
-        for (int i = 0; i < 2; i++) {
-            uint64_t cost = stretch_cost(pages, places[i], places[i] + count);
-            if (pages->extents.servable - cost >= pages->reserved) {
-                *page_out = places[i];
-                return true;
-            }
+        return true;
+    }
+    for (e = extents_fit(&pages->extents, 0, false); e != NULL;
+         e = extents_longer(&pages->extents, e)) {
+        if (find_around(pages, e, count, page_out)) {
+            return true;
         }
     }
     return false;
+}
+
+/*
+ * Takes pages off a warm extent that has them. If free cold pages touch the extent's begin and none
+ * its end, they are taken from its end. Taken from the begin they would split the stretch, and the
+ * next large object would find two short ones.
+ */
+static uint64_t
+cut_warm(struct pages *pages, struct extent *e, uint64_t count)
+{
+    if (extents_any(&pages->extents, false)) {
+        const struct extent *before = extents_below(&pages->extents, e->page);
+        const struct extent *after = extents_from(&pages->extents, e->page + e->count);
+        if (before != NULL && before->page + before->count == e->page &&
+            (after == NULL || after->page != e->page + e->count)) {
+            return extents_cut_end(&pages->extents, e, count);
+        }
+    }
+    return extents_cut(&pages->extents, e, count);
 }
 
 lode_err
@@ -149,22 +187,14 @@ pages_allocate(struct pages *pages, uint64_t count, enum pages_use use, uint64_t
         LODE_ASSERT(count <= pages->reserved);
         LODE_ASSERT(e != NULL);
         pages->reserved -= count;
-        *page_out = extents_cut(&pages->extents, e, count);
+        *page_out = cut_warm(pages, e, count);
         return LODE_OK;
     }
     if (e != NULL && reserve_allows(pages, e, count)) {
-        *page_out = extents_cut(&pages->extents, e, count);
+        *page_out = cut_warm(pages, e, count);
         return LODE_OK;
     }
-    if (use == PAGES_WARM) {
-        return LODE_EFULL;
-    }
-    e = extents_fit(&pages->extents, count, false);
-    if (e != NULL) {
-        *page_out = extents_cut(&pages->extents, e, count);
-        return LODE_OK;
-    }
-    if (!find_across(pages, count, page_out)) {
+    if (use == PAGES_WARM || !find_cold(pages, count, page_out)) {
         return LODE_EFULL;
     }
     stretch_take(pages, *page_out, *page_out + count);
@@ -301,8 +331,7 @@ is_obtainable(const struct pages *pages, uint64_t count)
 {
     uint64_t page;
     const struct extent *e = extents_fit(&pages->extents, count, true);
-    return (e != NULL && reserve_allows(pages, e, count)) ||
-           extents_fit(&pages->extents, count, false) != NULL || find_across(pages, count, &page);
+    return (e != NULL && reserve_allows(pages, e, count)) || find_cold(pages, count, &page);
 }
 
 /*

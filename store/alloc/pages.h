@@ -4,7 +4,10 @@
  *
  * Numbers are pages, not bytes. A page is warm when its granule has been warmed, else cold
  * (granules.h). Each free extent is warm or cold as a whole (extents.h). Allocations take warm
- * extents first: they cost neither time nor memory.
+ * extents first: they cost neither time nor memory. Extents that touch, warm and cold, are a
+ * *stretch*. An allocation is placed at an end of its stretch, and may lie across both kinds. So
+ * large objects find the free pages of a new store in one piece, as they do in an old one. The
+ * reserve comes first: where it forbids both ends, cold pages between them are taken.
  *
  * The reserve is a number of warm pages that ordinary allocations leave alone. So the allocations
  * that spend it cannot fail: puts within a session's credit. A count of free pages alone would not

@@ -110,6 +110,30 @@ Test(arena, large_rooms_are_page_aligned_and_warmed_on_demand)
     expect_eq(now().used_bytes, 0);
 }
 
+/* The last one lies on pages of both kinds. */
+Test(arena, a_fresh_one_holds_as_many_large_rooms_as_one_that_is_all_warm)
+{
+    enum { LARGE = 16000000 };
+    uint64_t at[4];
+    open_arena(64 * MIB);
+    expect(arena_credit_reserve(arena, 16));
+    for (int round = 0; round < 2; round++) {
+        for (int i = 0; i < 4; i++) {
+            struct arena_room room;
+            uint64_t most = now().largest_free_bytes;
+            expect_le(LARGE, most);
+            fails(arena_allocate(arena, most + 1, ARENA_LARGE, false, &room), LODE_EFULL);
+            must(arena_allocate(arena, most, ARENA_LARGE, false, &room));
+            arena_free(arena, room.extent, most);
+            at[i] = make(LARGE, ARENA_LARGE);
+        }
+        for (int i = 0; i < 4; i++) {
+            arena_free(arena, at[i], LARGE);
+        }
+    }
+    expect_eq(now().used_bytes, 0);
+}
+
 Test(arena, a_size_of_zero_has_a_room_of_its_own)
 {
     open_arena(4 * MIB);

@@ -72,6 +72,22 @@ Test(extents, are_cut_from_the_front_and_stay_in_both_orders)
     expect_eq(extents.free, 4);
 }
 
+Test(extents, are_cut_from_the_end_and_stay_in_both_orders)
+{
+    extents_add(&extents, 0, 4, true);
+    extents_add(&extents, 10, 20, true);
+    struct extent *large = extents_from(&extents, 10);
+    expect_eq(extents_cut_end(&extents, large, 18), 12);
+    expect_eq(large->page, 10);
+    expect(extents_fit(&extents, 1, true) == large); /* the shorter one now */
+    expect(extents_below(&extents, 11) == large);
+    extents_add(&extents, 12, 1, true); /* touches it still */
+    expect_eq(extents.count, 2);
+    expect_eq(extents_cut_end(&extents, extents_from(&extents, 10), 3), 10);
+    expect_eq(extents.count, 1);
+    expect_eq(extents.free, 4);
+}
+
 /* A warm one of fewer than PAGES_SPEND_MAX pages cannot be promised to anybody. */
 Test(extents, weigh_what_can_be_spent_of_them)
 {

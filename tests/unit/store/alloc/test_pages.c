@@ -113,6 +113,28 @@ Test(pages, an_allocation_may_lie_across_warm_and_cold)
     expect_eq(now().extents, 2);
 }
 
+/* So the last one can lie across the bound between them. */
+Test(pages, a_cold_place_is_at_the_far_end_from_the_warm_ones)
+{
+    pages_warm(pages, 0, 64);
+    expect_eq(take(400, PAGES_ANY), PAGES - 400);
+    expect_eq(take(400, PAGES_ANY), PAGES - 800);
+    expect_eq(take(200, PAGES_ANY), PAGES - 1000);
+    expect_eq(now().largest, 24);
+}
+
+/* What an object's last granule has beside the object is warm with it, and free. */
+Test(pages, warm_ones_behind_cold_ones_are_taken_from_their_end)
+{
+    pages_warm(pages, 0, GRANULE);
+    uint64_t page = take(100, PAGES_ANY);
+    pages_warm(pages, page, 100);
+    expect_eq(take(GRANULE - 1, PAGES_ANY), 0);
+    expect_eq(take(5, PAGES_WARM), page - 5);
+    expect_eq(take(200, PAGES_ANY), GRANULE - 1);
+    expect_eq(now().free, now().largest);
+}
+
 Test(pages, warm_only_leaves_cold_pages_alone)
 {
     uint64_t page;
@@ -326,6 +348,19 @@ step_reserve(struct model *m)
     }
 }
 
+/* One allocation has so much, and not a page more. */
+static void
+compare_obtainable(uint64_t obtainable)
+{
+    uint64_t page;
+    fails(pages_allocate(pages, obtainable + 1, PAGES_ANY, &page), LODE_EFULL);
+    if (obtainable > 0) {
+        must(pages_allocate(pages, obtainable, PAGES_ANY, &page));
+        expect(pages_check(pages));
+        pages_free(pages, page, obtainable);
+    }
+}
+
 static void
 compare(const struct model *m)
 {
@@ -340,6 +375,7 @@ compare(const struct model *m)
     expect_eq(stats.warm, warm);
     expect_eq(stats.reserved, m->reserved);
     expect_eq(stats.largest, longest_run(m, false));
+    compare_obtainable(stats.obtainable);
     for (int i = 0; i < 4; i++) {
         uint64_t page = draw(PAGES), count = draw(PAGES - page) + 1;
         bool all = true;
@@ -385,6 +421,49 @@ Test(pages, behave_as_a_map_of_pages_does)
         pages_destroy(pages);
         setup();
         run_model(seed);
+    }
+}
+
+/*
+ * Nothing is freed: each allocation leaves the rest in one piece, so that one fails only if it asks
+ * for more than is free. Meanwhile the lowest free pages become warm, as a store does it ahead of
+ * need, and the pages of objects, sooner or later.
+ */
+static void
+fill_a_fresh_one(uint64_t seed)
+{
+    uint64_t at[PAGES], counts[PAGES], page, lowest;
+    size_t live = 0, warmed = 0;
+    random_state = seed;
+    uint64_t most = draw(2) ? 24 : 300;
+    for (;;) {
+        if (draw(3) == 0 && pages_first_cold_free(pages, &lowest)) {
+            pages_warm(pages, lowest, 1);
+        }
+        while (warmed < live && draw(2) == 0) {
+            pages_warm(pages, at[warmed], counts[warmed]);
+            warmed++;
+        }
+        uint64_t count = draw(most) + 1;
+        lode_err err = pages_allocate(pages, count, PAGES_ANY, &page);
+        if (err != LODE_OK) {
+            expect_lt(now().free, count);
+            return;
+        }
+        at[live] = page;
+        counts[live++] = count;
+        expect_eq(now().largest, now().free);
+        expect_eq(now().obtainable, now().free);
+        expect(pages_check(pages));
+    }
+}
+
+Test(pages, what_is_left_of_a_fresh_one_stays_in_one_piece)
+{
+    for (uint64_t seed = 1; seed <= 500; seed++) {
+        pages_destroy(pages);
+        setup();
+        fill_a_fresh_one(seed);
     }
 }
 
