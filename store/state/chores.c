@@ -35,6 +35,9 @@ take_out(struct store *store, struct chore **at)
     if (store->chores.end == &chore->next) {
         store->chores.end = at;
     }
+    if (store->chores.next == &chore->next) {
+        store->chores.next = at;
+    }
     chore->is_given = false;
     store->freed_room = true; /* a request that waits for a mark may go on */
 }
@@ -42,17 +45,17 @@ take_out(struct store *store, struct chore **at)
 void
 chores_turn(struct store *store)
 {
-    struct chore **at = &store->chores.first;
-    int64_t end = *at != NULL ? store_turn_end(store) : 0;
-    for (int parts = 0; *at != NULL && parts < CHORE_PARTS_MAX; parts++) {
+    struct chores *chores = &store->chores;
+    int64_t end = chores->first != NULL ? store_turn_end(store) : 0;
+    for (int parts = 0; chores->first != NULL && parts < CHORE_PARTS_MAX; parts++) {
+        struct chore **at =
+            chores->next != NULL && *chores->next != NULL ? chores->next : &chores->first;
         struct chore *chore = *at;
         if (chore->part(store, chore)) {
             take_out(store, at);
+            chores->next = at;
         } else {
-            at = &chore->next;
-        }
-        if (*at == NULL) {
-            at = &store->chores.first;
+            chores->next = &chore->next;
         }
         if (lode_now_ns() >= end) {
             break;

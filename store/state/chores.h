@@ -35,7 +35,8 @@ struct chore {
 
 struct chores {
     struct chore *first, **end;
-    uint64_t count; /* of those given so far */
+    struct chore **next; /* where the next turn begins; NULL: at the first */
+    uint64_t count;      /* of those given so far */
 };
 
 void chores_init(struct chores *chores);
@@ -50,7 +51,10 @@ void chores_give(struct store *store, struct chore *chore, chore_fn *part);
  */
 bool chores_is_behind(const struct chore *chore, const struct chore *other);
 
-/* Does a part of each chore in turn, as long as there is time. */
+/*
+ * Does a part of each chore in turn, as long as there is time. The next turn goes on behind the
+ * last part. So each has its turn, also behind many whose parts only look whether they may begin.
+ */
 void chores_turn(struct store *store);
 
 /* Does all that is left of one chore, at once: for what must not wait, and at the store's end. */

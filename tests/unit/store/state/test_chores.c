@@ -68,6 +68,55 @@ slow_part(struct store *of, struct chore *chore)
     return count_part(of, chore);
 }
 
+/* Waits for the chore that `for_it` names. */
+struct waiting {
+    struct chore chore;
+    const struct counted *for_it;
+};
+
+static bool
+wait_part(struct store *of, struct chore *chore)
+{
+    (void)of;
+    return ((struct waiting *)chore)->for_it->left <= 0;
+}
+
+Test(chores, that_wait_for_a_later_one_do_not_keep_it_from_its_parts_however_many_they_are)
+{
+    enum { MANY = 2 * CHORE_PARTS_MAX + 2 };
+    static struct waiting waiting[MANY];
+    struct counted later = {.left = 3};
+    for (int i = 0; i < MANY; i++) {
+        waiting[i].for_it = &later;
+        chores_give(store, &waiting[i].chore, wait_part);
+    }
+    chores_give(store, &later.chore, count_part);
+    for (int i = 0; i < 20; i++) {
+        store->turn_ns = lode_now_ns();
+        chores_turn(store);
+    }
+    expect_eq(later.done, 3);
+    expect(store->chores.first == NULL);
+}
+
+Test(chores, that_are_taken_out_between_two_turns_leave_the_others_their_parts)
+{
+    struct counted slow[3] = {{.left = 2}, {.left = 2}, {.left = 2}};
+    for (int i = 0; i < 3; i++) {
+        chores_give(store, &slow[i].chore, slow_part);
+    }
+    store->turn_ns = lode_now_ns();
+    chores_turn(store); /* a part of the first */
+    chores_do_now(store, &slow[1].chore);
+    chores_do_now(store, &slow[0].chore);
+    chores_do_now(store, &slow[2].chore);
+    expect(store->chores.first == NULL);
+    give(&slow[1], 1);
+    chores_turn(store);
+    expect_eq(slow[1].done, 1);
+    expect(store->chores.first == NULL);
+}
+
 Test(chores, whose_parts_take_long_end_a_turn_in_time)
 {
     struct counted a = {.left = 3}, b = {.left = 3};
