@@ -263,6 +263,12 @@ arena_free_pages(const struct arena *arena)
     return stats.free - stats.reserved;
 }
 
+uint64_t
+arena_longest_pages(const struct arena *arena)
+{
+    return pages_longest(arena->pages);
+}
+
 void
 arena_on_room(struct arena *arena, arena_room_fn *on_room, void *owner)
 {

@@ -102,6 +102,9 @@ void arena_credit_give_back(struct arena *arena, uint64_t page_count);
 /* Free pages that are not set aside, warm or cold, in stretches of any length. */
 uint64_t arena_free_pages(const struct arena *arena);
 
+/* The longest stretch of free pages, with those that are set aside. */
+uint64_t arena_longest_pages(const struct arena *arena);
+
 /* Called on the loop thread, from helper_drain(), after more memory became warm. */
 typedef void arena_room_fn(void *owner);
 void arena_on_room(struct arena *arena, arena_room_fn *on_room, void *owner);

@@ -311,8 +311,8 @@ pages_unreserve(struct pages *pages, uint64_t count)
     pages->reserved -= count;
 }
 
-static uint64_t
-longest_stretch(const struct pages *pages)
+uint64_t
+pages_longest(const struct pages *pages)
 {
     const struct extent *warmest = extents_longest(&pages->extents, true);
     uint64_t longest = warmest != NULL ? warmest->count : 0;
@@ -371,7 +371,7 @@ void
 pages_stats(const struct pages *pages, struct pages_stats *stats_out)
 {
     pages_counts(pages, stats_out);
-    stats_out->largest = longest_stretch(pages);
+    stats_out->largest = pages_longest(pages);
     stats_out->obtainable = most_obtainable(pages, stats_out->largest);
 }
 

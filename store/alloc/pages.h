@@ -88,6 +88,9 @@ void pages_stats(const struct pages *pages, struct pages_stats *stats_out);
 /* The same without `largest` and `obtainable`, which are left 0: O(1). */
 void pages_counts(const struct pages *pages, struct pages_stats *stats_out);
 
+/* The length of the longest stretch of free pages, warm or cold, with the reserve's. */
+uint64_t pages_longest(const struct pages *pages);
+
 /* Walks everything and compares: for tests and LODE_DEBUG_ASSERT. */
 bool pages_check(const struct pages *pages);
 

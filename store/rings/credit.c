@@ -158,7 +158,7 @@ end_hold_in_time(struct store *store, int64_t now)
 bool
 credit_is_withheld(const struct store *store)
 {
-    return store->create_pages > 0 &&
+    return store->create_pages > 0 && arena_longest_pages(store->arena) >= store->create_pages &&
            arena_free_pages(store->arena) + store->credit_pages >= store->create_pages;
 }
 

@@ -34,7 +34,10 @@ void credit_start(struct store *store, struct session *session);
 bool credit_has(const struct session *session, uint64_t pages, uint64_t entries);
 void credit_spend(struct store *store, struct session *session, uint64_t pages, uint64_t entries);
 
-/* Whether a create waits that could have room if the sessions had no credit. */
+/*
+ * Whether a create waits that could have room if the sessions had no credit. One that waits because
+ * no stretch of free pages is long enough could not: what others have set aside is no matter then.
+ */
 bool credit_is_withheld(const struct store *store);
 
 /* Whether it has none left at all. */

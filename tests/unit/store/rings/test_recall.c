@@ -175,6 +175,35 @@ Test(recall, grants_ahead_of_need_while_a_create_waits_for_the_room_of_objects)
     fake_die(&fake);
 }
 
+/* Of 8 MiB half is free, in holes of 1 MiB. */
+Test(recall, grants_ahead_of_need_while_a_create_waits_for_a_longer_hole)
+{
+    enum { OBJECTS = 7, MIB = 1 << 20 };
+    static const char bytes[3000];
+    struct fake fake = fake_attach(FENCED), putter = fake_attach(FENCED);
+    struct lode_msg_created created[OBJECTS], all;
+    expect_eq(fake_create(&fake, fake_next(&fake), OBJECTS * MIB, 0, &all), LODE_MSG_CREATED);
+    expect_eq(fake_draft_call(&fake, LODE_MSG_ABORT, &all), LODE_MSG_OK); /* is warm: in order */
+    for (int i = 0; i < OBJECTS; i++) {
+        expect_eq(fake_create(&fake, fake_next(&fake), MIB, 0, &created[i]), LODE_MSG_CREATED);
+    }
+    for (int i = 1; i < OBJECTS; i += 2) {
+        expect_eq(fake_draft_call(&fake, LODE_MSG_ABORT, &created[i]), LODE_MSG_OK);
+    }
+    fake_keeps_credit(&putter);
+    fake_ask(&fake, fake_next(&fake), 3 * MIB, LODE_FOREVER);
+    expect(!fake_has_packet(&fake));
+    expect_le(3 * MIB / LODE_PAGE, arena_free_pages(store->arena));
+    store->recall_again_ns = INT64_MAX;
+    for (int i = 0; i < 20; i++) {
+        fake_put(&putter, bytes, sizeof bytes);
+        fake_ring(&putter);
+        expect_le(8, pages_left(&putter));
+    }
+    fake_die(&putter);
+    fake_die(&fake);
+}
+
 /* All entries are credit of `holder`, who has used none for long. */
 static void
 all_entries_are_credit_of(struct fake *holder)
