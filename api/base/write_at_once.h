@@ -11,7 +11,8 @@
 /*
  * Writes as much as the pipe, the terminal, the socket or the file takes at this moment. Returns
  * how much that is; -1 with errno EAGAIN: nothing. A pipe takes up to PIPE_BUF bytes whole or not
- * at all. A reader that has ended raises SIGPIPE, as with write(). Any thread.
+ * at all; where there is no /proc, it may be given a few of them. A reader that has ended raises
+ * SIGPIPE, as with write(). Any thread.
  */
 ssize_t lode_write_at_once(int fd, const void *bytes, size_t size);
 

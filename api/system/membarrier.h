@@ -37,7 +37,7 @@ lode_membarrier_join(void)
     return syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED, 0, 0) == 0;
 }
 
-/* False: the system refuses it, and nobody was fenced. */
+/* False: the system refuses it (errno ENOMEM: at this moment), and nobody was fenced. */
 static inline bool
 lode_membarrier(void)
 {

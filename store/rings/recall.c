@@ -4,6 +4,8 @@
 #include "api/system/membarrier.h"
 #include "store/rings/credit.h"
 
+#include <errno.h>
+
 bool
 recall_reaches(const struct store *store, const struct session *session)
 {
@@ -84,7 +86,7 @@ recall_from(struct store *store, const struct who *who)
     uint64_t taken = 0;
     if (hide_all(store, who)) {
         bool fenced = lode_membarrier();
-        store->cannot_recall = !fenced;
+        store->cannot_recall = !fenced && errno != ENOMEM; /* memory may be had again */
         taken = take_hidden(store, fenced);
     }
     store->counts.credit_recalls += taken;

@@ -20,7 +20,7 @@ enum {
 
 /* What happens while the store is inside membarrier(2), and whether the system refuses that. */
 static void (*meanwhile)(void);
-static bool is_refused;
+static int refused_with; /* an error number; 0: it is not refused */
 static int membarriers;
 
 long __real_syscall(long number, ...); /* NOLINT: the linker's name */
@@ -43,8 +43,8 @@ __wrap_syscall(long number, ...) /* NOLINT */
     if (meanwhile != NULL) {
         meanwhile();
     }
-    errno = EPERM;
-    return is_refused ? -1 : 0;
+    errno = refused_with;
+    return refused_with != 0 ? -1 : 0;
 }
 
 static inline uint64_t

@@ -133,7 +133,7 @@ Test(recall_meets, gives_up_where_the_system_refuses_membarrier)
     struct fake fake = fake_attach(FENCED);
     struct lode_msg_error error;
     uint64_t pages = pages_left(&fake);
-    is_refused = true;
+    refused_with = EPERM;
     for (int i = 0; i < 3; i++) {
         expect(!recall(store, fake.session));
         expect_eq(pages_left(&fake), pages);
@@ -146,6 +146,20 @@ Test(recall_meets, gives_up_where_the_system_refuses_membarrier)
     fake_ask(&fake, fake_next(&fake), size, LODE_FOREVER);
     expect_eq(fake_receive(&fake, &error, sizeof error, NULL), LODE_MSG_ERROR);
     expect_eq(error.err, LODE_ETOOBIG);
+    fake_die(&fake);
+}
+
+Test(recall_meets, tries_again_where_the_system_has_no_memory_for_a_membarrier)
+{
+    struct fake fake = fake_attach(FENCED);
+    uint64_t pages = pages_left(&fake);
+    refused_with = ENOMEM;
+    expect(!recall(store, fake.session));
+    expect_eq(pages_left(&fake), pages);
+    expect_shown(&fake);
+    refused_with = 0;
+    expect(recall(store, fake.session));
+    expect_eq(pages_left(&fake), 0);
     fake_die(&fake);
 }
 
