@@ -135,6 +135,12 @@ add_limit(int number, char *text, size_t room)
                  "; a process may map %llu MiB (ulimit -v), and needs 2 GiB and the store's "
                  "capacity: raise that, or start the cluster with a smaller --capacity",
                  (unsigned long long)limit.rlim_cur >> 20);
+    } else if (number == EMFILE && getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        snprintf(text + used, room - used,
+                 "; a process may have %llu (ulimit -n); lode needs %d besides the program's own, "
+                 "and %d where a cluster starts: close some, or raise that",
+                 (unsigned long long)limit.rlim_cur, LODE_OPEN_FILES_NEEDED,
+                 LODE_OPEN_FILES_OF_DAEMONS);
     }
 }
 

@@ -14,6 +14,12 @@ enum { LODE_FAIL_MAX = 1024 };
 lode_err lode_fail_with(lode_err err, const char *format, ...) LODE_PRINTF(2, 3);
 
 /*
+ * Open files: what a session takes in a process, at most, besides the program's own; and what the
+ * daemons need for some workers and programs.
+ */
+enum { LODE_OPEN_FILES_NEEDED = 16, LODE_OPEN_FILES_OF_DAEMONS = 256 };
+
+/*
  * LODE_ESYS (or the error that fits errno better), with errno's text behind the sentence, and the
  * limit of the process (ulimit) that is the cause, where it is one.
  */

@@ -79,7 +79,11 @@ lode_holder_write(int fd, pid_t pid)
 {
     char line[LINE_MAX_BYTES];
     struct lode_process_stat stat;
+    errno = 0;
     if (!lode_process_stat_read(pid, &stat)) {
+        if (errno == EMFILE || errno == ENFILE) {
+            return lode_fail_errno("cannot look at the process %d", (int)pid);
+        }
         return lode_fail_with(LODE_EDOWN, "the process %d has ended", (int)pid);
     }
     int length = snprintf(line, sizeof line, "%d %llu\n", (int)pid, stat.start);

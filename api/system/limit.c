@@ -16,3 +16,11 @@ lode_fail_start(int code, const char *what)
     errno = code;
     return lode_fail_errno("cannot start %s", what);
 }
+
+lode_err
+lode_fail_no_descriptor(const char *what)
+{
+    errno = EMFILE;
+    (void)lode_fail_errno("%s", what);
+    return LODE_ELIMIT;
+}

@@ -1,6 +1,7 @@
 /*
- * limit.h: names the limits behind a thread or a process that cannot be started. The system says
- * only "Resource temporarily unavailable", which tells nobody what to raise.
+ * limit.h: names the limits behind a thread or a process that cannot be started, and behind a
+ * descriptor that cannot be had. The system says only "Resource temporarily unavailable", which
+ * tells nobody what to raise.
  */
 #ifndef LODE_SYSTEM_LIMIT_H
 #define LODE_SYSTEM_LIMIT_H
@@ -21,5 +22,13 @@
  * as lode_fail_errno() (fail.h).
  */
 lode_err lode_fail_start(int code, const char *what);
+
+/*
+ * LODE_ELIMIT: the process has no descriptor left. The sentence names its limit, and how many lode
+ * needs.
+ *
+ *   what  cannot be done for want of it: "cannot dial …"
+ */
+lode_err lode_fail_no_descriptor(const char *what);
 
 #endif

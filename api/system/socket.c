@@ -2,6 +2,7 @@
 
 #include "api/system/descriptor.h"
 #include "api/base/fail.h"
+#include "api/system/limit.h"
 
 #include <errno.h>
 #include <string.h>
@@ -212,9 +213,7 @@ take_fds(struct msghdr *message, int *fds)
 lode_err
 lode_socket_fail_lost(void)
 {
-    return lode_fail_with(LODE_ELIMIT, "the other side sent descriptors, and this process has no "
-                                       "number left for them: close some files, or raise the limit "
-                                       "of open files (ulimit -n)");
+    return lode_fail_no_descriptor("cannot take the descriptors that the other side sent");
 }
 
 void

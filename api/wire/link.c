@@ -6,6 +6,7 @@
 #include "api/wire/link_connect.h"
 #include "api/wire/link_retire.h"
 #include "api/wire/link_send.h"
+#include "api/wire/start.h"
 #include "api/wire/task_msg.h"
 
 #include <stdio.h>
@@ -89,6 +90,20 @@ lode_link_dial_no_more(struct lode_link *link)
     lode_mutex_unlock(&link->mu);
 }
 
+lode_err
+lode_link_try_failed(struct lode_link *link)
+{
+    char what[sizeof link->url + 64];
+    lode_mutex_lock(&link->mu);
+    int code = link->listens ? 0 : link->last_try;
+    lode_mutex_unlock(&link->mu);
+    if (!lode_wire_lacks(code)) {
+        return LODE_OK;
+    }
+    snprintf(what, sizeof what, "cannot dial '%s'", link->url);
+    return lode_wire_fail(code, what);
+}
+
 /* ---- life --------------------------------------------------------------------------------- */
 
 /*
@@ -136,6 +151,9 @@ open_link(const char *path, bool listens, const struct lode_link_events *events,
     lode_cond_init(&link->changed);
     lode_link_queue_init(&link->queue);
     err = lode_link_open_pipes(link);
+    if (err == LODE_OK) {
+        err = lode_link_try_failed(link);
+    }
     if (err != LODE_OK) {
         lode_link_close(link);
         return err;

@@ -28,13 +28,20 @@ struct lode_link;
  * visitor of the same user that said HELLO is the peer; the others get nothing, and at most a few
  * are borne at a time.
  *
- * Errors  LODE_EINVAL  the path is too long; LODE_ESYS; LODE_ENOMEM; LODE_ELIMIT as
- *         lode_wire_start()
+ * Blocking  dial: until its first try has succeeded or failed; it does not wait for the peer
+ * Errors    LODE_EINVAL  the path is too long; LODE_ESYS; LODE_ENOMEM
+ *           LODE_ELIMIT  as lode_wire_start(); dial: this process has no descriptor left
  */
 LODE_MUST_CHECK lode_err lode_link_listen(const char *path, const struct lode_link_events *events,
                                           struct lode_link **link_out);
 LODE_MUST_CHECK lode_err lode_link_dial(const char *path, const struct lode_link_events *events,
                                         struct lode_link **link_out);
+
+/*
+ * LODE_OK; or, where the last try to dial has failed for want of memory or of a descriptor in this
+ * process, that error with its sentence. A peer that seems silent is not to blame then. Any thread.
+ */
+LODE_MUST_CHECK lode_err lode_link_try_failed(struct lode_link *link);
 
 /*
  * Appends one record (two parts, the second may be empty), and has it sent. With `hold` true it

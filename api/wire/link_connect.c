@@ -1,5 +1,6 @@
 #include "api/wire/link_connect.h"
 
+#include "api/base/clock.h"
 #include "api/base/fail.h"
 #include "api/base/log.h"
 #include "api/wire/link_receive.h"
@@ -8,6 +9,7 @@
 #include "api/wire/start.h"
 
 #include <nng/transport/ipc/ipc.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -16,10 +18,9 @@
 static lode_err
 fail_nng(int code, const char *what, const char *url)
 {
-    lode_err err = code == NNG_ENOMEM    ? LODE_ENOMEM
-                   : code == NNG_ECLOSED ? LODE_ECLOSED
-                                         : LODE_ESYS;
-    return lode_fail_with(err, "cannot %s '%s': %s", what, url, nng_strerror(code));
+    char sentence[sizeof((struct lode_link *)0)->url + 64];
+    snprintf(sentence, sizeof sentence, "cannot %s '%s'", what, url);
+    return lode_wire_fail(code, sentence);
 }
 
 /* ---- pipes that begin --------------------------------------------------------------------- */
@@ -72,7 +73,8 @@ new_pipe(struct lode_link *link, nng_stream *stream)
     return pipe;
 }
 
-static void
+/* Returns what the pipe lacks: NNG_ENOMEM; else 0. */
+static int
 begin_pipe(struct lode_link *link, nng_stream *stream)
 {
     struct lode_link_pipe *pipe;
@@ -80,12 +82,12 @@ begin_pipe(struct lode_link *link, nng_stream *stream)
     if (!is_our_user(stream)) {
         nng_stream_free(stream);
         lode_link_retired(link, true);
-        return;
+        return 0;
     }
     pipe = new_pipe(link, stream);
     if (pipe == NULL) {
         lode_link_retired(link, true);
-        return;
+        return NNG_ENOMEM;
     }
     lode_mutex_lock(&link->mu);
     crowded = admit_locked(link, pipe);
@@ -103,6 +105,7 @@ begin_pipe(struct lode_link *link, nng_stream *stream)
     }
     lode_link_receive(pipe);
     atomic_fetch_sub_explicit(&pipe->users, 1, memory_order_release);
+    return 0;
 }
 
 static bool
@@ -128,12 +131,22 @@ connect_next(struct lode_link *link)
 }
 
 static void
+note_try(struct lode_link *link, int code)
+{
+    lode_mutex_lock(&link->mu);
+    link->has_tried = true;
+    link->last_try = code;
+    lode_cond_broadcast(&link->changed);
+    lode_mutex_unlock(&link->mu);
+}
+
+static void
 connect_done(void *arg)
 {
     struct lode_link *link = arg;
     int code = nng_aio_result(link->connect_aio);
+    note_try(link, code == 0 ? begin_pipe(link, nng_aio_get_output(link->connect_aio, 0)) : code);
     if (code == 0) {
-        begin_pipe(link, nng_aio_get_output(link->connect_aio, 0));
         if (link->listens) {
             connect_next(link);
         }
@@ -198,6 +211,17 @@ open_aios(struct lode_link *link)
     return LODE_OK;
 }
 
+static void
+await_first_try(struct lode_link *link)
+{
+    enum { FIRST_TRY_MS = 1000 }; /* a connect does not wait for the other side */
+    int64_t deadline = lode_deadline(FIRST_TRY_MS);
+    lode_mutex_lock(&link->mu);
+    while (!link->has_tried && lode_cond_wait(&link->changed, &link->mu, deadline)) {
+    }
+    lode_mutex_unlock(&link->mu);
+}
+
 lode_err
 lode_link_open_pipes(struct lode_link *link)
 {
@@ -209,6 +233,9 @@ lode_link_open_pipes(struct lode_link *link)
     LODE_TRY(open_aios(link));
     LODE_TRY(open_end(link));
     connect_next(link);
+    if (!link->listens) {
+        await_first_try(link);
+    }
     return LODE_OK;
 }
 

@@ -7,7 +7,8 @@
 #include "api/wire/link_state.h"
 
 /*
- * Listens or dials, as the link was told. close is right also after a failure. Errors: as listen.
+ * Listens or dials, as the link was told; a dial's first try is over then. close is right also
+ * after a failure. Errors: as listen.
  */
 LODE_MUST_CHECK lode_err lode_link_open_pipes(struct lode_link *link);
 

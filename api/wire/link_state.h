@@ -97,9 +97,11 @@ struct lode_link {
     bool closing;
     bool broken;
     bool dials_no_more;
-    bool lost;     /* the open pipe was, for want of memory; the reaper's job redials */
-    bool say_ack;  /* send a batch even without records */
-    uint32_t asks; /* drains under way: ask for acknowledgement */
+    bool has_tried; /* to accept or to dial, once */
+    int last_try;   /* 0, or what nng said to the last try */
+    bool lost;      /* the open pipe was, for want of memory; the reaper's job redials */
+    bool say_ack;   /* send a batch even without records */
+    uint32_t asks;  /* drains under way: ask for acknowledgement */
     uint32_t redial_ms;
     uint64_t ack_said;      /* what the last batch acknowledged */
     uint64_t unacked_bytes; /* received since */

@@ -166,8 +166,7 @@ start_nng(void)
     nng_aio *first;
     int code = nng_aio_alloc(&first, NULL, NULL);
     if (code != 0) {
-        return lode_fail_with(code == NNG_ENOMEM ? LODE_ENOMEM : LODE_ESYS, "nng cannot start: %s",
-                              nng_strerror(code));
+        return lode_wire_fail(code, "nng cannot start");
     }
     nng_aio_free(first);
     return LODE_OK;
@@ -204,4 +203,24 @@ lode_wire_start(void)
     wire.started = err == LODE_OK;
     lode_mutex_unlock(&wire.mu);
     return err;
+}
+
+/* ---- errors of nng's ---- */
+
+bool
+lode_wire_lacks(int nng_code)
+{
+    return nng_code == NNG_ENOMEM || nng_code == NNG_ENOFILES;
+}
+
+lode_err
+lode_wire_fail(int nng_code, const char *what)
+{
+    if (nng_code == NNG_ENOFILES) {
+        return lode_fail_no_descriptor(what);
+    }
+    lode_err err = nng_code == NNG_ENOMEM    ? LODE_ENOMEM
+                   : nng_code == NNG_ECLOSED ? LODE_ECLOSED
+                                             : LODE_ESYS;
+    return lode_fail_with(err, "%s: %s", what, nng_strerror(nng_code));
 }

@@ -7,6 +7,8 @@
 
 #include <lode/error.h>
 
+#include <stdbool.h>
+
 /*
  * Starts them, once a process; every later call returns at once. Comes before the first use of nng.
  *
@@ -23,5 +25,14 @@
  * Errors  LODE_ELIMIT so many threads cannot be started; LODE_ENOMEM. It may be tried again.
  */
 LODE_MUST_CHECK lode_err lode_wire_start(void);
+
+/*
+ * True if nng failed for want of something that this process lacks: memory, or a descriptor. The
+ * other side is not to blame then, and a later try of its own would say nothing to the user.
+ */
+bool lode_wire_lacks(int nng_code);
+
+/* Fails with the sentence for an error of nng's. what: "cannot dial '…'". */
+lode_err lode_wire_fail(int nng_code, const char *what);
 
 #endif

@@ -106,6 +106,13 @@ lode_link_dial_no_more(struct lode_link *link)
     fuzz_expect(link->is_open);
 }
 
+lode_err
+lode_link_try_failed(struct lode_link *link)
+{
+    fuzz_expect(link->is_open);
+    return LODE_OK;
+}
+
 void
 lode_link_close(struct lode_link *link)
 {

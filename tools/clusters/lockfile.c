@@ -49,7 +49,12 @@ lockfile_holder(const char *dir, pid_t *pid_out, int *pidfd_out)
 {
     struct lode_holder holder = {0};
     LODE_TRY(ask(dir, &holder));
+    errno = 0;
     int pidfd = open_holder(&holder);
+    if (pidfd < 0 && (errno == EMFILE || errno == ENFILE)) {
+        return lode_fail_errno("cannot look at process %d, which runs the cluster in '%s'",
+                               (int)holder.pid, dir);
+    }
     if (pidfd < 0) {
         LODE_TRY(ask(dir, &holder)); /* it may have ended just now */
         return lode_fail_with(

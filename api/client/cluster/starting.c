@@ -5,6 +5,7 @@
 #include "api/cluster/files.h"
 #include "api/cluster/hold.h"
 
+#include <errno.h>
 #include <poll.h>
 #include <stdio.h>
 
@@ -17,7 +18,11 @@ lode_starting_wait(const char *dir, int64_t deadline)
     struct lode_holder supervisor;
     snprintf(said, sizeof said, "%s", lode_last_error());
     LODE_TRY(lode_path_join(lock, sizeof lock, dir, LODE_FILE_SUPERVISOR_LOCK));
-    if (lode_hold_ask(lock, &supervisor) != LODE_OK) {
+    lode_err err = lode_hold_ask(lock, &supervisor);
+    if (err == LODE_ESYS && (errno == EMFILE || errno == ENFILE)) {
+        return err; /* it cannot be told */
+    }
+    if (err != LODE_OK) {
         (void)lode_fail_with(LODE_EDOWN, "%s", said);
         return LODE_EAGAIN;
     }

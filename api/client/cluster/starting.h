@@ -16,6 +16,7 @@ enum { LODE_STARTING_MS = 5000 };
  *
  *   LODE_OK      a supervisor is there: try again
  *   LODE_EAGAIN  no supervisor is there: what the daemon's socket said holds, its sentence too
+ *   LODE_ESYS    it cannot be told: no descriptor is left in this process
  *   LODE_EDOWN   a supervisor is there, but the time is over: the sentence names its pid
  */
 LODE_MUST_CHECK lode_err lode_starting_wait(const char *dir, int64_t deadline);

@@ -85,8 +85,8 @@ open_running(const struct lode_paths *paths, uint32_t flags, bool *is_starting_o
         lode_err waited =
             err != LODE_EDOWN ? LODE_EAGAIN : lode_starting_wait(paths->dir, deadline);
         if (waited != LODE_OK) {
-            *is_starting_out = waited != LODE_EAGAIN;
-            return err;
+            *is_starting_out = waited == LODE_EDOWN;
+            return waited == LODE_EAGAIN ? err : waited;
         }
     }
 }

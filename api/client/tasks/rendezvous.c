@@ -267,6 +267,15 @@ lode_rendezvous_scheduler(const struct lode_rendezvous *rendezvous)
 }
 
 lode_err
+lode_rendezvous_late(struct lode_rendezvous *rendezvous)
+{
+    if (rendezvous != NULL && rendezvous->link != NULL) {
+        LODE_TRY(lode_link_try_failed(rendezvous->link));
+    }
+    return lode_scheduler_late(lode_rendezvous_scheduler(rendezvous));
+}
+
+lode_err
 lode_scheduler_late(pid_t pid)
 {
     if (pid <= 0) {

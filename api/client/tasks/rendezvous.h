@@ -50,7 +50,8 @@ struct lode_rendezvous_options {
  * Ownership  the caller ends it with lode_rendezvous_close(), also after an error
  * Blocking   up to timeout_ms
  * Errors     LODE_EDOWN  no scheduler runs in `dir`; LODE_EDENIED another user's; LODE_EVERSION
- *            LODE_ETIMEDOUT; LODE_ELIMIT too many sessions; LODE_EPROTO; LODE_ESYS
+ *            LODE_ETIMEDOUT; LODE_ELIMIT too many sessions, or no descriptor is left here;
+ *            LODE_EPROTO; LODE_ESYS
  */
 LODE_MUST_CHECK lode_err lode_rendezvous_open(const struct lode_rendezvous_options *options,
                                               struct lode_rendezvous **rendezvous_io);
@@ -60,6 +61,12 @@ pid_t lode_rendezvous_scheduler(const struct lode_rendezvous *rendezvous);
 
 /* Fails with the sentence for a scheduler that does not answer: LODE_ETIMEDOUT. pid 0: unknown. */
 lode_err lode_scheduler_late(pid_t pid);
+
+/*
+ * The same for a session that has waited in vain. If its link cannot be dialled for want of memory
+ * or of a descriptor in this process, the sentence says that: the scheduler is not to blame.
+ */
+lode_err lode_rendezvous_late(struct lode_rendezvous *rendezvous);
 
 /* The session's link, valid until lode_rendezvous_close(). Send with lode_link_send(). */
 struct lode_link *lode_rendezvous_link(struct lode_rendezvous *rendezvous);

@@ -67,7 +67,7 @@ wait_answer_locked(struct lode_tasks *tasks, const struct lode_request *request,
             return lode_tasks_down();
         }
         if (!in_time) {
-            return lode_scheduler_late(lode_rendezvous_scheduler(tasks->rendezvous));
+            return lode_rendezvous_late(tasks->rendezvous);
         }
         in_time = lode_cond_wait(&tasks->changed, &tasks->mu, deadline);
     }

@@ -231,9 +231,12 @@ connect_patiently(struct lode_tasks *tasks, int64_t deadline)
     const char *dir = lode_session_paths(tasks->db)->dir;
     for (;;) {
         lode_err err = connect_once(tasks);
-        if (err != LODE_EDOWN || tasks->worker.record != NULL ||
-            lode_starting_wait(dir, deadline) != LODE_OK) {
+        if (err != LODE_EDOWN || tasks->worker.record != NULL) {
             return err;
+        }
+        lode_err waited = lode_starting_wait(dir, deadline);
+        if (waited != LODE_OK) {
+            return waited == LODE_EAGAIN ? err : waited;
         }
     }
 }

@@ -5,7 +5,9 @@
 
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <sched.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
@@ -138,6 +140,55 @@ Test(link_faults, a_link_that_dials_no_more_begins_no_dial_after_its_last_pipe)
     lode_link_dial_no_more(client.link);
     end_lose_pipe(&client);
     expect_eq(redials_of(&client), before);
+}
+
+/* ---- no descriptor left -------------------------------------------------------------------- */
+
+static void
+may_open(bool files)
+{
+    static struct rlimit usual;
+    struct rlimit none;
+    if (!files) {
+        cr_assert(getrlimit(RLIMIT_NOFILE, &usual) == 0);
+        none = (struct rlimit){.rlim_cur = 0, .rlim_max = usual.rlim_max};
+    }
+    cr_assert(setrlimit(RLIMIT_NOFILE, files ? &usual : &none) == 0);
+}
+
+Test(link_faults, a_dial_without_a_descriptor_fails_at_once_and_says_why)
+{
+    struct lode_link_events events = end_events(&client);
+    int64_t begun = lode_now_ns();
+    may_open(false);
+    lode_err err = lode_link_dial(path, &events, &client.link);
+    may_open(true);
+    cr_assert(err == LODE_ELIMIT);
+    expect_text(lode_last_error(), "ulimit -n");
+    cr_assert(client.link == NULL);
+    expect_lt(lode_now_ns() - begun, bound_ms(500) * 1000000);
+    end_dial(&client, path);
+    end_send_number(&client, 0, false);
+    must(lode_link_drain(client.link, bound_ms(20000)));
+}
+
+Test(link_faults, a_link_that_cannot_dial_again_says_why_until_it_can)
+{
+    end_dial(&client, path);
+    end_send_number(&client, 0, false);
+    must(lode_link_drain(client.link, bound_ms(20000)));
+    must(lode_link_try_failed(client.link));
+    may_open(false);
+    end_lose_pipe(&client);
+    while (lode_link_try_failed(client.link) == LODE_OK) {
+        sched_yield(); /* until the redial has failed */
+    }
+    cr_assert(lode_link_try_failed(client.link) == LODE_ELIMIT);
+    expect_text(lode_last_error(), "ulimit -n");
+    may_open(true);
+    end_send_number(&client, 1, false);
+    must(lode_link_drain(client.link, bound_ms(20000)));
+    must(lode_link_try_failed(client.link));
 }
 
 /* ---- visitors ------------------------------------------------------------------------------ */
