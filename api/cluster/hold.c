@@ -194,7 +194,11 @@ take(const char *path, int fd)
     if (fchmod(fd, 0600) != 0) {
         return lode_fail_errno("cannot set the mode of '%s'", path);
     }
-    LODE_TRY(lode_holder_write(fd, getpid()));
+    err = lode_holder_write(fd, getpid());
+    if (err != LODE_OK) {
+        unlink(path); /* it is ours and says nothing: its directory can be removed then */
+        return err;
+    }
     return lock(fd, WRITTEN, path);
 }
 

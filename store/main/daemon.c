@@ -345,9 +345,10 @@ daemon_run(const struct options *options)
     err = serve(d, &paths, options);
     /*
      * The process that told this store to end clears a private directory. If none did, the store
-     * does.
+     * does. Where it fails, its supervisor clears the directory: what vanished under that would be
+     * put back.
      */
-    bool over = options->is_private && !d->told;
+    bool over = options->is_private && err == LODE_OK && !d->told;
     lode_paths_sweep(&paths, over ? LODE_SWEEP_PRIVATE : LODE_SWEEP_STORE, d->shm_fd, LODE_NEVER);
     lode_presence_close(&d->presence);
     close(d->shm_fd);

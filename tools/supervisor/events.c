@@ -124,7 +124,7 @@ note_daemon_end(struct supervisor *s, struct service *service, int status)
     char end[80];
     pid_t pid = service->pid;
     service_reaped(service, status, lode_now_ns());
-    if (service->lost) {
+    if (service->lost && (s->was_up || !s->options->is_private)) { /* else the program is told */
         lode_log(service == &s->store ? "SUPERVISOR-STORE-LOST" : "SUPERVISOR-SCHEDULER-LOST",
                  "%s (pid %d) %s", service->name, (int)pid,
                  service_describe_end(status, end, sizeof end));
