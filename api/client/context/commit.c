@@ -1,5 +1,6 @@
 #include "api/client/context/commit.h"
 
+#include "api/base/assert.h"
 #include "api/base/fail.h"
 #include "api/client/channel/ring_wait.h"
 #include "api/client/session/session.h"
@@ -128,7 +129,8 @@ add_parts(struct commit *c, struct lode_result *results)
     return LODE_OK;
 }
 
-static void
+/* Returns where the record ends. */
+static uint8_t *
 write_parts(const struct commit *c, uint64_t task, void *body)
 {
     struct lode_commit head = {.count = c->count, .task = task};
@@ -145,6 +147,7 @@ write_parts(const struct commit *c, uint64_t task, void *body)
                                  part->data);
         }
     }
+    return at;
 }
 
 /* LODE_EAGAIN: no credit came in time. */
@@ -155,7 +158,9 @@ publish(struct commit *c, uint64_t task, const struct lode_result *results, int6
     struct lode_patience until = c->patience;
     until.deadline = deadline;
     LODE_TRY(lode_ring_reserve(&c->db->ring, LODE_RECORD_COMMIT, &c->need, &until, &body));
-    write_parts(c, task, body);
+    uint8_t *end = write_parts(c, task, body);
+    LODE_DEBUG_ASSERT(end == (uint8_t *)body - sizeof(struct lode_record) + c->need.size);
+    (void)end;
     lode_ring_publish(&c->db->ring, &c->need, &results[0].id, c->count, sizeof results[0], false);
     return LODE_OK;
 }
@@ -210,6 +215,19 @@ publish_patiently(struct commit *c, uint64_t task, const struct lode_result *res
     return by_packet ? publish(c, task, results, LODE_NEVER) : err;
 }
 
+/*
+ * Only what publish() says may lead to publish_patiently(). The store, too, may answer LODE_EAGAIN,
+ * when add_parts() asks it for room. Then not all parts are there, and `need` is not that of a
+ * record.
+ */
+static lode_err
+commit(struct commit *c, uint64_t task, struct lode_result *results)
+{
+    LODE_TRY(add_parts(c, results));
+    lode_err err = publish(c, task, results, 0);
+    return err == LODE_EAGAIN ? publish_patiently(c, task, results) : err;
+}
+
 /* Nothing was published. Ends the drafts that the commit has closed, and those that it has not. */
 static void
 give_up(struct commit *c, struct lode_result *results)
@@ -242,13 +260,7 @@ lode_ring_commit(lode *db, uint64_t task, struct lode_result *results, uint32_t 
     if (c.parts == NULL) {
         return lode_fail_with(LODE_ENOMEM, "no memory to commit %u results", (unsigned)count);
     }
-    lode_err err = add_parts(&c, results);
-    if (err == LODE_OK) {
-        err = publish(&c, task, results, 0);
-    }
-    if (err == LODE_EAGAIN) {
-        err = publish_patiently(&c, task, results);
-    }
+    lode_err err = commit(&c, task, results);
     if (err != LODE_OK) {
         give_up(&c, results);
     }

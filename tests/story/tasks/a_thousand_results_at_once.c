@@ -1,9 +1,11 @@
 /*
  * A function with 1,000 results gives all of them in one step: numbers, more bytes than a record
- * can carry, or, if one is missing, 1,000 times the same failure.
+ * can carry, or, if one is missing or all are, 1,000 times the same failure.
  */
 #include "tests/support/cluster.h"
 #include "tests/support/story.h"
+
+#include <string.h>
 
 enum { RESULTS = 1000, BLOCK = 100, ROWS = 500 };
 
@@ -62,6 +64,21 @@ one_is_missing(lode *db)
     drop_all(db);
 }
 
+/* A failure with the longest sentence that a task can say, for each result. */
+static void
+none_is_given(lode *db)
+{
+    lode_view view;
+    lode_failure_info failure;
+    must(lode_call(db, "wide.none", LODE_NO_ARGS, NULL, ids));
+    fails(lode_get(db, ids[0], LODE_FOREVER, &view), LODE_ETASK);
+    for (int i = 0; i < RESULTS; i++) {
+        must(lode_failure(db, ids[i], &failure));
+        expect_eq(strlen(failure.message), sizeof failure.message - 1);
+    }
+    drop_all(db);
+}
+
 /* They need a page each for a moment: more than the share of a session in so small a store. */
 static void
 rows_in_a_small_store(void)
@@ -95,6 +112,7 @@ story(int argc, char **argv)
         numbers(db);
         blocks(db);
         one_is_missing(db);
+        none_is_given(db);
     }
     lode_close(db);
     cluster_stop(supervisor);

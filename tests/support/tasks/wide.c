@@ -48,11 +48,22 @@ all_but_the_last(lode_task *task)
     return LODE_OK;
 }
 
+/* The longest sentence, many times more than a commit record can carry. */
+static lode_err
+none(lode_task *task)
+{
+    char sentence[512];
+    memset(sentence, 'x', sizeof sentence);
+    sentence[sizeof sentence - 1] = '\0';
+    return lode_fail(task, LODE_EINVAL, "%s", sentence);
+}
+
 static const lode_function functions[] = {
     {"numbers", "() -> 1000 i64", numbers, RESULTS},
     {"blocks", "() -> 1000 bytes[100]", blocks, RESULTS},
     {"rows", "() -> 500 u8[1]", rows, ROWS},
     {"all_but_the_last", "() -> 1000 i64", all_but_the_last, RESULTS},
+    {"none", "() -> 1000 i64", none, RESULTS},
     {0},
 };
 LODE_LIBRARY("wide", functions, NULL);
