@@ -37,8 +37,8 @@ static const struct argp argp = {
     0,
     "Show and remove what clusters left of which no process lives any more, since all were killed "
     "at once: private ones with their directories, and shared memory beside that of the cluster "
-    "that is meant. Every start does so too. What runs is never touched. What cannot be removed is "
-    "shown with the reason."
+    "that is meant. Every start does so too. What runs is never touched, nor, for a minute, a "
+    "directory in which nothing was started yet. What cannot be removed is shown with the reason."
     "\vExit status: 0, also if there was nothing.",
     options_dir_json,
     0,
