@@ -316,8 +316,8 @@ LODE_API LODE_MUST_CHECK lode_err lode_list(lode *db, lode_list_fn each, void *a
 
 /*
  * Names. A name has one to 255 bytes of UTF-8 without '/'. `space` is its namespace, under the same
- * rule, or NULL for the default one. A name keeps its object alive, also after the session that set
- * it has ended. A name or namespace that breaks the rule is LODE_EINVAL.
+ * rule, or NULL or "" for the default one. A name keeps its object alive, also after the session
+ * that set it has ended. A name or namespace that breaks the rule is LODE_EINVAL.
  */
 
 enum { LODE_NAME_REPLACE = 1 }; /* lode_name_set(): an existing name is rebound, atomically */
@@ -363,7 +363,10 @@ LODE_API LODE_MUST_CHECK lode_err lode_name_get(lode *db, const char *space, con
  */
 LODE_API LODE_MUST_CHECK lode_err lode_name_remove(lode *db, const char *space, const char *name);
 
-/* Names, as lode_list() lists objects, errors included; space NULL: those of every namespace. */
+/*
+ * Names, as lode_list() lists objects, errors included. `space` NULL: those of every namespace;
+ * "": those of the default one, which each() is given as "", too.
+ */
 typedef bool (*lode_name_fn)(const char *space, const char *name, lode_id id, void *arg);
 LODE_API LODE_MUST_CHECK lode_err lode_name_list(lode *db, const char *space, lode_name_fn each,
                                                  void *arg);

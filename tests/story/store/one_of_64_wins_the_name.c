@@ -99,10 +99,16 @@ a_name_is_rebound_and_has_a_namespace(lode *db)
     fails(lode_name_lookup(db, NULL, "nobody", 10, &got), LODE_ETIMEDOUT);
     must(lode_name_list(db, NULL, count_names, &count));
     expect_eq(count, 2);
+    count = 0;
+    must(lode_name_list(db, "", count_names, &count)); /* the default one */
+    expect_eq(count, 1);
+    must(lode_name_lookup(db, "", "it", 0, &got));
+    expect(lode_id_equal(got, b));
+    lode_drop(db, got);
     lode_drop(db, a);
     lode_drop(db, b);
     await_stat(db, objects, 1); /* a has no name and no reference */
-    must(lode_name_remove(db, NULL, "it"));
+    must(lode_name_remove(db, "", "it"));
     must(lode_name_remove(db, "other", "it"));
 }
 
