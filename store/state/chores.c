@@ -42,14 +42,25 @@ take_out(struct store *store, struct chore **at)
     store->freed_room = true; /* a request that waits for a mark may go on */
 }
 
+/* Where the next part is done. Those given since the round began come after the oldest again. */
+static struct chore **
+next_of(struct chores *chores)
+{
+    struct chore **at = chores->next;
+    if (at == NULL || *at == NULL || (*at)->number > chores->round_end) {
+        chores->round_end = chores->count;
+        at = &chores->first;
+    }
+    return at;
+}
+
 void
 chores_turn(struct store *store)
 {
     struct chores *chores = &store->chores;
     int64_t end = chores->first != NULL ? store_turn_end(store) : 0;
     for (int parts = 0; chores->first != NULL && parts < CHORE_PARTS_MAX; parts++) {
-        struct chore **at =
-            chores->next != NULL && *chores->next != NULL ? chores->next : &chores->first;
+        struct chore **at = next_of(chores);
         struct chore *chore = *at;
         if (chore->part(store, chore)) {
             take_out(store, at);

@@ -36,6 +36,7 @@ struct chore {
 struct chores {
     struct chore *first, **end;
     struct chore **next; /* where the next turn begins; NULL: at the first */
+    uint64_t round_end;  /* the number of the last one of this round */
     uint64_t count;      /* of those given so far */
 };
 
@@ -53,7 +54,9 @@ bool chores_is_behind(const struct chore *chore, const struct chore *other);
 
 /*
  * Does a part of each chore in turn, as long as there is time. The next turn goes on behind the
- * last part. So each has its turn, also behind many whose parts only look whether they may begin.
+ * last part. So each has its part, also behind many whose parts only look whether they may begin.
+ * A round is of the chores that were given before it began: however many come meanwhile, the old
+ * ones have theirs.
  */
 void chores_turn(struct store *store);
 

@@ -99,6 +99,27 @@ Test(chores, that_wait_for_a_later_one_do_not_keep_it_from_its_parts_however_man
     expect(store->chores.first == NULL);
 }
 
+Test(chores, that_are_long_have_their_parts_while_short_ones_come_all_the_time)
+{
+    enum { MANY = 2 * CHORE_PARTS_MAX, TURNS = 100 };
+    static struct counted brief[MANY];
+    struct counted older;
+    int before = parts_done;
+    give(&older, 1000000);
+    for (int turn = 0; turn < TURNS; turn++) {
+        for (int i = 0; i < MANY; i++) {
+            if (!brief[i].chore.is_given) {
+                give(&brief[i], 1);
+            }
+        }
+        store->turn_ns = lode_now_ns();
+        chores_turn(store);
+    }
+    expect_le(parts_done - before, (older.done + 1) * (MANY + 1));
+    chores_do_now(store, &older.chore);
+    pump();
+}
+
 Test(chores, that_are_taken_out_between_two_turns_leave_the_others_their_parts)
 {
     struct counted slow[3] = {{.left = 2}, {.left = 2}, {.left = 2}};
