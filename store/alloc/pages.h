@@ -21,7 +21,8 @@
  * every ordinary allocation and pages_reserve() keep the line above.
  *
  * Invariant  each free extent has the temperature of its granules; servable >= reserved.
- * Threads    one. Blocking: never; time O(log extents). Errors: as said; nothing changes on error.
+ * Threads    one. Blocking: never; time O(log extents), and a step for each cold extent,
+ *            of which there are few. Errors: as said; nothing changes on error.
  */
 #ifndef LODE_STORE_ALLOC_PAGES_H
 #define LODE_STORE_ALLOC_PAGES_H
