@@ -196,7 +196,7 @@ take(const char *path, int fd)
     }
     err = lode_holder_write(fd, getpid());
     if (err != LODE_OK) {
-        unlink(path); /* it is ours and says nothing: its directory can be removed then */
+        lode_hold_remove(path, fd); /* it says nothing: its directory can be removed then */
         return err;
     }
     return lock(fd, WRITTEN, path);
