@@ -291,7 +291,9 @@ state_of_thread(const char *task_dir, const char *thread)
     snprintf(path, sizeof path, "%s/%s/stat", task_dir, thread);
     FILE *file = fopen(path, "re");
     if (file != NULL) {
-        expect(fscanf(file, "%*d (%*[^)]) %c", &state) == 1);
+        if (fscanf(file, "%*d (%*[^)]) %c", &state) != 1) {
+            state = 0; /* it has ended meanwhile */
+        }
         fclose(file);
     }
     return state;
