@@ -5,13 +5,12 @@
 #include "store/objects/status.h"
 #include "store/objects/settled.h"
 #include "store/requests/ids.h"
-#include "store/requests/watches.h"
+#include "store/requests/slow.h"
 #include "store/rings/asking.h"
 #include "store/rings/ring.h"
 #include "store/state/answers.h"
 #include "store/waits/waits.h"
 
-#include <stddef.h>
 #include <string.h>
 
 /*
@@ -176,15 +175,14 @@ answer_results(struct store *store, struct session *session, const struct lode_m
 static bool
 results_part(struct store *store, struct chore *chore)
 {
-    struct session *session =
-        (struct session *)((char *)chore - offsetof(struct session, slow.chore));
-    if (!watches_are_over(session)) {
+    struct session *session = slow_session(chore);
+    if (!slow_is_over(session)) {
         if (!ring_is_swept_for(store, chore)) {
             return false;
         }
         answer_results(store, session, &session->slow.results, session->slow.ids);
     }
-    return watches_end_slow(session);
+    return slow_end(session);
 }
 
 lode_err
@@ -194,7 +192,7 @@ handle_results(struct store *store, struct session *session, const void *packet,
     const struct lode_msg_settle *msg = packet;
     LODE_TRY(check_settle(session, msg, rest_size));
     if (!ring_sweep(store)) {
-        if (watches_put_off(store, session, rest, msg->count, results_part)) {
+        if (slow_put_off(store, session, rest, msg->count, results_part)) {
             session->slow.results = *msg;
             return LODE_OK;
         }

@@ -11,12 +11,12 @@
 #include "store/freeing/freeing.h"
 #include "store/objects/quota.h"
 #include "store/requests/later.h"
+#include "store/requests/slow.h"
 #include "store/rings/ring.h"
 #include "store/state/answers.h"
 #include "store/objects/strides.h"
 #include "store/table/names.h"
 
-#include <stddef.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -93,11 +93,10 @@ delete_entry(struct store *store, uint32_t entry)
 static bool
 delete_part(struct store *store, struct chore *chore)
 {
-    struct session *session =
-        (struct session *)((char *)chore - offsetof(struct session, slow.chore));
+    struct session *session = slow_session(chore);
     struct slow_packet *slow = &session->slow;
     uint32_t entry;
-    if (session->ended || session->left || session->cut) {
+    if (slow_is_over(session)) {
         return true;
     }
     if (table_find(&store->table, slow->id, &entry) && entry_is_sealed(&store->table, entry)) {
@@ -245,8 +244,7 @@ answer_fork(struct store *store, struct session *session, uint32_t tag, struct f
 static bool
 fork_part(struct store *store, struct chore *chore)
 {
-    struct session *session =
-        (struct session *)((char *)chore - offsetof(struct session, slow.chore));
+    struct session *session = slow_session(chore);
     struct slow_packet *slow = &session->slow;
     if (session->ended || session->cut) {
         forks_forget(slow->fork);

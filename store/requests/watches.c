@@ -3,56 +3,12 @@
 #include "api/base/fail.h"
 #include "store/objects/status.h"
 #include "store/requests/ids.h"
+#include "store/requests/slow.h"
 #include "store/rings/asking.h"
 #include "store/rings/ring.h"
 #include "store/state/answers.h"
 #include "store/waits/notices.h"
 #include "store/waits/waits.h"
-
-#include <stddef.h>
-#include <stdlib.h>
-#include <string.h>
-
-static struct session *
-session_of(struct chore *chore)
-{
-    return (struct session *)((char *)chore - offsetof(struct session, slow.chore));
-}
-
-bool
-watches_under_way(const struct session *session)
-{
-    return session->slow.chore.is_given;
-}
-
-bool
-watches_are_over(const struct session *session)
-{
-    return session->ended || session->left || session->cut;
-}
-
-bool
-watches_put_off(struct store *store, struct session *session, const void *ids, uint32_t count,
-                chore_fn *part)
-{
-    lode_id *copy =
-        watches_under_way(session) ? NULL : malloc((count + 1) * sizeof *session->slow.ids);
-    if (copy == NULL) {
-        return false;
-    }
-    memcpy(copy, ids, count * sizeof *copy);
-    session->slow.ids = copy;
-    chores_give(store, &session->slow.chore, part);
-    return true;
-}
-
-bool
-watches_end_slow(struct session *session)
-{
-    free(session->slow.ids);
-    session->slow.ids = NULL;
-    return true;
-}
 
 /* ---- WATCH ---- */
 
@@ -100,11 +56,11 @@ watch(struct store *store, struct session *session, uint64_t cookie, const void 
 static bool
 watch_part(struct store *store, struct chore *chore)
 {
-    struct session *session = session_of(chore);
+    struct session *session = slow_session(chore);
     struct slow_packet *slow = &session->slow;
     uint32_t left = slow->msg.count - slow->next;
     uint32_t count = left < WATCHES_AT_ONCE ? left : WATCHES_AT_ONCE;
-    if (!watches_are_over(session)) {
+    if (!slow_is_over(session)) {
         watch(store, session, slow->msg.cookie, slow->ids + slow->next, count);
         slow->next += count;
         if (slow->next < slow->msg.count) {
@@ -112,7 +68,7 @@ watch_part(struct store *store, struct chore *chore)
         }
         session_ok(session, slow->msg.head.tag);
     }
-    return watches_end_slow(session);
+    return slow_end(session);
 }
 
 lode_err
@@ -122,7 +78,7 @@ handle_watch(struct store *store, struct session *session, const void *packet, c
     const struct lode_msg_watch *msg = packet;
     LODE_TRY(ids_check(msg->count, rest_size));
     if (msg->count > WATCHES_AT_ONCE &&
-        watches_put_off(store, session, rest, msg->count, watch_part)) {
+        slow_put_off(store, session, rest, msg->count, watch_part)) {
         session->slow.msg = *msg;
         session->slow.next = WATCHES_AT_ONCE;
         watch(store, session, msg->cookie, rest, WATCHES_AT_ONCE);
@@ -167,11 +123,11 @@ begin_unwatch(struct store *store, struct session *session, const struct lode_ms
 static bool
 unwatch_part(struct store *store, struct chore *chore)
 {
-    struct session *session = session_of(chore);
+    struct session *session = slow_session(chore);
     struct slow_packet *slow = &session->slow;
-    if (watches_are_over(session)) {
+    if (slow_is_over(session)) {
         session->unwatch_next = 0;
-        return watches_end_slow(session);
+        return slow_end(session);
     }
     if (slow->ids == NULL) {
         return unwatch_all_part(store, session, &slow->msg);
@@ -180,7 +136,7 @@ unwatch_part(struct store *store, struct chore *chore)
         return false;
     }
     bool is_done = begin_unwatch(store, session, &slow->msg, slow->ids);
-    watches_end_slow(session); /* the next part begins no more */
+    slow_end(session); /* the next part begins no more */
     return is_done;
 }
 
@@ -191,7 +147,7 @@ handle_unwatch(struct store *store, struct session *session, const void *packet,
     const struct lode_msg_watch *msg = packet;
     LODE_TRY(ids_check(msg->count, rest_size));
     if (msg->drain != 0 && !ring_sweep(store)) {
-        if (watches_put_off(store, session, rest, msg->count, unwatch_part)) {
+        if (slow_put_off(store, session, rest, msg->count, unwatch_part)) {
             session->slow.msg = *msg;
             return LODE_OK;
         }
@@ -202,10 +158,4 @@ handle_unwatch(struct store *store, struct session *session, const void *packet,
         chores_give(store, &session->slow.chore, unwatch_part);
     }
     return LODE_OK;
-}
-
-void
-watches_end_session(struct store *store, struct session *session)
-{
-    chores_do_now(store, &session->slow.chore);
 }

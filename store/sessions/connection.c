@@ -3,7 +3,7 @@
 #include "api/base/clock.h"
 #include "api/base/fail.h"
 #include "api/system/socket.h"
-#include "store/requests/watches.h"
+#include "store/requests/slow.h"
 #include "store/rings/credit.h"
 #include "store/rings/ring.h"
 #include "store/sessions/packets.h"
@@ -39,7 +39,7 @@ receive_one(struct store *store, struct session *session)
     }
     waits_tell_decided(store);
     wakes_send(store);
-    return !session->cut && !session->ended && !watches_under_way(session);
+    return !session->cut && !session->ended && !slow_is_under_way(session);
 }
 
 void
@@ -87,7 +87,7 @@ on_socket(struct store *store, struct source *source, uint32_t events)
     if ((events & EPOLLOUT) && outbox_flush(&session->out, session->fd) != LODE_OK) {
         session->cut = true;
     }
-    if (events & (EPOLLIN | EPOLLHUP | EPOLLERR) && !watches_under_way(session)) {
+    if (events & (EPOLLIN | EPOLLHUP | EPOLLERR) && !slow_is_under_way(session)) {
         int64_t end = store_turn_end(store);
         for (int i = 0; i < PACKETS_AT_ONCE && receive_one(store, session); i++) {
             if (store->table.now_ns >= end) { /* set by each packet: what is left is told again */

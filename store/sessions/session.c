@@ -4,7 +4,7 @@
 #include "store/objects/settled.h"
 #include "store/requests/creates.h"
 #include "store/requests/later.h"
-#include "store/requests/watches.h"
+#include "store/requests/slow.h"
 #include "store/rings/credit.h"
 #include "store/state/file.h"
 #include "store/freeing/ending.h"
@@ -301,7 +301,7 @@ close_row(struct store *store, const struct session *session)
 static void
 end_claims(struct store *store, struct session *session)
 {
-    watches_end_session(store, session);
+    slow_end_session(store, session);
     notices_end_session(store, session);
     stream_end(store, session);
     creates_end_session(store, session);
@@ -324,7 +324,7 @@ end_attached(struct store *store, struct session *session)
     if (!session->left) {
         end_claims(store, session);
     } else {
-        watches_end_session(store, session); /* it may have said FORK */
+        slow_end_session(store, session); /* it may have said FORK */
     }
     close_row(store, session);
     session->lingers = still_runs(session) && (session->draft_first != 0 || pins_any(session)) &&

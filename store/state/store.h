@@ -87,7 +87,7 @@ struct session {
     uint32_t draft_first;                /* unsealed objects that it makes, by link_next */
     uint32_t wait_first;                 /* waits.h */
     uint32_t wait_count;
-    struct slow_packet slow; /* requests/watches.h */
+    struct slow_packet slow; /* requests/slow.h */
     uint32_t unwatch_next;   /* the wait that an UNWATCH looks at next */
     uint32_t idle_seals;     /* stream.h: ids in a row that woke nobody */
     bool is_stream;

@@ -1,7 +1,7 @@
 /* The packets before which every ring is drained: in parts, between which others are served. */
 #include "tests/unit/store/fake_client.h"
 
-#include "store/requests/watches.h"
+#include "store/requests/slow.h"
 
 TestSuite(swept, .init = store_setup, .fini = store_teardown, .timeout = 120);
 
@@ -41,7 +41,7 @@ expect_parts(struct fake *asker)
     uint64_t before = store->counts.ring_records;
     socket_ready(asker->session);
     expect_le(store->counts.ring_records - before, AT_ONCE);
-    expect(watches_under_way(asker->session));
+    expect(slow_is_under_way(asker->session));
     expect(!fake_has_packet(asker));
     pump();
     expect_le(MAKERS * RECORDS, store->counts.ring_records - before);
@@ -117,7 +117,7 @@ Test(swept, packets_end_with_their_session)
     fill_rings();
     fake_send(&watcher, &end, sizeof end);
     socket_ready(watcher.session);
-    expect(watches_under_way(watcher.session));
+    expect(slow_is_under_way(watcher.session));
     fake_die(&watcher);
     pump();
     end_makers();

@@ -1,4 +1,5 @@
 /* What a session that sent WATCH is told, and how it takes that back. */
+#include "store/requests/slow.h"
 #include "store/requests/watches.h"
 #include "store/sessions/packets.h"
 #include "store/waits/waits.h"
@@ -232,7 +233,7 @@ Test(watches, of_many_ids_are_armed_in_parts_and_the_next_packet_waits_for_the_l
     socket_ready(watcher.session);
     expect_eq(watcher.session->wait_count, WATCHES_AT_ONCE);
     expect(!fake_has_packet(&watcher));
-    while (watches_under_way(watcher.session)) {
+    while (slow_is_under_way(watcher.session)) {
         chores_turn(store);
     }
     expect_eq(watcher.session->wait_count, LODE_STORE_IDS_MAX);
@@ -280,7 +281,7 @@ Test(watches, that_are_not_all_armed_yet_end_with_their_session)
     static struct many many;
     struct fake watcher = fake_attach(0);
     watch_many(&watcher, &many);
-    expect(watches_under_way(watcher.session));
+    expect(slow_is_under_way(watcher.session));
     fake_die(&watcher);
     pump();
     expect(!waits_any(store, user(1)));
