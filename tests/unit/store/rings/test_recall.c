@@ -154,10 +154,22 @@ Test(recall, grants_nothing_ahead_of_need_while_a_create_could_have_the_room)
     fake_die(&putter);
 }
 
+/* Each put finds credit that was granted before. */
+static void
+puts_stay_ahead(struct fake *putter)
+{
+    static const char bytes[3000];
+    store->recall_again_ns = INT64_MAX; /* nobody is idle, however slow the test is */
+    for (int i = 0; i < 20; i++) {
+        fake_put(putter, bytes, sizeof bytes);
+        fake_ring(putter);
+        expect_le(8, pages_left(putter));
+    }
+}
+
 /* Credit would not help it: puts stay as fast as ever. */
 Test(recall, grants_ahead_of_need_while_a_create_waits_for_the_room_of_objects)
 {
-    static const char bytes[3000];
     struct fake fake = fake_attach(FENCED), putter = fake_attach(FENCED);
     struct lode_msg_created created;
     expect_eq(fake_create(&fake, fake_next(&fake), FAKE_CAPACITY / 2, 0, &created),
@@ -165,12 +177,7 @@ Test(recall, grants_ahead_of_need_while_a_create_waits_for_the_room_of_objects)
     fake_keeps_credit(&putter);
     fake_ask(&fake, fake_next(&fake), FAKE_CAPACITY / 2, LODE_FOREVER);
     expect(!fake_has_packet(&fake));
-    store->recall_again_ns = INT64_MAX; /* nobody is idle, however slow the test is */
-    for (int i = 0; i < 20; i++) {
-        fake_put(&putter, bytes, sizeof bytes);
-        fake_ring(&putter);
-        expect_le(8, pages_left(&putter));
-    }
+    puts_stay_ahead(&putter);
     fake_die(&putter);
     fake_die(&fake);
 }
@@ -179,7 +186,6 @@ Test(recall, grants_ahead_of_need_while_a_create_waits_for_the_room_of_objects)
 Test(recall, grants_ahead_of_need_while_a_create_waits_for_a_longer_hole)
 {
     enum { OBJECTS = 7, MIB = 1 << 20 };
-    static const char bytes[3000];
     struct fake fake = fake_attach(FENCED), putter = fake_attach(FENCED);
     struct lode_msg_created created[OBJECTS], all;
     expect_eq(fake_create(&fake, fake_next(&fake), OBJECTS * MIB, 0, &all), LODE_MSG_CREATED);
@@ -194,12 +200,7 @@ Test(recall, grants_ahead_of_need_while_a_create_waits_for_a_longer_hole)
     fake_ask(&fake, fake_next(&fake), 3 * MIB, LODE_FOREVER);
     expect(!fake_has_packet(&fake));
     expect_le(3 * MIB / LODE_PAGE, arena_free_pages(store->arena));
-    store->recall_again_ns = INT64_MAX;
-    for (int i = 0; i < 20; i++) {
-        fake_put(&putter, bytes, sizeof bytes);
-        fake_ring(&putter);
-        expect_le(8, pages_left(&putter));
-    }
+    puts_stay_ahead(&putter);
     fake_die(&putter);
     fake_die(&fake);
 }
