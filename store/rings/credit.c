@@ -158,8 +158,9 @@ end_hold_in_time(struct store *store, int64_t now)
 bool
 credit_is_withheld(const struct store *store)
 {
-    return store->create_pages > 0 && arena_longest_pages(store->arena) >= store->create_pages &&
-           arena_free_pages(store->arena) + store->credit_pages >= store->create_pages;
+    return store->create_pages > 0 &&
+           arena_free_pages(store->arena) + store->credit_pages >= store->create_pages &&
+           arena_longest_pages(store->arena) >= store->create_pages;
 }
 
 /* pages_limit: of its target, at most. */
