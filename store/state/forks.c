@@ -260,20 +260,31 @@ check_limits(const struct store *store, const struct session *session, uint32_t 
         (unsigned)all.forks, (unsigned long long)all.pins, FORKS_MAX, FORK_PINS_MAX);
 }
 
-bool
-forks_must_wait(const struct store *store, const struct session *session, struct fork *fork)
+/* With `ended`: those count as well that have ended, and are not freed yet. */
+static bool
+fits(const struct store *store, const struct session *session, uint32_t pins, bool ended)
 {
-    if (store->ended_forks == NULL || fork->awaits == store->forks_freed + 1) {
-        return store->ended_forks != NULL;
+    struct tally process = tally_of(store->forks, session), all = tally_of(store->forks, NULL);
+    if (ended) {
+        struct tally more = tally_of(store->ended_forks, session);
+        process = (struct tally){process.forks + more.forks, process.pins + more.pins};
+        all = (struct tally){store->fork_count, store->fork_pins};
     }
-    struct tally live = tally_of(store->forks, session);
-    struct tally ended = tally_of(store->ended_forks, session);
-    struct tally all_ended = tally_of(store->ended_forks, NULL);
-    struct tally process = {live.forks + ended.forks, live.pins + ended.pins};
-    struct tally all = {store->fork_count, store->fork_pins};
-    struct tally all_live = {all.forks - all_ended.forks, all.pins - all_ended.pins};
+    return !is_too_much(&process, &all, pins);
+}
+
+bool
+forks_must_wait(struct store *store, const struct session *session, struct fork *fork)
+{
+    if (store->ended_forks != NULL && fork->awaits == store->forks_freed + 1) {
+        return true;
+    }
+    if (fits(store, session, fork->count, true)) {
+        return false;
+    }
+    forks_reap(store);
     fork->awaits = store->forks_freed + 1;
-    return is_too_much(&process, &all, fork->count) && !is_too_much(&live, &all_live, fork->count);
+    return store->ended_forks != NULL && fits(store, session, fork->count, false);
 }
 
 /*

@@ -18,7 +18,8 @@
  * session with pins. What a session forked counts on when it has ended. Where the store cannot see
  * the process (another pid namespace), each session counts alone.
  *
- * A fork whose pipe has ended while its mark is still held is looked at again when room is wanted.
+ * A fork whose pipe has ended while its mark is still held is looked at again when memory is wanted,
+ * and when a new fork would be one too many.
  */
 #ifndef LODE_STORE_STATE_FORKS_H
 #define LODE_STORE_STATE_FORKS_H
@@ -52,7 +53,7 @@ enum {
  */
 LODE_MUST_CHECK lode_err forks_begin(const struct session *session, struct fork **fork_out);
 bool forks_copy_part(const struct store *store, const struct session *session, struct fork *fork);
-bool forks_must_wait(const struct store *store, const struct session *session, struct fork *fork);
+bool forks_must_wait(struct store *store, const struct session *session, struct fork *fork);
 LODE_MUST_CHECK lode_err forks_keep(struct store *store, const struct session *session,
                                     struct fork *fork, int fds_out[2]);
 void forks_forget(struct fork *fork);
