@@ -18,8 +18,8 @@
  * session with pins. What a session forked counts on when it has ended. Where the store cannot see
  * the process (another pid namespace), each session counts alone.
  *
- * A fork whose pipe has ended while its mark is still held is looked at again when memory is wanted,
- * and when a new fork would be one too many.
+ * A fork whose pipe has ended while its mark is still held is looked at again when memory is
+ * wanted, and when a new fork would be one too many.
  */
 #ifndef LODE_STORE_STATE_FORKS_H
 #define LODE_STORE_STATE_FORKS_H
