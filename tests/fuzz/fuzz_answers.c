@@ -219,11 +219,11 @@ see_info(const lode_object_info *info, void *arg)
     return --*left > 0;
 }
 
-/* A name is one that the last packet has. */
+/* A name is one that the answer has; other packets may have come behind it. */
 static bool
 is_of_packet(const char *text)
 {
-    return memmem(last_answer.bytes, last_answer.size, text, strlen(text)) != NULL;
+    return memmem(first_answer.bytes, first_answer.size, text, strlen(text)) != NULL;
 }
 
 static bool

@@ -41,7 +41,7 @@ static struct {
     _Alignas(8) uint8_t bytes[256]; /* the beginning of the last packet that has a tag */
     size_t size;
     uint32_t tag_before;   /* of the question before it */
-    size_t answered_bytes; /* of the first packet with its tag, but for notices */
+    size_t answered_bytes; /* of `first_answer`; 0: there is none yet */
     uint64_t watched;
     lode_id watched_id;
 } asked;
@@ -108,7 +108,7 @@ struct answer {
     size_t fd_count;
 };
 
-static struct answer last_answer;
+static struct answer first_answer; /* with the question's tag, but for notices */
 
 static void
 answer_with(struct answer *answer, enum lode_store_msg type, const void *packet, size_t size)
@@ -373,11 +373,11 @@ __wrap_lode_socket_receive(int fd, int flags, void *buffer, size_t room, size_t 
     }
     LODE_TRY(next_answer(&answer));
     memcpy(buffer, answer.bytes, answer.size);
-    last_answer = answer;
     const struct lode_msg_head *question = (const void *)asked.bytes, *head = (void *)answer.bytes;
     if (asked.answered_bytes == 0 && answer.size >= sizeof *head && head->tag == question->tag &&
         head->type != LODE_MSG_NOTIFY) {
         asked.answered_bytes = answer.size;
+        first_answer = answer;
     }
     memcpy(fds, answer.fds, sizeof answer.fds);
     *size_out = answer.size;
