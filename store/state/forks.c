@@ -21,6 +21,7 @@ struct fork {
     uint32_t count;
     uint32_t unpinned; /* of them, after the end */
     uint64_t awaits; /* so many forks must have been freed before it looks again whether it fits */
+    uint64_t look_below; /* of forks with smaller numbers it has not looked at the mark yet */
     uint32_t entries[];
 };
 
@@ -139,17 +140,37 @@ on_end_of_pipe(struct store *store, struct source *source, uint32_t events)
     }
 }
 
-/* Passes over a fork whose pipe is still watched: the loop may be about to handle its event. */
-void
-forks_reap(struct store *store)
+/*
+ * Looks at the marks of `most` forks whose number is below that, the newest first, and ends those
+ * that are not held. It passes over a fork whose pipe is still watched: the loop may be about to
+ * handle its event. True: that were all.
+ */
+static bool
+reap_part(struct store *store, uint64_t *below, uint32_t most)
 {
     struct fork *next;
     for (struct fork *fork = store->forks; fork != NULL; fork = next) {
         next = fork->next;
-        if (fork->pipe_fd < 0 && !mark_is_held(store, fork)) {
+        if (fork->number >= *below || fork->pipe_fd >= 0) {
+            continue;
+        }
+        if (most-- == 0) {
+            return false;
+        }
+        *below = fork->number;
+        if (!mark_is_held(store, fork)) {
             let_go(store, fork);
         }
     }
+    *below = 0;
+    return true;
+}
+
+void
+forks_reap(struct store *store)
+{
+    uint64_t below = UINT64_MAX;
+    (void)reap_part(store, &below, UINT32_MAX);
 }
 
 void
@@ -282,7 +303,9 @@ forks_must_wait(struct store *store, const struct session *session, struct fork 
     if (fits(store, session, fork->count, true)) {
         return false;
     }
-    forks_reap(store);
+    if (fork->look_below > 0 && !reap_part(store, &fork->look_below, FORK_LOOKS)) {
+        return true;
+    }
     fork->awaits = store->forks_freed + 1;
     return store->ended_forks != NULL && fits(store, session, fork->count, false);
 }
@@ -305,7 +328,8 @@ forks_begin(const struct session *session, struct fork **fork_out)
                           .pipe_fd = -1,
                           .session = session->number,
                           .pid = session->pid,
-                          .room = high};
+                          .room = high,
+                          .look_below = UINT64_MAX};
     *fork_out = fork;
     return LODE_OK;
 }

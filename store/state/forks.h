@@ -30,7 +30,8 @@ enum {
     FORKS_MAX = 4096,            /* forks of all sessions whose heirs live: a descriptor each */
     FORK_PINS_MAX = 8 << 20,     /* pins of them all: 4 bytes each */
     FORKS_OF_PROCESS_MAX = 1024, /* of one process, so that it leaves others some */
-    FORK_PINS_OF_PROCESS_MAX = 2 << 20
+    FORK_PINS_OF_PROCESS_MAX = 2 << 20,
+    FORK_LOOKS = 64 /* marks that one part looks at: each takes longer the more are held */
 };
 
 /*
@@ -45,7 +46,8 @@ enum {
  *   fds_out  the mark, and the pipe's writing end: for the client, the caller closes them
  *
  * A fork that has ended counts for the limits until its pins were looked at and its memory is free,
- * which goes in parts. A fork that fits as soon as that is done waits for it.
+ * which goes in parts. A fork that fits as soon as that is done waits for it. One that does not
+ * fit waits until the marks of all others were looked at, in parts as well.
  *
  * forks_keep() takes the fork, also where it fails.
  *

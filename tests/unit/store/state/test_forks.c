@@ -233,6 +233,22 @@ Test(forks, with_a_million_pins_let_others_be_served_while_they_begin_and_end)
     fake_die(&other);
 }
 
+/* True: no part looks at more marks than it may. */
+static bool
+looks_in_parts(struct fake *fake)
+{
+    struct fork *fork;
+    int parts = 0;
+    must(forks_begin(fake->session, &fork));
+    while (!forks_copy_part(store, fake->session, fork)) {
+    }
+    while (forks_must_wait(store, fake->session, fork)) {
+        parts++;
+    }
+    forks_forget(fork);
+    return (parts + 1) * FORK_LOOKS >= FORKS_OF_PROCESS_MAX;
+}
+
 /* Children that close all descriptors end the pipe, and keep the mark by their map of it. */
 Test(forks, that_ended_after_their_pipe_make_room_for_new_ones)
 {
@@ -249,6 +265,7 @@ Test(forks, that_ended_after_their_pipe_make_room_for_new_ones)
     }
     pump();
     expect_eq(store->fork_count, FORKS_OF_PROCESS_MAX);
+    expect(looks_in_parts(&fake));
     say_fork(&fake);
     pump();
     expect_eq(fake_receive(&fake, answer, sizeof answer, NULL), LODE_MSG_ERROR);
