@@ -45,7 +45,8 @@ enum {
     X(DESCRIBE,     25, worker,    lode_task_load,     "path of the copy")   /* DESCRIBED     */   \
     X(DESCRIBED,    26, scheduler, lode_task_loaded,   "library name, 0, then per function: "      \
                                                        "name, 0, signature, 0, uint32_t results; or the error's text") \
-    X(QUIT,         27, worker,    (none),             "")
+    X(QUIT,         27, worker,    (none),             "")                                         \
+    X(GIVE_UP,      28, worker,    lode_task_cancel,   "")
 /* clang-format on */
 
 enum lode_task_msg {

@@ -32,7 +32,7 @@ set_options(struct core *core, const struct core_options *options)
         core->options.prestart = (options->cpus + LODE_CPU_UNIT - 1) / LODE_CPU_UNIT;
     }
     if (core->options.worker_max == 0) {
-        core->options.worker_max = 4 * core->options.prestart + 64;
+        core->options.worker_max = CORE_PROGRAM_WORKERS;
     }
     if (core->options.worker_max > CORE_WORKER_MAX) {
         core->options.worker_max = CORE_WORKER_MAX;
@@ -58,7 +58,7 @@ core_create(const struct core_options *options, int64_t now_ns)
     core->now = core->started_ns = now_ns;
     core_pool_init(&core->task_pool, sizeof(struct core_task));
     core_objects_init(&core->objects);
-    TAILQ_INIT(&core->lanes);
+    TAILQ_INIT(&core->programs);
     TAILQ_INIT(&core->notices);
     TAILQ_INIT(&core->all);
     TAILQ_INIT(&core->idle);
@@ -83,6 +83,9 @@ destroy_sessions(struct core *core)
         TAILQ_FOREACH(task, &session->tasks, of_session)
         {
             core_deps_remove(core, task);
+            if (task->state == CORE_TASK_READY) {
+                core_turns_remove(core, task);
+            }
         }
     }
     HASH_ITER(by_number, core->sessions, session, next)
@@ -91,6 +94,10 @@ destroy_sessions(struct core *core)
         while ((task = TAILQ_FIRST(&session->tasks)) != NULL) {
             TAILQ_REMOVE(&session->tasks, task, of_session);
             core_objects_forget(core, task);
+            if (task->nested != NULL) {
+                core_lane_leave(core, task->nested);
+            }
+            core_lane_leave(core, task->ticket.lane);
             if (task->bytes_size > CORE_INLINE_ARGS) {
                 free(task->bytes);
             }
@@ -100,6 +107,7 @@ destroy_sessions(struct core *core)
         if (session->store_session != 0) {
             HASH_DELETE(by_store, core->by_store, session);
         }
+        core_program_leave(core, session->program);
         free(session);
     }
 }
@@ -111,6 +119,9 @@ destroy_workers(struct core *core)
     while ((worker = TAILQ_FIRST(&core->all)) != NULL) {
         worker->count = 0;
         worker->list = CORE_LIST_NONE;
+        if (worker->program != NULL) {
+            worker->program->workers--;
+        }
         core_worker_free(core, worker);
     }
 }

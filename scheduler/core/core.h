@@ -35,15 +35,17 @@
 struct core;
 
 enum {
-    CORE_WORKER_MAX = 1024,  /* the most that options.worker_max may say */
-    CORE_TASK_MAX = 1 << 24, /* the most that options.task_max may say */
+    CORE_WORKER_MAX = 4096,      /* processes; the most that options.worker_max may say */
+    CORE_PROGRAM_WORKERS = 1024, /* options.worker_max, if it says nothing */
+    CORE_TASK_MAX = 1 << 24,     /* the most that options.task_max may say */
     CORE_STORE_IDS = LODE_STORE_IDS_MAX
 };
 
 struct core_options {
     uint32_t cpus;       /* in 1 / LODE_CPU_UNIT; more than 0 */
     uint32_t prestart;   /* workers that there always are; 0: the CPUs, rounded up */
-    uint32_t worker_max; /* processes, blocked ones included; 0: 4 × prestart + 64 */
+    uint32_t worker_max; /* processes that hold tasks of one program, blocked ones included; 0:
+                            CORE_PROGRAM_WORKERS */
     uint32_t task_max;   /* live tasks; 0: CORE_TASK_MAX */
     int64_t pid;         /* of the scheduler, for statistics */
     /* A library that is loaded when somebody first asks for a function of it; NULL: none. */

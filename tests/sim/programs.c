@@ -139,7 +139,9 @@ submit(struct sim_world *w, int session, uint64_t parent, lode_id chained, bool 
 {
     struct sim_task *task = new_task(w, session, parent);
     choose_args(w, task, chained);
-    uint32_t function = (uint32_t)below(w, FUNCTIONS);
+    uint32_t function = (uint32_t)below(w, w->options.trees ? TREE_FUNCTIONS : FUNCTIONS);
+    task->depth = parent != 0 ? task_numbered(w, parent)->depth + 1 : 0;
+    task->program = parent != 0 ? task_numbered(w, parent)->program : session;
     task->result_count = plain ? 1 : function + 1;
     function = plain ? 0 : function;
     task->results = new_objects(w, session, LODE_ID_RESULT, task->result_count, w->task_count);
@@ -228,6 +230,14 @@ act(struct sim_world *w, int session)
         }
     }
     schedule(w, EV_PROGRAM, w->now + (int64_t)below(w, 400000))->session = session;
+}
+
+void
+grow_trees(struct sim_world *w, int session)
+{
+    for (int i = 0; i < TREES; i++) {
+        submit(w, session, 0, (lode_id){{0}}, false);
+    }
 }
 
 void

@@ -103,6 +103,9 @@ main(int argc, char **argv)
     struct sim_counts counts = {0};
     uint64_t last = options.seed + seeds;
     for (; options.seed < last; options.seed++) {
+        options.trees = false;
+        sim_run(&options, &counts);
+        options.trees = true;
         sim_run(&options, &counts);
     }
     printf("sim: %llu worlds of %llu steps:", (unsigned long long)seeds,

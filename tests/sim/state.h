@@ -10,6 +10,16 @@
 #include <lode/task.h>
 
 enum { SESSIONS_MAX = 4096, PROGRAMS = 3, ARGS_MAX = 4, FUNCTIONS = 3, NONE = -1 };
+/*
+ * A function whose tasks have not submitted any yet may have a task queued ahead, once on each CPU:
+ * it can begin before a deeper one that is ready.
+ */
+enum {
+    TREES = 40,
+    TREE_FUNCTIONS = 2,
+    TREE_DEPTH = 6,
+    TREE_WIDTH = 5 /* children of a task: fewer than so many */
+};
 
 enum object_state { OBJECT_TO_COME, OBJECT_SEALED, OBJECT_ERROR, OBJECT_GONE };
 
@@ -23,6 +33,10 @@ struct sim_task {
     bool ended, sealed, failed;
     bool lost;      /* its end was told, and its results never came */
     int running_at; /* worker */
+    int program;    /* session of the tree's root */
+    uint32_t depth; /* in a tree of tasks */
+    uint32_t child_count;
+    lode_id child[TREE_WIDTH];
 };
 
 struct sim_object {
@@ -40,6 +54,7 @@ struct sim_session {
     int *task_of;              /* by submission */
     struct sim_object *object; /* by counter */
     uint64_t objects, room;
+    uint32_t forks;    /* trees: tasks of the program that wait for their children */
     int64_t link_time; /* of the last record on its way to the core */
 };
 
@@ -100,6 +115,7 @@ struct sim_world {
     int *slot_task;         /* by the slot in a task's number */
     uint64_t slot_room;
     int start_failing; /* so many starts fail from now on */
+    uint32_t cpus;
 };
 
 /* ---- chance.c -------------------------------------------------------------------------------- */
@@ -133,11 +149,13 @@ int session_numbered(struct sim_world *w, uint64_t number);
 void end_session(struct sim_world *w, int session, int64_t time);
 lode_id submit(struct sim_world *w, int session, uint64_t parent, lode_id chained, bool plain);
 void act(struct sim_world *w, int session);
+void grow_trees(struct sim_world *w, int session);
 void seal_foreign(struct sim_world *w, lode_id id);
 
 /* ---- workers.c ------------------------------------------------------------------------------- */
 
 int worker_numbered(struct sim_world *w, uint64_t number);
+struct sim_task *task_numbered(struct sim_world *w, uint64_t number);
 void die(struct sim_world *w, int index, int32_t status);
 void finish(struct sim_world *w, int index);
 void unblock_waiters(struct sim_world *w, lode_id id);

@@ -24,7 +24,7 @@ task_of_run(struct sim_world *w, const struct lode_task_run *run)
 }
 
 /* The core's numbers have their slot in the low 24 bits, and slots are used again. */
-static struct sim_task *
+struct sim_task *
 task_numbered(struct sim_world *w, uint64_t number)
 {
     uint64_t slot = number & 0xffffff;
@@ -169,11 +169,61 @@ lose_results(struct sim_world *w, int index, struct sim_task *task, uint64_t num
     die(w, index, 0);
 }
 
+/* A child that is still to come; NULL: all have. */
+static const lode_id *
+awaited_child(struct sim_world *w, const struct sim_task *task)
+{
+    for (uint32_t i = 0; i < task->child_count; i++) {
+        if (object_of(w, task->child[i])->state == OBJECT_TO_COME) {
+            return &task->child[i];
+        }
+    }
+    return NULL;
+}
+
+/* The running task submits its children, and waits for all of them. */
+static void
+fork_and_join(struct sim_world *w, int index, uint32_t children)
+{
+    struct sim_worker *worker = &w->worker[index];
+    int64_t task = worker->running;
+    for (uint32_t i = 0; i < children; i++) {
+        lode_id child = submit(w, worker->session, worker->running_number, (lode_id){{0}}, false);
+        w->task[task].child[w->task[task].child_count++] = child;
+    }
+    worker->awaits = w->task[task].child[0];
+    worker->blocked = true;
+    struct lode_task_worker message = {.task = worker->running_number};
+    record_to_core(w, worker->session, LODE_TASK_BLOCKED, &message, sizeof message);
+    w->counts->forked++;
+    LODE_ASSERT(++w->session[w->task[task].program].forks <=
+                (TREE_DEPTH + TREE_FUNCTIONS) * w->cpus);
+}
+
+static bool
+forks(struct sim_world *w, int index)
+{
+    const struct sim_task *task = &w->task[w->worker[index].running];
+    if (!w->options.trees || task->child_count > 0 || task->depth == TREE_DEPTH) {
+        return false;
+    }
+    uint32_t children = (uint32_t)below(w, TREE_WIDTH);
+    if (children > 0) {
+        fork_and_join(w, index, children);
+    }
+    return children > 0;
+}
+
 void
 finish(struct sim_world *w, int index)
 {
+    if (forks(w, index)) {
+        return;
+    }
     struct sim_worker *worker = &w->worker[index];
-    if (!w->closing && !worker->blocked && one_in(w, 25)) {
+    /* One function submits tasks of its own; those of the others can be chained. */
+    bool may_call = w->task[worker->running].result_count == FUNCTIONS;
+    if (!w->closing && !worker->blocked && may_call && one_in(w, 8)) {
         call_and_block(w, index);
         return;
     }
@@ -210,6 +260,14 @@ unblock_waiters(struct sim_world *w, lode_id id)
         struct sim_worker *worker = &w->worker[i];
         if (!worker->alive || !worker->blocked || !lode_id_same(worker->awaits, id)) {
             continue;
+        }
+        if (w->options.trees) {
+            const lode_id *next = awaited_child(w, &w->task[worker->running]);
+            if (next != NULL) {
+                worker->awaits = *next;
+                continue;
+            }
+            w->session[w->task[worker->running].program].forks--;
         }
         worker->blocked = false;
         struct lode_task_worker message = {.task = worker->running_number};

@@ -71,7 +71,7 @@ happen(struct sim_world *w, struct sim_event *event)
         }
         break;
     case EV_PROGRAM:
-        act(w, event->session);
+        w->options.trees ? grow_trees(w, event->session) : act(w, event->session);
         break;
     case EV_SEAL:
         seal_foreign(w, event->id);
@@ -92,6 +92,7 @@ static void
 begin(struct sim_world *w)
 {
     uint32_t cpus = LODE_CPU_UNIT * (uint32_t)(1 + below(w, 4));
+    w->cpus = cpus / LODE_CPU_UNIT;
     struct core_options options = {.cpus = cpus, .worker_max = one_in(w, 3) ? 8 : 0};
     w->core = core_create(&options, w->now);
     int world = new_session(w, false, NONE); /* number 0: makes what nobody here makes */

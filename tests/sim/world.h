@@ -18,6 +18,12 @@ struct sim_options {
     uint64_t seed;
     uint64_t steps; /* events after which no program submits any more */
     bool verbose;
+    /*
+     * Nothing fails: programs submit fork-join trees. Each task submits its children, waits for all
+     * of them, and ends. Asserted: no more tasks of a program are blocked than the depth times
+     * the CPUs, but for tasks of functions about which this is not known yet.
+     */
+    bool trees;
 };
 
 /* Counts of what a run has seen: a run that saw none of something has not tested it. */
@@ -25,7 +31,7 @@ struct sim_options {
 #define SIM_COUNT_MAP(X)                                                                          \
     X(submitted) X(repeated) X(ran) X(crashed) X(blocked) X(missing) X(recalled) X(bounced)       \
     X(errors) X(settled) X(notified) X(abandoned) X(cancelled) X(sessions_ended) X(late)          \
-    X(start_failures) X(chained) X(lost)
+    X(start_failures) X(chained) X(lost) X(forked)
 /* clang-format on */
 
 struct sim_counts {

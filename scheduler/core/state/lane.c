@@ -92,22 +92,22 @@ heap_remove(struct core_lane *lane, struct core_task *task)
 /* ---- lanes ----------------------------------------------------------------------------------- */
 
 void
-core_lane_init(struct core_lane *lane)
+core_lane_init(struct core_lane *lane, struct core_program *program, uint32_t depth)
 {
-    *lane = (struct core_lane){.late = NULL};
+    *lane = (struct core_lane){.program = program, .depth = depth, .users = 1};
     TAILQ_INIT(&lane->ordered);
 }
 
 void
 core_lane_join(struct core_lane *lane, struct core_task *task)
 {
+    lane->users++;
     task->ticket = (struct core_ticket){.lane = lane, .number = ++lane->tickets};
 }
 
 void
-core_lane_add(struct core_lane_list *lanes, struct core_task *task)
+core_lane_add(struct core_lane *lane, struct core_task *task)
 {
-    struct core_lane *lane = task->ticket.lane;
     struct core_task *last = TAILQ_LAST(&lane->ordered, core_task_list);
     if (last == NULL || goes_before(last, task)) {
         TAILQ_INSERT_TAIL(&lane->ordered, task, link);
@@ -116,24 +116,18 @@ core_lane_add(struct core_lane_list *lanes, struct core_task *task)
     } else {
         heap_add(lane, task);
     }
-    if (lane->count++ == 0) {
-        lane->turn = CORE_LANE_TURN;
-        TAILQ_INSERT_TAIL(lanes, lane, link);
-    }
+    lane->count++;
 }
 
 void
-core_lane_remove(struct core_lane_list *lanes, struct core_task *task)
+core_lane_remove(struct core_lane *lane, struct core_task *task)
 {
-    struct core_lane *lane = task->ticket.lane;
     if (task->is_late) {
         heap_remove(lane, task);
     } else {
         TAILQ_REMOVE(&lane->ordered, task, link);
     }
-    if (--lane->count == 0) {
-        TAILQ_REMOVE(lanes, lane, link);
-    }
+    lane->count--;
 }
 
 struct core_task *
@@ -144,22 +138,6 @@ core_lane_first(const struct core_lane *lane)
         return first;
     }
     return first == NULL || goes_before(lane->late, first) ? lane->late : first;
-}
-
-void
-core_lane_pass(struct core_lane_list *lanes, struct core_lane *lane)
-{
-    lane->turn = CORE_LANE_TURN;
-    TAILQ_REMOVE(lanes, lane, link);
-    TAILQ_INSERT_TAIL(lanes, lane, link);
-}
-
-void
-core_lane_used(struct core_lane_list *lanes, struct core_lane *lane)
-{
-    if (--lane->turn == 0 && lane->count > 0) {
-        core_lane_pass(lanes, lane);
-    }
 }
 
 /* ---- checking -------------------------------------------------------------------------------- */

@@ -1,6 +1,6 @@
 /*
- * lane.h: the ready tasks of one owner, in the order of their submission; and the lanes that have
- * ready tasks, which take turns. A session owns a lane.
+ * lane.h: the tasks of one owner, in the order of their submission. A program owns a lane, and so
+ * does each running task that has submitted some itself. Whose turn it is among lanes: turns.h.
  *
  * The one rule: the order within a lane never changes. A task draws a ticket when it is submitted,
  * and keeps it as long as it lives. A task that had to wait for an argument, or that comes back
@@ -19,9 +19,9 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
+struct core_level;
+struct core_program;
 struct core_task;
-
-enum { CORE_LANE_TURN = 16 /* tasks of one lane in a row, while others have ready ones, too */ };
 
 TAILQ_HEAD(core_task_list, core_task);
 
@@ -30,8 +30,13 @@ struct core_lane {
     struct core_task *late; /* the root of the heap; NULL: there is none */
     uint64_t tickets;       /* that were drawn */
     uint32_t count;         /* of ready tasks */
-    uint32_t turn;          /* tasks that are left of this turn */
-    TAILQ_ENTRY(core_lane) link;
+
+    struct core_program *program;
+    uint32_t depth; /* 0: a program's own; else the tasks here were submitted by one of depth - 1 */
+    uint32_t users; /* its live tasks, and its owner */
+    struct core_level *level;    /* with ready tasks: where it stands; see turns.h */
+    uint32_t turn;               /* tasks that are left of this turn */
+    TAILQ_ENTRY(core_lane) link; /* level.lanes */
 };
 TAILQ_HEAD(core_lane_list, core_lane);
 
@@ -47,25 +52,20 @@ struct core_late {
     struct core_task *before, *next;
 };
 
-void core_lane_init(struct core_lane *lane);
+/* `lane` belongs to the program from now on, and has one user: its owner. */
+void core_lane_init(struct core_lane *lane, struct core_program *program, uint32_t depth);
 
 /* The task is born into the lane: it draws its ticket, and is not ready yet. */
 void core_lane_join(struct core_lane *lane, struct core_task *task);
 
-/* The task is ready: it stands in the lane from now on. `lanes`: those that have ready tasks. */
-void core_lane_add(struct core_lane_list *lanes, struct core_task *task);
+/* The task is ready: it stands in the lane from now on. */
+void core_lane_add(struct core_lane *lane, struct core_task *task);
 
 /* Takes a ready task out, wherever it stands. */
-void core_lane_remove(struct core_lane_list *lanes, struct core_task *task);
+void core_lane_remove(struct core_lane *lane, struct core_task *task);
 
 /* The ready task whose turn it is; NULL: none is ready. */
 struct core_task *core_lane_first(const struct core_lane *lane);
-
-/* One task of the lane was placed. When its turn is over, it goes behind the other lanes. */
-void core_lane_used(struct core_lane_list *lanes, struct core_lane *lane);
-
-/* The turn is over: the lane, which has ready tasks, goes behind the others. */
-void core_lane_pass(struct core_lane_list *lanes, struct core_lane *lane);
 
 /* Asserts what must hold in a lane; gives the number of its ready tasks. For core_check(). */
 uint32_t core_lane_check(const struct core_lane *lane);

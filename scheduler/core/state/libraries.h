@@ -26,6 +26,7 @@ struct core_function {
     uint32_t ramp; /* slow start: tasks of it that a worker may have */
     uint32_t cpus; /* of the task that came last; for display */
     uint64_t done;
+    bool nests;                      /* a task of it has submitted tasks */
     uint64_t waiting, ready, placed; /* its tasks in these states */
 };
 

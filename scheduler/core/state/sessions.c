@@ -144,12 +144,13 @@ core_session_open(struct core *core, const struct core_event *event)
     session->pid = event->u.open.pid;
     session->is_worker = event->u.open.role == LODE_ROLE_WORKER;
     TAILQ_INIT(&session->tasks);
-    core_lane_init(&session->lane);
     bool is_new = is_new_at_store(core, session);
     if (!is_new) {
         session->store_session = 0; /* so that no id is of this session */
     }
-    if (!enter(core, session)) {
+    session->program = core_program_create(session, core->options.worker_max);
+    if (session->program == NULL || !enter(core, session)) {
+        free(session->program);
         free(session);
         turn_away(core, event->u.open.session);
         return;
@@ -209,7 +210,7 @@ core_session_settle(struct core *core, struct core_session *session)
     if (!session->ended || session->task_count > 0 || session->questions > 0) {
         return;
     }
-    LODE_ASSERT(session->lane.count == 0 && session->worker == NULL);
+    LODE_ASSERT(session->worker == NULL);
     HASH_DELETE(by_number, core->sessions, session);
     if (session->store_session != 0) {
         HASH_DELETE(by_store, core->by_store, session);
@@ -217,8 +218,6 @@ core_session_settle(struct core *core, struct core_session *session)
     if (core->last_seen == session) {
         core->last_seen = NULL;
     }
-    if (core->wide == &session->lane) {
-        core->wide = NULL;
-    }
+    core_program_leave(core, session->program);
     free(session);
 }

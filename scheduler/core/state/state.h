@@ -10,10 +10,10 @@
 #include "api/layout/id.h"
 #include "api/wire/rendezvous_msg.h"
 #include "scheduler/core/core.h"
-#include "scheduler/core/state/lane.h"
 #include "scheduler/core/state/libraries.h"
 #include "scheduler/core/state/pool.h"
 #include "scheduler/core/state/resources.h"
+#include "scheduler/core/state/turns.h"
 
 #include <lode/task.h>
 
@@ -37,14 +37,18 @@ enum {
     CORE_DESCRIBE_MAX = 3,          /* workers that may die over one library */
     CORE_INLINE_ARGS = 64,
     CORE_FAILURES_KEPT = 16,
+    CORE_PROGRAM_LOOKS = 16, /* programs that are looked at for missing workers */
+    CORE_IDLE_LOOKS = 8,     /* idle workers among which one that knows the program is looked for */
     CORE_LIBRARY_FUNCTIONS = 4096
 };
 #define CORE_BACKOFF_NS     INT64_C(10000000)    /* after the first worker that did not start */
 #define CORE_BACKOFF_MAX_NS INT64_C(5000000000)  /* doubles up to this */
 #define CORE_START_NS       INT64_C(30000000000) /* a worker that is not READY by then is killed */
 #define CORE_SPARE_NS       INT64_C(2000000000)  /* an idle worker beyond `prestart` is kept */
-#define CORE_STUCK_NS       INT64_C(1000000000)  /* every worker blocked and no more allowed */
-#define CORE_WIDE_NS        INT64_C(50000000)    /* a wide task waits; then the others do */
+#define CORE_STUCK_NS       INT64_C(1000000000)  /* all of a program blocked, no more allowed */
+#define CORE_STUCK_AGAIN_NS INT64_C(50000000) /* … and it still is, after that helped not enough */
+#define CORE_SHIFT_NS       UINT64_C(2000000) /* a worker serves one program so long if others wait */
+#define CORE_WIDE_NS        INT64_C(50000000)       /* a wide task waits; then the others do */
 #define CORE_RUN_MAX_NS     UINT64_C(3600000000000) /* a run time that is believed */
 
 TAILQ_HEAD(core_session_list, core_session);
@@ -97,7 +101,7 @@ struct core_task {
 
     /* Not looked at when it ends. */
     struct core_ticket ticket;
-    uint64_t parent;
+    struct core_lane *nested; /* of what it submits itself; NULL: nothing yet */
     struct core_resources needs;
     uint32_t max_retries;
     uint32_t flags; /* LODE_SUBMIT_… */
@@ -169,7 +173,7 @@ struct core_session {
     uint64_t last_submission;
     uint64_t last_result; /* counter of the highest result id that it submitted */
     struct core_task_list tasks;
-    struct core_lane lane;
+    struct core_program *program; /* of which it is the root; a worker's: see submit.c, lane_of() */
     TAILQ_ENTRY(core_session) notice_link; /* core.notices: has end notices */
     int64_t notice_since;
     uint32_t ended_count;
@@ -194,20 +198,24 @@ struct core_worker {
     bool stale; /* holds an old version of a library: gets nothing more, is replaced */
     bool killed;
     bool was_up;
+    bool gives_up; /* blocked, and told to end its call with an error */
     int64_t pid;
     struct core_session *session;
     uint64_t store_session;
     TAILQ_ENTRY(core_worker) all_link;
     TAILQ_ENTRY(core_worker) link; /* core.idle or core.open */
+    struct core_program *program;  /* whose tasks are in the queue; NULL: none is */
     struct core_task_list queue;   /* in the order of sending */
     uint32_t count;
     uint32_t chained; /* tasks in the queue that wait for others in it */
     uint32_t recalls; /* RECALLs that are out */
     uint64_t queued_ns;
+    uint64_t served_ns;          /* estimated run time that it was given for `program` */
     uint64_t queued_bytes;       /* of their arguments: bounds what waits in the worker's link */
     struct core_resources lease; /* what each task in the queue needs; valid with count > 0 */
     int64_t since;               /* STARTING: started; idle: since when */
     uint64_t blocked_task;
+    uint64_t blocked_number; /* the one with the highest was the last to block */
     struct core_load *describing;
     uint64_t *known; /* bits: functions that it was told */
     uint32_t known_words;
@@ -216,6 +224,7 @@ struct core_worker {
     uint64_t finished;                   /* tasks */
     struct core_function *last_function; /* whose task ended last */
     uint64_t last_session;
+    uint64_t last_program; /* number of the one whose tasks it has run last */
     char last_name[LODE_TASK_NAME_MAX + 1];
     struct core_claim *claims; /* the last ones of `claim_count` that it said were done */
     uint64_t claim_count;
@@ -262,7 +271,8 @@ struct core {
     struct core_session *by_store;  /* by store session */
     struct core_session *last_seen; /* the session of the last record */
     struct core_session_list notices;
-    struct core_lane_list lanes; /* those that have ready tasks */
+    struct core_program_list programs; /* those that have ready tasks */
+    uint32_t hungry;                   /* of them, those whose first task has found no worker */
     uint64_t ready_count, waiting_count;
 
     struct core_worker *workers; /* by number */
@@ -273,16 +283,17 @@ struct core {
     uint32_t usable;                   /* up, not blocked, not stale */
     uint32_t stacked;                  /* workers with more than one task */
     struct core_resources total, used; /* used: the leases of workers that are not blocked */
-    uint32_t start_failures;
+    uint32_t start_waits;    /* workers in a row that died before they were up, for any reason */
+    uint32_t start_failures; /* of them, those that nobody killed */
     int64_t spawn_after;
     bool pool_changed;     /* a worker came, went, blocked …: count them again */
     int64_t pool_deadline; /* when time alone changes something in the pool; 0: never */
 
-    int64_t timer;     /* armed for; 0: not */
-    int64_t recall_at; /* look again for queued tasks to recall; 0: no */
-    int64_t stuck_since;
+    int64_t timer;           /* armed for; 0: not */
+    int64_t recall_at;       /* look again for queued tasks to recall; 0: no */
+    uint64_t blocked_number; /* of the last worker that blocked */
     int64_t wide_since;
-    const struct core_lane *wide; /* its first task waits for more than is free */
+    const struct core_program *wide; /* its first task waits for more than is free */
 
     struct core_function **function;
     uint32_t function_count, function_room;

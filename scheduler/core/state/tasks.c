@@ -49,7 +49,7 @@ core_task_find(const struct core *core, uint64_t number)
 }
 
 struct core_task *
-core_task_create(struct core *core, struct core_session *session)
+core_task_create(struct core *core, struct core_session *session, struct core_lane *lane)
 {
     struct core_task *task = core_pool_take(&core->task_pool);
     memset(task, 0, offsetof(struct core_task, inline_bytes));
@@ -57,7 +57,7 @@ core_task_create(struct core *core, struct core_session *session)
     core->slot[slot] = task;
     task->number = ++core->serial << SLOT_BITS | slot;
     task->session = session;
-    core_lane_join(&session->lane, task);
+    core_lane_join(lane, task);
     TAILQ_INSERT_TAIL(&session->tasks, task, of_session);
     session->task_count++;
     return task;
@@ -70,6 +70,10 @@ core_task_destroy(struct core *core, struct core_task *task)
     core_objects_forget(core, task);
     TAILQ_REMOVE(&session->tasks, task, of_session);
     session->task_count--;
+    if (task->nested != NULL) {
+        core_lane_leave(core, task->nested);
+    }
+    core_lane_leave(core, task->ticket.lane);
     if (task->bytes_size > CORE_INLINE_ARGS) {
         free(task->bytes);
     }

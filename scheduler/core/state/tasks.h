@@ -10,8 +10,9 @@
 /* NULL: it has ended, or never was. */
 struct core_task *core_task_find(const struct core *core, uint64_t number);
 
-/* Zeroed but for its number, its session and its place in the session's lane. */
-struct core_task *core_task_create(struct core *core, struct core_session *session);
+/* Zeroed but for its number, its session and its place in the lane. */
+struct core_task *core_task_create(struct core *core, struct core_session *session,
+                                   struct core_lane *lane);
 
 /* It must be in no list but its session's, and nobody may wait for what it makes. The session goes,
  * too, if it has ended and this was its last task. */

@@ -67,6 +67,42 @@ estimate_of(const struct core_task *task)
     return ns < CORE_TASK_COST_NS ? CORE_TASK_COST_NS : ns > UINT32_MAX ? UINT32_MAX : (uint32_t)ns;
 }
 
+static void
+begin_serving(struct core_worker *worker, const struct core_task *task)
+{
+    worker->lease = task->needs;
+    worker->program = task->ticket.lane->program;
+    worker->program->workers++;
+    worker->served_ns = task->estimate_ns;
+}
+
+static void
+end_serving(struct core_worker *worker)
+{
+    worker->program->workers--;
+    worker->last_program = worker->program->number;
+    worker->program = NULL;
+}
+
+void
+core_worker_set_blocked(struct core *core, struct core_worker *worker, bool is_blocked)
+{
+    if (worker->blocked == is_blocked) {
+        return;
+    }
+    worker->blocked = is_blocked;
+    core->pool_changed = true;
+    if (is_blocked) {
+        worker->program->blocked++;
+        worker->blocked_number = ++core->blocked_number;
+        worker->gives_up = false;
+        core->used = core_resources_sub(core->used, worker->lease);
+    } else {
+        worker->program->blocked--;
+        core->used = core_resources_add(core->used, worker->lease);
+    }
+}
+
 void
 core_worker_take(struct core *core, struct core_worker *worker, struct core_task *task)
 {
@@ -78,8 +114,9 @@ core_worker_take(struct core *core, struct core_worker *worker, struct core_task
     task->function->placed++;
     worker->count++;
     worker->chained += task->waiting > 0;
+    worker->served_ns += task->estimate_ns;
     if (worker->count == 1) {
-        worker->lease = task->needs;
+        begin_serving(worker, task);
         core->used = core_resources_add(core->used, worker->lease);
     }
     core->stacked += worker->count == 2;
@@ -103,20 +140,43 @@ core_worker_lose(struct core *core, struct core_worker *worker, struct core_task
     }
     core->stacked -= worker->count == 1;
     if (worker->count == 0) {
-        if (worker->blocked) {
-            worker->blocked = false;
-            core->pool_changed = true;
-        } else {
-            core->used = core_resources_sub(core->used, worker->lease);
-        }
+        core_worker_set_blocked(core, worker, false);
+        core->used = core_resources_sub(core->used, worker->lease);
+        end_serving(worker);
     }
     core_worker_relist(core, worker);
 }
 
-bool
-core_worker_may_queue(const struct core_worker *worker, const struct core_task *task)
+/* True if the worker has served its program long enough while another one waits for a worker. */
+static bool
+has_served_enough(const struct core *core, const struct core_worker *worker)
 {
-    return core_resources_equal(worker->lease, task->needs) && worker->count < task->function->ramp;
+    uint32_t others = core->hungry - worker->program->hungry;
+    return others > 0 && worker->served_ns >= CORE_SHIFT_NS;
+}
+
+bool
+core_worker_may_queue(const struct core *core, const struct core_worker *worker,
+                      const struct core_task *task)
+{
+    return worker->program == task->ticket.lane->program &&
+           core_resources_equal(worker->lease, task->needs) &&
+           worker->count < task->function->ramp && !task->function->nests &&
+           !has_served_enough(core, worker);
+}
+
+void
+core_worker_bury(struct core *core, struct core_worker *worker)
+{
+    core_worker_give_up(core, worker);
+    core_worker_set_blocked(core, worker, false);
+    if (worker->count > 0) {
+        core->used = core_resources_sub(core->used, worker->lease);
+        end_serving(worker);
+    }
+    core->stacked -= worker->count > 1;
+    worker->state = CORE_WORKER_DEAD;
+    core->processes--;
 }
 
 /* ---- going ---------------------------------------------------------------------------------- */

@@ -17,9 +17,19 @@ void core_worker_relist(struct core *core, struct core_worker *worker);
 void core_worker_take(struct core *core, struct core_worker *worker, struct core_task *task);
 void core_worker_lose(struct core *core, struct core_worker *worker, struct core_task *task);
 
-/* True if the worker may have one more of that function, by its lease and by slow start. Whether
- * its queue has room by time: the list `open`. */
-bool core_worker_may_queue(const struct core_worker *worker, const struct core_task *task);
+/* Its running task sleeps, or goes on: its resources are free meanwhile. */
+void core_worker_set_blocked(struct core *core, struct core_worker *worker, bool is_blocked);
+
+/* It is dead, and reaped. Its tasks stay in the queue until they are settled. */
+void core_worker_bury(struct core *core, struct core_worker *worker);
+
+/*
+ * True if the task may be queued behind others of the worker, which serves one program at a time: by
+ * its lease, and by slow start. A function whose tasks submit some themselves is never queued ahead:
+ * a deeper task may become ready before its turn comes. Room by time: the list `open`.
+ */
+bool core_worker_may_queue(const struct core *core, const struct core_worker *worker,
+                           const struct core_task *task);
 
 /* Nothing more is given to it; what it has stays until it is reaped. */
 void core_worker_give_up(struct core *core, struct core_worker *worker);

@@ -43,7 +43,7 @@ chain(struct core *core, struct core_task *task)
 {
     struct core_worker *worker = worker_of_makers(task);
     if (worker == NULL || worker->list != CORE_LIST_OPEN || core->ready_count > 0 ||
-        !core_worker_may_queue(worker, task) || begins_sooner_elsewhere(core, worker, task) ||
+        !core_worker_may_queue(core, worker, task) || begins_sooner_elsewhere(core, worker, task) ||
         core_worker_would_conflict(worker, task->function)) {
         return false; /* ready tasks come first */
     }

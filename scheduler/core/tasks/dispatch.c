@@ -8,23 +8,44 @@
 
 /* ---- choosing a worker ---------------------------------------------------------------------- */
 
+/* A worker that has served this program last holds its libraries, and need not change over. */
+static struct core_worker *
+choose_idle(struct core *core, const struct core_task *task, struct core_worker **old_out)
+{
+    const struct core_program *program = task->ticket.lane->program;
+    struct core_worker *worker, *other = NULL;
+    uint32_t looked_at = 0;
+    if (program->workers >= program->worker_max ||
+        !core_resources_fit(core->total, core->used, task->needs)) {
+        return NULL;
+    }
+    TAILQ_FOREACH(worker, &core->idle, link)
+    {
+        if (core_worker_would_conflict(worker, task->function)) {
+            *old_out = worker;
+        } else if (worker->last_program == program->number) {
+            return worker;
+        } else {
+            other = other != NULL ? other : worker;
+        }
+        if (++looked_at >= CORE_IDLE_LOOKS && other != NULL) {
+            break;
+        }
+    }
+    return other;
+}
+
 /* Depth by time is in the list `open` (workers.c). */
 static struct core_worker *
 choose_worker(struct core *core, const struct core_task *task)
 {
-    struct core_worker *worker, *old = NULL;
-    if (core_resources_fit(core->total, core->used, task->needs)) {
-        TAILQ_FOREACH(worker, &core->idle, link)
-        {
-            if (!core_worker_would_conflict(worker, task->function)) {
-                return worker;
-            }
-            old = worker;
-        }
+    struct core_worker *old = NULL, *worker = choose_idle(core, task, &old);
+    if (worker != NULL) {
+        return worker;
     }
     TAILQ_FOREACH(worker, &core->open, link)
     {
-        if (core_worker_may_queue(worker, task)) {
+        if (core_worker_may_queue(core, worker, task)) {
             if (!core_worker_would_conflict(worker, task->function)) {
                 return worker;
             }
@@ -41,69 +62,59 @@ choose_worker(struct core *core, const struct core_task *task)
 
 /* ---- taking turns --------------------------------------------------------------------------- */
 
-/* True if another lane's first task has found no room for long: free resources are kept for it. */
+/* True if another program's first task has found no room for long: free resources are kept for it. */
 static bool
-has_to_wait(struct core *core, const struct core_lane *lane)
+has_to_wait(struct core *core, const struct core_program *program)
 {
-    if (core->wide != NULL && core->wide->count == 0) {
+    if (core->wide != NULL && core->wide->ready == 0) {
         core->wide = NULL;
     }
-    return core->wide != NULL && core->wide != lane && core->now - core->wide_since >= CORE_WIDE_NS;
+    return core->wide != NULL && core->wide != program &&
+           core->now - core->wide_since >= CORE_WIDE_NS;
 }
 
 static void
-found_no_room(struct core *core, const struct core_lane *lane, const struct core_task *task)
+found_no_room(struct core *core, struct core_program *program, const struct core_task *task)
 {
+    core_turns_hungry(core, program, program->workers < program->worker_max);
     if (core->wide == NULL && !core_resources_fit(core->total, core->used, task->needs)) {
-        core->wide = lane;
+        core->wide = program;
         core->wide_since = core->now;
     }
 }
 
 static bool
-dispatch_one(struct core *core, const struct core_lane *lane)
+dispatch_one(struct core *core, struct core_program *program)
 {
-    if (has_to_wait(core, lane)) {
+    if (has_to_wait(core, program)) {
         return false;
     }
-    struct core_task *task = core_lane_first(lane);
+    struct core_task *task = core_turns_first(program);
+    struct core_lane *lane = task->ticket.lane;
     struct core_worker *worker = choose_worker(core, task);
     if (worker == NULL) {
-        found_no_room(core, lane, task);
+        found_no_room(core, program, task);
         return false;
     }
-    if (core->wide == lane) {
+    if (core->wide == program) {
         core->wide = NULL;
     }
+    core_turns_hungry(core, program, false);
     core_task_place(core, task, worker);
+    core_turns_used(core, lane);
     return true;
 }
 
+/*
+ * A program that finds no worker keeps its place in front of those that have had their turn since: so
+ * the next idle worker is its.
+ */
 void
 core_dispatch(struct core *core)
 {
-    struct core_lane *lane, *first_failed = NULL;
-    while ((lane = TAILQ_FIRST(&core->lanes)) != NULL && lane != first_failed) {
-        if (TAILQ_EMPTY(&core->idle) && TAILQ_EMPTY(&core->open)) {
-            break;
-        }
-        if (!dispatch_one(core, lane)) {
-            first_failed = first_failed != NULL ? first_failed : lane;
-            core_lane_pass(&core->lanes, lane);
-            continue;
-        }
-        first_failed = NULL;
-        core_lane_used(&core->lanes, lane);
-    }
-}
-
-void
-core_fail_ready(struct core *core, lode_err code, const char *why)
-{
-    struct core_lane *lane;
-    while ((lane = TAILQ_FIRST(&core->lanes)) != NULL) {
-        struct core_task *task = core_lane_first(lane);
-        core_task_unlink(core, task);
-        core_task_fail(core, task, code, NULL, "not run: %s", why);
+    struct core_program *program = TAILQ_FIRST(&core->programs);
+    while (program != NULL && !(TAILQ_EMPTY(&core->idle) && TAILQ_EMPTY(&core->open))) {
+        bool placed = dispatch_one(core, program);
+        program = placed ? TAILQ_FIRST(&core->programs) : TAILQ_NEXT(program, link);
     }
 }

@@ -1,5 +1,5 @@
 /*
- * dispatch.h: which ready task goes to which worker. Lanes take turns.
+ * dispatch.h: which ready task goes to which worker. Programs take turns (state/turns.h).
  *
  * A worker that has tasks holds a lease of resources, and each task in its queue needs exactly
  * those. So the resources in use are the sum of the leases, however deep the queues are.
@@ -10,8 +10,5 @@
 #include "scheduler/core/state/state.h"
 
 void core_dispatch(struct core *core);
-
-/* Fails all ready tasks: no worker will ever run them. */
-void core_fail_ready(struct core *core, lode_err code, const char *why);
 
 #endif

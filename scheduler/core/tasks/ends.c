@@ -152,13 +152,13 @@ static void
 cancel_children(struct core *core, struct core_task *task)
 {
     struct core_session *session = task->worker->session;
-    if (session == NULL) {
+    if (session == NULL || task->nested == NULL) {
         return;
     }
     struct core_task *next;
     for (struct core_task *child = TAILQ_FIRST(&session->tasks); child != NULL; child = next) {
         next = TAILQ_NEXT(child, of_session);
-        if (child->parent == task->number && !child->cancelled) {
+        if (child->ticket.lane == task->nested && !child->cancelled) {
             core_task_cancel(core, child, false);
         }
     }

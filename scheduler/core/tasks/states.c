@@ -27,13 +27,13 @@ core_task_ready(struct core *core, struct core_task *task)
     task->state = CORE_TASK_READY;
     task->function->ready++;
     core->ready_count++;
-    core_lane_add(&core->lanes, task);
+    core_turns_add(core, task);
 }
 
 static void
 stop_being_ready(struct core *core, struct core_task *task)
 {
-    core_lane_remove(&core->lanes, task);
+    core_turns_remove(core, task);
     task->function->ready--;
     core->ready_count--;
 }

@@ -2,6 +2,7 @@
 
 #include "scheduler/core/tasks/args.h"
 #include "scheduler/core/tasks/ends.h"
+#include "scheduler/core/tasks/recall.h"
 #include "scheduler/core/state/errors.h"
 #include "scheduler/core/libraries/functions.h"
 #include "scheduler/core/state/objects.h"
@@ -61,14 +62,58 @@ submit_wrong(const struct core_session *session, const struct lode_task_submit *
 
 /* ---- submitting ----------------------------------------------------------------------------- */
 
+/*
+ * The task of the worker that submits: the one that it names, else the one that runs there; NULL:
+ * none does. A thread that has outlived its task is no task's.
+ */
+static struct core_task *
+parent_of(const struct core *core, const struct core_worker *worker, uint64_t number)
+{
+    struct core_task *task = core_task_find(core, number);
+    return task != NULL && task->worker == worker ? task : TAILQ_FIRST(&worker->queue);
+}
+
+/*
+ * From now on a function whose tasks submit some is never queued ahead (core_worker_may_queue()).
+ * Those that are, come back: otherwise one of them could begin while a deeper task is ready.
+ */
+static void
+note_nesting(struct core *core, struct core_function *function)
+{
+    if (function->nests) {
+        return;
+    }
+    function->nests = true;
+    struct core_worker *worker;
+    TAILQ_FOREACH(worker, &core->all, all_link)
+    {
+        if (worker->state == CORE_WORKER_UP && worker->count > 1 && !worker->blocked) {
+            core_recall(core, worker, NULL);
+        }
+    }
+}
+
+/* The lane of what the session submits: of the task that runs there, or the program's own. */
+static struct core_lane *
+lane_of(struct core *core, struct core_session *session, uint64_t parent)
+{
+    struct core_task *task =
+        session->worker != NULL ? parent_of(core, session->worker, parent) : NULL;
+    if (task == NULL) {
+        return &session->program->lane;
+    }
+    note_nesting(core, task->function);
+    return core_lane_below(task);
+}
+
 static struct core_task *
 make_task(struct core *core, struct core_session *session, const struct lode_task_submit *submit,
           uint32_t bytes_size)
 {
-    struct core_task *task = core_task_create(core, session);
+    struct core_task *task =
+        core_task_create(core, session, lane_of(core, session, submit->parent));
     task->function = core_function_at(core, submit->function);
     task->submission = submit->submission;
-    task->parent = submit->parent;
     task->results = submit->results;
     task->result_count = submit->result_count;
     task->needs = (struct core_resources){.cpus = submit->cpus};

@@ -21,7 +21,7 @@ core_worker_ready(struct core *core, struct core_worker *worker)
     worker->state = CORE_WORKER_UP;
     worker->was_up = true;
     core->starting--;
-    core->start_failures = 0;
+    core->start_failures = core->start_waits = 0;
     core->spawn_after = 0;
     core->pool_changed = true;
     core_worker_relist(core, worker);
@@ -43,10 +43,8 @@ core_worker_blocked(struct core *core, struct core_worker *worker, uint64_t task
     if (worker->state != CORE_WORKER_UP || worker->blocked || !has_task(core, worker, task)) {
         return;
     }
-    worker->blocked = true;
+    core_worker_set_blocked(core, worker, true);
     worker->blocked_task = task;
-    core->used = core_resources_sub(core->used, worker->lease);
-    core->pool_changed = true;
     core_worker_relist(core, worker);
     if (worker->count > 1) {
         core_recall(core, worker, NULL);
@@ -62,9 +60,7 @@ core_worker_unblocked(struct core *core, struct core_worker *worker)
     if (worker->state != CORE_WORKER_UP || !worker->blocked) {
         return;
     }
-    worker->blocked = false;
-    core->used = core_resources_add(core->used, worker->lease);
-    core->pool_changed = true;
+    core_worker_set_blocked(core, worker, false);
     core_worker_relist(core, worker);
 }
 

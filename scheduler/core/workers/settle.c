@@ -198,6 +198,14 @@ log_death(struct core *core, const struct core_worker *worker)
              (long long)worker->pid, text, worker->count);
 }
 
+/* By somebody else. A worker that hung at its start, and was killed for it, is no such case. */
+static bool
+was_killed(const struct core_worker *worker)
+{
+    int32_t signal = worker->death->signal;
+    return !worker->killed && (signal == SIGKILL || signal == SIGTERM);
+}
+
 void
 core_worker_exited(struct core *core, const struct core_event *event)
 {
@@ -211,16 +219,9 @@ core_worker_exited(struct core *core, const struct core_event *event)
         log_death(core, worker);
     }
     if (!worker->was_up) {
-        core_worker_start_failed(core);
+        core_worker_start_failed(core, was_killed(worker));
     }
-    core_worker_give_up(core, worker);
-    if (worker->count > 0 && !worker->blocked) {
-        core->used = core_resources_sub(core->used, worker->lease);
-    }
-    core->stacked -= worker->count > 1;
-    worker->state = CORE_WORKER_DEAD;
-    worker->blocked = false;
-    core->processes--;
+    core_worker_bury(core, worker);
     if (worker->session != NULL) {
         worker->session->worker = NULL;
         worker->session = NULL;

@@ -1,20 +1,21 @@
 #include "scheduler/core/workers/staff.h"
 
 #include "scheduler/core/state/actions.h"
-#include "scheduler/core/tasks/dispatch.h"
 #include "scheduler/core/libraries/loads.h"
 #include "scheduler/core/state/sessions.h"
 #include "scheduler/core/state/workers.h"
+#include "scheduler/core/workers/relief.h"
 
 #include <stdlib.h>
 
 /* ---- starting ------------------------------------------------------------------------------- */
 
 void
-core_worker_start_failed(struct core *core)
+core_worker_start_failed(struct core *core, bool from_outside)
 {
-    int64_t wait = CORE_BACKOFF_NS << (core->start_failures < 10 ? core->start_failures : 10);
-    core->start_failures++;
+    int64_t wait = CORE_BACKOFF_NS << (core->start_waits < 10 ? core->start_waits : 10);
+    core->start_waits++;
+    core->start_failures += !from_outside;
     core->spawn_after = core->now + (wait < CORE_BACKOFF_MAX_NS ? wait : CORE_BACKOFF_MAX_NS);
 }
 
@@ -30,7 +31,7 @@ start_one(struct core *core)
     if (worker == NULL || !hash_has(hh, worker)) {
         free(worker);
         core_log(core, "WORKER-NOT-STARTED", "no memory for one more worker");
-        core_worker_start_failed(core);
+        core_worker_start_failed(core, false);
         core->pool_changed = true;
         return false;
     }
@@ -99,21 +100,34 @@ count_pool(struct core *core)
     }
 }
 
-static const struct core_task *
-first_ready(const struct core *core)
-{
-    return core_lane_first(TAILQ_FIRST(&core->lanes));
-}
-
-/* How many more tasks could run at this moment if there were workers for them. */
+/*
+ * How many more tasks could run at this moment if there were workers for them. Looked at are the
+ * programs whose turn comes next; each is counted as far as it may have more workers.
+ */
 static uint32_t
 tasks_without_worker(const struct core *core)
 {
+    struct core_resources used = core->used;
+    uint32_t more = 0, looked_at = 0;
     if (core->ready_count == 0 || !TAILQ_EMPTY(&core->idle)) {
         return 0;
     }
-    return (uint32_t)core_resources_times(core->total, core->used, first_ready(core)->needs,
-                                          core->ready_count);
+    const struct core_program *program;
+    TAILQ_FOREACH(program, &core->programs, link)
+    {
+        if (program->workers < program->worker_max) {
+            uint32_t most = program->worker_max - program->workers;
+            struct core_resources needs = core_turns_first(program)->needs;
+            uint32_t times = (uint32_t)core_resources_times(
+                core->total, used, needs, most < program->ready ? most : program->ready);
+            more += times;
+            used.cpus += times * needs.cpus;
+        }
+        if (++looked_at == CORE_PROGRAM_LOOKS) {
+            break;
+        }
+    }
+    return more;
 }
 
 static void
@@ -125,7 +139,7 @@ start_missing(struct core *core)
     if (core->usable + more > want) {
         want = core->usable + more;
     }
-    while (core->usable + core->starting < want && core->processes < core->options.worker_max) {
+    while (core->usable + core->starting < want && core->processes < CORE_WORKER_MAX) {
         if (core->now < core->spawn_after) {
             sooner(&core->pool_deadline, core->spawn_after);
             return;
@@ -149,44 +163,14 @@ end_spare(struct core *core)
     }
 }
 
-/* If no worker will ever run the ready tasks, they end with an error, not in silence. */
-static void
-end_hopeless(struct core *core)
-{
-    if (core->usable > 0 || (core->ready_count == 0 && !core_describe_waits(core))) {
-        core->stuck_since = 0;
-        return;
-    }
-    if (core->start_failures >= CORE_START_FAILURES) {
-        core_fail_ready(core, LODE_ECRASHED, "no worker can be started: see the scheduler's log");
-        core_describe_fail_all(core, LODE_ECRASHED, "no worker can be started");
-        return;
-    }
-    if (core->processes < core->options.worker_max || core->starting > 0) {
-        core->stuck_since = 0;
-        return;
-    }
-    if (core->stuck_since == 0) {
-        core->stuck_since = core->now;
-    }
-    if (core->now - core->stuck_since >= CORE_STUCK_NS) {
-        core_fail_ready(core, LODE_ELIMIT,
-                        "every worker that may be started waits for something: nest tasks less "
-                        "deeply");
-        core_describe_fail_all(core, LODE_ELIMIT, "every worker is blocked");
-        core->stuck_since = 0;
-        return;
-    }
-    sooner(&core->pool_deadline, core->stuck_since + CORE_STUCK_NS);
-}
-
 /* The common case: nothing is ready, or it has no room. */
 static bool
 nothing_to_adjust(const struct core *core)
 {
-    bool busy = core->ready_count == 0 ||
+    const struct core_program *program = TAILQ_FIRST(&core->programs);
+    bool busy = program == NULL ||
                 (core->usable > 0 &&
-                 !core_resources_fit(core->total, core->used, first_ready(core)->needs));
+                 !core_resources_fit(core->total, core->used, core_turns_first(program)->needs));
     return busy && !core->pool_changed && !core_describe_waits(core);
 }
 
@@ -200,7 +184,10 @@ core_workers_adjust(struct core *core)
         count_pool(core);
     }
     start_missing(core);
-    end_hopeless(core);
+    int64_t look_again = core_relieve(core);
+    if (look_again != 0) {
+        sooner(&core->pool_deadline, look_again);
+    }
     if (core->usable > core->options.prestart) {
         end_spare(core);
     }

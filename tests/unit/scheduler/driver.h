@@ -282,6 +282,15 @@ done(uint32_t worker, uint64_t task, uint32_t status, uint64_t run_ns)
     record(FIRST_WORKER + worker, LODE_TASK_DONE, &message, sizeof message);
 }
 
+/* The worker's task sleeps, or goes on. */
+static inline void
+blocked(uint32_t worker, uint64_t task, bool is)
+{
+    struct lode_task_worker message = {.task = task};
+    record(FIRST_WORKER + worker, is ? LODE_TASK_BLOCKED : LODE_TASK_UNBLOCKED, &message,
+           sizeof message);
+}
+
 /* Runs `tasks` of lib.f, each of run_ns, so that its run time is known. */
 static inline void
 learn(uint64_t run_ns, int tasks)

@@ -134,6 +134,7 @@ Test(core_deaths, only_what_had_begun_and_has_no_result_is_charged)
     }
     die(worker[0], task[RUNNING], SIGKILL); /* what it said of MISSING is lost */
     settle(CORE_SETTLE, LODE_FOUND_PENDING);
+    worker_up(worker[0] + 2); /* the other one serves another program */
     for (int i = 0, seen_tasks = 0; seen_tasks < TASKS; i++) {
         const struct seen *s = find(CORE_SEND, LODE_TASK_RUN, i);
         cr_assert_not_null(s);

@@ -18,14 +18,6 @@ enum { LARGE = 1 << 20 };
 TestSuite(core_workers, .init = two_cpus, .fini = stop);
 TestSuite(core_one_cpu, .init = one_cpu, .fini = stop);
 
-static void
-blocked(uint32_t worker, uint64_t task, bool is)
-{
-    struct lode_task_worker message = {.task = task};
-    record(FIRST_WORKER + worker, is ? LODE_TASK_BLOCKED : LODE_TASK_UNBLOCKED, &message,
-           sizeof message);
-}
-
 Test(core_workers, unmeasured_tasks_are_given_one_at_a_time)
 {
     uint32_t first, second;

@@ -1,0 +1,232 @@
+#include "scheduler/core/state/turns.h"
+
+#include "scheduler/core/state/state.h"
+
+#include <stdlib.h>
+
+/* ---- programs and their lanes ---------------------------------------------------------------- */
+
+struct core_program *
+core_program_create(struct core_session *root, uint32_t worker_max)
+{
+    struct core_program *program = calloc(1, sizeof *program);
+    if (program == NULL) {
+        return NULL;
+    }
+    program->root = root;
+    program->number = root->number;
+    program->worker_max = worker_max;
+    program->lanes = 1;
+    core_lane_init(&program->lane, program, 0);
+    TAILQ_INIT(&program->levels);
+    TAILQ_INIT(&program->level.lanes);
+    return program;
+}
+
+static void
+free_program(struct core *core, struct core_program *program)
+{
+    LODE_ASSERT(program->ready == 0 && program->root == NULL && program->workers == 0);
+    core_turns_hungry(core, program, false);
+    if (core->wide == program) {
+        core->wide = NULL;
+    }
+    free(program);
+}
+
+void
+core_lane_leave(struct core *core, struct core_lane *lane)
+{
+    struct core_program *program = lane->program;
+    if (--lane->users > 0) {
+        return;
+    }
+    LODE_ASSERT(lane->count == 0);
+    if (lane != &program->lane) {
+        free(lane);
+    }
+    if (--program->lanes == 0) {
+        free_program(core, program);
+    }
+}
+
+void
+core_program_leave(struct core *core, struct core_program *program)
+{
+    program->root = NULL;
+    core_lane_leave(core, &program->lane);
+}
+
+struct core_lane *
+core_lane_below(struct core_task *task)
+{
+    if (task->nested == NULL) {
+        const struct core_lane *lane = task->ticket.lane;
+        task->nested = core_alloc(sizeof *task->nested);
+        core_lane_init(task->nested, lane->program, lane->depth + 1);
+        lane->program->lanes++;
+    }
+    return task->nested;
+}
+
+/* ---- levels ---------------------------------------------------------------------------------- */
+
+/*
+ * As a rule a lane that gets its first ready task is one of the deepest: its owner has just begun to
+ * run. So the search for its level begins there.
+ */
+static struct core_level *
+level_at(struct core_program *program, uint32_t depth)
+{
+    struct core_level *level = TAILQ_FIRST(&program->levels), *made = &program->level;
+    if (depth == 0) {
+        level = TAILQ_LAST(&program->levels, core_level_list);
+        level = level != NULL && level->depth > 0 ? NULL : level;
+    }
+    while (level != NULL && level->depth > depth) {
+        level = TAILQ_NEXT(level, link);
+    }
+    if (level != NULL && level->depth == depth) {
+        return level;
+    }
+    if (depth > 0) {
+        made = core_alloc(sizeof *made);
+        made->depth = depth;
+        TAILQ_INIT(&made->lanes);
+    }
+    if (level != NULL) {
+        TAILQ_INSERT_BEFORE(level, made, link);
+    } else {
+        TAILQ_INSERT_TAIL(&program->levels, made, link);
+    }
+    return made;
+}
+
+static void
+enter(struct core_program *program, struct core_lane *lane)
+{
+    lane->level = level_at(program, lane->depth);
+    lane->turn = CORE_TURN;
+    TAILQ_INSERT_TAIL(&lane->level->lanes, lane, link);
+}
+
+static void
+leave(struct core_program *program, struct core_lane *lane)
+{
+    struct core_level *level = lane->level;
+    lane->level = NULL;
+    TAILQ_REMOVE(&level->lanes, lane, link);
+    if (!TAILQ_EMPTY(&level->lanes)) {
+        return;
+    }
+    TAILQ_REMOVE(&program->levels, level, link);
+    if (level != &program->level) {
+        free(level);
+    }
+}
+
+/* ---- taking turns ---------------------------------------------------------------------------- */
+
+void
+core_turns_add(struct core *core, struct core_task *task)
+{
+    struct core_lane *lane = task->ticket.lane;
+    struct core_program *program = lane->program;
+    core_lane_add(lane, task);
+    if (lane->count == 1) {
+        enter(program, lane);
+    }
+    if (program->ready++ == 0) {
+        program->turn = CORE_TURN;
+        TAILQ_INSERT_TAIL(&core->programs, program, link);
+        core->pool_changed = core->pool_changed || program->blocked > 0;
+    }
+}
+
+void
+core_turns_remove(struct core *core, struct core_task *task)
+{
+    struct core_lane *lane = task->ticket.lane;
+    struct core_program *program = lane->program;
+    core_lane_remove(lane, task);
+    if (lane->count == 0) {
+        leave(program, lane);
+    }
+    if (--program->ready == 0) {
+        TAILQ_REMOVE(&core->programs, program, link);
+        core_turns_hungry(core, program, false);
+        program->stuck_since = 0;
+    }
+}
+
+struct core_task *
+core_turns_first(const struct core_program *program)
+{
+    return core_lane_first(TAILQ_FIRST(&TAILQ_FIRST(&program->levels)->lanes));
+}
+
+void
+core_turns_used(struct core *core, struct core_lane *lane)
+{
+    struct core_program *program = lane->program;
+    if (lane->count > 0 && --lane->turn == 0) {
+        lane->turn = CORE_TURN;
+        TAILQ_REMOVE(&lane->level->lanes, lane, link);
+        TAILQ_INSERT_TAIL(&lane->level->lanes, lane, link);
+    }
+    if (program->ready > 0 && --program->turn == 0) {
+        program->turn = CORE_TURN;
+        TAILQ_REMOVE(&core->programs, program, link);
+        TAILQ_INSERT_TAIL(&core->programs, program, link);
+    }
+}
+
+void
+core_turns_hungry(struct core *core, struct core_program *program, bool is_hungry)
+{
+    core->hungry += is_hungry;
+    core->hungry -= program->hungry;
+    program->hungry = is_hungry;
+}
+
+/* ---- checking -------------------------------------------------------------------------------- */
+
+static uint32_t
+check_levels(const struct core_program *program)
+{
+    uint32_t ready = 0;
+    const struct core_level *level, *before = NULL;
+    TAILQ_FOREACH(level, &program->levels, link)
+    {
+        LODE_ASSERT(before == NULL || before->depth > level->depth);
+        LODE_ASSERT((level->depth == 0) == (level == &program->level));
+        LODE_ASSERT(!TAILQ_EMPTY(&level->lanes));
+        const struct core_lane *lane;
+        TAILQ_FOREACH(lane, &level->lanes, link)
+        {
+            LODE_ASSERT(lane->program == program && lane->level == level);
+            LODE_ASSERT(lane->depth == level->depth && lane->turn > 0 && lane->count > 0);
+            ready += core_lane_check(lane);
+        }
+        before = level;
+    }
+    return ready;
+}
+
+uint64_t
+core_turns_check(const struct core *core)
+{
+    uint64_t ready = 0;
+    uint32_t hungry = 0;
+    const struct core_program *program;
+    TAILQ_FOREACH(program, &core->programs, link)
+    {
+        LODE_ASSERT(program->ready > 0 && program->turn > 0);
+        LODE_ASSERT(check_levels(program) == program->ready);
+        LODE_ASSERT(program->blocked <= program->workers);
+        ready += program->ready;
+        hungry += program->hungry;
+    }
+    LODE_ASSERT(hungry == core->hungry);
+    return ready;
+}

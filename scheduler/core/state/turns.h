@@ -1,0 +1,86 @@
+/*
+ * turns.h: programs, and whose task goes next.
+ *
+ * A program is a session that is no worker's, with all that its tasks submit in their turn. Programs
+ * that have ready tasks take turns. Within a program the deepest level goes first: what a task waits
+ * for goes before tasks that would wait themselves, so that as few workers as possible are blocked.
+ * Within a level the lanes take turns, and within a lane the order never changes (lane.h).
+ *
+ * On fork-join trees (each task submits its children, waits for all, and ends) no more tasks are
+ * blocked than the depth of the tree times the CPUs. A task starts only if no deeper one is ready.
+ * Then each blocked task has a descendant that runs, a different one for each of the same depth.
+ */
+#ifndef LODE_SCHEDULER_CORE_TURNS_H
+#define LODE_SCHEDULER_CORE_TURNS_H
+
+#include "scheduler/core/state/lane.h"
+
+struct core;
+struct core_session;
+struct core_worker;
+
+enum {
+    CORE_TURN = 16 /* tasks of one lane or program in a row, while others have ready ones, too */
+};
+
+/* The lanes of one depth that have ready tasks. */
+struct core_level {
+    uint32_t depth;
+    struct core_lane_list lanes;
+    TAILQ_ENTRY(core_level) link; /* program.levels */
+};
+TAILQ_HEAD(core_level_list, core_level);
+
+struct core_program {
+    uint64_t number;           /* of its root session */
+    struct core_session *root; /* NULL: it has ended */
+    struct core_lane lane;     /* what the root session submits */
+    uint32_t lanes;            /* that exist, the own one included; the program lives as long */
+    uint32_t ready;            /* tasks in its lanes */
+    uint32_t turn;
+    bool hungry;                    /* its first task has found no worker */
+    struct core_level_list levels;  /* those with ready tasks, the deepest first */
+    struct core_level level;        /* of depth 0 */
+    TAILQ_ENTRY(core_program) link; /* core.programs: has ready tasks */
+
+    uint32_t worker_max; /* processes that may hold tasks of it at a time */
+    uint32_t workers;    /* that do */
+    uint32_t blocked;    /* of them */
+    int64_t stuck_since; /* all are blocked, no more may be started, and tasks are ready; 0: no */
+};
+TAILQ_HEAD(core_program_list, core_program);
+
+/* NULL: no memory. The session is its root. */
+struct core_program *core_program_create(struct core_session *root, uint32_t worker_max);
+
+/* The root has ended. The program goes with the last of its lanes. */
+void core_program_leave(struct core *core, struct core_program *program);
+
+/*
+ * The lane of what this task submits; made for its first child. The task leaves it when it ends
+ * (core_lane_leave()); the lane goes with the last of its tasks.
+ */
+struct core_lane *core_lane_below(struct core_task *task);
+
+/* One user fewer: a task that has ended, or the lane's owner. */
+void core_lane_leave(struct core *core, struct core_lane *lane);
+
+/* The task is ready: it stands in its lane, and its lane among those that take turns. */
+void core_turns_add(struct core *core, struct core_task *task);
+
+/* Takes a ready task out, wherever it stands. */
+void core_turns_remove(struct core *core, struct core_task *task);
+
+/* The task of the program that goes next; the program has ready tasks. */
+struct core_task *core_turns_first(const struct core_program *program);
+
+/* A task of that lane was placed. When a turn is over, its lane or program goes behind the others. */
+void core_turns_used(struct core *core, struct core_lane *lane);
+
+/* Notes whether the program's first task has found no worker. */
+void core_turns_hungry(struct core *core, struct core_program *program, bool is_hungry);
+
+/* Asserts what must hold; gives the number of ready tasks of all programs. For core_check(). */
+uint64_t core_turns_check(const struct core *core);
+
+#endif

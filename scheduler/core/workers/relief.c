@@ -1,0 +1,135 @@
+#include "scheduler/core/workers/relief.h"
+
+#include "scheduler/core/libraries/loads.h"
+#include "scheduler/core/state/sessions.h"
+#include "scheduler/core/tasks/ends.h"
+#include "scheduler/core/tasks/states.h"
+
+#include <stdio.h>
+
+/* ---- one program ----------------------------------------------------------------------------- */
+
+static bool
+none_can_be_started(const struct core *core)
+{
+    return core->start_failures >= CORE_START_FAILURES;
+}
+
+static bool
+is_stuck(const struct core *core, const struct core_program *program)
+{
+    if (program->blocked == 0 || program->blocked < program->workers) {
+        return false;
+    }
+    return program->workers >= program->worker_max ||
+           (TAILQ_EMPTY(&core->idle) &&
+            (core->processes >= CORE_WORKER_MAX || none_can_be_started(core)));
+}
+
+static void
+describe(const struct core *core, const struct core_program *program, char *text_out, size_t room)
+{
+    if (program->workers >= program->worker_max) {
+        snprintf(text_out, room,
+                 "all %u workers that the program may have wait for something: nest tasks less "
+                 "deeply, or allow more",
+                 program->workers);
+    } else if (core->processes >= CORE_WORKER_MAX) {
+        snprintf(text_out, room, "all %u workers of the program wait, and %u of all programs run",
+                 program->workers, core->processes);
+    } else {
+        snprintf(text_out, room,
+                 "all %u workers of the program wait, and no more can be started: see the "
+                 "scheduler's log, `ulimit -u` and the pids limit",
+                 program->workers);
+    }
+}
+
+/* The worker of the program that was the last to block, and that was not told to give up yet. */
+static struct core_worker *
+last_blocked(const struct core *core, const struct core_program *program)
+{
+    struct core_worker *worker, *last = NULL;
+    TAILQ_FOREACH(worker, &core->all, all_link)
+    {
+        if (worker->program == program && worker->blocked && !worker->gives_up &&
+            (last == NULL || worker->blocked_number > last->blocked_number)) {
+            last = worker;
+        }
+    }
+    return last;
+}
+
+static void
+relieve(struct core *core, struct core_program *program)
+{
+    char why[256];
+    describe(core, program, why, sizeof why);
+    struct core_task *task = core_turns_first(program);
+    if (task->ticket.lane->depth > 0) {
+        core_task_unlink(core, task);
+        core_task_fail(core, task, LODE_ELIMIT, NULL, "not run: %s", why);
+        return;
+    }
+    struct core_worker *worker = last_blocked(core, program);
+    struct lode_task_cancel *give_up =
+        worker != NULL ? core_send(core, worker->session, LODE_TASK_GIVE_UP, sizeof *give_up)
+                       : NULL;
+    if (give_up != NULL) {
+        *give_up = (struct lode_task_cancel){.task = worker->blocked_task};
+        worker->gives_up = true;
+    }
+}
+
+/* Gives the time at which to look again; 0: it is not stuck. */
+static int64_t
+look_at(struct core *core, struct core_program *program)
+{
+    if (!is_stuck(core, program)) {
+        program->stuck_since = 0;
+        return 0;
+    }
+    if (program->stuck_since == 0) {
+        program->stuck_since = core->now;
+    }
+    if (core->now - program->stuck_since >= CORE_STUCK_NS) {
+        program->stuck_since = core->now - CORE_STUCK_NS + CORE_STUCK_AGAIN_NS;
+        relieve(core, program); /* the program may have no ready task any more */
+        return core->now + CORE_STUCK_AGAIN_NS;
+    }
+    return program->stuck_since + CORE_STUCK_NS;
+}
+
+/* ---- all programs ---------------------------------------------------------------------------- */
+
+static void
+fail_everything(struct core *core)
+{
+    struct core_program *program;
+    while ((program = TAILQ_FIRST(&core->programs)) != NULL) {
+        struct core_task *task = core_turns_first(program);
+        core_task_unlink(core, task);
+        core_task_fail(core, task, LODE_ECRASHED, NULL,
+                       "not run: no worker can be started: see the scheduler's log");
+    }
+    core_describe_fail_all(core, LODE_ECRASHED, "no worker can be started");
+}
+
+int64_t
+core_relieve(struct core *core)
+{
+    if (none_can_be_started(core) && core->processes == core->starting) {
+        fail_everything(core);
+        return 0;
+    }
+    int64_t again = 0;
+    struct core_program *program = TAILQ_FIRST(&core->programs), *next;
+    for (; program != NULL; program = next) {
+        next = TAILQ_NEXT(program, link);
+        int64_t when = look_at(core, program);
+        if (when != 0 && (again == 0 || when < again)) {
+            again = when;
+        }
+    }
+    return again;
+}

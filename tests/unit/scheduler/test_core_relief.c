@@ -1,0 +1,220 @@
+/* Programs all of whose workers wait, and workers that cannot be started. */
+#include "tests/unit/scheduler/driver.h"
+
+TestSuite(core_relief, .fini = stop);
+
+enum { SECOND = 1100000000 };
+
+/* A core whose programs may have two workers each; both of PROGRAM's run a task and are up. */
+static void
+start_two(void)
+{
+    start_with((struct core_options){.cpus = 2 * ONE_CPU, .worker_max = 2});
+}
+
+static uint64_t
+run(uint64_t session, struct call call, uint32_t *worker_out)
+{
+    submit(session, call);
+    uint64_t task = ran(0, worker_out);
+    cr_assert_neq(task, 0);
+    return task;
+}
+
+/* Two tasks of PROGRAM that wait, each for a child. */
+static void
+block_two(uint32_t worker[2], uint64_t task[2])
+{
+    for (int i = 0; i < 2; i++) {
+        task[i] = run(PROGRAM, (struct call){0}, &worker[i]);
+    }
+    for (int i = 0; i < 2; i++) {
+        submit(FIRST_WORKER + worker[i], (struct call){.parent = task[i]});
+        blocked(worker[i], task[i], true);
+    }
+}
+
+static lode_id
+failed_result(void)
+{
+    const struct seen *s = find(CORE_PUT_ERROR, 0, 0);
+    cr_assert_not_null(s);
+    return ((const struct core_put_error *)s->bytes)->results;
+}
+
+Test(core_relief, a_program_whose_workers_all_wait_loses_one_nested_task_at_a_time)
+{
+    uint32_t worker[2];
+    uint64_t task[2];
+    const char *text;
+    start_two();
+    block_two(worker, task);
+    worker_up(3); /* there are always two that could work, but not for this program */
+    cr_assert_eq(ran(0, NULL), 0);
+    timer(SECOND);
+    cr_assert_eq(count(CORE_PUT_ERROR, 0), 1);
+    cr_assert_eq(error_put(&text)->code, LODE_ELIMIT);
+    cr_assert_not_null(strstr(text, "all 2 workers that the program may have wait"), "%s", text);
+    error_done();
+    timer(10000000);
+    cr_assert_null(error_put(NULL), "its parent may end first");
+    timer(SECOND);
+    cr_assert_eq(count(CORE_PUT_ERROR, 0), 1);
+}
+
+Test(core_relief, strangers_keep_their_workers_and_lose_nothing)
+{
+    uint32_t worker[2], other = 0;
+    uint64_t task[2];
+    start_two();
+    block_two(worker, task);
+    worker_up(3);
+    (void)run(OTHER, (struct call){0}, &other);
+    cr_assert_eq(other, 3);
+    timer(SECOND);
+    cr_assert_eq(lode_id_session(failed_result()), FIRST_WORKER + worker[0]);
+    error_done();
+    cr_assert_eq(stats().failed, 1);
+}
+
+Test(core_relief, if_only_its_own_tasks_are_ready_the_call_that_blocked_last_gives_up)
+{
+    uint32_t worker[2];
+    uint64_t task[2], session;
+    start_two();
+    for (int i = 0; i < 2; i++) {
+        task[i] = run(PROGRAM, (struct call){0}, &worker[i]);
+    }
+    for (int i = 0; i < 2; i++) {
+        blocked(worker[i], task[i], true);
+    }
+    submit(PROGRAM, (struct call){0}); /* what they wait for */
+    timer(SECOND);
+    cr_assert_null(error_put(NULL), "the task itself may run later");
+    const struct lode_task_cancel *message = sent(LODE_TASK_GIVE_UP, &session);
+    cr_assert_eq(session, FIRST_WORKER + worker[1]);
+    cr_assert_eq(message->task, task[1]);
+    timer(SECOND);
+    (void)sent(LODE_TASK_GIVE_UP, &session);
+    cr_assert_eq(session, FIRST_WORKER + worker[0], "each is told once");
+    timer(SECOND);
+    cr_assert_eq(count(CORE_SEND, LODE_TASK_GIVE_UP), 0);
+    blocked(worker[1], task[1], false);
+    done(worker[1], task[1], LODE_DONE_FAILED, 1000);
+    cr_assert_neq(ran(0, NULL), 0);
+}
+
+Test(core_relief, a_program_that_waits_for_others_with_nothing_ready_is_left_alone)
+{
+    uint32_t worker;
+    start_with((struct core_options){.cpus = ONE_CPU, .worker_max = 1});
+    uint64_t task = run(PROGRAM, (struct call){0}, &worker);
+    blocked(worker, task, true);
+    timer(SECOND);
+    timer(SECOND);
+    cr_assert_eq(count(CORE_SEND, LODE_TASK_GIVE_UP), 0);
+    cr_assert_null(error_put(NULL));
+}
+
+Test(core_relief, workers_that_somebody_kills_as_they_start_fail_no_task)
+{
+    start(2);
+    for (uint32_t i = 1; i <= 2; i++) {
+        die(i, 0, SIGKILL);
+    }
+    submit(PROGRAM, (struct call){0});
+    for (uint32_t i = 3; i < 40; i++) {
+        timer(INT64_C(6000000000));
+        die(i, 0, i % 2 ? SIGKILL : SIGTERM);
+        cr_assert_null(error_put(NULL), "after %u", i);
+    }
+    timer(INT64_C(6000000000));
+    const struct seen *spawn = find(CORE_SPAWN, 0, 0);
+    cr_assert_not_null(spawn, "it is tried for ever, with patience");
+    worker_up((uint32_t)spawn->a.target);
+    cr_assert_neq(ran(0, NULL), 0);
+}
+
+Test(core_relief, where_no_more_can_be_started_the_program_that_waits_is_relieved_and_no_other)
+{
+    uint32_t worker[2];
+    uint64_t task[2];
+    const char *text;
+    start(2);
+    block_two(worker, task);
+    submit(OTHER, (struct call){0});
+    for (uint32_t i = 3; i < 20; i++) { /* as without threads: they end by themselves */
+        die(i, 0, 1 << 8);
+        if (error_put(NULL) != NULL) {
+            break;
+        }
+        timer(INT64_C(6000000000));
+        if (error_put(NULL) != NULL) {
+            break;
+        }
+    }
+    cr_assert_eq(error_put(&text)->code, LODE_ELIMIT);
+    cr_assert_not_null(strstr(text, "no more can be started"), "%s", text);
+    cr_assert_eq(lode_id_session(failed_result()), FIRST_WORKER + worker[0]);
+    blocked(worker[0], task[0], false);
+    done(worker[0], task[0], LODE_DONE_FAILED, 1000);
+    cr_assert_neq(ran(0, NULL), 0, "the worker that is free serves on");
+}
+
+/* ---- one program at a time ------------------------------------------------------------------- */
+
+static uint64_t queue[200];
+static int queued;
+
+/* Notes what the last event has sent. True: a task of OTHER is among it. */
+static bool
+note_runs(void)
+{
+    bool is_other = false;
+    const struct seen *s;
+    for (int i = 0; (s = find(CORE_SEND, LODE_TASK_RUN, i)) != NULL; i++) {
+        const struct lode_task_run *run = (const void *)s->bytes;
+        queue[queued++] = run->task;
+        is_other = is_other || lode_id_session(run->results) == OTHER;
+    }
+    return is_other;
+}
+
+Test(core_relief, a_queue_holds_tasks_of_one_program_and_the_other_one_gets_its_turn)
+{
+    enum { RUN_NS = 100000, MOST = 100 };
+    start(1);
+    learn(RUN_NS, 50);
+    for (int i = 0; i < MOST; i++) {
+        submit(PROGRAM, (struct call){0});
+        cr_assert_not(note_runs());
+    }
+    cr_assert_geq(queued, 2);
+    submit(OTHER, (struct call){0});
+    cr_assert_not(note_runs(), "the worker serves the first program");
+    int at = 0;
+    do {
+        cr_assert_lt(at, queued);
+        done(1, queue[at++], LODE_DONE_OK, RUN_NS);
+    } while (!note_runs());
+    cr_assert_eq(at, queued - 1, "the queue was empty");
+    cr_assert_lt(at, 40, "2 ms of tasks of 100 us");
+}
+
+Test(core_relief, what_is_queued_ahead_comes_back_when_its_function_is_seen_to_submit_tasks)
+{
+    start(1);
+    learn(10000, 50);
+    uint64_t task = 0;
+    for (int i = 0; i < 3; i++) {
+        submit(PROGRAM, (struct call){0});
+        task = task != 0 ? task : ran(0, NULL);
+        cr_assert_neq(ran(0, NULL), 0);
+    }
+    submit(FIRST_WORKER + 1, (struct call){.parent = task});
+    const struct lode_task_recall *recall = sent(LODE_TASK_RECALL, NULL);
+    cr_assert_eq(recall->count, 0, "all that it has not started");
+    submit(FIRST_WORKER + 1, (struct call){.parent = task});
+    cr_assert_eq(count(CORE_SEND, LODE_TASK_RECALL), 0, "once");
+    cr_assert_eq(ran(0, NULL), 0, "nothing more is queued ahead of it");
+}
