@@ -46,7 +46,7 @@ enum {
     X(DESCRIBED,    26, scheduler, lode_task_loaded,   "library name, 0, then per function: "      \
                                                        "name, 0, signature, 0, uint32_t results; or the error's text") \
     X(QUIT,         27, worker,    (none),             "")                                         \
-    X(GIVE_UP,      28, worker,    lode_task_cancel,   "")
+    X(GIVE_UP,      28, worker,    lode_task_give_up,  "")
 /* clang-format on */
 
 enum lode_task_msg {
@@ -110,6 +110,16 @@ struct lode_task_loaded {
 struct lode_task_cancel {
     lode_id result; /* CANCEL: the first result of the task */
     uint64_t task;  /* STOP_TASK */
+};
+
+/*
+ * All workers of the program wait, and it may have no more. The call of this task that waits ends
+ * with LODE_ELIMIT.
+ */
+struct lode_task_give_up {
+    uint64_t task;
+    uint32_t workers; /* of the program */
+    uint32_t pad;
 };
 
 /* End notices: what these submissions held may be dropped. */

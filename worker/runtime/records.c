@@ -80,6 +80,18 @@ on_stop(struct worker *worker, const void *bytes, uint32_t size)
     return LODE_OK;
 }
 
+static lode_err
+on_give_up(struct worker *worker, const void *bytes, uint32_t size)
+{
+    const struct lode_task_give_up *give_up = bytes;
+    if (size < sizeof *give_up) {
+        return bad("GIVE_UP", size);
+    }
+    atomic_store_explicit(&worker->program_workers, give_up->workers, memory_order_relaxed);
+    atomic_store_explicit(&worker->gives_up, give_up->task, memory_order_release);
+    return LODE_OK;
+}
+
 lode_err
 worker_record(void *arg, uint16_t type, const void *bytes, uint32_t size)
 {
@@ -93,6 +105,8 @@ worker_record(void *arg, uint16_t type, const void *bytes, uint32_t size)
         return on_recall(worker, bytes, size);
     case LODE_TASK_STOP_TASK:
         return on_stop(worker, bytes, size);
+    case LODE_TASK_GIVE_UP:
+        return on_give_up(worker, bytes, size);
     case LODE_TASK_DESCRIBE:
         return size > sizeof(struct lode_task_load)
                    ? queue_put(&worker->queue, QUEUE_DESCRIBE, 0, bytes, size)

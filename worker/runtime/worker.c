@@ -1,5 +1,6 @@
 #include "worker/runtime/worker.h"
 
+#include "api/base/fail.h"
 #include "api/base/log.h"
 #include "worker/runtime/records.h"
 
@@ -36,6 +37,32 @@ worker_blocked(void *arg, bool blocked)
     }
 }
 
+/*
+ * Ends a call that sleeps, or is about to. Only while the user's function runs: what a worker itself
+ * does for a cancelled task, such as publishing its errors, goes on.
+ */
+static lode_err
+worker_interrupted(void *arg)
+{
+    struct worker *worker = arg;
+    uint64_t task = atomic_load_explicit(&worker->tasks->parent, memory_order_relaxed);
+    if (task == 0) {
+        return LODE_OK;
+    }
+    if (atomic_load_explicit(&worker->page->cancelled, memory_order_relaxed) == task) {
+        return lode_fail_with(LODE_ECANCELLED, "the task was cancelled");
+    }
+    if (pthread_equal(pthread_self(), worker->main_thread) &&
+        atomic_compare_exchange_strong(&worker->gives_up, &task, 0)) {
+        return lode_fail_with(
+            LODE_ELIMIT,
+            "all %u workers that the program may have wait for something, and this "
+            "call was the last to begin: nest tasks less deeply, or allow more",
+            atomic_load_explicit(&worker->program_workers, memory_order_relaxed));
+    }
+    return LODE_OK;
+}
+
 static void
 hook_referenced(void *arg, lode_id id, int change)
 {
@@ -66,6 +93,7 @@ worker_init(struct worker *worker, lode *db, struct lode_worker_page *page)
     worker->hooks = (struct lode_session_hooks){
         .arg = worker,
         .blocked = worker_blocked,
+        .interrupted = worker_interrupted,
         .referenced = hook_referenced,
         .pinned = hook_pinned,
         .drafted = hook_drafted,

@@ -34,7 +34,9 @@ struct worker {
     struct populate populate;
     struct lode_session_hooks hooks;
     pthread_t main_thread;
-    struct lode_later *teller; /* sends the ends that run.c holds back */
+    struct lode_later *teller;        /* sends the ends that run.c holds back */
+    _Atomic uint64_t gives_up;        /* the task whose sleeping call is to end; 0: none */
+    _Atomic uint32_t program_workers; /* that its program had then */
 
     /* The main thread's. */
     lode_task task;

@@ -17,6 +17,11 @@ struct lode_session_hooks {
      * on.
      */
     void (*blocked)(void *arg, bool blocked);
+    /*
+     * Before a thread sleeps, and once a second while it does. Another value than LODE_OK ends the
+     * call with that error, whose sentence the function has set: the task was cancelled, say.
+     */
+    lode_err (*interrupted)(void *arg);
     /* Once a second in a wait for `id`. Another value than LODE_OK ends the wait with that error,
      * whose sentence the function has set: the scheduler has ended, say. */
     lode_err (*pending)(void *arg, lode_id id);
@@ -62,6 +67,7 @@ const struct lode_session_hooks *lode_hooks_install(struct lode_hooks *hooks,
 
 /* Each calls the function of that name in every slot that has one. */
 void lode_hooks_blocked(const struct lode_hooks *hooks, bool blocked);
+LODE_MUST_CHECK lode_err lode_hooks_interrupted(const struct lode_hooks *hooks);
 LODE_MUST_CHECK lode_err lode_hooks_pending(const struct lode_hooks *hooks, lode_id id);
 void lode_hooks_drafted(const struct lode_hooks *hooks, const lode_draft *draft, bool open);
 void lode_hooks_close(const struct lode_hooks *hooks);

@@ -34,6 +34,10 @@ lode_ring_wait_again(struct lode_ring_wait *wait)
     if (wait->deadline != LODE_NEVER && lode_now_ns() >= wait->deadline) {
         return false;
     }
+    wait->err = lode_hooks_interrupted(wait->hooks);
+    if (wait->err != LODE_OK) {
+        return false;
+    }
     if (wait->until != 0 && !wait->is_blocked) {
         wait->is_blocked = true;
         lode_hooks_blocked(wait->hooks, true);

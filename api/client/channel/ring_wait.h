@@ -24,6 +24,7 @@ struct lode_ring_wait {
     const struct lode_hooks *hooks;
     int64_t deadline, until, slice_ns;
     bool is_blocked; /* the hooks were told so */
+    lode_err err;    /* why the wait has ended before its time: the task was cancelled, say */
 };
 
 /*
@@ -35,7 +36,8 @@ void lode_ring_wait_begin(struct lode_ring_wait *wait, struct lode_ring *ring,
                           int64_t deadline);
 
 /*
- * False: the deadline has come. From the second round on the hooks hear that the thread is blocked.
+ * False: the deadline has come, or the task is to wait no more (see wait->err). From the second
+ * round on the hooks hear that the thread is blocked.
  */
 bool lode_ring_wait_again(struct lode_ring_wait *wait);
 

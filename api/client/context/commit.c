@@ -212,6 +212,9 @@ publish_patiently(struct commit *c, uint64_t task, const struct lode_result *res
         }
     } while ((err == LODE_EFULL || err == LODE_ELIMIT) && lode_ring_wait_again(&wait));
     lode_ring_wait_end(&wait, by_packet);
+    if (wait.err != LODE_OK) {
+        return wait.err;
+    }
     return by_packet ? publish(c, task, results, LODE_NEVER) : err;
 }
 

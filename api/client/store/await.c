@@ -125,6 +125,7 @@ static lode_err
 look(struct await *a, int64_t now)
 {
     a->next_look = now + LOOK_NS;
+    LODE_TRY(lode_hooks_interrupted(&a->db->hooks));
     if (lode_store_is_dead(&a->db->calls.socket)) {
         return lode_store_down();
     }
@@ -217,6 +218,7 @@ lode_await(lode *db, lode_id id, uint64_t hash, const struct lode_patience *pati
                       .answer_by = patience->answer_by};
     lode_err err = LODE_EAGAIN;
     if (patience->timeout_ms != 0) {
+        LODE_TRY(lode_hooks_interrupted(&db->hooks));
         lode_hooks_blocked(&db->hooks, true);
         err = wait_for_it(&a, patience->deadline);
         lode_hooks_blocked(&db->hooks, false);

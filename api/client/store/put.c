@@ -97,7 +97,7 @@ put_small_patiently(lode *db, const struct lode_spec *spec, const void *data,
         }
     } while ((err == LODE_EFULL || err == LODE_ELIMIT) && lode_ring_wait_again(&wait));
     lode_ring_wait_end(&wait, by_packet);
-    return err;
+    return wait.err != LODE_OK ? wait.err : err;
 }
 
 static lode_err

@@ -276,6 +276,7 @@ sleep_until_done(struct many *m, struct lode_waiter *waiter, int64_t deadline)
             return err;
         }
         bool late = lode_now_ns() >= deadline;
+        LODE_TRY(lode_hooks_interrupted(&m->db->hooks));
         LODE_TRY(look(m, late));
         if (late) {
             return LODE_ETIMEDOUT;
@@ -289,6 +290,7 @@ watch_missing(struct many *m, struct lode_waiter *waiter, uint32_t end)
     int64_t timeout_ms = m->patience->timeout_ms;
     LODE_TRY(send_watches(m, end));
     if (timeout_ms != 0) {
+        LODE_TRY(lode_hooks_interrupted(&m->db->hooks));
         lode_hooks_blocked(&m->db->hooks, true);
     }
     lode_err err = sleep_until_done(m, waiter, m->patience->deadline);

@@ -72,11 +72,12 @@ relieve(struct core *core, struct core_program *program)
         return;
     }
     struct core_worker *worker = last_blocked(core, program);
-    struct lode_task_cancel *give_up =
+    struct lode_task_give_up *give_up =
         worker != NULL ? core_send(core, worker->session, LODE_TASK_GIVE_UP, sizeof *give_up)
                        : NULL;
     if (give_up != NULL) {
-        *give_up = (struct lode_task_cancel){.task = worker->blocked_task};
+        *give_up =
+            (struct lode_task_give_up){.task = worker->blocked_task, .workers = program->workers};
         worker->gives_up = true;
     }
 }

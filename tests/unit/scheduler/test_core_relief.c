@@ -91,9 +91,10 @@ Test(core_relief, if_only_its_own_tasks_are_ready_the_call_that_blocked_last_giv
     submit(PROGRAM, (struct call){0}); /* what they wait for */
     timer(SECOND);
     cr_assert_null(error_put(NULL), "the task itself may run later");
-    const struct lode_task_cancel *message = sent(LODE_TASK_GIVE_UP, &session);
+    const struct lode_task_give_up *message = sent(LODE_TASK_GIVE_UP, &session);
     cr_assert_eq(session, FIRST_WORKER + worker[1]);
     cr_assert_eq(message->task, task[1]);
+    cr_assert_eq(message->workers, 2);
     timer(SECOND);
     (void)sent(LODE_TASK_GIVE_UP, &session);
     cr_assert_eq(session, FIRST_WORKER + worker[0], "each is told once");
