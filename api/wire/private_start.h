@@ -2,6 +2,7 @@
  * private_start.h: how liblode starts a private cluster, and how such a cluster is found.
  *
  *   lode start --private --dir DIR --lifeline-fd F --ready-fd F [--num-cpus N] [--capacity BYTES]
+ *              [--max-workers N]
  *
  * The program that is started is ../bin/lode seen from liblode.so. It forks at once, and its first
  * process exits with 0 before the cluster is up. So liblode can wait for it, and no process of the
@@ -32,7 +33,7 @@
 #define LODE_PRIVATE_TMP_TEMPLATE     "/tmp/lode-%u-XXXXXX" /* uid */
 
 /* What `lode start` takes. */
-enum { LODE_PRIVATE_CPUS_MAX = 8192 };
+enum { LODE_PRIVATE_CPUS_MAX = 8192, LODE_MAX_WORKERS_MAX = 4096 };
 #define LODE_PRIVATE_CAPACITY_MIN (UINT64_C(1) << 20)
 #define LODE_PRIVATE_CAPACITY_MAX (UINT64_C(16) << 40)
 

@@ -10,8 +10,8 @@
  *       shm         LODE_SHM_DIR, which the supervisor holds by it for as long as the cluster lives
  *       ready, lifeline: as below
  *
- *   lode-scheduler --dir DIR --num-cpus N [--private] --supervisor-fd F --lifeline-fd F
- *                  --ready-fd F
+ *   lode-scheduler --dir DIR --num-cpus N --max-workers N [--private] --supervisor-fd F
+ *                  --lifeline-fd F --ready-fd F
  *       N           decimal, to 1/10,000
  *       lifeline    its end of file: the supervisor is dead; the scheduler ends
  *       ready       one byte is written once sessions are served, then it is closed; an end of file

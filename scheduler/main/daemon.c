@@ -293,7 +293,8 @@ start_drive(struct scheduler *daemon, const struct daemon_options *options)
     char blas[PATH_MAX];
     const struct drive_hooks hooks = {daemon,       find_session, count_repeats,
                                       store_action, arm_timer,    wake_main};
-    struct core_options core = {.cpus = cpu_units(options->num_cpus), .pid = getpid()};
+    struct core_options core = {
+        .cpus = cpu_units(options->num_cpus), .worker_max = options->max_workers, .pid = getpid()};
     if (find_builtin(blas)) {
         core.builtin_name = "blas";
         core.builtin_path = blas;

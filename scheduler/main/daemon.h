@@ -16,7 +16,8 @@
 
 struct daemon_options {
     const char *dir;
-    double num_cpus; /* 0: those that this process may use */
+    double num_cpus;      /* 0: those that this process may use */
+    uint32_t max_workers; /* that may hold tasks of one program; 0: the core's default */
     bool is_private;
     int supervisor_fd, lifeline_fd, ready_fd; /* -1: none */
 };

@@ -14,11 +14,12 @@
 #include <unistd.h>
 
 enum { WORKERS_GO_FIRST = -500 };
-enum { KEY_CPUS = 256, KEY_SUPERVISOR, KEY_LIFELINE, KEY_READY, KEY_PRIVATE };
+enum { KEY_CPUS = 256, KEY_WORKERS, KEY_SUPERVISOR, KEY_LIFELINE, KEY_READY, KEY_PRIVATE };
 
 static const struct argp_option rows[] = {
     {"dir", 'd', "DIR", 0, "The cluster's directory (default: $LODE_DIR, or the user's own)", 0},
     {"num-cpus", KEY_CPUS, "N", 0, "CPUs that tasks may use together (default: all)", 0},
+    {"max-workers", KEY_WORKERS, "N", 0, "Workers that may hold tasks of one program (0: 1024)", 0},
     {"supervisor-fd", KEY_SUPERVISOR, "FD", 0, "Socket to who starts the workers", 0},
     {"lifeline-fd", KEY_LIFELINE, "FD", 0, "End with the end of this descriptor", 0},
     {"ready-fd", KEY_READY, "FD", 0, "Write a byte there once sessions are served", 0},
@@ -49,6 +50,19 @@ cpus(struct argp_state *state, const char *text)
     return value;
 }
 
+static uint32_t
+workers(struct argp_state *state, const char *text)
+{
+    char *rest;
+    errno = 0;
+    long value = strtol(text, &rest, 10);
+    if (errno != 0 || *rest != '\0' || rest == text || value < 0 || value > CORE_WORKER_MAX) {
+        argp_error(state, "--max-workers: '%s' is not a number from 0 to %d", text,
+                   CORE_WORKER_MAX);
+    }
+    return (uint32_t)value;
+}
+
 static error_t
 parse(int key, char *arg, struct argp_state *state)
 {
@@ -59,6 +73,9 @@ parse(int key, char *arg, struct argp_state *state)
         return 0;
     case KEY_CPUS:
         options->num_cpus = cpus(state, arg);
+        return 0;
+    case KEY_WORKERS:
+        options->max_workers = workers(state, arg);
         return 0;
     case KEY_SUPERVISOR:
         options->supervisor_fd = number(state, "--supervisor-fd", arg);

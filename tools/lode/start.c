@@ -19,7 +19,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { OPTION_PRIVATE = 0x100, OPTION_LIFELINE, OPTION_READY };
+enum { OPTION_PRIVATE = 0x100, OPTION_LIFELINE, OPTION_READY, OPTION_WORKERS };
 
 struct start_options {
     struct options_common common; /* the first: options_without_words() */ /* --dir alone */
@@ -30,6 +30,8 @@ static const struct argp_option options[] = {
     {"num-cpus", 'c', "N", 0, "CPUs that tasks may use together (default: those of this machine)",
      0},
     {"capacity", 'm', "SIZE", 0, "room for objects, as 4G (default: 30 % of what there is)", 0},
+    {"max-workers", OPTION_WORKERS, "N", 0,
+     "processes that may hold tasks of one program, those that wait included (default: 1024)", 0},
     {"ready-fd", OPTION_READY, "FD", 0,
      "write '+' to this descriptor once all is up, or '-' and the reason", 0},
     {"private", OPTION_PRIVATE, 0, OPTION_HIDDEN, 0, 0},
@@ -52,6 +54,20 @@ parse_descriptor(struct argp_state *state, const char *option, const char *text,
     return 0;
 }
 
+static void
+parse_workers(struct argp_state *state, const char *text, int *workers_out)
+{
+    char *end;
+    errno = 0;
+    long workers = strtol(text, &end, 10);
+    if (errno != 0 || end == text || *end != '\0' || workers < 1 ||
+        workers > LODE_MAX_WORKERS_MAX) {
+        argp_error(state, "--max-workers: '%s' is not a number of workers from 1 to %d", text,
+                   LODE_MAX_WORKERS_MAX);
+    }
+    *workers_out = (int)workers;
+}
+
 static error_t
 parse_option(int key, char *arg, struct argp_state *state)
 {
@@ -67,6 +83,9 @@ parse_option(int key, char *arg, struct argp_state *state)
         } else if (wanted->capacity_bytes == 0) {
             argp_error(state, "--capacity: a store of 0 bytes holds nothing");
         }
+        return 0;
+    case OPTION_WORKERS:
+        parse_workers(state, arg, &wanted->max_workers);
         return 0;
     case OPTION_PRIVATE:
         wanted->is_private = true;

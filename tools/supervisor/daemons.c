@@ -71,11 +71,12 @@ static lode_err
 spawn_scheduler(struct supervisor *s, int scheduler_end)
 {
     char lifeline[SPAWN_NUMBER_SIZE], ready[SPAWN_NUMBER_SIZE], packets[SPAWN_NUMBER_SIZE];
-    char cpus[32];
+    char cpus[32], workers[SPAWN_NUMBER_SIZE];
     /* clang-format off */
     const char *argv[] = {"lode-scheduler", "--dir", s->paths.dir, "--num-cpus", cpus,
                           "--supervisor-fd", packets, "--lifeline-fd", lifeline,
-                          "--ready-fd", ready, s->options->is_private ? "--private" : NULL, NULL};
+                          "--ready-fd", ready, "--max-workers", workers,
+                          s->options->is_private ? "--private" : NULL, NULL};
     /* clang-format on */
     struct spawn_plan plan = {.path = s->scheduler_program,
                               .argv = argv,
@@ -86,6 +87,7 @@ spawn_scheduler(struct supervisor *s, int scheduler_end)
                               .output = -1};
     snprintf(packets, sizeof packets, "%d", scheduler_end);
     snprintf(cpus, sizeof cpus, "%.4f", s->options->num_cpus);
+    snprintf(workers, sizeof workers, "%d", s->options->max_workers);
     return start_service(s, &s->scheduler, &plan, ready, SUPERVISOR_SCHEDULER_READY);
 }
 

@@ -189,7 +189,7 @@ spawn_with(const char *program, char *const arguments[], const struct start *sta
 static lode_err
 spawn(const struct start *start, const lode_open_options *options)
 {
-    char program[PATH_MAX], lifeline[16], ready[16], cpus[16], capacity[32];
+    char program[PATH_MAX], lifeline[16], ready[16], cpus[16], capacity[32], workers[16];
     char *arguments[ARGUMENTS_MAX];
     int n = 0;
     pid_t pid;
@@ -198,6 +198,7 @@ spawn(const struct start *start, const lode_open_options *options)
     snprintf(ready, sizeof ready, "%d", start->ready_theirs);
     snprintf(cpus, sizeof cpus, "%d", (int)options->num_cpus);
     snprintf(capacity, sizeof capacity, "%llu", (unsigned long long)options->capacity_bytes);
+    snprintf(workers, sizeof workers, "%d", (int)options->max_workers);
     const char *words[] = {
         program,         "start",  "--private",  "--dir", start->cluster->paths.dir,
         "--lifeline-fd", lifeline, "--ready-fd", ready};
@@ -211,6 +212,10 @@ spawn(const struct start *start, const lode_open_options *options)
     if (options->capacity_bytes > 0) {
         arguments[n++] = (char *)(uintptr_t) "--capacity";
         arguments[n++] = capacity;
+    }
+    if (options->max_workers > 0) {
+        arguments[n++] = (char *)(uintptr_t) "--max-workers";
+        arguments[n++] = workers;
     }
     arguments[n] = NULL;
     LODE_TRY(spawn_with(program, arguments, start, &pid));

@@ -42,6 +42,11 @@ check_cluster(const lode_open_options *options)
                               "this process may use",
                               (int)options->num_cpus, LODE_PRIVATE_CPUS_MAX);
     }
+    if (options->max_workers < 0 || options->max_workers > LODE_MAX_WORKERS_MAX) {
+        return lode_fail_with(LODE_EINVAL,
+                              "lode_open: %d workers for a program; give 1 to %d, or 0 for 1,024",
+                              (int)options->max_workers, LODE_MAX_WORKERS_MAX);
+    }
     if (options->capacity_bytes != 0 && (options->capacity_bytes < LODE_PRIVATE_CAPACITY_MIN ||
                                          options->capacity_bytes > LODE_PRIVATE_CAPACITY_MAX)) {
         return lode_fail_with(LODE_EINVAL,

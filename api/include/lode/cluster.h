@@ -53,6 +53,8 @@ typedef struct lode_open_options {
     uint32_t flags;          /* LODE_OPEN_… */
     int32_t num_cpus;        /* of a private cluster; default: the CPUs that this process may use */
     uint64_t capacity_bytes; /* of a private cluster's store; default: 30 % of what there is */
+    int32_t max_workers;     /* of a private cluster: processes that may hold tasks of one program,
+                                those that wait included; default: 1,024 */
 } lode_open_options;
 
 /*

@@ -164,13 +164,14 @@ two_programs_do_not_meet(void)
 }
 
 static void
-refused(int32_t num_cpus, uint64_t capacity_bytes, const char *sentence)
+refused(int32_t num_cpus, uint64_t capacity_bytes, int32_t max_workers, const char *sentence)
 {
     lode *db = NULL;
     lode_open_options options = {.struct_size = sizeof options,
                                  .flags = LODE_OPEN_PRIVATE,
                                  .num_cpus = num_cpus,
-                                 .capacity_bytes = capacity_bytes};
+                                 .capacity_bytes = capacity_bytes,
+                                 .max_workers = max_workers};
     fails(lode_open(NULL, &options, &db), LODE_EINVAL);
     expect_text(lode_last_error(), sentence);
 }
@@ -179,10 +180,12 @@ refused(int32_t num_cpus, uint64_t capacity_bytes, const char *sentence)
 static void
 what_no_cluster_can_have_is_refused(void)
 {
-    refused(-1, 0, "-1 CPUs");
-    refused(8193, 0, "8193 CPUs");
-    refused(0, (1 << 20) - 1, "1048575 bytes");
-    refused(0, UINT64_C(1) << 60, "1152921504606846976 bytes");
+    refused(-1, 0, 0, "-1 CPUs");
+    refused(8193, 0, 0, "8193 CPUs");
+    refused(0, (1 << 20) - 1, 0, "1048575 bytes");
+    refused(0, UINT64_C(1) << 60, 0, "1152921504606846976 bytes");
+    refused(0, 0, -1, "-1 workers");
+    refused(0, 0, 4097, "4097 workers");
     expect_nothing_left();
 }
 
