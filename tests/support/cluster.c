@@ -85,14 +85,26 @@ store_start(uint64_t capacity_bytes)
 pid_t
 cluster_start(int cpus, uint64_t capacity_bytes)
 {
+    return cluster_start_with(cpus, 0, capacity_bytes);
+}
+
+pid_t
+cluster_start_with(int cpus, int max_workers, uint64_t capacity_bytes)
+{
     char capacity[32];
     char count[32];
+    char workers[32];
     int at = 4;
     const char *argv[ARGUMENTS_MAX] = {"lode", "start", "--ready-fd", "9"};
     if (cpus > 0) {
         snprintf(count, sizeof count, "%d", cpus);
         argv[at++] = "--num-cpus";
         argv[at++] = count;
+    }
+    if (max_workers > 0) {
+        snprintf(workers, sizeof workers, "%d", max_workers);
+        argv[at++] = "--max-workers";
+        argv[at++] = workers;
     }
     if (capacity_bytes > 0) {
         snprintf(capacity, sizeof capacity, "%llu", (unsigned long long)capacity_bytes);

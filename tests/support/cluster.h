@@ -31,6 +31,9 @@ int program_run(const char *const *argv, char *stdout_out, char *stderr_out, siz
 /* `lode start` with so many CPUs and bytes (0: default). Gives the supervisor's pid, our child. */
 pid_t cluster_start(int cpus, uint64_t capacity_bytes);
 
+/* The same, with so many workers that may hold tasks of one program (0: default). */
+pid_t cluster_start_with(int cpus, int max_workers, uint64_t capacity_bytes);
+
 /* `lode stop`, and asserts that the supervisor has ended with status 0. */
 void cluster_stop(pid_t supervisor);
 

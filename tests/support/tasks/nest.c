@@ -1,0 +1,94 @@
+/* Tasks that submit tasks, and wait for them or for an object. */
+#include <lode/lode.h>
+
+/* What a call that waited has said goes into the task's own failure. */
+static lode_err
+passed_on(lode_task *task, lode_err err)
+{
+    return err == LODE_OK ? LODE_OK : lode_fail(task, err, "%s", lode_last_error());
+}
+
+static lode_err
+one(lode_task *task)
+{
+    return lode_task_return_i64(task, 0, 1);
+}
+
+/* fib(n), a task for each call. */
+static lode_err
+fib(lode_task *task)
+{
+    lode *db = lode_task_session(task);
+    int64_t n, value[2];
+    lode_id part[2];
+    LODE_TRY(lode_task_i64(task, 0, &n));
+    if (n < 2) {
+        return lode_task_return_i64(task, 0, n);
+    }
+    for (int i = 0; i < 2; i++) {
+        LODE_TRY(lode_call(db, "nest.fib", LODE_ARGS(lode_i64(n - 1 - i)), NULL, &part[i]));
+    }
+    for (int i = 0; i < 2; i++) {
+        LODE_TRY(passed_on(task, lode_get_i64(db, part[i], LODE_FOREVER, &value[i])));
+    }
+    return lode_task_return_i64(task, 0, value[0] + value[1]);
+}
+
+/* `n` levels, each a task that waits for the next one. */
+static lode_err
+chain(lode_task *task)
+{
+    lode *db = lode_task_session(task);
+    int64_t n, below = 0;
+    lode_id child;
+    LODE_TRY(lode_task_i64(task, 0, &n));
+    if (n > 0) {
+        LODE_TRY(lode_call(db, "nest.chain", LODE_ARGS(lode_i64(n - 1)), NULL, &child));
+        LODE_TRY(passed_on(task, lode_get_i64(db, child, LODE_FOREVER, &below)));
+    }
+    return lode_task_return_i64(task, 0, below + 1);
+}
+
+static lode_err
+id_of(lode_task *task, lode_id *id_out)
+{
+    const char *text;
+    LODE_TRY(lode_task_str(task, 0, &text));
+    return lode_id_parse(text, id_out);
+}
+
+/* Waits for the object with that id. */
+static lode_err
+await(lode_task *task)
+{
+    lode_view view;
+    lode_id id;
+    LODE_TRY(id_of(task, &id));
+    LODE_TRY(passed_on(task, lode_get(lode_task_session(task), id, LODE_FOREVER, &view)));
+    lode_release(&view);
+    return lode_task_return_i64(task, 0, 1);
+}
+
+/* Submits a task that waits for the object with that id, and waits for it. */
+static lode_err
+parent(lode_task *task)
+{
+    lode *db = lode_task_session(task);
+    const char *text;
+    int64_t value;
+    lode_id child;
+    LODE_TRY(lode_task_str(task, 0, &text));
+    LODE_TRY(lode_call(db, "nest.await", LODE_ARGS(lode_str(text)), NULL, &child));
+    LODE_TRY(passed_on(task, lode_get_i64(db, child, LODE_FOREVER, &value)));
+    return lode_task_return_i64(task, 0, value);
+}
+
+static const lode_function functions[] = {
+    {"one", "() -> i64", one, 1},
+    {"fib", "(n: i64) -> i64", fib, 1},
+    {"chain", "(n: i64) -> i64", chain, 1},
+    {"await", "(id: str) -> i64", await, 1},
+    {"parent", "(id: str) -> i64", parent, 1},
+    {0},
+};
+LODE_LIBRARY("nest", functions, NULL);
