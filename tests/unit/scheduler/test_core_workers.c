@@ -186,6 +186,12 @@ Test(core_one_cpu, a_parent_that_waits_for_its_child_on_one_cpu_gets_it)
     cr_assert_eq(stats().finished, 2);
     timer(3000000000);
     cr_assert_eq(count(CORE_SEND, LODE_TASK_QUIT), 1, "the spare worker goes");
+    uint32_t spare = (uint32_t)(find(CORE_SEND, LODE_TASK_QUIT, 0)->a.target - FIRST_WORKER);
+    session_end(FIRST_WORKER + spare);
+    cr_assert_eq(count(CORE_KILL, 0), 0, "it ends by itself");
+    die(spare, 0, 0);
+    cr_assert_eq(count(CORE_LOG, 0), 0, "in good order, which is no death");
+    cr_assert_eq(stats().workers_died, 0);
 }
 
 Test(core_one_cpu, what_is_queued_behind_a_blocked_task_is_recalled_and_bounces_are_taken)
