@@ -81,7 +81,8 @@ enum {
     X(LEAVE,      38, client, lode_msg_head,        "")                                   /* OK: see below          */ \
     X(FORK,       39, client, lode_msg_head,        "")                                   /* KEPT or ERROR          */ \
     X(TAKE,       41, client, lode_msg_lookup,      "")                                   /* OK or ERROR            */ \
-    X(KEPT,       42, store,  lode_msg_head,        "fds: the mark, the pipe's writing end")
+    X(KEPT,       42, store,  lode_msg_head,        "fds: the mark, the pipe's writing end")                           \
+    X(EXPIRE,     43, client, lode_msg_head,        "")                                   /* none: see below        */
 /* clang-format on */
 
 enum lode_store_msg {
@@ -95,6 +96,9 @@ enum lode_store_msg {
  * LEAVE: lode_close() of a session that still has pins (views outlive it). The store does what it
  * does at a session's end (drains the ring, aborts its drafts, drops its references, ends its
  * waits), but keeps the pins and the row until the socket's end of file.
+ *
+ * EXPIRE: the time of the CREATE or PUT that has this tag is up. If it waits for room, it is answered
+ * as at its deadline. Otherwise its answer is under way already, and nothing happens.
  *
  * FORK: the process is about to fork. The store copies what the session has pinned at this moment,
  * and counts it until every process that inherits from this fork has ended or called exec. As long

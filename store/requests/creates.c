@@ -289,6 +289,30 @@ handle_create(struct store *store, struct session *session, const void *packet, 
     return LODE_OK;
 }
 
+static void
+expire_in(struct create *list, const struct session *session, uint32_t tag)
+{
+    for (struct create *create = list; create != NULL; create = create->next) {
+        if (create->session == session && create->tag == tag) {
+            create->deadline = 0;
+        }
+    }
+}
+
+/* A tag of 0 is of requests that nobody waits for. The timer sees the deadline at this turn's end. */
+lode_err
+handle_expire(struct store *store, struct session *session, const void *packet, const uint8_t *rest,
+              size_t rest_size)
+{
+    const struct lode_msg_head *head = packet;
+    (void)rest, (void)rest_size;
+    if (head->tag != 0) {
+        expire_in(store->creates->waiting, session, head->tag);
+        expire_in(store->creates->warming, session, head->tag);
+    }
+    return LODE_OK;
+}
+
 /*
  * Tries a request that waits. `least` (by is_put) is the smallest size for which there was no room
  * in this round: a request of that size or more is not tried. LODE_EAGAIN: it goes on waiting.

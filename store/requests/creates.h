@@ -5,7 +5,7 @@
  *      |  +---room, cold--> WARMING --helper is done--> answered
  *      |                        |no memory
  *      +------no room-----> WAITING --room came, or a tick--> (as above)
- *                              +-----deadline---> LODE_EFULL
+ *                              +-----deadline, or EXPIRE---> LODE_EFULL
  *
  * Requests that wait are tried in the order in which they came, each time that room came. While any
  * waits, a tick drains the rings: a drop that lies in one may be of the room that is missing.
@@ -16,6 +16,7 @@
 #include "store/requests/call.h"
 
 packet_fn handle_create; /* CREATE and PUT */
+packet_fn handle_expire;
 
 LODE_MUST_CHECK lode_err creates_create(struct store *store);
 void creates_destroy(struct store *store);

@@ -29,6 +29,8 @@ worker_blocked(void *arg, bool blocked)
         return;
     }
     struct lode_task_worker message = {.task = worker->under_way};
+    atomic_store_explicit(&worker->gives_up, 0,
+                          memory_order_relaxed); /* it was for an earlier call */
     lode_err err =
         lode_link_send(worker->tasks->link, blocked ? LODE_TASK_BLOCKED : LODE_TASK_UNBLOCKED,
                        &message, sizeof message, NULL, 0, false);
@@ -53,7 +55,7 @@ worker_interrupted(void *arg)
         return lode_fail_with(LODE_ECANCELLED, "the task was cancelled");
     }
     if (pthread_equal(pthread_self(), worker->main_thread) &&
-        atomic_compare_exchange_strong(&worker->gives_up, &task, 0)) {
+        atomic_load_explicit(&worker->gives_up, memory_order_acquire) == task) {
         return lode_fail_with(
             LODE_ELIMIT,
             "all %u workers that the program may have wait for something, and this "

@@ -344,6 +344,40 @@ judge(const struct lode_reply *reply, const struct lode_reply *wanted)
     return LODE_OK;
 }
 
+/*
+ * The answer to an EXPIRE is the question's own: LODE_EFULL, unless room has come just before. A
+ * store that is stopped is told later.
+ */
+static void
+look_whether_interrupted(struct lode_store_calls *calls, const struct lode_waiter *waiter)
+{
+    struct lode_msg_head msg = {.type = LODE_MSG_EXPIRE, .tag = waiter->tag};
+    if (!waiter->reply->is_interrupted && lode_hooks_interrupted(waiter->reply->hooks) != LODE_OK) {
+        waiter->reply->is_interrupted = true;
+        lode_store_owe(&calls->socket, &msg, sizeof msg, waiter->reply->answer_by);
+    }
+}
+
+static lode_err
+await_answer_locked(struct lode_store_calls *calls, struct lode_waiter *waiter)
+{
+    int64_t answer_by = waiter->reply->answer_by;
+    while (waiter->reply->hooks != NULL) {
+        int64_t slice_end = lode_now_ns() + SLICE_NS;
+        if (slice_end >= answer_by) {
+            break;
+        }
+        lode_err err = await_locked(calls, waiter, slice_end);
+        if (err != LODE_ETIMEDOUT) {
+            return err;
+        }
+        lode_mutex_unlock(&calls->mu);
+        look_whether_interrupted(calls, waiter);
+        lode_mutex_lock(&calls->mu);
+    }
+    return await_locked(calls, waiter, answer_by);
+}
+
 static lode_err
 ask_into(struct lode_store_calls *calls, struct lode_waiter *waiter, struct lode_msg_head *request,
          size_t request_size, const void *rest, size_t rest_size)
@@ -357,7 +391,7 @@ ask_into(struct lode_store_calls *calls, struct lode_waiter *waiter, struct lode
     lode_mutex_lock(&calls->mu);
     reply->sent = err == LODE_OK;
     if (reply->sent) {
-        err = await_locked(calls, waiter, reply->answer_by);
+        err = await_answer_locked(calls, waiter);
     }
     unlink_locked(calls, waiter);
     hand_over_locked(calls);
@@ -395,6 +429,7 @@ lode_store_ask(struct lode_store_calls *calls, struct lode_msg_head *request, si
     lode_cond_fini(&waiter.cond);
     undo_lates(calls);
     reply->sent = inner.sent;
+    reply->is_interrupted = inner.is_interrupted;
     LODE_TRY(err);
     if (waiter.err == LODE_ELIMIT) {
         return lode_socket_fail_lost();

@@ -11,6 +11,7 @@
 #ifndef LODE_CLIENT_STORE_CALLS_H
 #define LODE_CLIENT_STORE_CALLS_H
 
+#include "api/client/channel/hooks.h"
 #include "api/client/channel/late.h"
 #include "api/client/channel/store_socket.h"
 
@@ -46,15 +47,18 @@ struct lode_reply {
     enum lode_store_msg type; /* wanted; ERROR is turned into its error and sentence */
     void *packet;             /* NULL: only the type counts */
     size_t room;
-    bool exactly;                 /* the answer has just `room` bytes */
-    size_t fds_wanted;            /* so many descriptors come with it */
-    int64_t answer_by;            /* how long it is waited for */
-    enum lode_late_kind late;     /* what is to be undone if it comes after that, */
-    lode_id late_id;              /* and of which object */
-    size_t size;                  /* out */
-    int fds[LODE_SOCKET_FDS_MAX]; /* out: the caller's */
-    size_t fd_count;              /* out: fds_wanted */
-    bool sent;                    /* out, also of a failure: the store has the question, or will */
+    bool exactly;                   /* the answer has just `room` bytes */
+    size_t fds_wanted;              /* so many descriptors come with it */
+    int64_t answer_by;              /* how long it is waited for */
+    enum lode_late_kind late;       /* what is to be undone if it comes after that, */
+    lode_id late_id;                /* and of which object */
+    const struct lode_hooks *hooks; /* of a CREATE or PUT that may wait: asked once a second whether
+                                       it is interrupted, and then it expires; NULL: it is not */
+    bool is_interrupted;            /* out: it was; the store's answer came all the same */
+    size_t size;                    /* out */
+    int fds[LODE_SOCKET_FDS_MAX];   /* out: the caller's */
+    size_t fd_count;                /* out: fds_wanted */
+    bool sent; /* out, also of a failure: the store has the question, or will */
 };
 
 /*

@@ -161,7 +161,7 @@ open_draft(lode *db, const struct lode_spec *spec, const struct lode_open_draft 
 
 static lode_err
 ask_create(lode *db, const struct lode_spec *spec, int64_t timeout_ms, int64_t answer_by,
-           struct lode_msg_created *created_out)
+           const struct lode_hooks *hooks, struct lode_msg_created *created_out)
 {
     struct lode_msg_create packet;
     struct lode_reply reply = {.type = LODE_MSG_CREATED,
@@ -169,6 +169,7 @@ ask_create(lode *db, const struct lode_spec *spec, int64_t timeout_ms, int64_t a
                                .room = sizeof *created_out,
                                .exactly = true,
                                .answer_by = answer_by,
+                               .hooks = hooks,
                                .late = LODE_LATE_DRAFT};
     lode_spec_packet(spec, LODE_MSG_CREATE, timeout_ms, &packet);
     lode_err err = lode_store_ask(&db->calls, &packet.head, sizeof packet, spec->holds,
@@ -176,12 +177,17 @@ ask_create(lode *db, const struct lode_spec *spec, int64_t timeout_ms, int64_t a
     if (err == LODE_ETIMEDOUT && reply.sent) {
         lode_reserved_was_made(db, spec->id); /* the late draft, which is aborted, uses it up */
     }
+    if (err == LODE_EFULL && reply.is_interrupted) {
+        LODE_TRY(
+            lode_hooks_interrupted(hooks)); /* its sentence says why there is no more waiting */
+    }
     return err;
 }
 
 /*
  * In a worker the store is first asked without patience: only a create that must sleep for room
- * tells the scheduler that its CPU is free, so that the task that makes the room can run.
+ * tells the scheduler that its CPU is free, so that the task that makes the room can run. That one
+ * can be interrupted, too.
  */
 static lode_err
 ask_patiently(lode *db, const struct lode_spec *spec, const struct lode_patience *patience,
@@ -190,12 +196,14 @@ ask_patiently(lode *db, const struct lode_spec *spec, const struct lode_patience
     int64_t timeout_ms = lode_remaining_ms(patience->deadline);
     int64_t answer_by = lode_patience_for_bytes(patience, spec->size);
     if (timeout_ms == 0 || lode_hooks_in(&db->hooks, LODE_HOOKS_WORKER) == NULL) {
-        return ask_create(db, spec, timeout_ms, answer_by, created_out);
+        return ask_create(db, spec, timeout_ms, answer_by, NULL, created_out);
     }
-    lode_err err = ask_create(db, spec, 0, answer_by, created_out);
+    lode_err err = ask_create(db, spec, 0, answer_by, NULL, created_out);
     if (err == LODE_EFULL) {
+        LODE_TRY(lode_hooks_interrupted(&db->hooks));
         lode_hooks_blocked(&db->hooks, true);
-        err = ask_create(db, spec, lode_remaining_ms(patience->deadline), answer_by, created_out);
+        err = ask_create(db, spec, lode_remaining_ms(patience->deadline), answer_by, &db->hooks,
+                         created_out);
         lode_hooks_blocked(&db->hooks, false);
     }
     return err;

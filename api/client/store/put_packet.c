@@ -22,6 +22,9 @@ lode_put_packet(lode *db, const struct lode_spec *spec, const void *data, int64_
                                .answer_by = answer_by,
                                .late = lode_late_object(spec->id),
                                .late_id = spec->id};
+    if (timeout_ms != 0 && lode_hooks_in(&db->hooks, LODE_HOOKS_WORKER) != NULL) {
+        reply.hooks = &db->hooks;
+    }
     lode_spec_packet(spec, LODE_MSG_PUT, timeout_ms, &packet.head);
     if (holds > 0) {
         memcpy(packet.rest, spec->holds, holds);
@@ -34,6 +37,9 @@ lode_put_packet(lode *db, const struct lode_spec *spec, const void *data, int64_
                        offsetof(struct put_packet, rest) + holds + spec->size, NULL, 0, &reply);
     if (err == LODE_OK || (err == LODE_ETIMEDOUT && reply.sent)) { /* it may be made yet */
         lode_reserved_was_made(db, spec->id);
+    }
+    if (err == LODE_EFULL && reply.is_interrupted) {
+        LODE_TRY(lode_hooks_interrupted(&db->hooks)); /* its sentence says why it waits no more */
     }
     if (err == LODE_OK && created_out != NULL) {
         *created_out = created;

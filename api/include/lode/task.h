@@ -114,7 +114,9 @@ LODE_API LODE_MUST_CHECK lode_err lode_load(lode *db, const char *path);
 /*
  * Asks that the task that makes `result` be cancelled. Any session may ask: the submitter with any
  * result of the task, others with the first one. A task that has ended stays as it is. lode_get()
- * of a result says whether the task was cancelled: LODE_ECANCELLED.
+ * of a result says whether the task was cancelled: LODE_ECANCELLED. In a running task that is
+ * cancelled, each call of liblode that sleeps ends with LODE_ECANCELLED within a second, and none
+ * sleeps any more. What need not sleep goes on: drops, releases, aborts, gets of what is there.
  *
  * Blocking  never: no answer is waited for
  * Errors    LODE_EGONE  the id is no result of a call

@@ -69,6 +69,29 @@ await(lode_task *task)
     return lode_task_return_i64(task, 0, 1);
 }
 
+/* Waits for the object with that id, and for another one that nobody makes. */
+static lode_err
+await_both(lode_task *task)
+{
+    lode_id ids[2];
+    LODE_TRY(id_of(task, &ids[0]));
+    LODE_TRY(lode_id_random(&ids[1]));
+    return passed_on(task, lode_wait(lode_task_session(task), ids, 2, 2, LODE_FOREVER, NULL, NULL));
+}
+
+/* Waits for an object by name. */
+static lode_err
+await_name(lode_task *task)
+{
+    lode_view view;
+    const char *name;
+    LODE_TRY(lode_task_str(task, 0, &name));
+    LODE_TRY(
+        passed_on(task, lode_name_get(lode_task_session(task), NULL, name, LODE_FOREVER, &view)));
+    lode_release(&view);
+    return LODE_OK;
+}
+
 /* Submits a task that waits for the object with that id, and waits for it. */
 static lode_err
 parent(lode_task *task)
@@ -88,6 +111,8 @@ static const lode_function functions[] = {
     {"fib", "(n: i64) -> i64", fib, 1},
     {"chain", "(n: i64) -> i64", chain, 1},
     {"await", "(id: str) -> i64", await, 1},
+    {"await_both", "(id: str)", await_both, 0},
+    {"await_name", "(name: str)", await_name, 0},
     {"parent", "(id: str) -> i64", parent, 1},
     {0},
 };

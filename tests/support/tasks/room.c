@@ -41,6 +41,34 @@ put(lode_task *task)
     return lode_task_return_i64(task, 0, 1);
 }
 
+/* Puts for ever: sleeps as soon as there is no room, whatever room comes and goes. */
+static lode_err
+puts_on(lode_task *task)
+{
+    static const char bytes[1000];
+    lode_err err;
+    lode_id id;
+    do {
+        err = lode_put(lode_task_session(task), bytes, sizeof bytes, LODE_FOREVER, &id);
+    } while (err == LODE_OK);
+    return err;
+}
+
+/* The same by packets, since the ids are the caller's. */
+static lode_err
+puts_on_by_packet(lode_task *task)
+{
+    static const char bytes[1000];
+    lode_create_options options = {.struct_size = sizeof options};
+    lode_err err;
+    do {
+        LODE_TRY(lode_id_random(&options.id));
+        err = lode_put_with(lode_task_session(task), bytes, sizeof bytes, &options, LODE_FOREVER,
+                            NULL);
+    } while (err == LODE_OK);
+    return err;
+}
+
 static lode_err
 result(lode_task *task)
 {
@@ -59,6 +87,7 @@ bytes(lode_task *task)
 static const lode_function functions[] = {
     {"bytes", "() -> bytes", bytes, 1},   {"one", "() -> i64", one, 1},
     {"create", "() -> i64", create, 1},   {"put", "() -> i64", put, 1},
+    {"puts_on", "()", puts_on, 0},        {"puts_on_by_packet", "()", puts_on_by_packet, 0},
     {"result", "() -> bytes", result, 1}, {0},
 };
 LODE_LIBRARY("room", functions, NULL);

@@ -1,0 +1,88 @@
+/*
+ * In a task that is cancelled every call that sleeps ends with LODE_ECANCELLED: a get, a wait, a get
+ * by name, a create and a put that wait for room. The worker lives on. The task's children are
+ * cancelled with it.
+ */
+#include "tests/support/cluster.h"
+#include "tests/support/story.h"
+
+enum { CAPACITY = 16 << 20 };
+
+/* Until so many tasks have begun, and all of them sleep. */
+static void
+await_sleeping(lode *db, uint64_t tasks)
+{
+    lode_scheduler_stats stats;
+    int64_t end = now_ms() + bound_ms(10000);
+    do {
+        must(lode_get_scheduler_stats(db, &stats));
+        if (stats.tasks_running == tasks && stats.cpus_used == 0) {
+            return;
+        }
+    } while (now_ms() < end);
+    give_up("%d tasks run on %d CPUs", (int)stats.tasks_running, (int)stats.cpus_used);
+}
+
+static void
+ends_when_cancelled(lode *db, const char *function, const char *arg, uint64_t tasks)
+{
+    lode_id id;
+    lode_view view;
+    if (arg != NULL) {
+        must(lode_call(db, function, LODE_ARGS(lode_str(arg)), NULL, &id));
+    } else {
+        must(lode_call(db, function, LODE_NO_ARGS, NULL, &id));
+    }
+    await_sleeping(db, tasks);
+    must(lode_cancel(db, id));
+    fails(lode_get(db, id, bound_ms(5000), &view), LODE_ECANCELLED);
+    lode_drop(db, id);
+    await_sleeping(db, 0);
+}
+
+static void
+what_waits_for_objects(lode *db)
+{
+    char never[LODE_ID_TEXT_SIZE];
+    lode_id id;
+    must(lode_reserve(db, 1, &id));
+    lode_id_format(id, never);
+    ends_when_cancelled(db, "nest.await", never, 1);
+    ends_when_cancelled(db, "nest.await_both", never, 1);
+    ends_when_cancelled(db, "nest.await_name", "never", 1);
+    ends_when_cancelled(db, "nest.parent", never, 2);
+    lode_drop(db, id);
+}
+
+static void
+what_waits_for_room(lode *db)
+{
+    lode_draft draft;
+    must(lode_create(db, CAPACITY / 4 * 3, NULL, 0, &draft));
+    ends_when_cancelled(db, "room.create", NULL, 1);
+    ends_when_cancelled(db, "room.puts_on", NULL, 1);
+    ends_when_cancelled(db, "room.puts_on_by_packet", NULL, 1);
+    lode_abort(&draft);
+}
+
+static void
+story(int argc, char **argv)
+{
+    lode_scheduler_stats stats;
+    (void)argc, (void)argv;
+    pid_t supervisor = cluster_start(1, CAPACITY);
+    lode *db = cluster_open_with("nest");
+    must(lode_load(db, story_tasks("room")));
+    what_waits_for_objects(db);
+    what_waits_for_room(db);
+    must(lode_get_scheduler_stats(db, &stats));
+    expect_eq(stats.workers_died, 0);
+    lode_close(db);
+    cluster_stop(supervisor);
+}
+
+int
+main(int argc, char **argv)
+{
+    return story_run(argc, argv, 30, story);
+}
