@@ -64,6 +64,21 @@ worker_state(const struct core_worker *worker)
     }
 }
 
+/* Numbers of tasks need more than the 53 bits that a number of JSON may have. */
+static void
+add_task(struct document *d, const struct core_task *task)
+{
+    char room[LODE_TASK_NAME_MAX + 1];
+    const struct core_lane *lane = task->ticket.lane;
+    add(d, ",\"function\":");
+    add_string(d, core_task_name(task, room));
+    add(d, ",\"task\":\"%llu\",\"program\":%lld,\"depth\":%u", (unsigned long long)task->number,
+        (long long)lane->program->pid, lane->depth);
+    if (lane->owner != 0) {
+        add(d, ",\"parent\":\"%llu\"", (unsigned long long)lane->owner);
+    }
+}
+
 static void
 add_workers(struct document *d, const struct core *core)
 {
@@ -79,9 +94,7 @@ add_workers(struct document *d, const struct core *core)
             shown++ ? "," : "", worker->number, (long long)worker->pid, worker_state(worker),
             worker->count, (unsigned long long)worker->finished);
         if (worker->count > 0) {
-            char room[LODE_TASK_NAME_MAX + 1];
-            add(d, ",\"function\":");
-            add_string(d, core_task_name(TAILQ_FIRST(&worker->queue), room));
+            add_task(d, TAILQ_FIRST(&worker->queue));
         }
         add(d, "}");
     }
@@ -129,9 +142,10 @@ add_failures(struct document *d, const struct core *core)
     for (uint64_t i = 0; i < count; i++) {
         const struct core_failure *f =
             &core->failure[(core->failure_count - 1 - i) % CORE_FAILURES_KEPT];
-        add(d, "%s{\"age_ns\":%lld,\"code\":\"%s\",\"pid\":%lld,\"signal\":%d,\"function\":",
-            i ? "," : "", (long long)(core->now - f->when_ns), lode_err_name(f->code),
-            (long long)f->pid, f->signal);
+        add(d, "%s{\"age_ns\":%lld,\"code\":\"%s\",\"pid\":%lld,\"signal\":%d", i ? "," : "",
+            (long long)(core->now - f->when_ns), lode_err_name(f->code), (long long)f->pid,
+            f->signal);
+        add(d, ",\"program\":%lld,\"depth\":%u,\"function\":", (long long)f->program, f->depth);
         add_string(d, f->function);
         add(d, ",\"message\":");
         add_string(d, f->message);

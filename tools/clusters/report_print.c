@@ -119,6 +119,21 @@ print_demand(json_t *demand, FILE *out)
             number_of(demand, "ready"), number_of(demand, "running"));
 }
 
+/* Whose task it is, of a worker or a failure. */
+static void
+print_program(json_t *of, FILE *out)
+{
+    json_int_t program = number_of(of, "program"), depth = number_of(of, "depth");
+    if (program == 0) {
+        return;
+    }
+    fprintf(out, " (program %" JSON_INTEGER_FORMAT, program);
+    if (depth > 0) {
+        fprintf(out, ", depth %" JSON_INTEGER_FORMAT, depth);
+    }
+    fputc(')', out);
+}
+
 static void
 print_worker(json_t *worker, FILE *out)
 {
@@ -129,6 +144,7 @@ print_worker(json_t *worker, FILE *out)
     if (function != NULL && function[0] != '\0') {
         fputs(", in ", out);
         describe_text(function, out);
+        print_program(worker, out);
     }
     fputc('\n', out);
 }
@@ -141,6 +157,7 @@ print_failure(json_t *failure, FILE *out)
     describe_text(text_of(failure, "function"), out);
     fprintf(out, ": %s: ", text_of(failure, "code"));
     describe_text(text_of(failure, "message"), out);
+    print_program(failure, out);
     fputc('\n', out);
 }
 

@@ -31,6 +31,9 @@ core_failure_note(struct core *core, const struct core_task *task, lode_err code
     failure->code = code;
     failure->pid = death != NULL ? death->pid : 0;
     failure->signal = death != NULL ? death->signal : 0;
+    const struct core_program *program = core_task_program(task);
+    failure->program = program != NULL ? program->pid : 0;
+    failure->depth = program != NULL ? task->ticket.lane->depth : 0;
     snprintf(failure->function, sizeof failure->function, "%s", core_task_name(task, room));
     snprintf(failure->message, sizeof failure->message, "%s", message);
 }
@@ -68,9 +71,9 @@ core_put_error(struct core *core, const struct core_task *task, lode_id copy_fro
                                    .results = task->results,
                                    .result_count = task->result_count,
                                    .error_size = (uint32_t)error_size};
-    if ((task->flags & LODE_SUBMIT_UNATTENDED) != 0 && !task->session->ended) {
-        put->report_session = task->session->number;
-    }
+    const struct core_session *audience =
+        (task->flags & LODE_SUBMIT_UNATTENDED) != 0 ? core_task_audience(task) : NULL;
+    put->report_session = audience != NULL ? audience->number : 0;
     memcpy(put->name, name, strnlen(name, LODE_TASK_NAME_MAX));
     lode_error_object_write(&parts, put + 1, error_size);
 }

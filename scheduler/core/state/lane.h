@@ -32,8 +32,10 @@ struct core_lane {
     uint32_t count;         /* of ready tasks */
 
     struct core_program *program;
-    uint32_t depth; /* 0: a program's own; else the tasks here were submitted by one of depth - 1 */
-    uint32_t users; /* its live tasks, and its owner */
+    uint64_t owner; /* number of the task that submits what is here; 0: the program itself does */
+    uint32_t
+        depth; /* of the tasks here: 0 if the program itself submits them, else their owner's + 1 */
+    uint32_t users;              /* its live tasks, and its owner */
     struct core_level *level;    /* with ready tasks: where it stands; see turns.h */
     uint32_t turn;               /* tasks that are left of this turn */
     TAILQ_ENTRY(core_lane) link; /* level.lanes */

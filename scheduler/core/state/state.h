@@ -223,8 +223,8 @@ struct core_worker {
     uint32_t held_count;
     uint64_t finished;                   /* tasks */
     struct core_function *last_function; /* whose task ended last */
-    uint64_t last_session;
-    uint64_t last_program; /* number of the one whose tasks it has run last */
+    uint64_t last_audience; /* number of the session that hears what that task printed; 0: none */
+    uint64_t last_program;  /* number of the one whose tasks it has run last */
     char last_name[LODE_TASK_NAME_MAX + 1];
     struct core_claim *claims; /* the last ones of `claim_count` that it said were done */
     uint64_t claim_count;
@@ -248,6 +248,8 @@ struct core_failure {
     lode_err code;
     int64_t pid;
     int32_t signal;
+    int64_t program; /* pid; 0: not known any more */
+    uint32_t depth;
     char function[LODE_TASK_NAME_MAX + 1];
     char message[256];
 };

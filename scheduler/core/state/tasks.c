@@ -85,6 +85,20 @@ core_task_destroy(struct core *core, struct core_task *task)
     }
 }
 
+const struct core_program *
+core_task_program(const struct core_task *task)
+{
+    return task->ticket.lane != NULL ? task->ticket.lane->program : NULL;
+}
+
+struct core_session *
+core_task_audience(const struct core_task *task)
+{
+    const struct core_program *program = core_task_program(task);
+    struct core_session *root = program != NULL ? program->root : task->session;
+    return root != NULL && !root->ended && !root->is_worker ? root : NULL;
+}
+
 const char *
 core_task_name(const struct core_task *task, char room[LODE_TASK_NAME_MAX + 1])
 {

@@ -18,6 +18,16 @@ struct core_task *core_task_create(struct core *core, struct core_session *sessi
  * too, if it has ended and this was its last task. */
 void core_task_destroy(struct core *core, struct core_task *task);
 
+/* The program it belongs to. NULL: it was never in a lane. */
+const struct core_program *core_task_program(const struct core_task *task);
+
+/*
+ * The session that is told what the task prints, and that it failed if nobody waits for it: the
+ * program's root, whichever task has submitted it. A worker is never told: what it prints comes back
+ * here. NULL: nobody is there any more.
+ */
+struct core_session *core_task_audience(const struct core_task *task);
+
 /* The display name: its own, or its function's. `room` may be used for it. */
 const char *core_task_name(const struct core_task *task, char room[LODE_TASK_NAME_MAX + 1]);
 

@@ -15,6 +15,7 @@ core_program_create(struct core_session *root, uint32_t worker_max)
     }
     program->root = root;
     program->number = root->number;
+    program->pid = root->pid;
     program->worker_max = worker_max;
     program->lanes = 1;
     core_lane_init(&program->lane, program, 0);
@@ -64,6 +65,7 @@ core_lane_below(struct core_task *task)
         const struct core_lane *lane = task->ticket.lane;
         task->nested = core_alloc(sizeof *task->nested);
         core_lane_init(task->nested, lane->program, lane->depth + 1);
+        task->nested->owner = task->number;
         lane->program->lanes++;
     }
     return task->nested;

@@ -33,6 +33,7 @@ TAILQ_HEAD(core_level_list, core_level);
 
 struct core_program {
     uint64_t number;           /* of its root session */
+    int64_t pid;               /* of that session's process */
     struct core_session *root; /* NULL: it has ended */
     struct core_lane lane;     /* what the root session submits */
     uint32_t lanes;            /* that exist, the own one included; the program lives as long */

@@ -98,13 +98,13 @@ measure(struct core_function *function, uint64_t run_ns)
 }
 
 static void
-report(struct core *core, struct core_task *task)
+report(struct core *core, struct core_task *task, const struct core_session *audience)
 {
     char room[LODE_TASK_NAME_MAX + 1] = {0};
     const char *name = core_task_name(task, room);
     core_task_start_failing(task);
     struct core_report *r =
-        core_emit(core, CORE_REPORT, task->session->number, task->number, 0, sizeof *r);
+        core_emit(core, CORE_REPORT, audience->number, task->number, 0, sizeof *r);
     memset(r, 0, sizeof *r);
     r->failed = task->results;
     memcpy(r->name, name, strnlen(name, LODE_TASK_NAME_MAX));
@@ -114,8 +114,9 @@ static void
 failed_by_worker(struct core *core, struct core_task *task, lode_err err)
 {
     core_failure_note(core, task, err, NULL, lode_err_text(err));
-    if ((task->flags & LODE_SUBMIT_UNATTENDED) != 0 && !task->session->ended) {
-        report(core, task);
+    const struct core_session *audience = core_task_audience(task);
+    if ((task->flags & LODE_SUBMIT_UNATTENDED) != 0 && audience != NULL) {
+        report(core, task, audience);
     } else {
         core_task_end(core, task, true);
     }
@@ -163,7 +164,8 @@ core_task_done(struct core *core, struct core_worker *worker, const struct lode_
     }
     worker->finished++;
     worker->last_function = task->function;
-    worker->last_session = task->session->number;
+    const struct core_session *audience = core_task_audience(task);
+    worker->last_audience = audience != NULL ? audience->number : 0;
     worker->last_name[0] = '\0';
     if (task->name_size > 0) {
         core_task_name(task, worker->last_name);
@@ -197,10 +199,10 @@ core_worker_output(struct core *core, const struct core_event *event)
     struct core_session *session = NULL;
     if (task != NULL && task->worker == worker) {
         name = core_task_name(task, room);
-        session = task->session;
+        session = core_task_audience(task);
     } else if (worker->last_function != NULL) {
         name = worker->last_name[0] ? worker->last_name : worker->last_function->name;
-        session = core_session_find(core, worker->last_session);
+        session = core_session_find(core, worker->last_audience);
     }
     uint32_t name_size = (uint32_t)strnlen(name, LODE_TASK_NAME_MAX);
     uint32_t line_size =

@@ -1,6 +1,8 @@
 /* Tasks that submit tasks, and wait for them or for an object. */
 #include <lode/lode.h>
 
+#include <stdio.h>
+
 /* What a call that waited has said goes into the task's own failure. */
 static lode_err
 passed_on(lode_task *task, lode_err err)
@@ -106,6 +108,35 @@ parent(lode_task *task)
     return lode_task_return_i64(task, 0, value);
 }
 
+static lode_err
+say(lode_task *task)
+{
+    const char *text;
+    LODE_TRY(lode_task_str(task, 0, &text));
+    printf("%s\n", text);
+    return LODE_OK;
+}
+
+/* Has another task say it, and waits for that. */
+static lode_err
+say_below(lode_task *task)
+{
+    lode *db = lode_task_session(task);
+    const char *text;
+    lode_id child;
+    LODE_TRY(lode_task_str(task, 0, &text));
+    LODE_TRY(lode_call(db, "nest.say", LODE_ARGS(lode_str(text)), NULL, &child));
+    return passed_on(task, lode_wait(db, &child, 1, 1, LODE_FOREVER, NULL, NULL));
+}
+
+/* Submits a task that fails, and does not wait for it. */
+static lode_err
+forget_a_failure(lode_task *task)
+{
+    return lode_call(lode_task_session(task), "nest.await", LODE_ARGS(lode_str("no id")), NULL,
+                     NULL);
+}
+
 static const lode_function functions[] = {
     {"one", "() -> i64", one, 1},
     {"fib", "(n: i64) -> i64", fib, 1},
@@ -113,6 +144,9 @@ static const lode_function functions[] = {
     {"await", "(id: str) -> i64", await, 1},
     {"await_both", "(id: str)", await_both, 0},
     {"await_name", "(name: str)", await_name, 0},
+    {"say", "(text: str)", say, 0},
+    {"say_below", "(text: str)", say_below, 0},
+    {"forget_a_failure", "()", forget_a_failure, 0},
     {"parent", "(id: str) -> i64", parent, 1},
     {0},
 };
