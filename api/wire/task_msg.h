@@ -110,6 +110,8 @@ struct lode_task_loaded {
 struct lode_task_cancel {
     lode_id result; /* CANCEL: the first result of the task */
     uint64_t task;  /* STOP_TASK */
+    uint32_t flags; /* CANCEL: LODE_CANCEL_… */
+    uint32_t pad;
 };
 
 /*

@@ -177,7 +177,9 @@ got_cancel(struct core *core, struct core_session *session, const void *bytes, u
     }
     const struct core_object *result = core_object_find(&core->objects, cancel->result);
     if (result != NULL && result->task != NULL) {
-        core_task_cancel(core, result->task, false);
+        core_task_cancel(core, result->task,
+                         (cancel->flags & LODE_CANCEL_FORCE) != 0 ? CORE_CANCEL_FORCE
+                                                                  : CORE_CANCEL);
     }
 }
 

@@ -82,7 +82,7 @@ program(struct child *parent, void *arg)
     must(lode_call(db, "play.loop_until_cancelled", LODE_ARGS(lode_str(said)), NULL, &pending));
     expect_awaited(dir, pending);
     expect_found(dir);
-    must(lode_cancel(db, pending));
+    must(lode_cancel(db, pending, 0));
     /* The end meets files that are removed, and not yet put back. */
     remove_all(dir);
     if (arg == NULL) {

@@ -148,7 +148,7 @@ story(int argc, char **argv)
     story_stop_process(child.pid);
     lode *db = cluster_open();
     long before = resident_bytes(scheduler);
-    must(lode_cancel(db, first));
+    must(lode_cancel(db, first, 0));
     all_is_printed(db);
     others_work_meanwhile(db);
     expect_lt(resident_bytes(scheduler) - before, KEPT_MAX);

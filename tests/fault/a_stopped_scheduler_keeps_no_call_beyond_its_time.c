@@ -77,7 +77,7 @@ call_known(void *arg)
     for (int i = 0; i < CALLS; i++) {
         must(lode_call(c->db, "play.mark", LODE_ARGS(lode_str(c->marks)), NULL, &c->pending[i]));
     }
-    must(lode_cancel(c->db, c->stopped));
+    must(lode_cancel(c->db, c->stopped, 0));
     expect_lt(now_ms() - began, ANSWER_MS);
     return NULL;
 }

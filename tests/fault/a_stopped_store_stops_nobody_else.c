@@ -63,7 +63,7 @@ program(struct child *parent, void *arg)
     must(lode_call(db, "play.fail", LODE_ARGS(lode_str("nobody waits")), NULL, NULL));
     must(lode_call(db, "play.fail", LODE_ARGS(lode_str("an argument")), NULL, &failed));
     must(lode_call(db, "play.increment", LODE_ARGS(lode_ref(failed)), NULL, &after));
-    must(lode_cancel(db, before)); /* now they run, and all of them were there before */
+    must(lode_cancel(db, before, 0)); /* now they run, and all of them were there before */
     await_no_running(db, stats.submitted + 4);
     must(lode_call(db, "play.say", LODE_ARGS(lode_str("still there")), NULL, NULL));
     child_await(parent); /* it goes on */

@@ -79,7 +79,7 @@ story(int argc, char **argv)
     }
     child_signal(&child);
     child_must_end(&child);
-    must(lode_cancel(db, result));
+    must(lode_cancel(db, result, 0));
     lode_close(db);
     close(fifo);
 

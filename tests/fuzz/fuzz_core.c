@@ -262,7 +262,7 @@ say_of_task(struct fuzz_input *input)
                                   .status = (what >> 3) % 5,
                                   .err = (what >> 3) % 5 == 1 ? 0 : LODE_ETASK};
     struct lode_task_worker worker = {.task = task};
-    struct lode_task_cancel cancel = {.result = pick_id(input)};
+    struct lode_task_cancel cancel = {.result = pick_id(input), .flags = (what >> 3) & 1};
     struct {
         struct lode_task_recall head;
         uint64_t task[2];

@@ -249,7 +249,7 @@ ask(void)
         (void)!lode_load(db, "/");
         break;
     case 2:
-        (void)!lode_cancel(db, lode_id_make(LODE_ID_RESULT, SESSION, what >> 2));
+        (void)!lode_cancel(db, lode_id_make(LODE_ID_RESULT, SESSION, what >> 2), what & 1);
         break;
     default:
         if (lode_get(db, lode_id_make(LODE_ID_RESULT, SESSION, what >> 2), 2000, &view) ==

@@ -187,6 +187,7 @@ cancel_something(struct sim_world *w, int session)
     uint64_t counter = s->objects - 1 - below(w, s->objects < 20 ? s->objects : 20);
     struct lode_task_cancel cancel = {.result =
                                           lode_id_make(LODE_ID_RESULT, s->store_session, counter)};
+    cancel.flags = below(w, 4) == 0 ? LODE_CANCEL_FORCE : 0;
     record_to_core(w, session, LODE_TASK_CANCEL, &cancel, sizeof cancel);
     w->counts->cancelled++;
 }

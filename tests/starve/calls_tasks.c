@@ -175,7 +175,7 @@ do_call_and_cancel(struct round *r)
 {
     lode_err err = lode_call(r->db, "play.nothing", LODE_NO_ARGS, NULL, &r->made[0]);
     if (err == LODE_OK) {
-        err = lode_cancel(r->db, r->made[0]);
+        err = lode_cancel(r->db, r->made[0], 0);
     }
     return err == LODE_EGONE ? LODE_OK : err;
 }

@@ -298,13 +298,16 @@ lode_call(lode *db, const char *function, lode_args args, const lode_call_option
 }
 
 lode_err
-lode_cancel(lode *db, lode_id result)
+lode_cancel(lode *db, lode_id result, uint32_t flags)
 {
     struct lode_tasks *tasks;
-    struct lode_task_cancel cancel = {0};
+    struct lode_task_cancel cancel = {.flags = flags};
     LODE_TRY(lode_session_check(db));
     if (lode_id_is_zero(result) || lode_id_kind(result) != LODE_ID_RESULT) {
         return lode_fail_with(LODE_EGONE, "lode_cancel() of an id that no call gave out");
+    }
+    if ((flags & ~(uint32_t)LODE_CANCEL_FORCE) != 0) {
+        return lode_fail_with(LODE_EINVAL, "lode_cancel: flags 0x%x", (unsigned)flags);
     }
     LODE_TRY(lode_tasks_of(db, &tasks));
     lode_mutex_lock(&tasks->mu);

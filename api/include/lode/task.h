@@ -111,17 +111,27 @@ LODE_API LODE_MUST_CHECK lode_err lode_result_count(lode *db, const char *functi
  */
 LODE_API LODE_MUST_CHECK lode_err lode_load(lode *db, const char *path);
 
+enum {
+    LODE_CANCEL_FORCE = 1 /* end a task that does not end by itself: its worker gets SIGTERM after
+                             2 s, and SIGKILL after 2 s more */
+};
+
 /*
- * Asks that the task that makes `result` be cancelled. Any session may ask: the submitter with any
+ * Asks that the task that makes `result` be cancelled, and with it all that it has submitted. Any session may ask: the submitter with any
  * result of the task, others with the first one. A task that has ended stays as it is. lode_get()
  * of a result says whether the task was cancelled: LODE_ECANCELLED. In a running task that is
  * cancelled, each call of liblode that sleeps ends with LODE_ECANCELLED within a second, and none
- * sleeps any more. What need not sleep goes on: drops, releases, aborts, gets of what is there.
+ * sleeps any more. What need not sleep goes on: drops, releases, aborts, gets of what is there. A
+ * cancelled task is not tried again.
+ *
+ * When a program ends, its tasks are cancelled in the same way, and by force, unless somebody else
+ * refers to their results.
  *
  * Blocking  never: no answer is waited for
- * Errors    LODE_EGONE  the id is no result of a call
+ * Errors    LODE_EGONE   the id is no result of a call
+ *           LODE_EINVAL  a flag that this library does not know
  */
-LODE_API LODE_MUST_CHECK lode_err lode_cancel(lode *db, lode_id result);
+LODE_API LODE_MUST_CHECK lode_err lode_cancel(lode *db, lode_id result, uint32_t flags);
 
 /* Why a task failed. Strings are cut to their room. */
 typedef struct lode_failure_info {

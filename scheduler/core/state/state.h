@@ -48,6 +48,7 @@ enum {
 #define CORE_STUCK_NS       INT64_C(1000000000)  /* all of a program blocked, no more allowed */
 #define CORE_STUCK_AGAIN_NS INT64_C(50000000) /* … and it still is, after that helped not enough */
 #define CORE_SHIFT_NS       UINT64_C(2000000) /* a worker serves one program so long if others wait */
+#define CORE_GRACE_NS       INT64_C(2000000000) /* from the flag to SIGTERM, and from that to SIGKILL */
 #define CORE_WIDE_NS        INT64_C(50000000)       /* a wide task waits; then the others do */
 #define CORE_RUN_MAX_NS     UINT64_C(3600000000000) /* a run time that is believed */
 
@@ -98,6 +99,7 @@ struct core_task {
     bool abandoned : 1; /* its session ended and nobody else wants it: ends without a word */
     bool wanted : 1;    /* while its ended session is sorted out */
     bool done : 1;      /* while its dead worker is settled */
+    bool forced : 1;    /* cancelled or abandoned: ends even if its function does not look */
 
     /* Not looked at when it ends. */
     struct core_ticket ticket;
@@ -198,7 +200,11 @@ struct core_worker {
     bool stale; /* holds an old version of a library: gets nothing more, is replaced */
     bool killed;
     bool was_up;
-    bool gives_up; /* blocked, and told to end its call with an error */
+    bool gives_up;       /* blocked, and told to end its call with an error */
+    bool has_forced;     /* a task of its queue may be `forced`; see stopping.h */
+    bool was_terminated; /* it got a SIGTERM for the task `stopping` */
+    uint64_t stopping;   /* the running task that is to end by force; 0: none was yet */
+    int64_t stop_at;     /* when the next signal is due for it */
     int64_t pid;
     struct core_session *session;
     uint64_t store_session;

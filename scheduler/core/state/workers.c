@@ -139,6 +139,7 @@ core_worker_lose(struct core *core, struct core_worker *worker, struct core_task
         return; /* its CPUs went when it was reaped */
     }
     core->stacked -= worker->count == 1;
+    core->pool_changed = core->pool_changed || worker->has_forced; /* another one runs now */
     if (worker->count == 0) {
         core_worker_set_blocked(core, worker, false);
         core->used = core_resources_sub(core->used, worker->lease);

@@ -149,7 +149,7 @@ send_stop(struct core *core, struct core_task *task)
 
 /* The children of a running task are what its worker's session submitted for it. */
 static void
-cancel_children(struct core *core, struct core_task *task)
+cancel_children(struct core *core, struct core_task *task, bool force)
 {
     struct core_session *session = task->worker->session;
     if (session == NULL || task->nested == NULL) {
@@ -158,21 +158,23 @@ cancel_children(struct core *core, struct core_task *task)
     struct core_task *next;
     for (struct core_task *child = TAILQ_FIRST(&session->tasks); child != NULL; child = next) {
         next = TAILQ_NEXT(child, of_session);
-        if (child->ticket.lane == task->nested && !child->cancelled) {
-            core_task_cancel(core, child, false);
+        if (child->ticket.lane == task->nested) {
+            core_task_cancel(core, child, force ? CORE_CANCEL_FORCE : CORE_CANCEL);
         }
     }
 }
 
 void
-core_task_cancel(struct core *core, struct core_task *task, bool abandon)
+core_task_cancel(struct core *core, struct core_task *task, enum core_cancel how)
 {
+    bool abandon = how == CORE_ABANDON, force = how != CORE_CANCEL;
     if (task->state == CORE_TASK_FAILING || (abandon && is_waited_for(task))) {
         return;
     }
-    bool told = task->cancelled || task->abandoned;
+    bool told = task->cancelled || task->abandoned, told_by_force = task->forced;
     task->cancelled = task->cancelled || !abandon;
     task->abandoned = task->abandoned || abandon;
+    task->forced = task->forced || force;
     if (task->state == CORE_TASK_SETTLING) {
         return; /* the settlement looks */
     }
@@ -181,6 +183,10 @@ core_task_cancel(struct core *core, struct core_task *task, bool abandon)
         core_task_stop(core, task);
         return;
     }
+    if (force && !told_by_force) {
+        task->worker->has_forced = true;
+        core->pool_changed = true;
+    }
     if (!told) {
         /*
          * The worker gives the task back if it has not begun. If it is still there then, it is
@@ -188,6 +194,8 @@ core_task_cancel(struct core *core, struct core_task *task, bool abandon)
          */
         core_recall(core, task->worker, task);
         send_stop(core, task);
-        cancel_children(core, task);
+    }
+    if (!told || (force && !told_by_force)) {
+        cancel_children(core, task, force);
     }
 }

@@ -26,9 +26,13 @@ void core_task_error_done(struct core *core, uint64_t cookie);
 /* Ends the task if it was cancelled or abandoned; false: neither. It must be in no list. */
 bool core_task_stop(struct core *core, struct core_task *task);
 
-/*
- * A program asked for it; or (abandon) the task's session has ended, and nobody wants its results.
- */
-void core_task_cancel(struct core *core, struct core_task *task, bool abandon);
+enum core_cancel {
+    CORE_CANCEL,       /* somebody asked for it: the task is told */
+    CORE_CANCEL_FORCE, /* the same, and if it does not end by itself, its worker does */
+    CORE_ABANDON       /* its session has ended, and nobody wants its results: by force, too */
+};
+
+/* A running task's children are cancelled with it. */
+void core_task_cancel(struct core *core, struct core_task *task, enum core_cancel how);
 
 #endif

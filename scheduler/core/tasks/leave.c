@@ -29,7 +29,7 @@ abandon_unwanted(struct core *core, struct core_session *session)
          task = before) {
         before = TAILQ_PREV(task, core_task_list, of_session);
         if (!task->wanted) {
-            core_task_cancel(core, task, true);
+            core_task_cancel(core, task, CORE_ABANDON);
         }
     }
     session->questions--;

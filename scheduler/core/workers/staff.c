@@ -5,6 +5,7 @@
 #include "scheduler/core/state/sessions.h"
 #include "scheduler/core/state/workers.h"
 #include "scheduler/core/workers/relief.h"
+#include "scheduler/core/workers/stopping.h"
 
 #include <stdlib.h>
 
@@ -74,7 +75,7 @@ quit(struct core *core, struct core_worker *worker)
 
 /*
  * Counts the workers that can be given tasks. Kills those that do not come up, or do not end when
- * they were told to. Tells stale ones to end.
+ * they were told to, or whose task does not end by far. Tells stale ones to end.
  */
 static void
 count_pool(struct core *core)
@@ -89,6 +90,10 @@ count_pool(struct core *core)
         if (worker->stale && worker->state == CORE_WORKER_UP && worker->count == 0 &&
             worker->describing == NULL) {
             quit(core, worker);
+        }
+        int64_t stop_at = core_worker_stop_forced(core, worker);
+        if (stop_at != 0) {
+            sooner(&core->pool_deadline, stop_at);
         }
         bool timed = worker->state == CORE_WORKER_STARTING ||
                      (worker->state == CORE_WORKER_QUITTING && !worker->killed);

@@ -34,7 +34,7 @@ ends_when_cancelled(lode *db, const char *function, const char *arg, uint64_t ta
         must(lode_call(db, function, LODE_NO_ARGS, NULL, &id));
     }
     await_sleeping(db, tasks);
-    must(lode_cancel(db, id));
+    must(lode_cancel(db, id, 0));
     fails(lode_get(db, id, bound_ms(5000), &view), LODE_ECANCELLED);
     lode_drop(db, id);
     await_sleeping(db, 0);

@@ -100,7 +100,7 @@ status_says_whose_task_it_is(void)
     expect_text(out, want);
     snprintf(want, sizeof want, "in nest.await (program %d, depth 1)\n", (int)getpid());
     expect_text(out, want);
-    must(lode_cancel(db, id));
+    must(lode_cancel(db, id, 0));
     must(lode_wait(db, &id, 1, 1, LODE_FOREVER, NULL, NULL));
     lode_close(db);
 }

@@ -36,7 +36,7 @@ take_the_cpu(lode *db, int fd)
 static void
 free_the_cpu(lode *db, int fd, lode_id busy)
 {
-    must(lode_cancel(db, busy));
+    must(lode_cancel(db, busy, 0));
     await_byte(fd, 'c');
     lode_drop(db, busy);
 }

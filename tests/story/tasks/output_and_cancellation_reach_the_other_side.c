@@ -137,7 +137,7 @@ a_task_learns_that_it_was_cancelled(lode *db, int fd)
     lode_view view;
     must(lode_call(db, "play.loop_until_cancelled", LODE_ARGS(lode_str(fifo)), NULL, &result));
     await_byte(fd, 'r');
-    must(lode_cancel(db, result));
+    must(lode_cancel(db, result, 0));
     await_byte(fd, 'c');
     fails(lode_get(db, result, LODE_FOREVER, &view), LODE_ECANCELLED);
     lode_drop(db, result);

@@ -1,0 +1,105 @@
+/*
+ * A task that loops, and does not look whether anybody still wants it, holds no CPU for ever: its
+ * worker is ended if the task is cancelled by force, or when its program has ended.
+ */
+#include "tests/support/child.h"
+#include "tests/support/cluster.h"
+#include "tests/support/story.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static char fifo[256];
+
+static void
+await_byte(int fd)
+{
+    char byte;
+    expect_eq(read(fd, &byte, 1), 1);
+}
+
+static lode_id
+start_loop(lode *db, int fd)
+{
+    lode_id result;
+    must(lode_call(db, "play.loop", LODE_ARGS(lode_str(fifo)), NULL, &result));
+    await_byte(fd);
+    return result;
+}
+
+static void
+the_cpu_is_free(lode *db)
+{
+    lode_id id;
+    int64_t value;
+    must(lode_call(db, "play.increment", LODE_ARGS(lode_i64(1)), NULL, &id));
+    must(lode_get_i64(db, id, bound_ms(15000), &value));
+    lode_drop(db, id);
+}
+
+static void
+cancelled_by_force(lode *db, int fd)
+{
+    lode_view view;
+    lode_id id = start_loop(db, fd);
+    fails(lode_cancel(db, id, 1 << 30), LODE_EINVAL);
+    must(lode_cancel(db, id, LODE_CANCEL_FORCE));
+    fails(lode_get(db, id, bound_ms(15000), &view), LODE_ECANCELLED);
+    lode_drop(db, id);
+    the_cpu_is_free(db);
+}
+
+static void
+program(struct child *parent, void *arg)
+{
+    lode *db = cluster_open();
+    (void)start_loop(db, *(int *)arg);
+    child_signal(parent);
+    child_await(parent);
+}
+
+static void
+outlived_its_program(struct child *child)
+{
+    lode *db = cluster_open();
+    child_kill(child);
+    the_cpu_is_free(db);
+    lode_close(db);
+}
+
+static void
+loader(struct child *parent, void *arg)
+{
+    (void)parent, (void)arg;
+    lode_close(cluster_open_with("play"));
+}
+
+static void
+story(int argc, char **argv)
+{
+    struct child child;
+    (void)argc, (void)argv;
+    snprintf(fifo, sizeof fifo, "%s/fifo", story_files());
+    expect_eq(mkfifo(fifo, 0600), 0);
+    int fd = open(fifo, O_RDWR | O_CLOEXEC); /* read-write: no end of file between two writers */
+    expect(fd >= 0);
+    pid_t supervisor = cluster_start(1, 32 << 20);
+    child_start(&child, loader, NULL);
+    child_must_end(&child);
+    child_start(&child, program, &fd);
+    child_await(&child);
+    outlived_its_program(&child);
+    lode *db = cluster_open();
+    cancelled_by_force(db, fd);
+    lode_close(db);
+    close(fd);
+    cluster_stop(supervisor);
+}
+
+int
+main(int argc, char **argv)
+{
+    return story_run(argc, argv, 30, story);
+}
