@@ -97,8 +97,8 @@ enum lode_store_msg {
  * does at a session's end (drains the ring, aborts its drafts, drops its references, ends its
  * waits), but keeps the pins and the row until the socket's end of file.
  *
- * EXPIRE: the time of the CREATE or PUT that has this tag is up. If it waits for room, it is answered
- * as at its deadline. Otherwise its answer is under way already, and nothing happens.
+ * EXPIRE: the time of the CREATE or PUT that has this tag is up. If it waits for room, it is
+ * answered as at its deadline. Otherwise its answer is under way already, and nothing happens.
  *
  * FORK: the process is about to fork. The store copies what the session has pinned at this moment,
  * and counts it until every process that inherits from this fork has ended or called exec. As long

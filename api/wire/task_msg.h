@@ -147,15 +147,15 @@ struct lode_task_output {
  * STATS_ARE is followed by one JSON object, for `lode status`. Every key may be missing; lists may
  * be cut (the newest failures, the largest demands, are kept). CPUs in 1 / LODE_CPU_UNIT.
  *
- *   {"demands":  [{"function", "cpus", "waiting", "ready", "running"}]       tasks that are not done
+ *   {"demands":  [{"function", "cpus", "waiting", "ready", "running"}]
  *    "workers":  [{"worker", "pid", "state", "finished",
  *                  "function", "task", "program", "depth", "parent"}]
  *    "failures": [{"function", "code", "message", "pid", "signal", "age_ns", "program", "depth"}]
  *    "libraries": [{"name", "path"}]}
  *
  * A worker's state is "starting", "idle", "busy", "blocked", "ending" or "dead". Its "function" and
- * what follows that are of the task that it runs. "program" is the pid of the program at the root of
- * the calls. "depth" says how many tasks lie between the two: at 0 the program has submitted the
+ * what follows that are of the task that it runs. "program" is the pid of the program at the root
+ * of the calls. "depth" says how many tasks lie between the two: at 0 the program has submitted the
  * task itself. "parent" is the task that has submitted it, and is missing at depth 0. "task" and
  * "parent" are texts. A failure's code is as "LODE_ECRASHED".
  */

@@ -299,7 +299,7 @@ expire_in(struct create *list, const struct session *session, uint32_t tag)
     }
 }
 
-/* A tag of 0 is of requests that nobody waits for. The timer sees the deadline at this turn's end. */
+/* A tag of 0 is of requests that nobody waits for. The timer sees the deadline after this turn. */
 lode_err
 handle_expire(struct store *store, struct session *session, const void *packet, const uint8_t *rest,
               size_t rest_size)

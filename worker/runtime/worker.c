@@ -40,8 +40,8 @@ worker_blocked(void *arg, bool blocked)
 }
 
 /*
- * Ends a call that sleeps, or is about to. Only while the user's function runs: what a worker itself
- * does for a cancelled task, such as publishing its errors, goes on.
+ * Ends a call that sleeps, or is about to. Only while the user's function runs: what a worker
+ * itself does for a cancelled task, such as publishing its errors, goes on.
  */
 static lode_err
 worker_interrupted(void *arg)

@@ -117,12 +117,12 @@ enum {
 };
 
 /*
- * Asks that the task that makes `result` be cancelled, and with it all that it has submitted. Any session may ask: the submitter with any
- * result of the task, others with the first one. A task that has ended stays as it is. lode_get()
- * of a result says whether the task was cancelled: LODE_ECANCELLED. In a running task that is
- * cancelled, each call of liblode that sleeps ends with LODE_ECANCELLED within a second, and none
- * sleeps any more. What need not sleep goes on: drops, releases, aborts, gets of what is there. A
- * cancelled task is not tried again.
+ * Asks that the task that makes `result` be cancelled, and with it all that it has submitted. Any
+ * session may ask: the submitter with any result of the task, others with the first one. A task
+ * that has ended stays as it is. lode_get() of a result says whether the task was cancelled:
+ * LODE_ECANCELLED. In a running task that is cancelled, each call of liblode that sleeps ends with
+ * LODE_ECANCELLED within a second, and none sleeps any more. What need not sleep goes on: drops,
+ * releases, aborts, gets of what is there. A cancelled task is not tried again.
  *
  * When a program ends, its tasks are cancelled in the same way, and by force, unless somebody else
  * refers to their results.

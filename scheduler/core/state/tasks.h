@@ -23,8 +23,8 @@ const struct core_program *core_task_program(const struct core_task *task);
 
 /*
  * The session that is told what the task prints, and that it failed if nobody waits for it: the
- * program's root, whichever task has submitted it. A worker is never told: what it prints comes back
- * here. NULL: nobody is there any more.
+ * program's root, whichever task has submitted it. A worker is never told: what it prints comes
+ * back here. NULL: nobody is there any more.
  */
 struct core_session *core_task_audience(const struct core_task *task);
 

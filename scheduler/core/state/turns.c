@@ -74,8 +74,8 @@ core_lane_below(struct core_task *task)
 /* ---- levels ---------------------------------------------------------------------------------- */
 
 /*
- * As a rule a lane that gets its first ready task is one of the deepest: its owner has just begun to
- * run. So the search for its level begins there.
+ * As a rule a lane that gets its first ready task is one of the deepest: its owner has just begun
+ * to run. So the search for its level begins there.
  */
 static struct core_level *
 level_at(struct core_program *program, uint32_t depth)

@@ -1,10 +1,11 @@
 /*
  * turns.h: programs, and whose task goes next.
  *
- * A program is a session that is no worker's, with all that its tasks submit in their turn. Programs
- * that have ready tasks take turns. Within a program the deepest level goes first: what a task waits
- * for goes before tasks that would wait themselves, so that as few workers as possible are blocked.
- * Within a level the lanes take turns, and within a lane the order never changes (lane.h).
+ * A program is a session that is no worker's, with all that its tasks submit in their turn.
+ * Programs that have ready tasks take turns. Within a program the deepest level goes first: what a
+ * task waits for goes before tasks that would wait themselves, so that as few workers as possible
+ * are blocked. Within a level the lanes take turns, and within a lane the order never changes
+ * (lane.h).
  *
  * On fork-join trees (each task submits its children, waits for all, and ends) no more tasks are
  * blocked than the depth of the tree times the CPUs. A task starts only if no deeper one is ready.
@@ -75,7 +76,9 @@ void core_turns_remove(struct core *core, struct core_task *task);
 /* The task of the program that goes next; the program has ready tasks. */
 struct core_task *core_turns_first(const struct core_program *program);
 
-/* A task of that lane was placed. When a turn is over, its lane or program goes behind the others. */
+/*
+ * A task of that lane was placed. When a turn is over, its lane or program goes behind the others.
+ */
 void core_turns_used(struct core *core, struct core_lane *lane);
 
 /* Notes whether the program's first task has found no worker. */

@@ -24,9 +24,9 @@ void core_worker_set_blocked(struct core *core, struct core_worker *worker, bool
 void core_worker_bury(struct core *core, struct core_worker *worker);
 
 /*
- * True if the task may be queued behind others of the worker, which serves one program at a time: by
- * its lease, and by slow start. A function whose tasks submit some themselves is never queued ahead:
- * a deeper task may become ready before its turn comes. Room by time: the list `open`.
+ * True if the task may be queued behind others of the worker, which serves one program at a time:
+ * by its lease, and by slow start. A function whose tasks submit some themselves is never queued
+ * ahead: a deeper task may become ready before its turn comes. Room by time: the list `open`.
  */
 bool core_worker_may_queue(const struct core *core, const struct core_worker *worker,
                            const struct core_task *task);

@@ -62,7 +62,9 @@ choose_worker(struct core *core, const struct core_task *task)
 
 /* ---- taking turns --------------------------------------------------------------------------- */
 
-/* True if another program's first task has found no room for long: free resources are kept for it. */
+/*
+ * True if another program's first task has found no room for long: free resources are kept for it.
+ */
 static bool
 has_to_wait(struct core *core, const struct core_program *program)
 {
@@ -106,8 +108,8 @@ dispatch_one(struct core *core, struct core_program *program)
 }
 
 /*
- * A program that finds no worker keeps its place in front of those that have had their turn since: so
- * the next idle worker is its.
+ * A program that finds no worker keeps its place in front of those that have had their turn since:
+ * so the next idle worker is its.
  */
 void
 core_dispatch(struct core *core)

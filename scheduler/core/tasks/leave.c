@@ -96,8 +96,8 @@ core_session_end(struct core *core, uint64_t number)
     if (session->worker != NULL) {
         /*
          * The worker's process may still run, for user code may have closed the socket. Its tasks
-         * are settled when it is reaped. A worker that was told to end closes its session first, and
-         * then ends by itself.
+         * are settled when it is reaped. A worker that was told to end closes its session first,
+         * and then ends by itself.
          */
         if (session->worker->state != CORE_WORKER_QUITTING) {
             core_worker_kill(core, session->worker);

@@ -1,6 +1,6 @@
 /*
- * relief.h: ready tasks that no worker will come to: something is ended, with an error that says why,
- * so that nobody waits for ever.
+ * relief.h: ready tasks that no worker will come to: something is ended, with an error that says
+ * why, so that nobody waits for ever.
  *
  * A program is stuck if all of its workers are blocked, and it may have no more of them. A second
  * later its deepest ready task fails, if that was submitted by a task: its parent hears of it, and

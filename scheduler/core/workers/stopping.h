@@ -1,10 +1,10 @@
 /*
  * stopping.h: tasks that are to end, and do not.
  *
- * A running task that is abandoned, or cancelled by force, is first told by a flag: its function may
- * look at it, and its calls that sleep end (STOP_TASK). If it still runs after CORE_GRACE_NS, its
- * worker gets SIGTERM. After CORE_GRACE_NS more the worker is killed. The task ends as cancelled,
- * and is not tried again; what else was in the worker's queue is.
+ * A running task that is abandoned, or cancelled by force, is first told by a flag: its function
+ * may look at it, and its calls that sleep end (STOP_TASK). If it still runs after CORE_GRACE_NS,
+ * its worker gets SIGTERM. After CORE_GRACE_NS more the worker is killed. The task ends as
+ * cancelled, and is not tried again; what else was in the worker's queue is.
  */
 #ifndef LODE_SCHEDULER_CORE_STOPPING_H
 #define LODE_SCHEDULER_CORE_STOPPING_H

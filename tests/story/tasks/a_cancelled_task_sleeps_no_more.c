@@ -1,6 +1,6 @@
 /*
- * In a task that is cancelled every call that sleeps ends with LODE_ECANCELLED: a get, a wait, a get
- * by name, a create and a put that wait for room. The worker lives on. The task's children are
+ * In a task that is cancelled every call that sleeps ends with LODE_ECANCELLED: a get, a wait, a
+ * get by name, a create and a put that wait for room. The worker lives on. The task's children are
  * cancelled with it.
  */
 #include "tests/support/cluster.h"

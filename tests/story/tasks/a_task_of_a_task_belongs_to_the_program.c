@@ -1,7 +1,7 @@
 /*
- * What a task of a task prints reaches the program at the root of the calls, once, under the name of
- * the task that printed it; so does the failure of a task that nobody waits for. `lode status` says
- * of a running task whose it is, and how deep it lies.
+ * What a task of a task prints reaches the program at the root of the calls, once, under the name
+ * of the task that printed it; so does the failure of a task that nobody waits for. `lode status`
+ * says of a running task whose it is, and how deep it lies.
  */
 #include "tests/support/child.h"
 #include "tests/support/cluster.h"
