@@ -47,6 +47,7 @@ enum {
 #define CORE_SPARE_NS       INT64_C(2000000000)  /* an idle worker beyond `prestart` is kept */
 #define CORE_STUCK_NS       INT64_C(1000000000)  /* all of a program blocked, no more allowed */
 #define CORE_STUCK_AGAIN_NS INT64_C(50000000) /* … and it still is, after that helped not enough */
+#define CORE_GIVE_UP_NS     INT64_C(1500000000) /* a call that is told to end looks once a second */
 #define CORE_SHIFT_NS       UINT64_C(2000000) /* a worker serves one program so long if others wait */
 #define CORE_GRACE_NS       INT64_C(2000000000) /* from the flag to SIGTERM, and from that to SIGKILL */
 #define CORE_WIDE_NS        INT64_C(50000000)       /* a wide task waits; then the others do */

@@ -60,7 +60,8 @@ last_blocked(const struct core *core, const struct core_program *program)
     return last;
 }
 
-static void
+/* Gives how long to wait for what comes of it. */
+static int64_t
 relieve(struct core *core, struct core_program *program)
 {
     char why[256];
@@ -69,7 +70,7 @@ relieve(struct core *core, struct core_program *program)
     if (task->ticket.lane->depth > 0) {
         core_task_unlink(core, task);
         core_task_fail(core, task, LODE_ELIMIT, NULL, "not run: %s", why);
-        return;
+        return CORE_STUCK_AGAIN_NS;
     }
     struct core_worker *worker = last_blocked(core, program);
     struct lode_task_give_up *give_up =
@@ -80,6 +81,7 @@ relieve(struct core *core, struct core_program *program)
             (struct lode_task_give_up){.task = worker->blocked_task, .workers = program->workers};
         worker->gives_up = true;
     }
+    return CORE_GIVE_UP_NS;
 }
 
 /* Gives the time at which to look again; 0: it is not stuck. */
@@ -94,9 +96,10 @@ look_at(struct core *core, struct core_program *program)
         program->stuck_since = core->now;
     }
     if (core->now - program->stuck_since >= CORE_STUCK_NS) {
-        program->stuck_since = core->now - CORE_STUCK_NS + CORE_STUCK_AGAIN_NS;
-        relieve(core, program); /* the program may have no ready task any more */
-        return core->now + CORE_STUCK_AGAIN_NS;
+        int64_t since = core->now - CORE_STUCK_NS;
+        int64_t wait = relieve(core, program); /* it may have no ready task any more */
+        program->stuck_since = program->ready > 0 ? since + wait : 0;
+        return core->now + wait;
     }
     return program->stuck_since + CORE_STUCK_NS;
 }
