@@ -75,11 +75,17 @@ has_to_wait(struct core *core, const struct core_program *program)
            core->now - core->wide_since >= CORE_WIDE_NS;
 }
 
+/*
+ * A program that may have no more workers is neither hungry nor wide: what is kept free for it
+ * would be used by nobody.
+ */
 static void
 found_no_room(struct core *core, struct core_program *program, const struct core_task *task)
 {
-    core_turns_hungry(core, program, program->workers < program->worker_max);
-    if (core->wide == NULL && !core_resources_fit(core->total, core->used, task->needs)) {
+    bool may_have_more = program->workers < program->worker_max;
+    core_turns_hungry(core, program, may_have_more);
+    if (core->wide == NULL && may_have_more &&
+        !core_resources_fit(core->total, core->used, task->needs)) {
         core->wide = program;
         core->wide_since = core->now;
     }

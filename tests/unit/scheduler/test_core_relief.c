@@ -107,6 +107,23 @@ Test(core_relief, if_only_its_own_tasks_are_ready_the_call_that_blocked_last_giv
     cr_assert_neq(ran(0, NULL), 0);
 }
 
+/* No wide task of a program that has all its workers holds CPUs free: none can be placed. */
+Test(core_relief, a_wide_task_of_a_program_without_one_more_worker_keeps_no_cpus_from_strangers)
+{
+    uint32_t worker[2], other;
+    uint64_t task[2];
+    start_two();
+    for (int i = 0; i < 2; i++) {
+        task[i] = run(PROGRAM, (struct call){0}, &worker[i]);
+    }
+    blocked(worker[0], task[0], true);
+    worker_up(3);
+    submit(PROGRAM, (struct call){.cpus = 2 * ONE_CPU});
+    timer(SECOND / 2); /* longer than what is wide waits before the others do */
+    (void)run(OTHER, (struct call){0}, &other);
+    cr_assert_eq(other, 3);
+}
+
 Test(core_relief, a_program_that_waits_for_others_with_nothing_ready_is_left_alone)
 {
     uint32_t worker;
