@@ -115,11 +115,11 @@ struct lode_task_cancel {
 };
 
 /*
- * All workers of the program wait, and it may have no more. The call of this task that waits ends
- * with LODE_ELIMIT.
+ * All workers of the program wait, and it may have no more. The call of that number ends with
+ * LODE_ELIMIT, if it still waits.
  */
 struct lode_task_give_up {
-    uint64_t task;
+    uint64_t call;    /* as its BLOCKED said */
     uint32_t workers; /* of the program */
     uint32_t pad;
 };
@@ -170,6 +170,7 @@ struct lode_task_stats {
 
 struct lode_task_worker {
     uint64_t task; /* BLOCKED, UNBLOCKED: which one; READY: 0 */
+    uint64_t call; /* BLOCKED, UNBLOCKED: its number among those of this worker; READY: 0 */
 };
 
 struct lode_task_function {

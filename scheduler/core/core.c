@@ -211,7 +211,7 @@ worker_record(struct core *core, struct core_session *session, const struct core
         got_recalled(core, session, bytes, size);
         break;
     case LODE_TASK_BLOCKED:
-        core_worker_blocked(core, worker, message->task);
+        core_worker_blocked(core, worker, message);
         break;
     case LODE_TASK_UNBLOCKED:
         core_worker_unblocked(core, worker);

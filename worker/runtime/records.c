@@ -87,8 +87,7 @@ on_give_up(struct worker *worker, const void *bytes, uint32_t size)
     if (size < sizeof *give_up) {
         return bad("GIVE_UP", size);
     }
-    atomic_store_explicit(&worker->program_workers, give_up->workers, memory_order_relaxed);
-    atomic_store_explicit(&worker->gives_up, give_up->task, memory_order_release);
+    sleeping_give_up(&worker->sleeping, give_up->call, give_up->workers);
     return LODE_OK;
 }
 

@@ -28,9 +28,8 @@ worker_blocked(void *arg, bool blocked)
     if (!pthread_equal(pthread_self(), worker->main_thread) || worker->under_way == 0) {
         return;
     }
-    struct lode_task_worker message = {.task = worker->under_way};
-    atomic_store_explicit(&worker->gives_up, 0,
-                          memory_order_relaxed); /* it was for an earlier call */
+    struct lode_task_worker message = {.task = worker->under_way,
+                                       .call = sleeping_set(&worker->sleeping, blocked)};
     lode_err err =
         lode_link_send(worker->tasks->link, blocked ? LODE_TASK_BLOCKED : LODE_TASK_UNBLOCKED,
                        &message, sizeof message, NULL, 0, false);
@@ -54,13 +53,14 @@ worker_interrupted(void *arg)
     if (atomic_load_explicit(&worker->page->cancelled, memory_order_relaxed) == task) {
         return lode_fail_with(LODE_ECANCELLED, "the task was cancelled");
     }
+    uint32_t workers;
     if (pthread_equal(pthread_self(), worker->main_thread) &&
-        atomic_load_explicit(&worker->gives_up, memory_order_acquire) == task) {
+        sleeping_gives_up(&worker->sleeping, &workers)) {
         return lode_fail_with(
             LODE_ELIMIT,
             "all %u workers that the program may have wait for something, and this "
             "call was the last to begin: nest tasks less deeply, or allow more",
-            atomic_load_explicit(&worker->program_workers, memory_order_relaxed));
+            workers);
     }
     return LODE_OK;
 }

@@ -23,6 +23,7 @@
 #include "worker/runtime/held.h"
 #include "worker/runtime/populate.h"
 #include "worker/runtime/queue.h"
+#include "worker/runtime/sleeping.h"
 
 struct worker {
     lode *db;
@@ -34,9 +35,8 @@ struct worker {
     struct populate populate;
     struct lode_session_hooks hooks;
     pthread_t main_thread;
-    struct lode_later *teller;        /* sends the ends that run.c holds back */
-    _Atomic uint64_t gives_up;        /* the task whose sleeping call is to end; 0: none */
-    _Atomic uint32_t program_workers; /* that its program had then */
+    struct lode_later *teller; /* sends the ends that run.c holds back */
+    struct sleeping sleeping;
 
     /* The main thread's. */
     lode_task task;

@@ -222,6 +222,7 @@ struct core_worker {
     struct core_resources lease; /* what each task in the queue needs; valid with count > 0 */
     int64_t since;               /* STARTING: started; idle: since when */
     uint64_t blocked_task;
+    uint64_t blocked_call;   /* as the worker counts them */
     uint64_t blocked_number; /* the one with the highest was the last to block */
     struct core_load *describing;
     uint64_t *known; /* bits: functions that it was told */

@@ -78,7 +78,7 @@ relieve(struct core *core, struct core_program *program)
                        : NULL;
     if (give_up != NULL) {
         *give_up =
-            (struct lode_task_give_up){.task = worker->blocked_task, .workers = program->workers};
+            (struct lode_task_give_up){.call = worker->blocked_call, .workers = program->workers};
         worker->gives_up = true;
     }
     return CORE_GIVE_UP_NS;

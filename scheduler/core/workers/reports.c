@@ -38,13 +38,15 @@ has_task(const struct core *core, const struct core_worker *worker, uint64_t num
 }
 
 void
-core_worker_blocked(struct core *core, struct core_worker *worker, uint64_t task)
+core_worker_blocked(struct core *core, struct core_worker *worker,
+                    const struct lode_task_worker *said)
 {
-    if (worker->state != CORE_WORKER_UP || worker->blocked || !has_task(core, worker, task)) {
+    if (worker->state != CORE_WORKER_UP || worker->blocked || !has_task(core, worker, said->task)) {
         return;
     }
     core_worker_set_blocked(core, worker, true);
-    worker->blocked_task = task;
+    worker->blocked_task = said->task;
+    worker->blocked_call = said->call;
     core_worker_relist(core, worker);
     if (worker->count > 1) {
         core_recall(core, worker, NULL);

@@ -10,7 +10,8 @@ void core_worker_ready(struct core *core, struct core_worker *worker);
  * The worker's running task sleeps. Its resources are free meanwhile, and tasks that the worker has
  * not begun are recalled.
  */
-void core_worker_blocked(struct core *core, struct core_worker *worker, uint64_t task);
+void core_worker_blocked(struct core *core, struct core_worker *worker,
+                         const struct lode_task_worker *said);
 void core_worker_unblocked(struct core *core, struct core_worker *worker);
 
 /* The worker gives these tasks back: it was asked to, or it is blocked. */

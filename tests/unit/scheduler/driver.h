@@ -282,11 +282,14 @@ done(uint32_t worker, uint64_t task, uint32_t status, uint64_t run_ns)
     record(FIRST_WORKER + worker, LODE_TASK_DONE, &message, sizeof message);
 }
 
+static uint64_t calls; /* that slept, of all workers */
+
 /* The worker's task sleeps, or goes on. */
 static inline void
 blocked(uint32_t worker, uint64_t task, bool is)
 {
-    struct lode_task_worker message = {.task = task};
+    calls += is;
+    struct lode_task_worker message = {.task = task, .call = calls};
     record(FIRST_WORKER + worker, is ? LODE_TASK_BLOCKED : LODE_TASK_UNBLOCKED, &message,
            sizeof message);
 }
