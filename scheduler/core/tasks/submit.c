@@ -93,25 +93,22 @@ note_nesting(struct core *core, struct core_function *function)
     }
 }
 
-/* The lane of what the session submits: of the task that runs there, or the program's own. */
+/* The lane of what the session submits: of the task that does, or the program's own. */
 static struct core_lane *
-lane_of(struct core *core, struct core_session *session, uint64_t parent)
+lane_of(struct core *core, struct core_session *session, struct core_task *parent)
 {
-    struct core_task *task =
-        session->worker != NULL ? parent_of(core, session->worker, parent) : NULL;
-    if (task == NULL) {
+    if (parent == NULL) {
         return &session->program->lane;
     }
-    note_nesting(core, task->function);
-    return core_lane_below(task);
+    note_nesting(core, parent->function);
+    return core_lane_below(parent);
 }
 
 static struct core_task *
-make_task(struct core *core, struct core_session *session, const struct lode_task_submit *submit,
-          uint32_t bytes_size)
+make_task(struct core *core, struct core_session *session, struct core_task *parent,
+          const struct lode_task_submit *submit, uint32_t bytes_size)
 {
-    struct core_task *task =
-        core_task_create(core, session, lane_of(core, session, submit->parent));
+    struct core_task *task = core_task_create(core, session, lane_of(core, session, parent));
     task->function = core_function_at(core, submit->function);
     task->submission = submit->submission;
     task->results = submit->results;
@@ -119,6 +116,7 @@ make_task(struct core *core, struct core_session *session, const struct lode_tas
     task->needs = (struct core_resources){.cpus = submit->cpus};
     task->max_retries = submit->max_retries;
     task->flags = submit->flags;
+    task->cancelled = parent != NULL && (parent->cancelled || parent->abandoned);
     task->arg_count = submit->arg_count;
     task->name_size = submit->name_size;
     task->bytes_size = bytes_size;
@@ -196,7 +194,10 @@ core_submit(struct core *core, struct core_session *session, const void *bytes, 
         refuse(core, session, submit);
         return;
     }
-    struct core_task *task = make_task(core, session, submit, size - (uint32_t)sizeof *submit);
+    struct core_task *parent =
+        session->worker != NULL ? parent_of(core, session->worker, submit->parent) : NULL;
+    struct core_task *task =
+        make_task(core, session, parent, submit, size - (uint32_t)sizeof *submit);
     if (!core_objects_promise(core, task)) {
         core_cut(core, session, LODE_EPROTO, "submission %llu names results of another one",
                  (unsigned long long)submit->submission);
@@ -208,7 +209,7 @@ core_submit(struct core *core, struct core_session *session, const void *bytes, 
     if (last > session->last_result) {
         session->last_result = last;
     }
-    if (is_possible(core, task)) {
+    if (!core_task_stop(core, task) && is_possible(core, task)) {
         task->function->cpus = submit->cpus;
         core_task_look_for_args(core, task, true);
     }

@@ -354,6 +354,32 @@ Test(core_tasks, a_task_that_outlives_its_program_is_ended_by_force)
     cr_assert_eq(stats().cancelled, 1);
 }
 
+Test(core_tasks, what_a_cancelled_task_submits_never_runs)
+{
+    uint32_t worker;
+    lode_id result = submit(PROGRAM, (struct call){0});
+    uint64_t task = ran(0, &worker);
+    struct lode_task_cancel cancel = {.result = result};
+    record(PROGRAM, LODE_TASK_CANCEL, &cancel, sizeof cancel);
+    submit(FIRST_WORKER + worker, (struct call){.parent = task});
+    cr_assert_eq(ran(0, NULL), 0);
+    cr_assert_eq(error_put(NULL)->code, LODE_ECANCELLED);
+    error_done();
+    cr_assert_eq(stats().cancelled, 1);
+}
+
+Test(core_tasks, what_the_task_of_a_program_that_has_ended_submits_never_runs)
+{
+    uint32_t worker;
+    submit(PROGRAM, (struct call){0});
+    uint64_t task = ran(0, &worker);
+    session_end(PROGRAM);
+    settle(CORE_RESULTS, LODE_FOUND_GONE);
+    submit(FIRST_WORKER + worker, (struct call){.parent = task});
+    cr_assert_eq(ran(0, NULL), 0);
+    cr_assert_eq(error_put(NULL)->code, LODE_ECANCELLED);
+}
+
 Test(core_tasks, a_cancelled_task_that_runs_is_told_and_so_are_its_children)
 {
     lode_id result = submit(PROGRAM, (struct call){0});
