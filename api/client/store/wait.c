@@ -276,7 +276,9 @@ sleep_until_done(struct many *m, struct lode_waiter *waiter, int64_t deadline)
             return err;
         }
         bool late = lode_now_ns() >= deadline;
-        LODE_TRY(lode_hooks_interrupted(&m->db->hooks));
+        if (m->patience->timeout_ms != 0) { /* what does not sleep goes on in a cancelled task */
+            LODE_TRY(lode_hooks_interrupted(&m->db->hooks));
+        }
         LODE_TRY(look(m, late));
         if (late) {
             return LODE_ETIMEDOUT;

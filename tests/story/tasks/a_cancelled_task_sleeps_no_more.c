@@ -54,6 +54,25 @@ what_waits_for_objects(lode *db)
     lode_drop(db, id);
 }
 
+/* A look that does not sleep is answered as ever: the task can tidy up. */
+static void
+what_does_not_wait(lode *db)
+{
+    char never[LODE_ID_TEXT_SIZE];
+    lode_id id, awaited;
+    int64_t found;
+    must(lode_reserve(db, 1, &awaited));
+    lode_id_format(awaited, never);
+    must(lode_call(db, "nest.look_when_cancelled", LODE_ARGS(lode_str(never)), NULL, &id));
+    await_sleeping(db, 1);
+    must(lode_cancel(db, id, 0));
+    must(lode_get_i64(db, id, bound_ms(5000), &found));
+    expect_eq(found, LODE_ETIMEDOUT);
+    lode_drop(db, id);
+    lode_drop(db, awaited);
+    await_sleeping(db, 0);
+}
+
 static void
 what_waits_for_room(lode *db)
 {
@@ -74,6 +93,7 @@ story(int argc, char **argv)
     lode *db = cluster_open_with("nest");
     must(lode_load(db, story_tasks("room")));
     what_waits_for_objects(db);
+    what_does_not_wait(db);
     what_waits_for_room(db);
     must(lode_get_scheduler_stats(db, &stats));
     expect_eq(stats.workers_died, 0);

@@ -81,6 +81,20 @@ await_both(lode_task *task)
     return passed_on(task, lode_wait(lode_task_session(task), ids, 2, 2, LODE_FOREVER, NULL, NULL));
 }
 
+/* Goes on when it is cancelled; then looks at that object and another one. What the look gave. */
+static lode_err
+look_when_cancelled(lode_task *task)
+{
+    lode *db = lode_task_session(task);
+    bool ready[2];
+    lode_id ids[2];
+    LODE_TRY(id_of(task, &ids[0]));
+    LODE_TRY(lode_id_random(&ids[1]));
+    while (lode_wait(db, ids, 2, 2, LODE_FOREVER, NULL, NULL) != LODE_ECANCELLED) {
+    }
+    return lode_task_return_i64(task, 0, lode_wait(db, ids, 2, 2, 0, ready, NULL));
+}
+
 /* Waits for an object by name. */
 static lode_err
 await_name(lode_task *task)
@@ -143,6 +157,7 @@ static const lode_function functions[] = {
     {"chain", "(n: i64) -> i64", chain, 1},
     {"await", "(id: str) -> i64", await, 1},
     {"await_both", "(id: str)", await_both, 0},
+    {"look_when_cancelled", "(id: str) -> i64", look_when_cancelled, 1},
     {"await_name", "(name: str)", await_name, 0},
     {"say", "(text: str)", say, 0},
     {"say_below", "(text: str)", say_below, 0},
