@@ -176,6 +176,17 @@ wait_for_it(struct await *a, int64_t deadline)
     return err;
 }
 
+/* A caller that sleeps again and again, for less than a look each, must hear what it is told. */
+static lode_err
+sleep_till_the_end(struct await *a, int64_t deadline)
+{
+    lode_err err = wait_for_it(a, deadline);
+    if (err == LODE_EAGAIN) {
+        LODE_TRY(lode_hooks_interrupted(&a->db->hooks));
+    }
+    return err;
+}
+
 /*
  * The time is up. The object may lie in its maker's ring, where only the store finds it. The
  * process that was to make it may be dead. A caller that asks again and again, with little time
@@ -220,7 +231,7 @@ lode_await(lode *db, lode_id id, uint64_t hash, const struct lode_patience *pati
     if (patience->timeout_ms != 0) {
         LODE_TRY(lode_hooks_interrupted(&db->hooks));
         lode_hooks_blocked(&db->hooks, true);
-        err = wait_for_it(&a, patience->deadline);
+        err = sleep_till_the_end(&a, patience->deadline);
         lode_hooks_blocked(&db->hooks, false);
     }
     if (err == LODE_EAGAIN) {

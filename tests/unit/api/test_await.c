@@ -295,6 +295,44 @@ Test(await, a_short_wait_hears_of_a_dead_scheduler_at_its_end_and_is_taken_back,
     cr_assert_eq(await_briefly(&hooks, 0), LODE_EDOWN);
 }
 
+static int asked_for_interrupts;
+
+/* The call is told to end while it sleeps. */
+static lode_err
+interrupted_later(void *arg)
+{
+    (void)arg;
+    return asked_for_interrupts++ == 0 ? LODE_OK : LODE_ECANCELLED;
+}
+
+static void *
+take_back(void *arg)
+{
+    uint64_t cookie = receive_wait();
+    (void)arg;
+    if (cookie != 0) {
+        cr_assert_eq(receive(LODE_MSG_UNWAIT).cookie, cookie);
+    }
+    return NULL;
+}
+
+/* A task that sleeps for a moment, again and again, never sleeps long enough for a look. */
+Test(await, a_short_wait_that_is_told_to_end_hears_of_it_at_its_end, .timeout = 30)
+{
+    struct lode_session_hooks hooks = {.interrupted = interrupted_later};
+    lode_err err = LODE_OK;
+    for (bool waited = false; !waited;) { /* or the time was up before the wait began */
+        asked_for_interrupts = 0;
+        cr_assert_eq(lode_hooks_install(&db.hooks, LODE_HOOKS_WORKER, &hooks), &hooks);
+        err = await_once(take_back, 1, never_there);
+        waited = has_waited();
+        if (!waited) {
+            begin_anew();
+        }
+    }
+    cr_assert_eq(err, LODE_ECANCELLED);
+}
+
 Test(await, a_short_wait_does_not_look_where_another_has_just_looked, .timeout = 30)
 {
     struct lode_session_hooks hooks;
