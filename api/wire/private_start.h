@@ -33,7 +33,7 @@
 #define LODE_PRIVATE_TMP_TEMPLATE     "/tmp/lode-%u-XXXXXX" /* uid */
 
 /* What `lode start` takes. */
-enum { LODE_PRIVATE_CPUS_MAX = 8192, LODE_MAX_WORKERS_MAX = 4096 };
+enum { LODE_PRIVATE_CPUS_MAX = 8192, LODE_MAX_WORKERS_MAX = 3072 };
 #define LODE_PRIVATE_CAPACITY_MIN (UINT64_C(1) << 20)
 #define LODE_PRIVATE_CAPACITY_MAX (UINT64_C(16) << 40)
 

@@ -35,7 +35,7 @@
 struct core;
 
 enum {
-    CORE_WORKER_MAX = 4096,      /* processes; the most that options.worker_max may say */
+    CORE_WORKER_MAX = 3072,      /* processes; the most that options.worker_max may say */
     CORE_PROGRAM_WORKERS = 1024, /* options.worker_max, if it says nothing */
     CORE_TASK_MAX = 1 << 24,     /* the most that options.task_max may say */
     CORE_STORE_IDS = LODE_STORE_IDS_MAX

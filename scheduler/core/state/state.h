@@ -37,6 +37,8 @@ enum {
     CORE_DESCRIBE_MAX = 3,          /* workers that may die over one library */
     CORE_INLINE_ARGS = 64,
     CORE_FAILURES_KEPT = 16,
+    CORE_RUNNING_MAX = 64, /* workers of a program that are not blocked, and CORE_RUNNING_OF_CPU */
+    CORE_RUNNING_OF_CPU = 4, /* … more of them for each CPU */
     CORE_PROGRAM_LOOKS = 16, /* programs that are looked at for missing workers */
     CORE_IDLE_LOOKS = 8,     /* idle workers among which one that knows the program is looked for */
     CORE_LIBRARY_FUNCTIONS = 4096

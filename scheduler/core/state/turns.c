@@ -183,6 +183,19 @@ core_turns_used(struct core *core, struct core_lane *lane)
     }
 }
 
+uint32_t
+core_program_more_workers(const struct core *core, const struct core_program *program)
+{
+    uint32_t cpus = (uint32_t)((core->total.cpus + LODE_CPU_UNIT - 1) / LODE_CPU_UNIT);
+    uint32_t running = program->workers - program->blocked;
+    uint32_t running_max = CORE_RUNNING_OF_CPU * cpus + CORE_RUNNING_MAX;
+    if (program->workers >= program->worker_max || running >= running_max) {
+        return 0;
+    }
+    uint32_t more = program->worker_max - program->workers;
+    return more < running_max - running ? more : running_max - running;
+}
+
 void
 core_turns_hungry(struct core *core, struct core_program *program, bool is_hungry)
 {

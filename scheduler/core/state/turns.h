@@ -81,6 +81,13 @@ struct core_task *core_turns_first(const struct core_program *program);
  */
 void core_turns_used(struct core *core, struct core_lane *lane);
 
+/*
+ * How many more workers may hold tasks of the program. Two limits: `worker_max` for all of them,
+ * and one for those that are not blocked. Tasks that need little or no CPU would else start as many
+ * processes as there are tasks.
+ */
+uint32_t core_program_more_workers(const struct core *core, const struct core_program *program);
+
 /* Notes whether the program's first task has found no worker. */
 void core_turns_hungry(struct core *core, struct core_program *program, bool is_hungry);
 

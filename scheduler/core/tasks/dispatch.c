@@ -15,7 +15,7 @@ choose_idle(struct core *core, const struct core_task *task, struct core_worker 
     const struct core_program *program = task->ticket.lane->program;
     struct core_worker *worker, *other = NULL;
     uint32_t looked_at = 0;
-    if (program->workers >= program->worker_max ||
+    if (core_program_more_workers(core, program) == 0 ||
         !core_resources_fit(core->total, core->used, task->needs)) {
         return NULL;
     }
@@ -82,7 +82,7 @@ has_to_wait(struct core *core, const struct core_program *program)
 static void
 found_no_room(struct core *core, struct core_program *program, const struct core_task *task)
 {
-    bool may_have_more = program->workers < program->worker_max;
+    bool may_have_more = core_program_more_workers(core, program) > 0;
     core_turns_hungry(core, program, may_have_more);
     if (core->wide == NULL && may_have_more &&
         !core_resources_fit(core->total, core->used, task->needs)) {

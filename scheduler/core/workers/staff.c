@@ -120,8 +120,8 @@ tasks_without_worker(const struct core *core)
     const struct core_program *program;
     TAILQ_FOREACH(program, &core->programs, link)
     {
-        if (program->workers < program->worker_max) {
-            uint32_t most = program->worker_max - program->workers;
+        uint32_t most = core_program_more_workers(core, program);
+        if (most > 0) {
             struct core_resources needs = core_turns_first(program)->needs;
             uint32_t times = (uint32_t)core_resources_times(
                 core->total, used, needs, most < program->ready ? most : program->ready);

@@ -334,3 +334,24 @@ Test(core_workers, output_goes_to_the_submitter_with_the_name_of_the_task)
     cr_assert_eq(output->pid, 5000 + worker);
     cr_assert_eq(memcmp(output + 1, "lib.fhello", 10), 0, "also after the task has ended");
 }
+
+/* Its CPUs would allow any number of them: but each is a process. A blocked one makes room. */
+Test(core_workers, tasks_that_need_no_cpu_get_four_workers_for_each_and_64_more)
+{
+    enum { MOST = 4 * 2 + 64 };
+    int spawned = 2;
+    uint64_t first = 0;
+    for (int i = 0; i < 4 * MOST; i++) {
+        submit(PROGRAM, (struct call){.cpus_zero = 1});
+        first = first != 0 ? first : ran(0, NULL);
+        spawned += count(CORE_SPAWN, 0);
+    }
+    cr_assert_eq(spawned, MOST);
+    for (uint32_t worker = 3; worker <= MOST; worker++) {
+        worker_up(worker);
+        cr_assert_neq(ran(0, NULL), 0);
+        cr_assert_eq(count(CORE_SPAWN, 0), 0);
+    }
+    blocked(2, first, true);
+    cr_assert_eq(count(CORE_SPAWN, 0), 1);
+}
