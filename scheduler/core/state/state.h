@@ -223,6 +223,7 @@ struct core_worker {
     uint64_t queued_bytes;       /* of their arguments: bounds what waits in the worker's link */
     struct core_resources lease; /* what each task in the queue needs; valid with count > 0 */
     int64_t since;               /* STARTING: started; idle: since when */
+    int64_t unblocked_at;        /* when its task went on last */
     uint64_t blocked_task;
     uint64_t blocked_call;   /* as the worker counts them */
     uint64_t blocked_number; /* the one with the highest was the last to block */

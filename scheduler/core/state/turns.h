@@ -48,7 +48,8 @@ struct core_program {
     uint32_t worker_max; /* processes that may hold tasks of it at a time */
     uint32_t workers;    /* that do */
     uint32_t blocked;    /* of them */
-    int64_t stuck_since; /* all are blocked, no more may be started, and tasks are ready; 0: no */
+    int64_t moved_at;    /* when a task of it was placed, or left a worker, the last time */
+    int64_t stuck_since; /* no more may be started, tasks are ready, and nothing moves; 0: no */
 };
 TAILQ_HEAD(core_program_list, core_program);
 

@@ -99,6 +99,7 @@ core_worker_set_blocked(struct core *core, struct core_worker *worker, bool is_b
         core->used = core_resources_sub(core->used, worker->lease);
     } else {
         worker->program->blocked--;
+        worker->unblocked_at = core->now;
         core->used = core_resources_add(core->used, worker->lease);
     }
 }
@@ -119,6 +120,7 @@ core_worker_take(struct core *core, struct core_worker *worker, struct core_task
         begin_serving(worker, task);
         core->used = core_resources_add(core->used, worker->lease);
     }
+    worker->program->moved_at = core->now;
     core->stacked += worker->count == 2;
     LODE_DEBUG_ASSERT(core_resources_equal(worker->lease, task->needs) && !worker->blocked);
     core_worker_relist(core, worker);
@@ -139,6 +141,7 @@ core_worker_lose(struct core *core, struct core_worker *worker, struct core_task
         return; /* its CPUs went when it was reaped */
     }
     core->stacked -= worker->count == 1;
+    worker->program->moved_at = core->now;
     core->pool_changed = core->pool_changed || worker->has_forced; /* another one runs now */
     if (worker->count == 0) {
         core_worker_set_blocked(core, worker, false);

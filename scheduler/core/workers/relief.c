@@ -16,14 +16,33 @@ none_can_be_started(const struct core *core)
 }
 
 static bool
-is_stuck(const struct core *core, const struct core_program *program)
+may_have_no_more(const struct core *core, const struct core_program *program)
 {
-    if (program->blocked == 0 || program->blocked < program->workers) {
-        return false;
+    return program->workers > 0 &&
+           (program->workers >= program->worker_max ||
+            (TAILQ_EMPTY(&core->idle) &&
+             (core->processes >= CORE_WORKER_MAX || none_can_be_started(core))));
+}
+
+/*
+ * True if each worker of the program has slept within the last second. A task that polls is awake
+ * now and then, and waits all the same.
+ */
+static bool
+all_sleep(const struct core *core, const struct core_program *program)
+{
+    const struct core_worker *worker;
+    if (program->blocked == program->workers) {
+        return true;
     }
-    return program->workers >= program->worker_max ||
-           (TAILQ_EMPTY(&core->idle) &&
-            (core->processes >= CORE_WORKER_MAX || none_can_be_started(core)));
+    TAILQ_FOREACH(worker, &core->all, all_link)
+    {
+        if (worker->program == program && !worker->blocked &&
+            core->now - worker->unblocked_at >= CORE_STUCK_NS) {
+            return false;
+        }
+    }
+    return true;
 }
 
 static void
@@ -88,14 +107,16 @@ relieve(struct core *core, struct core_program *program)
 static int64_t
 look_at(struct core *core, struct core_program *program)
 {
-    if (!is_stuck(core, program)) {
+    if (!may_have_no_more(core, program)) {
         program->stuck_since = 0;
         return 0;
     }
-    if (program->stuck_since == 0) {
+    if (program->stuck_since == 0 || program->moved_at > program->stuck_since) {
         program->stuck_since = core->now;
     }
-    if (core->now - program->stuck_since >= CORE_STUCK_NS) {
+    if (core->now - program->stuck_since >= CORE_STUCK_NS && !all_sleep(core, program)) {
+        program->stuck_since = core->now;
+    } else if (core->now - program->stuck_since >= CORE_STUCK_NS) {
         int64_t since = core->now - CORE_STUCK_NS;
         int64_t wait = relieve(core, program); /* it may have no ready task any more */
         program->stuck_since = program->ready > 0 ? since + wait : 0;

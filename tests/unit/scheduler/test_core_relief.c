@@ -62,6 +62,62 @@ Test(core_relief, a_program_whose_workers_all_wait_loses_one_nested_task_at_a_ti
     cr_assert_eq(count(CORE_PUT_ERROR, 0), 1);
 }
 
+/* A parent that polls is awake for a moment, again and again. */
+static void
+poll_for_two_seconds(const uint32_t worker[2], const uint64_t task[2])
+{
+    for (int i = 0; i < 4 && error_put(NULL) == NULL; i++) {
+        blocked(worker[i % 2], task[i % 2], false);
+        cr_assert_eq(ran(0, NULL), 0);
+        blocked(worker[i % 2], task[i % 2], true);
+        timer(SECOND / 2);
+    }
+}
+
+Test(core_relief, parents_that_poll_are_stuck_as_those_that_sleep)
+{
+    uint32_t worker[2];
+    uint64_t task[2];
+    start_two();
+    block_two(worker, task);
+    poll_for_two_seconds(worker, task);
+    cr_assert_not_null(error_put(NULL));
+    cr_assert_eq(error_put(NULL)->code, LODE_ELIMIT);
+}
+
+Test(core_relief, a_program_of_which_one_task_computes_is_not_stuck)
+{
+    uint32_t worker[2];
+    uint64_t task[2];
+    start_two();
+    block_two(worker, task);
+    blocked(worker[1], task[1], false);
+    for (int i = 0; i < 4; i++) {
+        blocked(worker[0], task[0], false);
+        blocked(worker[0], task[0], true);
+        timer(SECOND);
+        cr_assert_null(error_put(NULL), "%d", i);
+    }
+}
+
+Test(core_relief, a_program_whose_tasks_end_now_and_then_is_not_stuck)
+{
+    uint32_t worker[2];
+    uint64_t task[2];
+    start_two();
+    block_two(worker, task);
+    for (int i = 0; i < 4; i++) {
+        timer(SECOND / 4 * 3);
+        cr_assert_null(error_put(NULL), "%d", i);
+        blocked(worker[1], task[1], false);
+        done(worker[1], task[1], LODE_DONE_OK, 1000);
+        task[1] = ran(0, &worker[1]);
+        cr_assert_neq(task[1], 0);
+        submit(FIRST_WORKER + worker[1], (struct call){.parent = task[1]});
+        blocked(worker[1], task[1], true);
+    }
+}
+
 Test(core_relief, strangers_keep_their_workers_and_lose_nothing)
 {
     uint32_t worker[2], other = 0;
