@@ -118,6 +118,41 @@ Test(core_relief, a_program_whose_tasks_end_now_and_then_is_not_stuck)
     }
 }
 
+/* No worker comes or goes, and there are no CPUs for it: nothing else would have it looked at. */
+Test(core_relief, a_program_whose_workers_all_wait_is_looked_at_when_a_task_of_it_becomes_ready)
+{
+    uint32_t worker[2];
+    uint64_t task[2];
+    start_two();
+    for (int i = 0; i < 2; i++) {
+        task[i] = run(PROGRAM, (struct call){0}, &worker[i]);
+    }
+    for (uint32_t i = 0; i < 2; i++) {
+        blocked(worker[i], task[i], true);
+        worker_up(3 + i);
+    }
+    for (int i = 0; i < 2; i++) {
+        (void)run(OTHER, (struct call){0}, NULL);
+    }
+    for (int i = 0; i < 4; i++) {
+        timer(SECOND * INT64_C(10)); /* nothing is due any more */
+    }
+    cr_assert_null(find(CORE_ARM_TIMER, 0, 0));
+    submit(PROGRAM, (struct call){0});
+    cr_assert_not_null(find(CORE_ARM_TIMER, 0, 0));
+}
+
+Test(core_relief, a_program_with_all_of_its_workers_has_no_more_started)
+{
+    int spawned = 0;
+    start_two();
+    for (int i = 0; i < 5; i++) {
+        submit(PROGRAM, (struct call){.cpus_zero = 1});
+        spawned += count(CORE_SPAWN, 0);
+    }
+    cr_assert_eq(spawned, 0);
+}
+
 Test(core_relief, strangers_keep_their_workers_and_lose_nothing)
 {
     uint32_t worker[2], other = 0;

@@ -1,0 +1,73 @@
+/* Tasks that are to end by force: each running one has a time of grace of its own. */
+#include "tests/unit/scheduler/driver.h"
+
+TestSuite(core_stopping, .fini = stop);
+
+#define GRACE_NS INT64_C(2000000000)
+
+static int
+killed(int signal)
+{
+    int n = 0;
+    const struct seen *s;
+    for (int i = 0; (s = find(CORE_KILL, 0, i)) != NULL; i++) {
+        n += s->a.value == signal;
+    }
+    return n;
+}
+
+Test(core_stopping, the_children_of_a_task_that_is_ended_by_force_are_ended_so_too)
+{
+    uint32_t worker, other;
+    start(2);
+    lode_id result = submit(PROGRAM, (struct call){0});
+    uint64_t task = ran(0, &worker);
+    submit(FIRST_WORKER + worker, (struct call){.parent = task});
+    cr_assert_neq(ran(0, &other), 0);
+    struct lode_task_cancel cancel = {.result = result, .flags = LODE_CANCEL_FORCE};
+    record(PROGRAM, LODE_TASK_CANCEL, &cancel, sizeof cancel);
+    timer(GRACE_NS);
+    cr_assert_eq(killed(SIGTERM), 2);
+}
+
+/* Two tasks at one worker, of a program that has ended: the first one runs. */
+static void
+abandon_two(uint64_t task[2])
+{
+    start(1);
+    learn(1000, 20);
+    for (int i = 0; i < 2; i++) {
+        submit(PROGRAM, (struct call){0});
+        task[i] = ran(0, NULL);
+        cr_assert_neq(task[i], 0);
+    }
+    session_end(PROGRAM);
+    settle(CORE_RESULTS, LODE_FOUND_GONE);
+}
+
+Test(core_stopping, the_next_one_of_a_queue_has_its_grace_from_the_end_of_the_first)
+{
+    uint64_t task[2];
+    abandon_two(task);
+    timer(GRACE_NS / 4 * 3);
+    done(1, task[0], LODE_DONE_OK, 1000); /* and the worker has begun the next one */
+    timer(GRACE_NS / 4);
+    cr_assert_eq(count(CORE_KILL, 0), 0);
+    timer(GRACE_NS / 4 * 3);
+    cr_assert_eq(killed(SIGTERM), 1);
+}
+
+Test(core_stopping, a_signal_for_the_first_one_of_a_queue_counts_for_no_other)
+{
+    uint64_t task[2];
+    abandon_two(task);
+    timer(GRACE_NS);
+    cr_assert_eq(killed(SIGTERM), 1);
+    timer(GRACE_NS / 2);
+    done(1, task[0], LODE_DONE_OK, 1000);
+    timer(GRACE_NS / 2 + 1000000);
+    cr_assert_eq(count(CORE_KILL, 0), 0);
+    timer(GRACE_NS / 2);
+    cr_assert_eq(killed(SIGTERM), 1);
+    cr_assert_eq(killed(SIGKILL), 0);
+}
