@@ -168,11 +168,29 @@ end_spare(struct core *core)
     }
 }
 
-/* The common case: nothing is ready, or it has no room. */
+/* The first one for which a worker could be started; NULL: none is among those looked at. */
+static const struct core_program *
+first_to_grow(const struct core *core)
+{
+    uint32_t looked_at = 0;
+    const struct core_program *program;
+    TAILQ_FOREACH(program, &core->programs, link)
+    {
+        if (core_program_more_workers(core, program) > 0) {
+            return program;
+        }
+        if (++looked_at == CORE_PROGRAM_LOOKS) {
+            break;
+        }
+    }
+    return NULL;
+}
+
+/* The common case: nothing is ready that may have a worker, or it has no room. */
 static bool
 nothing_to_adjust(const struct core *core)
 {
-    const struct core_program *program = TAILQ_FIRST(&core->programs);
+    const struct core_program *program = first_to_grow(core);
     bool busy = program == NULL ||
                 (core->usable > 0 &&
                  !core_resources_fit(core->total, core->used, core_turns_first(program)->needs));

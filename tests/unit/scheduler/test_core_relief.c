@@ -153,6 +153,17 @@ Test(core_relief, a_program_with_all_of_its_workers_has_no_more_started)
     cr_assert_eq(spawned, 0);
 }
 
+Test(core_relief, a_stranger_behind_a_program_that_has_all_of_its_workers_has_one_started)
+{
+    start_two();
+    for (int i = 0; i < 2; i++) {
+        (void)run(PROGRAM, (struct call){.cpus = ONE_CPU / 4 * 3}, NULL);
+    }
+    submit(PROGRAM, (struct call){0}); /* no CPU is free for it */
+    submit(OTHER, (struct call){.cpus = ONE_CPU / 4});
+    cr_assert_eq(count(CORE_SPAWN, 0), 1);
+}
+
 Test(core_relief, strangers_keep_their_workers_and_lose_nothing)
 {
     uint32_t worker[2], other = 0;
