@@ -290,7 +290,8 @@ struct lode_msg_fail {
  * says PENDING for those that another session refers to or waits for. It says GONE for the others,
  * which nobody will ask for. RESULTS may come in several packets. One with fewer than
  * LODE_STORE_IDS_MAX ids, or with none, is the last. From then on results of that session that were
- * not named are GONE.
+ * not named are GONE. RESULTS of session 0 only asks: its ids are of any sessions, which may live
+ * on. The store says GONE of a result if nobody but its own session refers to it or waits for it.
  *
  * SETTLED also says SEALED of a result that was made and is freed already.
  */

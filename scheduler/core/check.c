@@ -99,18 +99,33 @@ struct tally {
     uint64_t tasks, ready, waiting, placed, results;
 };
 
-static void
-check_session(const struct core *core, const struct core_session *session, struct tally *tally)
+static uint32_t
+check_lane(const struct core *core, const struct core_lane *lane, struct tally *tally)
 {
     uint32_t tasks = 0;
     const struct core_task *task;
-    TAILQ_FOREACH(task, &session->tasks, of_session)
+    TAILQ_FOREACH(task, &lane->tasks, of_lane)
     {
+        LODE_ASSERT(task->ticket.lane == lane && task->session == lane->session);
         tally->results += check_task(core, task);
         tasks++;
         tally->ready += task->state == CORE_TASK_READY;
         tally->waiting += task->state == CORE_TASK_WAITING;
         tally->placed += task->worker != NULL;
+    }
+    LODE_ASSERT(lane->users >= tasks && lane->count <= tasks);
+    return tasks;
+}
+
+static void
+check_session(const struct core *core, const struct core_session *session, struct tally *tally)
+{
+    uint32_t tasks = 0;
+    const struct core_lane *lane;
+    TAILQ_FOREACH(lane, &session->lanes, of_session)
+    {
+        LODE_ASSERT(lane->session == session);
+        tasks += check_lane(core, lane, tally);
     }
     LODE_ASSERT(tasks == session->task_count);
     LODE_ASSERT(!session->ended || session->ended_count == 0);

@@ -10,6 +10,7 @@
 #include "scheduler/core/libraries/loads.h"
 #include "scheduler/core/state/objects.h"
 #include "scheduler/core/state/questions.h"
+#include "scheduler/core/tasks/orphans.h"
 #include "scheduler/core/tasks/recall.h"
 #include "scheduler/core/workers/reports.h"
 #include "scheduler/core/state/sessions.h"
@@ -59,6 +60,7 @@ core_create(const struct core_options *options, int64_t now_ns)
     core_pool_init(&core->task_pool, sizeof(struct core_task));
     core_objects_init(&core->objects);
     TAILQ_INIT(&core->programs);
+    TAILQ_INIT(&core->ended);
     TAILQ_INIT(&core->notices);
     TAILQ_INIT(&core->all);
     TAILQ_INIT(&core->idle);
@@ -74,13 +76,13 @@ core_create(const struct core_options *options, int64_t now_ns)
 /* ---- destroying: nobody is told any more ---------------------------------------------------- */
 
 static void
-destroy_sessions(struct core *core)
+take_out_tasks(struct core *core, struct core_session *session)
 {
-    struct core_session *session, *next;
-    HASH_ITER(by_number, core->sessions, session, next)
+    struct core_lane *lane;
+    TAILQ_FOREACH(lane, &session->lanes, of_session)
     {
         struct core_task *task;
-        TAILQ_FOREACH(task, &session->tasks, of_session)
+        TAILQ_FOREACH(task, &lane->tasks, of_lane)
         {
             core_deps_remove(core, task);
             if (task->state == CORE_TASK_READY) {
@@ -88,25 +90,48 @@ destroy_sessions(struct core *core)
             }
         }
     }
+}
+
+static void
+destroy_tasks(struct core *core, struct core_lane *lane)
+{
+    struct core_task *task;
+    while ((task = TAILQ_FIRST(&lane->tasks)) != NULL) {
+        TAILQ_REMOVE(&lane->tasks, task, of_lane);
+        core_objects_forget(core, task);
+        if (task->nested != NULL) {
+            core_lane_leave(core, task->nested);
+        }
+        core_lane_leave(core, lane);
+        if (task->bytes_size > CORE_INLINE_ARGS) {
+            free(task->bytes);
+        }
+        core_pool_give(&core->task_pool, task);
+    }
+}
+
+static void
+destroy_sessions(struct core *core)
+{
+    struct core_session *session, *next;
     HASH_ITER(by_number, core->sessions, session, next)
     {
-        struct core_task *task;
-        while ((task = TAILQ_FIRST(&session->tasks)) != NULL) {
-            TAILQ_REMOVE(&session->tasks, task, of_session);
-            core_objects_forget(core, task);
-            if (task->nested != NULL) {
-                core_lane_leave(core, task->nested);
-            }
-            core_lane_leave(core, task->ticket.lane);
-            if (task->bytes_size > CORE_INLINE_ARGS) {
-                free(task->bytes);
-            }
-            core_pool_give(&core->task_pool, task);
+        take_out_tasks(core, session);
+    }
+    HASH_ITER(by_number, core->sessions, session, next)
+    {
+        struct core_lane *lane = TAILQ_FIRST(&session->lanes), *held;
+        while ((held = lane) != NULL) {
+            held->users++; /* it goes only after the next one is known */
+            destroy_tasks(core, held);
+            lane = TAILQ_NEXT(held, of_session);
+            core_lane_leave(core, held);
         }
         HASH_DELETE(by_number, core->sessions, session);
         if (session->store_session != 0) {
             HASH_DELETE(by_store, core->by_store, session);
         }
+        core_lanes_forget_session(session);
         core_program_leave(core, session->program);
         free(session);
     }
@@ -331,6 +356,9 @@ core_step(struct core *core, const struct core_event *event)
     core_dispatch(core);
     core_describe_next(core);
     core_rebalance(core);
+    if (!TAILQ_EMPTY(&core->ended) || core->orphans_at != 0) {
+        core_orphans_look(core);
+    }
     core_workers_adjust(core);
     core_timer_arm(core);
     core->steps++;

@@ -157,7 +157,7 @@ enum core_action_type {
  * One action; `size` bytes follow, and the next action at the next multiple of 8. WATCH, SETTLE and
  * RESULTS carry at most CORE_STORE_IDS ids: one packet each. RESULTS comes for each session that
  * ends, also with no ids; a full one is followed by another (the store takes one that is not full
- * for the last).
+ * for the last). RESULTS without a session (0) has ids of any, and only asks.
  */
 struct core_action {
     uint16_t type;

@@ -131,18 +131,30 @@ row_of(const struct store *store, uint64_t number)
     return session != NULL && session->number == number ? session->row : UINT32_MAX;
 }
 
-/* Whether a result of the ended session will be asked for; if so it is promised. */
+/* PENDING: somebody other than its session wants the result. */
 static enum lode_found
-promise(struct store *store, lode_id id, uint32_t ended_row)
+wanted(struct store *store, lode_id id)
 {
-    uint32_t entry;
+    uint32_t entry, row = row_of(store, lode_id_session(id));
     bool known = table_find(&store->table, id, &entry);
     if (known && entry_is_sealed(&store->table, entry)) {
         return LODE_FOUND_SEALED;
     }
-    bool wanted =
-        (known && ref_others(&store->table, entry, ended_row) > 0) || waits_any(store, id);
-    if (!wanted || (!known && own_expect(store, id, &entry) != LODE_OK)) {
+    return (known && ref_others(&store->table, entry, row) > 0) || waits_any(store, id)
+               ? LODE_FOUND_PENDING
+               : LODE_FOUND_GONE;
+}
+
+/* Whether a result of an ended session will be asked for; if so it is promised. */
+static enum lode_found
+promise(struct store *store, lode_id id)
+{
+    uint32_t entry;
+    enum lode_found found = wanted(store, id);
+    if (found != LODE_FOUND_PENDING) {
+        return found;
+    }
+    if (!table_find(&store->table, id, &entry) && own_expect(store, id, &entry) != LODE_OK) {
         return LODE_FOUND_GONE;
     }
     store->table.truths[entry].flags |= TRUTH_PROMISED;
@@ -156,13 +168,16 @@ answer_results(struct store *store, struct session *session, const struct lode_m
 {
     uint8_t status[LODE_STORE_IDS_MAX];
     struct session *ended = store_session(store, msg->session); /* may not be known to have ended */
-    uint32_t row = row_of(store, msg->session);
+    bool only_asks = msg->session == 0;
     for (uint32_t i = 0; i < msg->count; i++) {
         lode_id id = ids_at(ids, i);
-        bool fits = lode_id_kind(id) == LODE_ID_RESULT && lode_id_session(id) == msg->session;
-        status[i] = fits ? (uint8_t)promise(store, id, row) : LODE_FOUND_GONE;
+        bool is_result = lode_id_kind(id) == LODE_ID_RESULT;
+        bool fits = is_result && lode_id_session(id) == msg->session;
+        status[i] = (uint8_t)(is_result && only_asks ? wanted(store, id)
+                              : fits                 ? promise(store, id)
+                                                     : LODE_FOUND_GONE);
     }
-    if (msg->count < LODE_STORE_IDS_MAX) { /* a packet that is not full is the last one */
+    if (!only_asks && msg->count < LODE_STORE_IDS_MAX) { /* one that is not full is the last */
         if (ended != NULL) {
             ended->results_told = true;
         } else {

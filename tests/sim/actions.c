@@ -114,15 +114,20 @@ bury_results(struct sim_world *w, int session)
 }
 
 static uint8_t
+wanted(struct sim_world *w, lode_id id)
+{
+    uint32_t status = found(object_of(w, id));
+    bool unwanted = status == LODE_FOUND_PENDING && !is_wanted(w, id);
+    return unwanted ? LODE_FOUND_GONE : (uint8_t)status;
+}
+
+static uint8_t
 promise(struct sim_world *w, lode_id id)
 {
     struct sim_object *object = object_of(w, id);
-    uint32_t status = found(object);
-    if (status == LODE_FOUND_PENDING && !is_wanted(w, id)) {
-        return LODE_FOUND_GONE;
-    }
-    object->asked = true;
-    return (uint8_t)status;
+    uint8_t status = wanted(w, id);
+    object->asked = object->asked || status != LODE_FOUND_GONE || found(object) == LODE_FOUND_GONE;
+    return status;
 }
 
 /* Also what was made and is freed, as long as its submitter lives. */
@@ -144,16 +149,18 @@ do_settle(struct sim_world *w, const struct core_action *a)
     LODE_ASSERT((results || count >= 1) && count <= CORE_STORE_IDS);
     struct sim_event *event = to_core(w, CORE_SETTLED, w->now + delay(w));
     event->bytes = malloc(count + 1);
-    int session = session_of_store(w, a->target);
+    bool only_asks = results && a->target == 0;
     for (uint32_t i = 0; i < count; i++) {
-        event->bytes[i] = results ? promise(w, ids[i]) : was_made(w, ids[i]);
+        event->bytes[i] = only_asks ? wanted(w, ids[i])
+                          : results ? promise(w, ids[i])
+                                    : was_made(w, ids[i]);
     }
     event->core.u.settled.cookie = a->cookie;
     event->core.u.settled.status = event->bytes;
     event->core.u.settled.count = count;
     w->counts->settled++;
-    if (results && count < CORE_STORE_IDS) {
-        bury_results(w, session);
+    if (results && !only_asks && count < CORE_STORE_IDS) {
+        bury_results(w, session_of_store(w, a->target));
     }
 }
 

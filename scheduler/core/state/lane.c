@@ -92,10 +92,12 @@ heap_remove(struct core_lane *lane, struct core_task *task)
 /* ---- lanes ----------------------------------------------------------------------------------- */
 
 void
-core_lane_init(struct core_lane *lane, struct core_program *program, uint32_t depth)
+core_lane_init(struct core_lane *lane, struct core_program *program, struct core_session *session,
+               uint32_t depth)
 {
-    *lane = (struct core_lane){.program = program, .depth = depth, .users = 1};
+    *lane = (struct core_lane){.program = program, .session = session, .depth = depth, .users = 1};
     TAILQ_INIT(&lane->ordered);
+    TAILQ_INIT(&lane->tasks);
 }
 
 void

@@ -21,6 +21,7 @@
 
 struct core_level;
 struct core_program;
+struct core_session;
 struct core_task;
 
 TAILQ_HEAD(core_task_list, core_task);
@@ -32,6 +33,8 @@ struct core_lane {
     uint32_t count;         /* of ready tasks */
 
     struct core_program *program;
+    struct core_session *session; /* that submits what is here; NULL: it is gone */
+    struct core_task_list tasks;  /* all live ones, ready or not, in the order of submission */
     uint64_t owner; /* number of the task that submits what is here; 0: the program itself does */
     uint32_t
         depth; /* of the tasks here: 0 if the program itself submits them, else their owner's + 1 */
@@ -39,6 +42,7 @@ struct core_lane {
     struct core_level *level;    /* with ready tasks: where it stands; see turns.h */
     uint32_t turn;               /* tasks that are left of this turn */
     TAILQ_ENTRY(core_lane) link; /* level.lanes */
+    TAILQ_ENTRY(core_lane) of_program, of_session; /* their lists of lanes */
 };
 TAILQ_HEAD(core_lane_list, core_lane);
 
@@ -54,8 +58,12 @@ struct core_late {
     struct core_task *before, *next;
 };
 
-/* `lane` belongs to the program from now on, and has one user: its owner. */
-void core_lane_init(struct core_lane *lane, struct core_program *program, uint32_t depth);
+/*
+ * `lane` belongs to the program and the session from now on, and has one user: its owner. It is in
+ * the list of neither.
+ */
+void core_lane_init(struct core_lane *lane, struct core_program *program,
+                    struct core_session *session, uint32_t depth);
 
 /* The task is born into the lane: it draws its ticket, and is not ready yet. */
 void core_lane_join(struct core_lane *lane, struct core_task *task);

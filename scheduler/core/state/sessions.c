@@ -143,7 +143,7 @@ core_session_open(struct core *core, const struct core_event *event)
     session->store_session = event->u.open.store_session;
     session->pid = event->u.open.pid;
     session->is_worker = event->u.open.role == LODE_ROLE_WORKER;
-    TAILQ_INIT(&session->tasks);
+    TAILQ_INIT(&session->lanes);
     bool is_new = is_new_at_store(core, session);
     if (!is_new) {
         session->store_session = 0; /* so that no id is of this session */
@@ -218,6 +218,7 @@ core_session_settle(struct core *core, struct core_session *session)
     if (core->last_seen == session) {
         core->last_seen = NULL;
     }
+    core_lanes_forget_session(session);
     core_program_leave(core, session->program);
     free(session);
 }

@@ -52,7 +52,8 @@ enum {
 #define CORE_GIVE_UP_NS     INT64_C(1500000000) /* a call that is told to end looks once a second */
 #define CORE_SHIFT_NS       UINT64_C(2000000) /* a worker serves one program so long if others wait */
 #define CORE_GRACE_NS       INT64_C(2000000000) /* from the flag to SIGTERM, and from that to SIGKILL */
-#define CORE_WIDE_NS        INT64_C(50000000)       /* a wide task waits; then the others do */
+#define CORE_ORPHANS_NS     INT64_C(1000000000) /* until tasks of ended programs are looked at */
+#define CORE_WIDE_NS        INT64_C(50000000)   /* a wide task waits; then the others do */
 #define CORE_RUN_MAX_NS     UINT64_C(3600000000000) /* a run time that is believed */
 
 TAILQ_HEAD(core_session_list, core_session);
@@ -80,7 +81,7 @@ struct core_task {
         TAILQ_ENTRY(core_task) link; /* READY: in its lane; PLACED, SETTLING: worker.queue */
         struct core_late late;       /* READY and is_late */
     };
-    TAILQ_ENTRY(core_task) of_session; /* session.tasks */
+    TAILQ_ENTRY(core_task) of_lane; /* lane.tasks */
     struct core_session *session;
     struct core_worker *worker;     /* PLACED, SETTLING */
     struct core_function *function; /* NULL: there is no such function; FAILING from birth */
@@ -176,8 +177,8 @@ struct core_session {
     uint32_t questions; /* RESULTS that are out */
     uint32_t task_count;
     uint64_t last_submission;
-    uint64_t last_result; /* counter of the highest result id that it submitted */
-    struct core_task_list tasks;
+    uint64_t last_result;         /* counter of the highest result id that it submitted */
+    struct core_lane_list lanes;  /* of what it submitted, in the order of their making */
     struct core_program *program; /* of which it is the root; a worker's: see submit.c, lane_of() */
     TAILQ_ENTRY(core_session) notice_link; /* core.notices: has end notices */
     int64_t notice_since;
@@ -285,6 +286,9 @@ struct core {
     struct core_session *last_seen; /* the session of the last record */
     struct core_session_list notices;
     struct core_program_list programs; /* those that have ready tasks */
+    struct core_program_list ended;    /* those whose root session has ended, and that have tasks */
+    int64_t orphans_at;                /* when those are looked at; 0: there are none */
+    uint32_t orphans_asked;            /* questions about them that are out */
     uint32_t hungry;                   /* of them, those whose first task has found no worker */
     uint64_t ready_count, waiting_count;
 

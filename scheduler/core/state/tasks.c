@@ -58,7 +58,7 @@ core_task_create(struct core *core, struct core_session *session, struct core_la
     task->number = ++core->serial << SLOT_BITS | slot;
     task->session = session;
     core_lane_join(lane, task);
-    TAILQ_INSERT_TAIL(&session->tasks, task, of_session);
+    TAILQ_INSERT_TAIL(&lane->tasks, task, of_lane);
     session->task_count++;
     return task;
 }
@@ -68,7 +68,7 @@ core_task_destroy(struct core *core, struct core_task *task)
 {
     struct core_session *session = task->session;
     core_objects_forget(core, task);
-    TAILQ_REMOVE(&session->tasks, task, of_session);
+    TAILQ_REMOVE(&task->ticket.lane->tasks, task, of_lane);
     session->task_count--;
     if (task->nested != NULL) {
         core_lane_leave(core, task->nested);

@@ -14,7 +14,7 @@ struct core_task *core_task_find(const struct core *core, uint64_t number);
 struct core_task *core_task_create(struct core *core, struct core_session *session,
                                    struct core_lane *lane);
 
-/* It must be in no list but its session's, and nobody may wait for what it makes. The session goes,
+/* It must be in no list but its lane's, and nobody may wait for what it makes. The session goes,
  * too, if it has ended and this was its last task. */
 void core_task_destroy(struct core *core, struct core_task *task);
 

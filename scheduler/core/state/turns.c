@@ -6,6 +6,13 @@
 
 /* ---- programs and their lanes ---------------------------------------------------------------- */
 
+static void
+add_lane(struct core_lane *lane)
+{
+    TAILQ_INSERT_TAIL(&lane->program->lanes, lane, of_program);
+    TAILQ_INSERT_TAIL(&lane->session->lanes, lane, of_session);
+}
+
 struct core_program *
 core_program_create(struct core_session *root, uint32_t worker_max)
 {
@@ -17,8 +24,9 @@ core_program_create(struct core_session *root, uint32_t worker_max)
     program->number = root->number;
     program->pid = root->pid;
     program->worker_max = worker_max;
-    program->lanes = 1;
-    core_lane_init(&program->lane, program, 0);
+    TAILQ_INIT(&program->lanes);
+    core_lane_init(&program->lane, program, root, 0);
+    add_lane(&program->lane);
     TAILQ_INIT(&program->levels);
     TAILQ_INIT(&program->level.lanes);
     return program;
@@ -32,6 +40,9 @@ free_program(struct core *core, struct core_program *program)
     if (core->wide == program) {
         core->wide = NULL;
     }
+    if (program->ended) {
+        TAILQ_REMOVE(&core->ended, program, ended_link);
+    }
     free(program);
 }
 
@@ -42,13 +53,34 @@ core_lane_leave(struct core *core, struct core_lane *lane)
     if (--lane->users > 0) {
         return;
     }
-    LODE_ASSERT(lane->count == 0);
+    LODE_ASSERT(lane->count == 0 && TAILQ_EMPTY(&lane->tasks));
+    TAILQ_REMOVE(&program->lanes, lane, of_program);
+    if (lane->session != NULL) {
+        TAILQ_REMOVE(&lane->session->lanes, lane, of_session);
+    }
     if (lane != &program->lane) {
         free(lane);
     }
-    if (--program->lanes == 0) {
+    if (TAILQ_EMPTY(&program->lanes)) {
         free_program(core, program);
     }
+}
+
+void
+core_lanes_forget_session(struct core_session *session)
+{
+    struct core_lane *lane;
+    while ((lane = TAILQ_FIRST(&session->lanes)) != NULL) {
+        TAILQ_REMOVE(&session->lanes, lane, of_session);
+        lane->session = NULL;
+    }
+}
+
+void
+core_program_end(struct core *core, struct core_program *program)
+{
+    program->ended = true;
+    TAILQ_INSERT_TAIL(&core->ended, program, ended_link);
 }
 
 void
@@ -59,14 +91,18 @@ core_program_leave(struct core *core, struct core_program *program)
 }
 
 struct core_lane *
-core_lane_below(struct core_task *task)
+core_lane_below(struct core *core, struct core_task *task, struct core_session *session)
 {
+    if (task->nested != NULL && task->nested->session != session) {
+        core_lane_leave(core, task->nested); /* of an attempt whose worker died */
+        task->nested = NULL;
+    }
     if (task->nested == NULL) {
         const struct core_lane *lane = task->ticket.lane;
         task->nested = core_alloc(sizeof *task->nested);
-        core_lane_init(task->nested, lane->program, lane->depth + 1);
+        core_lane_init(task->nested, lane->program, session, lane->depth + 1);
         task->nested->owner = task->number;
-        lane->program->lanes++;
+        add_lane(task->nested);
     }
     return task->nested;
 }

@@ -33,17 +33,19 @@ struct core_level {
 TAILQ_HEAD(core_level_list, core_level);
 
 struct core_program {
-    uint64_t number;           /* of its root session */
-    int64_t pid;               /* of that session's process */
-    struct core_session *root; /* NULL: it has ended */
-    struct core_lane lane;     /* what the root session submits */
-    uint32_t lanes;            /* that exist, the own one included; the program lives as long */
-    uint32_t ready;            /* tasks in its lanes */
+    uint64_t number;             /* of its root session */
+    int64_t pid;                 /* of that session's process */
+    struct core_session *root;   /* NULL: it is gone */
+    bool ended;                  /* its root has: it stands in core.ended */
+    struct core_lane lane;       /* what the root session submits */
+    struct core_lane_list lanes; /* all of them, the own one first; the program lives as long */
+    uint32_t ready;              /* tasks in its lanes */
     uint32_t turn;
     bool hungry;                    /* its first task has found no worker */
     struct core_level_list levels;  /* those with ready tasks, the deepest first */
     struct core_level level;        /* of depth 0 */
     TAILQ_ENTRY(core_program) link; /* core.programs: has ready tasks */
+    TAILQ_ENTRY(core_program) ended_link;
 
     uint32_t worker_max; /* processes that may hold tasks of it at a time */
     uint32_t workers;    /* that do */
@@ -56,14 +58,22 @@ TAILQ_HEAD(core_program_list, core_program);
 /* NULL: no memory. The session is its root. */
 struct core_program *core_program_create(struct core_session *root, uint32_t worker_max);
 
-/* The root has ended. The program goes with the last of its lanes. */
+/* The root has ended; its tasks may be there yet. */
+void core_program_end(struct core *core, struct core_program *program);
+
+/* The root session goes. The program goes with the last of its lanes. */
 void core_program_leave(struct core *core, struct core_program *program);
 
 /*
- * The lane of what this task submits; made for its first child. The task leaves it when it ends
- * (core_lane_leave()); the lane goes with the last of its tasks.
+ * The lane of what this task submits through that session; made for the first child of each of its
+ * attempts. The task leaves it when it ends (core_lane_leave()); the lane goes with the last of its
+ * tasks.
  */
-struct core_lane *core_lane_below(struct core_task *task);
+struct core_lane *core_lane_below(struct core *core, struct core_task *task,
+                                  struct core_session *session);
+
+/* The session goes. Its lanes may be there yet, for tasks that own them; none has tasks. */
+void core_lanes_forget_session(struct core_session *session);
 
 /* One user fewer: a task that has ended, or the lane's owner. */
 void core_lane_leave(struct core *core, struct core_lane *lane);

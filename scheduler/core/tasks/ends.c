@@ -147,20 +147,16 @@ send_stop(struct core *core, struct core_task *task)
     }
 }
 
-/* The children of a running task are what its worker's session submitted for it. */
 static void
 cancel_children(struct core *core, struct core_task *task, bool force)
 {
-    struct core_session *session = task->worker->session;
-    if (session == NULL || task->nested == NULL) {
+    if (task->nested == NULL) {
         return;
     }
     struct core_task *next;
-    for (struct core_task *child = TAILQ_FIRST(&session->tasks); child != NULL; child = next) {
-        next = TAILQ_NEXT(child, of_session);
-        if (child->ticket.lane == task->nested) {
-            core_task_cancel(core, child, force ? CORE_CANCEL_FORCE : CORE_CANCEL);
-        }
+    for (struct core_task *child = TAILQ_FIRST(&task->nested->tasks); child != NULL; child = next) {
+        next = TAILQ_NEXT(child, of_lane);
+        core_task_cancel(core, child, force ? CORE_CANCEL_FORCE : CORE_CANCEL);
     }
 }
 
@@ -168,7 +164,8 @@ void
 core_task_cancel(struct core *core, struct core_task *task, enum core_cancel how)
 {
     bool abandon = how == CORE_ABANDON, force = how != CORE_CANCEL;
-    if (task->state == CORE_TASK_FAILING || (abandon && is_waited_for(task))) {
+    bool unless_needed = abandon || how == CORE_CANCEL_ORPHAN;
+    if (task->state == CORE_TASK_FAILING || (unless_needed && is_waited_for(task))) {
         return;
     }
     bool told = task->cancelled || task->abandoned, told_by_force = task->forced;

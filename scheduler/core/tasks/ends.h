@@ -29,10 +29,14 @@ bool core_task_stop(struct core *core, struct core_task *task);
 enum core_cancel {
     CORE_CANCEL,       /* somebody asked for it: the task is told */
     CORE_CANCEL_FORCE, /* the same, and if it does not end by itself, its worker does */
-    CORE_ABANDON       /* its session has ended, and nobody wants its results: by force, too */
+    CORE_ABANDON,      /* its session has ended, and nobody wants its results: by force, too */
+    CORE_CANCEL_ORPHAN /* its program has ended, and nobody wants its results: by force */
 };
 
-/* A running task's children are cancelled with it. */
+/*
+ * A running task's children are cancelled with it. A task for which another one waits is neither
+ * abandoned nor cancelled as an orphan while that one is to run.
+ */
 void core_task_cancel(struct core *core, struct core_task *task, enum core_cancel how);
 
 #endif

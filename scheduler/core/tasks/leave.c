@@ -23,14 +23,20 @@ struct results_question {
 static void
 abandon_unwanted(struct core *core, struct core_session *session)
 {
-    struct core_task *before;
     session->questions++; /* keeps the session while its last task goes */
-    for (struct core_task *task = TAILQ_LAST(&session->tasks, core_task_list); task != NULL;
-         task = before) {
-        before = TAILQ_PREV(task, core_task_list, of_session);
-        if (!task->wanted) {
-            core_task_cancel(core, task, CORE_ABANDON);
+    struct core_lane *lane = TAILQ_LAST(&session->lanes, core_lane_list), *held;
+    while ((held = lane) != NULL) {
+        held->users++; /* it goes only after the one before it is known */
+        struct core_task *before;
+        for (struct core_task *task = TAILQ_LAST(&held->tasks, core_task_list); task != NULL;
+             task = before) {
+            before = TAILQ_PREV(task, core_task_list, of_lane);
+            if (!task->wanted) {
+                core_task_cancel(core, task, CORE_ABANDON);
+            }
         }
+        lane = TAILQ_PREV(held, core_lane_list, of_session);
+        core_lane_leave(core, held);
     }
     session->questions--;
 }
@@ -57,9 +63,30 @@ results_answered(struct core *core, struct core_question *question, const uint8_
 
 /* Where the list of results that are still to come goes on. */
 struct results_at {
+    struct core_lane *lane;
     struct core_task *task;
     uint32_t index;
 };
+
+/* The first task of that lane, or of the next one that has any. */
+static void
+begin_at_lane(struct results_at *at, struct core_lane *lane)
+{
+    while (lane != NULL && TAILQ_EMPTY(&lane->tasks)) {
+        lane = TAILQ_NEXT(lane, of_session);
+    }
+    *at = (struct results_at){lane, lane != NULL ? TAILQ_FIRST(&lane->tasks) : NULL, 0};
+}
+
+static void
+go_to_next_task(struct results_at *at)
+{
+    at->index = 0;
+    at->task = TAILQ_NEXT(at->task, of_lane);
+    if (at->task == NULL) {
+        begin_at_lane(at, TAILQ_NEXT(at->lane, of_session));
+    }
+}
 
 /* One RESULTS packet. False: it is not full, and so the store takes it for the last one. */
 static bool
@@ -73,7 +100,7 @@ ask_part(struct core *core, struct core_session *session, struct results_at *at)
         ids[count] = lode_id_plus(at->task->results, at->index);
         asked->task[count++] = at->task->number;
         if (++at->index == at->task->result_count) {
-            *at = (struct results_at){TAILQ_NEXT(at->task, of_session), 0};
+            go_to_next_task(at);
         }
     }
     asked->question.answered = results_answered;
@@ -82,6 +109,24 @@ ask_part(struct core *core, struct core_session *session, struct results_at *at)
     session->questions++;
     core_ask(core, CORE_RESULTS, session->store_session, &asked->question, ids, count);
     return count == CORE_STORE_IDS;
+}
+
+static void
+ask_all(struct core *core, struct core_session *session)
+{
+    struct core_lane *lane;
+    TAILQ_FOREACH(lane, &session->lanes, of_session)
+    {
+        struct core_task *task;
+        TAILQ_FOREACH(task, &lane->tasks, of_lane)
+        {
+            task->wanted = false;
+        }
+    }
+    struct results_at at;
+    begin_at_lane(&at, TAILQ_FIRST(&session->lanes));
+    while (ask_part(core, session, &at)) {
+    }
 }
 
 void
@@ -105,15 +150,9 @@ core_session_end(struct core *core, uint64_t number)
         session->worker->session = NULL;
         session->worker = NULL;
     }
-    struct core_task *task = TAILQ_FIRST(&session->tasks);
-    while (task != NULL) {
-        task->wanted = false;
-        task = TAILQ_NEXT(task, of_session);
-    }
+    core_program_end(core, session->program);
     if (session->store_session != 0) {
-        struct results_at at = {TAILQ_FIRST(&session->tasks), 0};
-        while (ask_part(core, session, &at)) {
-        }
+        ask_all(core, session);
     }
     core_session_settle(core, session);
 }

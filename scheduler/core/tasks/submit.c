@@ -101,7 +101,7 @@ lane_of(struct core *core, struct core_session *session, struct core_task *paren
         return &session->program->lane;
     }
     note_nesting(core, parent->function);
-    return core_lane_below(parent);
+    return core_lane_below(core, parent, session);
 }
 
 static struct core_task *

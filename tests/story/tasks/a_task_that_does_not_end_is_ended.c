@@ -1,6 +1,7 @@
 /*
  * A task that loops, and does not look whether anybody still wants it, holds no CPU for ever: its
- * worker is ended if the task is cancelled by force, or when its program has ended.
+ * worker is ended if the task is cancelled by force, or when its program has ended. Nor does a task
+ * of a task that has ended before.
  */
 #include "tests/support/child.h"
 #include "tests/support/cluster.h"
@@ -60,6 +61,20 @@ program(struct child *parent, void *arg)
     child_await(parent);
 }
 
+/* The task that submits the loop has ended when the loop begins: there is one CPU. */
+static void
+program_of_a_parent(struct child *parent, void *arg)
+{
+    child_await(parent);
+    lode *db = cluster_open();
+    lode_id done;
+    must(lode_call(db, "nest.leave_a_loop", LODE_ARGS(lode_str(fifo)), NULL, &done));
+    await_byte(*(int *)arg);
+    must(lode_wait(db, &done, 1, 1, bound_ms(15000), NULL, NULL));
+    child_signal(parent);
+    child_await(parent);
+}
+
 static void
 outlived_its_program(struct child *child)
 {
@@ -74,12 +89,13 @@ loader(struct child *parent, void *arg)
 {
     (void)parent, (void)arg;
     lode_close(cluster_open_with("play"));
+    lode_close(cluster_open_with("nest"));
 }
 
 static void
 story(int argc, char **argv)
 {
-    struct child child;
+    struct child child, second;
     (void)argc, (void)argv;
     snprintf(fifo, sizeof fifo, "%s/fifo", story_files());
     expect_eq(mkfifo(fifo, 0600), 0);
@@ -89,8 +105,12 @@ story(int argc, char **argv)
     child_start(&child, loader, NULL);
     child_must_end(&child);
     child_start(&child, program, &fd);
+    child_start(&second, program_of_a_parent, &fd); /* no fork after the first call of a task */
     child_await(&child);
     outlived_its_program(&child);
+    child_signal(&second);
+    child_await(&second);
+    outlived_its_program(&second);
     lode *db = cluster_open();
     cancelled_by_force(db, fd);
     lode_close(db);

@@ -151,6 +151,15 @@ forget_a_failure(lode_task *task)
                      NULL);
 }
 
+/* Submits a task that loops until it is ended, and does not wait for it. */
+static lode_err
+leave_a_loop(lode_task *task)
+{
+    const char *fifo;
+    LODE_TRY(lode_task_str(task, 0, &fifo));
+    return lode_call(lode_task_session(task), "play.loop", LODE_ARGS(lode_str(fifo)), NULL, NULL);
+}
+
 static const lode_function functions[] = {
     {"one", "() -> i64", one, 1},
     {"fib", "(n: i64) -> i64", fib, 1},
@@ -162,6 +171,7 @@ static const lode_function functions[] = {
     {"say", "(text: str)", say, 0},
     {"say_below", "(text: str)", say_below, 0},
     {"forget_a_failure", "()", forget_a_failure, 0},
+    {"leave_a_loop", "(fifo: str)", leave_a_loop, 0},
     {"parent", "(id: str) -> i64", parent, 1},
     {0},
 };

@@ -13,7 +13,7 @@ static struct core_task task[COUNT];
 static void
 setup(void)
 {
-    core_lane_init(&lane, NULL, 0);
+    core_lane_init(&lane, NULL, NULL, 0);
     for (int i = 0; i < COUNT; i++) {
         core_lane_join(&lane, &task[i]);
     }
@@ -120,7 +120,7 @@ Test(core_lane, of_late_tasks_a_hundred_thousand_cost_no_more_than_a_few_compari
     enum { MANY = 100000 };
     struct core_task *many = calloc(MANY, sizeof *many);
     struct core_lane wide;
-    core_lane_init(&wide, NULL, 0);
+    core_lane_init(&wide, NULL, NULL, 0);
     for (int i = 0; i < MANY; i++) {
         core_lane_join(&wide, &many[i]);
         many[i].state = CORE_TASK_READY;

@@ -292,6 +292,28 @@ Test(waits, results_named_before_the_end_is_known_are_the_same)
     fake_die(&scheduler);
 }
 
+Test(waits, a_scheduler_that_asks_of_no_session_learns_who_wants_a_result_and_changes_nothing)
+{
+    struct fake scheduler = fake_attach(LODE_HELLO_SCHEDULER), submitter = fake_attach(0),
+                waiter = fake_attach(0);
+    lode_id ids[3] = {result(&submitter, 1), result(&submitter, 2), result(&submitter, 3)};
+    uint8_t status[3];
+    fake_take(&waiter, ids[0]);
+    fake_take(&submitter, ids[1]);
+    fake_wait(&waiter, ids[2], 1);
+    say_results(&scheduler, 0, ids, 3, status);
+    expect_eq(status[0], LODE_FOUND_PENDING);
+    expect_eq(status[1], LODE_FOUND_GONE);
+    expect_eq(status[2], LODE_FOUND_PENDING);
+    fake_die(&submitter);
+    expect_eq(fake_lookup(&waiter, ids[1], 2), LODE_FOUND_PENDING);
+    say_results(&scheduler, lode_id_session(ids[0]), ids, 1, status);
+    expect_eq(fake_lookup(&waiter, ids[0], 3), LODE_FOUND_PENDING);
+    expect_eq(fake_lookup(&waiter, ids[1], 2), LODE_FOUND_GONE);
+    fake_die(&waiter);
+    fake_die(&scheduler);
+}
+
 Test(waits, without_a_scheduler_results_of_an_ended_session_are_gone)
 {
     struct fake submitter = fake_attach(0), waiter = fake_attach(0);

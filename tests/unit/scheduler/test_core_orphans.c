@@ -1,0 +1,123 @@
+/* Tasks that a program leaves behind: those whose parent had ended, and those nobody wants now. */
+#include "tests/unit/scheduler/driver.h"
+
+TestSuite(core_orphans, .fini = stop);
+
+#define LATER INT64_C(1000000000)
+
+static uint64_t
+run(uint64_t session, struct call call, uint32_t *worker_out)
+{
+    submit(session, call);
+    uint64_t task = ran(0, worker_out);
+    cr_assert_neq(task, 0);
+    return task;
+}
+
+/* A task whose parent has ended runs; its program has ended, too. */
+static uint64_t
+leave_orphan(uint32_t *worker_out)
+{
+    uint32_t parents;
+    start(2);
+    uint64_t parent = run(PROGRAM, (struct call){0}, &parents);
+    uint64_t child = run(FIRST_WORKER + parents, (struct call){.parent = parent}, worker_out);
+    done(parents, parent, LODE_DONE_OK, 1000);
+    session_end(PROGRAM);
+    settle(CORE_RESULTS, LODE_FOUND_GONE);
+    return child;
+}
+
+static bool
+is_told_to_stop(uint64_t task)
+{
+    const struct seen *s = find(CORE_SEND, LODE_TASK_STOP_TASK, 0);
+    return s != NULL && ((const struct lode_task_cancel *)s->bytes)->task == task;
+}
+
+Test(core_orphans, a_grandchild_whose_parent_has_ended_ends_with_its_program)
+{
+    uint32_t worker;
+    uint64_t child = leave_orphan(&worker);
+    timer(LATER);
+    cr_assert_eq(find(CORE_RESULTS, 0, 0)->a.target, 0, "its session lives on");
+    settle(CORE_RESULTS, LODE_FOUND_GONE);
+    cr_assert(is_told_to_stop(child));
+    timer(2 * LATER);
+    cr_assert_eq(find(CORE_KILL, 0, 0)->a.value, SIGTERM);
+}
+
+Test(core_orphans, one_that_somebody_wants_goes_on_until_nobody_does)
+{
+    uint32_t worker;
+    uint64_t child = leave_orphan(&worker);
+    for (int i = 0; i < 3; i++) {
+        timer(LATER);
+        settle(CORE_RESULTS, LODE_FOUND_PENDING);
+        cr_assert(!is_told_to_stop(child));
+    }
+    timer(LATER);
+    settle(CORE_RESULTS, LODE_FOUND_GONE);
+    cr_assert(is_told_to_stop(child));
+}
+
+Test(core_orphans, a_task_of_the_program_itself_ends_when_nobody_wants_it_any_more)
+{
+    uint32_t worker;
+    start(2);
+    uint64_t task = run(PROGRAM, (struct call){0}, &worker);
+    session_end(PROGRAM);
+    settle(CORE_RESULTS, LODE_FOUND_PENDING);
+    timer(LATER);
+    settle(CORE_RESULTS, LODE_FOUND_PENDING);
+    cr_assert(!is_told_to_stop(task));
+    timer(LATER);
+    settle(CORE_RESULTS, LODE_FOUND_GONE);
+    cr_assert(is_told_to_stop(task));
+}
+
+/* What it makes is an argument of one that somebody wants. */
+Test(core_orphans, one_for_which_another_waits_goes_on)
+{
+    uint32_t parents, worker;
+    start(2);
+    uint64_t parent = run(PROGRAM, (struct call){0}, &parents);
+    lode_id made = submit(FIRST_WORKER + parents, (struct call){.parent = parent});
+    uint64_t child = ran(0, &worker);
+    submit(FIRST_WORKER + parents, (struct call){.parent = parent, .args = 1, .arg = {made}});
+    done(parents, parent, LODE_DONE_OK, 1000);
+    session_end(PROGRAM);
+    settle(CORE_RESULTS, LODE_FOUND_GONE);
+    timer(LATER);
+    cr_assert_eq(find(CORE_RESULTS, 0, 0)->a.size, 2 * sizeof made);
+    settle_each(CORE_RESULTS, (const uint8_t[]){LODE_FOUND_GONE, LODE_FOUND_PENDING});
+    cr_assert(!is_told_to_stop(child));
+    timer(LATER);
+    settle(CORE_RESULTS, LODE_FOUND_GONE);
+    cr_assert(is_told_to_stop(child), "both are unwanted now, and the waiting one goes first");
+    cr_assert_eq(stats().tasks_waiting, 0);
+}
+
+Test(core_orphans, a_task_of_a_program_that_lives_is_left_alone)
+{
+    uint32_t parents;
+    start(2);
+    uint64_t parent = run(PROGRAM, (struct call){0}, &parents);
+    run(FIRST_WORKER + parents, (struct call){.parent = parent}, NULL);
+    done(parents, parent, LODE_DONE_OK, 1000);
+    session_end(OTHER);
+    settle(CORE_RESULTS, LODE_FOUND_GONE);
+    for (int i = 0; i < 5; i++) {
+        timer(LATER);
+        cr_assert_eq(count(CORE_RESULTS, 0), 0);
+    }
+}
+
+Test(core_orphans, a_store_that_has_not_answered_is_not_asked_again)
+{
+    (void)leave_orphan(&(uint32_t){0});
+    timer(LATER);
+    cr_assert_eq(count(CORE_RESULTS, 0), 1);
+    timer(LATER);
+    cr_assert_eq(count(CORE_RESULTS, 0), 0);
+}
