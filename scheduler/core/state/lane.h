@@ -19,7 +19,6 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
-struct core_level;
 struct core_program;
 struct core_session;
 struct core_task;
@@ -39,9 +38,8 @@ struct core_lane {
     uint32_t
         depth; /* of the tasks here: 0 if the program itself submits them, else their owner's + 1 */
     uint32_t users;              /* its live tasks, and its owner */
-    struct core_level *level;    /* with ready tasks: where it stands; see turns.h */
     uint32_t turn;               /* tasks that are left of this turn */
-    TAILQ_ENTRY(core_lane) link; /* level.lanes */
+    TAILQ_ENTRY(core_lane) link; /* with ready tasks: among those of its level; see turns.h */
     TAILQ_ENTRY(core_lane) of_program, of_session; /* their lists of lanes */
 };
 TAILQ_HEAD(core_lane_list, core_lane);

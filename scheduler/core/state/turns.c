@@ -3,6 +3,20 @@
 #include "scheduler/core/state/state.h"
 
 #include <stdlib.h>
+#include <string.h>
+
+/*
+ * The lanes below the first level that have ready tasks, by level. A bit says which levels have
+ * any, and a bit of `parts` which words of these have one set: so the deepest is found at once,
+ * however many levels there are. The lists come in parts, on demand, and do not move.
+ */
+enum { PART = 64, PARTS = CORE_LEVELS_MAX / PART };
+
+struct core_deep {
+    uint64_t parts;
+    uint64_t levels[PARTS];
+    struct core_lane_list *part[PARTS]; /* PART lists; NULL: no lane was there yet */
+};
 
 /* ---- programs and their lanes ---------------------------------------------------------------- */
 
@@ -27,9 +41,17 @@ core_program_create(struct core_session *root, uint32_t worker_max)
     TAILQ_INIT(&program->lanes);
     core_lane_init(&program->lane, program, root, 0);
     add_lane(&program->lane);
-    TAILQ_INIT(&program->levels);
-    TAILQ_INIT(&program->level.lanes);
+    TAILQ_INIT(&program->shallow);
     return program;
+}
+
+static void
+free_deep(struct core_deep *deep)
+{
+    for (uint32_t i = 0; deep != NULL && i < PARTS; i++) {
+        free(deep->part[i]);
+    }
+    free(deep);
 }
 
 static void
@@ -43,6 +65,7 @@ free_program(struct core *core, struct core_program *program)
     if (program->ended) {
         TAILQ_REMOVE(&core->ended, program, ended_link);
     }
+    free_deep(program->deep);
     free(program);
 }
 
@@ -109,58 +132,81 @@ core_lane_below(struct core *core, struct core_task *task, struct core_session *
 
 /* ---- levels ---------------------------------------------------------------------------------- */
 
-/*
- * As a rule a lane that gets its first ready task is one of the deepest: its owner has just begun
- * to run. So the search for its level begins there.
- */
-static struct core_level *
-level_at(struct core_program *program, uint32_t depth)
+/* Of a lane below the first level. */
+static uint32_t
+level_of(const struct core_lane *lane)
 {
-    struct core_level *level = TAILQ_FIRST(&program->levels), *made = &program->level;
-    if (depth == 0) {
-        level = TAILQ_LAST(&program->levels, core_level_list);
-        level = level != NULL && level->depth > 0 ? NULL : level;
+    return (lane->depth < CORE_LEVELS_MAX ? lane->depth : CORE_LEVELS_MAX) - 1;
+}
+
+static struct core_lane_list *
+list_of(struct core_program *program, const struct core_lane *lane)
+{
+    if (lane->depth == 0) {
+        return &program->shallow;
     }
-    while (level != NULL && level->depth > depth) {
-        level = TAILQ_NEXT(level, link);
+    uint32_t level = level_of(lane);
+    return &program->deep->part[level / PART][level % PART];
+}
+
+static void
+make_room(struct core_program *program, uint32_t part)
+{
+    if (program->deep == NULL) {
+        program->deep = core_alloc(sizeof *program->deep);
+        memset(program->deep, 0, sizeof *program->deep);
     }
-    if (level != NULL && level->depth == depth) {
-        return level;
+    if (program->deep->part[part] == NULL) {
+        struct core_lane_list *list = core_alloc(PART * sizeof *list);
+        for (int i = 0; i < PART; i++) {
+            TAILQ_INIT(&list[i]);
+        }
+        program->deep->part[part] = list;
     }
-    if (depth > 0) {
-        made = core_alloc(sizeof *made);
-        made->depth = depth;
-        TAILQ_INIT(&made->lanes);
-    }
-    if (level != NULL) {
-        TAILQ_INSERT_BEFORE(level, made, link);
-    } else {
-        TAILQ_INSERT_TAIL(&program->levels, made, link);
-    }
-    return made;
 }
 
 static void
 enter(struct core_program *program, struct core_lane *lane)
 {
-    lane->level = level_at(program, lane->depth);
+    if (lane->depth > 0) {
+        uint32_t level = level_of(lane), part = level / PART;
+        make_room(program, part);
+        program->deep->levels[part] |= UINT64_C(1) << level % PART;
+        program->deep->parts |= UINT64_C(1) << part;
+    }
     lane->turn = CORE_TURN;
-    TAILQ_INSERT_TAIL(&lane->level->lanes, lane, link);
+    TAILQ_INSERT_TAIL(list_of(program, lane), lane, link);
 }
 
 static void
 leave(struct core_program *program, struct core_lane *lane)
 {
-    struct core_level *level = lane->level;
-    lane->level = NULL;
-    TAILQ_REMOVE(&level->lanes, lane, link);
-    if (!TAILQ_EMPTY(&level->lanes)) {
-        return;
+    struct core_lane_list *list = list_of(program, lane);
+    TAILQ_REMOVE(list, lane, link);
+    if (lane->depth > 0 && TAILQ_EMPTY(list)) {
+        uint32_t level = level_of(lane), part = level / PART;
+        struct core_deep *deep = program->deep;
+        deep->levels[part] &= ~(UINT64_C(1) << level % PART);
+        deep->parts &= ~((uint64_t)(deep->levels[part] == 0) << part);
     }
-    TAILQ_REMOVE(&program->levels, level, link);
-    if (level != &program->level) {
-        free(level);
+}
+
+static uint32_t
+highest(uint64_t bits)
+{
+    return 63 - (uint32_t)__builtin_clzll(bits);
+}
+
+/* The lanes of the deepest level that has any. */
+static struct core_lane_list *
+deepest(const struct core_program *program)
+{
+    struct core_deep *deep = program->deep;
+    if (deep == NULL || deep->parts == 0) {
+        return (struct core_lane_list *)&program->shallow;
     }
+    uint32_t part = highest(deep->parts);
+    return &deep->part[part][highest(deep->levels[part])];
 }
 
 /* ---- taking turns ---------------------------------------------------------------------------- */
@@ -200,7 +246,7 @@ core_turns_remove(struct core *core, struct core_task *task)
 struct core_task *
 core_turns_first(const struct core_program *program)
 {
-    return core_lane_first(TAILQ_FIRST(&TAILQ_FIRST(&program->levels)->lanes));
+    return core_lane_first(TAILQ_FIRST(deepest(program)));
 }
 
 void
@@ -208,9 +254,10 @@ core_turns_used(struct core *core, struct core_lane *lane)
 {
     struct core_program *program = lane->program;
     if (lane->count > 0 && --lane->turn == 0) {
+        struct core_lane_list *list = list_of(program, lane);
         lane->turn = CORE_TURN;
-        TAILQ_REMOVE(&lane->level->lanes, lane, link);
-        TAILQ_INSERT_TAIL(&lane->level->lanes, lane, link);
+        TAILQ_REMOVE(list, lane, link);
+        TAILQ_INSERT_TAIL(list, lane, link);
     }
     if (program->ready > 0 && --program->turn == 0) {
         program->turn = CORE_TURN;
@@ -243,23 +290,31 @@ core_turns_hungry(struct core *core, struct core_program *program, bool is_hungr
 /* ---- checking -------------------------------------------------------------------------------- */
 
 static uint32_t
-check_levels(const struct core_program *program)
+check_list(const struct core_program *program, const struct core_lane_list *list, uint32_t level)
 {
     uint32_t ready = 0;
-    const struct core_level *level, *before = NULL;
-    TAILQ_FOREACH(level, &program->levels, link)
+    const struct core_lane *lane;
+    TAILQ_FOREACH(lane, list, link)
     {
-        LODE_ASSERT(before == NULL || before->depth > level->depth);
-        LODE_ASSERT((level->depth == 0) == (level == &program->level));
-        LODE_ASSERT(!TAILQ_EMPTY(&level->lanes));
-        const struct core_lane *lane;
-        TAILQ_FOREACH(lane, &level->lanes, link)
-        {
-            LODE_ASSERT(lane->program == program && lane->level == level);
-            LODE_ASSERT(lane->depth == level->depth && lane->turn > 0 && lane->count > 0);
-            ready += core_lane_check(lane);
-        }
-        before = level;
+        LODE_ASSERT(lane->program == program && lane->turn > 0 && lane->count > 0);
+        LODE_ASSERT(lane->depth == 0 ? list == &program->shallow : level_of(lane) == level);
+        ready += core_lane_check(lane);
+    }
+    return ready;
+}
+
+static uint32_t
+check_levels(const struct core_program *program)
+{
+    uint32_t ready = check_list(program, &program->shallow, 0);
+    const struct core_deep *deep = program->deep;
+    for (uint32_t level = 0; deep != NULL && level < CORE_LEVELS_MAX; level++) {
+        const struct core_lane_list *lists = deep->part[level / PART];
+        bool has_bit = (deep->levels[level / PART] >> level % PART & 1) != 0;
+        bool has_lane = lists != NULL && !TAILQ_EMPTY(&lists[level % PART]);
+        LODE_ASSERT(has_bit == has_lane);
+        LODE_ASSERT((deep->levels[level / PART] != 0) == (deep->parts >> level / PART & 1));
+        ready += has_lane ? check_list(program, &lists[level % PART], level) : 0;
     }
     return ready;
 }

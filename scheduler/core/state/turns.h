@@ -21,16 +21,11 @@ struct core_session;
 struct core_worker;
 
 enum {
-    CORE_TURN = 16 /* tasks of one lane or program in a row, while others have ready ones, too */
+    CORE_TURN = 16,        /* tasks of one lane or program in a row, while others have some ready */
+    CORE_LEVELS_MAX = 4096 /* levels below the first; what is deeper shares the last one */
 };
 
-/* The lanes of one depth that have ready tasks. */
-struct core_level {
-    uint32_t depth;
-    struct core_lane_list lanes;
-    TAILQ_ENTRY(core_level) link; /* program.levels */
-};
-TAILQ_HEAD(core_level_list, core_level);
+struct core_deep;
 
 struct core_program {
     uint64_t number;             /* of its root session */
@@ -42,8 +37,8 @@ struct core_program {
     uint32_t ready;              /* tasks in its lanes */
     uint32_t turn;
     bool hungry;                    /* its first task has found no worker */
-    struct core_level_list levels;  /* those with ready tasks, the deepest first */
-    struct core_level level;        /* of depth 0 */
+    struct core_lane_list shallow;  /* the lane of depth 0, if it has ready tasks */
+    struct core_deep *deep;         /* the other ones that have some; NULL: none ever had */
     TAILQ_ENTRY(core_program) link; /* core.programs: has ready tasks */
     TAILQ_ENTRY(core_program) ended_link;
 

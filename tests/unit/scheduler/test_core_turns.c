@@ -136,3 +136,48 @@ Test(core_turns, a_lane_outlives_its_owner_as_long_as_it_has_tasks)
     core_lane_leave(&core, child[0].ticket.lane);
     cr_assert(TAILQ_EMPTY(&worker.lanes));
 }
+
+/* A lane of that depth, with one task in it. */
+static struct core_task *
+dig(uint32_t depth, struct core_task *chain)
+{
+    struct core_task *parent = &task[0][0];
+    for (uint32_t i = 0; i < depth; i++) {
+        core_lane_join(core_lane_below(&core, parent, &worker), &chain[i]);
+        parent = &chain[i];
+    }
+    add(parent);
+    return parent;
+}
+
+static void
+fill_in(uint32_t depth, struct core_task *chain)
+{
+    core_lane_leave(&core, task[0][0].nested);
+    task[0][0].nested = NULL;
+    for (uint32_t i = 0; i < depth; i++) {
+        core_lane_leave(&core, chain[i].ticket.lane);
+        if (chain[i].nested != NULL) {
+            core_lane_leave(&core, chain[i].nested);
+        }
+    }
+}
+
+Test(core_turns, levels_below_the_last_share_it)
+{
+    enum { DEEP = CORE_LEVELS_MAX + 2 };
+    static struct core_task chain[DEEP];
+    struct core_task *deepest = dig(DEEP, chain), *last = &chain[CORE_LEVELS_MAX - 1];
+    add(&chain[0]);
+    add(last);
+    add(&chain[63]);
+    add(&chain[64]);
+    cr_assert_eq(take(), deepest);
+    add(deepest);
+    cr_assert_eq(take(), last, "it was there before");
+    cr_assert_eq(take(), deepest);
+    cr_assert_eq(take(), &chain[64]);
+    cr_assert_eq(take(), &chain[63]);
+    cr_assert_eq(take(), &chain[0]);
+    fill_in(DEEP, chain);
+}
