@@ -28,9 +28,11 @@ set_options(struct core *core, const struct core_options *options)
 {
     core->options = *options;
     core->total = (struct core_resources){.cpus = options->cpus};
+    uint32_t cpus = (options->cpus + LODE_CPU_UNIT - 1) / LODE_CPU_UNIT;
+    core->running_max = CORE_RUNNING_OF_CPU * cpus + CORE_RUNNING_MAX;
     LODE_ASSERT(options->cpus > 0);
     if (core->options.prestart == 0) {
-        core->options.prestart = (options->cpus + LODE_CPU_UNIT - 1) / LODE_CPU_UNIT;
+        core->options.prestart = cpus;
     }
     if (core->options.worker_max == 0) {
         core->options.worker_max = CORE_PROGRAM_WORKERS;
@@ -61,6 +63,7 @@ core_create(const struct core_options *options, int64_t now_ns)
     core_objects_init(&core->objects);
     TAILQ_INIT(&core->programs);
     TAILQ_INIT(&core->ended);
+    TAILQ_INIT(&core->capped);
     TAILQ_INIT(&core->notices);
     TAILQ_INIT(&core->all);
     TAILQ_INIT(&core->idle);
@@ -216,21 +219,19 @@ worker_record(struct core *core, struct core_session *session, const struct core
     uint32_t size = event->u.record.size;
     struct core_worker *worker = session->worker;
     const struct lode_task_worker *message = bytes;
-    bool short_one = event->u.record.type == LODE_TASK_DONE ? size != sizeof(struct lode_task_done)
-                                                            : size < sizeof *message;
-    bool bare =
-        event->u.record.type == LODE_TASK_RECALLED || event->u.record.type == LODE_TASK_DESCRIBED;
-    if (short_one && !bare) {
-        core_cut(core, session, LODE_EPROTO, "record type %u of %u bytes", event->u.record.type,
-                 size);
+    uint16_t type = event->u.record.type;
+    if (type == LODE_TASK_DONE && size == sizeof(struct lode_task_done)) {
+        core_task_done(core, worker, bytes);
         return;
     }
-    switch (event->u.record.type) {
+    bool bare = type == LODE_TASK_RECALLED || type == LODE_TASK_DESCRIBED;
+    if (type == LODE_TASK_DONE || (size < sizeof *message && !bare)) {
+        core_cut(core, session, LODE_EPROTO, "record type %u of %u bytes", type, size);
+        return;
+    }
+    switch (type) {
     case LODE_TASK_READY:
         core_worker_ready(core, worker);
-        break;
-    case LODE_TASK_DONE:
-        core_task_done(core, worker, bytes);
         break;
     case LODE_TASK_RECALLED:
         got_recalled(core, session, bytes, size);
@@ -356,7 +357,7 @@ core_step(struct core *core, const struct core_event *event)
     core_dispatch(core);
     core_describe_next(core);
     core_rebalance(core);
-    if (!TAILQ_EMPTY(&core->ended) || core->orphans_at != 0) {
+    if (core->orphans_at != 0 && core->now >= core->orphans_at) {
         core_orphans_look(core);
     }
     core_workers_adjust(core);

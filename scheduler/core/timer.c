@@ -36,7 +36,6 @@ core_timer_arm(struct core *core)
     }
     sooner(&deadline, core->recall_at);
     sooner(&deadline, core->objects.ask_at);
-    sooner(&deadline, core->orphans_at);
     if (deadline == 0 || (core->timer != 0 && core->timer <= deadline)) {
         return;
     }

@@ -50,6 +50,13 @@ core_resources_fit(struct core_resources all, struct core_resources used,
     return core_resources_none(needs) || used.cpus + needs.cpus <= all.cpus;
 }
 
+/* True if nothing fits that needs anything. */
+static inline bool
+core_resources_full(struct core_resources all, struct core_resources used)
+{
+    return used.cpus >= all.cpus;
+}
+
 /* How many times `needs` fits beside what is in use, at most `most`. */
 static inline uint64_t
 core_resources_times(struct core_resources all, struct core_resources used,

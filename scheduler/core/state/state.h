@@ -235,8 +235,7 @@ struct core_worker {
     uint32_t held_count;
     uint64_t finished;                   /* tasks */
     struct core_function *last_function; /* whose task ended last */
-    uint64_t last_audience; /* number of the session that hears what that task printed; 0: none */
-    uint64_t last_program;  /* number of the one whose tasks it has run last */
+    uint64_t last_program; /* number of the one whose tasks it has run last; 0: none yet */
     char last_name[LODE_TASK_NAME_MAX + 1];
     struct core_claim *claims; /* the last ones of `claim_count` that it said were done */
     uint64_t claim_count;
@@ -289,8 +288,12 @@ struct core {
     struct core_program_list ended;    /* those whose root session has ended, and that have tasks */
     int64_t orphans_at;                /* when those are looked at; 0: there are none */
     uint32_t orphans_asked;            /* questions about them that are out */
-    uint32_t hungry;                   /* of them, those whose first task has found no worker */
+    struct core_program_list capped;   /* those that have all workers that they may have */
+    uint32_t untried;                  /* with ready tasks that no worker was sought for yet */
+    uint32_t hungry;                   /* whose first task has found none, and that may have more */
+    uint64_t round;                    /* of dispatch() */
     uint64_t ready_count, waiting_count;
+    uint64_t weightless; /* ready tasks that need nothing */
 
     struct core_worker *workers; /* by number */
     struct core_worker_list all, idle, open;
@@ -300,6 +303,7 @@ struct core {
     uint32_t usable;                   /* up, not blocked, not stale */
     uint32_t stacked;                  /* workers with more than one task */
     struct core_resources total, used; /* used: the leases of workers that are not blocked */
+    uint32_t running_max;              /* workers of a program that are not blocked */
     uint32_t start_waits;    /* workers in a row that died before they were up, for any reason */
     uint32_t start_failures; /* of them, those that nobody killed */
     int64_t spawn_after;
@@ -323,6 +327,13 @@ struct core {
     uint64_t failure_count;
     lode_scheduler_stats stats; /* the counters; gauges are filled in when asked */
 };
+
+static inline bool
+core_program_may_grow(const struct core *core, const struct core_program *program)
+{
+    return program->workers < program->worker_max &&
+           program->workers - program->blocked < core->running_max;
+}
 
 static inline uint32_t
 core_align8(uint32_t size)

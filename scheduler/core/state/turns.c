@@ -38,10 +38,10 @@ core_program_create(struct core_session *root, uint32_t worker_max)
     program->number = root->number;
     program->pid = root->pid;
     program->worker_max = worker_max;
+    program->waits = true;
     TAILQ_INIT(&program->lanes);
     core_lane_init(&program->lane, program, root, 0);
     add_lane(&program->lane);
-    TAILQ_INIT(&program->shallow);
     return program;
 }
 
@@ -58,7 +58,6 @@ static void
 free_program(struct core *core, struct core_program *program)
 {
     LODE_ASSERT(program->ready == 0 && program->root == NULL && program->workers == 0);
-    core_turns_hungry(core, program, false);
     if (core->wide == program) {
         core->wide = NULL;
     }
@@ -70,12 +69,9 @@ free_program(struct core *core, struct core_program *program)
 }
 
 void
-core_lane_leave(struct core *core, struct core_lane *lane)
+core_lane_free(struct core *core, struct core_lane *lane)
 {
     struct core_program *program = lane->program;
-    if (--lane->users > 0) {
-        return;
-    }
     LODE_ASSERT(lane->count == 0 && TAILQ_EMPTY(&lane->tasks));
     TAILQ_REMOVE(&program->lanes, lane, of_program);
     if (lane->session != NULL) {
@@ -104,6 +100,10 @@ core_program_end(struct core *core, struct core_program *program)
 {
     program->ended = true;
     TAILQ_INSERT_TAIL(&core->ended, program, ended_link);
+    if (core->orphans_at == 0) {
+        core->orphans_at = core->now + CORE_ORPHANS_NS;
+        core->pool_changed = true;
+    }
 }
 
 void
@@ -132,7 +132,6 @@ core_lane_below(struct core *core, struct core_task *task, struct core_session *
 
 /* ---- levels ---------------------------------------------------------------------------------- */
 
-/* Of a lane below the first level. */
 static uint32_t
 level_of(const struct core_lane *lane)
 {
@@ -142,9 +141,6 @@ level_of(const struct core_lane *lane)
 static struct core_lane_list *
 list_of(struct core_program *program, const struct core_lane *lane)
 {
-    if (lane->depth == 0) {
-        return &program->shallow;
-    }
     uint32_t level = level_of(lane);
     return &program->deep->part[level / PART][level % PART];
 }
@@ -168,12 +164,10 @@ make_room(struct core_program *program, uint32_t part)
 static void
 enter(struct core_program *program, struct core_lane *lane)
 {
-    if (lane->depth > 0) {
-        uint32_t level = level_of(lane), part = level / PART;
-        make_room(program, part);
-        program->deep->levels[part] |= UINT64_C(1) << level % PART;
-        program->deep->parts |= UINT64_C(1) << part;
-    }
+    uint32_t level = level_of(lane), part = level / PART;
+    make_room(program, part);
+    program->deep->levels[part] |= UINT64_C(1) << level % PART;
+    program->deep->parts |= UINT64_C(1) << part;
     lane->turn = CORE_TURN;
     TAILQ_INSERT_TAIL(list_of(program, lane), lane, link);
 }
@@ -183,7 +177,7 @@ leave(struct core_program *program, struct core_lane *lane)
 {
     struct core_lane_list *list = list_of(program, lane);
     TAILQ_REMOVE(list, lane, link);
-    if (lane->depth > 0 && TAILQ_EMPTY(list)) {
+    if (TAILQ_EMPTY(list)) {
         uint32_t level = level_of(lane), part = level / PART;
         struct core_deep *deep = program->deep;
         deep->levels[part] &= ~(UINT64_C(1) << level % PART);
@@ -197,19 +191,30 @@ highest(uint64_t bits)
     return 63 - (uint32_t)__builtin_clzll(bits);
 }
 
-/* The lanes of the deepest level that has any. */
-static struct core_lane_list *
+/* The lane whose turn it is at the deepest level that has any. */
+static const struct core_lane *
 deepest(const struct core_program *program)
 {
-    struct core_deep *deep = program->deep;
+    const struct core_deep *deep = program->deep;
     if (deep == NULL || deep->parts == 0) {
-        return (struct core_lane_list *)&program->shallow;
+        return &program->lane;
     }
     uint32_t part = highest(deep->parts);
-    return &deep->part[part][highest(deep->levels[part])];
+    return TAILQ_FIRST(&deep->part[part][highest(deep->levels[part])]);
 }
 
 /* ---- taking turns ---------------------------------------------------------------------------- */
+
+static inline void
+note(struct core *core, struct core_program *program, bool waits, bool is_hungry)
+{
+    core->untried += program->waits;
+    core->untried -= waits;
+    core->hungry += is_hungry;
+    core->hungry -= program->hungry;
+    program->waits = waits;
+    program->hungry = is_hungry;
+}
 
 void
 core_turns_add(struct core *core, struct core_task *task)
@@ -217,12 +222,13 @@ core_turns_add(struct core *core, struct core_task *task)
     struct core_lane *lane = task->ticket.lane;
     struct core_program *program = lane->program;
     core_lane_add(lane, task);
-    if (lane->count == 1) {
+    if (lane->count == 1 && lane->depth > 0) {
         enter(program, lane);
     }
     if (program->ready++ == 0) {
         program->turn = CORE_TURN;
         TAILQ_INSERT_TAIL(&core->programs, program, link);
+        note(core, program, false, false);
         core->pool_changed = core->pool_changed || program->blocked > 0;
     }
 }
@@ -233,12 +239,12 @@ core_turns_remove(struct core *core, struct core_task *task)
     struct core_lane *lane = task->ticket.lane;
     struct core_program *program = lane->program;
     core_lane_remove(lane, task);
-    if (lane->count == 0) {
+    if (lane->count == 0 && lane->depth > 0) {
         leave(program, lane);
     }
     if (--program->ready == 0) {
         TAILQ_REMOVE(&core->programs, program, link);
-        core_turns_hungry(core, program, false);
+        note(core, program, true, false);
         program->stuck_since = 0;
     }
 }
@@ -246,45 +252,66 @@ core_turns_remove(struct core *core, struct core_task *task)
 struct core_task *
 core_turns_first(const struct core_program *program)
 {
-    return core_lane_first(TAILQ_FIRST(deepest(program)));
+    return core_lane_first(deepest(program));
 }
 
 void
-core_turns_used(struct core *core, struct core_lane *lane)
+core_lane_used(struct core_lane *lane)
 {
-    struct core_program *program = lane->program;
     if (lane->count > 0 && --lane->turn == 0) {
-        struct core_lane_list *list = list_of(program, lane);
+        struct core_lane_list *list = list_of(lane->program, lane);
         lane->turn = CORE_TURN;
         TAILQ_REMOVE(list, lane, link);
         TAILQ_INSERT_TAIL(list, lane, link);
     }
-    if (program->ready > 0 && --program->turn == 0) {
-        program->turn = CORE_TURN;
-        TAILQ_REMOVE(&core->programs, program, link);
-        TAILQ_INSERT_TAIL(&core->programs, program, link);
+}
+
+bool
+core_program_used(struct core *core, struct core_program *program)
+{
+    if (program->ready == 0 || --program->turn > 0) {
+        return false;
+    }
+    program->turn = CORE_TURN;
+    TAILQ_REMOVE(&core->programs, program, link);
+    TAILQ_INSERT_TAIL(&core->programs, program, link);
+    return true;
+}
+
+/* ---- workers --------------------------------------------------------------------------------- */
+
+void
+core_program_add_worker(struct core *core, struct core_program *program)
+{
+    if (++program->workers == program->worker_max) {
+        TAILQ_INSERT_TAIL(&core->capped, program, capped_link);
+    }
+}
+
+void
+core_program_remove_worker(struct core *core, struct core_program *program)
+{
+    if (program->workers-- == program->worker_max) {
+        TAILQ_REMOVE(&core->capped, program, capped_link);
+        program->stuck_since = 0;
     }
 }
 
 uint32_t
 core_program_more_workers(const struct core *core, const struct core_program *program)
 {
-    uint32_t cpus = (uint32_t)((core->total.cpus + LODE_CPU_UNIT - 1) / LODE_CPU_UNIT);
-    uint32_t running = program->workers - program->blocked;
-    uint32_t running_max = CORE_RUNNING_OF_CPU * cpus + CORE_RUNNING_MAX;
-    if (program->workers >= program->worker_max || running >= running_max) {
+    if (!core_program_may_grow(core, program)) {
         return 0;
     }
     uint32_t more = program->worker_max - program->workers;
-    return more < running_max - running ? more : running_max - running;
+    uint32_t awake = core->running_max - (program->workers - program->blocked);
+    return more < awake ? more : awake;
 }
 
 void
-core_turns_hungry(struct core *core, struct core_program *program, bool is_hungry)
+core_turns_note(struct core *core, struct core_program *program, bool waits, bool is_hungry)
 {
-    core->hungry += is_hungry;
-    core->hungry -= program->hungry;
-    program->hungry = is_hungry;
+    note(core, program, waits, is_hungry);
 }
 
 /* ---- checking -------------------------------------------------------------------------------- */
@@ -297,7 +324,7 @@ check_list(const struct core_program *program, const struct core_lane_list *list
     TAILQ_FOREACH(lane, list, link)
     {
         LODE_ASSERT(lane->program == program && lane->turn > 0 && lane->count > 0);
-        LODE_ASSERT(lane->depth == 0 ? list == &program->shallow : level_of(lane) == level);
+        LODE_ASSERT(lane->depth > 0 && level_of(lane) == level);
         ready += core_lane_check(lane);
     }
     return ready;
@@ -306,7 +333,7 @@ check_list(const struct core_program *program, const struct core_lane_list *list
 static uint32_t
 check_levels(const struct core_program *program)
 {
-    uint32_t ready = check_list(program, &program->shallow, 0);
+    uint32_t ready = core_lane_check(&program->lane);
     const struct core_deep *deep = program->deep;
     for (uint32_t level = 0; deep != NULL && level < CORE_LEVELS_MAX; level++) {
         const struct core_lane_list *lists = deep->part[level / PART];
@@ -323,7 +350,7 @@ uint64_t
 core_turns_check(const struct core *core)
 {
     uint64_t ready = 0;
-    uint32_t hungry = 0;
+    uint32_t hungry = 0, untried = 0;
     const struct core_program *program;
     TAILQ_FOREACH(program, &core->programs, link)
     {
@@ -332,7 +359,8 @@ core_turns_check(const struct core *core)
         LODE_ASSERT(program->blocked <= program->workers);
         ready += program->ready;
         hungry += program->hungry;
+        untried += !program->waits;
     }
-    LODE_ASSERT(hungry == core->hungry);
+    LODE_ASSERT(hungry == core->hungry && untried == core->untried);
     return ready;
 }

@@ -36,16 +36,19 @@ struct core_program {
     struct core_lane_list lanes; /* all of them, the own one first; the program lives as long */
     uint32_t ready;              /* tasks in its lanes */
     uint32_t turn;
-    bool hungry;                    /* its first task has found no worker */
-    struct core_lane_list shallow;  /* the lane of depth 0, if it has ready tasks */
-    struct core_deep *deep;         /* the other ones that have some; NULL: none ever had */
+    bool waits;                     /* has no ready task, or the first one has found no worker */
+    bool hungry;                    /* of these: the program may have more workers */
+    uint64_t round;                 /* the last dispatch() that has filled its workers' queues */
+    struct core_deep *deep;         /* the other lanes with ready tasks; NULL: none ever had any */
     TAILQ_ENTRY(core_program) link; /* core.programs: has ready tasks */
     TAILQ_ENTRY(core_program) ended_link;
+
+    TAILQ_ENTRY(core_program) capped_link; /* core.capped: has all workers that it may have */
 
     uint32_t worker_max; /* processes that may hold tasks of it at a time */
     uint32_t workers;    /* that do */
     uint32_t blocked;    /* of them */
-    int64_t moved_at;    /* when a task of it was placed, or left a worker, the last time */
+    int64_t moved_at;    /* when a task of it left a worker, the last time */
     int64_t stuck_since; /* no more may be started, tasks are ready, and nothing moves; 0: no */
 };
 TAILQ_HEAD(core_program_list, core_program);
@@ -70,8 +73,17 @@ struct core_lane *core_lane_below(struct core *core, struct core_task *task,
 /* The session goes. Its lanes may be there yet, for tasks that own them; none has tasks. */
 void core_lanes_forget_session(struct core_session *session);
 
+/* Nobody uses it any more. */
+void core_lane_free(struct core *core, struct core_lane *lane);
+
 /* One user fewer: a task that has ended, or the lane's owner. */
-void core_lane_leave(struct core *core, struct core_lane *lane);
+static inline void
+core_lane_leave(struct core *core, struct core_lane *lane)
+{
+    if (--lane->users == 0) {
+        core_lane_free(core, lane);
+    }
+}
 
 /* The task is ready: it stands in its lane, and its lane among those that take turns. */
 void core_turns_add(struct core *core, struct core_task *task);
@@ -82,20 +94,25 @@ void core_turns_remove(struct core *core, struct core_task *task);
 /* The task of the program that goes next; the program has ready tasks. */
 struct core_task *core_turns_first(const struct core_program *program);
 
-/*
- * A task of that lane was placed. When a turn is over, its lane or program goes behind the others.
- */
-void core_turns_used(struct core *core, struct core_lane *lane);
+/* A task of that lane was placed, which is not the program's own. After a turn it goes behind. */
+void core_lane_used(struct core_lane *lane);
+
+/* A task of the program was placed. True: its turn is over, and it has gone behind the others. */
+bool core_program_used(struct core *core, struct core_program *program);
 
 /*
- * How many more workers may hold tasks of the program. Two limits: `worker_max` for all of them,
- * and one for those that are not blocked. Tasks that need little or no CPU would else start as many
- * processes as there are tasks.
+ * How many more workers may hold tasks of the program (core_program_may_grow(): any). Two limits:
+ * `worker_max` for all of them, and one for those that are not blocked. Tasks that need little or
+ * no CPU would else start as many processes as there are tasks.
  */
 uint32_t core_program_more_workers(const struct core *core, const struct core_program *program);
 
-/* Notes whether the program's first task has found no worker. */
-void core_turns_hungry(struct core *core, struct core_program *program, bool is_hungry);
+/* Notes that the program's first task has found no worker, or that it was not tried yet. */
+void core_turns_note(struct core *core, struct core_program *program, bool waits, bool is_hungry);
+
+/* One worker more holds tasks of the program, or one fewer. */
+void core_program_add_worker(struct core *core, struct core_program *program);
+void core_program_remove_worker(struct core *core, struct core_program *program);
 
 /* Asserts what must hold; gives the number of ready tasks of all programs. For core_check(). */
 uint64_t core_turns_check(const struct core *core);

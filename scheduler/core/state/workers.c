@@ -67,19 +67,19 @@ estimate_of(const struct core_task *task)
     return ns < CORE_TASK_COST_NS ? CORE_TASK_COST_NS : ns > UINT32_MAX ? UINT32_MAX : (uint32_t)ns;
 }
 
-static void
-begin_serving(struct core_worker *worker, const struct core_task *task)
+static __attribute__((noinline)) void
+begin_serving(struct core *core, struct core_worker *worker, const struct core_task *task)
 {
     worker->lease = task->needs;
     worker->program = task->ticket.lane->program;
-    worker->program->workers++;
+    core_program_add_worker(core, worker->program);
     worker->served_ns = task->estimate_ns;
 }
 
 static void
-end_serving(struct core_worker *worker)
+end_serving(struct core *core, struct core_worker *worker)
 {
-    worker->program->workers--;
+    core_program_remove_worker(core, worker->program);
     worker->last_program = worker->program->number;
     worker->program = NULL;
 }
@@ -117,13 +117,20 @@ core_worker_take(struct core *core, struct core_worker *worker, struct core_task
     worker->chained += task->waiting > 0;
     worker->served_ns += task->estimate_ns;
     if (worker->count == 1) {
-        begin_serving(worker, task);
+        begin_serving(core, worker, task);
         core->used = core_resources_add(core->used, worker->lease);
     }
-    worker->program->moved_at = core->now;
     core->stacked += worker->count == 2;
     LODE_DEBUG_ASSERT(core_resources_equal(worker->lease, task->needs) && !worker->blocked);
     core_worker_relist(core, worker);
+}
+
+static __attribute__((noinline)) void
+run_dry(struct core *core, struct core_worker *worker)
+{
+    core_worker_set_blocked(core, worker, false);
+    core->used = core_resources_sub(core->used, worker->lease);
+    end_serving(core, worker);
 }
 
 void
@@ -144,9 +151,7 @@ core_worker_lose(struct core *core, struct core_worker *worker, struct core_task
     worker->program->moved_at = core->now;
     core->pool_changed = core->pool_changed || worker->has_forced; /* another one runs now */
     if (worker->count == 0) {
-        core_worker_set_blocked(core, worker, false);
-        core->used = core_resources_sub(core->used, worker->lease);
-        end_serving(worker);
+        run_dry(core, worker);
     }
     core_worker_relist(core, worker);
 }
@@ -155,8 +160,8 @@ core_worker_lose(struct core *core, struct core_worker *worker, struct core_task
 static bool
 has_served_enough(const struct core *core, const struct core_worker *worker)
 {
-    uint32_t others = core->hungry - worker->program->hungry;
-    return others > 0 && worker->served_ns >= CORE_SHIFT_NS;
+    return core->hungry > 0 && core->hungry - worker->program->hungry > 0 &&
+           worker->served_ns >= CORE_SHIFT_NS;
 }
 
 bool
@@ -176,7 +181,7 @@ core_worker_bury(struct core *core, struct core_worker *worker)
     core_worker_set_blocked(core, worker, false);
     if (worker->count > 0) {
         core->used = core_resources_sub(core->used, worker->lease);
-        end_serving(worker);
+        end_serving(core, worker);
     }
     core->stacked -= worker->count > 1;
     worker->state = CORE_WORKER_DEAD;

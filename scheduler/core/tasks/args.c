@@ -83,16 +83,34 @@ look_for_all(struct core *core, struct core_task *task, bool trust)
     return is_possible;
 }
 
-void
-core_task_look_for_args(struct core *core, struct core_task *task, bool trust)
+/* False: it has failed. */
+static bool
+begin_to_wait(struct core *core, struct core_task *task, bool trust)
 {
     core_task_wait(core, task);
     if (look_for_all(core, task, trust)) {
-        core_task_go_on(core, task);
-        return;
+        return true;
     }
     core_task_unlink(core, task);
     core_task_fail(core, task, LODE_EINVAL, NULL, "the task has its own result as argument");
+    return false;
+}
+
+void
+core_task_look_for_args(struct core *core, struct core_task *task, bool trust)
+{
+    if (begin_to_wait(core, task, trust)) {
+        core_task_go_on(core, task);
+    }
+}
+
+void
+core_task_begin(struct core *core, struct core_task *task)
+{
+    if (begin_to_wait(core, task, true) &&
+        (task->waiting > 0 || !core_task_place_at_once(core, task))) {
+        core_task_go_on(core, task);
+    }
 }
 
 void

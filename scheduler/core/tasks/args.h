@@ -16,6 +16,12 @@
 void core_task_look_for_args(struct core *core, struct core_task *task, bool trust);
 
 /*
+ * The same for a task that was just submitted, and whose submitter is believed. If nothing is
+ * missing, and no other task is ready, it is placed at once if a worker has room for it.
+ */
+void core_task_begin(struct core *core, struct core_task *task);
+
+/*
  * A task that was placed comes back, and is in no list: it is ready, or waits for its makers again.
  */
 void core_task_back(struct core *core, struct core_task *task);

@@ -2,6 +2,7 @@
 
 #include "scheduler/core/libraries/functions.h"
 #include "scheduler/core/state/objects.h"
+#include "scheduler/core/tasks/choose.h"
 #include "scheduler/core/tasks/states.h"
 #include "scheduler/core/state/workers.h"
 
@@ -71,12 +72,21 @@ chain_behind(struct core *core, struct core_task *task)
 void
 core_task_place(struct core *core, struct core_task *task, struct core_worker *worker)
 {
-    LODE_ASSERT(task->state == CORE_TASK_READY);
     core_task_put(core, task, worker);
     if (core->waiting_count > 0 && core->ready_count == 0) {
         chain_behind(core,
                      task); /* else nothing can be chained, and what it makes is not looked at */
     }
+}
+
+bool
+core_task_place_at_once(struct core *core, struct core_task *task)
+{
+    struct core_worker *worker = core->ready_count == 0 ? core_choose_worker(core, task) : NULL;
+    if (worker != NULL) {
+        core_task_place(core, task, worker);
+    }
+    return worker != NULL;
 }
 
 void

@@ -1,64 +1,7 @@
 #include "scheduler/core/tasks/dispatch.h"
 
 #include "scheduler/core/tasks/chain.h"
-#include "scheduler/core/tasks/ends.h"
-#include "scheduler/core/libraries/functions.h"
-#include "scheduler/core/tasks/states.h"
-#include "scheduler/core/state/workers.h"
-
-/* ---- choosing a worker ---------------------------------------------------------------------- */
-
-/* A worker that has served this program last holds its libraries, and need not change over. */
-static struct core_worker *
-choose_idle(struct core *core, const struct core_task *task, struct core_worker **old_out)
-{
-    const struct core_program *program = task->ticket.lane->program;
-    struct core_worker *worker, *other = NULL;
-    uint32_t looked_at = 0;
-    if (core_program_more_workers(core, program) == 0 ||
-        !core_resources_fit(core->total, core->used, task->needs)) {
-        return NULL;
-    }
-    TAILQ_FOREACH(worker, &core->idle, link)
-    {
-        if (core_worker_would_conflict(worker, task->function)) {
-            *old_out = worker;
-        } else if (worker->last_program == program->number) {
-            return worker;
-        } else {
-            other = other != NULL ? other : worker;
-        }
-        if (++looked_at >= CORE_IDLE_LOOKS && other != NULL) {
-            break;
-        }
-    }
-    return other;
-}
-
-/* Depth by time is in the list `open` (workers.c). */
-static struct core_worker *
-choose_worker(struct core *core, const struct core_task *task)
-{
-    struct core_worker *old = NULL, *worker = choose_idle(core, task, &old);
-    if (worker != NULL) {
-        return worker;
-    }
-    TAILQ_FOREACH(worker, &core->open, link)
-    {
-        if (core_worker_may_queue(core, worker, task)) {
-            if (!core_worker_would_conflict(worker, task->function)) {
-                return worker;
-            }
-            old = old != NULL ? old : worker;
-        }
-    }
-    if (old != NULL) {
-        old->stale = true;
-        core->pool_changed = true;
-        core_worker_relist(core, old);
-    }
-    return NULL;
-}
+#include "scheduler/core/tasks/choose.h"
 
 /* ---- taking turns --------------------------------------------------------------------------- */
 
@@ -68,11 +11,14 @@ choose_worker(struct core *core, const struct core_task *task)
 static bool
 has_to_wait(struct core *core, const struct core_program *program)
 {
-    if (core->wide != NULL && core->wide->ready == 0) {
-        core->wide = NULL;
+    if (core->wide == NULL) {
+        return false;
     }
-    return core->wide != NULL && core->wide != program &&
-           core->now - core->wide_since >= CORE_WIDE_NS;
+    if (core->wide->ready == 0) {
+        core->wide = NULL;
+        return false;
+    }
+    return core->wide != program && core->now - core->wide_since >= CORE_WIDE_NS;
 }
 
 /*
@@ -82,8 +28,10 @@ has_to_wait(struct core *core, const struct core_program *program)
 static void
 found_no_room(struct core *core, struct core_program *program, const struct core_task *task)
 {
-    bool may_have_more = core_program_more_workers(core, program) > 0;
-    core_turns_hungry(core, program, may_have_more);
+    bool may_have_more = core_program_may_grow(core, program);
+    if (!program->waits || program->hungry != may_have_more) {
+        core_turns_note(core, program, true, may_have_more);
+    }
     if (core->wide == NULL && may_have_more &&
         !core_resources_fit(core->total, core->used, task->needs)) {
         core->wide = program;
@@ -95,11 +43,12 @@ static bool
 dispatch_one(struct core *core, struct core_program *program)
 {
     if (has_to_wait(core, program)) {
+        core_turns_note(core, program, true, program->hungry);
         return false;
     }
     struct core_task *task = core_turns_first(program);
     struct core_lane *lane = task->ticket.lane;
-    struct core_worker *worker = choose_worker(core, task);
+    struct core_worker *worker = core_choose_worker(core, task);
     if (worker == NULL) {
         found_no_room(core, program, task);
         return false;
@@ -107,22 +56,109 @@ dispatch_one(struct core *core, struct core_program *program)
     if (core->wide == program) {
         core->wide = NULL;
     }
-    core_turns_hungry(core, program, false);
+    if (program->waits) {
+        core_turns_note(core, program, false, false);
+    }
     core_task_place(core, task, worker);
-    core_turns_used(core, lane);
+    if (lane->depth > 0) {
+        core_lane_used(lane);
+    }
     return true;
 }
 
+/* ---- all programs ---------------------------------------------------------------------------- */
+
+/* True if no idle worker can be given anything. */
+static bool
+is_full(const struct core *core)
+{
+    return TAILQ_EMPTY(&core->idle) ||
+           (core->weightless == 0 && core_resources_full(core->total, core->used));
+}
+
 /*
- * A program that finds no worker keeps its place in front of those that have had their turn since:
- * so the next idle worker is its.
+ * Gives idle workers tasks. A program that finds none keeps its place in front of those that have
+ * had their turn since: so the next idle worker is its.
  */
+static void
+give_to_idle(struct core *core)
+{
+    struct core_program *program = TAILQ_FIRST(&core->programs);
+    while (program != NULL && !is_full(core)) {
+        struct core_program *next = TAILQ_NEXT(program, link);
+        bool was_wide = core->wide == program;
+        bool placed = dispatch_one(core, program);
+        bool turn_over = placed && core_program_used(core, program);
+        if (placed && was_wide) {
+            program = TAILQ_FIRST(&core->programs); /* the others waited for it */
+        } else if (!placed || program->ready == 0 || (turn_over && next != NULL)) {
+            program = next;
+        }
+    }
+}
+
+/* The first worker with room whose program was not looked at in this round; NULL: there is none. */
+static struct core_worker *
+next_open(const struct core *core)
+{
+    struct core_worker *worker;
+    TAILQ_FOREACH(worker, &core->open, link)
+    {
+        if (worker->program->round != core->round && worker->program->ready > 0) {
+            return worker;
+        }
+    }
+    return NULL;
+}
+
+/* A queue holds tasks of one program: so only programs whose workers have room are looked at. */
+static void
+fill_queues(struct core *core)
+{
+    struct core_worker *worker;
+    core->round++;
+    while ((worker = next_open(core)) != NULL) {
+        struct core_program *program = worker->program;
+        program->round = core->round;
+        while (program->ready > 0 && !TAILQ_EMPTY(&core->open) && dispatch_one(core, program)) {
+            (void)core_program_used(core, program);
+        }
+    }
+}
+
+/* The others find nothing. It was noted of most; the rest is as a rule at the end. */
+static void
+note_the_rest(struct core *core)
+{
+    struct core_program *program = TAILQ_LAST(&core->programs, core_program_list);
+    for (; core->untried > 0; program = TAILQ_PREV(program, core_program_list, link)) {
+        if (!program->waits) {
+            found_no_room(core, program, core_turns_first(program));
+        }
+    }
+}
+
+/* The common case. Nobody asks whether it waits. */
+static void
+dispatch_alone(struct core *core, struct core_program *program)
+{
+    while (program->ready > 0 && !(TAILQ_EMPTY(&core->open) && TAILQ_EMPTY(&core->idle)) &&
+           dispatch_one(core, program)) {
+    }
+}
+
 void
 core_dispatch(struct core *core)
 {
     struct core_program *program = TAILQ_FIRST(&core->programs);
-    while (program != NULL && !(TAILQ_EMPTY(&core->idle) && TAILQ_EMPTY(&core->open))) {
-        bool placed = dispatch_one(core, program);
-        program = placed ? TAILQ_FIRST(&core->programs) : TAILQ_NEXT(program, link);
+    if (program == NULL) {
+        return;
     }
+    if (TAILQ_NEXT(program, link) == NULL) {
+        dispatch_alone(core, program);
+        return;
+    }
+    give_to_idle(core);
+    fill_queues(core);
+    note_the_rest(core);
 }

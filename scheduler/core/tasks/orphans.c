@@ -105,17 +105,8 @@ look_at(struct core *core, struct asking *asking, const struct core_program *pro
 void
 core_orphans_look(struct core *core)
 {
-    if (TAILQ_EMPTY(&core->ended)) {
-        core->orphans_at = 0;
-        return;
-    }
-    if (core->orphans_at == 0) {
-        core->orphans_at = core->now + CORE_ORPHANS_NS;
-    }
-    if (core->now < core->orphans_at) {
-        return;
-    }
-    core->orphans_at = core->now + CORE_ORPHANS_NS;
+    bool left = !TAILQ_EMPTY(&core->ended);
+    core->orphans_at = left ? core->now + CORE_ORPHANS_NS : 0;
     if (core->orphans_asked > 0) {
         return; /* a slow store: it is not asked twice */
     }

@@ -14,7 +14,7 @@
 
 #include "scheduler/core/state/state.h"
 
-/* Asks the store, if the time for that has come. */
+/* Asks the store: the time for that (core.orphans_at) has come. */
 void core_orphans_look(struct core *core);
 
 #endif

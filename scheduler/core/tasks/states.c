@@ -27,6 +27,7 @@ core_task_ready(struct core *core, struct core_task *task)
     task->state = CORE_TASK_READY;
     task->function->ready++;
     core->ready_count++;
+    core->weightless += core_resources_none(task->needs);
     core_turns_add(core, task);
 }
 
@@ -36,6 +37,7 @@ stop_being_ready(struct core *core, struct core_task *task)
     core_turns_remove(core, task);
     task->function->ready--;
     core->ready_count--;
+    core->weightless -= core_resources_none(task->needs);
 }
 
 static void

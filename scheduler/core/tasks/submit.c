@@ -209,8 +209,9 @@ core_submit(struct core *core, struct core_session *session, const void *bytes, 
     if (last > session->last_result) {
         session->last_result = last;
     }
-    if (!core_task_stop(core, task) && is_possible(core, task)) {
+    bool stops = task->cancelled && core_task_stop(core, task);
+    if (!stops && is_possible(core, task)) {
         task->function->cpus = submit->cpus;
-        core_task_look_for_args(core, task, true);
+        core_task_begin(core, task);
     }
 }

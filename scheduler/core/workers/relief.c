@@ -140,6 +140,12 @@ fail_everything(struct core *core)
     core_describe_fail_all(core, LODE_ECRASHED, "no worker can be started");
 }
 
+static int64_t
+sooner(int64_t a, int64_t b)
+{
+    return a == 0 || (b != 0 && b < a) ? b : a;
+}
+
 int64_t
 core_relieve(struct core *core)
 {
@@ -148,13 +154,17 @@ core_relieve(struct core *core)
         return 0;
     }
     int64_t again = 0;
-    struct core_program *program = TAILQ_FIRST(&core->programs), *next;
-    for (; program != NULL; program = next) {
-        next = TAILQ_NEXT(program, link);
-        int64_t when = look_at(core, program);
-        if (when != 0 && (again == 0 || when < again)) {
-            again = when;
+    struct core_program *program, *next;
+    if (core->processes >= CORE_WORKER_MAX || none_can_be_started(core)) {
+        for (program = TAILQ_FIRST(&core->programs); program != NULL; program = next) {
+            next = TAILQ_NEXT(program, link);
+            again = sooner(again, look_at(core, program));
         }
+        return again;
+    }
+    for (program = TAILQ_FIRST(&core->capped); program != NULL; program = next) {
+        next = TAILQ_NEXT(program, capped_link);
+        again = program->ready > 0 ? sooner(again, look_at(core, program)) : again;
     }
     return again;
 }

@@ -166,8 +166,6 @@ core_task_done(struct core *core, struct core_worker *worker, const struct lode_
     }
     worker->finished++;
     worker->last_function = task->function;
-    const struct core_session *audience = core_task_audience(task);
-    worker->last_audience = audience != NULL ? audience->number : 0;
     worker->last_name[0] = '\0';
     if (task->name_size > 0) {
         core_task_name(task, worker->last_name);
@@ -188,6 +186,16 @@ core_task_done(struct core *core, struct core_worker *worker, const struct lode_
 
 /* ---- output --------------------------------------------------------------------------------- */
 
+/* Who hears what the worker's last task printed: the root of the program that it serves, or has. */
+static struct core_session *
+audience_of(struct core *core, const struct core_worker *worker)
+{
+    const struct core_program *program = worker->program;
+    struct core_session *root =
+        core_session_find(core, program != NULL ? program->number : worker->last_program);
+    return root != NULL && !root->is_worker ? root : NULL;
+}
+
 void
 core_worker_output(struct core *core, const struct core_event *event)
 {
@@ -204,7 +212,7 @@ core_worker_output(struct core *core, const struct core_event *event)
         session = core_task_audience(task);
     } else if (worker->last_function != NULL) {
         name = worker->last_name[0] ? worker->last_name : worker->last_function->name;
-        session = core_session_find(core, worker->last_audience);
+        session = audience_of(core, worker);
     }
     uint32_t name_size = (uint32_t)strnlen(name, LODE_TASK_NAME_MAX);
     uint32_t line_size =

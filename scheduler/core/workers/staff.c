@@ -81,7 +81,7 @@ static void
 count_pool(struct core *core)
 {
     core->pool_changed = false;
-    core->pool_deadline = 0;
+    core->pool_deadline = core->orphans_at;
     core->usable = 0;
     struct core_worker *worker;
     TAILQ_FOREACH(worker, &core->all, all_link)
@@ -176,7 +176,7 @@ first_to_grow(const struct core *core)
     const struct core_program *program;
     TAILQ_FOREACH(program, &core->programs, link)
     {
-        if (core_program_more_workers(core, program) > 0) {
+        if (core_program_may_grow(core, program)) {
             return program;
         }
         if (++looked_at == CORE_PROGRAM_LOOKS) {
@@ -190,11 +190,13 @@ first_to_grow(const struct core *core)
 static bool
 nothing_to_adjust(const struct core *core)
 {
-    const struct core_program *program = first_to_grow(core);
-    bool busy = program == NULL ||
-                (core->usable > 0 &&
-                 !core_resources_fit(core->total, core->used, core_turns_first(program)->needs));
-    return busy && !core->pool_changed && !core_describe_waits(core);
+    if (core->pool_changed || core_describe_waits(core)) {
+        return false;
+    }
+    const struct core_program *program = core->ready_count > 0 ? first_to_grow(core) : NULL;
+    return program == NULL ||
+           (core->usable > 0 &&
+            !core_resources_fit(core->total, core->used, core_turns_first(program)->needs));
 }
 
 void

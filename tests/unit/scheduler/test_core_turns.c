@@ -41,7 +41,10 @@ take(void)
 {
     struct core_task *first = core_turns_first(TAILQ_FIRST(&core.programs));
     core_turns_remove(&core, first);
-    core_turns_used(&core, first->ticket.lane);
+    if (first->ticket.lane->depth > 0) {
+        core_lane_used(first->ticket.lane);
+    }
+    (void)core_program_used(&core, first->ticket.lane->program);
     (void)core_turns_check(&core);
     return first;
 }

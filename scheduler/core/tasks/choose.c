@@ -1,0 +1,56 @@
+#include "scheduler/core/tasks/choose.h"
+
+#include "scheduler/core/libraries/functions.h"
+#include "scheduler/core/state/workers.h"
+
+/* A worker that has served this program last holds its libraries, and need not change over. */
+static struct core_worker *
+choose_idle(struct core *core, const struct core_task *task, struct core_worker **old_out)
+{
+    const struct core_program *program = task->ticket.lane->program;
+    struct core_worker *worker, *other = NULL;
+    uint32_t looked_at = 0;
+    if (TAILQ_EMPTY(&core->idle) || !core_program_may_grow(core, program) ||
+        !core_resources_fit(core->total, core->used, task->needs)) {
+        return NULL;
+    }
+    TAILQ_FOREACH(worker, &core->idle, link)
+    {
+        if (core_worker_would_conflict(worker, task->function)) {
+            *old_out = worker;
+        } else if (worker->last_program == program->number) {
+            return worker;
+        } else {
+            other = other != NULL ? other : worker;
+        }
+        if (++looked_at >= CORE_IDLE_LOOKS && other != NULL) {
+            break;
+        }
+    }
+    return other;
+}
+
+/* Depth by time is in the list `open` (workers.c). */
+struct core_worker *
+core_choose_worker(struct core *core, const struct core_task *task)
+{
+    struct core_worker *old = NULL, *worker = choose_idle(core, task, &old);
+    if (worker != NULL) {
+        return worker;
+    }
+    TAILQ_FOREACH(worker, &core->open, link)
+    {
+        if (core_worker_may_queue(core, worker, task)) {
+            if (!core_worker_would_conflict(worker, task->function)) {
+                return worker;
+            }
+            old = old != NULL ? old : worker;
+        }
+    }
+    if (old != NULL) {
+        old->stale = true;
+        core->pool_changed = true;
+        core_worker_relist(core, old);
+    }
+    return NULL;
+}
