@@ -106,7 +106,7 @@ check_lane(const struct core *core, const struct core_lane *lane, struct tally *
     const struct core_task *task;
     TAILQ_FOREACH(task, &lane->tasks, of_lane)
     {
-        LODE_ASSERT(task->ticket.lane == lane && task->session == lane->session);
+        LODE_ASSERT(task->lane == lane && task->has_nested == (task->nested != NULL));
         tally->results += check_task(core, task);
         tasks++;
         tally->ready += task->state == CORE_TASK_READY;

@@ -69,7 +69,7 @@ static void
 add_task(struct document *d, const struct core_task *task)
 {
     char room[LODE_TASK_NAME_MAX + 1];
-    const struct core_lane *lane = task->ticket.lane;
+    const struct core_lane *lane = task->lane;
     add(d, ",\"function\":");
     add_string(d, core_task_name(task, room));
     add(d, ",\"task\":\"%llu\",\"program\":%lld,\"depth\":%u", (unsigned long long)task->number,

@@ -33,7 +33,7 @@ core_failure_note(struct core *core, const struct core_task *task, lode_err code
     failure->signal = death != NULL ? death->signal : 0;
     const struct core_program *program = core_task_program(task);
     failure->program = program != NULL ? program->pid : 0;
-    failure->depth = program != NULL ? task->ticket.lane->depth : 0;
+    failure->depth = program != NULL ? task->lane->depth : 0;
     snprintf(failure->function, sizeof failure->function, "%s", core_task_name(task, room));
     snprintf(failure->message, sizeof failure->message, "%s", message);
 }

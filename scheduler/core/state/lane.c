@@ -104,7 +104,8 @@ void
 core_lane_join(struct core_lane *lane, struct core_task *task)
 {
     lane->users++;
-    task->ticket = (struct core_ticket){.lane = lane, .number = ++lane->tickets};
+    task->lane = lane;
+    task->ticket = (struct core_ticket){.number = ++lane->tickets};
 }
 
 void
@@ -147,7 +148,7 @@ core_lane_first(const struct core_lane *lane)
 static void
 check_late(const struct core_lane *lane, const struct core_task *task)
 {
-    LODE_ASSERT(task->is_late && task->ticket.lane == lane);
+    LODE_ASSERT(task->is_late && task->lane == lane);
     LODE_ASSERT(task->state == CORE_TASK_READY);
     for (const struct core_task *child = task->ticket.child; child != NULL;
          child = child->late.next) {
@@ -186,7 +187,7 @@ core_lane_check(const struct core_lane *lane)
     const struct core_task *task, *before = NULL;
     TAILQ_FOREACH(task, &lane->ordered, link)
     {
-        LODE_ASSERT(task->state == CORE_TASK_READY && task->ticket.lane == lane);
+        LODE_ASSERT(task->state == CORE_TASK_READY && task->lane == lane);
         LODE_ASSERT(!task->is_late);
         LODE_ASSERT(before == NULL || goes_before(before, task));
         before = task;

@@ -46,7 +46,6 @@ TAILQ_HEAD(core_lane_list, core_lane);
 
 /* A task's place in its lane. Part of every task. */
 struct core_ticket {
-    struct core_lane *lane;
     uint64_t number;         /* the smallest one goes first */
     struct core_task *child; /* late: its first child in the heap */
 };

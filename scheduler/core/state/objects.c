@@ -132,7 +132,7 @@ unwatch(struct core *core, struct core_object *object)
 static bool
 are_surely_new(const struct core_objects *objects, const struct core_task *task)
 {
-    return objects->watched == 0 && lode_id_low(task->results) > task->session->last_result;
+    return objects->watched == 0 && lode_id_low(task->results) > task->lane->session->last_result;
 }
 
 /* How many of the task's results are awaited at the store. False: another live task makes one. */

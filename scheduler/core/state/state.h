@@ -35,7 +35,7 @@ enum {
     CORE_MISSING_MAX = 16,          /* times that an argument may be there and then not be there */
     CORE_START_FAILURES = 5,        /* in a row: no worker can be started */
     CORE_DESCRIBE_MAX = 3,          /* workers that may die over one library */
-    CORE_INLINE_ARGS = 64,
+    CORE_INLINE_ARGS = 72,
     CORE_FAILURES_KEPT = 16,
     CORE_RUNNING_MAX = 64, /* workers of a program that are not blocked, and CORE_RUNNING_OF_CPU */
     CORE_RUNNING_OF_CPU = 4, /* … more of them for each CPU */
@@ -82,7 +82,7 @@ struct core_task {
         struct core_late late;       /* READY and is_late */
     };
     TAILQ_ENTRY(core_task) of_lane; /* lane.tasks */
-    struct core_session *session;
+    struct core_lane *lane;         /* says of which program it is, and who has submitted it */
     struct core_worker *worker;     /* PLACED, SETTLING */
     struct core_function *function; /* NULL: there is no such function; FAILING from birth */
 
@@ -104,10 +104,11 @@ struct core_task {
     bool wanted : 1;    /* while its ended session is sorted out */
     bool done : 1;      /* while its dead worker is settled */
     bool forced : 1;    /* cancelled or abandoned: ends even if its function does not look */
+    bool has_nested : 1;
 
     /* Not looked at when it ends. */
     struct core_ticket ticket;
-    struct core_lane *nested; /* of what it submits itself; NULL: nothing yet */
+    struct core_lane *nested; /* of what it submits itself; NULL unless has_nested */
     struct core_resources needs;
     uint32_t max_retries;
     uint32_t flags; /* LODE_SUBMIT_… */
@@ -118,8 +119,7 @@ struct core_task {
     uint8_t inline_bytes[CORE_INLINE_ARGS];
 };
 _Static_assert(offsetof(struct core_task, deps) == 64 &&
-                   offsetof(struct core_task, ticket) == 128 &&
-                   offsetof(struct core_task, inline_bytes) == 192,
+                   offsetof(struct core_task, ticket) == 128 && sizeof(struct core_task) == 256,
                "state.h: a cache line in each part");
 
 /*

@@ -56,7 +56,6 @@ core_task_create(struct core *core, struct core_session *session, struct core_la
     uint32_t slot = slot_take(core);
     core->slot[slot] = task;
     task->number = ++core->serial << SLOT_BITS | slot;
-    task->session = session;
     core_lane_join(lane, task);
     TAILQ_INSERT_TAIL(&lane->tasks, task, of_lane);
     session->task_count++;
@@ -66,14 +65,14 @@ core_task_create(struct core *core, struct core_session *session, struct core_la
 void
 core_task_destroy(struct core *core, struct core_task *task)
 {
-    struct core_session *session = task->session;
+    struct core_session *session = task->lane->session;
     core_objects_forget(core, task);
-    TAILQ_REMOVE(&task->ticket.lane->tasks, task, of_lane);
+    TAILQ_REMOVE(&task->lane->tasks, task, of_lane);
     session->task_count--;
-    if (task->nested != NULL) {
+    if (task->has_nested) {
         core_lane_leave(core, task->nested);
     }
-    core_lane_leave(core, task->ticket.lane);
+    core_lane_leave(core, task->lane);
     if (task->bytes_size > CORE_INLINE_ARGS) {
         free(task->bytes);
     }
@@ -88,14 +87,14 @@ core_task_destroy(struct core *core, struct core_task *task)
 const struct core_program *
 core_task_program(const struct core_task *task)
 {
-    return task->ticket.lane != NULL ? task->ticket.lane->program : NULL;
+    return task->lane != NULL ? task->lane->program : NULL;
 }
 
 struct core_session *
 core_task_audience(const struct core_task *task)
 {
     const struct core_program *program = core_task_program(task);
-    struct core_session *root = program != NULL ? program->root : task->session;
+    struct core_session *root = program != NULL ? program->root : NULL;
     return root != NULL && !root->ended && !root->is_worker ? root : NULL;
 }
 

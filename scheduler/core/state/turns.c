@@ -121,7 +121,8 @@ core_lane_below(struct core *core, struct core_task *task, struct core_session *
         task->nested = NULL;
     }
     if (task->nested == NULL) {
-        const struct core_lane *lane = task->ticket.lane;
+        task->has_nested = true;
+        const struct core_lane *lane = task->lane;
         task->nested = core_alloc(sizeof *task->nested);
         core_lane_init(task->nested, lane->program, session, lane->depth + 1);
         task->nested->owner = task->number;
@@ -219,7 +220,7 @@ note(struct core *core, struct core_program *program, bool waits, bool is_hungry
 void
 core_turns_add(struct core *core, struct core_task *task)
 {
-    struct core_lane *lane = task->ticket.lane;
+    struct core_lane *lane = task->lane;
     struct core_program *program = lane->program;
     core_lane_add(lane, task);
     if (lane->count == 1 && lane->depth > 0) {
@@ -236,7 +237,7 @@ core_turns_add(struct core *core, struct core_task *task)
 void
 core_turns_remove(struct core *core, struct core_task *task)
 {
-    struct core_lane *lane = task->ticket.lane;
+    struct core_lane *lane = task->lane;
     struct core_program *program = lane->program;
     core_lane_remove(lane, task);
     if (lane->count == 0 && lane->depth > 0) {

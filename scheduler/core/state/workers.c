@@ -71,7 +71,7 @@ static __attribute__((noinline)) void
 begin_serving(struct core *core, struct core_worker *worker, const struct core_task *task)
 {
     worker->lease = task->needs;
-    worker->program = task->ticket.lane->program;
+    worker->program = task->lane->program;
     core_program_add_worker(core, worker->program);
     worker->served_ns = task->estimate_ns;
 }
@@ -168,7 +168,7 @@ bool
 core_worker_may_queue(const struct core *core, const struct core_worker *worker,
                       const struct core_task *task)
 {
-    return worker->program == task->ticket.lane->program &&
+    return worker->program == task->lane->program &&
            core_resources_equal(worker->lease, task->needs) &&
            worker->count < task->function->ramp && !task->function->nests &&
            !has_served_enough(core, worker);

@@ -7,7 +7,7 @@
 static struct core_worker *
 choose_idle(struct core *core, const struct core_task *task, struct core_worker **old_out)
 {
-    const struct core_program *program = task->ticket.lane->program;
+    const struct core_program *program = task->lane->program;
     struct core_worker *worker, *other = NULL;
     uint32_t looked_at = 0;
     if (TAILQ_EMPTY(&core->idle) || !core_program_may_grow(core, program) ||

@@ -47,7 +47,7 @@ dispatch_one(struct core *core, struct core_program *program)
         return false;
     }
     struct core_task *task = core_turns_first(program);
-    struct core_lane *lane = task->ticket.lane;
+    struct core_lane *lane = task->lane;
     struct core_worker *worker = core_choose_worker(core, task);
     if (worker == NULL) {
         found_no_room(core, program, task);

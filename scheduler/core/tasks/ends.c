@@ -120,8 +120,8 @@ core_task_end(struct core *core, struct core_task *task, bool error)
     bool stopped = task->cancelled || task->abandoned;
     core->stats.failed += error && !stopped;
     core->stats.cancelled += error && stopped;
-    if (!task->session->ended) {
-        core_session_notice(core, task->session, task->submission);
+    if (!task->lane->session->ended) {
+        core_session_notice(core, task->lane->session, task->submission);
     }
     core_task_destroy(core, task);
 }

@@ -154,7 +154,7 @@ is_possible(struct core *core, struct core_task *task)
 static void
 refuse(struct core *core, struct core_session *session, const struct lode_task_submit *submit)
 {
-    const struct core_task refused = {.session = session,
+    const struct core_task refused = {.lane = &session->program->lane,
                                       .function = core_function_at(core, submit->function),
                                       .results = submit->results,
                                       .result_count = submit->result_count,

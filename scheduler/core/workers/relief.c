@@ -86,7 +86,7 @@ relieve(struct core *core, struct core_program *program)
     char why[256];
     describe(core, program, why, sizeof why);
     struct core_task *task = core_turns_first(program);
-    if (task->ticket.lane->depth > 0) {
+    if (task->lane->depth > 0) {
         core_task_unlink(core, task);
         core_task_fail(core, task, LODE_ELIMIT, NULL, "not run: %s", why);
         return CORE_STUCK_AGAIN_NS;

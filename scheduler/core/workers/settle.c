@@ -84,7 +84,7 @@ static bool
 is_done(const struct core_death *death, const struct core_task *task, const uint8_t *status,
         uint32_t count)
 {
-    bool is_gone = task->session->ended && count > 0;
+    bool is_gone = task->lane->session->ended && count > 0;
     for (uint32_t i = 0; i < count; i++) {
         if (status[i] == LODE_FOUND_SEALED) {
             return true;

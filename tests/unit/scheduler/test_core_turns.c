@@ -41,10 +41,10 @@ take(void)
 {
     struct core_task *first = core_turns_first(TAILQ_FIRST(&core.programs));
     core_turns_remove(&core, first);
-    if (first->ticket.lane->depth > 0) {
-        core_lane_used(first->ticket.lane);
+    if (first->lane->depth > 0) {
+        core_lane_used(first->lane);
     }
-    (void)core_program_used(&core, first->ticket.lane->program);
+    (void)core_program_used(&core, first->lane->program);
     (void)core_turns_check(&core);
     return first;
 }
@@ -71,7 +71,7 @@ Test(core_turns, programs_take_turns)
     }
     for (int i = 0; i < PROGRAMS * TASKS; i++) {
         int p = i / CORE_TURN % PROGRAMS;
-        cr_assert_eq(take()->ticket.lane->program, program[p], "task %d", i);
+        cr_assert_eq(take()->lane->program, program[p], "task %d", i);
     }
     cr_assert(TAILQ_EMPTY(&core.programs));
 }
@@ -89,7 +89,7 @@ static void
 forget(struct core_task *parent, struct core_task *children, int count)
 {
     for (int i = 0; i < count; i++) {
-        core_lane_leave(&core, children[i].ticket.lane);
+        core_lane_leave(&core, children[i].lane);
     }
     core_lane_leave(&core, parent->nested);
 }
@@ -134,9 +134,9 @@ Test(core_turns, a_lane_outlives_its_owner_as_long_as_it_has_tasks)
     static struct core_task child[1];
     nest(&task[0][0], child, 1);
     core_lane_leave(&core, task[0][0].nested); /* the parent ends first */
-    cr_assert_eq(TAILQ_FIRST(&worker.lanes), child[0].ticket.lane);
+    cr_assert_eq(TAILQ_FIRST(&worker.lanes), child[0].lane);
     cr_assert_eq(take(), &child[0]);
-    core_lane_leave(&core, child[0].ticket.lane);
+    core_lane_leave(&core, child[0].lane);
     cr_assert(TAILQ_EMPTY(&worker.lanes));
 }
 
@@ -159,7 +159,7 @@ fill_in(uint32_t depth, struct core_task *chain)
     core_lane_leave(&core, task[0][0].nested);
     task[0][0].nested = NULL;
     for (uint32_t i = 0; i < depth; i++) {
-        core_lane_leave(&core, chain[i].ticket.lane);
+        core_lane_leave(&core, chain[i].lane);
         if (chain[i].nested != NULL) {
             core_lane_leave(&core, chain[i].nested);
         }
