@@ -25,7 +25,8 @@ below(struct sim_world *w, uint64_t limit)
 bool
 one_in(struct sim_world *w, uint64_t n)
 {
-    return below(w, n) == 0 && !w->options.trees; /* as a rule a fault, or something special */
+    bool calm = w->options.trees || w->options.ladders;
+    return below(w, n) == 0 && !calm; /* as a rule a fault, or something special */
 }
 
 /* Mostly microseconds; now and then a pipe is lost, and all comes later, at once. */

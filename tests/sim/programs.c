@@ -234,9 +234,9 @@ act(struct sim_world *w, int session)
 }
 
 void
-grow_trees(struct sim_world *w, int session)
+submit_all(struct sim_world *w, int session)
 {
-    for (int i = 0; i < TREES; i++) {
+    for (int i = 0; i < (w->options.trees ? TREES : LADDER); i++) {
         submit(w, session, 0, (lode_id){{0}}, false);
     }
 }

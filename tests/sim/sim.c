@@ -107,6 +107,10 @@ main(int argc, char **argv)
         sim_run(&options, &counts);
         options.trees = true;
         sim_run(&options, &counts);
+        options.trees = false;
+        options.ladders = true;
+        sim_run(&options, &counts);
+        options.ladders = false;
     }
     printf("sim: %llu worlds of %llu steps:", (unsigned long long)seeds,
            (unsigned long long)options.steps);

@@ -16,6 +16,8 @@ enum { SESSIONS_MAX = 4096, PROGRAMS = 3, ARGS_MAX = 4, FUNCTIONS = 3, NONE = -1
  */
 enum {
     TREES = 40,
+    LADDER = 16, /* tasks */
+    LADDER_WORKERS = 6,
     TREE_FUNCTIONS = 2,
     TREE_DEPTH = 6,
     TREE_WIDTH = 5 /* children of a task: fewer than so many */
@@ -69,6 +71,7 @@ struct sim_worker {
     uint64_t running_number;
     bool blocked;
     lode_id awaits;
+    uint64_t calls; /* that slept */
     uint64_t epoch, begun;
     struct lode_worker_page page;
 };
@@ -149,7 +152,7 @@ int session_numbered(struct sim_world *w, uint64_t number);
 void end_session(struct sim_world *w, int session, int64_t time);
 lode_id submit(struct sim_world *w, int session, uint64_t parent, lode_id chained, bool plain);
 void act(struct sim_world *w, int session);
-void grow_trees(struct sim_world *w, int session);
+void submit_all(struct sim_world *w, int session);
 void seal_foreign(struct sim_world *w, lode_id id);
 
 /* ---- workers.c ------------------------------------------------------------------------------- */

@@ -144,17 +144,22 @@ work(struct sim_world *w, int index)
     }
 }
 
+static void
+sleep_for(struct sim_world *w, struct sim_worker *worker, lode_id id)
+{
+    worker->awaits = id;
+    worker->blocked = true;
+    struct lode_task_worker message = {.task = worker->running_number, .call = ++worker->calls};
+    record_to_core(w, worker->session, LODE_TASK_BLOCKED, &message, sizeof message);
+}
+
 /* The running task calls another one and waits for it. */
 static void
 call_and_block(struct sim_world *w, int index)
 {
     struct sim_worker *worker = &w->worker[index];
-    uint64_t number = worker->running_number;
-    worker->awaits = submit(w, worker->session, number, (lode_id){{0}}, true);
-    worker = &w->worker[index];
-    worker->blocked = true;
-    struct lode_task_worker message = {.task = number};
-    record_to_core(w, worker->session, LODE_TASK_BLOCKED, &message, sizeof message);
+    lode_id child = submit(w, worker->session, worker->running_number, (lode_id){{0}}, true);
+    sleep_for(w, &w->worker[index], child);
     w->counts->blocked++;
 }
 
@@ -191,13 +196,29 @@ fork_and_join(struct sim_world *w, int index, uint32_t children)
         lode_id child = submit(w, worker->session, worker->running_number, (lode_id){{0}}, false);
         w->task[task].child[w->task[task].child_count++] = child;
     }
-    worker->awaits = w->task[task].child[0];
-    worker->blocked = true;
-    struct lode_task_worker message = {.task = worker->running_number};
-    record_to_core(w, worker->session, LODE_TASK_BLOCKED, &message, sizeof message);
+    sleep_for(w, worker, w->task[task].child[0]);
     w->counts->forked++;
     LODE_ASSERT(++w->session[w->task[task].program].forks <=
                 (TREE_DEPTH + TREE_FUNCTIONS) * w->cpus);
+}
+
+/* The running task waits for the result of the one that was submitted after it. */
+static bool
+climbs(struct sim_world *w, int index)
+{
+    struct sim_worker *worker = &w->worker[index];
+    struct sim_task *task = &w->task[worker->running];
+    const struct sim_session *s = &w->session[task->session];
+    if (!w->options.ladders || task->child_count > 0 || task->submission == s->submissions) {
+        return false;
+    }
+    const struct sim_task *next = &w->task[s->task_of[task->submission + 1]];
+    if (object_of(w, next->results)->state != OBJECT_TO_COME) {
+        return false;
+    }
+    task->child[task->child_count++] = next->results;
+    sleep_for(w, worker, next->results);
+    return true;
 }
 
 static bool
@@ -217,7 +238,7 @@ forks(struct sim_world *w, int index)
 void
 finish(struct sim_world *w, int index)
 {
-    if (forks(w, index)) {
+    if (forks(w, index) || climbs(w, index)) {
         return;
     }
     struct sim_worker *worker = &w->worker[index];
@@ -253,6 +274,22 @@ finish(struct sim_world *w, int index)
     work(w, index);
 }
 
+/* The running task's call ends, and the task goes on. */
+static void
+unblock(struct sim_world *w, int index)
+{
+    struct sim_worker *worker = &w->worker[index];
+    if (w->options.trees) {
+        w->session[w->task[worker->running].program].forks--;
+    }
+    worker->blocked = false;
+    struct lode_task_worker message = {.task = worker->running_number, .call = worker->calls};
+    record_to_core(w, worker->session, LODE_TASK_UNBLOCKED, &message, sizeof message);
+    struct sim_event *event = schedule(w, EV_FINISH, w->now + (int64_t)below(w, 20000));
+    event->worker = index;
+    event->epoch = ++worker->epoch;
+}
+
 void
 unblock_waiters(struct sim_world *w, lode_id id)
 {
@@ -267,14 +304,8 @@ unblock_waiters(struct sim_world *w, lode_id id)
                 worker->awaits = *next;
                 continue;
             }
-            w->session[w->task[worker->running].program].forks--;
         }
-        worker->blocked = false;
-        struct lode_task_worker message = {.task = worker->running_number};
-        record_to_core(w, worker->session, LODE_TASK_UNBLOCKED, &message, sizeof message);
-        struct sim_event *event = schedule(w, EV_FINISH, w->now + (int64_t)below(w, 20000));
-        event->worker = i;
-        event->epoch = ++worker->epoch;
+        unblock(w, i);
     }
 }
 
@@ -391,6 +422,16 @@ got_stop(struct sim_world *w, int index, uint64_t number)
     work(w, index);
 }
 
+static void
+got_give_up(struct sim_world *w, int index, const struct lode_task_give_up *give_up)
+{
+    const struct sim_worker *worker = &w->worker[index];
+    if (worker->blocked && worker->calls == give_up->call) {
+        w->counts->gave_up++;
+        unblock(w, index);
+    }
+}
+
 void
 to_worker(struct sim_world *w, const struct sim_event *event)
 {
@@ -408,6 +449,9 @@ to_worker(struct sim_world *w, const struct sim_event *event)
         break;
     case LODE_TASK_STOP_TASK:
         got_stop(w, event->worker, ((const struct lode_task_cancel *)bytes)->task);
+        break;
+    case LODE_TASK_GIVE_UP:
+        got_give_up(w, event->worker, bytes);
         break;
     case LODE_TASK_DESCRIBE:
         got_describe(w, worker, bytes);

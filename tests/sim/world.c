@@ -71,7 +71,11 @@ happen(struct sim_world *w, struct sim_event *event)
         }
         break;
     case EV_PROGRAM:
-        w->options.trees ? grow_trees(w, event->session) : act(w, event->session);
+        if (w->options.trees || w->options.ladders) {
+            submit_all(w, event->session);
+        } else {
+            act(w, event->session);
+        }
         break;
     case EV_SEAL:
         seal_foreign(w, event->id);
@@ -94,6 +98,9 @@ begin(struct sim_world *w)
     uint32_t cpus = LODE_CPU_UNIT * (uint32_t)(1 + below(w, 4));
     w->cpus = cpus / LODE_CPU_UNIT;
     struct core_options options = {.cpus = cpus, .worker_max = one_in(w, 3) ? 8 : 0};
+    if (w->options.ladders) {
+        options.worker_max = LADDER_WORKERS;
+    }
     w->core = core_create(&options, w->now);
     int world = new_session(w, false, NONE); /* number 0: makes what nobody here makes */
     LODE_ASSERT(world == 0);

@@ -24,6 +24,11 @@ struct sim_options {
      * the CPUs, but for tasks of functions about which this is not known yet.
      */
     bool trees;
+    /*
+     * Nothing fails: each task of a program waits for the one that was submitted after it, and the
+     * program may have fewer workers than tasks. So it is stuck, and calls have to give up.
+     */
+    bool ladders;
 };
 
 /* Counts of what a run has seen: a run that saw none of something has not tested it. */
@@ -31,7 +36,7 @@ struct sim_options {
 #define SIM_COUNT_MAP(X)                                                                          \
     X(submitted) X(repeated) X(ran) X(crashed) X(blocked) X(missing) X(recalled) X(bounced)       \
     X(errors) X(settled) X(notified) X(abandoned) X(cancelled) X(sessions_ended) X(late)          \
-    X(start_failures) X(chained) X(lost) X(forked)
+    X(start_failures) X(chained) X(lost) X(forked) X(gave_up)
 /* clang-format on */
 
 struct sim_counts {
