@@ -27,7 +27,7 @@ says "$err" "'1X' is not a size"
 exits 2 lode start --num-cpus none
 says "$err" "'none' is not a number of CPUs"
 exits 2 lode start --max-workers 0
-says "$err" "'0' is not a number of workers from 1 to 4096"
+says "$err" "'0' is not a number of workers from 1 to 3072"
 exits 2 lode start --private
 exits 2 lode start --ready-fd 77
 says "$err" "not an open descriptor"
