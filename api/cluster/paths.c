@@ -85,6 +85,13 @@ default_state(char *out, size_t room)
     return copy_path("the default state directory", path, out, room);
 }
 
+static lode_err
+default_shm(char *out, size_t room)
+{
+    snprintf(out, room, "/dev/shm/lode-%u", (unsigned)getuid());
+    return LODE_OK;
+}
+
 /*
  * Two clusters must not share files. So every cluster but the default one has directories of its
  * own, whose names have a hash of the cluster's path.
@@ -103,7 +110,7 @@ lode_paths_resolve(const char *dir, struct lode_paths *paths_out)
 {
     struct lode_paths paths;
     char home_dir[LODE_DIR_MAX + 1];
-    char shm_default[64];
+    char shm_default[LODE_PATH_MAX];
     const char *shm = env_path("LODE_SHM_DIR");
     const char *state = env_path("LODE_STATE_DIR");
     lode_err has_home = default_dir(home_dir, sizeof home_dir);
@@ -116,7 +123,7 @@ lode_paths_resolve(const char *dir, struct lode_paths *paths_out)
     } else {
         LODE_TRY(copy_path("the cluster's directory", dir, paths.dir, sizeof paths.dir));
     }
-    snprintf(shm_default, sizeof shm_default, "/dev/shm/lode-%u", (unsigned)getuid());
+    LODE_TRY(default_shm(shm_default, sizeof shm_default));
     LODE_TRY(copy_path("the shared memory directory", shm != NULL ? shm : shm_default, paths.shm,
                        sizeof paths.shm));
     if (state != NULL) {
@@ -132,4 +139,27 @@ lode_paths_resolve(const char *dir, struct lode_paths *paths_out)
     }
     *paths_out = paths;
     return LODE_OK;
+}
+
+static lode_err
+set(const char *name, const char *value)
+{
+    return setenv(name, value, 1) == 0 ? LODE_OK : lode_fail_errno("cannot set %s", name);
+}
+
+/* The two others are set to what they are without their hash: resolving appends it again. */
+lode_err
+lode_paths_export(const char *dir)
+{
+    struct lode_paths paths;
+    char path[LODE_PATH_MAX];
+    LODE_TRY(lode_paths_resolve(dir, &paths));
+    if (env_path("LODE_SHM_DIR") == NULL) {
+        LODE_TRY(default_shm(path, sizeof path));
+        LODE_TRY(set("LODE_SHM_DIR", path));
+    }
+    if (env_path("LODE_STATE_DIR") == NULL && default_state(path, sizeof path) == LODE_OK) {
+        LODE_TRY(set("LODE_STATE_DIR", path));
+    }
+    return set("LODE_DIR", paths.dir);
 }

@@ -25,6 +25,12 @@ struct lode_paths {
  */
 LODE_MUST_CHECK lode_err lode_paths_resolve(const char *dir, struct lode_paths *paths_out);
 
+/*
+ * Sets $LODE_DIR, $LODE_SHM_DIR and $LODE_STATE_DIR, so that lode_paths_resolve(NULL) gives the
+ * directories of the cluster at `dir` from now on, here and in processes that this one starts.
+ */
+LODE_MUST_CHECK lode_err lode_paths_export(const char *dir);
+
 /* Writes "dir/name", where name is a format. Errors: LODE_EINVAL too long. */
 LODE_MUST_CHECK lode_err lode_path_join(char *path_out, size_t room, const char *dir,
                                         const char *name_format, ...) LODE_PRINTF(4, 5);

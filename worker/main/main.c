@@ -182,7 +182,8 @@ work(const struct worker_options *options)
     LODE_TRY(map_page((int)options->page_fd, &page));
     LODE_TRY(crash_install(page));
     prepare_for_user_code();
-    LODE_TRY(lode_paths_resolve(options->dir, &paths));
+    LODE_TRY(lode_paths_export(options->dir)); /* a task, and what it starts, finds its cluster */
+    LODE_TRY(lode_paths_resolve(NULL, &paths));
     int lifeline = lode_descriptor_hang_high((int)options->lifeline_fd);
     LODE_TRY(lode_session_attach(&paths, LODE_HELLO_MAKER, 0, &db)); /* some seconds at most */
     LODE_TRY(start_watch(lifeline, db->calls.socket.fd));

@@ -2,6 +2,7 @@
 #include <lode/lode.h>
 
 #include <stdio.h>
+#include <string.h>
 
 /* What a call that waited has said goes into the task's own failure. */
 static lode_err
@@ -160,6 +161,17 @@ leave_a_loop(lode_task *task)
     return lode_call(lode_task_session(task), "play.loop", LODE_ARGS(lode_str(fifo)), NULL, NULL);
 }
 
+/* Opens what a program would, by hand. True: it is the cluster in which the task runs. */
+static lode_err
+open_own(lode_task *task)
+{
+    lode *db;
+    LODE_TRY(passed_on(task, lode_open(NULL, NULL, &db)));
+    bool same = strcmp(lode_cluster_dir(db), lode_cluster_dir(lode_task_session(task))) == 0;
+    lode_close(db);
+    return lode_task_return_i64(task, 0, same);
+}
+
 static const lode_function functions[] = {
     {"one", "() -> i64", one, 1},
     {"fib", "(n: i64) -> i64", fib, 1},
@@ -172,6 +184,7 @@ static const lode_function functions[] = {
     {"say_below", "(text: str)", say_below, 0},
     {"forget_a_failure", "()", forget_a_failure, 0},
     {"leave_a_loop", "(fifo: str)", leave_a_loop, 0},
+    {"open_own", "() -> i64", open_own, 1},
     {"parent", "(id: str) -> i64", parent, 1},
     {0},
 };

@@ -88,6 +88,19 @@ Test(paths, the_variable_is_taken_where_no_directory_is_given)
     cr_assert_str_eq(resolve("/tmp/given///").dir, "/tmp/given");
 }
 
+Test(paths, that_were_exported_are_those_that_are_found_without_a_directory)
+{
+    struct lode_paths paths = resolve("/tmp/given");
+    cr_assert_eq(lode_paths_export("/tmp/given"), LODE_OK);
+    struct lode_paths found = resolve(NULL);
+    cr_assert_str_eq(found.dir, "/tmp/given");
+    cr_assert_str_eq(found.shm, paths.shm);
+    cr_assert_str_eq(found.state, paths.state);
+    setenv("HOME", "/tmp/elsewhere", 1);
+    setenv("XDG_STATE_HOME", "/tmp/elsewhere", 1);
+    cr_assert_str_eq(resolve(NULL).state, paths.state);
+}
+
 Test(paths, two_clusters_never_share_files)
 {
     struct lode_paths a = resolve("/tmp/one");
