@@ -18,7 +18,7 @@ struct lode_rendezvous_hello {
     uint32_t magic;
     uint16_t major, minor;
     uint32_t role;
-    uint32_t worker;        /* role worker: the number that it was started with */
+    uint32_t worker;        /* its number; role program: of the one in which it is opened, or 0 */
     uint64_t store_session; /* the peer's session at the store */
 };
 

@@ -102,9 +102,7 @@ destroy_tasks(struct core *core, struct core_lane *lane)
     while ((task = TAILQ_FIRST(&lane->tasks)) != NULL) {
         TAILQ_REMOVE(&lane->tasks, task, of_lane);
         core_objects_forget(core, task);
-        if (task->nested != NULL) {
-            core_lane_leave(core, task->nested);
-        }
+        core_lanes_leave_nested(core, task);
         core_lane_leave(core, lane);
         if (task->bytes_size > CORE_INLINE_ARGS) {
             free(task->bytes);

@@ -80,7 +80,9 @@ struct core_event {
             uint64_t store_session; /* the peer's at the store, as it said in its hello */
             int64_t pid;            /* SO_PEERCRED */
             uint32_t role;          /* enum lode_role */
-            uint32_t worker;        /* role worker: as in SPAWN; another number is CUT */
+            uint32_t worker; /* role worker: as in SPAWN; another number is CUT. Role program:
+                                the worker in which it was opened, or a process that the worker
+                                started; 0, or one that is not there: none */
         } open;
         uint64_t session;
         struct {

@@ -172,6 +172,18 @@ prepare_for_user_code(void)
     }
 }
 
+/* A task, and what it starts, finds its cluster, and belongs to the task. */
+static lode_err
+tell_tasks(const struct worker_options *options)
+{
+    struct lode_paths paths;
+    char where[LODE_DIR_MAX + 24];
+    LODE_TRY(lode_paths_export(options->dir));
+    LODE_TRY(lode_paths_resolve(NULL, &paths));
+    snprintf(where, sizeof where, "%lld:%s", (long long)options->worker, paths.dir);
+    return setenv("LODE_WORKER", where, 1) == 0 ? LODE_OK : lode_fail_errno("no LODE_WORKER");
+}
+
 static lode_err
 work(const struct worker_options *options)
 {
@@ -182,7 +194,7 @@ work(const struct worker_options *options)
     LODE_TRY(map_page((int)options->page_fd, &page));
     LODE_TRY(crash_install(page));
     prepare_for_user_code();
-    LODE_TRY(lode_paths_export(options->dir)); /* a task, and what it starts, finds its cluster */
+    LODE_TRY(tell_tasks(options));
     LODE_TRY(lode_paths_resolve(NULL, &paths));
     int lifeline = lode_descriptor_hang_high((int)options->lifeline_fd);
     LODE_TRY(lode_session_attach(&paths, LODE_HELLO_MAKER, 0, &db)); /* some seconds at most */

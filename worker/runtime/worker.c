@@ -101,6 +101,9 @@ worker_init(struct worker *worker, lode *db, struct lode_worker_page *page)
         .drafted = hook_drafted,
     };
     lode_session_hook(db, LODE_HOOKS_WORKER, &worker->hooks);
+    worker->inner_hooks = (struct lode_session_hooks){
+        .arg = worker, .blocked = worker_blocked, .interrupted = worker_interrupted};
+    lode_hooks_set_host(&worker->inner_hooks);
     return LODE_OK;
 }
 

@@ -34,6 +34,7 @@ struct worker {
     struct held held;
     struct populate populate;
     struct lode_session_hooks hooks;
+    struct lode_session_hooks inner_hooks; /* of sessions that tasks open themselves */
     pthread_t main_thread;
     struct lode_later *teller; /* sends the ends that run.c holds back */
     struct sleeping sleeping;

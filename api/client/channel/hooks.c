@@ -1,5 +1,7 @@
 #include "api/client/channel/hooks.h"
 
+#include <unistd.h>
+
 #include "api/base/fail.h"
 
 #include <stdio.h>
@@ -107,4 +109,22 @@ lode_hooks_destroy(struct lode_hooks *hooks)
             table->destroy(table->arg);
         }
     }
+}
+
+/* ---- sessions of tasks ----------------------------------------------------------------------- */
+
+static const struct lode_session_hooks *host;
+static pid_t host_pid;
+
+void
+lode_hooks_set_host(const struct lode_session_hooks *table)
+{
+    host = table;
+    host_pid = getpid();
+}
+
+const struct lode_session_hooks *
+lode_hooks_host(void)
+{
+    return host != NULL && getpid() == host_pid ? host : NULL;
 }

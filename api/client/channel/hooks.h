@@ -50,6 +50,14 @@ struct lode_hooks {
     _Atomic(const struct lode_session_hooks *) slot[LODE_HOOK_SLOTS];
 };
 
+/*
+ * In a worker's process: what the slot LODE_HOOKS_WORKER of each session has that a task opens. A
+ * task sleeps, and is cancelled, whichever of its sessions it sleeps in. A child after fork has
+ * none. Set once, before there are tasks.
+ */
+void lode_hooks_set_host(const struct lode_session_hooks *table);
+const struct lode_session_hooks *lode_hooks_host(void); /* NULL: this is no worker */
+
 /* What is in a slot; NULL: nothing. No lock. */
 static inline const struct lode_session_hooks *
 lode_hooks_in(const struct lode_hooks *hooks, enum lode_hook_slot slot)

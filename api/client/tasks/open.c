@@ -71,6 +71,9 @@ open_session(const struct lode_paths *paths, uint32_t flags, struct lode_private
         return err;
     }
     tasks->cluster = cluster;
+    if (lode_hooks_host() != NULL) {
+        (void)lode_session_hook(db, LODE_HOOKS_WORKER, lode_hooks_host());
+    }
     *db_out = db;
     return LODE_OK;
 }

@@ -10,6 +10,7 @@
 #include "api/client/tasks/task_records.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 enum { WELCOME_TIMEOUT_MS = 5000, CLOSE_TIMEOUT_MS = 5000 };
@@ -203,15 +204,26 @@ check_not_forked(void)
     return LODE_OK;
 }
 
+/* The worker of that cluster in which this process, or one that has started it, runs a task. */
+static uint32_t
+host_worker(const char *dir)
+{
+    const char *where = getenv("LODE_WORKER"); /* NUMBER:DIR */
+    char *end = NULL;
+    unsigned long number = where != NULL ? strtoul(where, &end, 10) : 0;
+    return number != 0 && *end == ':' && strcmp(end + 1, dir) == 0 ? (uint32_t)number : 0;
+}
+
 /* tasks.mu must not be held: records may come before this returns, and their handlers take it. */
 static lode_err
 connect_once(struct lode_tasks *tasks)
 {
     bool is_worker = tasks->worker.record != NULL;
+    const char *dir = lode_session_paths(tasks->db)->dir;
     struct lode_rendezvous_options options = {
-        .dir = lode_session_paths(tasks->db)->dir,
+        .dir = dir,
         .role = is_worker ? LODE_ROLE_WORKER : LODE_ROLE_PROGRAM,
-        .worker = tasks->worker.worker,
+        .worker = is_worker ? tasks->worker.worker : host_worker(dir),
         .store_session = lode_session_number(tasks->db),
         .timeout_ms = WELCOME_TIMEOUT_MS,
         .down = went_down,

@@ -41,6 +41,7 @@ struct core_lane {
     uint32_t turn;               /* tasks that are left of this turn */
     TAILQ_ENTRY(core_lane) link; /* with ready tasks: among those of its level; see turns.h */
     TAILQ_ENTRY(core_lane) of_program, of_session; /* their lists of lanes */
+    struct core_lane *sibling; /* the owner's next one, through another session */
 };
 TAILQ_HEAD(core_lane_list, core_lane);
 

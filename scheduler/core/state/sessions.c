@@ -92,6 +92,21 @@ bind_worker(struct core *core, struct core_session *session, uint32_t number)
     worker->store_session = session->store_session;
 }
 
+/* A session of a worker's process, or of one that a task there has started. */
+static void
+note_host(struct core *core, struct core_session *session, uint32_t number)
+{
+    const struct core_worker *worker = core_worker_find(core, number);
+    if (worker == NULL) {
+        return;
+    }
+    if (worker->pid == session->pid) {
+        session->host = number;
+    } else if (worker->count > 0) {
+        session->inside = TAILQ_FIRST(&worker->queue)->number;
+    }
+}
+
 /* Numbers of sessions at the store begin with 1, and each session attaches once. */
 static bool
 is_new_at_store(struct core *core, const struct core_session *session)
@@ -160,6 +175,8 @@ core_session_open(struct core *core, const struct core_event *event)
                  (unsigned long long)event->u.open.store_session);
     } else if (session->is_worker) {
         bind_worker(core, session, event->u.open.worker);
+    } else if (event->u.open.worker != 0) {
+        note_host(core, session, event->u.open.worker);
     }
 }
 

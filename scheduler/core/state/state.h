@@ -108,7 +108,7 @@ struct core_task {
 
     /* Not looked at when it ends. */
     struct core_ticket ticket;
-    struct core_lane *nested; /* of what it submits itself; NULL unless has_nested */
+    struct core_lane *nested; /* of what it submits itself, one for each session; see has_nested */
     struct core_resources needs;
     uint32_t max_retries;
     uint32_t flags; /* LODE_SUBMIT_… */
@@ -171,6 +171,8 @@ struct core_session {
     uint64_t store_session;
     int64_t pid;
     struct core_worker *worker; /* role worker; NULL: a program, or its worker is reaped */
+    uint32_t host;              /* the worker in whose process it was opened; 0: in none */
+    uint64_t inside;            /* the task that started the process in which it was; 0: none did */
     bool is_worker;
     bool cut;           /* told to go: nothing of it counts any more */
     bool ended;         /* kept while it has tasks */

@@ -70,7 +70,7 @@ core_task_destroy(struct core *core, struct core_task *task)
     TAILQ_REMOVE(&task->lane->tasks, task, of_lane);
     session->task_count--;
     if (task->has_nested) {
-        core_lane_leave(core, task->nested);
+        core_lanes_leave_nested(core, task);
     }
     core_lane_leave(core, task->lane);
     if (task->bytes_size > CORE_INLINE_ARGS) {

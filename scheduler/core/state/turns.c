@@ -86,6 +86,18 @@ core_lane_free(struct core *core, struct core_lane *lane)
 }
 
 void
+core_lanes_leave_nested(struct core *core, struct core_task *task)
+{
+    struct core_lane *lane = task->nested, *next;
+    for (; lane != NULL; lane = next) {
+        next = lane->sibling;
+        core_lane_leave(core, lane);
+    }
+    task->nested = NULL;
+    task->has_nested = false;
+}
+
+void
 core_lanes_forget_session(struct core_session *session)
 {
     struct core_lane *lane;
@@ -114,21 +126,22 @@ core_program_leave(struct core *core, struct core_program *program)
 }
 
 struct core_lane *
-core_lane_below(struct core *core, struct core_task *task, struct core_session *session)
+core_lane_below(struct core_task *task, struct core_session *session)
 {
-    if (task->nested != NULL && task->nested->session != session) {
-        core_lane_leave(core, task->nested); /* of an attempt whose worker died */
-        task->nested = NULL;
+    struct core_lane *lane = task->nested;
+    while (lane != NULL && lane->session != session) {
+        lane = lane->sibling;
     }
-    if (task->nested == NULL) {
+    if (lane == NULL) {
+        lane = core_alloc(sizeof *lane);
+        core_lane_init(lane, task->lane->program, session, task->lane->depth + 1);
+        lane->owner = task->number;
+        lane->sibling = task->nested;
+        task->nested = lane;
         task->has_nested = true;
-        const struct core_lane *lane = task->lane;
-        task->nested = core_alloc(sizeof *task->nested);
-        core_lane_init(task->nested, lane->program, session, lane->depth + 1);
-        task->nested->owner = task->number;
-        add_lane(task->nested);
+        add_lane(lane);
     }
-    return task->nested;
+    return lane;
 }
 
 /* ---- levels ---------------------------------------------------------------------------------- */

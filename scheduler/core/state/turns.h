@@ -63,12 +63,14 @@ void core_program_end(struct core *core, struct core_program *program);
 void core_program_leave(struct core *core, struct core_program *program);
 
 /*
- * The lane of what this task submits through that session; made for the first child of each of its
- * attempts. The task leaves it when it ends (core_lane_leave()); the lane goes with the last of its
- * tasks.
+ * The lane of what this task submits through that session: its worker's, or one that was opened in
+ * the task. Each attempt has others. The task leaves them when it ends; a lane goes with the last
+ * of its tasks.
  */
-struct core_lane *core_lane_below(struct core *core, struct core_task *task,
-                                  struct core_session *session);
+struct core_lane *core_lane_below(struct core_task *task, struct core_session *session);
+
+/* The task has ended: it leaves the lanes of what it has submitted. */
+void core_lanes_leave_nested(struct core *core, struct core_task *task);
 
 /* The session goes. Its lanes may be there yet, for tasks that own them; none has tasks. */
 void core_lanes_forget_session(struct core_session *session);

@@ -150,13 +150,12 @@ send_stop(struct core *core, struct core_task *task)
 static void
 cancel_children(struct core *core, struct core_task *task, bool force)
 {
-    if (task->nested == NULL) {
-        return;
-    }
-    struct core_task *next;
-    for (struct core_task *child = TAILQ_FIRST(&task->nested->tasks); child != NULL; child = next) {
-        next = TAILQ_NEXT(child, of_lane);
-        core_task_cancel(core, child, force ? CORE_CANCEL_FORCE : CORE_CANCEL);
+    for (struct core_lane *lane = task->nested; lane != NULL; lane = lane->sibling) {
+        struct core_task *next;
+        for (struct core_task *child = TAILQ_FIRST(&lane->tasks); child != NULL; child = next) {
+            next = TAILQ_NEXT(child, of_lane);
+            core_task_cancel(core, child, force ? CORE_CANCEL_FORCE : CORE_CANCEL);
+        }
     }
 }
 

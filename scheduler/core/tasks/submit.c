@@ -8,6 +8,7 @@
 #include "scheduler/core/state/objects.h"
 #include "scheduler/core/state/sessions.h"
 #include "scheduler/core/state/tasks.h"
+#include "scheduler/core/state/workers.h"
 
 #include <stdio.h>
 
@@ -63,14 +64,20 @@ submit_wrong(const struct core_session *session, const struct lode_task_submit *
 /* ---- submitting ----------------------------------------------------------------------------- */
 
 /*
- * The task of the worker that submits: the one that it names, else the one that runs there; NULL:
- * none does. A thread that has outlived its task is no task's.
+ * The task that submits: of a worker the one that it names, else the one that runs there; of a
+ * session that was opened in a worker the one that runs there; of a process that a task has started
+ * that task. NULL: none does. A thread that has outlived its task is no task's.
  */
 static struct core_task *
-parent_of(const struct core *core, const struct core_worker *worker, uint64_t number)
+parent_of(struct core *core, const struct core_session *session, uint64_t number)
 {
-    struct core_task *task = core_task_find(core, number);
-    return task != NULL && task->worker == worker ? task : TAILQ_FIRST(&worker->queue);
+    const struct core_worker *worker = session->worker;
+    if (worker != NULL) {
+        struct core_task *task = core_task_find(core, number);
+        return task != NULL && task->worker == worker ? task : TAILQ_FIRST(&worker->queue);
+    }
+    worker = session->host != 0 ? core_worker_find(core, session->host) : NULL;
+    return worker != NULL ? TAILQ_FIRST(&worker->queue) : core_task_find(core, session->inside);
 }
 
 /*
@@ -101,7 +108,7 @@ lane_of(struct core *core, struct core_session *session, struct core_task *paren
         return &session->program->lane;
     }
     note_nesting(core, parent->function);
-    return core_lane_below(core, parent, session);
+    return core_lane_below(parent, session);
 }
 
 static struct core_task *
@@ -194,8 +201,7 @@ core_submit(struct core *core, struct core_session *session, const void *bytes, 
         refuse(core, session, submit);
         return;
     }
-    struct core_task *parent =
-        session->worker != NULL ? parent_of(core, session->worker, submit->parent) : NULL;
+    struct core_task *parent = parent_of(core, session, submit->parent);
     struct core_task *task =
         make_task(core, session, parent, submit, size - (uint32_t)sizeof *submit);
     if (!core_objects_promise(core, task)) {

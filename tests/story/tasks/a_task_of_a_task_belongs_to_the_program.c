@@ -1,7 +1,8 @@
 /*
  * What a task of a task prints reaches the program at the root of the calls, once, under the name
- * of the task that printed it; so does the failure of a task that nobody waits for. `lode status`
- * says of a running task whose it is, and how deep it lies.
+ * of the task that printed it; so does the failure of a task that nobody waits for. All the same if
+ * a session submits it that a task has opened itself: there is one CPU, so a task that waits in it
+ * gives its CPU back. `lode status` says of a running task whose it is, and how deep it lies.
  */
 #include "tests/support/child.h"
 #include "tests/support/cluster.h"
@@ -34,6 +35,8 @@ program(struct child *parent, void *arg)
     lode *db = cluster_open_with("nest");
     must(lode_call(db, "nest.say_below", LODE_ARGS(lode_str("a line")), NULL, &id));
     must(lode_wait(db, &id, 1, 1, LODE_FOREVER, NULL, NULL));
+    must(lode_call(db, "nest.say_aside", LODE_ARGS(lode_str("an aside")), NULL, &id));
+    must(lode_wait(db, &id, 1, 1, LODE_FOREVER, NULL, NULL));
     lode_close(db);
     db = cluster_open();
     must(lode_call(db, "nest.forget_a_failure", LODE_NO_ARGS, NULL, &id));
@@ -41,7 +44,7 @@ program(struct child *parent, void *arg)
     lode_scheduler_stats stats;
     do {
         must(lode_get_scheduler_stats(db, &stats));
-    } while (stats.finished < 4);
+    } while (stats.finished < 6);
     lode_close(db);
 }
 
@@ -70,6 +73,7 @@ lines_and_failures_reach_the_root(void)
     FILE *file = fopen(printed, "re");
     expect(file != NULL);
     expect_line(file, "nest.say", ") a line\n");
+    expect_line(file, "nest.say", ") an aside\n");
     if (fgets(line, sizeof line, file) == NULL) {
         give_up("the failure that nobody waits for is not printed");
     }

@@ -144,6 +144,22 @@ say_below(lode_task *task)
     return passed_on(task, lode_wait(db, &child, 1, 1, LODE_FOREVER, NULL, NULL));
 }
 
+/* The same through a session that it opens itself, as a library may that knows nothing of tasks. */
+static lode_err
+say_aside(lode_task *task)
+{
+    lode *db;
+    const char *text;
+    lode_id child;
+    LODE_TRY(lode_task_str(task, 0, &text));
+    LODE_TRY(passed_on(task, lode_open(NULL, NULL, &db)));
+    lode_err err = lode_call(db, "nest.say", LODE_ARGS(lode_str(text)), NULL, &child);
+    err = err != LODE_OK ? err : lode_wait(db, &child, 1, 1, LODE_FOREVER, NULL, NULL);
+    err = passed_on(task, err);
+    lode_close(db);
+    return err;
+}
+
 /* Submits a task that fails, and does not wait for it. */
 static lode_err
 forget_a_failure(lode_task *task)
@@ -182,6 +198,7 @@ static const lode_function functions[] = {
     {"await_name", "(name: str)", await_name, 0},
     {"say", "(text: str)", say, 0},
     {"say_below", "(text: str)", say_below, 0},
+    {"say_aside", "(text: str)", say_aside, 0},
     {"forget_a_failure", "()", forget_a_failure, 0},
     {"leave_a_loop", "(fifo: str)", leave_a_loop, 0},
     {"open_own", "() -> i64", open_own, 1},

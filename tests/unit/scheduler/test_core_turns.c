@@ -80,7 +80,7 @@ static void
 nest(struct core_task *parent, struct core_task *children, int count)
 {
     for (int i = 0; i < count; i++) {
-        core_lane_join(core_lane_below(&core, parent, &worker), &children[i]);
+        core_lane_join(core_lane_below(parent, &worker), &children[i]);
         add(&children[i]);
     }
 }
@@ -146,7 +146,7 @@ dig(uint32_t depth, struct core_task *chain)
 {
     struct core_task *parent = &task[0][0];
     for (uint32_t i = 0; i < depth; i++) {
-        core_lane_join(core_lane_below(&core, parent, &worker), &chain[i]);
+        core_lane_join(core_lane_below(parent, &worker), &chain[i]);
         parent = &chain[i];
     }
     add(parent);

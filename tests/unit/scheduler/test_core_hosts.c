@@ -1,0 +1,104 @@
+/* Sessions that are opened in a worker, or in a process that a task has started. */
+#include "tests/unit/scheduler/driver.h"
+
+TestSuite(core_hosts, .fini = stop);
+
+enum { INNER = 50, OUTER_PID = 7000, WORKER = 1 };
+
+static void
+open_in_worker(uint64_t session, int64_t pid)
+{
+    struct core_event event = {.type = CORE_SESSION_OPEN};
+    event.u.open.session = event.u.open.store_session = session;
+    event.u.open.role = LODE_ROLE_PROGRAM;
+    event.u.open.worker = WORKER;
+    event.u.open.pid = pid;
+    step(event);
+}
+
+static uint64_t
+run_parent(lode_id *result_out)
+{
+    start(1);
+    *result_out = submit(PROGRAM, (struct call){0});
+    uint64_t parent = ran(0, NULL);
+    cr_assert_neq(parent, 0);
+    return parent;
+}
+
+static void
+cancel(lode_id result)
+{
+    struct lode_task_cancel cancel = {.result = result};
+    record(PROGRAM, LODE_TASK_CANCEL, &cancel, sizeof cancel);
+}
+
+static bool
+has_failed(lode_id result)
+{
+    const struct seen *s;
+    for (int i = 0; (s = find(CORE_PUT_ERROR, 0, i)) != NULL; i++) {
+        if (lode_id_same(((const struct core_put_error *)s->bytes)->results, result)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+Test(core_hosts, what_a_session_in_a_worker_submits_is_a_child_of_the_task_that_runs_there)
+{
+    lode_id result;
+    uint64_t parent = run_parent(&result);
+    open_in_worker(INNER, 5000 + WORKER);
+    lode_id aside = submit(INNER, (struct call){0});
+    lode_id child = submit(FIRST_WORKER + WORKER, (struct call){.parent = parent});
+    cancel(result);
+    cr_assert(has_failed(aside) && has_failed(child), "through whichever session");
+}
+
+Test(core_hosts, between_tasks_it_is_a_program_of_its_own)
+{
+    lode_id result;
+    uint64_t parent = run_parent(&result);
+    open_in_worker(INNER, 5000 + WORKER);
+    done(WORKER, parent, LODE_DONE_OK, 1000);
+    submit(INNER, (struct call){0});
+    uint64_t own = ran(0, NULL);
+    cr_assert_neq(own, 0);
+    session_end(PROGRAM);
+    settle(CORE_RESULTS, LODE_FOUND_GONE);
+    cr_assert_eq(count(CORE_SEND, LODE_TASK_STOP_TASK), 0);
+}
+
+Test(core_hosts, a_process_that_a_task_has_started_belongs_to_that_task_and_to_no_later_one)
+{
+    lode_id first, second, child, later;
+    uint64_t parent = run_parent(&first);
+    open_in_worker(INNER, OUTER_PID);
+    child = submit(INNER, (struct call){0});
+    blocked(WORKER, parent, true);
+    uint64_t child_task = ran(0, NULL);
+    cr_assert_eq(child_task, 0, "it waits for the next worker");
+    cancel(first);
+    cr_assert(has_failed(child));
+    done(WORKER, parent, LODE_DONE_OK, 1000);
+    second = submit(OTHER, (struct call){0});
+    (void)second;
+    later = submit(INNER, (struct call){0});
+    cancel(second);
+    cr_assert(!has_failed(later), "the task that runs there now is a stranger");
+}
+
+Test(core_hosts, a_worker_that_is_not_there_hosts_nobody)
+{
+    lode_id result;
+    (void)run_parent(&result);
+    struct core_event event = {.type = CORE_SESSION_OPEN};
+    event.u.open.session = event.u.open.store_session = INNER;
+    event.u.open.role = LODE_ROLE_PROGRAM;
+    event.u.open.worker = 77;
+    step(event);
+    lode_id own = submit(INNER, (struct call){0});
+    cancel(result);
+    cr_assert(!has_failed(own));
+}
