@@ -4,6 +4,7 @@
 #include "api/base/fail.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* ---- writing ------------------------------------------------------------------------------ */
@@ -108,6 +109,65 @@ lode_error_object_read(const void *bytes, size_t size, struct lode_error_parts *
     return LODE_OK;
 }
 
+/* ---- failures of failures -------------------------------------------------------------------- */
+
+/*
+ * A task whose own task has failed passes that sentence on, and so does its parent. If each put its
+ * name in front, the reason itself would be cut off at some depth. So the names between the first
+ * and the last are counted: "task a failed through 70 calls: task z failed: why".
+ */
+struct chain {
+    unsigned long calls; /* 0: the message is the reason itself */
+    const char *innermost;
+};
+
+/* What follows "task NAME" in the text; NULL: it does not begin so. */
+static const char *
+after_task(const char *text)
+{
+    static const char TASK[] = "task ";
+    const char *name = text + sizeof TASK - 1;
+    return strncmp(text, TASK, sizeof TASK - 1) == 0 ? strchr(name, ' ') : NULL;
+}
+
+static bool
+begins_with(const char *text, const char *word)
+{
+    return strncmp(text, word, strlen(word)) == 0;
+}
+
+static struct chain
+chain_of(const char *message)
+{
+    static const char THROUGH[] = " failed through ";
+    const char *rest = after_task(message);
+    if (rest == NULL) {
+        return (struct chain){0, message};
+    }
+    if (begins_with(rest, THROUGH)) {
+        char *end;
+        unsigned long calls = strtoul(rest + sizeof THROUGH - 1, &end, 10);
+        const char *inner = strstr(end, ": ");
+        if (begins_with(end, " call") && inner != NULL) {
+            return (struct chain){calls + 1, inner + 2};
+        }
+    }
+    bool is_failure = begins_with(rest, " failed: ") || begins_with(rest, " died: ") ||
+                      begins_with(rest, " was cancelled: ");
+    return (struct chain){is_failure, message};
+}
+
+static lode_err
+fail_as_task(lode_err code, const char *function, const char *why)
+{
+    struct chain chain = chain_of(why);
+    if (chain.calls == 0) {
+        return lode_fail_with(code, "task %s failed: %s", function, why);
+    }
+    return lode_fail_with(code, "task %s failed through %lu call%s: %s", function, chain.calls,
+                          chain.calls == 1 ? "" : "s", chain.innermost);
+}
+
 lode_err
 lode_error_object_fail(const void *bytes, size_t size)
 {
@@ -127,7 +187,7 @@ lode_error_object_fail(const void *bytes, size_t size)
     case LODE_ECANCELLED:
         return lode_fail_with(code, "task %s was cancelled: %s", function, why);
     default:
-        return lode_fail_with(code, "task %s failed: %s", function, why);
+        return fail_as_task(code, function, why);
     }
 }
 

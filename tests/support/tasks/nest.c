@@ -52,6 +52,23 @@ chain(lode_task *task)
     return lode_task_return_i64(task, 0, below + 1);
 }
 
+/* The same, and the last one fails with that sentence. */
+static lode_err
+fall(lode_task *task)
+{
+    lode *db = lode_task_session(task);
+    const char *why;
+    int64_t n, below;
+    lode_id child;
+    LODE_TRY(lode_task_i64(task, 0, &n));
+    LODE_TRY(lode_task_str(task, 1, &why));
+    if (n == 0) {
+        return lode_fail(task, LODE_EINVAL, "%s", why);
+    }
+    LODE_TRY(lode_call(db, "nest.fall", LODE_ARGS(lode_i64(n - 1), lode_str(why)), NULL, &child));
+    return passed_on(task, lode_get_i64(db, child, LODE_FOREVER, &below));
+}
+
 static lode_err
 id_of(lode_task *task, lode_id *id_out)
 {
@@ -192,6 +209,7 @@ static const lode_function functions[] = {
     {"one", "() -> i64", one, 1},
     {"fib", "(n: i64) -> i64", fib, 1},
     {"chain", "(n: i64) -> i64", chain, 1},
+    {"fall", "(n: i64, why: str) -> i64", fall, 1},
     {"await", "(id: str) -> i64", await, 1},
     {"await_both", "(id: str)", await_both, 0},
     {"look_when_cancelled", "(id: str) -> i64", look_when_cancelled, 1},

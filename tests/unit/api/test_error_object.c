@@ -116,3 +116,49 @@ Test(error_object, another_major_version_is_named)
     fails(lode_error_object_read(out, size, &read), LODE_EVERSION);
     expect_text(lode_last_error(), "3.0");
 }
+
+/* The sentence of a task whose own message is this one. */
+static const char *
+pass_on(const char *function, const char *message, lode_err code)
+{
+    char bytes[4096];
+    const struct lode_error_parts parts = {
+        .head = {.code = code}, .function = function, .message = message};
+    size_t size = lode_error_object_write(&parts, bytes, sizeof bytes);
+    fails(lode_error_object_fail(bytes, size), code);
+    return lode_last_error();
+}
+
+Test(error_object, of_a_chain_of_failures_the_reason_stays_whole_and_the_calls_are_counted)
+{
+    char message[1024], reason[512];
+    memset(reason, 'r', sizeof reason - 1);
+    reason[sizeof reason - 1] = '\0';
+    strcpy(message, pass_on("lib.last", reason, LODE_ETASK));
+    strcpy(message, pass_on("lib.next", message, LODE_ETASK));
+    expect_text(message, "task lib.next failed through 1 call: task lib.last failed: rrr");
+    for (int i = 2; i <= 70; i++) {
+        strcpy(message, pass_on("lib.first", message, LODE_ETASK));
+    }
+    expect_text(message, "task lib.first failed through 70 calls: task lib.last failed: rrr");
+    expect_text(message, reason);
+}
+
+Test(error_object, a_death_at_the_end_of_a_chain_is_told_as_one)
+{
+    char message[1024];
+    strcpy(message, pass_on("lib.last", "it fell", LODE_ECRASHED));
+    strcpy(message, pass_on("lib.next", message, LODE_ETASK));
+    strcpy(message, pass_on("lib.first", message, LODE_ETASK));
+    expect_text(message, "task lib.first failed through 2 calls: task lib.last died: it fell");
+}
+
+Test(error_object, words_that_look_like_a_chain_are_a_reason)
+{
+    expect_text(pass_on("f", "task lists are empty", LODE_ETASK), "task f failed: task lists are");
+    expect_text(pass_on("f", "task", LODE_ETASK), "task f failed: task");
+    expect_text(pass_on("f", "task x failed through luck", LODE_ETASK),
+                "task f failed: task x failed through luck");
+    expect_text(pass_on("f", "task x failed through 3 hoops: y", LODE_ETASK),
+                "task f failed: task x failed through 3 hoops: y");
+}
