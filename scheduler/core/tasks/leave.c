@@ -17,6 +17,16 @@ struct results_question {
 /* ---- what the store answers ------------------------------------------------------------------ */
 
 /*
+ * True if the task belongs to a program that lives, and its parent has ended: then the worker that
+ * has submitted it owes nothing to it any more, and may go. The program's end is its end.
+ */
+static bool
+outlives_its_session(const struct core *core, const struct core_lane *lane)
+{
+    return lane->owner != 0 && !lane->program->ended && core_task_find(core, lane->owner) == NULL;
+}
+
+/*
  * Abandons the task that was submitted last first: so a task goes before those it waits for. A task
  * for which another one waits is not abandoned while that one is to run (core_task_cancel()).
  */
@@ -31,7 +41,7 @@ abandon_unwanted(struct core *core, struct core_session *session)
         for (struct core_task *task = TAILQ_LAST(&held->tasks, core_task_list); task != NULL;
              task = before) {
             before = TAILQ_PREV(task, core_task_list, of_lane);
-            if (!task->wanted) {
+            if (!task->wanted && !outlives_its_session(core, held)) {
                 core_task_cancel(core, task, CORE_ABANDON);
             }
         }

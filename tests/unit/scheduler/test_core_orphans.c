@@ -113,6 +113,35 @@ Test(core_orphans, a_task_of_a_program_that_lives_is_left_alone)
     }
 }
 
+Test(core_orphans, a_task_whose_parent_has_ended_outlives_the_worker_that_submitted_it)
+{
+    uint32_t parents, worker;
+    start(2);
+    uint64_t parent = run(PROGRAM, (struct call){0}, &parents);
+    uint64_t child = run(FIRST_WORKER + parents, (struct call){.parent = parent}, &worker);
+    done(parents, parent, LODE_DONE_OK, 1000);
+    session_end(FIRST_WORKER + parents);
+    settle(CORE_RESULTS, LODE_FOUND_GONE);
+    die(parents, 0, SIGKILL);
+    cr_assert(!is_told_to_stop(child));
+    session_end(PROGRAM);
+    settle(CORE_RESULTS, LODE_FOUND_GONE);
+    timer(LATER);
+    settle(CORE_RESULTS, LODE_FOUND_GONE);
+    cr_assert(is_told_to_stop(child), "but not its program");
+}
+
+Test(core_orphans, a_task_whose_parent_dies_with_the_worker_is_abandoned)
+{
+    uint32_t parents;
+    start(2);
+    uint64_t parent = run(PROGRAM, (struct call){.retries = 1}, &parents);
+    uint64_t child = run(FIRST_WORKER + parents, (struct call){.parent = parent}, NULL);
+    session_end(FIRST_WORKER + parents);
+    settle(CORE_RESULTS, LODE_FOUND_GONE);
+    cr_assert(is_told_to_stop(child), "its parent is tried again, and submits another one");
+}
+
 Test(core_orphans, a_store_that_has_not_answered_is_not_asked_again)
 {
     (void)leave_orphan(&(uint32_t){0});
