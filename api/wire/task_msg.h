@@ -82,7 +82,9 @@ struct lode_task_submit {
     uint32_t max_retries;
     uint32_t flags;
     uint16_t arg_count;
-    uint16_t name_size; /* of the display name, filled to a multiple of 8; 0: the function's */
+    uint16_t name_size;  /* of the display name, filled to a multiple of 8; 0: the function's */
+    uint32_t timeout_ms; /* from now on; 0: no limit */
+    uint32_t pad;
 };
 
 struct lode_task_resolve {
@@ -108,10 +110,10 @@ struct lode_task_loaded {
 };
 
 struct lode_task_cancel {
-    lode_id result; /* CANCEL: the first result of the task */
-    uint64_t task;  /* STOP_TASK */
-    uint32_t flags; /* CANCEL: LODE_CANCEL_… */
-    uint32_t pad;
+    lode_id result;    /* CANCEL: the first result of the task */
+    uint64_t task;     /* STOP_TASK */
+    uint32_t flags;    /* CANCEL: LODE_CANCEL_… */
+    uint32_t limit_ms; /* STOP_TASK: its time limit, which is over; 0: the task was cancelled */
 };
 
 /*

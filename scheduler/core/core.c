@@ -172,6 +172,7 @@ core_destroy(struct core *core)
     core_loads_fini(core);
     core_functions_fini(core);
     core_objects_fini(&core->objects);
+    core_deadlines_fini(core);
     core_pool_fini(&core->task_pool);
     free(core->builtin_name);
     free(core->builtin_path);
@@ -204,8 +205,7 @@ got_cancel(struct core *core, struct core_session *session, const void *bytes, u
     const struct core_object *result = core_object_find(&core->objects, cancel->result);
     if (result != NULL && result->task != NULL) {
         core_task_cancel(core, result->task,
-                         (cancel->flags & LODE_CANCEL_FORCE) != 0 ? CORE_CANCEL_FORCE
-                                                                  : CORE_CANCEL);
+                         cancel->flags & (CORE_CANCEL_FORCE | CORE_CANCEL_RECURSIVE));
     }
 }
 

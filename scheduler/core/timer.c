@@ -3,6 +3,7 @@
 #include "scheduler/core/state/actions.h"
 #include "scheduler/core/state/objects.h"
 #include "scheduler/core/state/sessions.h"
+#include "scheduler/core/tasks/ends.h"
 
 void
 core_timer_fired(struct core *core)
@@ -10,6 +11,10 @@ core_timer_fired(struct core *core)
     core->timer = 0;
     core->pool_changed = true;
     core_objects_ask_again(core);
+    struct core_task *late;
+    while ((late = core_deadlines_take(core)) != NULL) {
+        core_task_cancel(core, late, CORE_TIME_OUT);
+    }
     struct core_session *session;
     while ((session = TAILQ_FIRST(&core->notices)) != NULL &&
            core->now - session->notice_since >= CORE_ENDED_NS) {
@@ -36,6 +41,7 @@ core_timer_arm(struct core *core)
     }
     sooner(&deadline, core->recall_at);
     sooner(&deadline, core->objects.ask_at);
+    sooner(&deadline, core_deadlines_first(core));
     if (deadline == 0 || (core->timer != 0 && core->timer <= deadline)) {
         return;
     }

@@ -46,7 +46,7 @@ recall_many(void *arg)
     for (uint64_t i = 1; atomic_load(&putting) > 0; i = i % TASKS + 1) {
         uint64_t some[3] = {i, i + TASKS, 2 * i};
         recall(some, i % 64 == 0 ? 0 : 3);
-        queue_stop(&queue, i);
+        queue_stop(&queue, i, 0);
         (void)queue_is_idle(&queue);
     }
     must(queue_put(&queue, QUEUE_QUIT, 0, NULL, 0));

@@ -206,7 +206,7 @@ carry_out(struct sim_world *w, const struct core_action *a)
         spawn(w, a->target);
         break;
     case CORE_KILL:
-        die(w, worker_numbered(w, a->target), (int32_t)a->value);
+        got_signal(w, worker_numbered(w, a->target), (int32_t)a->value);
         break;
     case CORE_WATCH:
         do_watch(w, a);

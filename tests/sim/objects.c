@@ -106,6 +106,9 @@ seal_results(struct sim_world *w, struct sim_task *task, bool error)
 {
     /* Sealed once; but a result that nobody wanted is forgotten, and its task may run again. */
     LODE_ASSERT(!task->sealed || all_forgotten(w, task));
+    LODE_ASSERT(!task->arrived || task->timeout_ms == 0 || w->now < task->deadline + OVERTIME_NS);
+    w->counts->timed_out +=
+        error && task->arrived && task->timeout_ms > 0 && w->now >= task->deadline;
     task->sealed = true;
     task->failed = error;
     for (uint32_t i = 0; i < task->result_count; i++) {

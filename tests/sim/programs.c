@@ -146,6 +146,8 @@ submit(struct sim_world *w, int session, uint64_t parent, lode_id chained, bool 
     function = plain ? 0 : function;
     task->results = new_objects(w, session, LODE_ID_RESULT, task->result_count, w->task_count);
     task->flags = one_in(w, 10) ? LODE_SUBMIT_UNATTENDED : 0;
+    task->timeout_ms = one_in(w, 20) ? 1 + (uint32_t)below(w, 200) : 0;
+    task->loops = task->timeout_ms > 0 && one_in(w, 4);
     struct lode_task_submit head = {.submission = task->submission,
                                     .parent = parent,
                                     .results = task->results,
@@ -155,6 +157,7 @@ submit(struct sim_world *w, int session, uint64_t parent, lode_id chained, bool 
                                     .max_retries = task->max_retries,
                                     .flags = task->flags,
                                     .arg_count = (uint16_t)task->arg_count,
+                                    .timeout_ms = task->timeout_ms,
                                     .name_size = one_in(w, 9) ? 5 : 0};
     uint8_t bytes[sizeof head + 8 + ARGS_MAX * 24] = {0};
     memcpy(bytes, &head, sizeof head);
@@ -187,7 +190,7 @@ cancel_something(struct sim_world *w, int session)
     uint64_t counter = s->objects - 1 - below(w, s->objects < 20 ? s->objects : 20);
     struct lode_task_cancel cancel = {.result =
                                           lode_id_make(LODE_ID_RESULT, s->store_session, counter)};
-    cancel.flags = below(w, 4) == 0 ? LODE_CANCEL_FORCE : 0;
+    cancel.flags = (uint32_t)below(w, 4); /* by force, with what it has submitted, or both */
     record_to_core(w, session, LODE_TASK_CANCEL, &cancel, sizeof cancel);
     w->counts->cancelled++;
 }

@@ -14,6 +14,7 @@ enum { SESSIONS_MAX = 4096, PROGRAMS = 3, ARGS_MAX = 4, FUNCTIONS = 3, NONE = -1
  * A function whose tasks have not submitted any yet may have a task queued ahead, once on each CPU:
  * it can begin before a deeper one that is ready.
  */
+#define OVERTIME_NS INT64_C(5000000000) /* two times of grace, and what links and deaths take */
 enum {
     TREES = 40,
     LADDER = 16, /* tasks */
@@ -29,7 +30,9 @@ struct sim_task {
     int session;
     uint64_t submission, parent, number;
     lode_id results;
-    uint32_t result_count, arg_count, max_retries, executions, flags;
+    uint32_t result_count, arg_count, max_retries, executions, flags, timeout_ms;
+    int64_t deadline; /* with timeout_ms, once it has arrived */
+    bool loops;       /* and never ends by itself */
     lode_id arg[ARGS_MAX];
     bool arrived; /* at the core */
     bool ended, sealed, failed;
@@ -162,6 +165,7 @@ struct sim_task *task_numbered(struct sim_world *w, uint64_t number);
 void die(struct sim_world *w, int index, int32_t status);
 void finish(struct sim_world *w, int index);
 void unblock_waiters(struct sim_world *w, lode_id id);
+void got_signal(struct sim_world *w, int index, int32_t signal);
 void to_worker(struct sim_world *w, const struct sim_event *event);
 void start_worker(struct sim_world *w, int index);
 void spawn(struct sim_world *w, uint64_t number);

@@ -110,6 +110,11 @@ start(struct sim_world *w, int index, uint64_t number, struct sim_task *task)
     atomic_store(&worker->page.started, number);
     atomic_store(&worker->page.begun[worker->begun++ % LODE_WORKER_BEGUN_MAX], number);
     w->counts->ran++;
+    w->counts->looped += task->loops;
+    if (task->loops) {
+        worker->epoch++;
+        return;
+    }
     int64_t lasts = one_in(w, 30) ? (int64_t)below(w, 30000000) : (int64_t)below(w, 20000);
     struct sim_event *event = schedule(w, EV_FINISH, w->now + lasts);
     event->worker = index;
@@ -429,6 +434,15 @@ got_give_up(struct sim_world *w, int index, const struct lode_task_give_up *give
     if (worker->blocked && worker->calls == give_up->call) {
         w->counts->gave_up++;
         unblock(w, index);
+    }
+}
+
+/* A function may have a handler of its own for what can be handled. */
+void
+got_signal(struct sim_world *w, int index, int32_t signal)
+{
+    if (signal == SIGKILL || one_in(w, 2)) {
+        die(w, index, signal);
     }
 }
 

@@ -13,7 +13,11 @@ mark_arrival(struct sim_world *w, const struct sim_event *event)
 {
     const struct lode_task_submit *submit_record = (const void *)event->bytes;
     struct sim_object *object = object_of(w, submit_record->results);
-    w->task[object->task].arrived = true;
+    struct sim_task *task = &w->task[object->task];
+    if (!task->arrived) {
+        task->deadline = w->now + task->timeout_ms * INT64_C(1000000);
+    }
+    task->arrived = true;
 }
 
 /* False: it never gets there. */

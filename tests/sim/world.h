@@ -36,7 +36,8 @@ struct sim_options {
 #define SIM_COUNT_MAP(X)                                                                          \
     X(submitted) X(repeated) X(ran) X(crashed) X(blocked) X(missing) X(recalled) X(bounced)       \
     X(errors) X(settled) X(notified) X(abandoned) X(cancelled) X(sessions_ended) X(late)          \
-    X(start_failures) X(chained) X(lost) X(forked) X(gave_up)
+    X(start_failures) X(chained) X(lost) X(forked) X(gave_up)             \
+    X(timed_out) X(looped)
 /* clang-format on */
 
 struct sim_counts {

@@ -254,7 +254,7 @@ give_up_rest(struct matmul *m)
 {
     for (size_t i = 0; i < m->count; i++) {
         if (!lode_id_is_zero(m->products[i].result)) {
-            if (lode_cancel(m->db, m->products[i].result, 0) != LODE_OK) {
+            if (lode_cancel(m->db, m->products[i].result, LODE_CANCEL_RECURSIVE) != LODE_OK) {
                 break; /* nobody is there to run it, either */
             }
             lode_drop(m->db, m->products[i].result);

@@ -266,7 +266,8 @@ run_call(struct call *call, const struct run_options *wanted)
     int exit_code = err == LODE_OK ? take_results(call, wanted)
                                    : session_failed(call->db, none, err, wanted->function);
     for (size_t i = 0; call->results != NULL && i < call->result_count; i++) {
-        if (interrupts_came() != 0 && lode_cancel(call->db, call->results[i], 0) != LODE_OK) {
+        if (interrupts_came() != 0 &&
+            lode_cancel(call->db, call->results[i], LODE_CANCEL_RECURSIVE) != LODE_OK) {
             break;
         }
         lode_drop(call->db, call->results[i]);

@@ -202,13 +202,14 @@ queue_recall(struct queue *queue, const uint64_t *task, uint32_t count, uint64_t
 }
 
 bool
-queue_stop(struct queue *queue, uint64_t task)
+queue_stop(struct queue *queue, uint64_t task, uint32_t limit_ms)
 {
     lode_mutex_lock(&queue->mu);
     bool running = task != 0 && atomic_load_explicit(&queue->running, memory_order_relaxed) == task;
     for (struct queue_item *item = queue->first; item != NULL && !running; item = item->next) {
         if (item->type == QUEUE_RUN && item->task == task) {
             item->cancelled = true;
+            item->limit_ms = limit_ms;
         }
     }
     lode_mutex_unlock(&queue->mu);

@@ -22,10 +22,11 @@ enum queue_type { QUEUE_RUN = 1, QUEUE_DESCRIBE = 2, QUEUE_QUIT = 3 };
 struct queue_item {
     struct queue_item *next;
     enum queue_type type;
-    uint32_t size;  /* of the bytes */
-    uint32_t room;  /* for bytes */
-    uint64_t task;  /* QUEUE_RUN: the scheduler's number */
-    bool cancelled; /* QUEUE_RUN: it was told to stop before it started */
+    uint32_t size;     /* of the bytes */
+    uint32_t room;     /* for bytes */
+    uint64_t task;     /* QUEUE_RUN: the scheduler's number */
+    bool cancelled;    /* QUEUE_RUN: it was told to stop before it started … */
+    uint32_t limit_ms; /* … because this time limit is over; 0: for another reason */
     _Alignas(8) char bytes[];
 };
 
@@ -74,9 +75,9 @@ LODE_MUST_CHECK lode_err queue_recall(struct queue *queue, const uint64_t *task,
                                       uint64_t **recalled_out, uint32_t *recalled_count_out);
 
 /*
- * Marks a task that is to stop. True: it is the running one, whom nobody has told yet; false: it
- * was marked in the queue, or is not here.
+ * Marks a task that is to stop, because this time limit is over (0: for another reason). True: it
+ * is the running one, whom nobody has told yet; false: it was marked in the queue, or is not here.
  */
-bool queue_stop(struct queue *queue, uint64_t task);
+bool queue_stop(struct queue *queue, uint64_t task, uint32_t limit_ms);
 
 #endif

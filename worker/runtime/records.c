@@ -74,8 +74,9 @@ on_stop(struct worker *worker, const void *bytes, uint32_t size)
     if (size < sizeof *stop) {
         return bad("STOP_TASK", size);
     }
-    if (queue_stop(&worker->queue, stop->task)) {
-        atomic_store_explicit(&worker->page->cancelled, stop->task, memory_order_relaxed);
+    if (queue_stop(&worker->queue, stop->task, stop->limit_ms)) {
+        atomic_store_explicit(&worker->limit_ms, stop->limit_ms, memory_order_relaxed);
+        atomic_store_explicit(&worker->page->cancelled, stop->task, memory_order_release);
     }
     return LODE_OK;
 }

@@ -142,6 +142,20 @@ call_function(struct worker *worker, struct function *function)
     return err;
 }
 
+/* A task that fails after its time limit is over fails for that, whatever it returns. */
+static lode_err
+blame_limit(struct worker *worker, lode_err err)
+{
+    uint32_t limit_ms = worker_limit_over(worker, worker->task.order.task);
+    if (limit_ms == 0) {
+        return err;
+    }
+    err = lode_task_refuse(&worker->task, LODE_ETIMEDOUT, "stopped after its time limit of %u ms",
+                           limit_ms);
+    worker->task.why.may_have_run = true;
+    return err;
+}
+
 static lode_err
 run_started(struct worker *worker, const struct queue_item *item, struct function *function)
 {
@@ -152,10 +166,15 @@ run_started(struct worker *worker, const struct queue_item *item, struct functio
                                 "the scheduler asks for %u results of %s, which has %u", ids,
                                 worker->task.order.function, declared);
     }
+    if (item->cancelled && item->limit_ms > 0) {
+        return lode_task_refuse(&worker->task, LODE_ETIMEDOUT,
+                                "not run within its time limit of %u ms", item->limit_ms);
+    }
     if (item->cancelled) {
         return lode_task_refuse(&worker->task, LODE_ECANCELLED, "%s was cancelled", function->name);
     }
-    return call_function(worker, function);
+    lode_err err = call_function(worker, function);
+    return err == LODE_OK ? LODE_OK : blame_limit(worker, err);
 }
 
 static lode_err

@@ -38,6 +38,12 @@ worker_blocked(void *arg, bool blocked)
     }
 }
 
+static bool
+is_stopped(const struct worker *worker, uint64_t task)
+{
+    return atomic_load_explicit(&worker->page->cancelled, memory_order_acquire) == task;
+}
+
 /*
  * Ends a call that sleeps, or is about to. Only while the user's function runs: what a worker
  * itself does for a cancelled task, such as publishing its errors, goes on.
@@ -50,10 +56,13 @@ worker_interrupted(void *arg)
     if (task == 0) {
         return LODE_OK;
     }
-    if (atomic_load_explicit(&worker->page->cancelled, memory_order_relaxed) == task) {
+    uint32_t workers, limit_ms = worker_limit_over(worker, task);
+    if (limit_ms > 0) {
+        return lode_fail_with(LODE_ETIMEDOUT, "the task's time limit of %u ms is over", limit_ms);
+    }
+    if (is_stopped(worker, task)) {
         return lode_fail_with(LODE_ECANCELLED, "the task was cancelled");
     }
-    uint32_t workers;
     if (pthread_equal(pthread_self(), worker->main_thread) &&
         sleeping_gives_up(&worker->sleeping, &workers)) {
         return lode_fail_with(
@@ -105,6 +114,13 @@ worker_init(struct worker *worker, lode *db, struct lode_worker_page *page)
         .arg = worker, .blocked = worker_blocked, .interrupted = worker_interrupted};
     lode_hooks_set_host(&worker->inner_hooks);
     return LODE_OK;
+}
+
+uint32_t
+worker_limit_over(const struct worker *worker, uint64_t task)
+{
+    return is_stopped(worker, task) ? atomic_load_explicit(&worker->limit_ms, memory_order_relaxed)
+                                    : 0;
 }
 
 static void

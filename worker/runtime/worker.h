@@ -38,6 +38,7 @@ struct worker {
     pthread_t main_thread;
     struct lode_later *teller; /* sends the ends that run.c holds back */
     struct sleeping sleeping;
+    _Atomic uint32_t limit_ms; /* of the task page->cancelled: why it is to stop; see STOP_TASK */
 
     /* The main thread's. */
     lode_task task;
@@ -54,6 +55,9 @@ struct worker {
  */
 LODE_MUST_CHECK lode_err worker_init(struct worker *worker, lode *db,
                                      struct lode_worker_page *page);
+
+/* The running task's time limit, if it is to stop because that is over; else 0. Any thread. */
+uint32_t worker_limit_over(const struct worker *worker, uint64_t task);
 
 /* Comes to the scheduler as worker `number`. Records arrive from now on. Errors: LODE_EDOWN … */
 LODE_MUST_CHECK lode_err worker_connect(struct worker *worker, uint32_t number);

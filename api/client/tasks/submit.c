@@ -68,6 +68,22 @@ retries_of(int32_t max_retries, uint32_t *retries_out)
 }
 
 static lode_err
+limit_of(int64_t timeout_ms, uint32_t *limit_out)
+{
+    if (timeout_ms == 0 || timeout_ms == LODE_FOREVER) {
+        *limit_out = 0;
+        return LODE_OK;
+    }
+    if (timeout_ms < 0 || timeout_ms > UINT32_MAX) {
+        return lode_fail_with(LODE_EINVAL,
+                              "timeout_ms is %lld; give LODE_FOREVER, or a number from 1 to %u",
+                              (long long)timeout_ms, UINT32_MAX);
+    }
+    *limit_out = (uint32_t)timeout_ms;
+    return LODE_OK;
+}
+
+static lode_err
 check_name(const char *name)
 {
     if (name != NULL && strnlen(name, LODE_TASK_NAME_MAX + 1) > LODE_TASK_NAME_MAX) {
@@ -85,6 +101,7 @@ read_options(const lode_call_options *given, struct call *call)
     LODE_TRY(cpus_of(options.num_cpus, &call->head.cpus));
     LODE_TRY(retries_of(options.max_retries, &call->head.max_retries));
     LODE_TRY(check_name(options.name));
+    LODE_TRY(limit_of(options.timeout_ms, &call->head.timeout_ms));
     call->name = options.name;
     return LODE_OK;
 }
@@ -306,7 +323,7 @@ lode_cancel(lode *db, lode_id result, uint32_t flags)
     if (lode_id_is_zero(result) || lode_id_kind(result) != LODE_ID_RESULT) {
         return lode_fail_with(LODE_EGONE, "lode_cancel() of an id that no call gave out");
     }
-    if ((flags & ~(uint32_t)LODE_CANCEL_FORCE) != 0) {
+    if ((flags & ~(uint32_t)(LODE_CANCEL_FORCE | LODE_CANCEL_RECURSIVE)) != 0) {
         return lode_fail_with(LODE_EINVAL, "lode_cancel: flags 0x%x", (unsigned)flags);
     }
     LODE_TRY(lode_tasks_of(db, &tasks));

@@ -62,6 +62,8 @@ typedef struct lode_call_options {
     double num_cpus;     /* to 1/10,000; default 1; LODE_ZERO: none */
     int32_t max_retries; /* for dead workers; default 3; LODE_ZERO: none */
     const char *name;    /* for display; default: the function's name */
+    int64_t timeout_ms;  /* how long the task may take, from the call on, waiting and retries
+                            included; default: no limit */
 } lode_call_options;
 
 /*
@@ -88,6 +90,12 @@ typedef struct lode_call_options {
  *            LODE_EDOWN     the scheduler has ended
  *
  * A failure of the task itself is no error of this call: lode_get() of a result returns it.
+ *
+ * A task that has not ended within timeout_ms fails with LODE_ETIMEDOUT, and lode_failure() names
+ * the limit. If it has not begun, it fails at once. If it runs, it is told as if it was cancelled,
+ * with all that it has submitted: lode_task_cancelled() is true, and calls of liblode that sleep in
+ * it end with LODE_ETIMEDOUT within a second. If it runs on, its worker gets SIGTERM after 2 s, and
+ * SIGKILL after 2 s more. It is not tried again. Results that it has given before it ends count.
  */
 LODE_API LODE_MUST_CHECK lode_err lode_call(lode *db, const char *function, lode_args args,
                                             const lode_call_options *options, lode_id *results_out);
@@ -112,20 +120,24 @@ LODE_API LODE_MUST_CHECK lode_err lode_result_count(lode *db, const char *functi
 LODE_API LODE_MUST_CHECK lode_err lode_load(lode *db, const char *path);
 
 enum {
-    LODE_CANCEL_FORCE = 1 /* end a task that does not end by itself: its worker gets SIGTERM after
-                             2 s, and SIGKILL after 2 s more */
+    LODE_CANCEL_FORCE = 1,    /* end a task that does not end by itself: its worker gets SIGTERM
+                                 after 2 s, and SIGKILL after 2 s more */
+    LODE_CANCEL_RECURSIVE = 2 /* cancel all that it has submitted, and what it still submits, in the
+                                 same way */
 };
 
 /*
- * Asks that the task that makes `result` be cancelled, and with it all that it has submitted. Any
- * session may ask: the submitter with any result of the task, others with the first one. A task
- * that has ended stays as it is. lode_get() of a result says whether the task was cancelled:
- * LODE_ECANCELLED. In a running task that is cancelled, each call of liblode that sleeps ends with
- * LODE_ECANCELLED within a second, and none sleeps any more. What need not sleep goes on: drops,
- * releases, aborts, gets of what is there. A cancelled task is not tried again.
+ * Asks that the task that makes `result` be cancelled. Any session may ask: the submitter with any
+ * result of the task, others with the first one. A task that has ended stays as it is. lode_get()
+ * of a result says whether the task was cancelled: LODE_ECANCELLED. In a running task that is
+ * cancelled, each call of liblode that sleeps ends with LODE_ECANCELLED within a second, and none
+ * sleeps any more. What need not sleep goes on: drops, releases, aborts, gets of what is there. A
+ * cancelled task is not tried again.
  *
- * When a program ends, its tasks are cancelled in the same way, and by force, unless somebody else
- * refers to their results.
+ *   flags  of LODE_CANCEL_…; 0: the task is told, and it alone
+ *
+ * When a program ends, its tasks are cancelled in the same way, by force and with all that they
+ * have submitted, unless somebody else refers to their results.
  *
  * Blocking  never: no answer is waited for
  * Errors    LODE_EGONE   the id is no result of a call
@@ -289,8 +301,8 @@ LODE_API lode_err lode_fail(lode_task *task, lode_err err, const char *format, .
 LODE_API lode *lode_task_session(lode_task *task);
 
 /*
- * True once the task was cancelled, or its submitter's session has ended. A long task looks now and
- * then, and returns LODE_ECANCELLED. Any thread; never blocks.
+ * True once the task was cancelled, its time limit is over, or its submitter's session has ended. A
+ * long task looks now and then, and returns LODE_ECANCELLED. Any thread; never blocks.
  */
 LODE_API bool lode_task_cancelled(const lode_task *task);
 

@@ -10,6 +10,7 @@
 #include "api/layout/id.h"
 #include "api/wire/rendezvous_msg.h"
 #include "scheduler/core/core.h"
+#include "scheduler/core/state/deadlines.h"
 #include "scheduler/core/state/libraries.h"
 #include "scheduler/core/state/pool.h"
 #include "scheduler/core/state/resources.h"
@@ -95,7 +96,7 @@ struct core_task {
     uint32_t waiting;  /* arguments that are to come; PLACED: chained, made in the same queue */
     uint32_t estimate_ns;
     uint32_t bytes_size;
-    uint16_t name_size;
+    uint8_t name_size;
     uint8_t state;    /* enum core_task_state; states.c alone writes it */
     bool is_late : 1; /* in the heap of its lane */
     bool recalling : 1;
@@ -105,13 +106,17 @@ struct core_task {
     bool done : 1;      /* while its dead worker is settled */
     bool forced : 1;    /* cancelled or abandoned: ends even if its function does not look */
     bool has_nested : 1;
+    bool cancels_nested : 1; /* what it submits is cancelled with it */
+    bool has_deadline : 1;   /* it is in core.deadlines */
+    bool timed_out : 1;      /* cancelled because its time limit is over */
 
     /* Not looked at when it ends. */
     struct core_ticket ticket;
     struct core_lane *nested; /* of what it submits itself, one for each session; see has_nested */
     struct core_resources needs;
     uint32_t max_retries;
-    uint32_t flags; /* LODE_SUBMIT_… */
+    uint32_t flags;    /* LODE_SUBMIT_… */
+    uint32_t limit_ms; /* from its submission; 0: none */
     uint16_t arg_count;
     uint8_t missing;   /* times handed back for an argument */
     uint8_t uncharged; /* workers that died with it at the head, unstarted */
@@ -281,6 +286,7 @@ struct core {
     uint32_t slot_room, slot_used, slot_free; /* slot_free: 1 + first free one; 0: none */
     uint64_t serial;
     struct core_objects objects;
+    struct core_deadlines deadlines;
 
     struct core_session *sessions;  /* by number */
     struct core_session *by_store;  /* by store session */

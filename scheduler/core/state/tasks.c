@@ -72,6 +72,7 @@ core_task_destroy(struct core *core, struct core_task *task)
     if (task->has_nested) {
         core_lanes_leave_nested(core, task);
     }
+    core->deadlines.live -= task->has_deadline;
     core_lane_leave(core, task->lane);
     if (task->bytes_size > CORE_INLINE_ARGS) {
         free(task->bytes);

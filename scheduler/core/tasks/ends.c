@@ -68,11 +68,13 @@ core_task_stop(struct core *core, struct core_task *task)
         core_task_end(core, task, true);
         return true;
     }
-    if (task->cancelled) {
+    if (task->timed_out) {
+        core_task_fail(core, task, LODE_ETIMEDOUT, NULL, "%s within its time limit of %u ms",
+                       task->attempts > 0 ? "not done" : "not run", task->limit_ms);
+    } else if (task->cancelled) {
         core_task_fail(core, task, LODE_ECANCELLED, NULL, "the task was cancelled");
-        return true;
     }
-    return false;
+    return task->cancelled;
 }
 
 /* ---- the end -------------------------------------------------------------------------------- */
@@ -117,7 +119,7 @@ core_task_end(struct core *core, struct core_task *task, bool error)
         core_tell_waiters(core, object, error ? LODE_ETASK : LODE_OK);
     }
     core->stats.finished++;
-    bool stopped = task->cancelled || task->abandoned;
+    bool stopped = (task->cancelled && !task->timed_out) || task->abandoned;
     core->stats.failed += error && !stopped;
     core->stats.cancelled += error && stopped;
     if (!task->lane->session->ended) {
@@ -143,34 +145,53 @@ send_stop(struct core *core, struct core_task *task)
     struct lode_task_cancel *stop =
         core_send(core, task->worker->session, LODE_TASK_STOP_TASK, sizeof *stop);
     if (stop != NULL) {
-        *stop = (struct lode_task_cancel){.result = task->results, .task = task->number};
+        *stop = (struct lode_task_cancel){.result = task->results,
+                                          .task = task->number,
+                                          .limit_ms = task->timed_out ? task->limit_ms : 0};
     }
 }
 
+/*
+ * What the task has submitted is cancelled because the task is: not for its time limit, and also if
+ * another task waits for it.
+ */
 static void
-cancel_children(struct core *core, struct core_task *task, bool force)
+cancel_nested(struct core *core, struct core_task *task)
 {
+    uint32_t how = CORE_CANCEL_RECURSIVE | (task->forced ? CORE_CANCEL_FORCE : 0);
     for (struct core_lane *lane = task->nested; lane != NULL; lane = lane->sibling) {
         struct core_task *next;
         for (struct core_task *child = TAILQ_FIRST(&lane->tasks); child != NULL; child = next) {
             next = TAILQ_NEXT(child, of_lane);
-            core_task_cancel(core, child, force ? CORE_CANCEL_FORCE : CORE_CANCEL);
+            core_task_cancel(core, child, how);
         }
     }
 }
 
-void
-core_task_cancel(struct core *core, struct core_task *task, enum core_cancel how)
+/* The worker gives the task back if it has not begun. If it is still there then, it is running. */
+static void
+tell(struct core *core, struct core_task *task)
 {
-    bool abandon = how == CORE_ABANDON, force = how != CORE_CANCEL;
-    bool unless_needed = abandon || how == CORE_CANCEL_ORPHAN;
-    if (task->state == CORE_TASK_FAILING || (unless_needed && is_waited_for(task))) {
+    core_recall(core, task->worker, task);
+    send_stop(core, task);
+}
+
+void
+core_task_cancel(struct core *core, struct core_task *task, uint32_t how)
+{
+    if (task->state == CORE_TASK_FAILING ||
+        ((how & CORE_CANCEL_UNNEEDED) != 0 && is_waited_for(task))) {
         return;
     }
+    bool silent = (how & CORE_CANCEL_SILENT) != 0;
     bool told = task->cancelled || task->abandoned, told_by_force = task->forced;
-    task->cancelled = task->cancelled || !abandon;
-    task->abandoned = task->abandoned || abandon;
-    task->forced = task->forced || force;
+    bool told_nested = task->cancels_nested;
+    task->cancelled = task->cancelled || !silent;
+    task->abandoned = task->abandoned || silent;
+    task->timed_out = task->timed_out || (!told && (how & CORE_CANCEL_LATE) != 0);
+    task->forced = told_by_force || (how & CORE_CANCEL_FORCE) != 0;
+    task->cancels_nested = told_nested || (how & CORE_CANCEL_RECURSIVE) != 0;
+    bool more_force = task->forced && !told_by_force;
     if (task->state == CORE_TASK_SETTLING) {
         return; /* the settlement looks */
     }
@@ -179,19 +200,14 @@ core_task_cancel(struct core *core, struct core_task *task, enum core_cancel how
         core_task_stop(core, task);
         return;
     }
-    if (force && !told_by_force) {
+    if (more_force) {
         task->worker->has_forced = true;
         core->pool_changed = true;
     }
     if (!told) {
-        /*
-         * The worker gives the task back if it has not begun. If it is still there then, it is
-         * running.
-         */
-        core_recall(core, task->worker, task);
-        send_stop(core, task);
+        tell(core, task);
     }
-    if (!told || (force && !told_by_force)) {
-        cancel_children(core, task, force);
+    if (task->cancels_nested && (more_force || !told_nested)) {
+        cancel_nested(core, task);
     }
 }

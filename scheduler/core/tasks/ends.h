@@ -26,17 +26,19 @@ void core_task_error_done(struct core *core, uint64_t cookie);
 /* Ends the task if it was cancelled or abandoned; false: neither. It must be in no list. */
 bool core_task_stop(struct core *core, struct core_task *task);
 
-enum core_cancel {
-    CORE_CANCEL,       /* somebody asked for it: the task is told */
-    CORE_CANCEL_FORCE, /* the same, and if it does not end by itself, its worker does */
-    CORE_ABANDON,      /* its session has ended, and nobody wants its results: by force, too */
-    CORE_CANCEL_ORPHAN /* its program has ended, and nobody wants its results: by force */
+/* How a task is cancelled. Without a bit: it is told, if it runs, and nothing else happens. */
+enum {
+    CORE_CANCEL_FORCE = LODE_CANCEL_FORCE, /* if it does not end by itself, its worker does */
+    CORE_CANCEL_RECURSIVE = LODE_CANCEL_RECURSIVE, /* with what it has submitted, or will */
+    CORE_CANCEL_SILENT = 4,   /* abandoned: nobody wants its results, and they are no error */
+    CORE_CANCEL_UNNEEDED = 8, /* unless another task that is to run waits for it */
+    CORE_CANCEL_LATE = 16,    /* its time limit is over: that is its error */
+
+    CORE_ORPHAN = CORE_CANCEL_FORCE | CORE_CANCEL_RECURSIVE | CORE_CANCEL_UNNEEDED,
+    CORE_ABANDON = CORE_ORPHAN | CORE_CANCEL_SILENT,
+    CORE_TIME_OUT = CORE_CANCEL_FORCE | CORE_CANCEL_RECURSIVE | CORE_CANCEL_LATE
 };
 
-/*
- * A running task's children are cancelled with it. A task for which another one waits is neither
- * abandoned nor cancelled as an orphan while that one is to run.
- */
-void core_task_cancel(struct core *core, struct core_task *task, enum core_cancel how);
+void core_task_cancel(struct core *core, struct core_task *task, uint32_t how);
 
 #endif

@@ -46,7 +46,7 @@ orphans_answered(struct core *core, struct core_question *question, const uint8_
         }
         struct core_task *task = core_task_find(core, asked->task[first]);
         if (task != NULL && !is_wanted(status + first, end - first)) {
-            core_task_cancel(core, task, CORE_CANCEL_ORPHAN);
+            core_task_cancel(core, task, CORE_ORPHAN);
         }
     }
 }

@@ -123,9 +123,10 @@ make_task(struct core *core, struct core_session *session, struct core_task *par
     task->needs = (struct core_resources){.cpus = submit->cpus};
     task->max_retries = submit->max_retries;
     task->flags = submit->flags;
-    task->cancelled = parent != NULL && (parent->cancelled || parent->abandoned);
+    task->cancelled = parent != NULL && parent->cancels_nested;
+    task->limit_ms = submit->timeout_ms;
     task->arg_count = submit->arg_count;
-    task->name_size = submit->name_size;
+    task->name_size = (uint8_t)submit->name_size;
     task->bytes_size = bytes_size;
     task->bytes = bytes_size <= CORE_INLINE_ARGS ? task->inline_bytes : core_alloc(bytes_size);
     memcpy(task->bytes, submit + 1, bytes_size);
@@ -214,6 +215,9 @@ core_submit(struct core *core, struct core_session *session, const void *bytes, 
     uint64_t last = lode_id_low(task->results) + task->result_count - 1;
     if (last > session->last_result) {
         session->last_result = last;
+    }
+    if (task->limit_ms > 0) {
+        core_deadlines_add(core, task, core->now + task->limit_ms * INT64_C(1000000));
     }
     bool stops = task->cancelled && core_task_stop(core, task);
     if (!stops && is_possible(core, task)) {

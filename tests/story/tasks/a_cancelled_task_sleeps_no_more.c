@@ -1,7 +1,7 @@
 /*
  * In a task that is cancelled every call that sleeps ends with LODE_ECANCELLED: a get, a wait, a
- * get by name, a create and a put that wait for room. The worker lives on. The task's children are
- * cancelled with it.
+ * get by name, a create and a put that wait for room. The worker lives on. What the task has
+ * submitted is cancelled with it if the caller says so, and else goes on.
  */
 #include "tests/support/cluster.h"
 #include "tests/support/story.h"
@@ -34,7 +34,7 @@ ends_when_cancelled(lode *db, const char *function, const char *arg, uint64_t ta
         must(lode_call(db, function, LODE_NO_ARGS, NULL, &id));
     }
     await_sleeping(db, tasks);
-    must(lode_cancel(db, id, 0));
+    must(lode_cancel(db, id, LODE_CANCEL_RECURSIVE));
     fails(lode_get(db, id, bound_ms(5000), &view), LODE_ECANCELLED);
     lode_drop(db, id);
     await_sleeping(db, 0);
@@ -52,6 +52,27 @@ what_waits_for_objects(lode *db)
     ends_when_cancelled(db, "nest.await_name", "never", 1);
     ends_when_cancelled(db, "nest.parent", never, 2);
     lode_drop(db, id);
+}
+
+/* Cancelled alone, a task leaves what it has submitted: that ends when its object comes. */
+static void
+what_it_has_submitted(lode *db)
+{
+    char text[LODE_ID_TEXT_SIZE];
+    lode_id gate, id;
+    lode_view view;
+    must(lode_reserve(db, 1, &gate));
+    lode_id_format(gate, text);
+    must(lode_call(db, "nest.parent", LODE_ARGS(lode_str(text)), NULL, &id));
+    await_sleeping(db, 2);
+    must(lode_cancel(db, id, 0));
+    fails(lode_get(db, id, bound_ms(5000), &view), LODE_ECANCELLED);
+    await_sleeping(db, 1);
+    lode_create_options options = {.struct_size = sizeof options, .id = gate};
+    must(lode_put_with(db, text, sizeof text, &options, 0, NULL));
+    await_sleeping(db, 0);
+    lode_drop(db, id);
+    lode_drop(db, gate);
 }
 
 /* A look that does not sleep is answered as ever: the task can tidy up. */
@@ -93,6 +114,7 @@ story(int argc, char **argv)
     lode *db = cluster_open_with("nest");
     must(lode_load(db, story_tasks("room")));
     what_waits_for_objects(db);
+    what_it_has_submitted(db);
     what_does_not_wait(db);
     what_waits_for_room(db);
     must(lode_get_scheduler_stats(db, &stats));

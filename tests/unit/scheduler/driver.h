@@ -220,7 +220,7 @@ result_id(uint64_t session, uint64_t counter)
 }
 
 struct call {
-    uint32_t function, cpus, retries, flags, results;
+    uint32_t function, cpus, retries, flags, results, timeout_ms;
     int cpus_zero;
     lode_id arg[3];
     int args;
@@ -246,7 +246,8 @@ submit(uint64_t session, struct call call)
                                                            : ONE_CPU,
                                     .max_retries = call.retries,
                                     .flags = call.flags,
-                                    .arg_count = (uint16_t)call.args};
+                                    .arg_count = (uint16_t)call.args,
+                                    .timeout_ms = call.timeout_ms};
     uint8_t bytes[sizeof head + 3 * 24];
     size_t at = sizeof head;
     memcpy(bytes, &head, sizeof head);

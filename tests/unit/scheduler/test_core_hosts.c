@@ -29,7 +29,7 @@ run_parent(lode_id *result_out)
 static void
 cancel(lode_id result)
 {
-    struct lode_task_cancel cancel = {.result = result};
+    struct lode_task_cancel cancel = {.result = result, .flags = LODE_CANCEL_RECURSIVE};
     record(PROGRAM, LODE_TASK_CANCEL, &cancel, sizeof cancel);
 }
 

@@ -24,7 +24,8 @@ Test(core_stopping, the_children_of_a_task_that_is_ended_by_force_are_ended_so_t
     uint64_t task = ran(0, &worker);
     submit(FIRST_WORKER + worker, (struct call){.parent = task});
     cr_assert_neq(ran(0, &other), 0);
-    struct lode_task_cancel cancel = {.result = result, .flags = LODE_CANCEL_FORCE};
+    struct lode_task_cancel cancel = {.result = result,
+                                      .flags = LODE_CANCEL_FORCE | LODE_CANCEL_RECURSIVE};
     record(PROGRAM, LODE_TASK_CANCEL, &cancel, sizeof cancel);
     timer(GRACE_NS);
     cr_assert_eq(killed(SIGTERM), 2);

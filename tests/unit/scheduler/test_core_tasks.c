@@ -359,13 +359,32 @@ Test(core_tasks, what_a_cancelled_task_submits_never_runs)
     uint32_t worker;
     lode_id result = submit(PROGRAM, (struct call){0});
     uint64_t task = ran(0, &worker);
-    struct lode_task_cancel cancel = {.result = result};
+    struct lode_task_cancel cancel = {.result = result, .flags = LODE_CANCEL_RECURSIVE};
     record(PROGRAM, LODE_TASK_CANCEL, &cancel, sizeof cancel);
     submit(FIRST_WORKER + worker, (struct call){.parent = task});
     cr_assert_eq(ran(0, NULL), 0);
     cr_assert_eq(error_put(NULL)->code, LODE_ECANCELLED);
     error_done();
     cr_assert_eq(stats().cancelled, 1);
+}
+
+Test(core_tasks, a_task_that_is_cancelled_alone_leaves_what_it_has_submitted_and_may_submit_more)
+{
+    uint32_t worker, other;
+    lode_id result = submit(PROGRAM, (struct call){0});
+    uint64_t task = ran(0, &worker);
+    submit(FIRST_WORKER + worker, (struct call){.parent = task});
+    uint64_t child = ran(0, &other);
+    struct lode_task_cancel cancel = {.result = result};
+    record(PROGRAM, LODE_TASK_CANCEL, &cancel, sizeof cancel);
+    cr_assert_eq(count(CORE_SEND, LODE_TASK_STOP_TASK), 1);
+    submit(FIRST_WORKER + worker, (struct call){.parent = task});
+    cr_assert_null(error_put(NULL));
+    done(other, child, LODE_DONE_OK, 1000);
+    cr_assert_neq(ran(0, NULL), 0, "the second one");
+    cancel.flags = LODE_CANCEL_RECURSIVE;
+    record(PROGRAM, LODE_TASK_CANCEL, &cancel, sizeof cancel);
+    cr_assert_eq(count(CORE_SEND, LODE_TASK_STOP_TASK), 1, "the parent was told before");
 }
 
 Test(core_tasks, what_the_task_of_a_program_that_has_ended_submits_never_runs)
@@ -387,7 +406,7 @@ Test(core_tasks, a_cancelled_task_that_runs_is_told_and_so_are_its_children)
     uint64_t task = ran(0, &worker);
     lode_id other = lode_id_make(LODE_ID_PUT, 77, 5);
     submit(FIRST_WORKER + worker, (struct call){.args = 1, .arg = {other}, .parent = task});
-    struct lode_task_cancel cancel = {.result = result};
+    struct lode_task_cancel cancel = {.result = result, .flags = LODE_CANCEL_RECURSIVE};
     record(PROGRAM, LODE_TASK_CANCEL, &cancel, sizeof cancel);
     cr_assert_eq(((const struct lode_task_cancel *)sent(LODE_TASK_STOP_TASK, NULL))->task, task);
     cr_assert_eq(error_put(NULL)->code, LODE_ECANCELLED, "the child waits, and never runs");

@@ -101,17 +101,17 @@ Test(queue, a_stop_reaches_the_running_task_or_marks_a_waiting_one)
 {
     put(1);
     put(2);
-    expect(!queue_stop(&queue, 1)); /* waits: marked */
+    expect(!queue_stop(&queue, 1, 0)); /* waits: marked */
     struct queue_item *item = queue_take(&queue, NULL, false);
     expect(item->cancelled);
-    expect(queue_stop(&queue, 1)); /* runs */
-    expect(!queue_stop(&queue, 3));
-    expect(!queue_stop(&queue, 0));
+    expect(queue_stop(&queue, 1, 0)); /* runs */
+    expect(!queue_stop(&queue, 3, 0));
+    expect(!queue_stop(&queue, 0, 0));
     item = queue_take(&queue, item, false);
     expect(!item->cancelled);
-    expect(!queue_stop(&queue, 1)); /* is over */
+    expect(!queue_stop(&queue, 1, 0)); /* is over */
     expect(queue_take(&queue, item, false) == NULL);
-    expect(!queue_stop(&queue, 2));
+    expect(!queue_stop(&queue, 2, 0));
     expect(queue_is_idle(&queue));
 }
 

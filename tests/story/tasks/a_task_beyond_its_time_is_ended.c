@@ -1,0 +1,113 @@
+/*
+ * A call with a time limit ends soon after that, whatever its task does meanwhile: it waits for a
+ * CPU, sleeps in a call of liblode, looks whether it is still wanted, or loops and looks at
+ * nothing. The error names the limit, and the CPU is free.
+ */
+#include "tests/support/cluster.h"
+#include "tests/support/story.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { LIMIT_MS = 200 };
+
+static char fifo[256];
+
+static lode_id
+call(lode *db, const char *function, const char *arg)
+{
+    lode_call_options options = {.struct_size = sizeof options, .timeout_ms = LIMIT_MS};
+    lode_id id;
+    must(lode_call(db, function, LODE_ARGS(lode_str(arg)), &options, &id));
+    return id;
+}
+
+static void
+was_too_late(lode *db, lode_id id, const char *sentence)
+{
+    lode_failure_info why;
+    lode_view view;
+    fails(lode_get(db, id, bound_ms(15000), &view), LODE_ETIMEDOUT);
+    must(lode_failure(db, id, &why));
+    expect_eq(why.code, LODE_ETIMEDOUT);
+    if (strcmp(why.message, sentence) != 0) {
+        give_up("the failure is '%s', not '%s'", why.message, sentence);
+    }
+    lode_drop(db, id);
+}
+
+static void
+the_cpu_is_free(lode *db)
+{
+    lode_id id;
+    int64_t value;
+    must(lode_call(db, "play.increment", LODE_ARGS(lode_i64(1)), NULL, &id));
+    must(lode_get_i64(db, id, bound_ms(15000), &value));
+    lode_drop(db, id);
+}
+
+static void
+limits_out_of_range(lode *db)
+{
+    lode_call_options options = {.struct_size = sizeof options, .timeout_ms = -2};
+    lode_id id;
+    fails(lode_call(db, "play.increment", LODE_ARGS(lode_i64(1)), &options, &id), LODE_EINVAL);
+    options.timeout_ms = INT64_C(1) << 32;
+    fails(lode_call(db, "play.increment", LODE_ARGS(lode_i64(1)), &options, &id), LODE_EINVAL);
+    options.timeout_ms = LODE_FOREVER;
+    must(lode_call(db, "play.increment", LODE_ARGS(lode_i64(1)), &options, &id));
+    int64_t value;
+    must(lode_get_i64(db, id, bound_ms(15000), &value));
+    lode_drop(db, id);
+}
+
+static void
+all_kinds(lode *db, int fd)
+{
+    char byte, never[LODE_ID_TEXT_SIZE];
+    lode_id awaited;
+    must(lode_reserve(db, 1, &awaited));
+    lode_id_format(awaited, never);
+    was_too_late(db, call(db, "nest.await", never), "stopped after its time limit of 200 ms");
+    was_too_late(db, call(db, "play.loop_until_cancelled", fifo),
+                 "stopped after its time limit of 200 ms");
+    expect_eq(read(fd, &byte, 1), 1);
+    expect_eq(read(fd, &byte, 1), 1); /* and what it says when it has noticed */
+    expect_eq(byte, 'c');
+    lode_id loops = call(db, "play.loop", fifo);
+    expect_eq(read(fd, &byte, 1), 1);
+    was_too_late(db, call(db, "play.loop", fifo), "not run within its time limit of 200 ms");
+    was_too_late(db, loops, "not done within its time limit of 200 ms");
+    the_cpu_is_free(db);
+    lode_drop(db, awaited);
+}
+
+static void
+story(int argc, char **argv)
+{
+    lode_scheduler_stats stats;
+    (void)argc, (void)argv;
+    snprintf(fifo, sizeof fifo, "%s/fifo", story_files());
+    expect_eq(mkfifo(fifo, 0600), 0);
+    int fd = open(fifo, O_RDWR | O_CLOEXEC);
+    expect(fd >= 0);
+    pid_t supervisor = cluster_start(1, 32 << 20);
+    lode *db = cluster_open_with("play");
+    must(lode_load(db, story_tasks("nest")));
+    limits_out_of_range(db);
+    all_kinds(db, fd);
+    must(lode_get_scheduler_stats(db, &stats));
+    expect_eq(stats.retried, 0);
+    lode_close(db);
+    close(fd);
+    cluster_stop(supervisor);
+}
+
+int
+main(int argc, char **argv)
+{
+    return story_run(argc, argv, 60, story);
+}
