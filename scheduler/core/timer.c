@@ -41,7 +41,7 @@ core_timer_arm(struct core *core)
     }
     sooner(&deadline, core->recall_at);
     sooner(&deadline, core->objects.ask_at);
-    sooner(&deadline, core_deadlines_first(core));
+    sooner(&deadline, core->deadlines.count > 0 ? core_deadlines_first(core) : 0);
     if (deadline == 0 || (core->timer != 0 && core->timer <= deadline)) {
         return;
     }
