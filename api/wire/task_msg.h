@@ -46,7 +46,8 @@ enum {
     X(DESCRIBED,    26, scheduler, lode_task_loaded,   "library name, 0, then per function: "      \
                                                        "name, 0, signature, 0, uint32_t results; or the error's text") \
     X(QUIT,         27, worker,    (none),             "")                                         \
-    X(GIVE_UP,      28, worker,    lode_task_give_up,  "")
+    X(GIVE_UP,      28, worker,    lode_task_give_up,  "")                                         \
+    X(FORGET,       29, session,   lode_task_forget,   "")
 /* clang-format on */
 
 enum lode_task_msg {
@@ -99,8 +100,27 @@ struct lode_task_resolved {
     uint32_t results;
 };
 
+enum {
+    LODE_LOAD_FOR_ALL = 1, /* offered to all programs; else the session's program alone has it */
+    LODE_LOAD_REPLACE = 2  /* the name may stand for a library from another file */
+};
+
 struct lode_task_load {
     uint32_t tag;
+    uint32_t flags; /* LODE_LOAD_… */
+};
+
+enum {
+    LODE_FORGET_VERSIONS = 0, /* of a name a newer version was loaded */
+    LODE_FORGET_PROGRAM = 1   /* a worker: its tasks are another program's from now on */
+};
+
+/*
+ * What the session knows of names of functions counts no more: it asks again. What it submits until
+ * it has heard this is bound to what the names stand for now.
+ */
+struct lode_task_forget {
+    uint32_t flags; /* LODE_FORGET_… */
     uint32_t pad;
 };
 
@@ -153,7 +173,7 @@ struct lode_task_output {
  *    "workers":  [{"worker", "pid", "state", "finished",
  *                  "function", "task", "program", "depth", "parent"}]
  *    "failures": [{"function", "code", "message", "pid", "signal", "age_ns", "program", "depth"}]
- *    "libraries": [{"name", "path"}]}
+ *    "libraries": [{"name", "path", "source", "program", "functions"}]}
  *
  * A worker's state is "starting", "idle", "busy", "blocked", "ending" or "dead". Its "function" and
  * what follows that are of the task that it runs. "program" is the pid of the program at the root

@@ -7,7 +7,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
-enum { DOCUMENT_BYTES = 32 << 10, WORKERS_SHOWN = 64, FUNCTIONS_SHOWN = 32 };
+enum { DOCUMENT_BYTES = 32 << 10, WORKERS_SHOWN = 64, FUNCTIONS_SHOWN = 32, LIBRARIES_SHOWN = 32 };
 
 struct document {
     char *text;
@@ -154,20 +154,34 @@ add_failures(struct document *d, const struct core *core)
     add(d, "]");
 }
 
+/* `program`: whose they are, as a pid; 0: offered to all. */
+static void
+add_names(struct document *d, const struct core_names *names, int64_t program, int *shown_io)
+{
+    for (const struct core_named *n = names->first; n && *shown_io < LIBRARIES_SHOWN; n = n->next) {
+        add(d, "%s{\"name\":", (*shown_io)++ ? "," : "");
+        add_string(d, n->library->name);
+        add(d, ",\"path\":");
+        add_string(d, n->library->path);
+        add(d, ",\"source\":");
+        add_string(d, n->source);
+        if (program != 0) {
+            add(d, ",\"program\":%lld", (long long)program);
+        }
+        add(d, ",\"functions\":%u}", n->library->count);
+    }
+}
+
 static void
 add_libraries(struct document *d, const struct core *core)
 {
     int shown = 0;
     add(d, ",\"libraries\":[");
-    for (const struct core_library *l = core->libraries; l && shown < FUNCTIONS_SHOWN;
-         l = l->next) {
-        if (l->current) {
-            add(d, "%s{\"name\":", shown++ ? "," : "");
-            add_string(d, l->name);
-            add(d, ",\"path\":");
-            add_string(d, l->path);
-            add(d, ",\"functions\":%u}", l->count);
-        }
+    add_names(d, &core->offered, 0, &shown);
+    const struct core_session *session, *next;
+    HASH_ITER(by_number, core->sessions, session, next)
+    {
+        add_names(d, &session->program->names, session->program->pid, &shown);
     }
     add(d, "]");
 }

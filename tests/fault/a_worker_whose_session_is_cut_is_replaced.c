@@ -123,7 +123,7 @@ story(int argc, char **argv)
     (void)argc, (void)argv;
     pid_t supervisor = cluster_start(1, 64 << 20);
     lode *db = cluster_open_with("play");
-    must(lode_load(db, story_tasks("hold")));
+    cluster_offer("hold");
     idle_ones_are_replaced(db);
     snprintf(runs, sizeof runs, "%s/runs", story_files());
     snprintf(go, sizeof go, "%s/go", story_files());

@@ -168,7 +168,7 @@ story(int argc, char **argv)
     pid_t supervisor = cluster_start(1, 32 << 20);
     lode *db = cluster_open();
     lode_id kept;
-    must(lode_load(db, story_tasks("play")));
+    cluster_offer("play");
     must(lode_put(db, "acknowledged", 12, 0, &kept));
     expect_served(db, kept); /* so that the private endpoints are there */
     lode_store_stats before;

@@ -287,7 +287,7 @@ keep_objects(struct child *parent, void *arg)
     (void)arg;
     lode *db = cluster_open();
     prepare_calls(db, ids);
-    must(lode_load(db, story_tasks("play")));
+    cluster_offer("play");
     child_say(parent, ids, sizeof ids);
     child_await(parent);
     lode_close(db);

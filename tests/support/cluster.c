@@ -199,12 +199,22 @@ cluster_open(void)
     return db;
 }
 
+void
+cluster_offer(const char *tasks)
+{
+    char name[256], said[512];
+    const char *const argv[] = {"lode", "load", story_tasks(tasks), NULL};
+    int status = program_run(argv, name, said, sizeof name - 1);
+    if (status != 0) {
+        give_up("lode load %s: %d, %s", tasks, status, said);
+    }
+}
+
 lode *
 cluster_open_with(const char *tasks)
 {
-    lode *db = cluster_open();
-    must(lode_load(db, story_tasks(tasks)));
-    return db;
+    cluster_offer(tasks);
+    return cluster_open();
 }
 
 lode *

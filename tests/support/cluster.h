@@ -41,7 +41,10 @@ void cluster_stop(pid_t supervisor);
 lode *cluster_open(void);
 lode *store_open(void);
 
-/* cluster_open(), with a task library of the tests ("play") loaded. */
+/* `lode load`: offers a task library of the tests ("play") to all programs. */
+void cluster_offer(const char *tasks);
+
+/* cluster_offer(), then cluster_open(). */
 lode *cluster_open_with(const char *tasks);
 
 /* A session with a private cluster of one CPU and 32 MiB; what runs in LODE_DIR is preferred. */

@@ -1,7 +1,7 @@
 #include "tools/cli/options.h"
+#include "api/base/suggest.h"
 
 #include "tools/cli/program.h"
-#include "tools/cli/suggest.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -51,7 +51,8 @@ check_long_options(const struct argp *argp, int argc, char **argv)
             continue;
         }
         snprintf(word, sizeof word, "%.*s", (int)strcspn(argv[i] + 2, "="), argv[i] + 2);
-        const char *meant = begins_one(word, names, count) ? NULL : suggest(word, names, count);
+        const char *meant =
+            begins_one(word, names, count) ? NULL : lode_suggest(word, names, count);
         if (meant != NULL) {
             exit(program_error(EXIT_USAGE, "there is no option --%s; did you mean --%s?", word,
                                meant));

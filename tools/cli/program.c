@@ -2,7 +2,7 @@
 
 #include "api/system/descriptor.h"
 #include "api/base/fail.h"
-#include "tools/cli/suggest.h"
+#include "api/base/suggest.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -69,7 +69,7 @@ unknown(const struct program *program, const char *name)
         return program_error(EXIT_USAGE, "the command comes before its options: %s COMMAND %s",
                              program->name, name);
     }
-    const char *meant = suggest(name, names, count);
+    const char *meant = lode_suggest(name, names, count);
     return meant != NULL ? program_error(EXIT_USAGE, "there is no command '%s'; did you mean '%s'?",
                                          name, meant)
                          : program_error(EXIT_USAGE, "there is no command '%s'; see `%s help`",

@@ -1,7 +1,7 @@
 #include "tools/cli/word.h"
 
 #include "api/base/fail.h"
-#include "tools/cli/suggest.h"
+#include "api/base/suggest.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -257,7 +257,8 @@ word_not_found(lode *db, const char *text)
     const char *meant = NULL;
     if (lode_name_list(db, NULL, note_name, &names) == LODE_OK) {
         meant = named_as_file(&names, text);
-        meant = meant != NULL ? meant : suggest(text, (const char *const *)names.text, names.count);
+        meant = meant != NULL ? meant
+                              : lode_suggest(text, (const char *const *)names.text, names.count);
     }
     lode_err err = meant != NULL
                        ? lode_fail_with(LODE_ENOTFOUND,

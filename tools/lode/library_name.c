@@ -11,13 +11,13 @@
 #include <unistd.h>
 
 lode_err
-library_load(lode *db, const char *path, char *name_out, size_t room)
+library_load(lode *db, const char *path, uint32_t flags, char *name_out, size_t room)
 {
     char *name = NULL;
     if (access(path, F_OK) != 0) {
         return lode_fail_with(LODE_ENOTFOUND, "%s: %s", path, strerror(errno));
     }
-    lode_err err = lode_tasks_load(db, path, &name);
+    lode_err err = lode_tasks_load(db, path, flags, &name);
     if (err != LODE_OK) { /* the sentence may name the copy only, which workers open */
         return lode_fail_with(err, "%s: %s", path, lode_last_error());
     }

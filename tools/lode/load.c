@@ -8,9 +8,18 @@
 
 #include <stdio.h>
 
+enum { OPTION_REPLACE = 0x100 };
+
 struct load_options {
     struct options_common common;
     const char *path;
+    uint32_t flags; /* LODE_LOAD_… */
+};
+
+static const struct argp_option options[] = {
+    {"replace", OPTION_REPLACE, 0, 0,
+     "the library takes the name from one that was loaded from another file", 0},
+    {0},
 };
 
 static error_t
@@ -20,6 +29,9 @@ parse_option(int key, char *arg, struct argp_state *state)
     switch (key) {
     case ARGP_KEY_INIT:
         state->child_inputs[0] = &wanted->common;
+        return 0;
+    case OPTION_REPLACE:
+        wanted->flags |= LODE_LOAD_REPLACE;
         return 0;
     case ARGP_KEY_ARG:
         if (wanted->path != NULL) {
@@ -38,11 +50,13 @@ parse_option(int key, char *arg, struct argp_state *state)
 }
 
 static const struct argp argp = {
-    0,
+    options,
     parse_option,
     "LIBRARY.so",
-    "Register a task library with the running cluster, in the version that the file has now. Its "
-    "functions are then called as NAME.FUNCTION, where NAME is printed."
+    "Offer a task library to all programs of the running cluster, in the version that the file has "
+    "now. Its functions are then called as NAME.FUNCTION, where NAME is printed. A program that "
+    "has "
+    "loaded a library of that name itself keeps its own."
     "\vExit status: 0 registered, 1 it cannot be loaded, 3 it is not there, 5 no cluster "
     "runs.",
     options_dir_json,
@@ -54,7 +68,7 @@ load(lode *db, void *arguments)
 {
     const struct load_options *wanted = arguments;
     char name[LODE_TASK_NAME_MAX + 1];
-    lode_err err = library_load(db, wanted->path, name, sizeof name);
+    lode_err err = library_load(db, wanted->path, wanted->flags, name, sizeof name);
     if (err != LODE_OK) {
         return program_failed(err);
     }
@@ -70,7 +84,7 @@ load(lode *db, void *arguments)
 int
 command_load(int argc, char **argv)
 {
-    struct load_options wanted = {0};
+    struct load_options wanted = {.flags = LODE_LOAD_FOR_ALL};
     options_parse(&argp, argc, argv, &wanted);
     return attach_run(wanted.common.dir, 0, load, &wanted);
 }

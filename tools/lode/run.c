@@ -154,7 +154,7 @@ name_function(struct call *call, const char *text)
         }
         memcpy(path, text, (size_t)(colon - text));
         path[colon - text] = '\0';
-        LODE_TRY(library_load(call->db, path, library, sizeof library));
+        LODE_TRY(library_load(call->db, path, 0, library, sizeof library));
         length = snprintf(call->function, sizeof call->function, "%s.%s", library, colon + 1);
     }
     return (size_t)length < sizeof call->function

@@ -33,7 +33,7 @@ lode_function_cache_find(const struct lode_function_cache *cache, const char *na
         return NULL;
     }
     const struct lode_known_function *slot = slot_of(cache, name, hash_of(name));
-    return slot->name != NULL ? slot : NULL;
+    return slot->name != NULL && !slot->forgotten ? slot : NULL;
 }
 
 static lode_err
@@ -42,6 +42,7 @@ grow(struct lode_function_cache *cache)
     struct lode_function_cache grown = {
         .slot_count = cache->slot_count > 0 ? 2 * cache->slot_count : CACHE_SLOTS_FIRST,
         .used = cache->used,
+        .times_forgotten = cache->times_forgotten,
     };
     grown.slot = calloc(grown.slot_count, sizeof *grown.slot);
     if (grown.slot == NULL) {
@@ -71,12 +72,22 @@ lode_function_cache_add(struct lode_function_cache *cache, const char *name, uin
         if (copy == NULL) {
             return lode_fail_with(LODE_ENOMEM, "no room for the name of a function");
         }
-        *slot = (struct lode_known_function){.name = copy, .hash = hash};
+        *slot = (struct lode_known_function){.name = copy, .hash = hash, .first_results = results};
         cache->used++;
     }
     slot->number = number;
     slot->results = results;
+    slot->forgotten = false;
     return LODE_OK;
+}
+
+void
+lode_function_cache_forget(struct lode_function_cache *cache)
+{
+    cache->times_forgotten++;
+    for (size_t i = 0; i < cache->slot_count; i++) {
+        cache->slot[i].forgotten = true;
+    }
 }
 
 void
@@ -86,5 +97,5 @@ lode_function_cache_clear(struct lode_function_cache *cache)
         free(cache->slot[i].name);
     }
     free(cache->slot);
-    *cache = (struct lode_function_cache){0};
+    *cache = (struct lode_function_cache){.times_forgotten = cache->times_forgotten + 1};
 }

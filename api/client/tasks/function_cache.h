@@ -1,6 +1,8 @@
 /*
  * function_cache.h: what the scheduler said of functions: "library.function" to its number and how
- * many results it has, so that a name is asked for once in a session.
+ * many results it has, so that a name is asked for once in a session. A name that is forgotten is
+ * asked for again; how many results it had at first is remembered, because callers have room for
+ * those.
  *
  * Ownership  the cache holds copies of the names
  * Threads    locking is the caller's (task_client.h: tasks.mu); nothing blocks
@@ -9,12 +11,15 @@
 #define LODE_CLIENT_FUNCTION_CACHE_H
 
 #include <lode/error.h>
+#include <stdbool.h>
 
 struct lode_known_function {
     char *name;
     uint64_t hash;
     uint32_t number;
-    uint32_t results; /* ids that a call gives: at least 1 */
+    uint32_t results;       /* ids that a call gives: at least 1 */
+    uint32_t first_results; /* the same when the session first asked */
+    bool forgotten;
 };
 
 /* An open-addressing table, at most half full; a zeroed one is empty. */
@@ -22,9 +27,10 @@ struct lode_function_cache {
     struct lode_known_function *slot;
     size_t slot_count; /* a power of two, or 0 */
     size_t used;
+    uint64_t times_forgotten;
 };
 
-/* NULL: not known. Valid until the cache is changed. */
+/* NULL: not known, or forgotten. Valid until the cache is changed. */
 const struct lode_known_function *lode_function_cache_find(const struct lode_function_cache *cache,
                                                            const char *name);
 
@@ -33,7 +39,10 @@ LODE_MUST_CHECK lode_err lode_function_cache_add(struct lode_function_cache *cac
                                                  const char *name, uint32_t number,
                                                  uint32_t results);
 
-/* Forgets all names and frees what the cache holds. */
+/* From now on no name is known, until it is added again. */
+void lode_function_cache_forget(struct lode_function_cache *cache);
+
+/* Forgets all names and what they once were, and frees what the cache holds. */
 void lode_function_cache_clear(struct lode_function_cache *cache);
 
 #endif

@@ -11,6 +11,7 @@
 #include <string.h>
 
 enum {
+    RESOLVE_TIMES = 4,          /* that a name is asked for, if libraries are loaded meanwhile */
     RESOLVE_TIMEOUT_MS = 35000, /* longer than a worker may take to open a library */
     LOAD_TIMEOUT_MS = 30000,
     STATS_TIMEOUT_MS = 5000
@@ -29,27 +30,51 @@ check_function_name(const char *name)
     return LODE_OK;
 }
 
+/*
+ * Notes the answer. False: what names stand for has changed since it came, and it may be of an
+ * older version.
+ */
+static bool
+note_answer(struct lode_tasks *tasks, const char *name, const struct lode_request *answer,
+            struct lode_known_function *function_out, lode_err *err_out)
+{
+    /* A task without results has one all the same: an empty object that says done. */
+    uint32_t results = answer->results > 0 ? answer->results : 1;
+    lode_mutex_lock(&tasks->mu);
+    bool is_new = tasks->functions.times_forgotten == answer->times_forgotten;
+    *err_out = lode_function_cache_add(&tasks->functions, name, answer->function, results);
+    if (*err_out == LODE_OK) {
+        *function_out = *lode_function_cache_find(&tasks->functions, name);
+        if (!is_new) {
+            lode_function_cache_forget(&tasks->functions);
+        }
+    }
+    lode_mutex_unlock(&tasks->mu);
+    return is_new || *err_out != LODE_OK;
+}
+
+/* The scheduler binds a submission anew, so it matters little if the last answer is old, too. */
 static lode_err
 ask_for_function(struct lode_tasks *tasks, const char *name,
                  struct lode_known_function *function_out)
 {
     struct lode_request request;
+    bool is_new = false;
+    lode_err noted = LODE_OK;
     LODE_TRY(check_function_name(name));
-    lode_err err = lode_tasks_ask(tasks, LODE_TASK_RESOLVE, LODE_TASK_RESOLVED, name,
-                                  (uint32_t)strlen(name), RESOLVE_TIMEOUT_MS, &request);
-    free(request.text);
-    LODE_TRY(err);
-    if (request.results > LODE_TASK_RESULTS_MAX) {
-        return lode_fail_with(LODE_EPROTO, "%s has %u results, says the scheduler; %d are possible",
-                              name, request.results, LODE_TASK_RESULTS_MAX);
+    for (int i = 0; i < RESOLVE_TIMES && !is_new; i++) {
+        lode_err err = lode_tasks_ask(tasks, LODE_TASK_RESOLVE, LODE_TASK_RESOLVED, 0, name,
+                                      (uint32_t)strlen(name), RESOLVE_TIMEOUT_MS, &request);
+        free(request.text);
+        LODE_TRY(err);
+        if (request.results > LODE_TASK_RESULTS_MAX) {
+            return lode_fail_with(LODE_EPROTO,
+                                  "%s has %u results, says the scheduler; %d are possible", name,
+                                  request.results, LODE_TASK_RESULTS_MAX);
+        }
+        is_new = note_answer(tasks, name, &request, function_out, &noted);
     }
-    /* A task without results has one all the same: an empty object that says done. */
-    uint32_t results = request.results > 0 ? request.results : 1;
-    lode_mutex_lock(&tasks->mu);
-    err = lode_function_cache_add(&tasks->functions, name, request.function, results);
-    lode_mutex_unlock(&tasks->mu);
-    *function_out = (struct lode_known_function){.number = request.function, .results = results};
-    return err;
+    return noted;
 }
 
 lode_err
@@ -97,24 +122,21 @@ absolute_path(const char *path, char absolute_out[PATH_MAX])
     return LODE_OK;
 }
 
-/* A load may change what names stand for. So the session forgets all of them, and asks again. */
+/* If names have changed by it, the scheduler has said FORGET before LOADED. */
 lode_err
-lode_tasks_load(lode *db, const char *path, char **name_out)
+lode_tasks_load(lode *db, const char *path, uint32_t flags, char **name_out)
 {
     char absolute[PATH_MAX];
     struct lode_tasks *tasks;
     struct lode_request request;
     LODE_TRY(lode_tasks_of(db, &tasks));
     LODE_TRY(absolute_path(path, absolute));
-    lode_err err = lode_tasks_ask(tasks, LODE_TASK_LOAD, LODE_TASK_LOADED, absolute,
+    lode_err err = lode_tasks_ask(tasks, LODE_TASK_LOAD, LODE_TASK_LOADED, flags, absolute,
                                   (uint32_t)strlen(absolute), LOAD_TIMEOUT_MS, &request);
     if (err != LODE_OK) {
         free(request.text);
         return err;
     }
-    lode_mutex_lock(&tasks->mu);
-    lode_function_cache_clear(&tasks->functions);
-    lode_mutex_unlock(&tasks->mu);
     if (name_out != NULL) {
         *name_out = request.text;
     } else {
@@ -126,7 +148,7 @@ lode_tasks_load(lode *db, const char *path, char **name_out)
 lode_err
 lode_load(lode *db, const char *path)
 {
-    return lode_tasks_load(db, path, NULL);
+    return lode_tasks_load(db, path, 0, NULL);
 }
 
 /* ---- figures ------------------------------------------------------------------------------- */
@@ -137,7 +159,7 @@ lode_tasks_status(lode *db, lode_scheduler_stats *stats_out, char **json_out)
     struct lode_tasks *tasks;
     struct lode_request request;
     LODE_TRY(lode_tasks_of(db, &tasks));
-    lode_err err = lode_tasks_ask(tasks, LODE_TASK_STATS, LODE_TASK_STATS_ARE, NULL, 0,
+    lode_err err = lode_tasks_ask(tasks, LODE_TASK_STATS, LODE_TASK_STATS_ARE, 0, NULL, 0,
                                   STATS_TIMEOUT_MS, &request);
     if (err == LODE_OK) {
         *stats_out = request.stats;

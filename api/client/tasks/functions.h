@@ -24,8 +24,10 @@ LODE_MUST_CHECK lode_err lode_tasks_status(lode *db, lode_scheduler_stats *stats
 /*
  * lode_load(), and under which name the library's functions are called.
  *
+ *   flags     LODE_LOAD_… (task_msg.h)
  *   name_out  malloc'ed text, the caller's; NULL in it: the scheduler did not say; may be NULL
  */
-LODE_MUST_CHECK lode_err lode_tasks_load(lode *db, const char *path, char **name_out);
+LODE_MUST_CHECK lode_err lode_tasks_load(lode *db, const char *path, uint32_t flags,
+                                         char **name_out);
 
 #endif

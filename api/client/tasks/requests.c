@@ -10,7 +10,7 @@
 /* RESOLVE, LOAD and STATS all begin with the tag. */
 struct tagged {
     uint32_t tag;
-    uint32_t pad;
+    uint32_t flags; /* of a LOAD; the others have padding here */
 };
 _Static_assert(sizeof(struct tagged) == sizeof(struct lode_task_resolve), "task_msg.h");
 _Static_assert(sizeof(struct tagged) == sizeof(struct lode_task_load), "task_msg.h");
@@ -25,11 +25,11 @@ next_tag_locked(struct lode_tasks *tasks)
 }
 
 static lode_err
-send_question_locked(struct lode_tasks *tasks, uint16_t type, uint32_t tag, const void *rest,
-                     uint32_t rest_size)
+send_question_locked(struct lode_tasks *tasks, uint16_t type, uint32_t tag, uint32_t flags,
+                     const void *rest, uint32_t rest_size)
 {
-    struct tagged short_head = {.tag = tag};
-    struct lode_task_stats stats = {.tag = tag, .err = type == LODE_TASK_STATS ? rest_size : 0};
+    struct tagged short_head = {.tag = tag, .flags = flags};
+    struct lode_task_stats stats = {.tag = tag, .err = flags};
     lode_mutex_assert_held(&tasks->mu);
     return type == LODE_TASK_STATS
                ? lode_link_send(tasks->link, type, &stats, sizeof stats, NULL, 0, false)
@@ -44,14 +44,14 @@ up(const struct lode_tasks *tasks)
 }
 
 static lode_err
-ask_locked(struct lode_tasks *tasks, uint16_t type, const void *rest, uint32_t rest_size,
-           struct lode_request *request)
+ask_locked(struct lode_tasks *tasks, uint16_t type, uint32_t flags, const void *rest,
+           uint32_t rest_size, struct lode_request *request)
 {
     lode_mutex_assert_held(&tasks->mu);
     request->tag = next_tag_locked(tasks);
     request->next = tasks->requests;
     tasks->requests = request;
-    return up(tasks) ? send_question_locked(tasks, type, request->tag, rest, rest_size)
+    return up(tasks) ? send_question_locked(tasks, type, request->tag, flags, rest, rest_size)
                      : lode_tasks_down();
 }
 
@@ -110,7 +110,7 @@ wait_long_locked(struct lode_tasks *tasks, const struct lode_request *request, i
         if (err != LODE_ETIMEDOUT || lode_remaining_ms(deadline) == 0) {
             return err;
         }
-        err = ask_locked(tasks, LODE_TASK_STATS, NULL, 0, &ping);
+        err = ask_locked(tasks, LODE_TASK_STATS, 0, NULL, 0, &ping);
         if (err == LODE_OK) {
             err =
                 wait_answer_locked(tasks, request, &ping, sooner(deadline, lode_deadline(HALF_MS)));
@@ -122,13 +122,14 @@ wait_long_locked(struct lode_tasks *tasks, const struct lode_request *request, i
 }
 
 lode_err
-lode_tasks_ask(struct lode_tasks *tasks, uint16_t type, uint16_t answer, const void *rest,
-               uint32_t rest_size, int64_t timeout_ms, struct lode_request *request_out)
+lode_tasks_ask(struct lode_tasks *tasks, uint16_t type, uint16_t answer, uint32_t flags,
+               const void *rest, uint32_t rest_size, int64_t timeout_ms,
+               struct lode_request *request_out)
 {
     int64_t deadline = lode_deadline(timeout_ms);
     *request_out = (struct lode_request){.answer = answer};
     lode_mutex_lock(&tasks->mu);
-    lode_err err = ask_locked(tasks, type, rest, rest_size, request_out);
+    lode_err err = ask_locked(tasks, type, flags, rest, rest_size, request_out);
     if (err == LODE_OK) {
         err = timeout_ms > LODE_ANSWER_MS ? wait_long_locked(tasks, request_out, deadline)
                                           : wait_answer_locked(tasks, request_out, NULL, deadline);
@@ -157,6 +158,7 @@ lode_tasks_answer(struct lode_tasks *tasks, const struct lode_request *answer, c
         request->function = answer->function;
         request->results = answer->results;
         request->stats = answer->stats;
+        request->times_forgotten = tasks->functions.times_forgotten;
         request->text = text_size > 0 ? strndup(text, text_size) : NULL;
         request->done = true;
         lode_cond_broadcast(&tasks->changed);

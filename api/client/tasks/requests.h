@@ -16,22 +16,24 @@ struct lode_request {
     bool done;
     lode_err err;
     uint32_t function, results; /* RESOLVED */
+    uint64_t times_forgotten;   /* of tasks.functions, when the answer came */
     lode_scheduler_stats stats; /* STATS_ARE */
     char *text;                 /* malloc'ed: of an error, or the JSON document; may be NULL */
 };
 
 /*
  * Sends the question, with a new tag and `rest` behind it, and waits for the answer. STATS: `rest`
- * is NULL, and rest_size LODE_STATS_AFTER_OUTPUT or 0.
+ * is NULL.
  *
+ *   flags        LOAD: LODE_LOAD_…; STATS: LODE_STATS_AFTER_OUTPUT; or 0
  *   request_out  the answer; text is the caller's to free, also when it fails
  *
  * Blocking  timeout_ms at most; 5 s where the scheduler does not answer at all
  * Errors  LODE_ETIMEDOUT, LODE_EDOWN; what the answer says, with its text
  */
 LODE_MUST_CHECK lode_err lode_tasks_ask(struct lode_tasks *tasks, uint16_t type, uint16_t answer,
-                                        const void *rest, uint32_t rest_size, int64_t timeout_ms,
-                                        struct lode_request *request_out);
+                                        uint32_t flags, const void *rest, uint32_t rest_size,
+                                        int64_t timeout_ms, struct lode_request *request_out);
 
 /* Gives an answer to the thread that waits for it, or drops it if none does. On nng's threads. */
 void lode_tasks_answer(struct lode_tasks *tasks, const struct lode_request *answer,

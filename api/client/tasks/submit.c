@@ -26,9 +26,10 @@ enum { REST_ON_STACK = 512, RETRIES_DEFAULT = 3 };
 struct call {
     struct lode_task_submit head;
     lode_args args;
-    const char *name; /* for display; NULL: the function's */
-    size_t args_size; /* as bytes */
-    lode_id *refs;    /* malloc'ed; the arguments that are references */
+    const char *name;    /* for display; NULL: the function's */
+    size_t results_room; /* 0: as many as the function had at first */
+    size_t args_size;    /* as bytes */
+    lode_id *refs;       /* malloc'ed; the arguments that are references */
     uint32_t ref_count;
 };
 
@@ -103,7 +104,25 @@ read_options(const lode_call_options *given, struct call *call)
     LODE_TRY(check_name(options.name));
     LODE_TRY(limit_of(options.timeout_ms, &call->head.timeout_ms));
     call->name = options.name;
+    call->results_room = options.results_room;
     return LODE_OK;
+}
+
+/* A function may have more results than when the caller was written, or asked. */
+static lode_err
+check_room(const char *function, const struct lode_known_function *known, struct call *call)
+{
+    bool is_given = call->results_room > 0;
+    if (!is_given) {
+        call->results_room = known->first_results;
+    }
+    return known->results <= call->results_room
+               ? LODE_OK
+               : lode_fail_with(LODE_EINVAL,
+                                "%s has %u results%s, and there is room for %zu: "
+                                "lode_call_options.results_room says for how many",
+                                function, known->results, is_given ? "" : " now",
+                                call->results_room);
 }
 
 /* A call for more CPUs than the cluster has would wait for ever. */
@@ -190,6 +209,9 @@ hand_out_results(lode *db, const struct call *call, lode_id *results_out)
         if (worker != NULL && worker->referenced != NULL) {
             worker->referenced(worker->arg, results_out[i], 1);
         }
+    }
+    for (size_t i = call->head.result_count; results_out != NULL && i < call->results_room; i++) {
+        results_out[i] = (lode_id){{0}};
     }
 }
 
@@ -305,6 +327,9 @@ lode_call(lode *db, const char *function, lode_args args, const lode_call_option
     LODE_TRY(lode_args_measure(args, &call.args_size));
     LODE_TRY(lode_tasks_resolve(tasks, function, &known));
     LODE_TRY(check_cpus(tasks, call.head.cpus));
+    if (results_out != NULL) {
+        LODE_TRY(check_room(function, &known, &call));
+    }
     call.head.parent = atomic_load_explicit(&tasks->parent, memory_order_relaxed);
     call.head.function = known.number;
     call.head.result_count = known.results;

@@ -79,8 +79,8 @@ hand_over(struct lode_tasks *tasks)
         return;
     }
     int64_t deadline = lode_deadline(CLOSE_TIMEOUT_MS);
-    if (lode_tasks_ask(tasks, LODE_TASK_STATS, LODE_TASK_STATS_ARE, NULL, LODE_STATS_AFTER_OUTPUT,
-                       CLOSE_TIMEOUT_MS, &request) == LODE_OK) {
+    if (lode_tasks_ask(tasks, LODE_TASK_STATS, LODE_TASK_STATS_ARE, LODE_STATS_AFTER_OUTPUT, NULL,
+                       0, CLOSE_TIMEOUT_MS, &request) == LODE_OK) {
         free(request.text);
     }
     lode_task_output_flush(lode_remaining_ms(deadline));

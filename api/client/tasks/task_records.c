@@ -102,6 +102,23 @@ on_ended(struct lode_tasks *tasks, const void *bytes, uint32_t size)
 }
 
 static lode_err
+on_forget(struct lode_tasks *tasks, const void *bytes, uint32_t size)
+{
+    const struct lode_task_forget *head = bytes;
+    if (size < sizeof *head) {
+        return too_short("FORGET", size);
+    }
+    lode_mutex_lock(&tasks->mu);
+    if ((head->flags & LODE_FORGET_PROGRAM) != 0) {
+        lode_function_cache_clear(&tasks->functions);
+    } else {
+        lode_function_cache_forget(&tasks->functions);
+    }
+    lode_mutex_unlock(&tasks->mu);
+    return LODE_OK;
+}
+
+static lode_err
 on_output(const void *bytes, uint32_t size)
 {
     const struct lode_task_output *head = bytes;
@@ -127,6 +144,8 @@ lode_tasks_record(void *arg, uint16_t type, const void *bytes, uint32_t size)
         return on_stats(tasks, bytes, size);
     case LODE_TASK_ENDED:
         return on_ended(tasks, bytes, size);
+    case LODE_TASK_FORGET:
+        return on_forget(tasks, bytes, size);
     case LODE_TASK_OUTPUT:
         return on_output(bytes, size);
     default:

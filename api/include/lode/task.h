@@ -64,24 +64,31 @@ typedef struct lode_call_options {
     const char *name;    /* for display; default: the function's name */
     int64_t timeout_ms;  /* how long the task may take, from the call on, waiting and retries
                             included; default: no limit */
+    size_t results_room; /* ids that results_out has room for; default: see there */
 } lode_call_options;
 
 /*
- * Submits one call of "library.function". Its results are promised at once: their ids can be
- * awaited, passed on and dropped before the task has run.
+ * Submits one call of "library.function". The library is the one that this program has loaded under
+ * that name (a program is a session, with all tasks that it submits and that those submit); if it
+ * has loaded none, the one that is offered to all programs (`lode load`). The results are promised
+ * at once: their ids can be awaited, passed on and dropped before the task has run.
  *
  *   args         at most 1,024. They are copied before this returns
  *   options      NULL: all defaults
  *   results_out  room for as many ids as lode_result_count() says. A function without results gives
  *                one: of an empty object that says done. NULL: nobody waits, and a failure is
- *                printed once on this process's stderr
+ *                printed once on this process's stderr. A library that is loaded again may give
+ *                more results than before. options.results_room says for how many there is room;
+ *                the rest of it is zeroed. Without it, that is as many as the function had when
+ *                this session first asked for it or called it
  *
  * Ownership  the caller has one reference to each result. What the arguments refer to is kept until
  *            the task has ended: the caller may drop it at once
  * Blocking   no. The first call of a function asks the scheduler about it, which may have to load
  *            its library: 35 s at most
  * Errors     LODE_ELIBRARY  no such library or function
- *            LODE_EINVAL    an argument or an option is out of range, or never can be met
+ *            LODE_EINVAL    an argument or an option is out of range, or never can be met; or
+ *                           results_out has no room for all results
  *            LODE_EUNSUPPORTED  an option that this library does not know is set
  *            LODE_ETOOBIG   the inline arguments exceed 1 MiB: put them into the store
  *            LODE_ELIMIT    256 MiB of calls wait for the scheduler to take them; or the session
@@ -105,13 +112,21 @@ LODE_API LODE_MUST_CHECK lode_err lode_result_count(lode *db, const char *functi
                                                     size_t *count_out);
 
 /*
- * Registers the task library at `path` with the cluster, in the version that the file has now. A
- * library that was rebuilt is loaded again: calls from then on use the new version.
+ * Loads the task library at `path` for this program, in the version that the file has now. A
+ * program is a session, with all tasks that it submits and that those submit: its names mean
+ * nothing to others, and theirs nothing to it. In a task it is the program of the task. `lode load`
+ * offers a library to all programs instead.
+ *
+ * A library that was rebuilt is loaded again: all that is submitted after this has returned runs
+ * the new version, and what was submitted before runs the old one. Libraries that it needs and
+ * looks for beside itself ($ORIGIN) are taken from there, as they are when a worker first opens it.
  *
  *   path  of the file; a relative one begins at this process's directory
  *
  * Blocking  until a worker has opened the library, 30 s at most
- * Errors    LODE_ELIBRARY   it is not there, or cannot be opened, or exports no table
+ * Errors    LODE_ELIBRARY   it is not there, or cannot be opened, or exports no table; or it has a
+ *                           name of lode's own ("blas", "lode")
+ *           LODE_EEXIST     the program has loaded a library of that name from another file
  *           LODE_EVERSION   its table is of another version
  *           LODE_ELIMIT     every worker is blocked, and no more can be started
  *           LODE_ECRASHED   no worker can be started

@@ -18,17 +18,6 @@ core_function_at(const struct core *core, uint32_t number)
     return number >= 1 && number <= core->function_count ? core->function[number - 1] : NULL;
 }
 
-struct core_library *
-core_library_named(const struct core *core, const char *name, size_t size)
-{
-    struct core_library *library = core->libraries;
-    while (library != NULL && !(library->current && strlen(library->name) == size &&
-                                memcmp(library->name, name, size) == 0)) {
-        library = library->next;
-    }
-    return library;
-}
-
 struct core_function *
 core_function_named(const struct core_library *library, const char *symbol)
 {
@@ -48,16 +37,6 @@ core_library_at_path(const struct core *core, const char *path)
         library = library->next;
     }
     return library;
-}
-
-void
-core_library_make_current(struct core *core, struct core_library *library)
-{
-    for (struct core_library *l = core->libraries; l != NULL; l = l->next) {
-        if (strcmp(l->name, library->name) == 0) {
-            l->current = l == library;
-        }
-    }
 }
 
 /* ---- workers and libraries ------------------------------------------------------------------ */
@@ -156,6 +135,11 @@ core_library_add(struct core *core, const char *name, const char *path)
     *library = (struct core_library){.next = core->libraries};
     library->name = core_copy_text(name);
     library->path = core_copy_text(path);
+    for (struct core_library *l = core->libraries; l != NULL; l = l->next) {
+        if (strcmp(l->name, name) == 0) {
+            l->has_namesakes = library->has_namesakes = true;
+        }
+    }
     core->libraries = library;
     return library;
 }
@@ -198,6 +182,7 @@ core_functions_fini(struct core *core)
         free(core->function[i]);
     }
     free(core->function);
+    core_names_fini(&core->offered);
     struct core_library *next;
     for (struct core_library *l = core->libraries; l != NULL; l = next) {
         next = l->next;

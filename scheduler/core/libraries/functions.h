@@ -12,12 +12,8 @@ struct core_function *core_function_named(const struct core_library *library, co
 void core_function_add(struct core *core, struct core_library *library, const char *symbol,
                        uint32_t results);
 
-/* The current version; `size` bytes of the name count. */
-struct core_library *core_library_named(const struct core *core, const char *name, size_t size);
 struct core_library *core_library_at_path(const struct core *core, const char *path);
 struct core_library *core_library_add(struct core *core, const char *name, const char *path);
-/* Names resolve to this version from now on. */
-void core_library_make_current(struct core *core, struct core_library *library);
 
 /* Tells the worker what the function's number means, once. */
 void core_worker_teach(struct core *core, struct core_worker *worker,

@@ -3,6 +3,7 @@
 #include "scheduler/core/state/actions.h"
 #include "scheduler/core/state/errors.h"
 #include "scheduler/core/libraries/functions.h"
+#include "scheduler/core/libraries/names.h"
 #include "scheduler/core/libraries/resolve.h"
 #include "scheduler/core/state/sessions.h"
 #include "scheduler/core/state/workers.h"
@@ -27,10 +28,11 @@ send_loaded(struct core *core, uint64_t session, uint32_t tag, lode_err err, con
 }
 
 static struct core_load *
-start_load(struct core *core, const char *source, bool builtin)
+start_load(struct core *core, const char *source)
 {
     struct core_load *load = core_alloc(sizeof *load);
-    *load = (struct core_load){.cookie = ++core->next_cookie, .builtin = builtin};
+    *load = (struct core_load){.cookie = ++core->next_cookie};
+    load->builtin = core->builtin_path != NULL && strcmp(source, core->builtin_path) == 0;
     load->source = core_copy_text(source);
     TAILQ_INSERT_TAIL(&core->loads, load, link);
     uint32_t size = (uint32_t)strlen(source) + 1;
@@ -38,13 +40,13 @@ start_load(struct core *core, const char *source, bool builtin)
     return load;
 }
 
+/* `request` says the rest. */
 static void
-add_request(struct core_load *load, const struct core_session *session, uint32_t tag,
-            const char *function)
+add_request(struct core_load *load, struct core_request said, const char *function)
 {
     struct core_request *request = core_alloc(sizeof *request);
-    *request =
-        (struct core_request){.next = load->requests, .session = session->number, .tag = tag};
+    *request = said;
+    request->next = load->requests;
     request->function = core_copy_text(function);
     load->requests = request;
 }
@@ -60,26 +62,51 @@ load_builtin(struct core *core, struct core_session *session, uint32_t tag, cons
         }
     }
     if (load == NULL) {
-        load = start_load(core, core->builtin_path, true);
+        load = start_load(core, core->builtin_path);
     }
-    add_request(load, session, tag, name);
+    add_request(load, (struct core_request){.session = session->number, .tag = tag}, name);
 }
 
+/* The library is in the table: its name stands for it, for those who asked. */
 static void
-finish_load(struct core *core, struct core_load *load, lode_err err, const char *text)
+finish_request(struct core *core, const struct core_load *load, struct core_library *library,
+               const struct core_request *request)
+{
+    char text[1024];
+    struct core_session *root = core_session_find(core, request->program);
+    bool is_for_all = (request->flags & LODE_LOAD_FOR_ALL) != 0;
+    if (root == NULL && !is_for_all) {
+        return; /* the program is gone */
+    }
+    lode_err err = core_names_bind(core, is_for_all ? NULL : root->program, library, load->source,
+                                   request->flags, text, sizeof text);
+    send_loaded(core, request->session, request->tag, err, err == LODE_OK ? library->name : text);
+}
+
+/* `library` NULL: there is none, and `err` and `text` say why. */
+static void
+finish_load(struct core *core, struct core_load *load, struct core_library *library, lode_err err,
+            const char *text)
 {
     TAILQ_REMOVE(&core->loads, load, link);
     if (load->worker != NULL) {
         load->worker->describing = NULL;
         core_worker_relist(core, load->worker);
     }
+    char why[1024];
+    if (library != NULL && library->is_builtin) {
+        (void)!core_names_bind(core, NULL, library, load->source, LODE_LOAD_REPLACE, why,
+                               sizeof why);
+    }
     struct core_request *request;
     while ((request = load->requests) != NULL) {
         load->requests = request->next;
         struct core_session *session = core_session_find(core, request->session);
-        if (request->function == NULL) {
+        if (request->function == NULL && library != NULL) {
+            finish_request(core, load, library, request);
+        } else if (request->function == NULL) {
             send_loaded(core, request->session, request->tag, err, text);
-        } else if (session != NULL && err == LODE_OK) {
+        } else if (session != NULL && library != NULL) {
             core_resolve_name(core, session, request->tag, request->function);
         } else {
             core_send_resolved(core, request->session, request->tag, NULL, text);
@@ -118,7 +145,11 @@ core_load_library(struct core *core, struct core_session *session, const void *b
         core_cut(core, session, LODE_EPROTO, "a LOAD of %u bytes has no absolute path", size);
         return;
     }
-    add_request(start_load(core, path, false), session, message->tag, NULL);
+    struct core_request request = {.session = session->number,
+                                   .program = core_names_program(core, session)->number,
+                                   .tag = message->tag,
+                                   .flags = message->flags};
+    add_request(start_load(core, path), request, NULL);
 }
 
 /* True if the name is one of the built-in library's, which is not there yet. */
@@ -127,8 +158,7 @@ is_builtin(const struct core *core, const char *name)
 {
     size_t size = core_library_part(name);
     return size > 0 && core->builtin_path != NULL && strlen(core->builtin_name) == size &&
-           memcmp(core->builtin_name, name, size) == 0 &&
-           core_library_named(core, name, size) == NULL;
+           memcmp(core->builtin_name, name, size) == 0 && !core_names_offered(core, name, size);
 }
 
 void
@@ -162,14 +192,13 @@ core_library_copied(struct core *core, const struct core_event *event)
     }
     if (event->u.copied.err != LODE_OK) {
         const char *text = event->u.copied.text;
-        finish_load(core, load, (lode_err)event->u.copied.err,
+        finish_load(core, load, NULL, (lode_err)event->u.copied.err,
                     text != NULL && text[0] ? text : "the library cannot be copied");
         return;
     }
     struct core_library *known = core_library_at_path(core, event->u.copied.path);
     if (known != NULL) {
-        core_library_make_current(core, known);
-        finish_load(core, load, LODE_OK, known->name);
+        finish_load(core, load, known, LODE_OK, NULL);
         return;
     }
     load->path = core_copy_text(event->u.copied.path);
@@ -228,7 +257,7 @@ core_describe_died(struct core *core, struct core_worker *worker)
     char death[128], text[512];
     core_describe_death(worker->death, death, sizeof death);
     snprintf(text, sizeof text, "a worker that opened %.300s %s", load->source, death);
-    finish_load(core, load, LODE_ELIBRARY, text);
+    finish_load(core, load, NULL, LODE_ELIBRARY, text);
 }
 
 void
@@ -236,7 +265,7 @@ core_describe_fail_all(struct core *core, lode_err err, const char *why)
 {
     struct core_load *load;
     while ((load = load_that_waits(core)) != NULL) {
-        finish_load(core, load, err, why);
+        finish_load(core, load, NULL, err, why);
     }
 }
 
@@ -288,16 +317,28 @@ parse_functions(struct core *core, struct core_library *library, const char *at,
     return true;
 }
 
-/* NULL: the description breaks a rule. */
+/* NULL: the description breaks a rule, and text_out says which. */
 static struct core_library *
-add_library(struct core *core, const char *path, const char *text, uint32_t size)
+add_library(struct core *core, const struct core_load *load, const char *text, uint32_t size,
+            char *text_out, size_t room)
 {
     const char *at = text, *end = text + size;
     const char *name = next_text(&at, end, LODE_TASK_NAME_MAX);
     if (name == NULL || !is_name(name) || !parse_functions(core, NULL, at, end)) {
+        snprintf(text_out, room,
+                 "its table names a library or a function in a way that is not allowed");
         return NULL;
     }
-    struct core_library *library = core_library_add(core, name, path);
+    if (!load->builtin && core_names_reserved(core, name)) {
+        snprintf(
+            text_out, room,
+            "it calls itself \"%s\", which is a name of lode's own: another one is to stand in "
+            "its LODE_LIBRARY()",
+            name);
+        return NULL;
+    }
+    struct core_library *library = core_library_add(core, name, load->path);
+    library->is_builtin = load->builtin;
     parse_functions(core, library, at, end);
     return library;
 }
@@ -314,19 +355,18 @@ core_described(struct core *core, struct core_session *session, const void *byte
     }
     const char *text = (const char *)(message + 1);
     uint32_t text_size = size - (uint32_t)sizeof *message;
+    char why[1024];
     if (message->err != LODE_OK) {
-        char why[1024];
         snprintf(why, sizeof why, "%.*s", (int)strnlen(text, text_size), text);
-        finish_load(core, load, (lode_err)message->err, why);
+        finish_load(core, load, NULL, (lode_err)message->err, why);
         return;
     }
     struct core_library *library = core_library_at_path(core, load->path);
     if (library == NULL) {
-        library = add_library(core, load->path, text, text_size);
+        library = add_library(core, load, text, text_size, why, sizeof why);
     }
     if (library == NULL) {
-        finish_load(core, load, LODE_ELIBRARY,
-                    "its table names a library or a function in a way that is not allowed");
+        finish_load(core, load, NULL, LODE_ELIBRARY, why);
         return;
     }
     core_worker_hold(worker, library);
@@ -334,8 +374,7 @@ core_described(struct core *core, struct core_session *session, const void *byte
         worker->stale = true;
         core->pool_changed = true;
     }
-    core_library_make_current(core, library);
-    finish_load(core, load, LODE_OK, library->name);
+    finish_load(core, load, library, LODE_OK, NULL);
 }
 
 void
@@ -343,6 +382,6 @@ core_loads_fini(struct core *core)
 {
     struct core_load *load;
     while ((load = TAILQ_FIRST(&core->loads)) != NULL) {
-        finish_load(core, load, LODE_EDOWN, "the scheduler ends");
+        finish_load(core, load, NULL, LODE_EDOWN, "the scheduler ends");
     }
 }

@@ -1,10 +1,14 @@
 #include "scheduler/core/libraries/resolve.h"
 
+#include "api/base/suggest.h"
 #include "scheduler/core/libraries/functions.h"
+#include "scheduler/core/libraries/names.h"
 #include "scheduler/core/state/sessions.h"
 
 #include <stdarg.h>
 #include <stdio.h>
+
+enum { SHOWN_MAX = 32 };
 
 void
 core_send_resolved(struct core *core, uint64_t session, uint32_t tag,
@@ -38,30 +42,89 @@ append(char *text, size_t room, const char *format, ...)
     va_end(args);
 }
 
+/* What there is, for the sentence that says what is not. */
+struct choice {
+    const char *name[SHOWN_MAX];
+    size_t count;
+    bool more;
+};
+
 static void
-say_no_library(const struct core *core, const char *name, size_t size, char *text, size_t room)
+choice_add(struct choice *choice, const char *name)
 {
-    snprintf(text, room,
-             "no library \"%.*s\" is loaded: call lode_load() first; loaded:", (int)size, name);
-    const char *before = " ";
-    for (const struct core_library *l = core->libraries; l != NULL; l = l->next) {
-        if (l->current) {
-            append(text, room, "%s%s", before, l->name);
-            before = ", ";
+    for (size_t i = 0; i < choice->count; i++) {
+        if (strcmp(choice->name[i], name) == 0) {
+            return;
         }
     }
-    if (before[0] == ' ') {
-        append(text, room, " none");
+    if (choice->count == SHOWN_MAX) {
+        choice->more = true;
+    } else {
+        choice->name[choice->count++] = name;
     }
+}
+
+/* `likely`: which of them may have been meant. */
+static void
+say_choice(const struct choice *choice, const struct choice *likely, const char *what,
+           const char *word, const char *before, const char *behind, char *text, size_t room)
+{
+    const char *meant = lode_suggest(word, likely->name, likely->count);
+    if (meant != NULL) {
+        append(text, room, "; did you mean \"%s%s%s\"?", before, meant, behind);
+        return;
+    }
+    append(text, room, "; %s", what);
+    for (size_t i = 0; i < choice->count; i++) {
+        append(text, room, "%s %s", i ? "," : ":", choice->name[i]);
+    }
+    append(text, room, "%s", choice->count == 0 ? ": none" : choice->more ? ", …" : "");
+}
+
+/* Those are likely that have the function. */
+static void
+add_names(struct choice *choice, struct choice *likely, const struct core_names *names,
+          const char *symbol)
+{
+    for (const struct core_named *n = names->first; n != NULL; n = n->next) {
+        choice_add(choice, n->library->name);
+        if (core_function_named(n->library, symbol) != NULL) {
+            choice_add(likely, n->library->name);
+        }
+    }
+}
+
+static void
+say_no_library(const struct core *core, const struct core_program *program, const char *name,
+               size_t size, char *text, size_t room)
+{
+    char library[LODE_TASK_NAME_MAX + 1];
+    struct choice choice = {.count = 0}, likely = {.count = 0};
+    snprintf(library, sizeof library, "%.*s", (int)size, name);
+    add_names(&choice, &likely, &program->names, name + size + 1);
+    add_names(&choice, &likely, &core->offered, name + size + 1);
+    const char *builtin = core->builtin_name;
+    if (builtin != NULL && !core_names_offered(core, builtin, strlen(builtin))) {
+        choice_add(&choice, builtin);
+    }
+    snprintf(text, room,
+             "there is no library \"%s\": this program has loaded none of that name, and none is "
+             "offered to all",
+             library);
+    say_choice(&choice, &likely, "there are", library, "", name + size, text, room);
 }
 
 static void
 say_no_function(const struct core_library *library, const char *symbol, char *text, size_t room)
 {
-    snprintf(text, room, "library \"%s\" has no function \"%s\"; it has:", library->name, symbol);
+    char before[LODE_TASK_NAME_MAX + 2];
+    struct choice choice = {.count = 0};
+    snprintf(text, room, "library \"%s\" has no function \"%s\"", library->name, symbol);
     for (uint32_t i = 0; i < library->count; i++) {
-        append(text, room, "%s %s", i ? "," : "", library->function[i]->symbol);
+        choice_add(&choice, library->function[i]->symbol);
     }
+    snprintf(before, sizeof before, "%s.", library->name);
+    say_choice(&choice, &choice, "it has", symbol, before, "", text, room);
 }
 
 size_t
@@ -82,13 +145,15 @@ core_resolve_name(struct core *core, struct core_session *session, uint32_t tag,
         return;
     }
     const char *symbol = name + library_size + 1;
-    const struct core_library *library = core_library_named(core, name, library_size);
+    const struct core_program *program = core_names_program(core, session);
+    const struct core_library *library = core_names_find(core, program, name, library_size);
     const struct core_function *function = NULL;
     text[0] = '\0';
     if (library == NULL) {
-        say_no_library(core, name, library_size, text, sizeof text);
+        say_no_library(core, program, name, library_size, text, sizeof text);
     } else if ((function = core_function_named(library, symbol)) == NULL) {
         say_no_function(library, symbol, text, sizeof text);
     }
+    session->knows_names = session->knows_names || function != NULL;
     core_send_resolved(core, session->number, tag, function, text);
 }

@@ -1,6 +1,6 @@
 /*
- * libraries.h: task libraries and their functions, as the core knows them: which version is
- * current, which worker has opened which, and those that are on their way into the table. Part of
+ * libraries.h: task libraries and their functions, as the core knows them: which names they have
+ * for whom, which worker has opened which, and those that are on their way into the table. Part of
  * state.h.
  */
 #ifndef LODE_SCHEDULER_CORE_LIBRARIES_H
@@ -36,15 +36,35 @@ struct core_library {
     char *path; /* of the copy: says which version */
     struct core_function **function;
     uint32_t count;
-    bool current; /* the version that names resolve to */
+    bool is_builtin;
+    bool has_namesakes; /* another version, or another library of that name, was there once */
     struct core_library *next;
 };
+
+/* A name of a name space: what it stands for now. */
+struct core_named {
+    struct core_named *next;
+    struct core_library *library;
+    char *source; /* the file that was loaded */
+};
+
+/*
+ * What names of libraries stand for. Each program has one, for what it has loaded itself, its tasks
+ * included; and there is one for what is offered to all programs. A program's own goes first.
+ */
+struct core_names {
+    struct core_named *first;
+};
+
+void core_names_fini(struct core_names *names);
 
 /* A request that waits for a library: a LOAD, or a RESOLVE of a built-in one. */
 struct core_request {
     struct core_request *next;
     uint64_t session;
+    uint64_t program; /* LOAD: whose name space gets the library */
     uint32_t tag;
+    uint32_t flags; /* LOAD: LODE_LOAD_… */
     char *function; /* RESOLVE: its name; NULL: a LOAD */
 };
 

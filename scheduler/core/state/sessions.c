@@ -180,6 +180,19 @@ core_session_open(struct core *core, const struct core_event *event)
     }
 }
 
+/* ---- names ---------------------------------------------------------------------------------- */
+
+void
+core_session_forget_names(struct core *core, struct core_session *session, uint32_t flags)
+{
+    session->knows_names = false;
+    struct lode_task_forget *forget =
+        core_send(core, session, LODE_TASK_FORGET, (uint32_t)sizeof *forget);
+    if (forget != NULL) {
+        *forget = (struct lode_task_forget){.flags = flags};
+    }
+}
+
 /* ---- end notices ---------------------------------------------------------------------------- */
 
 void

@@ -19,6 +19,9 @@ void *core_send(struct core *core, struct core_session *session, enum lode_task_
 void core_cut(struct core *core, struct core_session *session, lode_err err, const char *format,
               ...) LODE_PRINTF(4, 5);
 
+/* Tells it to ask again what names stand for; see names.h. */
+void core_session_forget_names(struct core *core, struct core_session *session, uint32_t flags);
+
 /* One of its tasks has ended: a notice, now or later. */
 void core_session_notice(struct core *core, struct core_session *session, uint64_t submission);
 /* Sends the notices that wait. */

@@ -179,6 +179,7 @@ struct core_session {
     uint32_t host;              /* the worker in whose process it was opened; 0: in none */
     uint64_t inside;            /* the task that started the process in which it was; 0: none did */
     bool is_worker;
+    bool knows_names;   /* it was told what a function's name stands for; see FORGET */
     bool cut;           /* told to go: nothing of it counts any more */
     bool ended;         /* kept while it has tasks */
     uint32_t questions; /* RESULTS that are out */
@@ -327,6 +328,7 @@ struct core {
     struct core_function **function;
     uint32_t function_count, function_room;
     struct core_library *libraries;
+    struct core_names offered; /* to all programs */
     struct core_load_list loads;
     uint64_t next_cookie;
     struct core_question_list questions; /* in the order of asking */

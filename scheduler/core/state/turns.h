@@ -15,6 +15,7 @@
 #define LODE_SCHEDULER_CORE_TURNS_H
 
 #include "scheduler/core/state/lane.h"
+#include "scheduler/core/state/libraries.h"
 
 struct core;
 struct core_session;
@@ -44,6 +45,8 @@ struct core_program {
     TAILQ_ENTRY(core_program) ended_link;
 
     TAILQ_ENTRY(core_program) capped_link; /* core.capped: has all workers that it may have */
+
+    struct core_names names; /* libraries that it has loaded */
 
     uint32_t worker_max; /* processes that may hold tasks of it at a time */
     uint32_t workers;    /* that do */

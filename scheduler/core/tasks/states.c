@@ -61,6 +61,15 @@ send_run(struct core *core, struct core_worker *worker, struct core_task *task)
     memcpy(run + 1, task->bytes + skip, args_size);
 }
 
+/* What names stand for is another thing for another program. */
+static void
+change_program(struct core *core, struct core_worker *worker, const struct core_task *task)
+{
+    if (worker->count == 0 && worker->last_program != task->lane->program->number) {
+        core_session_forget_names(core, worker->session, LODE_FORGET_PROGRAM);
+    }
+}
+
 /* A task that still waits, and is put into a queue, is chained: it waits there. */
 void
 core_task_put(struct core *core, struct core_task *task, struct core_worker *worker)
@@ -69,6 +78,9 @@ core_task_put(struct core *core, struct core_task *task, struct core_worker *wor
         stop_waiting(core, task);
     } else if (task->state == CORE_TASK_READY) {
         stop_being_ready(core, task);
+    }
+    if (worker->session->knows_names) {
+        change_program(core, worker, task);
     }
     core_worker_teach(core, worker, task->function);
     task->state = CORE_TASK_PLACED;

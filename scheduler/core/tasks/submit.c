@@ -5,6 +5,7 @@
 #include "scheduler/core/tasks/recall.h"
 #include "scheduler/core/state/errors.h"
 #include "scheduler/core/libraries/functions.h"
+#include "scheduler/core/libraries/names.h"
 #include "scheduler/core/state/objects.h"
 #include "scheduler/core/state/sessions.h"
 #include "scheduler/core/state/tasks.h"
@@ -117,6 +118,9 @@ make_task(struct core *core, struct core_session *session, struct core_task *par
 {
     struct core_task *task = core_task_create(core, session, lane_of(core, session, parent));
     task->function = core_function_at(core, submit->function);
+    if (task->function != NULL) {
+        task->function = core_names_bind_again(core, task->lane->program, task->function);
+    }
     task->submission = submit->submission;
     task->results = submit->results;
     task->result_count = submit->result_count;
@@ -135,9 +139,16 @@ make_task(struct core *core, struct core_session *session, struct core_task *par
 
 /* False: the task never can run, and has failed. */
 static bool
-is_possible(struct core *core, struct core_task *task)
+is_possible(struct core *core, struct core_task *task, uint32_t asked)
 {
     const struct core_function *function = task->function;
+    const struct core_function *meant = core_function_at(core, asked);
+    if (function == NULL && meant != NULL) {
+        core_task_fail(core, task, LODE_ELIBRARY, NULL,
+                       "library \"%s\" was loaded again, and has no function \"%s\" any more",
+                       meant->library->name, meant->symbol);
+        return false;
+    }
     if (function == NULL) {
         core_task_fail(core, task, LODE_ELIBRARY, NULL,
                        "no function has the number that was asked for");
@@ -145,8 +156,9 @@ is_possible(struct core *core, struct core_task *task)
     }
     uint32_t results = function->results ? function->results : 1;
     if (task->result_count != results) {
-        core_task_fail(core, task, LODE_EINVAL, NULL, "%s has %u results, and %u were asked for",
-                       function->name, results, task->result_count);
+        core_task_fail(core, task, LODE_EINVAL, NULL, "%s has %u results, and %u were asked for%s",
+                       function->name, results, task->result_count,
+                       function != meant ? ": its library was loaded again meanwhile" : "");
         return false;
     }
     if (!core_resources_fit(core->total, (struct core_resources){0}, task->needs)) {
@@ -220,7 +232,7 @@ core_submit(struct core *core, struct core_session *session, const void *bytes, 
         core_deadlines_add(core, task, core->now + task->limit_ms * INT64_C(1000000));
     }
     bool stops = task->cancelled && core_task_stop(core, task);
-    if (!stops && is_possible(core, task)) {
+    if (!stops && is_possible(core, task, submit->function)) {
         task->function->cpus = submit->cpus;
         core_task_begin(core, task);
     }

@@ -155,30 +155,50 @@ describe(const char *name)
     record(session, LODE_TASK_DESCRIBED, bytes, at);
 }
 
+/* A file that a session loads, and where its copy is. */
+struct file {
+    uint64_t session;
+    uint32_t flags;
+    const char *source, *copy;
+};
+
 /* A LOAD, and what came of the copying: where the copy is, or why there is none. */
 static inline void
-ask_load(const char *copy, lode_err err, const char *why)
+ask_load_file(struct file file, lode_err err, const char *why)
 {
-    struct lode_task_load head = {.tag = 9};
-    uint8_t bytes[sizeof head + 6];
+    struct lode_task_load head = {.tag = 9, .flags = file.flags};
+    uint8_t bytes[sizeof head + 64];
+    size_t size = strlen(file.source) + 1;
     memcpy(bytes, &head, sizeof head);
-    memcpy(bytes + sizeof head, "/l.so", 6);
-    record(PROGRAM, LODE_TASK_LOAD, bytes, sizeof bytes);
+    memcpy(bytes + sizeof head, file.source, size);
+    record(file.session, LODE_TASK_LOAD, bytes, sizeof head + size);
     struct core_event event = {.type = CORE_LIBRARY_COPIED};
     event.u.copied.cookie = find(CORE_COPY_LIBRARY, 0, 0)->a.cookie;
-    event.u.copied.path = copy;
+    event.u.copied.path = file.copy;
     event.u.copied.err = err;
     event.u.copied.text = why;
     step(event);
 }
 
 static inline void
-load(const char *name, const char *copy)
+load_file(struct file file, const char *name)
 {
-    ask_load(copy, LODE_OK, NULL);
+    ask_load_file(file, LODE_OK, NULL);
     if (find(CORE_SEND, LODE_TASK_DESCRIBE, 0) != NULL) {
         describe(name);
     }
+}
+
+static inline void
+ask_load(const char *copy, lode_err err, const char *why)
+{
+    ask_load_file((struct file){PROGRAM, 0, "/l.so", copy}, err, why);
+}
+
+static inline void
+load(const char *name, const char *copy)
+{
+    load_file((struct file){PROGRAM, 0, "/l.so", copy}, name);
 }
 
 static inline void

@@ -10,13 +10,19 @@ two_cpus(void)
 TestSuite(core_libraries, .init = two_cpus, .fini = stop);
 
 static void
-resolve(const char *name)
+resolve_as(uint64_t session, const char *name)
 {
     struct lode_task_resolve head = {.tag = 4};
     uint8_t bytes[sizeof head + 64];
     memcpy(bytes, &head, sizeof head);
     memcpy(bytes + sizeof head, name, strlen(name));
-    record(PROGRAM, LODE_TASK_RESOLVE, bytes, sizeof head + strlen(name));
+    record(session, LODE_TASK_RESOLVE, bytes, sizeof head + strlen(name));
+}
+
+static void
+resolve(const char *name)
+{
+    resolve_as(PROGRAM, name);
 }
 
 static const char *
@@ -41,10 +47,10 @@ Test(core_libraries, a_loaded_function_is_resolved_with_its_number_of_results)
 Test(core_libraries, what_is_not_there_is_said_with_what_is_there)
 {
     uint32_t err, function;
-    resolve("nolib.f");
+    resolve("another.f");
     const char *text = resolved(&err, &function);
     cr_assert_eq(err, LODE_ELIBRARY);
-    cr_assert_not_null(strstr(text, "loaded: lib"), "%s", text);
+    cr_assert_not_null(strstr(text, "there are: lib, blas"), "%s", text);
     resolve("lib.nofunction");
     text = resolved(&err, &function);
     cr_assert_eq(err, LODE_ELIBRARY);
@@ -137,4 +143,133 @@ Test(core_libraries, a_new_version_runs_in_workers_that_never_held_the_old_one)
     cr_assert(ran(0, NULL) != 0 || find(CORE_SEND, LODE_TASK_QUIT, 0) != NULL ||
                   stats().tasks_ready == 1,
               "old numbers stay callable");
+}
+
+/* What the function is called by that session; 0: it knows none. */
+static uint32_t
+number_of(uint64_t session, const char *name)
+{
+    uint32_t err, function;
+    resolve_as(session, name);
+    resolved(&err, &function);
+    cr_assert(err == LODE_OK ? function > 0 : function == 0);
+    return function;
+}
+
+static const struct lode_task_loaded *
+loaded(void)
+{
+    return sent(LODE_TASK_LOADED, NULL);
+}
+
+static const struct file A1 = {PROGRAM, 0, "/a/lib.so", "/state/lib/a1.so"},
+                         A2 = {PROGRAM, 0, "/a/lib.so", "/state/lib/a2.so"},
+                         B = {OTHER, 0, "/b/lib.so", "/state/lib/b.so"};
+
+Test(core_libraries, a_program_has_its_own_library_whatever_others_load)
+{
+    cr_assert_eq(number_of(PROGRAM, "lib.f"), 1);
+    cr_assert_eq(number_of(OTHER, "lib.f"), 0, "another program's");
+    load_file(B, "lib");
+    cr_assert_eq(loaded()->err, LODE_OK);
+    uint32_t other = number_of(OTHER, "lib.f");
+    cr_assert_gt(other, 3);
+    cr_assert_eq(number_of(PROGRAM, "lib.f"), 1);
+    load_file((struct file){OTHER, LODE_LOAD_FOR_ALL, "/all/lib.so", "/state/lib/all.so"}, "lib");
+    cr_assert_eq(number_of(OTHER, "lib.f"), other, "its own goes first");
+    cr_assert_eq(number_of(PROGRAM, "lib.f"), 1);
+    open_session(3, 0);
+    cr_assert_gt(number_of(3, "lib.f"), other, "else what is offered to all");
+}
+
+Test(core_libraries, a_task_means_the_libraries_of_its_program)
+{
+    submit(PROGRAM, (struct call){0});
+    uint32_t worker = 0;
+    uint64_t task = ran(0, &worker);
+    load_file(B, "lib");
+    cr_assert_eq(number_of(FIRST_WORKER + worker, "lib.f"), 1);
+    done(worker, task, LODE_DONE_OK, 1000);
+    cr_assert_eq(number_of(FIRST_WORKER + worker, "lib.f"), 0, "of no program's");
+    struct file by_a_task = {FIRST_WORKER + worker, 0, "/c/tool.so", "/state/lib/tool.so"};
+    submit(PROGRAM, (struct call){0});
+    ran(0, &worker);
+    by_a_task.session = FIRST_WORKER + worker;
+    load_file(by_a_task, "tool");
+    cr_assert_eq(loaded()->err, LODE_OK);
+    cr_assert_gt(number_of(PROGRAM, "tool.f"), 0);
+    cr_assert_eq(number_of(OTHER, "tool.f"), 0);
+}
+
+Test(core_libraries, a_worker_forgets_names_when_it_changes_programs)
+{
+    submit(PROGRAM, (struct call){0});
+    uint32_t worker = 0, next = 0;
+    uint64_t task = ran(0, &worker);
+    number_of(FIRST_WORKER + worker, "lib.f");
+    done(worker, task, LODE_DONE_OK, 1000);
+    submit(PROGRAM, (struct call){0});
+    task = ran(0, &next);
+    cr_assert_eq(next, worker);
+    cr_assert_null(find(CORE_SEND, LODE_TASK_FORGET, 0), "the same program's");
+    submit(PROGRAM, (struct call){0}); /* holds the other worker */
+    done(worker, task, LODE_DONE_OK, 1000);
+    submit(OTHER, (struct call){0});
+    cr_assert_neq(ran(0, &next), 0);
+    cr_assert_eq(next, worker);
+    const struct lode_task_forget *forget = sent(LODE_TASK_FORGET, NULL);
+    cr_assert_eq(forget->flags, LODE_FORGET_PROGRAM);
+}
+
+Test(core_libraries, a_name_of_lodes_own_is_nobodys)
+{
+    static const char *const NAMES[] = {"blas", "lode"};
+    for (int i = 0; i < 2; i++) {
+        load_file((struct file){OTHER, LODE_LOAD_FOR_ALL, "/evil.so", "/state/lib/evil.so"},
+                  NAMES[i]);
+        cr_assert_eq(loaded()->err, LODE_ELIBRARY);
+        cr_assert_not_null(strstr((const char *)(loaded() + 1), "a name of lode's own"));
+        cr_assert_eq(number_of(PROGRAM, "lode.f"), 0);
+    }
+    resolve("blas.f");
+    cr_assert_str_eq((const char *)find(CORE_COPY_LIBRARY, 0, 0)->bytes, "/b/liblode-blas.so");
+}
+
+Test(core_libraries, the_same_name_from_another_file_is_refused_with_both)
+{
+    load_file((struct file){PROGRAM, 0, "/elsewhere/l.so", "/state/lib/e.so"}, "lib");
+    cr_assert_eq(loaded()->err, LODE_EEXIST);
+    const char *text = (const char *)(loaded() + 1);
+    cr_assert_not_null(strstr(text, "stands for /l.so, and /elsewhere/l.so"), "%s", text);
+    cr_assert_eq(number_of(PROGRAM, "lib.f"), 1);
+    load_file((struct file){PROGRAM, LODE_LOAD_REPLACE, "/elsewhere/l.so", "/state/lib/e.so"}, "");
+    cr_assert_eq(loaded()->err, LODE_OK);
+    cr_assert_gt(number_of(PROGRAM, "lib.f"), 3);
+}
+
+Test(core_libraries, what_is_submitted_after_a_load_runs_the_new_version_whatever_its_session_knew)
+{
+    load_file((struct file){OTHER, LODE_LOAD_FOR_ALL, A1.source, A1.copy}, "all");
+    uint32_t known = number_of(PROGRAM, "all.f");
+    submit(PROGRAM, (struct call){.function = known});
+    uint64_t before = ran(0, NULL);
+    cr_assert_neq(before, 0);
+    load_file((struct file){OTHER, LODE_LOAD_FOR_ALL, A2.source, A2.copy}, "all");
+    cr_assert_eq(loaded()->err, LODE_OK);
+    int forgets = count(CORE_SEND, LODE_TASK_FORGET);
+    cr_assert_eq(forgets, 1, "%d", forgets);
+    cr_assert_eq(find(CORE_SEND, LODE_TASK_FORGET, 0)->a.target, PROGRAM);
+    submit(PROGRAM, (struct call){.function = known}); /* it has not heard yet */
+    uint64_t after = 0;
+    for (uint32_t next = 3; next < 9 && (after = ran(0, NULL)) == 0; next++) {
+        worker_up(next);
+    }
+    cr_assert_neq(after, 0);
+    const struct lode_task_function *told = sent(LODE_TASK_FUNCTION, NULL);
+    cr_assert_str_eq((const char *)(told + 1), A2.copy);
+    submit(PROGRAM, (struct call){.function = known, .results = 2});
+    const char *text;
+    const struct lode_error_object *error = error_put(&text);
+    cr_assert_not_null(error);
+    cr_assert_not_null(strstr(text, "loaded again meanwhile"), "%s", text);
 }

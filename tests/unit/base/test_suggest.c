@@ -1,5 +1,5 @@
 /* "did you mean …?" */
-#include "tools/cli/suggest.h"
+#include "api/base/suggest.h"
 
 #include <criterion/criterion.h>
 #include <string.h>
@@ -9,7 +9,7 @@ static const char *const words[] = {"start", "stop", "status", "load", "run", "m
 static const char *
 nearest(const char *word)
 {
-    return suggest(word, words, sizeof words / sizeof words[0]);
+    return lode_suggest(word, words, sizeof words / sizeof words[0]);
 }
 
 Test(suggest, one_letter_too_many_too_few_or_wrong_is_a_typo)
@@ -35,12 +35,12 @@ Test(suggest, the_beginning_of_a_word_means_the_word)
 Test(suggest, capitals_and_small_letters_are_the_same_to_people)
 {
     cr_assert_str_eq(nearest("STATUS"), "status");
-    cr_assert_str_eq(suggest("X", (const char *const[]){"y", "x"}, 2), "x");
+    cr_assert_str_eq(lode_suggest("X", (const char *const[]){"y", "x"}, 2), "x");
 }
 
 Test(suggest, one_letter_is_as_near_to_any_other)
 {
-    cr_assert_null(suggest("x", (const char *const[]){"y", "q"}, 2));
+    cr_assert_null(lode_suggest("x", (const char *const[]){"y", "q"}, 2));
 }
 
 Test(suggest, what_is_like_nothing_gives_nothing)
@@ -51,5 +51,5 @@ Test(suggest, what_is_like_nothing_gives_nothing)
     cr_assert_null(nearest("frobnicate"));
     cr_assert_null(nearest(""));
     cr_assert_null(nearest(long_word));
-    cr_assert_null(suggest("run", words, 0));
+    cr_assert_null(lode_suggest("run", words, 0));
 }

@@ -1,4 +1,4 @@
-#include "tools/cli/suggest.h"
+#include "api/base/suggest.h"
 
 #include <string.h>
 #include <strings.h>
@@ -35,7 +35,7 @@ distance(const char *a, const char *b)
 }
 
 const char *
-suggest(const char *word, const char *const *candidates, size_t count)
+lode_suggest(const char *word, const char *const *candidates, size_t count)
 {
     const char *best = NULL;
     size_t best_distance = 0, length = strlen(word);

@@ -1,0 +1,14 @@
+#include "scheduler/core/state/libraries.h"
+
+#include <stdlib.h>
+
+void
+core_names_fini(struct core_names *names)
+{
+    struct core_named *named;
+    while ((named = names->first) != NULL) {
+        names->first = named->next;
+        free(named->source);
+        free(named);
+    }
+}
