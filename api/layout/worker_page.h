@@ -30,6 +30,9 @@
 #define LODE_WORKER_PAGE_MAGIC UINT64_C(0x3267507265726b57)
 enum { LODE_WORKER_PAGE_BYTES = 12288, LODE_WORKER_BEGUN_MAX = 1024 };
 
+/* Its exit status if it could not begin for lack of a thread or of memory. */
+enum { LODE_WORKER_LACKS = 75 };
+
 struct lode_worker_page {
     uint64_t magic;
     _Atomic uint64_t started;

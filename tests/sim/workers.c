@@ -489,7 +489,8 @@ start_worker(struct sim_world *w, int index)
     if (w->start_failing > 0 || one_in(w, 25)) {
         w->start_failing -= w->start_failing > 0;
         w->counts->start_failures++;
-        die(w, index, 1 << 8);
+        static const int32_t STATUS[] = {1 << 8, LODE_WORKER_LACKS << 8, SIGKILL};
+        die(w, index, STATUS[below(w, 3)]);
         return;
     }
     worker->session = new_session(w, true, index);
@@ -512,7 +513,7 @@ spawn(struct sim_world *w, uint64_t number)
     int64_t time = w->now + delay(w);
     struct sim_event *event = to_core(w, CORE_SPAWNED, time);
     event->core.u.spawned.worker = (uint32_t)number;
-    event->core.u.spawned.err = fails ? LODE_ESYS : LODE_OK;
+    event->core.u.spawned.err = !fails ? LODE_OK : one_in(w, 2) ? LODE_ESYS : LODE_ELIMIT;
     event->core.u.spawned.pid = 10000 + index;
     if (fails) {
         w->worker[index].alive = false;

@@ -2,8 +2,8 @@
  * lode-worker: runs tasks for one cluster. Started by the supervisor at the scheduler's wish
  * (api/wire/supervisor_msg.h has the command line); of no use by hand.
  *
- * Exit status 0: told to, or the cluster is over. 1: it could not work, stderr says why. Anything
- * else is what the user's code made of it.
+ * Exit status 0: told to, or the cluster is over. 75: it lacks threads or memory. 1: it could not
+ * work for another reason; stderr says why. Anything else is what the user's code made of it.
  */
 #include "api/system/descriptor.h"
 #include "api/base/fail.h"
@@ -206,6 +206,21 @@ work(const struct worker_options *options)
     return LODE_OK;
 }
 
+static int
+status_of(lode_err err)
+{
+    switch (err) {
+    case LODE_OK:
+    case LODE_EDOWN:
+        return 0;
+    case LODE_ELIMIT:
+    case LODE_ENOMEM:
+        return LODE_WORKER_LACKS;
+    default:
+        return 1;
+    }
+}
+
 int
 main(int argc, char **argv)
 {
@@ -219,5 +234,5 @@ main(int argc, char **argv)
         lode_log("WORKER-END", "%s: %s", lode_err_name(err), lode_last_error());
     }
     fflush(NULL);
-    _exit(err == LODE_OK || err == LODE_EDOWN ? 0 : 1);
+    _exit(status_of(err));
 }

@@ -128,8 +128,8 @@ LODE_API LODE_MUST_CHECK lode_err lode_result_count(lode *db, const char *functi
  *                           name of lode's own ("blas", "lode")
  *           LODE_EEXIST     the program has loaded a library of that name from another file
  *           LODE_EVERSION   its table is of another version
- *           LODE_ELIMIT     every worker is blocked, and no more can be started
- *           LODE_ECRASHED   no worker can be started
+ *           LODE_ELIMIT     the system has no process, thread or memory for any worker
+ *           LODE_ECRASHED   no worker can be started: its program is missing, say
  *           LODE_ETIMEDOUT  no worker has opened it in time
  */
 LODE_API LODE_MUST_CHECK lode_err lode_load(lode *db, const char *path);

@@ -46,6 +46,7 @@ enum {
 };
 #define CORE_BACKOFF_NS     INT64_C(10000000)    /* after the first worker that did not start */
 #define CORE_BACKOFF_MAX_NS INT64_C(5000000000)  /* doubles up to this */
+#define CORE_HUNGER_NS      INT64_C(1000000000)  /* no process, thread or memory: that may pass */
 #define CORE_START_NS       INT64_C(30000000000) /* a worker that is not READY by then is killed */
 #define CORE_SPARE_NS       INT64_C(2000000000)  /* an idle worker beyond `prestart` is kept */
 #define CORE_STUCK_NS       INT64_C(1000000000)  /* all of a program blocked, no more allowed */
@@ -273,6 +274,16 @@ struct core_failure {
     char message[256];
 };
 
+/* Workers in a row that did not come up; see workers/starts.h. */
+struct core_starts {
+    uint32_t waits;        /* all of them, */
+    uint32_t failures;     /* and those that nobody has killed: */
+    int64_t failing_since; /* the first, */
+    bool is_hunger;        /* and the last one */
+    bool is_hopeless;      /* nobody need wait any more for the next one */
+    char why[160];
+};
+
 struct core {
     struct core_options options;
     char *builtin_name, *builtin_path;
@@ -313,8 +324,7 @@ struct core {
     uint32_t stacked;                  /* workers with more than one task */
     struct core_resources total, used; /* used: the leases of workers that are not blocked */
     uint32_t running_max;              /* workers of a program that are not blocked */
-    uint32_t start_waits;    /* workers in a row that died before they were up, for any reason */
-    uint32_t start_failures; /* of them, those that nobody killed */
+    struct core_starts starts;
     int64_t spawn_after;
     bool pool_changed;     /* a worker came, went, blocked …: count them again */
     int64_t pool_deadline; /* when time alone changes something in the pool; 0: never */

@@ -4,16 +4,11 @@
 #include "scheduler/core/state/sessions.h"
 #include "scheduler/core/tasks/ends.h"
 #include "scheduler/core/tasks/states.h"
+#include "scheduler/core/workers/starts.h"
 
 #include <stdio.h>
 
 /* ---- one program ----------------------------------------------------------------------------- */
-
-static bool
-none_can_be_started(const struct core *core)
-{
-    return core->start_failures >= CORE_START_FAILURES;
-}
 
 static bool
 may_have_no_more(const struct core *core, const struct core_program *program)
@@ -21,7 +16,7 @@ may_have_no_more(const struct core *core, const struct core_program *program)
     return program->workers > 0 &&
            (program->workers >= program->worker_max ||
             (TAILQ_EMPTY(&core->idle) &&
-             (core->processes >= CORE_WORKER_MAX || none_can_be_started(core))));
+             (core->processes >= CORE_WORKER_MAX || core->starts.is_hopeless)));
 }
 
 /*
@@ -58,9 +53,8 @@ describe(const struct core *core, const struct core_program *program, char *text
                  program->workers, core->processes);
     } else {
         snprintf(text_out, room,
-                 "all %u workers of the program wait, and no more can be started: see the "
-                 "scheduler's log, `ulimit -u` and the pids limit",
-                 program->workers);
+                 "all %u workers of the program wait, and no more can be started: %s",
+                 program->workers, core->starts.why);
     }
 }
 
@@ -85,8 +79,8 @@ relieve(struct core *core, struct core_program *program)
 {
     char why[256];
     describe(core, program, why, sizeof why);
-    struct core_task *task = core_turns_first(program);
-    if (task->lane->depth > 0) {
+    struct core_task *task = program->ready > 0 ? core_turns_first(program) : NULL;
+    if (task != NULL && task->lane->depth > 0) {
         core_task_unlink(core, task);
         core_task_fail(core, task, LODE_ELIMIT, NULL, "not run: %s", why);
         return CORE_STUCK_AGAIN_NS;
@@ -134,10 +128,43 @@ fail_everything(struct core *core)
     while ((program = TAILQ_FIRST(&core->programs)) != NULL) {
         struct core_task *task = core_turns_first(program);
         core_task_unlink(core, task);
-        core_task_fail(core, task, LODE_ECRASHED, NULL,
-                       "not run: no worker can be started: see the scheduler's log");
+        core_task_fail(core, task, core_start_error(core), NULL,
+                       "not run: no worker can be started: %s", core->starts.why);
     }
-    core_describe_fail_all(core, LODE_ECRASHED, "no worker can be started");
+    char why[256];
+    snprintf(why, sizeof why, "no worker can be started: %s", core->starts.why);
+    core_describe_fail_all(core, core_start_error(core), why);
+}
+
+/*
+ * Where ready tasks or loads have no worker, and none is to be had: the program most of whose
+ * workers wait. NULL: some worker works, or will; or that program has ready tasks itself, and was
+ * looked at.
+ */
+static struct core_program *
+hoarder(const struct core *core)
+{
+    struct core_program *most = NULL;
+    const struct core_worker *worker;
+    TAILQ_FOREACH(worker, &core->all, all_link)
+    {
+        struct core_program *program = worker->program;
+        if (worker->state == CORE_WORKER_UP && !worker->blocked) {
+            return NULL;
+        }
+        if (program != NULL && (most == NULL || program->blocked > most->blocked)) {
+            most = program;
+        }
+    }
+    return most != NULL && most->ready == 0 ? most : NULL;
+}
+
+static int64_t
+look_at_hoarder(struct core *core)
+{
+    bool wanted = core->ready_count > 0 || core_describe_waits(core);
+    struct core_program *program = wanted ? hoarder(core) : NULL;
+    return program != NULL ? look_at(core, program) : 0;
 }
 
 static int64_t
@@ -149,18 +176,19 @@ sooner(int64_t a, int64_t b)
 int64_t
 core_relieve(struct core *core)
 {
-    if (none_can_be_started(core) && core->processes == core->starting) {
+    bool hopeless = core->starts.is_hopeless;
+    if (hopeless && core->processes == core->starting) {
         fail_everything(core);
         return 0;
     }
     int64_t again = 0;
     struct core_program *program, *next;
-    if (core->processes >= CORE_WORKER_MAX || none_can_be_started(core)) {
+    if (core->processes >= CORE_WORKER_MAX || hopeless) {
         for (program = TAILQ_FIRST(&core->programs); program != NULL; program = next) {
             next = TAILQ_NEXT(program, link);
             again = sooner(again, look_at(core, program));
         }
-        return again;
+        return sooner(again, look_at_hoarder(core));
     }
     for (program = TAILQ_FIRST(&core->capped); program != NULL; program = next) {
         next = TAILQ_NEXT(program, capped_link);

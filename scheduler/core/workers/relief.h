@@ -7,7 +7,10 @@
  * goes on or ends. Otherwise the call that was the last to block ends with an error. So it goes on,
  * one at a time, until a worker is free. Other programs are not touched.
  *
- * If workers cannot be started at all, and none is there, all that waits for one fails.
+ * Where the system allows no more processes, a program without a worker waits for those of the
+ * others. If all of them are blocked, the program that has most of them is relieved in the same
+ * way, also if no task of it is ready. If workers cannot be started at all, and none is there, all
+ * that waits for one fails (starts.h).
  */
 #ifndef LODE_SCHEDULER_CORE_RELIEF_H
 #define LODE_SCHEDULER_CORE_RELIEF_H

@@ -10,6 +10,7 @@
 #include "scheduler/core/tasks/states.h"
 #include "scheduler/core/state/tasks.h"
 #include "scheduler/core/state/workers.h"
+#include "scheduler/core/workers/starts.h"
 
 void
 core_worker_ready(struct core *core, struct core_worker *worker)
@@ -21,8 +22,7 @@ core_worker_ready(struct core *core, struct core_worker *worker)
     worker->state = CORE_WORKER_UP;
     worker->was_up = true;
     core->starting--;
-    core->start_failures = core->start_waits = 0;
-    core->spawn_after = 0;
+    core_start_succeeded(core);
     core->pool_changed = true;
     core_worker_relist(core, worker);
 }

@@ -8,7 +8,7 @@
 #include "scheduler/core/libraries/loads.h"
 #include "scheduler/core/state/questions.h"
 #include "scheduler/core/state/sessions.h"
-#include "scheduler/core/workers/staff.h"
+#include "scheduler/core/workers/starts.h"
 #include "scheduler/core/tasks/states.h"
 #include "scheduler/core/state/workers.h"
 
@@ -198,29 +198,10 @@ log_death(struct core *core, const struct core_worker *worker)
              (long long)worker->pid, text, worker->count);
 }
 
-/* By somebody else. A worker that hung at its start, and was killed for it, is no such case. */
-static bool
-was_killed(const struct core_worker *worker)
+/* It is gone: the store is asked what became of its tasks. */
+static void
+settle(struct core *core, struct core_worker *worker)
 {
-    int32_t signal = worker->death->signal;
-    return !worker->killed && (signal == SIGKILL || signal == SIGTERM);
-}
-
-void
-core_worker_exited(struct core *core, const struct core_event *event)
-{
-    struct core_worker *worker = core_worker_find(core, event->u.exited.worker);
-    if (worker == NULL || worker->state == CORE_WORKER_DEAD) {
-        return;
-    }
-    read_death(worker, event);
-    if (worker->state != CORE_WORKER_QUITTING || worker->killed) {
-        core->stats.workers_died++;
-        log_death(core, worker);
-    }
-    if (!worker->was_up) {
-        core_worker_start_failed(core, was_killed(worker));
-    }
     core_worker_bury(core, worker);
     if (worker->session != NULL) {
         worker->session->worker = NULL;
@@ -239,6 +220,24 @@ core_worker_exited(struct core *core, const struct core_event *event)
 }
 
 void
+core_worker_exited(struct core *core, const struct core_event *event)
+{
+    struct core_worker *worker = core_worker_find(core, event->u.exited.worker);
+    if (worker == NULL || worker->state == CORE_WORKER_DEAD) {
+        return;
+    }
+    read_death(worker, event);
+    if (worker->state != CORE_WORKER_QUITTING || worker->killed) {
+        core->stats.workers_died++;
+        log_death(core, worker);
+    }
+    if (!worker->was_up) {
+        core_start_ended(core, worker);
+    }
+    settle(core, worker);
+}
+
+void
 core_worker_spawned(struct core *core, uint32_t number, int64_t pid, uint32_t err)
 {
     struct core_worker *worker = core_worker_find(core, number);
@@ -254,6 +253,8 @@ core_worker_spawned(struct core *core, uint32_t number, int64_t pid, uint32_t er
         core_log(core, "WORKER-NOT-STARTED", "worker %u cannot be started: %s", number,
                  lode_err_text((lode_err)err));
         struct core_event gone = {.type = CORE_EXITED, .u.exited = {.worker = number}};
-        core_worker_exited(core, &gone);
+        read_death(worker, &gone);
+        core_start_refused(core, (lode_err)err);
+        settle(core, worker);
     }
 }

@@ -5,20 +5,12 @@
 #include "scheduler/core/state/sessions.h"
 #include "scheduler/core/state/workers.h"
 #include "scheduler/core/workers/relief.h"
+#include "scheduler/core/workers/starts.h"
 #include "scheduler/core/workers/stopping.h"
 
 #include <stdlib.h>
 
 /* ---- starting ------------------------------------------------------------------------------- */
-
-void
-core_worker_start_failed(struct core *core, bool from_outside)
-{
-    int64_t wait = CORE_BACKOFF_NS << (core->start_waits < 10 ? core->start_waits : 10);
-    core->start_waits++;
-    core->start_failures += !from_outside;
-    core->spawn_after = core->now + (wait < CORE_BACKOFF_MAX_NS ? wait : CORE_BACKOFF_MAX_NS);
-}
 
 /* False: there is no memory, which counts as a worker that does not start. */
 static bool
@@ -32,7 +24,7 @@ start_one(struct core *core)
     if (worker == NULL || !hash_has(hh, worker)) {
         free(worker);
         core_log(core, "WORKER-NOT-STARTED", "no memory for one more worker");
-        core_worker_start_failed(core, false);
+        core_start_lacks_memory(core);
         core->pool_changed = true;
         return false;
     }

@@ -7,12 +7,6 @@
 /* Starts those that there always are. */
 void core_workers_start(struct core *core);
 
-/*
- * One died before it was up: the next one is started later, each time twice as much later.
- * `from_outside`: somebody killed it, which says nothing about the next one.
- */
-void core_worker_start_failed(struct core *core, bool from_outside);
-
 /* Starts what is missing, ends what is too much. */
 void core_workers_adjust(struct core *core);
 
