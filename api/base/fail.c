@@ -1,5 +1,7 @@
 #include "api/base/fail.h"
 
+#include "api/base/printable.h"
+
 #include <errno.h>
 #include <pthread.h>
 #include <stdarg.h>
@@ -71,6 +73,18 @@ lode_last_error(void)
     return last_error != NULL ? last_error : !has_key && atomic_load(&has_failed) ? no_key : "";
 }
 
+/* What came from outside must not drive the terminal of the person who reads the sentence. */
+static void
+make_printable(char sentence[LODE_FAIL_MAX])
+{
+    char shown[LODE_FAIL_MAX];
+    size_t size = strlen(sentence);
+    if (!lode_is_printable(sentence, size)) {
+        size = lode_printable(sentence, size, 0, shown, sizeof shown);
+        memcpy(sentence, shown, size + 1);
+    }
+}
+
 /* The arguments may point into last_error itself, so the sentence is made beside it. */
 static void
 set_sentence(const char *format, va_list args, const char *suffix)
@@ -82,6 +96,7 @@ set_sentence(const char *format, va_list args, const char *suffix)
     if (suffix != NULL) {
         snprintf(sentence + used, sizeof sentence - used, ": %s", suffix);
     }
+    make_printable(sentence);
     char *last_error = own_last_error();
     if (last_error == NULL || last_error == no_room) {
         last_error = make_last_error();

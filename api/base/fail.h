@@ -8,7 +8,10 @@
 
 #include <lode/error.h>
 
-/* The sentence is cut to LODE_FAIL_MAX bytes. */
+/*
+ * The sentence is cut to LODE_FAIL_MAX bytes. What is no plain text in it is shown escaped
+ * (printable.h): names and messages of others are part of sentences.
+ */
 enum { LODE_FAIL_MAX = 1024 };
 
 lode_err lode_fail_with(lode_err err, const char *format, ...) LODE_PRINTF(2, 3);

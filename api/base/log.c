@@ -1,14 +1,18 @@
 #include "api/base/log.h"
 
 #include "api/base/log_budget.h"
+#include "api/base/printable.h"
 #include "api/base/write_at_once.h"
 
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
+
+enum { LINE_MAX_BYTES = 1200 };
 
 static const char *program_name = "lode";
 static atomic_uint lost_lines; /* since the last line that stderr took */
@@ -18,6 +22,23 @@ static bool
 say(const char *line, size_t size)
 {
     return lode_write_at_once(STDERR_FILENO, line, size) == (ssize_t)size;
+}
+
+/*
+ * Writes what is to be said behind `used` bytes of a line, and its line feed. Names and output of
+ * other programs are part of it. Returns the length of the line.
+ */
+static size_t
+finish_line(char line[LINE_MAX_BYTES], size_t used, const char *format, va_list args)
+{
+    char text[LINE_MAX_BYTES];
+    int n = vsnprintf(text, sizeof text, format, args);
+    if (n > 0) {
+        used += lode_printable(text, strlen(text), LODE_PRINTABLE_TABS, line + used,
+                               LINE_MAX_BYTES - used - 1);
+    }
+    line[used++] = '\n';
+    return used;
 }
 
 void
@@ -46,7 +67,7 @@ may_say(const char *id, uint32_t *skipped_out)
 void
 lode_log(const char *id, const char *format, ...)
 {
-    char line[1200];
+    char line[LINE_MAX_BYTES];
     struct timespec now;
     struct tm local;
     va_list args;
@@ -69,13 +90,8 @@ lode_log(const char *id, const char *format, ...)
         used += (size_t)snprintf(line + used, sizeof line - used, "(%u more before) ", skipped);
     }
     va_start(args, format);
-    int n = vsnprintf(line + used, sizeof line - used - 1, format, args);
+    used = finish_line(line, used, format, args);
     va_end(args);
-    if (n > 0) {
-        size_t room = sizeof line - used - 2;
-        used += (size_t)n < room ? (size_t)n : room;
-    }
-    line[used++] = '\n';
     if (!say(line, used)) {
         atomic_fetch_add(&lost_lines, lost + 1);
     }
@@ -84,13 +100,11 @@ lode_log(const char *id, const char *format, ...)
 void
 lode_log_plain(const char *format, ...)
 {
-    char line[1200];
+    char line[LINE_MAX_BYTES];
     va_list args;
     va_start(args, format);
-    int n = vsnprintf(line, sizeof line - 1, format, args);
+    size_t used = finish_line(line, 0, format, args);
     va_end(args);
-    size_t used = n < 0 ? 0 : (size_t)n < sizeof line - 1 ? (size_t)n : sizeof line - 2;
-    line[used++] = '\n';
     if (!say(line, used)) {
         atomic_fetch_add(&lost_lines, 1);
     }

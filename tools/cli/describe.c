@@ -1,6 +1,9 @@
 #include "tools/cli/describe.h"
 
+#include "api/base/printable.h"
+
 #include <stdio.h>
+#include <string.h>
 
 const char *
 describe_kind(lode_kind kind)
@@ -77,20 +80,9 @@ describe_age(uint64_t ns, char text_out[DESCRIBE_MAX])
 void
 describe_text(const char *text, FILE *out)
 {
-    for (const unsigned char *c = (const unsigned char *)text; *c != '\0'; c++) {
-        bool is_c1 = *c == 0xc2 && c[1] >= 0x80 && c[1] < 0xa0; /* U+0080 to U+009F, in UTF-8 */
-        if (*c == '\n') {
-            fputs("\\n", out);
-        } else if (*c == '\t') {
-            fputs("\\t", out);
-        } else if (is_c1) {
-            fprintf(out, "\\x%02x", *++c);
-        } else if (*c < 0x20 || *c == 0x7f) {
-            fprintf(out, "\\x%02x", *c);
-        } else {
-            fputc(*c, out);
-        }
-    }
+    char shown[8192];
+    lode_printable(text, strlen(text), 0, shown, sizeof shown);
+    fputs(shown, out);
 }
 
 static json_t *

@@ -18,10 +18,7 @@ const char *describe_array(const lode_object_info *info, char text_out[DESCRIBE_
 /* "0.5 s", "12 min", "3 h", "5 d". Returns text_out. */
 const char *describe_age(uint64_t ns, char text_out[DESCRIBE_MAX]);
 
-/*
- * Prints a text of another program's on one line. Control characters, which might drive a terminal,
- * become \n, \t, \x1b and the like.
- */
+/* Prints a text of another program's on one line, as api/base/printable.h shows it. */
 void describe_text(const char *text, FILE *out);
 
 /*

@@ -1,5 +1,6 @@
 #include "tools/cli/document.h"
 
+#include "api/base/printable.h"
 #include "tools/cli/program.h"
 
 #include <inttypes.h>
@@ -11,15 +12,16 @@ json_t *
 document_text(const char *text)
 {
     json_t *whole = json_string(text);
-    char *copy = whole == NULL ? strdup(text) : NULL;
-    if (copy == NULL) {
+    if (whole != NULL) {
         return whole;
     }
-    for (char *c = copy; *c != '\0'; c++) {
-        *c = (unsigned char)*c < 0x80 ? *c : '?';
+    size_t size = strlen(text), room = LODE_PRINTABLE_GROWTH * size + 1;
+    char *shown = malloc(room);
+    if (shown != NULL) {
+        lode_printable(text, size, 0, shown, room);
+        whole = json_string(shown);
     }
-    whole = json_string(copy);
-    free(copy);
+    free(shown);
     return whole;
 }
 

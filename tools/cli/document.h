@@ -5,7 +5,10 @@
 #include <jansson.h>
 #include <stdint.h>
 
-/* A path, which need not be UTF-8: what is not becomes '?'. NULL: no memory. */
+/*
+ * A path or a name. One that is not UTF-8 is given as api/base/printable.h shows it. NULL: no
+ * memory.
+ */
 json_t *document_text(const char *text);
 
 /*

@@ -1,11 +1,14 @@
 #include "tools/cli/options.h"
-#include "api/base/suggest.h"
 
+#include "api/base/fail.h"
+#include "api/base/printable.h"
+#include "api/base/suggest.h"
 #include "tools/cli/program.h"
 
 #include <errno.h>
 #include <limits.h>
 #include <math.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -51,6 +54,9 @@ check_long_options(const struct argp *argp, int argc, char **argv)
             continue;
         }
         snprintf(word, sizeof word, "%.*s", (int)strcspn(argv[i] + 2, "="), argv[i] + 2);
+        if (!lode_is_printable(word, strlen(word))) {
+            exit(program_error(EXIT_USAGE, "there is no option --%s", word));
+        }
         const char *meant =
             begins_one(word, names, count) ? NULL : lode_suggest(word, names, count);
         if (meant != NULL) {
@@ -71,6 +77,18 @@ options_parse(const struct argp *argp, int argc, char **argv, void *input)
     }
 }
 
+void
+options_error(struct argp_state *state, const char *format, ...)
+{
+    char sentence[2 * LODE_FAIL_MAX], shown[sizeof sentence];
+    va_list args;
+    va_start(args, format);
+    int size = vsnprintf(sentence, sizeof sentence, format, args);
+    va_end(args);
+    lode_printable(sentence, size > 0 ? strlen(sentence) : 0, 0, shown, sizeof shown);
+    argp_error(state, "%s", shown);
+}
+
 /* ---- options that many commands have --------------------------------------------------------- */
 
 static const struct argp_option common_options[] = {
@@ -88,18 +106,19 @@ absolute_dir(struct argp_state *state, const char *text)
 {
     static char path[PATH_MAX];
     if (text[0] == '\0') {
-        argp_error(state, "--dir: an empty path");
+        options_error(state, "--dir: an empty path");
     }
     if (text[0] == '/') {
         return text;
     }
     if (getcwd(path, sizeof path) == NULL) {
-        argp_error(state, "--dir: '%s' is relative, and the current directory cannot be told: %s",
-                   text, strerror(errno));
+        options_error(state,
+                      "--dir: '%s' is relative, and the current directory cannot be told: %s", text,
+                      strerror(errno));
     }
     size_t used = strcmp(path, "/") == 0 ? 0 : strlen(path);
     if ((size_t)snprintf(path + used, sizeof path - used, "/%s", text) >= sizeof path - used) {
-        argp_error(state, "--dir: the path is too long");
+        options_error(state, "--dir: the path is too long");
     }
     return path;
 }
@@ -128,7 +147,7 @@ const struct argp_child options_dir[] = {{&options_dir_argp, 0, 0, 0}, {0}};
 void
 options_one_too_many(struct argp_state *state, const char *text)
 {
-    argp_error(state, "'%s' is one argument too many", text);
+    options_error(state, "'%s' is one argument too many", text);
 }
 
 error_t
@@ -174,7 +193,7 @@ options_timeout(struct argp_state *state, const char *text, int64_t *ms_out)
 {
     double seconds = 0;
     if (!parse_number(text, 0, 1e9, &seconds)) {
-        argp_error(state, "--timeout: '%s' is not a number of seconds, 0 or more", text);
+        options_error(state, "--timeout: '%s' is not a number of seconds, 0 or more", text);
     }
     *ms_out = (int64_t)(seconds * 1000);
 }
@@ -183,7 +202,21 @@ void
 options_cpus(struct argp_state *state, const char *option, const char *text, double *cpus_out)
 {
     if (!parse_number(text, 0.0001, 8192, cpus_out)) {
-        argp_error(state, "--%s: '%s' is not a number of CPUs between 0.0001 and 8192", option,
-                   text);
+        options_error(state, "--%s: '%s' is not a number of CPUs between 0.0001 and 8192", option,
+                      text);
     }
+}
+
+void
+options_integer(struct argp_state *state, const char *option, const char *text, int64_t least,
+                int64_t most, int64_t *number_out)
+{
+    char *end;
+    errno = 0;
+    long long number = strtoll(text, &end, 10);
+    if (errno != 0 || end == text || *end != '\0' || number < least || number > most) {
+        options_error(state, "--%s: '%s' is not a whole number from %lld to %lld", option, text,
+                      (long long)least, (long long)most);
+    }
+    *number_out = number;
 }

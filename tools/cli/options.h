@@ -24,6 +24,9 @@ struct options_common {
 extern const struct argp options_dir_json_argp;
 extern const struct argp_child options_dir_json[], options_dir[];
 
+/* argp_error(): a usage error, and the command's end. What is no plain text is shown escaped. */
+void options_error(struct argp_state *state, const char *format, ...) LODE_PRINTF(2, 3);
+
 /* Of a command that takes none, or no more arguments. */
 void options_one_too_many(struct argp_state *state, const char *text);
 
@@ -43,5 +46,9 @@ void options_timeout(struct argp_state *state, const char *text, int64_t *ms_out
 
 /* A number of CPUs: "2", "0.5"; `option` names it in messages. */
 void options_cpus(struct argp_state *state, const char *option, const char *text, double *cpus_out);
+
+/* A whole number from `least` to `most`. */
+void options_integer(struct argp_state *state, const char *option, const char *text, int64_t least,
+                     int64_t most, int64_t *number_out);
 
 #endif

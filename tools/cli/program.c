@@ -2,6 +2,7 @@
 
 #include "api/system/descriptor.h"
 #include "api/base/fail.h"
+#include "api/base/printable.h"
 #include "api/base/suggest.h"
 
 #include <errno.h>
@@ -29,12 +30,13 @@ program_failed(lode_err err)
 int
 program_error(int exit_code, const char *format, ...)
 {
+    char sentence[2 * LODE_FAIL_MAX], shown[sizeof sentence];
     va_list args;
     va_start(args, format);
-    fprintf(stderr, "%s: ", program_invocation_name);
-    vfprintf(stderr, format, args);
-    fputc('\n', stderr);
+    int size = vsnprintf(sentence, sizeof sentence, format, args);
     va_end(args);
+    lode_printable(sentence, size > 0 ? strlen(sentence) : 0, 0, shown, sizeof shown);
+    fprintf(stderr, "%s: %s\n", program_invocation_name, shown);
     return exit_code;
 }
 
@@ -45,7 +47,7 @@ print_help(const struct program *program, FILE *out)
 {
     fprintf(out, "Usage: %s COMMAND [OPTION...]\n%s\n", program->name, program->about);
     for (const struct command *c = program->commands; c->name != NULL; c++) {
-        fprintf(out, "  %-8s %s\n", c->name, c->summary);
+        fprintf(out, "  %-11s %s\n", c->name, c->summary);
     }
     fprintf(out,
             "\n%s"

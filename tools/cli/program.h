@@ -31,7 +31,10 @@ int program_run(const struct program *program, int argc, char **argv);
 /* "PROGRAM COMMAND: sentence" on stderr, with lode_last_error(). Returns the error's exit code. */
 int program_failed(lode_err err);
 
-/* The same with a sentence of one's own; returns exit_code. */
+/*
+ * The same with a sentence of one's own, of which it shows what is no plain text escaped; returns
+ * exit_code.
+ */
 int program_error(int exit_code, const char *format, ...) LODE_PRINTF(2, 3);
 
 #endif

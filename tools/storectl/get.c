@@ -47,13 +47,13 @@ parse_option(int key, char *arg, struct argp_state *state)
         return 0;
     case ARGP_KEY_ARG:
         if (a->word.text != NULL) {
-            argp_error(state, "one object, not two: '%s' and '%s'", a->word.text, arg);
+            options_error(state, "one object, not two: '%s' and '%s'", a->word.text, arg);
         } else if (word_parse(arg, &a->word) != LODE_OK) {
-            argp_error(state, "%s", lode_last_error());
+            options_error(state, "%s", lode_last_error());
         }
         return 0;
     case ARGP_KEY_NO_ARGS:
-        argp_error(state, "which object? Give its name or id");
+        options_error(state, "which object? Give its name or id");
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;

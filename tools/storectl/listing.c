@@ -2,6 +2,7 @@
 
 #include "api/base/fail.h"
 #include "tools/cli/describe.h"
+#include "tools/cli/document.h"
 #include "tools/cli/word.h"
 
 #include <stdio.h>
@@ -138,7 +139,7 @@ listing_names_json(const struct listing *listing, lode_id id)
     size_t count = listing_names(listing, id, &first);
     json_t *list = json_array();
     for (size_t i = 0; i < count; i++) {
-        json_array_append_new(list, json_string(first[i].text));
+        json_array_append_new(list, document_text(first[i].text));
     }
     return list;
 }

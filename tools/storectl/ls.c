@@ -47,7 +47,7 @@ parse_option(int key, char *arg, struct argp_state *state)
         return 0;
     case 's':
         if (!is_sort_key(arg)) {
-            argp_error(state, "--sort: '%s' is neither age, size nor id", arg);
+            options_error(state, "--sort: '%s' is neither age, size nor id", arg);
         }
         a->sort = arg;
         return 0;
@@ -56,13 +56,13 @@ parse_option(int key, char *arg, struct argp_state *state)
         return 0;
     case ARGP_KEY_ARG:
         if (a->pattern != NULL) {
-            argp_error(state, "one pattern, not two: '%s' and '%s'", a->pattern, arg);
+            options_error(state, "one pattern, not two: '%s' and '%s'", a->pattern, arg);
         }
         a->pattern = arg;
         return 0;
     case ARGP_KEY_END:
         if (a->common.json && a->jsonl) {
-            argp_error(state, "either --json, one document, or --jsonl, one a line");
+            options_error(state, "either --json, one document, or --jsonl, one a line");
         }
         return 0;
     default:

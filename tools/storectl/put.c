@@ -35,11 +35,11 @@ static void
 check_arguments(const struct arguments *a, struct argp_state *state)
 {
     if (a->common.count > 1 && a->name != NULL) {
-        argp_error(state, "--name is for one file, and here are %d", a->common.count);
+        options_error(state, "--name is for one file, and here are %d", a->common.count);
     }
     for (int i = 0; i < a->common.count; i++) {
         if (strcmp(a->common.words[i], "-") == 0 && a->name == NULL) {
-            argp_error(state, "stdin has no name: give one with --name");
+            options_error(state, "stdin has no name: give one with --name");
         }
     }
 }
@@ -72,7 +72,7 @@ parse_option(int key, char *arg, struct argp_state *state)
         return 0;
     case ARGP_KEY_END:
         if (a->common.count == 0) {
-            argp_error(state, "which file? '-' is stdin");
+            options_error(state, "which file? '-' is stdin");
         }
         check_arguments(a, state);
         return 0;
@@ -164,8 +164,9 @@ tell(const struct arguments *a, const struct word *word, const struct made *made
         return;
     }
     json_array_append_new(all,
-                          json_pack("{s:s, s:s, s:s, s:I}", "id", id, "space", word->space, "name",
-                                    word->name, "size_bytes", (json_int_t)made->size_bytes));
+                          json_pack("{s:s, s:o, s:o, s:I}", "id", id, "space",
+                                    document_text(word->space), "name", document_text(word->name),
+                                    "size_bytes", (json_int_t)made->size_bytes));
 }
 
 static int

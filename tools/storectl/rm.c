@@ -31,7 +31,7 @@ parse_option(int key, char *arg, struct argp_state *state)
         options_words(state, &a->common);
         return 0;
     case ARGP_KEY_NO_ARGS:
-        argp_error(state, "which objects? Give names or ids");
+        options_error(state, "which objects? Give names or ids");
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;

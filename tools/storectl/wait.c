@@ -36,7 +36,7 @@ parse_option(int key, char *arg, struct argp_state *state)
         options_words(state, &a->common);
         return 0;
     case ARGP_KEY_NO_ARGS:
-        argp_error(state, "for which objects? Give names or ids");
+        options_error(state, "for which objects? Give names or ids");
         return 0;
     default:
         return ARGP_ERR_UNKNOWN;
@@ -114,8 +114,8 @@ print_ids(const struct arguments *a, const lode_id *ids)
         char id[LODE_ID_TEXT_SIZE];
         lode_id_format(ids[i], id);
         if (a->common.json) {
-            json_array_append_new(all,
-                                  json_pack("{s:s, s:s}", "word", a->common.words[i], "id", id));
+            json_array_append_new(
+                all, json_pack("{s:o, s:s}", "word", document_text(a->common.words[i]), "id", id));
         } else {
             printf("%s\n", id);
         }

@@ -1,6 +1,7 @@
 #include "api/client/tasks/task_output.h"
 
 #include "api/base/clock.h"
+#include "api/base/printable.h"
 #include "api/base/write_at_once.h"
 
 #include <errno.h>
@@ -116,14 +117,19 @@ room_locked(size_t size)
     return kept + kept_size;
 }
 
-/* Bytes that are not text must not drive the user's terminal. */
-static void
-copy_printable(char *out, const char *line, size_t size)
+/*
+ * A file or a pipe gets the bytes as the task wrote them. On a terminal they are shown escaped: it
+ * is the program's, and a task is not to drive it. Returns the length.
+ */
+static size_t
+copy_line(char *out, const char *line, size_t size, bool is_terminal)
 {
-    for (size_t i = 0; i < size; i++) {
-        unsigned char c = (unsigned char)line[i];
-        out[i] = (char)(c >= ' ' || c == '\t' || c == '\033' ? c : '?');
+    if (is_terminal) {
+        return lode_printable(line, size, LODE_PRINTABLE_TABS, out,
+                              LODE_PRINTABLE_GROWTH * size + 1);
     }
+    memcpy(out, line, size);
+    return size;
 }
 
 static size_t
@@ -132,17 +138,28 @@ at_most(int said, size_t room)
     return said < 0 ? 0 : (size_t)said < room ? (size_t)said : room - 1;
 }
 
-static void
-keep_missing_locked(unsigned count, const char *name, int name_size, int64_t pid)
+/* "(name pid=N) ", into HEADING_BYTES; returns the length. */
+static size_t
+write_heading(char *out, const struct lode_task_output *head, const char *name)
 {
-    char *room = room_locked(HEADING_BYTES);
+    char shown[HEADING_BYTES - 64];
+    lode_printable(name, head->name_size, 0, shown, sizeof shown);
+    return at_most(snprintf(out, HEADING_BYTES, "(%s pid=%lld) ", shown, (long long)head->pid),
+                   HEADING_BYTES);
+}
+
+static void
+keep_missing_locked(const struct lode_task_output *head, const char *name)
+{
+    char *room = room_locked(2 * HEADING_BYTES);
     if (room == NULL) {
-        lost += count;
+        lost += head->dropped;
         return;
     }
-    int said = snprintf(room, HEADING_BYTES, "(%.*s pid=%lld) … %u lines are left out here\n",
-                        name_size, name, (long long)pid, count);
-    kept_size += at_most(said, HEADING_BYTES);
+    size_t used = write_heading(room, head, name);
+    kept_size += used + at_most(snprintf(room + used, HEADING_BYTES,
+                                         "… %u lines are left out here\n", head->dropped),
+                                HEADING_BYTES);
 }
 
 /* Says how many lines are lost, as soon as there is room for it. */
@@ -162,17 +179,17 @@ keep_lost_locked(void)
 static void
 keep_line_locked(const struct lode_task_output *head, const char *name, const char *line)
 {
-    char *room = room_locked(HEADING_BYTES + (size_t)head->line_size + 1);
+    bool is_terminal = isatty(fileno(stderr)) == 1;
+    size_t size = (size_t)head->line_size * (is_terminal ? LODE_PRINTABLE_GROWTH : 1);
+    char *room = room_locked(HEADING_BYTES + size + 1);
     if (room == NULL) {
         lost++;
         return;
     }
-    size_t used = at_most(snprintf(room, HEADING_BYTES, "(%.*s pid=%lld) ", (int)head->name_size,
-                                   name, (long long)head->pid),
-                          HEADING_BYTES);
-    copy_printable(room + used, line, head->line_size);
-    room[used + head->line_size] = '\n';
-    kept_size += used + head->line_size + 1;
+    size_t used = write_heading(room, head, name);
+    used += copy_line(room + used, line, head->line_size, is_terminal);
+    room[used] = '\n';
+    kept_size += used + 1;
 }
 
 static void
@@ -183,7 +200,7 @@ keep_locked(const struct lode_task_output *head, const char *name, const char *l
     }
     keep_lost_locked();
     if (head->dropped > 0) {
-        keep_missing_locked(head->dropped, name, (int)head->name_size, head->pid);
+        keep_missing_locked(head, name);
     }
     if (!(head->flags & LODE_OUTPUT_DROPPED)) {
         keep_line_locked(head, name, line);

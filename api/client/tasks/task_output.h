@@ -20,7 +20,8 @@
 
 /*
  * Prints `name` and `line`, whose sizes stand in `head`, as "(name pid=N) line". If lines are
- * missing before this one, a line of its own says how many. Any thread.
+ * missing before this one, a line of its own says how many. On a terminal the line is shown as
+ * api/base/printable.h says; a file or a pipe gets its bytes. Any thread.
  */
 void lode_task_output_print(const struct lode_task_output *head, const char *name,
                             const char *line);

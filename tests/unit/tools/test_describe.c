@@ -73,7 +73,7 @@ Test(describe, text_of_others_stays_on_one_line_and_drives_no_terminal)
     shown_as("\x1b[31m\x7f\r", "\\x1b[31m\\x7f\\x0d");
     shown_as("\xc2\x9b"
              "31m\xc2\xa0",
-             "\\x9b31m\xc2\xa0"); /* the second begins above the control characters */
+             "\\xc2\\x9b31m\xc2\xa0"); /* the second begins above the control characters */
 }
 
 Test(describe, json_has_shapes_for_arrays_only)
