@@ -153,8 +153,20 @@ chain_of(const char *message)
         }
     }
     bool is_failure = begins_with(rest, " failed: ") || begins_with(rest, " died: ") ||
-                      begins_with(rest, " was cancelled: ");
+                      begins_with(rest, " was cancelled");
     return (struct chain){is_failure, message};
+}
+
+/* A reason that says no more than that is not said again. */
+static lode_err
+fail_as_cancelled(const char *function, const char *why)
+{
+    static const char END[] = "was cancelled";
+    size_t length = strlen(why), end = sizeof END - 1;
+    bool says_more = (length < end || strcmp(why + length - end, END) != 0) &&
+                     strcmp(why, lode_err_text(LODE_ECANCELLED)) != 0;
+    return lode_fail_with(LODE_ECANCELLED, "task %s was cancelled%s%s", function,
+                          says_more ? ": " : "", says_more ? why : "");
 }
 
 static lode_err
@@ -185,7 +197,7 @@ lode_error_object_fail(const void *bytes, size_t size)
     case LODE_ECRASHED:
         return lode_fail_with(code, "task %s died: %s", function, why);
     case LODE_ECANCELLED:
-        return lode_fail_with(code, "task %s was cancelled: %s", function, why);
+        return fail_as_cancelled(function, why);
     default:
         return fail_as_task(code, function, why);
     }

@@ -269,7 +269,12 @@ explain(lode_task *task, lode_err err)
         .may_have_run = true,
     };
     snprintf(task->why.function, sizeof task->why.function, "%s", task->order.function);
-    snprintf(task->why.message, sizeof task->why.message, "%s", message);
+    if (message == lode_err_text(err) && !lode_err_is_known(err)) {
+        snprintf(task->why.message, sizeof task->why.message,
+                 "it returned %d, which is no error of lode's", (int)err);
+    } else {
+        snprintf(task->why.message, sizeof task->why.message, "%s", message);
+    }
 }
 
 /* Fills in what lode_task_refuse() did not know. */

@@ -57,6 +57,9 @@ errors_that_functions_return(lode *db)
     expect_eq(f.task_code, LODE_ETYPE);
     f = call_fails(db, "play.increment", LODE_NO_ARGS, NULL, LODE_ETASK);
     expect_eq(f.task_code, LODE_ETYPE);
+    f = call_fails(db, "play.return", LODE_ARGS(lode_i64(777)), NULL, LODE_ETASK);
+    expect_eq(f.task_code, 777);
+    expect_text(f.message, "it returned 777, which is no error of lode's");
     expect_working(db);
 }
 

@@ -144,6 +144,21 @@ Test(error_object, of_a_chain_of_failures_the_reason_stays_whole_and_the_calls_a
     expect_text(message, reason);
 }
 
+Test(error_object, a_cancelled_task_is_said_to_be_so_once)
+{
+    char message[1024];
+    strcpy(message, pass_on("lib.f", "the task was cancelled", LODE_ECANCELLED));
+    cr_assert_str_eq(message, "task lib.f was cancelled");
+    cr_assert_str_eq(pass_on("lib.f", "lib.f was cancelled", LODE_ECANCELLED),
+                     "task lib.f was cancelled");
+    cr_assert_str_eq(pass_on("lib.f", lode_err_text(LODE_ECANCELLED), LODE_ECANCELLED),
+                     "task lib.f was cancelled");
+    cr_assert_str_eq(pass_on("lib.f", "at row 7", LODE_ECANCELLED),
+                     "task lib.f was cancelled: at row 7");
+    cr_assert_str_eq(pass_on("lib.g", message, LODE_ETASK),
+                     "task lib.g failed through 1 call: task lib.f was cancelled");
+}
+
 Test(error_object, a_death_at_the_end_of_a_chain_is_told_as_one)
 {
     char message[1024];
