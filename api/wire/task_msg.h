@@ -17,7 +17,8 @@ enum {
     LODE_TASK_ARGS_MAX = 1024,
     LODE_TASK_RESULTS_MAX = 1000, /* so that one commit record has room for all */
     LODE_TASK_NAME_MAX = 127,
-    LODE_CPU_UNIT = 10000 /* num_cpus is counted in these */
+    LODE_TASK_WHY_MAX = 511, /* bytes of the sentence of a failed task */
+    LODE_CPU_UNIT = 10000    /* num_cpus is counted in these */
 };
 
 /* clang-format off */
@@ -33,10 +34,12 @@ enum {
     X(OUTPUT,        8, session,   lode_task_output,   "name, then the line")                      \
     X(STATS,         9, scheduler, lode_task_stats,    "")                   /* STATS_ARE     */   \
     X(STATS_ARE,    10, session,   lode_task_stats,    "JSON document for lode status")            \
+    X(LIST,         11, scheduler, lode_task_list,     "")                   /* LISTED        */   \
+    X(LISTED,       12, session,   lode_task_list,     "JSON document for lode tasks")             \
     X(READY,        16, scheduler, lode_task_worker,   "")                   /* worker is up  */   \
     X(FUNCTION,     17, worker,    lode_task_function, "path, 0, symbol name, 0, full name, 0")    \
     X(RUN,          18, worker,    lode_task_run,      "arguments")                                \
-    X(DONE,         19, scheduler, lode_task_done,     "")                                         \
+    X(DONE,         19, scheduler, lode_task_done,     "FAILED: why, as text")                     \
     X(RECALL,       20, worker,    lode_task_recall,   "uint64_t task[count]; 0: all unstarted")   \
     X(RECALLED,     21, scheduler, lode_task_recall,   "uint64_t task[count]")                     \
     X(STOP_TASK,    22, worker,    lode_task_cancel,   "")                                         \
@@ -167,27 +170,50 @@ struct lode_task_output {
 
 /*
  * STATS_ARE is followed by one JSON object, for `lode status`. Every key may be missing; lists may
- * be cut (the newest failures, the largest demands, are kept). CPUs in 1 / LODE_CPU_UNIT.
+ * be cut (the newest failures, the largest demands, are kept). CPUs in 1 / LODE_CPU_UNIT. Texts of
+ * others, whatever bytes they hold, are as api/base/printable.h shows them.
  *
  *   {"demands":  [{"function", "cpus", "waiting", "ready", "running"}]
- *    "workers":  [{"worker", "pid", "state", "finished",
- *                  "function", "task", "program", "depth", "parent"}]
+ *    "workers":  [{"worker", "pid", "state", "tasks", "finished", "busy_ns",
+ *                  "function", "task", "id", "program", "depth", "parent"}]
  *    "failures": [{"function", "code", "message", "pid", "signal", "age_ns", "program", "depth"}]
  *    "libraries": [{"name", "path", "source", "program", "functions"}]}
  *
  * A worker's state is "starting", "idle", "busy", "blocked", "ending" or "dead". Its "function" and
- * what follows that are of the task that it runs. "program" is the pid of the program at the root
- * of the calls. "depth" says how many tasks lie between the two: at 0 the program has submitted the
- * task itself. "parent" is the task that has submitted it, and is missing at depth 0. "task" and
- * "parent" are texts. A failure's code is as "LODE_ECRASHED".
+ * what follows that are of the task that it runs, since "busy_ns". "program" is the pid of the
+ * program at the root of the calls. "depth" says how many tasks lie between the two: at 0 the
+ * program has submitted the task itself. "parent" is the task that has submitted it, and is missing
+ * at depth 0. "task" and "parent" are texts. "id" is that of the task's first result. A failure's
+ * code is as "LODE_ECRASHED", and its pid that of the worker; 0: it never ran.
  */
-/* STATS: the answer follows every line of output that was in a worker's pipe when it was asked. */
-enum { LODE_STATS_AFTER_OUTPUT = 1 }; /* in `err` of the question */
+enum { /* in `err` of the question */
+       /* The answer follows every line of output that was in a worker's pipe when it was asked. */
+       LODE_STATS_AFTER_OUTPUT = 1,
+       LODE_STATS_ALL_WORKERS = 2 /* else the first 64 */
+};
 
 struct lode_task_stats {
     uint32_t tag;
     uint32_t err;
     lode_scheduler_stats stats;
+};
+
+/*
+ * The tasks that have not ended, some at a time: `at` says where the question begins, from 0 on,
+ * and in the answer where the next one begins; 0: these were the last. Tasks that come or go
+ * meanwhile may be missing. LISTED is followed by one JSON object, with texts as in STATS_ARE:
+ *
+ *   {"tasks": [{"task", "id", "state", "age_ns", "function", "name", "program", "depth", "parent",
+ *               "cpus", "attempts", "worker", "pid", "busy_ns"}]}
+ *
+ * A task's state is "waiting" (for arguments), "ready", "queued" (at a worker), "running",
+ * "blocked" (it runs, and waits in a call), "settling" (its worker died) or "ending". "name" is
+ * there if it differs from the function's; the worker, its pid and "busy_ns" if it has one.
+ */
+struct lode_task_list {
+    uint32_t tag;
+    uint32_t err;
+    uint64_t at;
 };
 
 struct lode_task_worker {

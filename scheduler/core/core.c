@@ -17,6 +17,7 @@
 #include "scheduler/core/workers/settle.h"
 #include "scheduler/core/workers/staff.h"
 #include "scheduler/core/document.h"
+#include "scheduler/core/list.h"
 #include "scheduler/core/tasks/submit.h"
 #include "scheduler/core/timer.h"
 #include "scheduler/core/state/workers.h"
@@ -218,8 +219,8 @@ worker_record(struct core *core, struct core_session *session, const struct core
     struct core_worker *worker = session->worker;
     const struct lode_task_worker *message = bytes;
     uint16_t type = event->u.record.type;
-    if (type == LODE_TASK_DONE && size == sizeof(struct lode_task_done)) {
-        core_task_done(core, worker, bytes);
+    if (type == LODE_TASK_DONE && size >= sizeof(struct lode_task_done)) {
+        core_task_done(core, worker, bytes, size);
         return;
     }
     bool bare = type == LODE_TASK_RECALLED || type == LODE_TASK_DESCRIBED;
@@ -270,6 +271,9 @@ got_record(struct core *core, const struct core_event *event)
         break;
     case LODE_TASK_STATS:
         core_send_stats(core, session, bytes, size);
+        break;
+    case LODE_TASK_LIST:
+        core_send_list(core, session, bytes, size);
         break;
     case LODE_TASK_READY:
     case LODE_TASK_DONE:

@@ -30,8 +30,9 @@ enum { HOLD_BACK_NS = 100000, HOLD_BACK_MAX = 64, TELL_MS = 2 };
 
 /* ---- telling the scheduler ----------------------------------------------------------------- */
 
+/* why: of a failure; else "". */
 static lode_err
-tell_done(struct worker *worker, const struct lode_task_done *done, int64_t now)
+tell_done(struct worker *worker, const struct lode_task_done *done, const char *why, int64_t now)
 {
     if (worker->held_back++ == 0) {
         worker->held_back_since = now;
@@ -41,8 +42,8 @@ tell_done(struct worker *worker, const struct lode_task_done *done, int64_t now)
     if (!hold) {
         worker->held_back = 0;
     }
-    lode_err err =
-        lode_link_send(worker->tasks->link, LODE_TASK_DONE, done, sizeof *done, NULL, 0, hold);
+    lode_err err = lode_link_send(worker->tasks->link, LODE_TASK_DONE, done, sizeof *done, why,
+                                  (uint32_t)strnlen(why, LODE_TASK_WHY_MAX), hold);
     if (hold) {
         lode_later_call(worker->teller, TELL_MS);
     }
@@ -195,7 +196,7 @@ run_task(struct worker *worker, const struct queue_item *item)
         lode_task_abandon(&worker->task);
         page_hand_back(worker->page, worker->begun);
         worker->under_way = 0;
-        return tell_done(worker, &done, start);
+        return tell_done(worker, &done, "", start);
     }
     if (begun == LODE_TASK_GO) {
         err = run_started(worker, item, function);
@@ -210,7 +211,7 @@ run_task(struct worker *worker, const struct queue_item *item)
     done.run_ns = (uint64_t)(now - start);
     done.status = ended == LODE_OK ? LODE_DONE_OK : LODE_DONE_FAILED;
     done.err = (uint32_t)ended;
-    LODE_TRY(tell_done(worker, &done, now));
+    LODE_TRY(tell_done(worker, &done, ended == LODE_OK ? "" : worker->task.why.message, now));
     return held; /* the task has ended well, whatever becomes of its worker */
 }
 

@@ -153,23 +153,53 @@ lode_load(lode *db, const char *path)
 
 /* ---- figures ------------------------------------------------------------------------------- */
 
-lode_err
-lode_tasks_status(lode *db, lode_scheduler_stats *stats_out, char **json_out)
+/* stats_out, json_out: NULL: not wanted. */
+static lode_err
+ask_for_stats(lode *db, uint32_t flags, lode_scheduler_stats *stats_out, char **json_out)
 {
     struct lode_tasks *tasks;
     struct lode_request request;
     LODE_TRY(lode_tasks_of(db, &tasks));
-    lode_err err = lode_tasks_ask(tasks, LODE_TASK_STATS, LODE_TASK_STATS_ARE, 0, NULL, 0,
+    lode_err err = lode_tasks_ask(tasks, LODE_TASK_STATS, LODE_TASK_STATS_ARE, flags, NULL, 0,
                                   STATS_TIMEOUT_MS, &request);
-    if (err == LODE_OK) {
+    if (err == LODE_OK && stats_out != NULL) {
         *stats_out = request.stats;
-        if (json_out != NULL) {
-            *json_out = request.text;
-            request.text = NULL;
-        }
+    }
+    if (err == LODE_OK && json_out != NULL) {
+        *json_out = request.text;
+        request.text = NULL;
     }
     free(request.text);
     return err;
+}
+
+lode_err
+lode_tasks_status(lode *db, lode_scheduler_stats *stats_out, char **json_out)
+{
+    return ask_for_stats(db, 0, stats_out, json_out);
+}
+
+lode_err
+lode_tasks_workers(lode *db, char **json_out)
+{
+    return ask_for_stats(db, LODE_STATS_ALL_WORKERS, NULL, json_out);
+}
+
+lode_err
+lode_tasks_list(lode *db, uint64_t *at, char **json_out)
+{
+    struct lode_tasks *tasks;
+    struct lode_request request;
+    LODE_TRY(lode_tasks_of(db, &tasks));
+    lode_err err = lode_tasks_ask(tasks, LODE_TASK_LIST, LODE_TASK_LISTED, 0, at, sizeof *at,
+                                  STATS_TIMEOUT_MS, &request);
+    if (err != LODE_OK) {
+        free(request.text);
+        return err;
+    }
+    *at = request.at;
+    *json_out = request.text;
+    return LODE_OK;
 }
 
 lode_err

@@ -21,6 +21,17 @@ LODE_MUST_CHECK lode_err lode_tasks_resolve(struct lode_tasks *tasks, const char
 LODE_MUST_CHECK lode_err lode_tasks_status(lode *db, lode_scheduler_stats *stats_out,
                                            char **json_out);
 
+/* The same with all workers in the document, not the first ones only. */
+LODE_MUST_CHECK lode_err lode_tasks_workers(lode *db, char **json_out);
+
+/*
+ * The tasks that have not ended, some at a time: their JSON document for `lode tasks`.
+ *
+ *   at        where to begin: 0 first; set to where the next call begins, or to 0 after the last
+ *   json_out  malloc'ed text, the caller's; NULL in it: there is none
+ */
+LODE_MUST_CHECK lode_err lode_tasks_list(lode *db, uint64_t *at, char **json_out);
+
 /*
  * lode_load(), and under which name the library's functions are called.
  *

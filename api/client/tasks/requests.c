@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* RESOLVE, LOAD and STATS all begin with the tag. */
+/* RESOLVE, LOAD, LIST and STATS all begin with the tag. */
 struct tagged {
     uint32_t tag;
     uint32_t flags; /* of a LOAD; the others have padding here */
@@ -15,6 +15,9 @@ struct tagged {
 _Static_assert(sizeof(struct tagged) == sizeof(struct lode_task_resolve), "task_msg.h");
 _Static_assert(sizeof(struct tagged) == sizeof(struct lode_task_load), "task_msg.h");
 _Static_assert(offsetof(struct lode_task_stats, tag) == 0, "task_msg.h");
+_Static_assert(sizeof(struct tagged) + sizeof(uint64_t) == sizeof(struct lode_task_list) &&
+                   sizeof(struct tagged) == offsetof(struct lode_task_list, at),
+               "task_msg.h");
 
 static uint32_t
 next_tag_locked(struct lode_tasks *tasks)
@@ -159,6 +162,7 @@ lode_tasks_answer(struct lode_tasks *tasks, const struct lode_request *answer, c
         request->results = answer->results;
         request->stats = answer->stats;
         request->times_forgotten = tasks->functions.times_forgotten;
+        request->at = answer->at;
         request->text = text_size > 0 ? strndup(text, text_size) : NULL;
         request->done = true;
         lode_cond_broadcast(&tasks->changed);

@@ -18,14 +18,15 @@ struct lode_request {
     uint32_t function, results; /* RESOLVED */
     uint64_t times_forgotten;   /* of tasks.functions, when the answer came */
     lode_scheduler_stats stats; /* STATS_ARE */
+    uint64_t at;                /* LISTED: where the next question begins; 0: these were the last */
     char *text;                 /* malloc'ed: of an error, or the JSON document; may be NULL */
 };
 
 /*
  * Sends the question, with a new tag and `rest` behind it, and waits for the answer. STATS: `rest`
- * is NULL.
+ * is NULL. LIST: `rest` is `at` of the question.
  *
- *   flags        LOAD: LODE_LOAD_…; STATS: LODE_STATS_AFTER_OUTPUT; or 0
+ *   flags        LOAD: LODE_LOAD_…; STATS: LODE_STATS_…; or 0
  *   request_out  the answer; text is the caller's to free, also when it fails
  *
  * Blocking  timeout_ms at most; 5 s where the scheduler does not answer at all

@@ -69,6 +69,19 @@ on_stats(struct lode_tasks *tasks, const void *bytes, uint32_t size)
     return LODE_OK;
 }
 
+static lode_err
+on_listed(struct lode_tasks *tasks, const void *bytes, uint32_t size)
+{
+    const struct lode_task_list *head = bytes;
+    if (size < sizeof *head) {
+        return too_short("LISTED", size);
+    }
+    struct lode_request answer = {
+        .tag = head->tag, .answer = LODE_TASK_LISTED, .err = (lode_err)head->err, .at = head->at};
+    lode_tasks_answer(tasks, &answer, head + 1, size - sizeof *head);
+    return LODE_OK;
+}
+
 /* Takes the calls that have ended out of the table, and drops what they held outside the lock. */
 static void
 end_calls(struct lode_tasks *tasks, const uint64_t *number, uint32_t count)
@@ -142,6 +155,8 @@ lode_tasks_record(void *arg, uint16_t type, const void *bytes, uint32_t size)
         return on_loaded(tasks, bytes, size);
     case LODE_TASK_STATS_ARE:
         return on_stats(tasks, bytes, size);
+    case LODE_TASK_LISTED:
+        return on_listed(tasks, bytes, size);
     case LODE_TASK_ENDED:
         return on_ended(tasks, bytes, size);
     case LODE_TASK_FORGET:

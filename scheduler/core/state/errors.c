@@ -21,21 +21,44 @@ core_describe_death(const struct core_death *death, char *text_out, size_t room)
     }
 }
 
-void
-core_failure_note(struct core *core, const struct core_task *task, lode_err code,
-                  const struct core_death *death, const char *message)
+static struct core_failure *
+next_failure(struct core *core, const struct core_task *task, lode_err code)
 {
     struct core_failure *failure = &core->failure[core->failure_count++ % CORE_FAILURES_KEPT];
     char room[LODE_TASK_NAME_MAX + 1];
     failure->when_ns = core->now;
     failure->code = code;
-    failure->pid = death != NULL ? death->pid : 0;
-    failure->signal = death != NULL ? death->signal : 0;
+    failure->pid = 0;
+    failure->signal = 0;
     const struct core_program *program = core_task_program(task);
     failure->program = program != NULL ? program->pid : 0;
     failure->depth = program != NULL ? task->lane->depth : 0;
     snprintf(failure->function, sizeof failure->function, "%s", core_task_name(task, room));
+    return failure;
+}
+
+void
+core_failure_note(struct core *core, const struct core_task *task, lode_err code,
+                  const struct core_death *death, const char *message)
+{
+    struct core_failure *failure = next_failure(core, task, code);
+    if (death != NULL) {
+        failure->pid = death->pid;
+        failure->signal = death->signal;
+    }
     snprintf(failure->message, sizeof failure->message, "%s", message);
+}
+
+void
+core_failure_note_said(struct core *core, const struct core_task *task, lode_err code,
+                       const struct core_worker *worker, const char *why, size_t size)
+{
+    struct core_failure *failure = next_failure(core, task, code);
+    failure->pid = worker->pid;
+    snprintf(failure->message, sizeof failure->message, "%.*s", (int)size, why);
+    if (failure->message[0] == '\0') {
+        snprintf(failure->message, sizeof failure->message, "%s", lode_err_text(code));
+    }
 }
 
 static struct lode_error_object

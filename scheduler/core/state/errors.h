@@ -11,6 +11,10 @@ void core_describe_death(const struct core_death *death, char *text_out, size_t 
 void core_failure_note(struct core *core, const struct core_task *task, lode_err code,
                        const struct core_death *death, const char *message);
 
+/* The same for one of which a worker says why, in so many bytes of text. */
+void core_failure_note_said(struct core *core, const struct core_task *task, lode_err code,
+                            const struct core_worker *worker, const char *why, size_t size);
+
 /*
  * Asks for error objects in place of all results of a task (PUT_ERROR).
  *

@@ -110,23 +110,27 @@ struct core_task {
     bool cancels_nested : 1; /* what it submits is cancelled with it */
     bool has_deadline : 1;   /* it is in core.deadlines */
     bool timed_out : 1;      /* cancelled because its time limit is over */
+    bool gave_up : 1;        /* it failed because it was cancelled, or nobody wants it any more */
 
     /* Not looked at when it ends. */
     struct core_ticket ticket;
     struct core_lane *nested; /* of what it submits itself, one for each session; see has_nested */
     struct core_resources needs;
     uint32_t max_retries;
-    uint32_t flags;    /* LODE_SUBMIT_… */
     uint32_t limit_ms; /* from its submission; 0: none */
-    uint16_t arg_count;
-    uint8_t missing;   /* times handed back for an argument */
-    uint8_t uncharged; /* workers that died with it at the head, unstarted */
-    uint8_t *bytes;    /* name, filled to 8, then the arguments; inline_bytes or malloc()ed */
+    uint32_t born;     /* when it was submitted; see core_task_age_ns() */
+    uint16_t arg_count : 11;
+    uint16_t missing : 5; /* times handed back for an argument */
+    uint8_t uncharged;    /* workers that died with it at the head, unstarted */
+    uint8_t flags;        /* LODE_SUBMIT_… */
+    uint8_t *bytes;       /* name, filled to 8, then the arguments; inline_bytes or malloc()ed */
     uint8_t inline_bytes[CORE_INLINE_ARGS];
 };
 _Static_assert(offsetof(struct core_task, deps) == 64 &&
                    offsetof(struct core_task, ticket) == 128 && sizeof(struct core_task) == 256,
                "state.h: a cache line in each part");
+_Static_assert((int)LODE_TASK_ARGS_MAX < 1 << 11 && (int)CORE_MISSING_MAX + 1 < 1 << 5,
+               "state.h: they fit into their bits");
 
 /*
  * An object that is to come, in the table by id. It is the result of a live task. Or it is somebody
@@ -234,6 +238,7 @@ struct core_worker {
     struct core_resources lease; /* what each task in the queue needs; valid with count > 0 */
     int64_t since;               /* STARTING: started; idle: since when */
     int64_t unblocked_at;        /* when its task went on last */
+    int64_t head_since;          /* since when the first task of its queue is the first */
     uint64_t blocked_task;
     uint64_t blocked_call;   /* as the worker counts them */
     uint64_t blocked_number; /* the one with the highest was the last to block */
@@ -271,7 +276,7 @@ struct core_failure {
     int64_t program; /* pid; 0: not known any more */
     uint32_t depth;
     char function[LODE_TASK_NAME_MAX + 1];
-    char message[256];
+    char message[LODE_TASK_WHY_MAX + 1];
 };
 
 /* Workers in a row that did not come up; see workers/starts.h. */

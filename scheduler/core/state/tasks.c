@@ -38,14 +38,35 @@ slot_give(struct core *core, uint32_t slot)
 }
 
 struct core_task *
+core_task_at(const struct core *core, uint32_t slot)
+{
+    bool is_there = slot < core->slot_used && ((uintptr_t)core->slot[slot] & 1) == 0;
+    return is_there ? core->slot[slot] : NULL;
+}
+
+struct core_task *
 core_task_find(const struct core *core, uint64_t number)
 {
-    uint64_t slot = number & ((UINT64_C(1) << SLOT_BITS) - 1);
-    if (slot >= core->slot_used || ((uintptr_t)core->slot[slot] & 1) != 0) {
-        return NULL;
-    }
-    struct core_task *task = core->slot[slot];
-    return task->number == number ? task : NULL;
+    struct core_task *task =
+        core_task_at(core, (uint32_t)(number & ((UINT64_C(1) << SLOT_BITS) - 1)));
+    return task != NULL && task->number == number ? task : NULL;
+}
+
+/* Ages of up to 200 days in 31 bits, for which there is room in a task. */
+enum { BORN_SHIFT = 23, BORN_BITS = 31 };
+
+static uint32_t
+born_at(const struct core *core)
+{
+    uint64_t since = (uint64_t)(core->now - core->started_ns) >> BORN_SHIFT;
+    return (uint32_t)since & ((UINT32_C(1) << BORN_BITS) - 1);
+}
+
+int64_t
+core_task_age_ns(const struct core *core, const struct core_task *task)
+{
+    uint32_t age = (born_at(core) - task->born) & ((UINT32_C(1) << BORN_BITS) - 1);
+    return (int64_t)age << BORN_SHIFT;
 }
 
 struct core_task *
@@ -56,6 +77,7 @@ core_task_create(struct core *core, struct core_session *session, struct core_la
     uint32_t slot = slot_take(core);
     core->slot[slot] = task;
     task->number = ++core->serial << SLOT_BITS | slot;
+    task->born = born_at(core);
     core_lane_join(lane, task);
     TAILQ_INSERT_TAIL(&lane->tasks, task, of_lane);
     session->task_count++;

@@ -10,6 +10,9 @@
 /* NULL: it has ended, or never was. */
 struct core_task *core_task_find(const struct core *core, uint64_t number);
 
+/* The task in that slot; NULL: there is none. Slots from core.slot_used on have never had one. */
+struct core_task *core_task_at(const struct core *core, uint32_t slot);
+
 /* Zeroed but for its number, its session and its place in the lane. */
 struct core_task *core_task_create(struct core *core, struct core_session *session,
                                    struct core_lane *lane);
@@ -17,6 +20,9 @@ struct core_task *core_task_create(struct core *core, struct core_session *sessi
 /* It must be in no list but its lane's, and nobody may wait for what it makes. The session goes,
  * too, if it has ended and this was its last task. */
 void core_task_destroy(struct core *core, struct core_task *task);
+
+/* How long ago it was submitted, to some 10 ms. */
+int64_t core_task_age_ns(const struct core *core, const struct core_task *task);
 
 /* The program it belongs to. NULL: it was never in a lane. */
 const struct core_program *core_task_program(const struct core_task *task);

@@ -117,6 +117,7 @@ core_worker_take(struct core *core, struct core_worker *worker, struct core_task
     worker->chained += task->waiting > 0;
     worker->served_ns += task->estimate_ns;
     if (worker->count == 1) {
+        worker->head_since = core->now;
         begin_serving(core, worker, task);
         core->used = core_resources_add(core->used, worker->lease);
     }
@@ -136,6 +137,9 @@ run_dry(struct core *core, struct core_worker *worker)
 void
 core_worker_lose(struct core *core, struct core_worker *worker, struct core_task *task)
 {
+    if (TAILQ_FIRST(&worker->queue) == task) {
+        worker->head_since = core->now;
+    }
     TAILQ_REMOVE(&worker->queue, task, link);
     task->worker = NULL;
     task->recalling = false;

@@ -24,6 +24,7 @@ core_task_fail(struct core *core, struct core_task *task, lode_err code,
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
     core_task_start_failing(task);
+    task->gave_up = code == LODE_ECANCELLED;
     core_failure_note(core, task, code, death, text);
     core_put_error(core, task, (lode_id){{0}}, code, death, text);
 }
@@ -65,6 +66,7 @@ core_task_stop(struct core *core, struct core_task *task)
         task->abandoned = false;
     }
     if (task->abandoned) {
+        task->gave_up = true;
         core_task_end(core, task, true);
         return true;
     }
@@ -119,9 +121,8 @@ core_task_end(struct core *core, struct core_task *task, bool error)
         core_tell_waiters(core, object, error ? LODE_ETASK : LODE_OK);
     }
     core->stats.finished++;
-    bool stopped = (task->cancelled && !task->timed_out) || task->abandoned;
-    core->stats.failed += error && !stopped;
-    core->stats.cancelled += error && stopped;
+    core->stats.failed += error && !task->gave_up;
+    core->stats.cancelled += error && task->gave_up;
     if (!task->lane->session->ended) {
         core_session_notice(core, task->lane->session, task->submission);
     }

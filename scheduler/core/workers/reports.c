@@ -113,9 +113,12 @@ report(struct core *core, struct core_task *task, const struct core_session *aud
 }
 
 static void
-failed_by_worker(struct core *core, struct core_task *task, lode_err err)
+failed_by_worker(struct core *core, struct core_worker *worker, struct core_task *task,
+                 lode_err err, const char *why, size_t why_size)
 {
-    core_failure_note(core, task, err, NULL, lode_err_text(err));
+    /* One whose program did not wait for its end has failed all the same, if it says so. */
+    task->gave_up = (err == LODE_ECANCELLED || task->cancelled) && !task->timed_out;
+    core_failure_note_said(core, task, err, worker, why, why_size);
     const struct core_session *audience = core_task_audience(task);
     if ((task->flags & LODE_SUBMIT_UNATTENDED) != 0 && audience != NULL) {
         report(core, task, audience);
@@ -148,13 +151,17 @@ hand_back(struct core *core, struct core_task *task)
  * that finds its task placed at the same worker is of that placement (README.md, rule 3).
  */
 void
-core_task_done(struct core *core, struct core_worker *worker, const struct lode_task_done *done)
+core_task_done(struct core *core, struct core_worker *worker, const struct lode_task_done *done,
+               uint32_t size)
 {
     struct core_task *task = core_task_find(core, done->task);
+    uint32_t why_size = size - (uint32_t)sizeof *done;
     if (done->status < LODE_DONE_OK || done->status > LODE_DONE_MISSING ||
-        (done->status == LODE_DONE_FAILED && done->err == LODE_OK)) {
-        core_cut(core, worker->session, LODE_EPROTO, "a DONE with status %u and error %u",
-                 done->status, done->err);
+        (done->status == LODE_DONE_FAILED && done->err == LODE_OK) ||
+        why_size > (done->status == LODE_DONE_FAILED ? LODE_TASK_WHY_MAX : 0)) {
+        core_cut(core, worker->session, LODE_EPROTO,
+                 "a DONE with status %u, error %u and %u bytes of text", done->status, done->err,
+                 why_size);
         return;
     }
     if (task == NULL || task->state != CORE_TASK_PLACED || task->worker != worker) {
@@ -180,7 +187,8 @@ core_task_done(struct core *core, struct core_worker *worker, const struct lode_
     if (done->status == LODE_DONE_OK) {
         core_task_end(core, task, false);
     } else {
-        failed_by_worker(core, task, (lode_err)done->err);
+        failed_by_worker(core, worker, task, (lode_err)done->err, (const char *)(done + 1),
+                         why_size);
     }
 }
 

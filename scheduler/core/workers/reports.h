@@ -18,8 +18,9 @@ void core_worker_unblocked(struct core *core, struct core_worker *worker);
 void core_recalled(struct core *core, struct core_worker *worker, const uint64_t *task,
                    uint32_t count);
 
+/* `size`: of the record; a task that has failed has its sentence behind it. */
 void core_task_done(struct core *core, struct core_worker *worker,
-                    const struct lode_task_done *done);
+                    const struct lode_task_done *done, uint32_t size);
 
 void core_worker_output(struct core *core, const struct core_event *event);
 
