@@ -111,6 +111,16 @@ word_space(const struct word *word)
 
 enum { SHOWN_IDS = 3 };
 
+bool
+word_fits(const struct word *word, lode_id id)
+{
+    char text[LODE_ID_TEXT_SIZE];
+    size_t tail = strlen(word->tail);
+    lode_id_format(id, text);
+    return word->may_be_id && strncmp(text, word->head, strlen(word->head)) == 0 &&
+           strcmp(text + ID_DIGITS - tail, word->tail) == 0;
+}
+
 /* The objects whose ids begin and end as the word says. */
 struct matches {
     const struct word *word;
@@ -122,10 +132,7 @@ static bool
 note_match(const lode_object_info *info, void *arg)
 {
     struct matches *matches = arg;
-    char id[LODE_ID_TEXT_SIZE];
-    const char *head = matches->word->head, *tail = matches->word->tail;
-    lode_id_format(info->id, id);
-    if (strncmp(id, head, strlen(head)) == 0 && strcmp(id + ID_DIGITS - strlen(tail), tail) == 0) {
+    if (word_fits(matches->word, info->id)) {
         if (matches->count < SHOWN_IDS) {
             matches->first[matches->count] = info->id;
         }

@@ -35,6 +35,9 @@ LODE_MUST_CHECK lode_err word_parse_new(const char *text, struct word *word_out)
 /* The namespace as the interface wants it: NULL for the default one. */
 const char *word_space(const struct word *word);
 
+/* True if the word may be an id, and this one begins and ends as it says. */
+bool word_fits(const struct word *word, lode_id id);
+
 /*
  * The word's object. A whole id is not looked up where the word cannot be a name.
  *

@@ -55,6 +55,13 @@ note_pid(struct report_part *part, int64_t pid)
 
 /* ---- what the daemons say -------------------------------------------------------------------- */
 
+/* True if this process could not ask: that says nothing of the daemon. */
+static bool
+is_own_trouble(lode_err err)
+{
+    return err == LODE_ESYS || err == LODE_ENOMEM || err == LODE_ELIMIT || err == LODE_EDENIED;
+}
+
 /* What has ended comes back, unless nobody is there to start it, or the cluster is private. */
 static void
 note_down(const struct report *report, struct report_part *part, const char *why)
@@ -70,7 +77,9 @@ static void
 ask_scheduler(struct report *report, lode *db)
 {
     char *text = NULL;
-    if (lode_tasks_status(db, &report->scheduler_stats, &text) != LODE_OK) {
+    lode_err err = lode_tasks_status(db, &report->scheduler_stats, &text);
+    if (err != LODE_OK) {
+        report->scheduler.unasked = report->scheduler.pid != 0 && is_own_trouble(err);
         note_down(report, &report->scheduler, lode_last_error());
         return;
     }
@@ -96,8 +105,13 @@ ask(struct report *report)
         note_down(report, &report->scheduler, "without the store it cannot be asked");
         return;
     }
-    if (lode_open(report->cluster.dir, &open, &db) != LODE_OK ||
-        lode_get_store_stats(db, &report->store_stats) != LODE_OK) {
+    lode_err err = lode_open(report->cluster.dir, &open, &db);
+    if (err == LODE_OK) {
+        err = lode_get_store_stats(db, &report->store_stats);
+    }
+    if (err != LODE_OK) {
+        report->store.unasked = report->store.pid != 0 && is_own_trouble(err);
+        report->scheduler.unasked = report->scheduler.pid != 0;
         note_down(report, &report->store, lode_last_error());
         note_down(report, &report->scheduler, "without the store it cannot be asked");
     } else {

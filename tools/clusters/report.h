@@ -12,8 +12,9 @@
 #include <lode/lode.h>
 
 struct report_part {
-    bool up;   /* it has answered; the supervisor: it holds the lock */
-    pid_t pid; /* 0: there is none */
+    bool up;      /* it has answered; the supervisor: it holds the lock */
+    bool unasked; /* not up: but for a reason of this process's own, as a lack of descriptors */
+    pid_t pid;    /* 0: there is none */
     uint64_t uptime_ns;
     uint64_t private_bytes, shared_bytes;
     char why[256]; /* that it is not up */

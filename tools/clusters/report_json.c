@@ -10,7 +10,8 @@ part_json(const struct report_part *part)
                   "uptime_ns", (json_int_t)part->uptime_ns, "private_bytes",
                   (json_int_t)part->private_bytes, "shared_bytes", (json_int_t)part->shared_bytes);
     if (!part->up) {
-        json_object_set_new(o, "why", json_string(part->why));
+        json_object_set_new(o, "why", document_text(part->why));
+        json_object_set_new(o, "asked", json_boolean(!part->unasked));
     }
     return o;
 }
@@ -87,7 +88,7 @@ report_json(const struct report *r)
 {
     json_t *o = json_object();
     json_object_set_new(o, "schema", json_string("lode.status/2"));
-    json_object_set_new(o, "dir", json_string(r->cluster.dir));
+    json_object_set_new(o, "dir", document_text(r->cluster.dir));
     json_object_set_new(o, "private", json_boolean(r->cluster.is_private));
     put(o, "owner_pid", (uint64_t)r->cluster.owner.pid);
     json_object_set_new(o, "healthy", json_boolean(report_is_healthy(r)));

@@ -39,9 +39,9 @@ print_part(const char *name, const struct report_part *part, FILE *out)
 {
     char size[SIZE_TEXT_MAX], up[DESCRIBE_MAX];
     if (part->pid != 0) {
-        fprintf(out, " %-9s %-10s pid %-8d %-9s up %s", part->up ? "healthy" : "SILENT", name,
-                (int)part->pid, size_format(part->private_bytes, size),
-                describe_age(part->uptime_ns, up));
+        const char *state = part->up ? "healthy" : part->unasked ? "not asked" : "SILENT";
+        fprintf(out, " %-9s %-10s pid %-8d %-9s up %s", state, name, (int)part->pid,
+                size_format(part->private_bytes, size), describe_age(part->uptime_ns, up));
     } else {
         fprintf(out, " %-9s %-10s", "DOWN", name);
     }
@@ -119,19 +119,24 @@ print_demand(json_t *demand, FILE *out)
             number_of(demand, "ready"), number_of(demand, "running"));
 }
 
-/* Whose task it is, of a worker or a failure. */
+/* Whose task it is, of a worker or a failure; and in which process it ran, unless `pid` is 0. */
 static void
-print_program(json_t *of, FILE *out)
+print_program(json_t *of, json_int_t pid, FILE *out)
 {
     json_int_t program = number_of(of, "program"), depth = number_of(of, "depth");
-    if (program == 0) {
-        return;
+    const char *before = " (";
+    if (pid != 0) {
+        fprintf(out, "%spid %" JSON_INTEGER_FORMAT, before, pid);
+        before = ", ";
     }
-    fprintf(out, " (program %" JSON_INTEGER_FORMAT, program);
-    if (depth > 0) {
-        fprintf(out, ", depth %" JSON_INTEGER_FORMAT, depth);
+    if (program != 0) {
+        fprintf(out, "%sprogram %" JSON_INTEGER_FORMAT, before, program);
+        before = ", ";
     }
-    fputc(')', out);
+    if (program != 0 && depth > 0) {
+        fprintf(out, "%sdepth %" JSON_INTEGER_FORMAT, before, depth);
+    }
+    fputs(before[0] == ',' ? ")" : "", out);
 }
 
 static void
@@ -144,7 +149,7 @@ print_worker(json_t *worker, FILE *out)
     if (function != NULL && function[0] != '\0') {
         fputs(", in ", out);
         describe_text(function, out);
-        print_program(worker, out);
+        print_program(worker, 0, out);
     }
     fputc('\n', out);
 }
@@ -152,12 +157,17 @@ print_worker(json_t *worker, FILE *out)
 static void
 print_failure(json_t *failure, FILE *out)
 {
-    char age[DESCRIBE_MAX];
-    fprintf(out, " %s ago: ", describe_age((uint64_t)number_of(failure, "age_ns"), age));
+    char age[DESCRIBE_MAX], when[32];
+    json_int_t age_ns = number_of(failure, "age_ns"), pid = number_of(failure, "pid");
+    time_t seconds = time(NULL) - (time_t)(age_ns / 1000000000);
+    struct tm local;
+    strftime(when, sizeof when, "%T", localtime_r(&seconds, &local));
+    fprintf(out, " %s, %s ago: ", when, describe_age((uint64_t)age_ns, age));
     describe_text(text_of(failure, "function"), out);
     fprintf(out, ": %s: ", text_of(failure, "code"));
     describe_text(text_of(failure, "message"), out);
-    print_program(failure, out);
+    /* The sentence of a crash has the pid already. */
+    print_program(failure, number_of(failure, "signal") == 0 ? pid : 0, out);
     fputc('\n', out);
 }
 
@@ -189,6 +199,10 @@ report_print(const struct report *r, FILE *out)
     const lode_scheduler_stats *s = &r->scheduler_stats;
     print_list(r, "Demands", "demands", "no pending tasks", print_demand, out);
     print_list(r, "Workers", "workers", "none", print_worker, out);
+    size_t shown = json_array_size(json_object_get(r->details, "workers"));
+    if (shown < r->workers) {
+        fprintf(out, " … `lode workers` shows all %zu\n", r->workers);
+    }
     print_list(r, "Recent failures", "failures", "none", print_failure, out);
     fprintf(out,
             "\nTasks: %" PRIu64 " submitted, %" PRIu64 " finished, %" PRIu64 " failed, %" PRIu64

@@ -8,6 +8,10 @@
 int command_start(int argc, char **argv);
 int command_stop(int argc, char **argv);
 int command_status(int argc, char **argv);
+int command_tasks(int argc, char **argv);
+int command_workers(int argc, char **argv);
+int command_cancel(int argc, char **argv);
+int command_kill_worker(int argc, char **argv);
 int command_sweep(int argc, char **argv);
 int command_load(int argc, char **argv);
 int command_run(int argc, char **argv);

@@ -41,7 +41,7 @@ parse_option(int key, char *arg, struct argp_state *state)
         return 0;
     case ARGP_KEY_END:
         if (wanted->path == NULL) {
-            argp_error(state, "which library?");
+            options_error(state, "which library?");
         }
         return 0;
     default:

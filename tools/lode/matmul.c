@@ -69,9 +69,9 @@ parse_option(int key, char *arg, struct argp_state *state)
         return 0;
     case ARGP_KEY_END:
         if (m->count == 0) {
-            argp_error(state, "which files? X.npy and at least one Y.npy");
+            options_error(state, "which files? X.npy and at least one Y.npy");
         } else if (m->out_dir == NULL) {
-            argp_error(state, "where to? --out DIR");
+            options_error(state, "where to? --out DIR");
         }
         return 0;
     default:

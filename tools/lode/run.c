@@ -80,7 +80,7 @@ parse_option(int key, char *arg, struct argp_state *state)
         return 0;
     case 'n':
         if (word_parse_new(arg, &wanted->names[wanted->name_count++]) != LODE_OK) {
-            argp_error(state, "%s", lode_last_error());
+            options_error(state, "%s", lode_last_error());
         }
         return 0;
     case OPTION_REPLACE:
@@ -97,10 +97,10 @@ parse_option(int key, char *arg, struct argp_state *state)
         return 0;
     case ARGP_KEY_END:
         if (wanted->function == NULL) {
-            argp_error(state, "which function? LIBRARY.so:FUNCTION, or LIBRARY.FUNCTION of a "
-                              "registered one");
+            options_error(state, "which function? LIBRARY.so:FUNCTION, or LIBRARY.FUNCTION of a "
+                                 "registered one");
         } else if (wanted->on_stdout && wanted->session.common.json) {
-            argp_error(state, "stdout takes either --json or the array of --output -");
+            options_error(state, "stdout takes either --json or the array of --output -");
         }
         if (wanted->name_count > 0) {
             wanted->session.open.flags |= LODE_OPEN_ATTACH; /* a private one would end with us */

@@ -25,13 +25,13 @@ parse_option(int key, char *arg, struct argp_state *state)
     case 'c':
         options_cpus(state, "num-cpus", arg, &cpus);
         if (cpus != (int32_t)cpus) {
-            argp_error(state, "--num-cpus: '%s' is not a whole number of CPUs", arg);
+            options_error(state, "--num-cpus: '%s' is not a whole number of CPUs", arg);
         }
         wanted->open.num_cpus = (int32_t)cpus;
         return 0;
     case 'm':
         if (size_parse(arg, &wanted->open.capacity_bytes) != LODE_OK) {
-            argp_error(state, "--capacity: %s", lode_last_error());
+            options_error(state, "--capacity: %s", lode_last_error());
         }
         return 0;
     default:
@@ -95,23 +95,22 @@ is_failure_of_task(lode_err err)
            err == LODE_ELIBRARY;
 }
 
-static void
-print_failure(const char *what, const lode_failure_info *failure)
+/* The failure as one sentence: whose, why, and where, unless the reason says that itself. */
+static int
+say_failure(const char *what, const lode_failure_info *failure)
 {
+    char where[64] = "", attempt[32] = "";
     const char *message =
         failure->message[0] != '\0' ? failure->message : lode_err_text(failure->code);
     bool is_named = strncmp(message, what, strlen(what)) == 0;
-    fprintf(stderr, "%s: %s%s%s", program_invocation_name, is_named ? "" : what,
-            is_named ? "" : ": ", message);
-    /* Of a crash the message says the rest. */
-    if (failure->pid != 0 && failure->signal == 0) {
-        fprintf(stderr, " (pid %lld", (long long)failure->pid);
-        if (failure->attempt > 1) {
-            fprintf(stderr, ", attempt %d", failure->attempt);
-        }
-        fputc(')', stderr);
+    if (failure->attempt > 1) {
+        snprintf(attempt, sizeof attempt, ", attempt %d", failure->attempt);
     }
-    fputc('\n', stderr);
+    if (failure->pid != 0 && strstr(message, "(pid ") == NULL) {
+        snprintf(where, sizeof where, " (pid %lld%s)", (long long)failure->pid, attempt);
+    }
+    return program_error(exit_code_of(failure->code), "%s%s%s%s", is_named ? "" : what,
+                         is_named ? "" : ": ", message, where);
 }
 
 int
@@ -125,8 +124,7 @@ session_failed(lode *db, lode_id id, lode_err err, const char *what)
     }
     if (is_failure_of_task(err) && !lode_id_is_zero(id) &&
         lode_failure(db, id, &failure) == LODE_OK) {
-        print_failure(what, &failure);
-        return exit_code_of(err);
+        return say_failure(what, &failure);
     }
     if (err == LODE_ETIMEDOUT && !lode_id_is_zero(id)) {
         snprintf(sentence, sizeof sentence, "there is no result within the time given");

@@ -47,7 +47,7 @@ parse_descriptor(struct argp_state *state, const char *option, const char *text,
     long fd = strtol(text, &end, 10);
     if (errno != 0 || end == text || *end != '\0' || fd < 0 || fd > 1 << 20 ||
         fcntl((int)fd, F_GETFD) < 0) {
-        argp_error(state, "--%s %s: that is not an open descriptor", option, text);
+        options_error(state, "--%s %s: that is not an open descriptor", option, text);
         return EINVAL;
     }
     *fd_out = (int)fd;
@@ -62,8 +62,8 @@ parse_workers(struct argp_state *state, const char *text, int *workers_out)
     long workers = strtol(text, &end, 10);
     if (errno != 0 || end == text || *end != '\0' || workers < 1 ||
         workers > LODE_MAX_WORKERS_MAX) {
-        argp_error(state, "--max-workers: '%s' is not a number of workers from 1 to %d", text,
-                   LODE_MAX_WORKERS_MAX);
+        options_error(state, "--max-workers: '%s' is not a number of workers from 1 to %d", text,
+                      LODE_MAX_WORKERS_MAX);
     }
     *workers_out = (int)workers;
 }
@@ -79,9 +79,9 @@ parse_option(int key, char *arg, struct argp_state *state)
         return 0;
     case 'm':
         if (size_parse(arg, &wanted->capacity_bytes) != LODE_OK) {
-            argp_error(state, "--capacity: %s", lode_last_error());
+            options_error(state, "--capacity: %s", lode_last_error());
         } else if (wanted->capacity_bytes == 0) {
-            argp_error(state, "--capacity: a store of 0 bytes holds nothing");
+            options_error(state, "--capacity: a store of 0 bytes holds nothing");
         }
         return 0;
     case OPTION_WORKERS:
@@ -96,7 +96,7 @@ parse_option(int key, char *arg, struct argp_state *state)
         return parse_descriptor(state, "ready-fd", arg, &wanted->ready_fd);
     case ARGP_KEY_END:
         if (wanted->is_private && (wanted->lifeline_fd < 0 || start->common.dir == NULL)) {
-            argp_error(state, "--private needs --lifeline-fd and --dir");
+            options_error(state, "--private needs --lifeline-fd and --dir");
         }
         return 0;
     default:
