@@ -12,12 +12,13 @@
 
 struct cancel_options {
     struct options_common common;
-    bool force;
+    bool force, alone;
 };
 
 static const struct argp_option options[] = {
     {"force", 'f', 0, 0,
      "a task that does not end loses its worker: SIGTERM after 2 s, SIGKILL after 2 s more", 0},
+    {"alone", 'a', 0, 0, "not what they have submitted", 0},
     {0},
 };
 
@@ -32,6 +33,9 @@ parse_option(int key, char *arg, struct argp_state *state)
         return 0;
     case 'f':
         wanted->force = true;
+        return 0;
+    case 'a':
+        wanted->alone = true;
         return 0;
     case ARGP_KEY_ARGS:
         options_words(state, &wanted->common);
@@ -122,7 +126,9 @@ cancel_one(lode *db, const struct cancel_options *wanted, const char *text, json
 {
     json_t *task = NULL;
     LODE_TRY(find_task(db, text, &task));
-    lode_err err = lode_cancel(db, live_id(task), wanted->force ? LODE_CANCEL_FORCE : 0);
+    uint32_t force = wanted->force ? LODE_CANCEL_FORCE : 0;
+    uint32_t recursive = wanted->alone ? 0 : LODE_CANCEL_RECURSIVE;
+    lode_err err = lode_cancel(db, live_id(task), force | recursive);
     if (err == LODE_OK && !wanted->common.json) {
         printf("%s  %s, which was %s, is to end\n", live_text(task, "id"),
                live_text(task, "function"), live_text(task, "state"));

@@ -52,21 +52,19 @@ core_task_find(const struct core *core, uint64_t number)
     return task != NULL && task->number == number ? task : NULL;
 }
 
-/* Ages of up to 200 days in 31 bits, for which there is room in a task. */
-enum { BORN_SHIFT = 23, BORN_BITS = 31 };
+/* Ages of up to 400 days in 32 bits, for which there is room in a task. */
+enum { BORN_SHIFT = 23 };
 
 static uint32_t
 born_at(const struct core *core)
 {
-    uint64_t since = (uint64_t)(core->now - core->started_ns) >> BORN_SHIFT;
-    return (uint32_t)since & ((UINT32_C(1) << BORN_BITS) - 1);
+    return (uint32_t)((uint64_t)(core->now - core->started_ns) >> BORN_SHIFT);
 }
 
 int64_t
 core_task_age_ns(const struct core *core, const struct core_task *task)
 {
-    uint32_t age = (born_at(core) - task->born) & ((UINT32_C(1) << BORN_BITS) - 1);
-    return (int64_t)age << BORN_SHIFT;
+    return (int64_t)(uint32_t)(born_at(core) - task->born) << BORN_SHIFT;
 }
 
 struct core_task *
