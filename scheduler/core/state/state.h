@@ -214,7 +214,7 @@ struct core_worker {
     uint8_t state;
     uint8_t list; /* enum core_worker_list_name: where `link` is */
     bool blocked;
-    bool stale; /* holds an old version of a library: gets nothing more, is replaced */
+    bool stale; /* has an old version of a library, or got SIGTERM: gets nothing, is replaced */
     bool killed;
     bool was_up;
     bool gives_up;       /* blocked, and told to end its call with an error */

@@ -54,7 +54,7 @@ core_worker_relist(struct core *core, struct core_worker *worker)
         worker->list = CORE_LIST_IDLE;
         TAILQ_INSERT_HEAD(&core->idle, worker, link);
         core->pool_changed = core->pool_changed || core->usable > core->options.prestart;
-    } else if (has_room(worker)) {
+    } else if (has_room(worker) && !worker->has_forced) {
         worker->list = CORE_LIST_OPEN;
         TAILQ_INSERT_TAIL(&core->open, worker, link);
     }
@@ -131,6 +131,7 @@ run_dry(struct core *core, struct core_worker *worker)
 {
     core_worker_set_blocked(core, worker, false);
     core->used = core_resources_sub(core->used, worker->lease);
+    worker->has_forced = false;
     end_serving(core, worker);
 }
 

@@ -8,6 +8,7 @@
 #include "scheduler/core/state/sessions.h"
 #include "scheduler/core/tasks/states.h"
 #include "scheduler/core/state/tasks.h"
+#include "scheduler/core/state/workers.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -204,6 +205,7 @@ core_task_cancel(struct core *core, struct core_task *task, uint32_t how)
     if (more_force) {
         task->worker->has_forced = true;
         core->pool_changed = true;
+        core_worker_relist(core, task->worker);
     }
     if (!told) {
         tell(core, task);

@@ -78,12 +78,12 @@ count_pool(struct core *core)
     struct core_worker *worker;
     TAILQ_FOREACH(worker, &core->all, all_link)
     {
+        int64_t stop_at = core_worker_stop_forced(core, worker);
         core->usable += worker->state == CORE_WORKER_UP && !worker->blocked && !worker->stale;
         if (worker->stale && worker->state == CORE_WORKER_UP && worker->count == 0 &&
             worker->describing == NULL) {
             quit(core, worker);
         }
-        int64_t stop_at = core_worker_stop_forced(core, worker);
         if (stop_at != 0) {
             sooner(&core->pool_deadline, stop_at);
         }

@@ -72,3 +72,68 @@ Test(core_stopping, a_signal_for_the_first_one_of_a_queue_counts_for_no_other)
     cr_assert_eq(killed(SIGTERM), 1);
     cr_assert_eq(killed(SIGKILL), 0);
 }
+
+static uint64_t
+end_by_force(lode_id result)
+{
+    uint64_t task = ran(0, NULL);
+    struct lode_task_cancel cancel = {.result = result, .flags = LODE_CANCEL_FORCE};
+    record(PROGRAM, LODE_TASK_CANCEL, &cancel, sizeof cancel);
+    return task;
+}
+
+/* SIGTERM goes by way of the supervisor: the task may have ended when it comes. */
+Test(core_stopping, a_worker_that_got_sigterm_gets_no_other_task)
+{
+    uint32_t worker;
+    start(1);
+    uint64_t task = end_by_force(submit(PROGRAM, (struct call){0}));
+    timer(GRACE_NS);
+    cr_assert_eq(killed(SIGTERM), 1);
+    done(1, task, LODE_DONE_OK, 1000);
+    cr_assert_eq(count(CORE_SEND, LODE_TASK_QUIT), 1, "it is replaced");
+    cr_assert_eq(count(CORE_SPAWN, 0) + (int)stats().workers_started, 2);
+    submit(OTHER, (struct call){0});
+    cr_assert_eq(ran(0, NULL), 0);
+    worker_up(2);
+    cr_assert_neq(ran(0, &worker), 0);
+    cr_assert_eq(worker, 2);
+}
+
+static int
+recalls_of_all(void)
+{
+    int n = 0;
+    const struct seen *s;
+    for (int i = 0; (s = find(CORE_SEND, LODE_TASK_RECALL, i)) != NULL; i++) {
+        n += ((const struct lode_task_recall *)s->bytes)->count == 0;
+    }
+    return n;
+}
+
+Test(core_stopping, nothing_waits_behind_a_task_that_is_ended_by_force)
+{
+    start(1);
+    learn(1000, 20);
+    lode_id result = submit(PROGRAM, (struct call){0});
+    submit(PROGRAM, (struct call){0});
+    cr_assert_neq(ran(0, NULL), 0, "behind it");
+    struct lode_task_cancel cancel = {.result = result, .flags = LODE_CANCEL_FORCE};
+    record(PROGRAM, LODE_TASK_CANCEL, &cancel, sizeof cancel);
+    cr_assert_eq(recalls_of_all(), 1);
+    submit(PROGRAM, (struct call){0});
+    cr_assert_eq(ran(0, NULL), 0, "nor is anything queued there");
+}
+
+Test(core_stopping, tasks_are_queued_again_once_it_has_ended)
+{
+    start(1);
+    learn(1000, 20);
+    lode_id result = submit(PROGRAM, (struct call){0});
+    uint64_t task = end_by_force(result);
+    submit(PROGRAM, (struct call){0});
+    submit(PROGRAM, (struct call){0});
+    cr_assert_eq(ran(0, NULL), 0);
+    done(1, task, LODE_DONE_OK, 1000);
+    cr_assert_neq(ran(1, NULL), 0, "both");
+}
