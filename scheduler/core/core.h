@@ -83,6 +83,7 @@ struct core_event {
             uint32_t worker; /* role worker: as in SPAWN; another number is CUT. Role program:
                                 the worker in which it was opened, or a process that the worker
                                 started; 0, or one that is not there: none */
+            uint64_t task;   /* role program: that has started the process, in that worker */
         } open;
         uint64_t session;
         struct {

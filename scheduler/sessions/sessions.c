@@ -234,7 +234,8 @@ open_session(struct visitor *visitor, const struct lode_rendezvous_hello *hello,
                                          .store_session = hello->store_session,
                                          .pid = visitor->pid,
                                          .role = hello->role,
-                                         .worker = hello->worker}};
+                                         .worker = hello->worker,
+                                         .task = hello->task}};
     drive_lock(sessions->drive);
     HASH_ADD(hh, sessions->by_number, number, sizeof session->number, session);
     drive_unlock(sessions->drive);

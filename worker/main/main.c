@@ -12,6 +12,7 @@
 #include "api/client/session/handle.h"
 #include "api/wire/store_msg.h"
 #include "worker/crash/crash.h"
+#include "worker/runtime/origin.h"
 #include "worker/runtime/run.h"
 #include "worker/runtime/worker.h"
 
@@ -177,11 +178,9 @@ static lode_err
 tell_tasks(const struct worker_options *options)
 {
     struct lode_paths paths;
-    char where[LODE_DIR_MAX + 24];
     LODE_TRY(lode_paths_export(options->dir));
     LODE_TRY(lode_paths_resolve(NULL, &paths));
-    snprintf(where, sizeof where, "%lld:%s", (long long)options->worker, paths.dir);
-    return setenv("LODE_WORKER", where, 1) == 0 ? LODE_OK : lode_fail_errno("no LODE_WORKER");
+    return origin_export((uint32_t)options->worker, paths.dir);
 }
 
 static lode_err

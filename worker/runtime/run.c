@@ -19,6 +19,7 @@
 #include "api/client/session/handle.h"
 #include "worker/libraries/library.h"
 #include "worker/libraries/signature.h"
+#include "worker/runtime/origin.h"
 #include "worker/runtime/page.h"
 
 #include <stdio.h>
@@ -136,6 +137,7 @@ call_function(struct worker *worker, struct function *function)
     }
     worker->task.order.signature = function->opened->signature;
     LODE_TRY(check_count(&worker->task, function));
+    origin_set(worker->task.order.task);
     atomic_store_explicit(&worker->tasks->parent, worker->task.order.task, memory_order_relaxed);
     held_begin(&worker->held);
     err = function->opened->call(&worker->task);

@@ -74,6 +74,13 @@ worker_interrupted(void *arg)
     return LODE_OK;
 }
 
+static uint64_t
+running_task(void *arg)
+{
+    const struct worker *worker = arg;
+    return atomic_load_explicit(&worker->tasks->parent, memory_order_relaxed);
+}
+
 static void
 hook_referenced(void *arg, lode_id id, int change)
 {
@@ -111,7 +118,11 @@ worker_init(struct worker *worker, lode *db, struct lode_worker_page *page)
     };
     lode_session_hook(db, LODE_HOOKS_WORKER, &worker->hooks);
     worker->inner_hooks = (struct lode_session_hooks){
-        .arg = worker, .blocked = worker_blocked, .interrupted = worker_interrupted};
+        .arg = worker,
+        .blocked = worker_blocked,
+        .interrupted = worker_interrupted,
+        .task = running_task,
+    };
     lode_hooks_set_host(&worker->inner_hooks);
     return LODE_OK;
 }

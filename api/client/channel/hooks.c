@@ -128,3 +128,10 @@ lode_hooks_host(void)
 {
     return host != NULL && getpid() == host_pid ? host : NULL;
 }
+
+uint64_t
+lode_hooks_task(void)
+{
+    const struct lode_session_hooks *table = lode_hooks_host();
+    return table != NULL ? table->task(table->arg) : 0;
+}

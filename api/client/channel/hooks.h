@@ -22,6 +22,8 @@ struct lode_session_hooks {
      * call with that error, whose sentence the function has set: the task was cancelled, say.
      */
     lode_err (*interrupted)(void *arg);
+    /* The task that runs in this process; 0: none does. In the table of lode_hooks_set_host(). */
+    uint64_t (*task)(void *arg);
     /* Once a second in a wait for `id`. Another value than LODE_OK ends the wait with that error,
      * whose sentence the function has set: the scheduler has ended, say. */
     lode_err (*pending)(void *arg, lode_id id);
@@ -57,6 +59,9 @@ struct lode_hooks {
  */
 void lode_hooks_set_host(const struct lode_session_hooks *table);
 const struct lode_session_hooks *lode_hooks_host(void); /* NULL: this is no worker */
+
+/* The task that runs in this process; 0: none does, or this is no worker. Any thread. */
+uint64_t lode_hooks_task(void);
 
 /* What is in a slot; NULL: nothing. No lock. */
 static inline const struct lode_session_hooks *

@@ -21,7 +21,8 @@ struct lode_rendezvous; /* one session with the scheduler */
 struct lode_rendezvous_options {
     const char *dir; /* the cluster's */
     enum lode_role role;
-    uint32_t worker;        /* role worker: the number that it was started with */
+    uint32_t worker;        /* role worker: the number that it was started with; see the hello */
+    uint64_t task;          /* role program: see the hello */
     uint64_t store_session; /* ours at the store */
     int64_t timeout_ms;     /* for the welcome */
     /*

@@ -205,13 +205,20 @@ check_not_forked(void)
 }
 
 /* The worker of that cluster in which this process, or one that has started it, runs a task. */
-static uint32_t
-host_worker(const char *dir)
+static void
+find_host(struct lode_rendezvous_options *options)
 {
-    const char *where = getenv("LODE_WORKER"); /* NUMBER:DIR */
+    const char *where = getenv("LODE_WORKER"); /* worker/runtime/origin.h */
     char *end = NULL;
-    unsigned long number = where != NULL ? strtoul(where, &end, 10) : 0;
-    return number != 0 && *end == ':' && strcmp(end + 1, dir) == 0 ? (uint32_t)number : 0;
+    unsigned long worker = where != NULL ? strtoul(where, &end, 10) : 0;
+    if (worker == 0 || worker > UINT32_MAX || *end != ':') {
+        return;
+    }
+    uint64_t task = strtoull(end + 1, &end, 16);
+    if (*end == ':' && strcmp(end + 1, options->dir) == 0) {
+        options->worker = (uint32_t)worker;
+        options->task = task;
+    }
 }
 
 /* tasks.mu must not be held: records may come before this returns, and their handlers take it. */
@@ -219,16 +226,18 @@ static lode_err
 connect_once(struct lode_tasks *tasks)
 {
     bool is_worker = tasks->worker.record != NULL;
-    const char *dir = lode_session_paths(tasks->db)->dir;
     struct lode_rendezvous_options options = {
-        .dir = dir,
+        .dir = lode_session_paths(tasks->db)->dir,
         .role = is_worker ? LODE_ROLE_WORKER : LODE_ROLE_PROGRAM,
-        .worker = is_worker ? tasks->worker.worker : host_worker(dir),
+        .worker = tasks->worker.worker,
         .store_session = lode_session_number(tasks->db),
         .timeout_ms = WELCOME_TIMEOUT_MS,
         .down = went_down,
         .events = {.record = lode_tasks_record, .arg = tasks},
     };
+    if (!is_worker) {
+        find_host(&options);
+    }
     LODE_TRY(check_not_forked());
     return lode_rendezvous_open(&options, &tasks->rendezvous);
 }

@@ -1,6 +1,7 @@
 #include "scheduler/core/state/sessions.h"
 
 #include "scheduler/core/state/actions.h"
+#include "scheduler/core/state/tasks.h"
 #include "scheduler/core/state/workers.h"
 
 #include <stdarg.h>
@@ -92,18 +93,23 @@ bind_worker(struct core *core, struct core_session *session, uint32_t number)
     worker->store_session = session->store_session;
 }
 
-/* A session of a worker's process, or of one that a task there has started. */
+/*
+ * A session of a worker's process, or of one that a task there has started. A process whose task
+ * has ended is a program of its own: the worker may run a stranger's task by now.
+ */
 static void
-note_host(struct core *core, struct core_session *session, uint32_t number)
+note_host(struct core *core, struct core_session *session, uint32_t number, uint64_t started_by)
 {
     const struct core_worker *worker = core_worker_find(core, number);
     if (worker == NULL) {
         return;
     }
+    const struct core_task *task = core_task_find(core, started_by);
     if (worker->pid == session->pid) {
         session->host = number;
-    } else if (worker->count > 0) {
-        session->inside = TAILQ_FIRST(&worker->queue)->number;
+        session->home = worker->program != NULL ? worker->program->number : 0;
+    } else if (task != NULL && task->worker == worker) {
+        session->inside = started_by;
     }
 }
 
@@ -176,7 +182,7 @@ core_session_open(struct core *core, const struct core_event *event)
     } else if (session->is_worker) {
         bind_worker(core, session, event->u.open.worker);
     } else if (event->u.open.worker != 0) {
-        note_host(core, session, event->u.open.worker);
+        note_host(core, session, event->u.open.worker, event->u.open.task);
     }
 }
 

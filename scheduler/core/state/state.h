@@ -183,6 +183,7 @@ struct core_session {
     struct core_worker *worker; /* role worker; NULL: a program, or its worker is reaped */
     uint32_t host;              /* the worker in whose process it was opened; 0: in none */
     uint64_t inside;            /* the task that started the process in which it was; 0: none did */
+    uint64_t home;              /* number of the program whose task it was in last; 0: of none */
     bool is_worker;
     bool knows_names;   /* it was told what a function's name stands for; see FORGET */
     bool cut;           /* told to go: nothing of it counts any more */

@@ -145,6 +145,18 @@ core_lane_below(struct core_task *task, struct core_session *session)
     return lane;
 }
 
+/* How deep the owner was is not known any more. */
+struct core_lane *
+core_lane_behind(struct core_program *program, struct core_session *session, uint64_t owner)
+{
+    struct core_lane *lane = core_alloc(sizeof *lane);
+    core_lane_init(lane, program, session, 1);
+    lane->owner = owner;
+    lane->users = 0;
+    add_lane(lane);
+    return lane;
+}
+
 /* ---- levels ---------------------------------------------------------------------------------- */
 
 static uint32_t

@@ -72,6 +72,10 @@ void core_program_leave(struct core *core, struct core_program *program);
  */
 struct core_lane *core_lane_below(struct core_task *task, struct core_session *session);
 
+/* A lane for one task, whose submitter has ended: a task of that program. */
+struct core_lane *core_lane_behind(struct core_program *program, struct core_session *session,
+                                   uint64_t owner);
+
 /* The task has ended: it leaves the lanes of what it has submitted. */
 void core_lanes_leave_nested(struct core *core, struct core_task *task);
 

@@ -65,20 +65,19 @@ submit_wrong(const struct core_session *session, const struct lode_task_submit *
 /* ---- submitting ----------------------------------------------------------------------------- */
 
 /*
- * The task that submits: of a worker the one that it names, else the one that runs there; of a
- * session that was opened in a worker the one that runs there; of a process that a task has started
- * that task. NULL: none does. A thread that has outlived its task is no task's.
+ * The task that submits. A session of a worker's process names it. A session of a process that a
+ * task has started belongs to that task. NULL: none does, or it has ended. The task that runs in
+ * the worker now may be a stranger's, for what two sessions say comes in any order.
  */
 static struct core_task *
 parent_of(struct core *core, const struct core_session *session, uint64_t number)
 {
-    const struct core_worker *worker = session->worker;
-    if (worker != NULL) {
-        struct core_task *task = core_task_find(core, number);
-        return task != NULL && task->worker == worker ? task : TAILQ_FIRST(&worker->queue);
+    uint32_t host = session->worker != NULL ? session->worker->number : session->host;
+    if (host == 0) {
+        return core_task_find(core, session->inside);
     }
-    worker = session->host != 0 ? core_worker_find(core, session->host) : NULL;
-    return worker != NULL ? TAILQ_FIRST(&worker->queue) : core_task_find(core, session->inside);
+    struct core_task *task = core_task_find(core, number);
+    return task != NULL && task->worker != NULL && task->worker->number == host ? task : NULL;
 }
 
 /*
@@ -101,22 +100,38 @@ note_nesting(struct core *core, struct core_function *function)
     }
 }
 
-/* The lane of what the session submits: of the task that does, or the program's own. */
-static struct core_lane *
-lane_of(struct core *core, struct core_session *session, struct core_task *parent)
+/* The program whose tasks the session has submitted last, if its root is there; else NULL. */
+static struct core_program *
+home_of(struct core *core, const struct core_session *session)
 {
-    if (parent == NULL) {
-        return &session->program->lane;
+    const struct core_session *root =
+        session->home != 0 ? core_session_find(core, session->home) : NULL;
+    return root != NULL && !root->ended ? root->program : NULL;
+}
+
+/*
+ * The lane of what the session submits: of the task that does, or the program's own. A task that
+ * is named, and has ended meanwhile, was of the same program as the one before it.
+ */
+static struct core_lane *
+lane_of(struct core *core, struct core_session *session, struct core_task *parent, uint64_t number)
+{
+    struct core_program *home;
+    if (parent != NULL) {
+        note_nesting(core, parent->function);
+        session->home = parent->lane->program->number;
+        return core_lane_below(parent, session);
     }
-    note_nesting(core, parent->function);
-    return core_lane_below(parent, session);
+    home = number != 0 ? home_of(core, session) : NULL;
+    return home != NULL ? core_lane_behind(home, session, number) : &session->program->lane;
 }
 
 static struct core_task *
 make_task(struct core *core, struct core_session *session, struct core_task *parent,
           const struct lode_task_submit *submit, uint32_t bytes_size)
 {
-    struct core_task *task = core_task_create(core, session, lane_of(core, session, parent));
+    struct core_task *task =
+        core_task_create(core, session, lane_of(core, session, parent, submit->parent));
     task->function = core_function_at(core, submit->function);
     if (task->function != NULL) {
         task->function = core_names_bind_again(core, task->lane->program, task->function);

@@ -5,13 +5,15 @@ TestSuite(core_hosts, .fini = stop);
 
 enum { INNER = 50, OUTER_PID = 7000, WORKER = 1 };
 
+/* `task`: that has started its process, as that says. */
 static void
-open_in_worker(uint64_t session, int64_t pid)
+open_in_worker(uint64_t session, int64_t pid, uint64_t task)
 {
     struct core_event event = {.type = CORE_SESSION_OPEN};
     event.u.open.session = event.u.open.store_session = session;
     event.u.open.role = LODE_ROLE_PROGRAM;
     event.u.open.worker = WORKER;
+    event.u.open.task = task;
     event.u.open.pid = pid;
     step(event);
 }
@@ -49,8 +51,8 @@ Test(core_hosts, what_a_session_in_a_worker_submits_is_a_child_of_the_task_that_
 {
     lode_id result;
     uint64_t parent = run_parent(&result);
-    open_in_worker(INNER, 5000 + WORKER);
-    lode_id aside = submit(INNER, (struct call){0});
+    open_in_worker(INNER, 5000 + WORKER, 0);
+    lode_id aside = submit(INNER, (struct call){.parent = parent});
     lode_id child = submit(FIRST_WORKER + WORKER, (struct call){.parent = parent});
     cancel(result);
     cr_assert(has_failed(aside) && has_failed(child), "through whichever session");
@@ -60,7 +62,7 @@ Test(core_hosts, between_tasks_it_is_a_program_of_its_own)
 {
     lode_id result;
     uint64_t parent = run_parent(&result);
-    open_in_worker(INNER, 5000 + WORKER);
+    open_in_worker(INNER, 5000 + WORKER, 0);
     done(WORKER, parent, LODE_DONE_OK, 1000);
     submit(INNER, (struct call){0});
     uint64_t own = ran(0, NULL);
@@ -74,7 +76,7 @@ Test(core_hosts, a_process_that_a_task_has_started_belongs_to_that_task_and_to_n
 {
     lode_id first, second, child, later;
     uint64_t parent = run_parent(&first);
-    open_in_worker(INNER, OUTER_PID);
+    open_in_worker(INNER, OUTER_PID, parent);
     child = submit(INNER, (struct call){0});
     blocked(WORKER, parent, true);
     uint64_t child_task = ran(0, NULL);
@@ -101,4 +103,47 @@ Test(core_hosts, a_worker_that_is_not_there_hosts_nobody)
     lode_id own = submit(INNER, (struct call){0});
     cancel(result);
     cr_assert(!has_failed(own));
+}
+
+/* Two sessions have a link each: what is said through one can overtake what the other one says. */
+Test(core_hosts, what_a_task_submits_is_the_programs_own_though_its_end_came_first)
+{
+    lode_id first;
+    uint64_t parent = run_parent(&first);
+    open_in_worker(INNER, 5000 + WORKER, 0);
+    done(WORKER, parent, LODE_DONE_OK, 1000);
+    lode_id stranger = submit(OTHER, (struct call){0});
+    cr_assert_neq(ran(0, NULL), 0);
+    lode_id late = submit(INNER, (struct call){.parent = parent});
+    cancel(stranger);
+    cr_assert(!has_failed(late), "the task that runs there now is a stranger");
+    session_end(PROGRAM);
+    settle(CORE_RESULTS, LODE_FOUND_GONE);
+    timer(1100000000);
+    settle(CORE_RESULTS, LODE_FOUND_GONE);
+    cr_assert(has_failed(late), "it goes with the program, as its other orphans do");
+}
+
+Test(core_hosts, a_process_whose_task_has_ended_is_a_program_of_its_own)
+{
+    lode_id first;
+    uint64_t parent = run_parent(&first);
+    done(WORKER, parent, LODE_DONE_OK, 1000);
+    lode_id stranger = submit(OTHER, (struct call){0});
+    cr_assert_neq(ran(0, NULL), 0);
+    open_in_worker(INNER, OUTER_PID, parent);
+    lode_id late = submit(INNER, (struct call){0});
+    cancel(stranger);
+    cr_assert(!has_failed(late), "the task that runs there now is a stranger");
+}
+
+Test(core_hosts, a_thread_that_has_outlived_its_task_is_no_task_s)
+{
+    lode_id first;
+    (void)run_parent(&first);
+    open_in_worker(INNER, 5000 + WORKER, 0);
+    lode_id own = submit(FIRST_WORKER + WORKER, (struct call){0});
+    lode_id aside = submit(INNER, (struct call){0});
+    cancel(first);
+    cr_assert(!has_failed(own) && !has_failed(aside));
 }
