@@ -133,7 +133,7 @@ destroy_sessions(struct core *core)
         if (session->store_session != 0) {
             HASH_DELETE(by_store, core->by_store, session);
         }
-        core_lanes_forget_session(session);
+        core_lanes_leave_session(core, session);
         core_program_leave(core, session->program);
         free(session);
     }

@@ -35,6 +35,7 @@ struct core_lane {
     struct core_session *session; /* that submits what is here; NULL: it is gone */
     struct core_task_list tasks;  /* all live ones, ready or not, in the order of submission */
     uint64_t owner; /* number of the task that submits what is here; 0: the program itself does */
+    struct core_task *parent; /* that task; NULL: it has ended, or there is none */
     uint32_t
         depth; /* of the tasks here: 0 if the program itself submits them, else their owner's + 1 */
     uint32_t users;              /* its live tasks, and its owner */

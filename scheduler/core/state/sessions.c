@@ -1,7 +1,6 @@
 #include "scheduler/core/state/sessions.h"
 
 #include "scheduler/core/state/actions.h"
-#include "scheduler/core/state/tasks.h"
 #include "scheduler/core/state/workers.h"
 
 #include <stdarg.h>
@@ -93,6 +92,19 @@ bind_worker(struct core *core, struct core_session *session, uint32_t number)
     worker->store_session = session->store_session;
 }
 
+static bool
+has_task(const struct core_worker *worker, uint64_t number)
+{
+    const struct core_task *task;
+    TAILQ_FOREACH(task, &worker->queue, link)
+    {
+        if (task->number == number) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /*
  * A session of a worker's process, or of one that a task there has started. A process whose task
  * has ended is a program of its own: the worker may run a stranger's task by now.
@@ -104,11 +116,10 @@ note_host(struct core *core, struct core_session *session, uint32_t number, uint
     if (worker == NULL) {
         return;
     }
-    const struct core_task *task = core_task_find(core, started_by);
     if (worker->pid == session->pid) {
         session->host = number;
         session->home = worker->program != NULL ? worker->program->number : 0;
-    } else if (task != NULL && task->worker == worker) {
+    } else if (has_task(worker, started_by)) {
         session->inside = started_by;
     }
 }
@@ -254,7 +265,7 @@ core_session_settle(struct core *core, struct core_session *session)
     if (core->last_seen == session) {
         core->last_seen = NULL;
     }
-    core_lanes_forget_session(session);
+    core_lanes_leave_session(core, session);
     core_program_leave(core, session->program);
     free(session);
 }

@@ -92,19 +92,37 @@ core_lanes_leave_nested(struct core *core, struct core_task *task)
     struct core_lane *lane = task->nested, *next;
     for (; lane != NULL; lane = next) {
         next = lane->sibling;
+        lane->parent = NULL;
         core_lane_leave(core, lane);
     }
     task->nested = NULL;
     task->has_nested = false;
 }
 
+/* Nothing comes into the lane any more: its owner, which may open sessions for ever, leaves it. */
+static void
+leave_parent(struct core *core, struct core_lane *lane)
+{
+    struct core_lane **at = &lane->parent->nested;
+    while (*at != lane) {
+        at = &(*at)->sibling;
+    }
+    *at = lane->sibling;
+    lane->parent->has_nested = lane->parent->nested != NULL;
+    lane->parent = NULL;
+    core_lane_leave(core, lane);
+}
+
 void
-core_lanes_forget_session(struct core_session *session)
+core_lanes_leave_session(struct core *core, struct core_session *session)
 {
     struct core_lane *lane;
     while ((lane = TAILQ_FIRST(&session->lanes)) != NULL) {
         TAILQ_REMOVE(&session->lanes, lane, of_session);
         lane->session = NULL;
+        if (lane->parent != NULL) {
+            leave_parent(core, lane);
+        }
     }
 }
 
@@ -137,6 +155,7 @@ core_lane_below(struct core_task *task, struct core_session *session)
         lane = core_alloc(sizeof *lane);
         core_lane_init(lane, task->lane->program, session, task->lane->depth + 1);
         lane->owner = task->number;
+        lane->parent = task;
         lane->sibling = task->nested;
         task->nested = lane;
         task->has_nested = true;

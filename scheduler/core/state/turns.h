@@ -80,7 +80,7 @@ struct core_lane *core_lane_behind(struct core_program *program, struct core_ses
 void core_lanes_leave_nested(struct core *core, struct core_task *task);
 
 /* The session goes. Its lanes may be there yet, for tasks that own them; none has tasks. */
-void core_lanes_forget_session(struct core_session *session);
+void core_lanes_leave_session(struct core *core, struct core_session *session);
 
 /* Nobody uses it any more. */
 void core_lane_free(struct core *core, struct core_lane *lane);

@@ -1,9 +1,11 @@
 /* Sessions that are opened in a worker, or in a process that a task has started. */
 #include "tests/unit/scheduler/driver.h"
 
+#include <time.h>
+
 TestSuite(core_hosts, .fini = stop);
 
-enum { INNER = 50, OUTER_PID = 7000, WORKER = 1 };
+enum { INNER = 50, OUTER_PID = 7000, WORKER = 1, SESSIONS_FIRST = 1000, FEW = 500, MANY = 20000 };
 
 /* `task`: that has started its process, as that says. */
 static void
@@ -146,4 +148,73 @@ Test(core_hosts, a_thread_that_has_outlived_its_task_is_no_task_s)
     lode_id aside = submit(INNER, (struct call){0});
     cancel(first);
     cr_assert(!has_failed(own) && !has_failed(aside));
+}
+
+/* Without core_check(), which looks at all sessions. Gives the cookie of a RESULTS. */
+static uint64_t
+quick_step(struct core_event event)
+{
+    uint64_t cookie = 0;
+    const struct core_action *a;
+    event.now_ns = clock_ns += 100;
+    core_step(core, &event);
+    while ((a = core_next_action(core)) != NULL) {
+        cookie = a->type == CORE_RESULTS ? a->cookie : cookie;
+    }
+    return cookie;
+}
+
+/* A session that the task opens, through which it submits something, and that it closes. */
+static void
+come_and_go(uint64_t session, uint64_t task)
+{
+    struct core_event open = {.type = CORE_SESSION_OPEN};
+    open.u.open.session = open.u.open.store_session = session;
+    open.u.open.role = LODE_ROLE_PROGRAM;
+    open.u.open.worker = WORKER;
+    open.u.open.pid = 5000 + WORKER;
+    struct lode_task_submit head = {.submission = 1,
+                                    .parent = task,
+                                    .results = result_id(session, 10),
+                                    .function = 1,
+                                    .result_count = 1,
+                                    .cpus = ONE_CPU};
+    struct core_event submission = {.type = CORE_RECORD};
+    submission.u.record.session = session;
+    submission.u.record.type = LODE_TASK_SUBMIT;
+    submission.u.record.bytes = &head;
+    submission.u.record.size = sizeof head;
+    struct core_event end = {.type = CORE_SESSION_END, .u.session = session};
+    struct core_event answer = {.type = CORE_SETTLED};
+    const uint8_t gone = LODE_FOUND_GONE;
+    (void)quick_step(open);
+    (void)quick_step(submission);
+    answer.u.settled.cookie = quick_step(end);
+    answer.u.settled.status = &gone;
+    answer.u.settled.count = 1;
+    (void)quick_step(answer);
+}
+
+static double
+time_sessions(uint64_t first, uint64_t count, uint64_t task)
+{
+    struct timespec begin, end;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &begin);
+    for (uint64_t i = 0; i < count; i++) {
+        come_and_go(first + i, task);
+    }
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &end);
+    return (double)(end.tv_sec - begin.tv_sec) + (double)(end.tv_nsec - begin.tv_nsec) / 1e9;
+}
+
+Test(core_hosts, sessions_that_a_task_has_closed_leave_it_nothing)
+{
+    lode_id result;
+    uint64_t task = run_parent(&result);
+    double first = time_sessions(SESSIONS_FIRST, FEW, task);
+    (void)time_sessions(SESSIONS_FIRST + FEW, MANY, task);
+    double last = time_sessions(SESSIONS_FIRST + FEW + MANY, FEW, task);
+    cr_assert_lt(last, 10 * first + FEW * 2e-6, "%.2f us, then %.2f", first / FEW * 1e6,
+                 last / FEW * 1e6);
+    core_check(core);
 }
