@@ -4,6 +4,7 @@
 #include "api/cluster/files.h"
 #include "api/cluster/hold.h"
 #include "api/cluster/remover.h"
+#include "api/cluster/tree.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -95,8 +96,7 @@ sweep_state(const char *path, struct lode_remover *remover)
         return;
     }
     if (lode_path_join(libraries, sizeof libraries, path, LODE_FOLDER_LIBRARIES) == LODE_OK) {
-        sweep_files(libraries, in_state, 1, OF_PRIVATE, remover);
-        rmdir(libraries);
+        lode_tree_remove(libraries);
     }
     sweep_files(path, in_state, 1, OF_PRIVATE, remover);
 }

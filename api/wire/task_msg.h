@@ -179,12 +179,13 @@ struct lode_task_output {
  *    "failures": [{"function", "code", "message", "pid", "signal", "age_ns", "program", "depth"}]
  *    "libraries": [{"name", "path", "source", "program", "functions"}]}
  *
- * A worker's state is "starting", "idle", "busy", "blocked", "ending" or "dead". Its "function" and
- * what follows that are of the task that it runs, since "busy_ns". "program" is the pid of the
- * program at the root of the calls. "depth" says how many tasks lie between the two: at 0 the
- * program has submitted the task itself. "parent" is the task that has submitted it, and is missing
- * at depth 0. "task" and "parent" are texts. "id" is that of the task's first result. A failure's
- * code is as "LODE_ECRASHED", and its pid that of the worker; 0: it never ran.
+ * A worker's state is "starting", "idle", "busy", "blocked", "loading" (the file "library"),
+ * "ending" or "dead". Its "function" and what follows that are of the task that it runs, since
+ * "busy_ns". "program" is the pid of the program at the root of the calls. "depth" says how many
+ * tasks lie between the two: at 0 the program has submitted the task itself. "parent" is the task
+ * that has submitted it, and is missing at depth 0. "task" and "parent" are texts. "id" is that of
+ * the task's first result. A failure's code is as "LODE_ECRASHED", and its pid that of the worker;
+ * 0: it never ran.
  */
 enum { /* in `err` of the question */
        /* The answer follows every line of output that was in a worker's pipe when it was asked. */

@@ -363,6 +363,9 @@ core_step(struct core *core, const struct core_event *event)
         core_orphans_look(core);
     }
     core_workers_adjust(core);
+    if (core->names_changed) {
+        core_libraries_tidy(core);
+    }
     core_timer_arm(core);
     core->steps++;
     LODE_DEBUG_ASSERT(!is_time_to_check(core) || core_check(core));

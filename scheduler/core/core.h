@@ -151,6 +151,7 @@ enum core_action_type {
     CORE_REPORT,           /* session         yes      –         struct core_report …
                                                                  answer: CORE_ERROR_DONE          */
     CORE_COPY_LIBRARY,     /* –               yes      –         path, 0     answer: …_COPIED     */
+    CORE_REMOVE_COPY,      /* –               –        –         path, 0     nobody opens it      */
     CORE_ARM_TIMER,        /* –               –        deadline  one timer: replaces what was set */
     CORE_LOG               /* –               –        –         id, 0, text, 0: for lode_log()   */
 };

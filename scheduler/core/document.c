@@ -14,7 +14,10 @@ worker_state(const struct core_worker *worker)
     case CORE_WORKER_STARTING:
         return "starting";
     case CORE_WORKER_UP:
-        return worker->blocked ? "blocked" : worker->count > 0 ? "busy" : "idle";
+        return worker->blocked              ? "blocked"
+               : worker->describing != NULL ? "loading"
+               : worker->count > 0          ? "busy"
+                                            : "idle";
     case CORE_WORKER_QUITTING:
         return "ending";
     default:
@@ -56,6 +59,10 @@ add_workers(struct core_text *d, const struct core *core, uint32_t most)
         if (worker->count > 0) {
             core_text_add(d, ",\"busy_ns\":%lld", (long long)(core->now - worker->head_since));
             add_task(d, TAILQ_FIRST(&worker->queue));
+        }
+        if (worker->describing != NULL) {
+            core_text_add(d, ",\"library\":");
+            core_text_add_string(d, worker->describing->source);
         }
         core_text_add(d, "}");
     }

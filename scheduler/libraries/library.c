@@ -1,6 +1,7 @@
 #include "scheduler/libraries/library.h"
 
 #include "api/base/fail.h"
+#include "scheduler/libraries/neighbours.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -8,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include <xxhash.h>
@@ -21,6 +23,7 @@ struct copy {
     char *buffer;
     XXH3_state_t *hash;
     char temporary[LIBRARY_PATH_MAX];
+    struct neighbours neighbours;
 };
 
 /* O_NONBLOCK: a FIFO or a device must not hold us up; what is no regular file is refused. */
@@ -59,7 +62,7 @@ open_temporary(struct copy *copy, const char *dir)
         return lode_fail_with(LODE_ESYS, "the path '%.200s…' is too long", dir);
     }
     unlink(copy->temporary); /* of a process that died, and had our number */
-    copy->to = open(copy->temporary, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    copy->to = open(copy->temporary, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     return copy->to < 0 ? lode_fail_errno("cannot make '%s'", copy->temporary) : LODE_OK;
 }
 
@@ -103,15 +106,54 @@ copy_bytes(struct copy *copy)
                      : lode_fail_with(LODE_ELIBRARY, "the library '%.500s' is empty", copy->path);
 }
 
+/* The same bytes in another directory may find other neighbours. */
+static lode_err
+look_for_origin(struct copy *copy)
+{
+    struct stat st;
+    if (fstat(copy->to, &st) != 0) {
+        return lode_fail_errno("cannot look at the copy '%s'", copy->temporary);
+    }
+    void *bytes = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, copy->to, 0);
+    if (bytes == MAP_FAILED) {
+        return lode_fail_errno("cannot map the copy '%s'", copy->temporary);
+    }
+    neighbours_find(bytes, (size_t)st.st_size, &copy->neighbours);
+    munmap(bytes, (size_t)st.st_size);
+    if (copy->neighbours.count > 0) {
+        XXH3_128bits_update(copy->hash, copy->path,
+                            (size_t)(strrchr(copy->path, '/') - copy->path));
+    }
+    return LODE_OK;
+}
+
+static lode_err
+choose_place(const struct copy *copy, const char *dir, char *copy_out)
+{
+    char origin[LIBRARY_PATH_MAX], place[LIBRARY_PATH_MAX];
+    XXH128_hash_t digest = XXH3_128bits_digest(copy->hash);
+    bool is_deep = copy->neighbours.count > 0;
+    int size = snprintf(copy_out, LIBRARY_PATH_MAX, "%s/%016llx%016llx%s", dir,
+                        (unsigned long long)digest.high64, (unsigned long long)digest.low64,
+                        is_deep ? "" : ".so");
+    if (size >= 0 && size < LIBRARY_PATH_MAX && is_deep) {
+        snprintf(origin, sizeof origin, "%.*s", (int)(strrchr(copy->path, '/') - copy->path),
+                 copy->path);
+        if (!neighbours_make(&copy->neighbours, origin, copy_out, place, sizeof place)) {
+            return lode_fail_errno("cannot make a place for a copy in '%s'", copy_out);
+        }
+        size = snprintf(copy_out, LIBRARY_PATH_MAX, "%s/library.so", place);
+    }
+    return size >= 0 && size < LIBRARY_PATH_MAX
+               ? LODE_OK
+               : lode_fail_with(LODE_ESYS, "the path '%.200s…' is too long", dir);
+}
+
 static lode_err
 put_in_place(struct copy *copy, const char *dir, char *copy_out)
 {
-    XXH128_hash_t digest = XXH3_128bits_digest(copy->hash);
-    int size = snprintf(copy_out, LIBRARY_PATH_MAX, "%s/%016llx%016llx.so", dir,
-                        (unsigned long long)digest.high64, (unsigned long long)digest.low64);
-    if (size < 0 || size >= LIBRARY_PATH_MAX) {
-        return lode_fail_with(LODE_ESYS, "the path '%.200s…' is too long", dir);
-    }
+    LODE_TRY(look_for_origin(copy));
+    LODE_TRY(choose_place(copy, dir, copy_out));
     /* An older copy is replaced: it may have been damaged, and those who have it open keep it. */
     if (fchmod(copy->to, 0500) != 0 || rename(copy->temporary, copy_out) != 0) {
         return lode_fail_errno("cannot put the copy at '%s'", copy_out);

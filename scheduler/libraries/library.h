@@ -1,7 +1,9 @@
 /*
  * library.h: a task library is copied before a worker opens it, to DIR/<digest>.so. The digest is
  * the XXH3-128 of its bytes. So a file that is rebuilt, truncated or replaced at its path does not
- * change what runs, and the same bytes are the same library.
+ * change what runs, and the same bytes are the same library. If they speak of $ORIGIN, the
+ * directory of the file counts as well, and the copy lies deeper, at DIR/<digest>/…/library.so
+ * (neighbours.h).
  *
  * The source is hostile input. It must be a regular file of bounded size, and is read, never
  * mapped. Only the scheduler writes in DIR. A copy is put in place whole, by rename.

@@ -123,6 +123,9 @@ run_errand(struct scheduler *daemon, const struct core_action *action)
     case CORE_COPY_LIBRARY:
         copier_copy(daemon->copier, action->cookie, core_action_bytes(action));
         break;
+    case CORE_REMOVE_COPY:
+        copier_remove(daemon->copier, core_action_bytes(action));
+        break;
     case CORE_LOG:
         write_log(action);
         break;
@@ -415,6 +418,7 @@ daemon_run(const struct daemon_options *options, int *status_out)
         lode_shell_say_ready(options->ready_fd);
         err = loop_run(&daemon.loop);
     }
+    copier_end(daemon.copier);
     if (daemon.sessions != NULL) { /* the lock is ours */
         /*
          * The process that told the daemon to end clears a private directory; else the daemon does.

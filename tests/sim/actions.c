@@ -227,6 +227,8 @@ carry_out(struct sim_world *w, const struct core_action *a)
     case CORE_COPY_LIBRARY:
         do_copy(w, a);
         break;
+    case CORE_REMOVE_COPY:
+        break;
     case CORE_ARM_TIMER:
         w->pending_timer = to_core(w, CORE_TIMER, a->value > w->now ? a->value : w->now)->order;
         break;

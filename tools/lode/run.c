@@ -186,6 +186,20 @@ check_outputs(const struct call *call, const struct run_options *wanted)
                           outputs_fit ? wanted->name_count : wanted->output_count);
 }
 
+/* What a library is and who has it is said by the scheduler; how to get one, by us. */
+static lode_err
+no_such_function(const struct run_options *wanted)
+{
+    char why[LODE_FAIL_MAX];
+    snprintf(why, sizeof why, "%s", lode_last_error());
+    bool has_hint = strstr(why, "did you mean") != NULL || strchr(wanted->function, ':') != NULL ||
+                    strstr(why, "there is no library") == NULL;
+    return lode_fail_with(LODE_ENOTFOUND, "%s%s", why,
+                          has_hint ? ""
+                                   : "; `lode run LIBRARY.so:FUNCTION` names its file, and `lode "
+                                     "load LIBRARY.so` offers one to all");
+}
+
 /* The arguments are the task's from here on; ours are dropped either way. */
 static lode_err
 submit(struct call *call, const struct run_options *wanted)
@@ -193,7 +207,11 @@ submit(struct call *call, const struct run_options *wanted)
     lode_call_options how = {.struct_size = sizeof how, .num_cpus = wanted->task_cpus};
     lode_args args = {call->args, wanted->arg_count};
     LODE_TRY(name_function(call, wanted->function));
-    LODE_TRY(lode_result_count(call->db, call->function, &call->result_count));
+    lode_err known = lode_result_count(call->db, call->function, &call->result_count);
+    if (known == LODE_ELIBRARY) {
+        return no_such_function(wanted);
+    }
+    LODE_TRY(known);
     LODE_TRY(check_outputs(call, wanted));
     call->results = calloc(call->result_count, sizeof *call->results);
     if (call->results == NULL) {

@@ -83,6 +83,50 @@ finish_request(struct core *core, const struct core_load *load, struct core_libr
     send_loaded(core, request->session, request->tag, err, err == LODE_OK ? library->name : text);
 }
 
+static void
+remove_copy(struct core *core, const char *path)
+{
+    uint32_t size = (uint32_t)strlen(path) + 1;
+    memcpy(core_emit(core, CORE_REMOVE_COPY, 0, 0, 0, size), path, size);
+}
+
+/* True if a load is on its way that has this copy, or may have it: its own is not known yet. */
+static bool
+may_be_loading(const struct core *core, const char *path)
+{
+    const struct core_load *load;
+    TAILQ_FOREACH(load, &core->loads, link)
+    {
+        if (load->path == NULL || strcmp(load->path, path) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool
+is_needed(const struct core_library *library)
+{
+    uint64_t tasks = library->names;
+    for (uint32_t i = 0; i < library->count && tasks == 0; i++) {
+        const struct core_function *function = library->function[i];
+        tasks += function->waiting + function->ready + function->placed;
+    }
+    return tasks > 0 || library->is_builtin;
+}
+
+void
+core_libraries_tidy(struct core *core)
+{
+    core->names_changed = false;
+    for (struct core_library *l = core->libraries; l != NULL; l = l->next) {
+        if (!l->gone && !is_needed(l) && !may_be_loading(core, l->path)) {
+            l->gone = true;
+            remove_copy(core, l->path);
+        }
+    }
+}
+
 /* `library` NULL: there is none, and `err` and `text` say why. */
 static void
 finish_load(struct core *core, struct core_load *load, struct core_library *library, lode_err err,
@@ -113,6 +157,9 @@ finish_load(struct core *core, struct core_load *load, struct core_library *libr
         }
         free(request->function);
         free(request);
+    }
+    if (library == NULL && load->path != NULL && !may_be_loading(core, load->path)) {
+        remove_copy(core, load->path);
     }
     free(load->source);
     free(load->path);
@@ -233,7 +280,9 @@ core_describe_next(struct core *core)
            (load = load_that_waits(core)) != NULL) {
         struct core_worker *worker = TAILQ_FIRST(&core->idle);
         load->worker = worker;
+        load->since = core->now;
         worker->describing = load;
+        core->pool_changed = true;
         core_worker_relist(core, worker);
         uint32_t path_size = (uint32_t)strlen(load->path) + 1;
         struct lode_task_load *message = core_send(core, worker->session, LODE_TASK_DESCRIBE,
@@ -243,6 +292,19 @@ core_describe_next(struct core *core)
             memcpy(message + 1, load->path, path_size);
         }
     }
+}
+
+void
+core_describe_hangs(struct core *core, struct core_worker *worker)
+{
+    struct core_load *load = worker->describing;
+    char text[1024];
+    snprintf(text, sizeof text,
+             "%.600s was not open after %d s: a constructor of it does not return; the worker (pid "
+             "%lld) was ended",
+             load->source, (int)(CORE_DESCRIBE_NS / 1000000000), (long long)worker->pid);
+    core_worker_kill(core, worker);
+    finish_load(core, load, NULL, LODE_ELIBRARY, text);
 }
 
 void

@@ -21,6 +21,10 @@ void core_library_copied(struct core *core, const struct core_event *event);
 /* Gives copied libraries that wait to workers that are free. */
 void core_describe_next(struct core *core);
 bool core_describe_waits(const struct core *core);
+/* The worker has opened a library for too long, and is killed. */
+void core_describe_hangs(struct core *core, struct core_worker *worker);
+/* The copies of those versions go that no name stands for and no task runs. */
+void core_libraries_tidy(struct core *core);
 /* The worker has died while it described a library. */
 void core_describe_died(struct core *core, struct core_worker *worker);
 /* No worker will come: answers all requests that wait for a library, with the reason. */

@@ -61,12 +61,13 @@ core_names_bind_again(const struct core *core, const struct core_program *progra
 {
     const struct core_library *library = function->library;
     if (!library->has_namesakes) {
-        return function;
+        return library->gone ? NULL : function;
     }
     library = core_names_find(core, program, library->name, strlen(library->name));
-    return library == NULL || library == function->library
-               ? function
-               : core_function_named(library, function->symbol);
+    if (library == NULL || library == function->library) {
+        return function->library->gone ? NULL : function;
+    }
+    return core_function_named(library, function->symbol);
 }
 
 /* ---- binding -------------------------------------------------------------------------------- */
@@ -110,6 +111,12 @@ core_names_bind(struct core *core, struct core_program *program, struct core_lib
         names->first = named;
     }
     bool is_other = named->library != library && library->has_namesakes;
+    if (named->library != NULL) {
+        named->library->names--;
+        core->names_changed = true;
+    }
+    library->names++;
+    library->gone = false;
     named->library = library;
     free(named->source);
     named->source = core_copy_text(source);

@@ -43,7 +43,7 @@ LODE_MUST_CHECK lode_err core_names_bind(struct core *core, struct core_program 
 
 /*
  * The function as the program means it now, which may be one of a newer version. NULL: that version
- * has none of the name.
+ * has none of the name, or nobody means it any more.
  */
 struct core_function *core_names_bind_again(const struct core *core,
                                             const struct core_program *program,

@@ -36,7 +36,9 @@ struct core_library {
     char *path; /* of the copy: says which version */
     struct core_function **function;
     uint32_t count;
+    uint32_t names; /* that stand for it, in all name spaces */
     bool is_builtin;
+    bool gone;          /* no name stands for it, no task runs it, and its copy is removed */
     bool has_namesakes; /* another version, or another library of that name, was there once */
     struct core_library *next;
 };
@@ -75,6 +77,7 @@ struct core_load {
     char *source;
     char *path; /* of the copy; NULL: not copied yet */
     uint32_t deaths;
+    int64_t since;              /* it is described */
     struct core_worker *worker; /* that describes it */
     bool builtin;
     struct core_request *requests;

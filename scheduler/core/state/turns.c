@@ -65,6 +65,7 @@ free_program(struct core *core, struct core_program *program)
         TAILQ_REMOVE(&core->ended, program, ended_link);
     }
     free_deep(program->deep);
+    core->names_changed |= program->names.first != NULL;
     core_names_fini(&program->names);
     free(program);
 }

@@ -84,6 +84,14 @@ count_pool(struct core *core)
             worker->describing == NULL) {
             quit(core, worker);
         }
+        if (worker->describing != NULL && worker->state == CORE_WORKER_UP) {
+            int64_t late = worker->describing->since + CORE_DESCRIBE_NS;
+            if (core->now >= late) {
+                core_describe_hangs(core, worker);
+            } else {
+                sooner(&core->pool_deadline, late);
+            }
+        }
         if (stop_at != 0) {
             sooner(&core->pool_deadline, stop_at);
         }

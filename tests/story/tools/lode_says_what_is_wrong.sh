@@ -95,8 +95,15 @@ must lode run -j play.increment 1
 exits 1 lode run play.increment text
 says "$err" "play.increment"
 case $err in *play.increment:*play.increment:*) give_up "it is said twice: $err" ;; esac
-exits 1 lode run play.incremnt 1
-says "$err" "incremnt"
+exits 3 lode run play.incremnt 1
+says "$err" "incremnt" 'did you mean "play.increment"?'
+exits 3 lode run "$tasks:incremnt" 1
+says "$err" 'did you mean "play.increment"?'
+exits 3 lode run plya.increment 1
+says "$err" 'did you mean "play.increment"?'
+exits 3 lode run nothing.at_all
+says "$err" 'there is no library "nothing"' "lode run LIBRARY.so:FUNCTION" "lode load LIBRARY.so"
+case $err in *lode_load*) give_up "C is spoken: $err" ;; esac
 exits 3 lode run play.increment @nobody
 says "$err" "nobody"
 exits 3 lode run play.increment nobody.npy

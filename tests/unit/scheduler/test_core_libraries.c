@@ -273,3 +273,56 @@ Test(core_libraries, what_is_submitted_after_a_load_runs_the_new_version_whateve
     cr_assert_not_null(error);
     cr_assert_not_null(strstr(text, "loaded again meanwhile"), "%s", text);
 }
+
+Test(core_libraries, a_constructor_that_hangs_costs_one_worker_and_is_named)
+{
+    ask_load("/state/lib/n.so", LODE_OK, NULL);
+    uint64_t session;
+    sent(LODE_TASK_DESCRIBE, &session);
+    struct lode_task_stats ask = {.tag = 5};
+    record(PROGRAM, LODE_TASK_STATS, &ask, sizeof ask);
+    const char *document =
+        (const char *)((const struct lode_task_stats *)sent(LODE_TASK_STATS_ARE, NULL) + 1);
+    cr_assert_not_null(strstr(document, "\"state\":\"loading\""), "%s", document);
+    cr_assert_not_null(strstr(document, "\"library\":\"/l.so\""), "%s", document);
+    timer(INT64_C(19000000000));
+    cr_assert_null(find(CORE_KILL, 0, 0));
+    timer(INT64_C(2000000000));
+    cr_assert_eq(find(CORE_KILL, 0, 0)->a.target, session - FIRST_WORKER);
+    cr_assert_eq(loaded()->err, LODE_ELIBRARY);
+    const char *text = (const char *)(loaded() + 1);
+    cr_assert_not_null(strstr(text, "/l.so was not open after 20 s: a constructor"), "%s", text);
+    cr_assert_str_eq((const char *)find(CORE_REMOVE_COPY, 0, 0)->bytes, "/state/lib/n.so");
+    die((uint32_t)(session - FIRST_WORKER), 0, SIGKILL);
+    load("other", "/state/lib/o.so"); /* the next one is opened */
+    cr_assert_eq(loaded()->err, LODE_OK);
+}
+
+static const char *
+removed(void)
+{
+    return count(CORE_REMOVE_COPY, 0) == 1 ? (const char *)find(CORE_REMOVE_COPY, 0, 0)->bytes : "";
+}
+
+Test(core_libraries, the_copy_of_a_version_goes_when_nobody_means_it_and_no_task_runs_it)
+{
+    load_file(A1, "tool");
+    uint32_t old = number_of(PROGRAM, "tool.f");
+    load_file((struct file){OTHER, 0, "/b/tool.so", A1.copy}, "tool");
+    load_file(A2, "tool");
+    cr_assert_eq(count(CORE_REMOVE_COPY, 0), 0, "another program means it");
+    session_end(OTHER);
+    if (find(CORE_RESULTS, 0, 0) != NULL) {
+        settle(CORE_RESULTS, LODE_FOUND_GONE);
+    }
+    cr_assert_str_eq(removed(), A1.copy);
+    submit(PROGRAM, (struct call){.function = old, .args = 1, .arg = {result_id(PROGRAM, 5)}});
+    worker_up(3); /* the others hold a version */
+    load_file((struct file){PROGRAM, 0, A1.source, "/state/lib/a3.so"}, "tool");
+    cr_assert_eq(loaded()->err, LODE_OK);
+    cr_assert_eq(count(CORE_REMOVE_COPY, 0), 0, "a task waits for its arguments");
+    load_file((struct file){PROGRAM, 0, A1.source, A1.copy}, "tool");
+    cr_assert_eq(loaded()->err, LODE_OK, "it may come back");
+    cr_assert_str_eq(removed(), "/state/lib/a3.so");
+    cr_assert_eq(number_of(PROGRAM, "tool.f"), old);
+}

@@ -1,0 +1,40 @@
+/*
+ * neighbours.h: what a library finds by $ORIGIN, the directory in which it lies. A copy lies
+ * elsewhere. So where the bytes of a library speak of $ORIGIN, each directory that they may mean is
+ * made again around the copy, with links to the libraries in the true one: "$ORIGIN/../lib" is the
+ * directory `../lib` beside the copy's. The loader then finds what it would find beside the
+ * original, whatever it is called.
+ */
+#ifndef LODE_SCHEDULER_NEIGHBOURS_H
+#define LODE_SCHEDULER_NEIGHBOURS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum {
+    NEIGHBOURS_PLACES_MAX = 16,  /* directories of one library */
+    NEIGHBOURS_FILES_MAX = 4096, /* libraries in one of them */
+    NEIGHBOURS_DEPTH = 6         /* "$ORIGIN/.." may lead so far up */
+};
+
+/* What stands behind $ORIGIN: "", "/../lib" … */
+struct neighbours {
+    char place[NEIGHBOURS_PLACES_MAX][256];
+    size_t count;
+};
+
+/* Reads them out of a library's bytes. */
+void neighbours_find(const void *bytes, size_t size, struct neighbours *neighbours_out);
+
+/*
+ * Makes the directory of the copy below `root`, NEIGHBOURS_DEPTH deep, and what lies around it.
+ *
+ *   origin    the directory of the original
+ *   dir_out   `room` bytes: the copy's directory
+ *
+ * False: it cannot be made (errno).
+ */
+bool neighbours_make(const struct neighbours *neighbours, const char *origin, const char *root,
+                     char *dir_out, size_t room);
+
+#endif

@@ -1,0 +1,68 @@
+/*
+ * Libraries that a task library finds by $ORIGIN are found, although a copy of it is what runs. Of
+ * all copies nothing stays: not of a load that failed, not of a version that nobody means any more,
+ * not of the cluster.
+ */
+#include "tests/support/cluster.h"
+#include "tests/support/story.h"
+
+#include <glob.h>
+#include <stdio.h>
+
+/* How many there are, of all clusters whose state lies in the story's directory. */
+static int
+copies(void)
+{
+    char pattern[512];
+    glob_t found;
+    snprintf(pattern, sizeof pattern, "%s/*/lib/*/*", story_state());
+    int err = glob(pattern, 0, NULL, &found);
+    int count = err == 0 ? (int)found.gl_pathc : 0;
+    expect(err == 0 || err == GLOB_NOMATCH);
+    globfree(&found);
+    return count;
+}
+
+/* A copy is removed some time after the scheduler has said so. */
+static void
+await_copies(lode *db, int want)
+{
+    int64_t end = now_ms() + bound_ms(5000);
+    lode_scheduler_stats stats;
+    while (copies() != want && now_ms() < end) {
+        must(lode_get_scheduler_stats(db, &stats));
+    }
+    expect_eq(copies(), want);
+}
+
+static void
+story(int argc, char **argv)
+{
+    (void)argc, (void)argv;
+    lode_id result;
+    int64_t value;
+    pid_t supervisor = cluster_start(1, 32 << 20);
+    expect_eq(copies(), 0);
+    lode *db = cluster_open(), *keeper = cluster_open();
+    must(lode_load(db, story_tasks("neighbour")));
+    must(lode_call(db, "neighbour.sum", LODE_NO_ARGS, NULL, &result));
+    must(lode_get_i64(db, result, LODE_FOREVER, &value));
+    expect_eq(value, 42);
+    expect_eq(copies(), 1);
+
+    fails(lode_load(db, story_program("lode")), LODE_ELIBRARY); /* no library */
+    await_copies(db, 1);
+    must(lode_load(keeper, story_tasks("twin")));
+    expect_eq(copies(), 2);
+    lode_close(db);
+    await_copies(keeper, 1);
+    lode_close(keeper);
+    cluster_stop(supervisor);
+    expect_eq(story_count_files(story_state()), 0);
+}
+
+int
+main(int argc, char **argv)
+{
+    return story_run(argc, argv, 20, story);
+}
