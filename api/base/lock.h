@@ -32,6 +32,7 @@
     X(WORKER_FUNCTIONS,    72)   /* worker: which functions there are                         */ \
     X(WORKER_HELD,         75)   /* worker: what the running task holds                       */ \
     X(WORKER_POPULATE,     77)   /* worker: what is to be mapped ahead                        */ \
+    X(WORKER_SLEEPING,     78)   /* worker: whether its task sleeps, and what was told of it  */ \
     X(WIRE_START,          79)   /* wire: whether nng and the reaper have been started        */ \
     X(LINK,                80)   /* wire: one link's queues                                   */ \
     X(STORE_ASYNC,         83)   /* client: packets that wait for the store's socket          */ \

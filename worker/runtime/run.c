@@ -109,7 +109,7 @@ mark_begun(struct worker *worker, const struct queue_item *item)
 {
     const struct lode_task_run *run = (const void *)item->bytes;
     page_begin(worker->page, ++worker->begun, run->task);
-    worker->under_way = run->task;
+    sleeping_begin(&worker->sleeping, run->task);
 }
 
 /* A function reads the arguments that it knows of, and would not notice one more. */
@@ -197,7 +197,7 @@ run_task(struct worker *worker, const struct queue_item *item)
     if (begun == LODE_TASK_MISSING) {
         lode_task_abandon(&worker->task);
         page_hand_back(worker->page, worker->begun);
-        worker->under_way = 0;
+        sleeping_end(&worker->sleeping);
         return tell_done(worker, &done, "", start);
     }
     if (begun == LODE_TASK_GO) {
@@ -208,7 +208,7 @@ run_task(struct worker *worker, const struct queue_item *item)
     worker->unrung = true;
     lode_err held = held_end(&worker->held, worker->db);
     page_finish(worker->page);
-    worker->under_way = 0;
+    sleeping_end(&worker->sleeping);
     int64_t now = lode_now_ns();
     done.run_ns = (uint64_t)(now - start);
     done.status = ended == LODE_OK ? LODE_DONE_OK : LODE_DONE_FAILED;

@@ -1,12 +1,149 @@
 #include "worker/runtime/sleeping.h"
 
-uint64_t
-sleeping_set(struct sleeping *sleeping, bool sleeps)
+/* Of this thread, which is not the main one: the task as part of whose `others` it was counted. */
+static _Thread_local uint64_t counted_for;
+
+void
+sleeping_init(struct sleeping *sleeping, sleeping_tell_fn tell, void *arg)
 {
-    sleeping->calls += sleeps;
-    atomic_store_explicit(&sleeping->call, sleeps ? sleeping->calls : 0, memory_order_relaxed);
-    return sleeping->calls;
+    *sleeping = (struct sleeping){.tell = tell, .arg = arg};
+    lode_mutex_init(&sleeping->mu, LODE_LOCK_WORKER_SLEEPING);
 }
+
+void
+sleeping_fini(struct sleeping *sleeping)
+{
+    lode_mutex_fini(&sleeping->mu);
+}
+
+static uint64_t
+task_of(const struct sleeping *sleeping)
+{
+    return atomic_load_explicit(&sleeping->task, memory_order_relaxed);
+}
+
+/* ---- what is told ---------------------------------------------------------------------------- */
+
+static bool
+others_sleep_locked(const struct sleeping *sleeping)
+{
+    return sleeping->others > 0 && sleeping->others_task == task_of(sleeping) &&
+           task_of(sleeping) != 0;
+}
+
+static void
+tell_locked(struct sleeping *sleeping)
+{
+    uint64_t task = task_of(sleeping);
+    bool was = task != 0 && atomic_load(&sleeping->told_task) == task;
+    bool is = task != 0 && (atomic_load(&sleeping->main_sleeps) ||
+                            (sleeping->main_is_idle && others_sleep_locked(sleeping)));
+    if (is == was) {
+        return;
+    }
+    sleeping->calls += is;
+    atomic_store(&sleeping->call, is ? sleeping->calls : 0);
+    atomic_store(&sleeping->told_task, is ? task : 0);
+    sleeping->tell(sleeping->arg, is, task, sleeping->calls);
+}
+
+static bool
+begins_to_watch_locked(struct sleeping *sleeping)
+{
+    bool wanted = others_sleep_locked(sleeping) && !atomic_load(&sleeping->main_sleeps);
+    bool begins = wanted && !sleeping->watches;
+    sleeping->watches = sleeping->watches || wanted;
+    return begins;
+}
+
+/* ---- the main thread ------------------------------------------------------------------------- */
+
+void
+sleeping_begin(struct sleeping *sleeping, uint64_t task)
+{
+    atomic_store_explicit(&sleeping->task, task, memory_order_relaxed);
+}
+
+/*
+ * A look may tell at this very moment that the task sleeps. That ends with the task, for the
+ * scheduler as for the next task here: both go by its number.
+ */
+void
+sleeping_end(struct sleeping *sleeping)
+{
+    if (atomic_load_explicit(&sleeping->told_task, memory_order_relaxed) == task_of(sleeping)) {
+        (void)sleeping_main(sleeping, false);
+    }
+    atomic_store_explicit(&sleeping->task, 0, memory_order_relaxed);
+}
+
+bool
+sleeping_main(struct sleeping *sleeping, bool sleeps)
+{
+    lode_mutex_lock(&sleeping->mu);
+    atomic_store(&sleeping->main_sleeps, sleeps);
+    sleeping->main_is_idle = false;
+    tell_locked(sleeping);
+    bool watch = begins_to_watch_locked(sleeping);
+    lode_mutex_unlock(&sleeping->mu);
+    return watch;
+}
+
+/* ---- other threads --------------------------------------------------------------------------- */
+
+/* A thread that has outlived its task counts for no other. */
+static void
+count_locked(struct sleeping *sleeping)
+{
+    uint64_t task = task_of(sleeping);
+    if (sleeping->others_task != task) {
+        sleeping->others_task = task;
+        sleeping->others = 0;
+        sleeping->main_is_idle = false;
+    }
+    sleeping->others++;
+    counted_for = task;
+}
+
+/* The thread runs now, and needs the CPU. */
+static void
+discount_locked(struct sleeping *sleeping)
+{
+    if (counted_for == sleeping->others_task && sleeping->others > 0) {
+        sleeping->others--;
+        sleeping->main_is_idle = false;
+    }
+    counted_for = 0;
+}
+
+bool
+sleeping_other(struct sleeping *sleeping, bool sleeps)
+{
+    lode_mutex_lock(&sleeping->mu);
+    if (sleeps && counted_for == 0 && task_of(sleeping) != 0) {
+        count_locked(sleeping);
+    } else if (!sleeps && counted_for != 0) {
+        discount_locked(sleeping);
+    }
+    tell_locked(sleeping);
+    bool watch = begins_to_watch_locked(sleeping);
+    lode_mutex_unlock(&sleeping->mu);
+    return watch;
+}
+
+bool
+sleeping_look(struct sleeping *sleeping, bool main_has_slept)
+{
+    lode_mutex_lock(&sleeping->mu);
+    sleeping->main_is_idle = main_has_slept;
+    tell_locked(sleeping);
+    sleeping->watches = false;
+    bool again = begins_to_watch_locked(sleeping);
+    lode_mutex_unlock(&sleeping->mu);
+    return again;
+}
+
+/* ---- giving up ------------------------------------------------------------------------------- */
 
 void
 sleeping_give_up(struct sleeping *sleeping, uint64_t call, uint32_t workers)
@@ -16,10 +153,11 @@ sleeping_give_up(struct sleeping *sleeping, uint64_t call, uint32_t workers)
 }
 
 bool
-sleeping_gives_up(const struct sleeping *sleeping, uint32_t *workers_out)
+sleeping_gives_up(struct sleeping *sleeping, bool is_main, uint32_t *workers_out)
 {
     uint64_t call = atomic_load_explicit(&sleeping->call, memory_order_relaxed);
-    if (call == 0 || atomic_load_explicit(&sleeping->told, memory_order_acquire) != call) {
+    bool is_meant = is_main || !atomic_load_explicit(&sleeping->main_sleeps, memory_order_relaxed);
+    if (call == 0 || !is_meant || !atomic_compare_exchange_strong(&sleeping->told, &call, 0)) {
         return false;
     }
     *workers_out = atomic_load_explicit(&sleeping->workers, memory_order_relaxed);

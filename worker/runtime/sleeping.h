@@ -1,29 +1,71 @@
 /*
- * sleeping.h: the call that sleeps now, and what the scheduler has told it. Each call that sleeps
- * has a number. The scheduler repeats it when it tells the call to give up: so the record cannot
- * meet a later call, though the end of the one that was meant crosses it on the way.
+ * sleeping.h: whether the running task sleeps, as the scheduler is told (BLOCKED, UNBLOCKED), and
+ * what the scheduler has told the call that sleeps (GIVE_UP).
+ *
+ * A task sleeps while the main thread, which runs it, sleeps in a call of liblode. It also sleeps
+ * when the main thread has slept elsewhere for a while, as in pthread_join(), and another thread of
+ * the task sleeps in a call of liblode: what that thread waits for may need the CPU that the task
+ * holds. So while such threads wait, somebody looks now and then whether the main thread has run.
+ *
+ *   awake --main(true)----------------------------------> told asleep --main(false)--> awake
+ *         '--other(true), then look(main is asleep)----------^  '--other(false), look(main runs)--^
+ *
+ * Each time that the task falls asleep has a number. The scheduler repeats it when it tells a call
+ * to give up: so the record cannot meet a later call, though the end of the one that was meant
+ * crosses it on the way.
+ *
+ * Threads  begin, end and main: the main thread. The others: any
  */
-#ifndef LODE_WORKER_SLEEPING_H
-#define LODE_WORKER_SLEEPING_H
+#ifndef WORKER_RUNTIME_SLEEPING_H
+#define WORKER_RUNTIME_SLEEPING_H
+
+#include "api/base/lock.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
+/* Tells the scheduler. Under the lock: so the scheduler hears all in order. */
+typedef void (*sleeping_tell_fn)(void *arg, bool is_asleep, uint64_t task, uint64_t call);
+
 struct sleeping {
-    uint64_t calls;           /* that have slept; the main thread's */
-    _Atomic uint64_t call;    /* that sleeps now; 0: none */
-    _Atomic uint64_t told;    /* the last one that was told to give up */
-    _Atomic uint32_t workers; /* that its program had then */
+    sleeping_tell_fn tell;
+    void *arg;
+    struct lode_mutex mu;       /* WORKER_SLEEPING: what is told, and what decides it */
+    _Atomic uint64_t task;      /* that runs; 0: none */
+    _Atomic uint64_t told_task; /* the one of which the scheduler was told that it sleeps */
+    _Atomic bool main_sleeps;   /* in a call of liblode */
+    bool main_is_idle;          /* it has slept for a while, wherever */
+    bool watches;               /* sleeping_look() will be called */
+    uint32_t others;            /* other threads that sleep in a call of liblode … */
+    uint64_t others_task;       /* … and have begun to while this task ran */
+    uint64_t calls;             /* times that a task fell asleep */
+    _Atomic uint64_t call;      /* that sleeps now; 0: none */
+    _Atomic uint64_t told;      /* the last one that was told to give up */
+    _Atomic uint32_t workers;   /* that its program had then */
 };
 
-/* The main thread is about to sleep, or goes on. Gives the call's number. */
-uint64_t sleeping_set(struct sleeping *sleeping, bool sleeps);
+void sleeping_init(struct sleeping *sleeping, sleeping_tell_fn tell, void *arg);
+void sleeping_fini(struct sleeping *sleeping);
 
-/* Any thread: the call of that number is to give up. */
+/* A task begins, or is over. */
+void sleeping_begin(struct sleeping *sleeping, uint64_t task);
+void sleeping_end(struct sleeping *sleeping);
+
+/*
+ * The main thread is about to sleep in a call of liblode, or goes on; and the same of another
+ * thread. True: sleeping_look() must be called in a while.
+ */
+bool sleeping_main(struct sleeping *sleeping, bool sleeps);
+bool sleeping_other(struct sleeping *sleeping, bool sleeps);
+
+/* Whether the main thread has slept since the last look, or since one was due. True: look again. */
+bool sleeping_look(struct sleeping *sleeping, bool main_has_slept);
+
+/* The call of that number is to give up. */
 void sleeping_give_up(struct sleeping *sleeping, uint64_t call, uint32_t workers);
 
-/* The main thread: true if the call that sleeps now is to give up. */
-bool sleeping_gives_up(const struct sleeping *sleeping, uint32_t *workers_out);
+/* True, once: a call of this thread is to give up. */
+bool sleeping_gives_up(struct sleeping *sleeping, bool is_main, uint32_t *workers_out);
 
 #endif

@@ -2,9 +2,12 @@
 
 #include "api/base/fail.h"
 #include "api/base/log.h"
+#include "api/system/process_stat.h"
 #include "worker/runtime/records.h"
 
 #include <unistd.h>
+
+enum { WATCH_MS = 100 };
 
 /*
  * The scheduler is gone, or has given this worker up. Nobody wants the running task any more. This
@@ -17,26 +20,70 @@ worker_down(void *arg)
     _exit(0);
 }
 
-/*
- * A task that sleeps gives its CPU back, also while its result waits for room. Only the main thread
- * counts: other threads that the user's code started may sleep as they like.
- */
-static void
-worker_blocked(void *arg, bool blocked)
+/* ---- sleeping -------------------------------------------------------------------------------- */
+
+static bool
+is_main(const struct worker *worker)
 {
-    struct worker *worker = arg;
-    if (!pthread_equal(pthread_self(), worker->main_thread) || worker->under_way == 0) {
-        return;
-    }
-    struct lode_task_worker message = {.task = worker->under_way,
-                                       .call = sleeping_set(&worker->sleeping, blocked)};
+    return pthread_equal(pthread_self(), worker->main_thread);
+}
+
+static void
+tell_sleeping(void *arg, bool is_asleep, uint64_t task, uint64_t call)
+{
+    const struct worker *worker = arg;
+    struct lode_task_worker message = {.task = task, .call = call};
     lode_err err =
-        lode_link_send(worker->tasks->link, blocked ? LODE_TASK_BLOCKED : LODE_TASK_UNBLOCKED,
+        lode_link_send(worker->tasks->link, is_asleep ? LODE_TASK_BLOCKED : LODE_TASK_UNBLOCKED,
                        &message, sizeof message, NULL, 0, false);
     if (err != LODE_OK) {
         lode_log("WORKER-TELL", "cannot say that a task waits: %s", lode_last_error());
     }
 }
+
+/* The CPU time of the main thread; true: it is as it was at the last look. */
+static bool
+has_not_run(struct worker *worker)
+{
+    struct timespec time;
+    if (clock_gettime(worker->main_clock, &time) != 0) {
+        return false;
+    }
+    int64_t ns = time.tv_sec * INT64_C(1000000000) + time.tv_nsec;
+    return atomic_exchange(&worker->main_ran, ns) == ns;
+}
+
+/* A thread that is ready to run, and gets no CPU, does not sleep. */
+static bool
+is_ready_to_run(void)
+{
+    struct lode_process_stat stat;
+    return lode_process_stat_read(getpid(), &stat) && stat.state == 'R';
+}
+
+static void
+watch_main_thread(void *arg)
+{
+    struct worker *worker = arg;
+    if (sleeping_look(&worker->sleeping, has_not_run(worker) && !is_ready_to_run())) {
+        lode_later_call(worker->watch, WATCH_MS);
+    }
+}
+
+/* A task that sleeps gives its CPU back, also while its result waits for room. */
+static void
+worker_blocked(void *arg, bool blocked)
+{
+    struct worker *worker = arg;
+    bool watch = is_main(worker) ? sleeping_main(&worker->sleeping, blocked)
+                                 : sleeping_other(&worker->sleeping, blocked);
+    if (watch) {
+        (void)has_not_run(worker);
+        lode_later_call(worker->watch, WATCH_MS);
+    }
+}
+
+/* ---- being told to end ----------------------------------------------------------------------- */
 
 static bool
 is_stopped(const struct worker *worker, uint64_t task)
@@ -63,8 +110,7 @@ worker_interrupted(void *arg)
     if (is_stopped(worker, task)) {
         return lode_fail_with(LODE_ECANCELLED, "the task was cancelled");
     }
-    if (pthread_equal(pthread_self(), worker->main_thread) &&
-        sleeping_gives_up(&worker->sleeping, &workers)) {
+    if (sleeping_gives_up(&worker->sleeping, is_main(worker), &workers)) {
         return lode_fail_with(
             LODE_ELIMIT,
             "all %u workers that the program may have wait for something, and this "
@@ -104,6 +150,10 @@ worker_init(struct worker *worker, lode *db, struct lode_worker_page *page)
 {
     *worker = (struct worker){.db = db, .page = page, .main_thread = pthread_self()};
     LODE_TRY(lode_task_init(&worker->task, db, &page->cancelled));
+    if (pthread_getcpuclockid(worker->main_thread, &worker->main_clock) != 0) {
+        return lode_fail_errno("no clock of the main thread");
+    }
+    sleeping_init(&worker->sleeping, tell_sleeping, worker);
     queue_init(&worker->queue);
     functions_init(&worker->functions);
     held_init(&worker->held);
@@ -149,6 +199,7 @@ worker_connect(struct worker *worker, uint32_t number)
     struct lode_task_worker ready = {.task = 0};
     LODE_TRY(lode_tasks_connect_worker(worker->db, &role, &worker->tasks));
     LODE_TRY(lode_later_open(tell_ends, worker, &worker->teller));
+    LODE_TRY(lode_later_open(watch_main_thread, worker, &worker->watch));
     return lode_link_send(worker->tasks->link, LODE_TASK_READY, &ready, sizeof ready, NULL, 0,
                           false);
 }
@@ -158,8 +209,10 @@ worker_fini(struct worker *worker)
 {
     populate_fini(&worker->populate);
     lode_later_close(worker->teller);
+    lode_later_close(worker->watch);
     lode_close(worker->db); /* waits until the scheduler has what it was told */
     lode_task_fini(&worker->task);
+    sleeping_fini(&worker->sleeping);
     held_fini(&worker->held);
     functions_fini(&worker->functions);
     queue_fini(&worker->queue);

@@ -25,6 +25,9 @@
 #include "worker/runtime/queue.h"
 #include "worker/runtime/sleeping.h"
 
+#include <pthread.h>
+#include <time.h>
+
 struct worker {
     lode *db;
     struct lode_tasks *tasks;
@@ -36,14 +39,16 @@ struct worker {
     struct lode_session_hooks hooks;
     struct lode_session_hooks inner_hooks; /* of sessions that tasks open themselves */
     pthread_t main_thread;
+    clockid_t main_clock;      /* of its CPU time */
+    _Atomic int64_t main_ran;  /* that time, when it was looked at last */
     struct lode_later *teller; /* sends the ends that run.c holds back */
+    struct lode_later *watch;  /* looks whether the main thread runs; see sleeping.h */
     struct sleeping sleeping;
     _Atomic uint32_t limit_ms; /* of the task page->cancelled: why it is to stop; see STOP_TASK */
 
     /* The main thread's. */
     lode_task task;
     uint64_t begun;          /* tasks, for the page */
-    uint64_t under_way;      /* the task that has begun, its commit included; 0: none */
     int64_t held_back_since; /* when the oldest DONE that was not sent was made; 0: none waits */
     uint32_t held_back;
     bool unrung; /* a commit was published since the last doorbell */

@@ -1,6 +1,7 @@
 /* Tasks that submit tasks, and wait for them or for an object. */
 #include <lode/lode.h>
 
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -205,6 +206,49 @@ open_own(lode_task *task)
     return lode_task_return_i64(task, 0, same);
 }
 
+struct caller {
+    pthread_t thread;
+    lode *db;
+    lode_err err;
+    int64_t value;
+};
+
+static void *
+call_one(void *arg)
+{
+    struct caller *caller = arg;
+    lode_id child;
+    caller->err = lode_call(caller->db, "nest.one", LODE_NO_ARGS, NULL, &child);
+    if (caller->err == LODE_OK) {
+        caller->err = lode_get_i64(caller->db, child, LODE_FOREVER, &caller->value);
+    }
+    return NULL;
+}
+
+/* Has `n` threads call a task each, and waits for the threads. The sum of what they got. */
+static lode_err
+join_threads(lode_task *task)
+{
+    struct caller callers[8] = {0};
+    int64_t n, sum = 0;
+    lode_err err = LODE_OK;
+    LODE_TRY(lode_task_i64(task, 0, &n));
+    n = n < 8 ? n : 8;
+    for (int64_t i = 0; i < n; i++) {
+        callers[i].db = lode_task_session(task);
+        if (pthread_create(&callers[i].thread, NULL, call_one, &callers[i]) != 0) {
+            return LODE_ESYS; /* the story fails; the threads are of no matter */
+        }
+    }
+    for (int64_t i = 0; i < n; i++) {
+        pthread_join(callers[i].thread, NULL);
+        err = err != LODE_OK ? err : callers[i].err;
+        sum += callers[i].value;
+    }
+    LODE_TRY(err);
+    return lode_task_return_i64(task, 0, sum);
+}
+
 static const lode_function functions[] = {
     {"one", "() -> i64", one, 1},
     {"fib", "(n: i64) -> i64", fib, 1},
@@ -219,6 +263,7 @@ static const lode_function functions[] = {
     {"say_aside", "(text: str)", say_aside, 0},
     {"forget_a_failure", "()", forget_a_failure, 0},
     {"leave_a_loop", "(fifo: str)", leave_a_loop, 0},
+    {"join_threads", "(n: i64) -> i64", join_threads, 1},
     {"open_own", "() -> i64", open_own, 1},
     {"parent", "(id: str) -> i64", parent, 1},
     {0},
