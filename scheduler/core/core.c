@@ -63,6 +63,7 @@ core_create(const struct core_options *options, int64_t now_ns)
     core_pool_init(&core->task_pool, sizeof(struct core_task));
     core_objects_init(&core->objects);
     TAILQ_INIT(&core->programs);
+    TAILQ_INIT(&core->parked);
     TAILQ_INIT(&core->ended);
     TAILQ_INIT(&core->capped);
     TAILQ_INIT(&core->notices);

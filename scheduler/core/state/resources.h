@@ -62,10 +62,10 @@ static inline uint64_t
 core_resources_times(struct core_resources all, struct core_resources used,
                      struct core_resources needs, uint64_t most)
 {
-    if (used.cpus > all.cpus) {
-        return 0;
+    if (core_resources_none(needs)) {
+        return most;
     }
-    uint64_t times = core_resources_none(needs) ? most : (all.cpus - used.cpus) / needs.cpus;
+    uint64_t times = used.cpus > all.cpus ? 0 : (all.cpus - used.cpus) / needs.cpus;
     return times < most ? times : most;
 }
 

@@ -312,7 +312,8 @@ struct core {
     struct core_session *by_store;  /* by store session */
     struct core_session *last_seen; /* the session of the last record */
     struct core_session_list notices;
-    struct core_program_list programs; /* those that have ready tasks */
+    struct core_program_list programs; /* those that have ready tasks, … */
+    struct core_program_list parked;   /* … but for those that may have no more workers */
     struct core_program_list ended;    /* those whose root session has ended, and that have tasks */
     int64_t orphans_at;                /* when those are looked at; 0: there are none */
     uint32_t orphans_asked;            /* questions about them that are out */
@@ -362,6 +363,13 @@ core_program_may_grow(const struct core *core, const struct core_program *progra
 {
     return program->workers < program->worker_max &&
            program->workers - program->blocked < core->running_max;
+}
+
+/* True if nothing that is ready fits, whatever worker there were. */
+static inline bool
+core_is_full(const struct core *core)
+{
+    return core->weightless == 0 && core_resources_full(core->total, core->used);
 }
 
 static inline uint32_t

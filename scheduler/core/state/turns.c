@@ -290,7 +290,8 @@ core_turns_remove(struct core *core, struct core_task *task)
         leave(program, lane);
     }
     if (--program->ready == 0) {
-        TAILQ_REMOVE(&core->programs, program, link);
+        TAILQ_REMOVE(program->parked ? &core->parked : &core->programs, program, link);
+        program->parked = false;
         note(core, program, true, false);
         program->stuck_since = 0;
     }
@@ -316,7 +317,7 @@ core_lane_used(struct core_lane *lane)
 bool
 core_program_used(struct core *core, struct core_program *program)
 {
-    if (program->ready == 0 || --program->turn > 0) {
+    if (program->ready == 0 || program->parked || --program->turn > 0) {
         return false;
     }
     program->turn = CORE_TURN;
@@ -335,6 +336,39 @@ core_program_add_worker(struct core *core, struct core_program *program)
     }
 }
 
+/* Of a program that waits: whether others make room for it, or it stands aside. */
+static void
+look_again(struct core *core, struct core_program *program)
+{
+    if (program->ready == 0 || !program->waits) {
+        return;
+    }
+    bool may_grow = core_program_may_grow(core, program);
+    note(core, program, true, may_grow);
+    if (program->parked == may_grow) {
+        TAILQ_REMOVE(may_grow ? &core->parked : &core->programs, program, link);
+        TAILQ_INSERT_TAIL(may_grow ? &core->programs : &core->parked, program, link);
+        program->parked = !may_grow;
+        program->turn = CORE_TURN;
+    }
+}
+
+void
+core_program_waits(struct core *core, struct core_program *program)
+{
+    core->untried -= !program->waits;
+    program->waits = true;
+    look_again(core, program);
+}
+
+void
+core_program_is_served(struct core *core, struct core_program *program)
+{
+    if (!program->parked) {
+        note(core, program, false, false);
+    }
+}
+
 void
 core_program_remove_worker(struct core *core, struct core_program *program)
 {
@@ -342,6 +376,15 @@ core_program_remove_worker(struct core *core, struct core_program *program)
         TAILQ_REMOVE(&core->capped, program, capped_link);
         program->stuck_since = 0;
     }
+    look_again(core, program);
+}
+
+void
+core_program_blocked(struct core *core, struct core_program *program, bool is_blocked)
+{
+    program->blocked += is_blocked;
+    program->blocked -= !is_blocked;
+    look_again(core, program);
 }
 
 uint32_t
@@ -353,12 +396,6 @@ core_program_more_workers(const struct core *core, const struct core_program *pr
     uint32_t more = program->worker_max - program->workers;
     uint32_t awake = core->running_max - (program->workers - program->blocked);
     return more < awake ? more : awake;
-}
-
-void
-core_turns_note(struct core *core, struct core_program *program, bool waits, bool is_hungry)
-{
-    note(core, program, waits, is_hungry);
 }
 
 /* ---- checking -------------------------------------------------------------------------------- */
@@ -393,6 +430,15 @@ check_levels(const struct core_program *program)
     return ready;
 }
 
+static uint32_t
+check_program(const struct core_program *program)
+{
+    LODE_ASSERT(program->ready > 0 && program->turn > 0);
+    LODE_ASSERT(check_levels(program) == program->ready);
+    LODE_ASSERT(program->blocked <= program->workers);
+    return program->ready;
+}
+
 uint64_t
 core_turns_check(const struct core *core)
 {
@@ -401,12 +447,17 @@ core_turns_check(const struct core *core)
     const struct core_program *program;
     TAILQ_FOREACH(program, &core->programs, link)
     {
-        LODE_ASSERT(program->ready > 0 && program->turn > 0);
-        LODE_ASSERT(check_levels(program) == program->ready);
-        LODE_ASSERT(program->blocked <= program->workers);
-        ready += program->ready;
+        ready += check_program(program);
+        LODE_ASSERT(!program->parked);
+        LODE_ASSERT(!program->waits || core_program_may_grow(core, program));
         hungry += program->hungry;
         untried += !program->waits;
+    }
+    TAILQ_FOREACH(program, &core->parked, link)
+    {
+        ready += check_program(program);
+        LODE_ASSERT(program->parked && program->waits && !program->hungry);
+        LODE_ASSERT(!core_program_may_grow(core, program));
     }
     LODE_ASSERT(hungry == core->hungry && untried == core->untried);
     return ready;

@@ -38,10 +38,11 @@ struct core_program {
     uint32_t ready;              /* tasks in its lanes */
     uint32_t turn;
     bool waits;                     /* has no ready task, or the first one has found no worker */
-    bool hungry;                    /* of these: the program may have more workers */
+    bool hungry;                    /* of these: the program may have more workers … */
+    bool parked;                    /* … or it may not, and stands aside */
     uint64_t round;                 /* the last dispatch() that has filled its workers' queues */
     struct core_deep *deep;         /* the other lanes with ready tasks; NULL: none ever had any */
-    TAILQ_ENTRY(core_program) link; /* core.programs: has ready tasks */
+    TAILQ_ENTRY(core_program) link; /* has ready tasks: core.programs, or core.parked */
     TAILQ_ENTRY(core_program) ended_link;
 
     TAILQ_ENTRY(core_program) capped_link; /* core.capped: has all workers that it may have */
@@ -116,12 +117,19 @@ bool core_program_used(struct core *core, struct core_program *program);
  */
 uint32_t core_program_more_workers(const struct core *core, const struct core_program *program);
 
-/* Notes that the program's first task has found no worker, or that it was not tried yet. */
-void core_turns_note(struct core *core, struct core_program *program, bool waits, bool is_hungry);
+/*
+ * The program's first task has found no worker; or it has found one. A program that waits, and may
+ * have no more workers, stands aside (core.parked) until it may: it hides no other that needs one.
+ */
+void core_program_waits(struct core *core, struct core_program *program);
+void core_program_is_served(struct core *core, struct core_program *program);
 
 /* One worker more holds tasks of the program, or one fewer. */
 void core_program_add_worker(struct core *core, struct core_program *program);
 void core_program_remove_worker(struct core *core, struct core_program *program);
+
+/* One of its workers is blocked, or is not any more. */
+void core_program_blocked(struct core *core, struct core_program *program, bool is_blocked);
 
 /* Asserts what must hold; gives the number of ready tasks of all programs. For core_check(). */
 uint64_t core_turns_check(const struct core *core);

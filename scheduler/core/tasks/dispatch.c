@@ -7,6 +7,7 @@
 
 /*
  * True if another program's first task has found no room for long: free resources are kept for it.
+ * A task that needs none takes none away.
  */
 static bool
 has_to_wait(struct core *core, const struct core_program *program)
@@ -14,25 +15,19 @@ has_to_wait(struct core *core, const struct core_program *program)
     if (core->wide == NULL) {
         return false;
     }
-    if (core->wide->ready == 0) {
+    if (core->wide->ready == 0 || core->wide->parked) {
         core->wide = NULL;
         return false;
     }
     return core->wide != program && core->now - core->wide_since >= CORE_WIDE_NS;
 }
 
-/*
- * A program that may have no more workers is neither hungry nor wide: what is kept free for it
- * would be used by nobody.
- */
+/* What is kept free for a program that may have no more workers would be used by nobody. */
 static void
 found_no_room(struct core *core, struct core_program *program, const struct core_task *task)
 {
-    bool may_have_more = core_program_may_grow(core, program);
-    if (!program->waits || program->hungry != may_have_more) {
-        core_turns_note(core, program, true, may_have_more);
-    }
-    if (core->wide == NULL && may_have_more &&
+    core_program_waits(core, program);
+    if (core->wide == NULL && !program->parked &&
         !core_resources_fit(core->total, core->used, task->needs)) {
         core->wide = program;
         core->wide_since = core->now;
@@ -42,11 +37,11 @@ found_no_room(struct core *core, struct core_program *program, const struct core
 static bool
 dispatch_one(struct core *core, struct core_program *program)
 {
-    if (has_to_wait(core, program)) {
-        core_turns_note(core, program, true, program->hungry);
+    struct core_task *task = core_turns_first(program);
+    if (!core_resources_none(task->needs) && has_to_wait(core, program)) {
+        found_no_room(core, program, task);
         return false;
     }
-    struct core_task *task = core_turns_first(program);
     struct core_lane *lane = task->lane;
     struct core_worker *worker = core_choose_worker(core, task);
     if (worker == NULL) {
@@ -57,7 +52,7 @@ dispatch_one(struct core *core, struct core_program *program)
         core->wide = NULL;
     }
     if (program->waits) {
-        core_turns_note(core, program, false, false);
+        core_program_is_served(core, program);
     }
     core_task_place(core, task, worker);
     if (lane->depth > 0) {
@@ -68,14 +63,6 @@ dispatch_one(struct core *core, struct core_program *program)
 
 /* ---- all programs ---------------------------------------------------------------------------- */
 
-/* True if no idle worker can be given anything. */
-static bool
-is_full(const struct core *core)
-{
-    return TAILQ_EMPTY(&core->idle) ||
-           (core->weightless == 0 && core_resources_full(core->total, core->used));
-}
-
 /*
  * Gives idle workers tasks. A program that finds none keeps its place in front of those that have
  * had their turn since: so the next idle worker is its.
@@ -84,7 +71,7 @@ static void
 give_to_idle(struct core *core)
 {
     struct core_program *program = TAILQ_FIRST(&core->programs);
-    while (program != NULL && !is_full(core)) {
+    while (program != NULL && !TAILQ_EMPTY(&core->idle) && !core_is_full(core)) {
         struct core_program *next = TAILQ_NEXT(program, link);
         bool was_wide = core->wide == program;
         bool placed = dispatch_one(core, program);
@@ -130,8 +117,9 @@ fill_queues(struct core *core)
 static void
 note_the_rest(struct core *core)
 {
-    struct core_program *program = TAILQ_LAST(&core->programs, core_program_list);
-    for (; core->untried > 0; program = TAILQ_PREV(program, core_program_list, link)) {
+    struct core_program *program = TAILQ_LAST(&core->programs, core_program_list), *before;
+    for (; core->untried > 0; program = before) {
+        before = TAILQ_PREV(program, core_program_list, link);
         if (!program->waits) {
             found_no_room(core, program, core_turns_first(program));
         }
@@ -151,10 +139,11 @@ void
 core_dispatch(struct core *core)
 {
     struct core_program *program = TAILQ_FIRST(&core->programs);
-    if (program == NULL) {
+    if (!TAILQ_EMPTY(&core->parked)) {
+        /* their own workers may have room */
+    } else if (program == NULL) {
         return;
-    }
-    if (TAILQ_NEXT(program, link) == NULL) {
+    } else if (TAILQ_NEXT(program, link) == NULL) {
         dispatch_alone(core, program);
         return;
     }

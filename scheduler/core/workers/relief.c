@@ -173,6 +173,18 @@ sooner(int64_t a, int64_t b)
     return a == 0 || (b != 0 && b < a) ? b : a;
 }
 
+static int64_t
+look_at_all(struct core *core, struct core_program_list *programs)
+{
+    int64_t again = 0;
+    struct core_program *program, *next;
+    for (program = TAILQ_FIRST(programs); program != NULL; program = next) {
+        next = TAILQ_NEXT(program, link);
+        again = sooner(again, look_at(core, program));
+    }
+    return again;
+}
+
 int64_t
 core_relieve(struct core *core)
 {
@@ -184,10 +196,7 @@ core_relieve(struct core *core)
     int64_t again = 0;
     struct core_program *program, *next;
     if (core->processes >= CORE_WORKER_MAX || hopeless) {
-        for (program = TAILQ_FIRST(&core->programs); program != NULL; program = next) {
-            next = TAILQ_NEXT(program, link);
-            again = sooner(again, look_at(core, program));
-        }
+        again = sooner(look_at_all(core, &core->programs), look_at_all(core, &core->parked));
         return sooner(again, look_at_hoarder(core));
     }
     for (program = TAILQ_FIRST(&core->capped); program != NULL; program = next) {

@@ -105,29 +105,34 @@ count_pool(struct core *core)
     }
 }
 
+/* How many tasks of the program could run beside what is in use, if there were workers for them. */
+static uint32_t
+tasks_of(const struct core *core, const struct core_program *program, struct core_resources *used)
+{
+    uint32_t most = core_program_more_workers(core, program);
+    struct core_resources needs = core_turns_first(program)->needs;
+    uint32_t times = (uint32_t)core_resources_times(core->total, *used, needs,
+                                                    most < program->ready ? most : program->ready);
+    used->cpus += times * needs.cpus;
+    return times;
+}
+
 /*
  * How many more tasks could run at this moment if there were workers for them. Looked at are the
- * programs whose turn comes next; each is counted as far as it may have more workers.
+ * programs whose turn comes next.
  */
 static uint32_t
 tasks_without_worker(const struct core *core)
 {
     struct core_resources used = core->used;
     uint32_t more = 0, looked_at = 0;
-    if (core->ready_count == 0 || !TAILQ_EMPTY(&core->idle)) {
+    if (core->ready_count == 0 || !TAILQ_EMPTY(&core->idle) || core_is_full(core)) {
         return 0;
     }
     const struct core_program *program;
     TAILQ_FOREACH(program, &core->programs, link)
     {
-        uint32_t most = core_program_more_workers(core, program);
-        if (most > 0) {
-            struct core_resources needs = core_turns_first(program)->needs;
-            uint32_t times = (uint32_t)core_resources_times(
-                core->total, used, needs, most < program->ready ? most : program->ready);
-            more += times;
-            used.cpus += times * needs.cpus;
-        }
+        more += tasks_of(core, program, &used);
         if (++looked_at == CORE_PROGRAM_LOOKS) {
             break;
         }
@@ -168,35 +173,11 @@ end_spare(struct core *core)
     }
 }
 
-/* The first one for which a worker could be started; NULL: none is among those looked at. */
-static const struct core_program *
-first_to_grow(const struct core *core)
-{
-    uint32_t looked_at = 0;
-    const struct core_program *program;
-    TAILQ_FOREACH(program, &core->programs, link)
-    {
-        if (core_program_may_grow(core, program)) {
-            return program;
-        }
-        if (++looked_at == CORE_PROGRAM_LOOKS) {
-            break;
-        }
-    }
-    return NULL;
-}
-
 /* The common case: nothing is ready that may have a worker, or it has no room. */
 static bool
 nothing_to_adjust(const struct core *core)
 {
-    if (core->pool_changed || core_describe_waits(core)) {
-        return false;
-    }
-    const struct core_program *program = core->ready_count > 0 ? first_to_grow(core) : NULL;
-    return program == NULL ||
-           (core->usable > 0 &&
-            !core_resources_fit(core->total, core->used, core_turns_first(program)->needs));
+    return !core->pool_changed && !core_describe_waits(core) && tasks_without_worker(core) == 0;
 }
 
 void

@@ -35,5 +35,6 @@ Test(core_resources, are_counted_as_often_as_they_fit)
     cr_assert_eq(core_resources_times(cpus(100), cpus(10), cpus(30), 99), 3);
     cr_assert_eq(core_resources_times(cpus(100), cpus(10), cpus(30), 2), 2);
     cr_assert_eq(core_resources_times(cpus(100), cpus(10), cpus(0), 7), 7);
-    cr_assert_eq(core_resources_times(cpus(100), cpus(101), cpus(0), 7), 0);
+    cr_assert_eq(core_resources_times(cpus(100), cpus(101), cpus(0), 7), 7);
+    cr_assert_eq(core_resources_times(cpus(100), cpus(101), cpus(1), 7), 0);
 }
