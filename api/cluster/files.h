@@ -3,7 +3,7 @@
  *
  *   in LODE_DIR        sockets, locks, the endpoints of sessions (nng)
  *   in LODE_SHM_DIR    what the store shares
- *   in LODE_STATE_DIR  copies of task libraries
+ *   in LODE_STATE_DIR  copies of task libraries, and logs
  *
  * A name with a number in it is a printf format, and the number comes last: sweep.c finds the files
  * by what stands before it.
@@ -29,5 +29,9 @@
 
 /* In LODE_STATE_DIR: a directory. */
 #define LODE_FOLDER_LIBRARIES "lib"
+
+/* In LODE_STATE_DIR, of all clusters: logs (log_file.h). */
+#define LODE_FILE_OUTPUT_LOG  "output.log"  /* lines of tasks that found no room */
+#define LODE_FILE_PRIVATE_LOG "private.log" /* what the daemons of private clusters say */
 
 #endif

@@ -131,6 +131,7 @@ lode_paths_resolve(const char *dir, struct lode_paths *paths_out)
     } else if (default_state(paths.state, sizeof paths.state) != LODE_OK) {
         paths.state[0] = '\0'; /* HOME is no path: it matters only if that directory is needed */
     }
+    memcpy(paths.logs, paths.state, sizeof paths.logs);
     if (has_home != LODE_OK || strcmp(paths.dir, home_dir) != 0) {
         LODE_TRY(append_tag(paths.dir, paths.shm, sizeof paths.shm));
         if (paths.state[0] != '\0') {

@@ -13,13 +13,15 @@ struct lode_paths {
     char dir[LODE_DIR_MAX + 1]; /* sockets */
     char shm[LODE_PATH_MAX];    /* segments, index, session files: tmpfs */
     char state[LODE_PATH_MAX];  /* libraries, later spill and journal; "": none can be named */
+    char logs[LODE_PATH_MAX];   /* log files, of all clusters; "" likewise */
 };
 
 /*
  * The directories of the cluster at `dir`. NULL: $LODE_DIR, else $XDG_RUNTIME_DIR/lode, else
  * /tmp/lode-UID. Shared memory is $LODE_SHM_DIR, else /dev/shm/lode-UID. State is $LODE_STATE_DIR,
  * else ${XDG_STATE_HOME:-~/.local/state}/lode. If `dir` is not the user's default one, a name made
- * from a hash of it is appended to both: two clusters never share files.
+ * from a hash of it is appended to both: two clusters never share files. Log files alone are
+ * shared: they lie in the state directory without that name.
  *
  * Errors  LODE_EINVAL  a path is relative or too long, with the limit
  */

@@ -4,9 +4,13 @@
  *
  *   field       written by   order              read by     order
  *   begun       worker       relaxed, before    scheduler   after the worker was reaped
- *   started     worker       seq_cst, before    scheduler   relaxed, for lines of output
+ *   started     worker       seq_cst, before    scheduler   after the worker was reaped
  *   finished    worker       release, after     scheduler   after the worker was reaped
  *   cancelled   worker       relaxed            worker      relaxed; the running task's flag
+ *   printing    worker       relaxed            scheduler   relaxed; see output_lock.h
+ *   printed     worker       release            scheduler   acquire
+ *   output_lock both         see output_lock.h
+ *   pipe_lost   both         relaxed            both        relaxed
  *   crash_…     worker       plain, in a signal     scheduler   after the worker was reaped
  *                            handler; crash_set
  *                            last (release)
@@ -19,6 +23,13 @@
  * again, and is not `finished`. A task that `begun` names and that has no result may have run: it
  * is charged with an attempt. No other task is.
  *
+ * `printing` is the task whose bytes are in the worker's pipe, or come into it: 0 after its last
+ * byte was taken out. `printed` counts the records PRINTED that the worker was about to send: where
+ * the scheduler has fewer, some are under way.
+ *
+ * `pipe_lost` is set by the scheduler if it had no descriptor for the pipe that the worker sent.
+ * The worker sends another one before its next task.
+ *
  * The user's code can write anything here. A number that no task has is ignored by the scheduler.
  */
 #ifndef LODE_LAYOUT_WORKER_PAGE_H
@@ -27,7 +38,8 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
-#define LODE_WORKER_PAGE_MAGIC UINT64_C(0x3267507265726b57)
+#define LODE_WORKER_PAGE_MAGIC UINT64_C(0x3367507265726b57)
+#define LODE_PRINTING_LIBRARY  UINT64_MAX /* `printing`: a library is described */
 enum { LODE_WORKER_PAGE_BYTES = 12288, LODE_WORKER_BEGUN_MAX = 1024 };
 
 /* Its exit status if it could not begin for lack of a thread or of memory. */
@@ -38,6 +50,10 @@ struct lode_worker_page {
     _Atomic uint64_t started;
     _Atomic uint64_t finished;
     _Atomic uint64_t cancelled; /* written by the worker's link thread: task that is to stop */
+    _Atomic uint64_t printing;
+    _Atomic uint64_t printed;
+    _Atomic uint32_t output_lock;
+    _Atomic uint32_t pipe_lost;
     _Atomic uint32_t crash_set;
     int32_t crash_signal;
     int32_t crash_code;     /* si_code: more than 0, or the signal was sent by a process */

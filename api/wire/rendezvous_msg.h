@@ -1,8 +1,9 @@
 /*
- * rendezvous_msg.h: the two packets on the scheduler's rendezvous socket,
- * LODE_FILE_SCHEDULER_SOCKET (SOCK_SEQPACKET). The scheduler learns the peer's pid and user from
- * SO_PEERCRED. It answers with the session's private endpoint. The socket then stays open: its end
- * is the session's end, for both sides.
+ * rendezvous_msg.h: the packets on the scheduler's rendezvous socket, LODE_FILE_SCHEDULER_SOCKET
+ * (SOCK_SEQPACKET). The scheduler learns the peer's pid and user from SO_PEERCRED. It answers with
+ * the session's private endpoint. The socket then stays open: its end is the session's end, for
+ * both sides. A program sends nothing more on it. A worker sends the reading end of a new pipe each
+ * time that it changes over to another program.
  */
 #ifndef LODE_WIRE_RENDEZVOUS_MSG_H
 #define LODE_WIRE_RENDEZVOUS_MSG_H
@@ -30,6 +31,13 @@ struct lode_rendezvous_welcome {
     uint32_t pad;
     uint64_t session;
     char endpoint[LODE_ENDPOINT_MAX]; /* a path, closed by a zero */
+};
+
+/* A worker's stdout and stderr are a new pipe from now on; it comes with the packet. */
+struct lode_rendezvous_pipe {
+    uint32_t magic;
+    uint32_t pad;
+    uint64_t program; /* whose tasks write to it: as in RUN; 0: a library that is described */
 };
 
 #endif

@@ -31,7 +31,7 @@ enum {
     X(LOADED,        5, session,   lode_task_loaded,   "the library's name, or text of an error")  \
     X(CANCEL,        6, scheduler, lode_task_cancel,   "")                                         \
     X(ENDED,         7, session,   lode_task_ended,    "uint64_t submission[count]")               \
-    X(OUTPUT,        8, session,   lode_task_output,   "name, then the line")                      \
+    X(OUTPUT,        8, session,   lode_task_output,   "name, then the text")                      \
     X(STATS,         9, scheduler, lode_task_stats,    "")                   /* STATS_ARE     */   \
     X(STATS_ARE,    10, session,   lode_task_stats,    "JSON document for lode status")            \
     X(LIST,         11, scheduler, lode_task_list,     "")                   /* LISTED        */   \
@@ -50,7 +50,8 @@ enum {
                                                        "name, 0, signature, 0, uint32_t results; or the error's text") \
     X(QUIT,         27, worker,    (none),             "")                                         \
     X(GIVE_UP,      28, worker,    lode_task_give_up,  "")                                         \
-    X(FORGET,       29, session,   lode_task_forget,   "")
+    X(FORGET,       29, session,   lode_task_forget,   "")                                         \
+    X(PRINTED,      30, scheduler, lode_task_printed,  "what the task wrote and nobody has read")
 /* clang-format on */
 
 enum lode_task_msg {
@@ -160,12 +161,25 @@ enum {
     LODE_OUTPUT_DROPPED = 2  /* no line: only `dropped` counts */
 };
 
+/*
+ * The text is lines, each with its line feed; that of a failure is one without. No line is longer
+ * than LODE_OUTPUT_LINE_MAX.
+ */
+enum { LODE_OUTPUT_LINE_MAX = 16 << 10 };
+
 struct lode_task_output {
     int64_t pid;
     uint32_t flags;
     uint32_t name_size;
-    uint32_t line_size;
-    uint32_t dropped; /* lines that had to be left out before this one */
+    uint32_t text_size;
+    uint32_t dropped; /* lines that had to be left out before this text */
+};
+
+/* What the worker has read of its own pipe at the end of a task. The task's DONE comes later. */
+struct lode_task_printed {
+    uint64_t task; /* or LODE_PRINTING_LIBRARY (api/layout/worker_page.h) */
+    uint32_t size;
+    uint32_t pad;
 };
 
 /*
@@ -228,7 +242,8 @@ struct lode_task_function {
 };
 
 struct lode_task_run {
-    uint64_t task; /* the scheduler's number; the same for each attempt */
+    uint64_t task;    /* the scheduler's number; the same for each attempt */
+    uint64_t program; /* whose it is, for comparing: the number of its root session */
     lode_id results;
     uint32_t function;
     uint32_t result_count;
@@ -251,9 +266,13 @@ struct lode_task_done {
     uint32_t err;
 };
 
+enum {
+    LODE_RECALLED_CANNOT = 1 /* the worker cannot serve another program: it is to be replaced */
+};
+
 struct lode_task_recall {
     uint32_t count;
-    uint32_t pad;
+    uint32_t flags; /* of RECALLED: LODE_RECALLED_… */
 };
 
 #endif

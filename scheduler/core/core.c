@@ -3,11 +3,13 @@
 
 #include "scheduler/core/tasks/args.h"
 #include "scheduler/core/check.h"
+#include "scheduler/core/state/actions.h"
 #include "scheduler/core/tasks/dispatch.h"
 #include "scheduler/core/tasks/ends.h"
 #include "scheduler/core/libraries/functions.h"
 #include "scheduler/core/tasks/leave.h"
 #include "scheduler/core/libraries/loads.h"
+#include "scheduler/core/workers/printed.h"
 #include "scheduler/core/state/objects.h"
 #include "scheduler/core/state/questions.h"
 #include "scheduler/core/tasks/orphans.h"
@@ -180,6 +182,7 @@ core_destroy(struct core *core)
     free(core->builtin_path);
     free(core->slot);
     free(core->out);
+    free(core->text);
     free(core);
 }
 
@@ -193,7 +196,26 @@ got_recalled(struct core *core, struct core_session *session, const void *bytes,
         core_cut(core, session, LODE_EPROTO, "a RECALLED of %u bytes", size);
         return;
     }
+    if ((recall->flags & LODE_RECALLED_CANNOT) != 0) {
+        core_log(core, "WORKER-REPLACED",
+                 "worker %u (pid %lld) cannot serve another program: a task has left a thread or a "
+                 "process in it, or no descriptor is left",
+                 session->worker->number, (long long)session->worker->pid);
+        core_worker_retire(core, session->worker);
+    }
     core_recalled(core, session->worker, (const uint64_t *)(recall + 1), recall->count);
+}
+
+static void
+got_printed(struct core *core, struct core_session *session, const void *bytes, uint32_t size)
+{
+    const struct lode_task_printed *printed = bytes;
+    if (size < sizeof *printed || size - sizeof *printed != printed->size) {
+        core_cut(core, session, LODE_EPROTO, "a PRINTED of %u bytes", size);
+        return;
+    }
+    session->worker->printed++;
+    core_printed(core, session->worker, printed->task, (const char *)(printed + 1), printed->size);
 }
 
 static void
@@ -224,7 +246,8 @@ worker_record(struct core *core, struct core_session *session, const struct core
         core_task_done(core, worker, bytes, size);
         return;
     }
-    bool bare = type == LODE_TASK_RECALLED || type == LODE_TASK_DESCRIBED;
+    bool bare =
+        type == LODE_TASK_RECALLED || type == LODE_TASK_DESCRIBED || type == LODE_TASK_PRINTED;
     if (type == LODE_TASK_DONE || (size < sizeof *message && !bare)) {
         core_cut(core, session, LODE_EPROTO, "record type %u of %u bytes", type, size);
         return;
@@ -235,6 +258,9 @@ worker_record(struct core *core, struct core_session *session, const struct core
         break;
     case LODE_TASK_RECALLED:
         got_recalled(core, session, bytes, size);
+        break;
+    case LODE_TASK_PRINTED:
+        got_printed(core, session, bytes, size);
         break;
     case LODE_TASK_BLOCKED:
         core_worker_blocked(core, worker, message);
@@ -282,6 +308,7 @@ got_record(struct core *core, const struct core_event *event)
     case LODE_TASK_BLOCKED:
     case LODE_TASK_UNBLOCKED:
     case LODE_TASK_DESCRIBED:
+    case LODE_TASK_PRINTED:
         if (session->worker != NULL) {
             worker_record(core, session, event);
             break;
@@ -333,7 +360,7 @@ apply(struct core *core, const struct core_event *event)
         core_library_copied(core, event);
         break;
     case CORE_OUTPUT:
-        core_worker_output(core, event);
+        core_output(core, event);
         break;
     case CORE_TIMER:
         core_timer_fired(core);
@@ -370,6 +397,13 @@ core_step(struct core *core, const struct core_event *event)
     core_timer_arm(core);
     core->steps++;
     LODE_DEBUG_ASSERT(!is_time_to_check(core) || core_check(core));
+}
+
+uint64_t
+core_printed_records(struct core *core, uint32_t number)
+{
+    const struct core_worker *worker = core_worker_find(core, number);
+    return worker != NULL ? worker->printed : 0;
 }
 
 const struct core_action *

@@ -66,7 +66,7 @@ enum core_event_type {
     CORE_SETTLED,          /* SETTLED of the store, to SETTLE and RESULTS        u.settled   */
     CORE_ERROR_DONE,       /* a PUT_ERROR or REPORT is through                   u.cookie    */
     CORE_LIBRARY_COPIED,   /* answer to COPY_LIBRARY                             u.copied    */
-    CORE_OUTPUT,           /* a line that a worker wrote                         u.output    */
+    CORE_OUTPUT,           /* bytes that a worker wrote                          u.output    */
     CORE_TIMER             /* the time of the last ARM_TIMER has come            none        */
 };
 /* clang-format on */
@@ -121,16 +121,14 @@ struct core_event {
         } copied;
         struct {
             uint32_t worker;
-            uint32_t dropped; /* lines that had to be left out before this one */
-            uint64_t task;    /* page->started as of now; 0: none */
-            const char *line; /* without the line feed; CORE_OUTPUT_LINE_MAX at most; NULL: only
-                                 `dropped` is to be told */
             uint32_t size;
+            uint64_t task;    /* page->printing when they were read; 0: none */
+            uint64_t program; /* whose pipe it is: the number of its root session; 0: nobody's */
+            bool late;        /* the pipe is not the worker's any more: `task` says nothing */
+            const char *bytes;
         } output;
     } u;
 };
-
-enum { CORE_OUTPUT_LINE_MAX = 16 << 10 };
 
 /* ---- actions -------------------------------------------------------------------------------- */
 
@@ -152,6 +150,8 @@ enum core_action_type {
                                                                  answer: CORE_ERROR_DONE          */
     CORE_COPY_LIBRARY,     /* –               yes      –         path, 0     answer: …_COPIED     */
     CORE_REMOVE_COPY,      /* –               –        –         path, 0     nobody opens it      */
+    CORE_SPILL,            /* –               –        –         a record OUTPUT that no program is
+                                                                 there to see                     */
     CORE_ARM_TIMER,        /* –               –        deadline  one timer: replaces what was set */
     CORE_LOG               /* –               –        –         id, 0, text, 0: for lode_log()   */
 };
@@ -204,6 +204,9 @@ struct core *core_create(const struct core_options *options, int64_t now_ns);
 void core_destroy(struct core *core);
 
 void core_step(struct core *core, const struct core_event *event);
+
+/* How many records PRINTED of that worker were stepped. */
+uint64_t core_printed_records(struct core *core, uint32_t worker);
 
 /*
  * The next action that was not fetched yet; NULL: none is left, and the bytes of all are invalid.

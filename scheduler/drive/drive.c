@@ -37,6 +37,8 @@ struct drive {
     struct waiting_list queue;  /* queue_mu */
     struct errand_list errands; /* queue_mu */
     _Atomic uint32_t queued;    /* how many are in the queue */
+    _Atomic uint64_t spilled;   /* how many spills there were */
+    _Atomic uint32_t spilling;  /* bytes of those that wait */
 };
 
 lode_err
@@ -138,17 +140,44 @@ mark_dirty_locked(struct drive *drive, struct drive_session *session)
 }
 
 static void
+spill_locked(struct drive *drive, const struct core_action *action)
+{
+    atomic_fetch_add_explicit(&drive->spilled, 1, memory_order_relaxed);
+    if (atomic_load_explicit(&drive->spilling, memory_order_relaxed) < DRIVE_SPILL_MAX) {
+        atomic_fetch_add_explicit(&drive->spilling, action->size, memory_order_relaxed);
+        drive_add_errand_as(drive, action, CORE_SPILL);
+    }
+}
+
+uint64_t
+drive_spilled(const struct drive *drive)
+{
+    return atomic_load_explicit(&drive->spilled, memory_order_relaxed);
+}
+
+void
+drive_spill_done(struct drive *drive, const struct core_action *spill)
+{
+    atomic_fetch_sub_explicit(&drive->spilling, spill->size, memory_order_relaxed);
+}
+
+static void
 send_locked(struct drive *drive, const struct core_action *action)
 {
     struct drive_session *session = drive->hooks.find_session(drive->hooks.arg, action->target);
+    bool is_output = action->message == LODE_TASK_OUTPUT;
+    if (is_output && (session == NULL || session_spills_locked(session, action))) {
+        spill_locked(drive, action);
+        return;
+    }
     if (session == NULL) {
         return;
     }
     lode_err err = action->message == LODE_TASK_STATS_ARE
-                       ? session_send_stats_locked(session, action,
-                                                   drive->hooks.count_repeats(drive->hooks.arg),
-                                                   (uint64_t)drive->longest_ns)
-                       : session_send_locked(session, action);
+                       ? session_send_stats_locked(
+                             session, action, drive->hooks.count_repeats(drive->hooks.arg),
+                             (uint64_t)drive->longest_ns, drive->hooks.output_log)
+                       : session_send_locked(session, action, drive->hooks.output_log);
     if (err != LODE_OK && !session->leaving) {
         session->leaving = true;
         drive_ask_cut(drive, session->number, err, lode_last_error());
@@ -168,6 +197,9 @@ carry_out_locked(struct drive *drive, const struct core_action *action)
     case CORE_SETTLE:
     case CORE_RESULTS:
         drive->hooks.store_action(drive->hooks.arg, action);
+        break;
+    case CORE_SPILL:
+        spill_locked(drive, action);
         break;
     case CORE_ARM_TIMER:
         if (drive->timer != action->value) {
@@ -322,6 +354,16 @@ drive_send(struct drive *drive, const struct core_action *action)
     drain_locked(drive);
     send_locked(drive, action);
     settle(drive, let_go(drive));
+}
+
+uint64_t
+drive_printed_records(struct drive *drive, uint32_t worker)
+{
+    lode_mutex_lock(&drive->mu);
+    drain_locked(drive);
+    uint64_t records = core_printed_records(drive->core, worker);
+    settle(drive, let_go(drive));
+    return records;
 }
 
 void

@@ -62,6 +62,7 @@ struct drive_hooks {
     void (*arm_timer)(void *arg, int64_t deadline_ns);
     /* Wakes the main thread; without the lock, too. */
     void (*wake_main)(void *arg);
+    const char *output_log; /* the path of the log for lines that find no room */
 };
 
 LODE_MUST_CHECK lode_err drive_create(const struct core_options *options,
@@ -81,6 +82,18 @@ void drive_step(struct drive *drive, struct core_event *event);
 
 /* Sends a record that is not the core's (a SEND action); main thread, no lock. */
 void drive_send(struct drive *drive, const struct core_action *action);
+
+/* core_printed_records(). Waits for the lock. */
+uint64_t drive_printed_records(struct drive *drive, uint32_t worker);
+
+/*
+ * Output that no program takes: errands CORE_SPILL, which drive_spill_done() ends. At most
+ * DRIVE_SPILL_MAX bytes of them wait; what is beyond that is lost. drive_spilled() counts them. Any
+ * thread.
+ */
+enum { DRIVE_SPILL_MAX = 16 << 20 };
+uint64_t drive_spilled(const struct drive *drive);
+void drive_spill_done(struct drive *drive, const struct core_action *spill);
 
 /* The core's lock, for what the session table shares with the drive. */
 void drive_lock(struct drive *drive);

@@ -32,6 +32,12 @@ loop_change(struct loop *loop, struct loop_source *source, uint32_t events)
 }
 
 void
+loop_pause(struct loop *loop, struct loop_source *source)
+{
+    (void)epoll_ctl(loop->epoll_fd, EPOLL_CTL_DEL, source->fd, NULL);
+}
+
+void
 loop_close(struct loop *loop, struct loop_source *source)
 {
     if (source->fd >= 0) {

@@ -24,6 +24,9 @@ LODE_MUST_CHECK lode_err loop_init(struct loop *loop);
 LODE_MUST_CHECK lode_err loop_add(struct loop *loop, struct loop_source *source, uint32_t events);
 void loop_change(struct loop *loop, struct loop_source *source, uint32_t events);
 
+/* Leaves the source alone until it is added again. */
+void loop_pause(struct loop *loop, struct loop_source *source);
+
 /* Forgets the source and closes its descriptor; one that is closed already (-1) does nothing. */
 void loop_close(struct loop *loop, struct loop_source *source);
 

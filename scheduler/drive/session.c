@@ -1,5 +1,9 @@
 #include "scheduler/drive/session.h"
 
+#include "api/base/fail.h"
+#include "api/cluster/paths.h"
+
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -37,45 +41,57 @@ is_swamped(struct drive_session *session)
     return counters.backlog_bytes > SESSION_OUTPUT_BACKLOG_MAX;
 }
 
-static lode_err
-send_output_locked(struct drive_session *session, const struct core_action *action)
+static uint32_t
+count_lines(const char *rest, const struct lode_task_output *output)
+{
+    uint32_t lines = 0;
+    const char *at = rest + output->name_size, *end = at + output->text_size;
+    for (; at < end; lines++) {
+        const char *feed = memchr(at, '\n', (size_t)(end - at));
+        at = feed != NULL ? feed + 1 : end;
+    }
+    return lines;
+}
+
+bool
+session_spills_locked(struct drive_session *session, const struct core_action *action)
 {
     const char *rest = core_action_bytes(action);
     struct lode_task_output output;
-    memcpy(&output, rest, sizeof output);
-    if (is_swamped(session)) {
-        session->output_dropped += output.dropped + !(output.flags & LODE_OUTPUT_DROPPED);
-        return LODE_OK;
+    if (!is_swamped(session)) {
+        return false;
     }
-    output.dropped += session->output_dropped;
-    session->output_dropped = 0;
-    return lode_link_send(session->link, LODE_TASK_OUTPUT, &output, sizeof output,
-                          rest + sizeof output, action->size - (uint32_t)sizeof output, true);
+    memcpy(&output, rest, sizeof output);
+    session->output_dropped += count_lines(rest + sizeof output, &output);
+    return true;
 }
 
 /* Says how many lines were left out. A session asks before it closes: no later line may say it. */
 static lode_err
-tell_dropped_locked(struct drive_session *session)
+tell_dropped_locked(struct drive_session *session, const char *output_log)
 {
     static const char NAME[] = "tasks";
+    char rest[sizeof NAME + LODE_PATH_MAX + 16];
+    int size = snprintf(rest, sizeof rest, "%s%s", NAME, output_log);
     const struct lode_task_output output = {.flags = LODE_OUTPUT_DROPPED,
                                             .name_size = sizeof NAME - 1,
+                                            .text_size = (uint32_t)size - (sizeof NAME - 1),
                                             .dropped = session->output_dropped};
     if (session->output_dropped == 0) {
         return LODE_OK;
     }
     session->output_dropped = 0;
-    return lode_link_send(session->link, LODE_TASK_OUTPUT, &output, sizeof output, NAME,
-                          sizeof NAME - 1, true);
+    return lode_link_send(session->link, LODE_TASK_OUTPUT, &output, sizeof output, rest,
+                          (uint32_t)size, true);
 }
 
 lode_err
 session_send_stats_locked(struct drive_session *session, const struct core_action *action,
-                          uint64_t repeats, uint64_t longest_turn_ns)
+                          uint64_t repeats, uint64_t longest_turn_ns, const char *output_log)
 {
     const char *rest = core_action_bytes(action);
     struct lode_task_stats stats;
-    LODE_TRY(tell_dropped_locked(session));
+    LODE_TRY(tell_dropped_locked(session, output_log));
     memcpy(&stats, rest, sizeof stats);
     stats.stats.repeats_dropped = repeats;
     stats.stats.longest_turn_ns = longest_turn_ns;
@@ -84,10 +100,11 @@ session_send_stats_locked(struct drive_session *session, const struct core_actio
 }
 
 lode_err
-session_send_locked(struct drive_session *session, const struct core_action *action)
+session_send_locked(struct drive_session *session, const struct core_action *action,
+                    const char *output_log)
 {
     if (action->message == LODE_TASK_OUTPUT) {
-        return send_output_locked(session, action);
+        LODE_TRY(tell_dropped_locked(session, output_log));
     }
     return lode_link_send(session->link, action->message, core_action_bytes(action), action->size,
                           NULL, 0, true);

@@ -20,11 +20,14 @@ struct sessions;
 struct drive;
 
 enum {
-    SESSION_OUTPUT_BACKLOG_MAX = 1 << 20 /* bytes: a session that does not take them loses lines */
+    SESSION_OUTPUT_BACKLOG_MAX = 32
+                                 << 20 /* bytes; what the session does not take goes to the log */
 };
 
 struct drive_session {
     uint64_t number;
+    uint32_t worker; /* 0: a program */
+    int64_t pid;
     struct sessions *table;
     struct loop_source socket; /* rendezvous */
     struct lode_link *link;
@@ -47,18 +50,30 @@ void session_drop(struct drive_session *session);
 void session_flush(struct drive_session *session);
 
 /*
- * Appends the record of a SEND. Lines of output are left out, and counted, while too much waits for
- * the session. The core's lock is held. Errors: LODE_ELIMIT, LODE_ECLOSED, LODE_ENOMEM.
+ * Appends the record of a SEND. The core's lock is held.
+ * Errors: LODE_ELIMIT, LODE_ECLOSED, LODE_ENOMEM.
+ *
+ *   output_log  where lines are that found no room: a later OUTPUT, or the answer to the last
+ *               question, is preceded by how many
  */
 LODE_MUST_CHECK lode_err session_send_locked(struct drive_session *session,
-                                             const struct core_action *action);
+                                             const struct core_action *action,
+                                             const char *output_log);
 
 /*
- * The same of a STATS_ARE, which is told what the core cannot know: `repeats`, the records that all
- * links have dropped because they came twice, and how long the core's lock was held at worst.
+ * True if too much waits for the session: the lines of this OUTPUT go to the log, and are counted.
+ * The core's lock is held.
+ */
+bool session_spills_locked(struct drive_session *session, const struct core_action *output);
+
+/*
+ * The same as session_send_locked() of a STATS_ARE, which is told what the core cannot know:
+ * `repeats`, the records that all links have dropped because they came twice, and how long the
+ * core's lock was held at worst.
  */
 LODE_MUST_CHECK lode_err session_send_stats_locked(struct drive_session *session,
                                                    const struct core_action *action,
-                                                   uint64_t repeats, uint64_t longest_turn_ns);
+                                                   uint64_t repeats, uint64_t longest_turn_ns,
+                                                   const char *output_log);
 
 #endif

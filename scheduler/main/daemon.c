@@ -11,6 +11,7 @@
 #include "api/wire/start.h"
 #include "api/wire/supervisor_msg.h"
 #include "api/wire/task_msg.h"
+#include "scheduler/pool/spill.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -129,9 +130,14 @@ run_errand(struct scheduler *daemon, const struct core_action *action)
     case CORE_LOG:
         write_log(action);
         break;
+    case CORE_SPILL:
+        spill_write(daemon->paths.logs, action);
+        drive_spill_done(daemon->drive, action);
+        break;
     case ERRAND_RECORD_AFTER_OUTPUT:
-        workers_read_output(daemon->workers);
-        store_add_errand_after(daemon->store, action, ERRAND_RECORD_AFTER_DEATHS);
+        if (workers_read_output(daemon->workers) || !workers_read_again(daemon->workers, action)) {
+            store_add_errand_after(daemon->store, action, ERRAND_RECORD_AFTER_DEATHS);
+        }
         break;
     case ERRAND_RECORD_AFTER_DEATHS:
         failures_read(daemon->failures, action);
@@ -224,6 +230,13 @@ removed_ready(struct loop_source *source, uint32_t events)
     }
 }
 
+static bool
+take_pipe(void *arg, uint32_t worker, int64_t pid, uint64_t program, int fd)
+{
+    struct scheduler *daemon = arg;
+    return workers_take_pipe(daemon->workers, worker, pid, program, fd);
+}
+
 static void
 supervisor_lost(void *arg)
 {
@@ -294,10 +307,12 @@ static lode_err
 start_drive(struct scheduler *daemon, const struct daemon_options *options)
 {
     char blas[PATH_MAX];
-    const struct drive_hooks hooks = {daemon,       find_session, count_repeats,
-                                      store_action, arm_timer,    wake_main};
+    static char output_log[LODE_PATH_MAX + 16];
+    const struct drive_hooks hooks = {daemon,    find_session, count_repeats, store_action,
+                                      arm_timer, wake_main,    output_log};
     struct core_options core = {
         .cpus = cpu_units(options->num_cpus), .worker_max = options->max_workers, .pid = getpid()};
+    snprintf(output_log, sizeof output_log, "%s/%s", daemon->paths.logs, LODE_FILE_OUTPUT_LOG);
     if (find_builtin(blas)) {
         core.builtin_name = "blas";
         core.builtin_path = blas;
@@ -397,6 +412,7 @@ start(struct scheduler *daemon, const struct daemon_options *options)
     LODE_TRY(failures_create(&daemon->paths, daemon->drive, &daemon->failures));
     LODE_TRY(workers_open(options->supervisor_fd, &daemon->loop, daemon->drive, supervisor_lost,
                           daemon, &daemon->workers));
+    sessions_on_pipe(daemon->sessions, take_pipe, daemon);
     store_serve(daemon->store, daemon->drive);
     LODE_TRY(sessions_serve(daemon->sessions, daemon->drive));
     drive_lock(daemon->drive); /* the core's first actions: to start the workers */

@@ -5,7 +5,7 @@
 #include "api/base/log.h"
 #include "api/system/socket.h"
 #include "api/wire/supervisor_msg.h"
-#include "scheduler/pool/output.h"
+#include "scheduler/pool/pipes.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -21,11 +21,9 @@ struct pool_worker {
     uint32_t number;
     int64_t pid;
     struct workers *workers;
-    struct loop_source pipe; /* its output; -1: none, or ended */
-    struct output output;
+    struct pool_output output;
+    bool has_own_pipe; /* it has sent one: the supervisor's is of no use */
     struct lode_worker_page *page;
-    uint32_t lines;   /* given in this go */
-    uint32_t dropped; /* left out in this go */
     UT_hash_handle hh;
 };
 
@@ -40,6 +38,7 @@ struct workers {
     struct loop_source socket;
     struct loop *loop;
     struct drive *drive;
+    struct pipes *pipes;
     void (*lost)(void *arg);
     void *arg;
     struct pool_worker *by_number;
@@ -57,87 +56,34 @@ find_worker(struct workers *workers, uint32_t number)
 
 /* ---- output ------------------------------------------------------------------------------- */
 
-/* line NULL: so many lines were left out here. */
-static void
-step_output(struct pool_worker *worker, const char *line, uint32_t size, uint32_t dropped)
-{
-    struct core_event event = {
-        .type = CORE_OUTPUT,
-        .u.output = {.worker = worker->number,
-                     .dropped = dropped,
-                     .task = atomic_load_explicit(&worker->page->started, memory_order_relaxed),
-                     .line = line,
-                     .size = size}};
-    drive_step(worker->workers->drive, &event);
-}
-
-static void
-give_line(void *arg, const char *line, uint32_t size)
-{
-    struct pool_worker *worker = arg;
-    if (++worker->lines > WORKERS_LINES_IN_A_ROW) {
-        worker->dropped++;
-    } else {
-        step_output(worker, line, size, 0);
-    }
-}
-
-static bool
-read_pipe(struct pool_worker *worker, size_t limit)
-{
-    char bytes[16 << 10];
-    for (size_t total = 0; total < limit;) {
-        ssize_t got = read(worker->pipe.fd, bytes, sizeof bytes);
-        if (got == 0) {
-            return false;
-        }
-        if (got < 0) {
-            return errno == EAGAIN || errno == EINTR;
-        }
-        output_take(&worker->output, bytes, (size_t)got, give_line, worker);
-        total += (size_t)got;
-    }
-    return true;
-}
-
-static void
-tell_dropped(struct pool_worker *worker)
-{
-    if (worker->dropped > 0) {
-        step_output(worker, NULL, 0, worker->dropped);
-        worker->dropped = 0;
-    }
-}
-
-/* Reads at most `limit` bytes, and says what was left out; false: the pipe has ended. */
-static bool
-read_output(struct pool_worker *worker, size_t limit)
-{
-    worker->lines = 0;
-    bool goes_on = read_pipe(worker, limit);
-    tell_dropped(worker);
-    return goes_on;
-}
-
-static void
-pipe_ready(struct loop_source *source, uint32_t events)
-{
-    struct pool_worker *worker = CONTAINER_OF(source, struct pool_worker, pipe);
-    (void)events;
-    if (!read_output(worker, WORKERS_READ_MAX)) {
-        loop_close(worker->workers->loop, source);
-    }
-}
-
-void
+bool
 workers_read_output(struct workers *workers)
 {
+    bool is_all = true;
     for (struct pool_worker *worker = workers->by_number; worker != NULL;
          worker = worker->hh.next) {
-        if (worker->pipe.fd >= 0) {
-            pipe_ready(&worker->pipe, 0);
-        }
+        is_all = pipes_read(&worker->output) && is_all;
     }
+    return is_all;
+}
+
+bool
+workers_read_again(struct workers *workers, const struct core_action *errand)
+{
+    return pipes_ask_again(workers->pipes, errand);
+}
+
+/* Its process may have been started by a worker's task: the pid tells. */
+bool
+workers_take_pipe(struct workers *workers, uint32_t number, int64_t pid, uint64_t program, int fd)
+{
+    struct pool_worker *worker = find_worker(workers, number);
+    if (worker == NULL || (worker->pid != 0 && worker->pid != pid)) {
+        return false;
+    }
+    worker->has_own_pipe = true;
+    pipes_take(&worker->output, program, fd);
+    return true;
 }
 
 /* ---- the page ----------------------------------------------------------------------------- */
@@ -168,7 +114,7 @@ static void
 forget_worker(struct pool_worker *worker)
 {
     struct workers *workers = worker->workers;
-    loop_close(workers->loop, &worker->pipe);
+    pipes_end(&worker->output);
     munmap(worker->page, LODE_WORKER_PAGE_BYTES);
     HASH_DEL(workers->by_number, worker);
     free(worker);
@@ -243,6 +189,8 @@ ask_for(struct workers *workers, struct pool_worker *worker)
         return lode_fail_with(LODE_EDOWN, "there is no supervisor to start workers");
     }
     LODE_TRY(make_page(&fd, &worker->page));
+    worker->output = (struct pool_output){
+        .pipes = workers->pipes, .number = &worker->number, .page = worker->page};
     HASH_ADD(hh, workers->by_number, number, sizeof worker->number, worker);
     if (!hash_has(hh, worker)) {
         close(fd);
@@ -265,8 +213,7 @@ workers_spawn(struct workers *workers, uint32_t number)
     if (worker == NULL) {
         err = lode_fail_with(LODE_ENOMEM, "no memory for a worker");
     } else {
-        *worker = (struct pool_worker){
-            .number = number, .workers = workers, .pipe = {.fd = -1, .ready = pipe_ready}};
+        *worker = (struct pool_worker){.number = number, .workers = workers};
         err = ask_for(workers, worker);
     }
     if (err != LODE_OK) {
@@ -308,12 +255,10 @@ spawned(struct workers *workers, const struct lode_supervisor_packet *packet, co
     if (fd_count > 0) {
         close(fds[0]); /* its pidfd: the supervisor tells of its end */
     }
-    if (fd_count > 1) {
-        worker->pipe.fd = fds[1];
-        (void)fcntl(fds[1], F_SETFL, fcntl(fds[1], F_GETFL) | O_NONBLOCK);
-        if (loop_add(workers->loop, &worker->pipe, EPOLLIN) != LODE_OK) {
-            lode_log("WORKER-OUTPUT", "worker %u: %s", packet->worker, lode_last_error());
-        }
+    if (fd_count > 1 && !worker->has_own_pipe) {
+        pipes_take(&worker->output, 0, fds[1]);
+    } else if (fd_count > 1) {
+        close(fds[1]);
     }
     say_spawned(workers, packet->worker, LODE_OK, packet->pid);
 }
@@ -327,11 +272,7 @@ exited(struct workers *workers, const struct lode_supervisor_packet *packet)
     if (worker == NULL) {
         return;
     }
-    if (worker->pipe.fd >= 0) {
-        (void)read_output(worker, WORKERS_LAST_MAX);
-    }
-    output_end(&worker->output, give_line, worker);
-    tell_dropped(worker);
+    pipes_end(&worker->output);
     memcpy(&page, worker->page, sizeof page);
     struct core_event event = {
         .type = CORE_EXITED,
@@ -391,14 +332,16 @@ workers_open(int supervisor_fd, struct loop *loop, struct drive *drive, void (*l
                                 .lost = lost,
                                 .arg = arg};
     STAILQ_INIT(&workers->letters);
-    if (supervisor_fd >= 0) {
+    lode_err err = pipes_open(loop, drive, &workers->pipes);
+    if (err == LODE_OK && supervisor_fd >= 0) {
         (void)fcntl(supervisor_fd, F_SETFD, FD_CLOEXEC);
         (void)fcntl(supervisor_fd, F_SETFL, O_NONBLOCK);
-        lode_err err = loop_add(loop, &workers->socket, EPOLLIN);
-        if (err != LODE_OK) {
-            free(workers);
-            return err;
-        }
+        err = loop_add(loop, &workers->socket, EPOLLIN);
+    }
+    if (err != LODE_OK) {
+        pipes_close(workers->pipes);
+        free(workers);
+        return err;
     }
     *workers_out = workers;
     return LODE_OK;

@@ -1,7 +1,7 @@
 /*
  * workers.h: the processes behind the core's worker numbers. Their parent is the supervisor, which
  * starts, kills and reaps them when the scheduler asks (api/wire/supervisor_msg.h). The scheduler
- * has the shared page of each worker, and the reading end of its output.
+ * has the shared page of each worker, and the reading end of its output (pipes.h).
  *
  *   spawn() --> ASKED --SPAWNED--> RUNNING --EXITED--> forgotten, after its last lines
  *                 +--SPAWNED with err--> forgotten
@@ -18,10 +18,7 @@
 #include "scheduler/drive/loop.h"
 
 enum {
-    WORKERS_READ_MAX = 64 << 10,  /* bytes of one worker's output read in one go */
-    WORKERS_LAST_MAX = 1 << 20,   /* bytes read of one that has ended: others may hold its pipe */
-    WORKERS_LINES_IN_A_ROW = 256, /* more lines of one worker in one go are dropped, and counted */
-    WORKERS_PACKETS_MAX = 8192    /* that wait for the supervisor */
+    WORKERS_PACKETS_MAX = 8192 /* that wait for the supervisor */
 };
 
 struct workers;
@@ -37,8 +34,20 @@ LODE_MUST_CHECK lode_err workers_open(int supervisor_fd, struct loop *loop, stru
 /* Starts worker `number`: CORE_SPAWNED follows, at once if it cannot even be asked for. */
 void workers_spawn(struct workers *workers, uint32_t number);
 
-/* Reads what is in the pipes of all workers now; their lines are stepped when this returns. */
-void workers_read_output(struct workers *workers);
+/*
+ * Reads what is in the pipes of all workers now; it is stepped when this returns. False: some of it
+ * is on its way, since the worker has read it. workers_read_again() adds the errand again, soon;
+ * false: nobody waits any longer.
+ */
+bool workers_read_output(struct workers *workers);
+bool workers_read_again(struct workers *workers, const struct core_action *errand);
+
+/*
+ * The worker's process writes to another pipe from now on, for tasks of that program. Takes the
+ * descriptor over. False: the process is not that worker.
+ */
+bool workers_take_pipe(struct workers *workers, uint32_t number, int64_t pid, uint64_t program,
+                       int fd);
 
 /* Sends it a signal, if it is there. */
 void workers_kill(struct workers *workers, uint32_t number, int signal);

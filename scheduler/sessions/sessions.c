@@ -32,6 +32,8 @@ struct sessions {
     struct loop *loop;
     struct drive *drive;
     struct loop_source listener;
+    sessions_pipe_fn on_pipe; /* NULL: workers send no pipes */
+    void *on_pipe_arg;
     int spare_fd; /* given up to turn a visitor away when no descriptor is left */
     TAILQ_HEAD(, visitor) visitors;
     uint32_t visitor_count;
@@ -93,18 +95,45 @@ sessions_cut(struct sessions *sessions, uint64_t number)
     }
 }
 
-/* A peer says nothing on this socket. So what comes is its end, or a breach of the rules. */
+void
+sessions_on_pipe(struct sessions *sessions, sessions_pipe_fn on_pipe, void *arg)
+{
+    sessions->on_pipe = on_pipe;
+    sessions->on_pipe_arg = arg;
+}
+
+/* Takes the descriptors over. */
+static bool
+take_pipe(struct drive_session *session, const struct lode_rendezvous_pipe *pipe, size_t size,
+          const int *fds, size_t fd_count)
+{
+    struct sessions *sessions = session->table;
+    bool is_one = size == sizeof *pipe && pipe->magic == LODE_RENDEZVOUS_MAGIC && fd_count <= 1 &&
+                  session->worker != 0 && sessions->on_pipe != NULL;
+    if (is_one && sessions->on_pipe(sessions->on_pipe_arg, session->worker, session->pid,
+                                    pipe->program, fd_count == 1 ? fds[0] : -1)) {
+        return true;
+    }
+    lode_socket_close_fds(fds, fd_count);
+    return false;
+}
+
+/* A worker sends new pipes, and a program nothing: else what comes is its end, or a breach. */
 static void
 socket_ready(struct loop_source *source, uint32_t events)
 {
     struct drive_session *session = CONTAINER_OF(source, struct drive_session, socket);
-    char byte;
-    ssize_t got = recv(source->fd, &byte, sizeof byte, MSG_DONTWAIT);
+    struct lode_rendezvous_pipe pipe = {0};
+    int fds[LODE_SOCKET_FDS_MAX];
+    size_t size = 0, fd_count = 0;
+    lode_err err =
+        lode_socket_receive(source->fd, MSG_DONTWAIT, &pipe, sizeof pipe, &size, fds, &fd_count);
     (void)events;
-    if (got < 0 && (errno == EAGAIN || errno == EINTR)) {
+    bool came = err == LODE_OK || err == LODE_ELIMIT; /* the packet is there, its descriptor lost */
+    if (err == LODE_EAGAIN || (came && take_pipe(session, &pipe, size, fds, fd_count))) {
         return;
     }
-    if (got > 0) {
+    if (came) {
         lode_log("SESSION-CUT", "session %llu sent a packet after its hello",
                  (unsigned long long)session->number);
     }
@@ -223,6 +252,8 @@ open_session(struct visitor *visitor, const struct lode_rendezvous_hello *hello,
     session->table = sessions;
     session->drive = sessions->drive;
     session->keepers = 1;
+    session->worker = hello->role == LODE_ROLE_WORKER ? hello->worker : 0;
+    session->pid = visitor->pid;
     session->socket = (struct loop_source){visitor->socket.fd, socket_ready};
     lode_err err = open_link(sessions, session, welcome->endpoint);
     if (err != LODE_OK) {

@@ -148,14 +148,14 @@ failures_send(struct drive *drive, uint64_t session, const char *name, int64_t p
     } send = {.output = {.pid = pid,
                          .flags = LODE_OUTPUT_FAILURE,
                          .name_size = (uint32_t)strnlen(name, LODE_TASK_NAME_MAX),
-                         .line_size = (uint32_t)strnlen(text, LODE_FAIL_MAX)}};
+                         .text_size = (uint32_t)strnlen(text, LODE_FAIL_MAX)}};
     send.action = (struct core_action){.type = CORE_SEND,
                                        .message = LODE_TASK_OUTPUT,
                                        .size = (uint32_t)sizeof send.output +
-                                               send.output.name_size + send.output.line_size,
+                                               send.output.name_size + send.output.text_size,
                                        .target = session};
     memcpy(send.text, name, send.output.name_size);
-    memcpy(send.text + send.output.name_size, text, send.output.line_size);
+    memcpy(send.text + send.output.name_size, text, send.output.text_size);
     drive_send(drive, &send.action);
 }
 

@@ -349,14 +349,17 @@ worker_event(struct fuzz_input *input)
         workers[number] = WORKER_NONE;
         step(&event);
     } else if (workers[number] == WORKER_RUNS) {
-        char line[256];
-        memset(line, 'x', sizeof line);
-        struct core_event event = {.type = CORE_OUTPUT,
-                                   .u.output = {.worker = number,
-                                                .dropped = what & 3,
-                                                .task = tasks[fuzz_u8(input) % TASKS],
-                                                .line = what & 4 ? line : NULL,
-                                                .size = what & 4 ? fuzz_u8(input) : 0}};
+        char bytes[256];
+        memset(bytes, 'x', sizeof bytes);
+        bytes[what % 64] = '\n';
+        struct core_event event = {
+            .type = CORE_OUTPUT,
+            .u.output = {.worker = number,
+                         .task = what & 8 ? LODE_PRINTING_LIBRARY : tasks[fuzz_u8(input) % TASKS],
+                         .program = what & 3,
+                         .late = (what & 4) != 0,
+                         .bytes = bytes,
+                         .size = fuzz_u8(input)}};
         step(&event);
     }
 }

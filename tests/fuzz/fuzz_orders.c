@@ -164,11 +164,11 @@ make_output(uint8_t *bytes)
     struct lode_task_output head = {.pid = 7,
                                     .flags = fuzz_u8(script) % 4,
                                     .name_size = fuzz_u8(script),
-                                    .line_size = fuzz_u8(script),
+                                    .text_size = fuzz_u8(script),
                                     .dropped = fuzz_u8(script) % 3};
     memcpy(bytes, &head, sizeof head);
-    memset(bytes + sizeof head, 'x', head.name_size + head.line_size);
-    return (uint32_t)sizeof head + head.name_size + head.line_size;
+    memset(bytes + sizeof head, 'x', head.name_size + head.text_size);
+    return (uint32_t)sizeof head + head.name_size + head.text_size;
 }
 
 static uint32_t
@@ -297,6 +297,7 @@ begin_worker(void)
         .worker = 1, .arg = &worker, .record = worker_record, .down = worker_is_down};
     memset(page, 0, sizeof page);
     fuzz_expect(worker_init(&worker, db, (void *)page) == LODE_OK);
+    program_init(&worker);
     return lode_tasks_connect_worker(db, &role, &worker.tasks);
 }
 

@@ -106,6 +106,13 @@ lode_link_dial_no_more(struct lode_link *link)
     fuzz_expect(link->is_open);
 }
 
+void
+lode_link_count(struct lode_link *link, struct lode_link_counters *counters_out)
+{
+    fuzz_expect(link->is_open);
+    *counters_out = (struct lode_link_counters){0};
+}
+
 lode_err
 lode_link_try_failed(struct lode_link *link)
 {
@@ -169,10 +176,11 @@ lode_err __wrap_lode_socket_send(int fd, const void *head, size_t head_size, con
 int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*run)(void *),
                           void *arg);
 int __wrap_pthread_join(pthread_t thread, void **result);
+lode_err __wrap_printing_renew(struct printing *printing, uint64_t program);
 void __real_lode_task_output_print(const struct lode_task_output *head, const char *name,
-                                   const char *line);
+                                   const char *text, const char *logs);
 void __wrap_lode_task_output_print(const struct lode_task_output *head, const char *name,
-                                   const char *line);
+                                   const char *text, const char *logs);
 
 bool
 __wrap_lode_cond_wait(struct lode_cond *cond, struct lode_mutex *mu, long long deadline_ns)
@@ -234,14 +242,22 @@ __wrap_pthread_join(pthread_t thread, void **result)
     return 0;
 }
 
+/* The stdout of the target stays what it is. */
+lode_err
+__wrap_printing_renew(struct printing *printing, uint64_t program)
+{
+    (void)printing;
+    return program % 4 == 3 ? lode_fail_with(LODE_ELIMIT, "no descriptor is left") : LODE_OK;
+}
+
 /* As the program would see it, and out of sight. */
 void
 __wrap_lode_task_output_print(const struct lode_task_output *head, const char *name,
-                              const char *line)
+                              const char *text, const char *logs)
 {
     FILE *terminal = stderr;
     stderr = nowhere;
-    __real_lode_task_output_print(head, name, line);
+    __real_lode_task_output_print(head, name, text, logs);
     stderr = terminal;
 }
 

@@ -265,8 +265,8 @@ static void
 world_begin(void)
 {
     const struct drive_hooks hooks = {
-        NULL,      world_find_session, world_count_repeats, world_store_action, world_arm_timer,
-        world_wake};
+        NULL,       world_find_session, world_count_repeats, world_store_action, world_arm_timer,
+        world_wake, "/nowhere"};
     const struct core_options options = {.cpus = 2 * LODE_CPU_UNIT, .worker_max = 6};
     int pair[2];
     if (world_listener < 0) {
@@ -309,7 +309,6 @@ world_end(void)
         end_session(sessions->by_number);
     }
     while (workers->by_number != NULL) { /* the daemon keeps them to its end */
-        output_end(&workers->by_number->output, give_line, workers->by_number);
         forget_worker(workers->by_number);
     }
     while ((letter = STAILQ_FIRST(&workers->letters)) != NULL) {
@@ -318,6 +317,7 @@ world_end(void)
         free(letter);
     }
     loop_close(&loop, &workers->socket);
+    pipes_close(workers->pipes);
     free(workers);
     loop_close(&loop, &sessions->listener);
     close(sessions->spare_fd);

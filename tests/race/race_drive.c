@@ -115,8 +115,8 @@ take_cuts(void)
 int
 main(void)
 {
-    const struct drive_hooks hooks = {NULL,         find_session, count_repeats,
-                                      store_action, arm_timer,    wake_main};
+    const struct drive_hooks hooks = {NULL,      find_session, count_repeats, store_action,
+                                      arm_timer, wake_main,    "/nowhere"};
     const struct core_options options = {.cpus = LODE_CPU_UNIT};
     pthread_t threads[THREADS];
     must(drive_create(&options, &hooks, &drive));

@@ -69,6 +69,15 @@ populate_ask(struct populate *populate, lode_id id)
     lode_mutex_unlock(&populate->mu);
 }
 
+bool
+populate_has_thread(struct populate *populate)
+{
+    lode_mutex_lock(&populate->mu);
+    bool started = populate->started;
+    lode_mutex_unlock(&populate->mu);
+    return started;
+}
+
 void
 populate_fini(struct populate *populate)
 {

@@ -28,6 +28,8 @@ struct populate {
 
 void populate_init(struct populate *populate, lode *db);
 
+bool populate_has_thread(struct populate *populate);
+
 /* Stops the thread. */
 void populate_fini(struct populate *populate);
 

@@ -21,9 +21,8 @@
 #include "worker/libraries/signature.h"
 #include "worker/runtime/origin.h"
 #include "worker/runtime/page.h"
+#include "worker/runtime/program.h"
 
-#include <stdio.h>
-#include <stdio_ext.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -72,16 +71,13 @@ become_idle(struct worker *worker)
                : LODE_OK;
 }
 
-/* Output is flushed before the results are published: a program that has them may look for it. */
-static void
-flush_output(void)
+/* The task goes elsewhere, uncharged: this worker cannot serve its program. */
+static lode_err
+hand_over(struct worker *worker, const struct queue_item *item)
 {
-    if (__fpending(stdout) > 0) {
-        fflush(stdout);
-    }
-    if (__fpending(stderr) > 0) {
-        fflush(stderr);
-    }
+    const struct lode_task_recall recall = {.count = 1, .flags = LODE_RECALLED_CANNOT};
+    return lode_link_send(worker->tasks->link, LODE_TASK_RECALLED, &recall, sizeof recall,
+                          &item->task, sizeof item->task, false);
 }
 
 /* ---- one task ------------------------------------------------------------------------------ */
@@ -110,6 +106,7 @@ mark_begun(struct worker *worker, const struct queue_item *item)
     const struct lode_task_run *run = (const void *)item->bytes;
     page_begin(worker->page, ++worker->begun, run->task);
     sleeping_begin(&worker->sleeping, run->task);
+    printing_begin(&worker->printing, run->task);
 }
 
 /* A function reads the arguments that it knows of, and would not notice one more. */
@@ -140,8 +137,13 @@ call_function(struct worker *worker, struct function *function)
     origin_set(worker->task.order.task);
     atomic_store_explicit(&worker->tasks->parent, worker->task.order.task, memory_order_relaxed);
     held_begin(&worker->held);
+    bool pools = worker->task.order.threads > 1 && strncmp(function->name, "blas.", 5) == 0;
+    uint32_t threads = pools ? program_pool_begin() : 0;
     err = function->opened->call(&worker->task);
     atomic_store_explicit(&worker->tasks->parent, 0, memory_order_relaxed);
+    if (pools) {
+        program_pool_end(worker, threads);
+    }
     return err;
 }
 
@@ -189,6 +191,9 @@ run_task(struct worker *worker, const struct queue_item *item)
     struct lode_task_done done = {.task = run->task, .status = LODE_DONE_MISSING};
     lode_err err, ended = LODE_OK;
     int64_t start = lode_now_ns();
+    if (!program_enter(worker, run->program)) {
+        return hand_over(worker, item);
+    }
     mark_begun(worker, item);
     enum lode_task_begun begun = lode_task_begin(&worker->task, &order, &err);
     if (begun == LODE_TASK_BROKEN) {
@@ -202,7 +207,8 @@ run_task(struct worker *worker, const struct queue_item *item)
     }
     if (begun == LODE_TASK_GO) {
         err = run_started(worker, item, function);
-        flush_output();
+        /* Before the results are published: a program that has them may look for the output. */
+        LODE_TRY(printing_end(&worker->printing));
     }
     LODE_TRY(lode_task_finish(&worker->task, err, &ended));
     worker->unrung = true;
@@ -228,6 +234,8 @@ describe(struct worker *worker, const struct queue_item *item)
     void *bytes = NULL;
     size_t size = 0;
     char *path = strndup((const char *)(load + 1), item->size - sizeof *load);
+    (void)program_enter(worker, 0); /* else it is described all the same */
+    printing_begin(&worker->printing, LODE_PRINTING_LIBRARY);
     lode_err err = path != NULL ? library_open(path, &library)
                                 : lode_fail_with(LODE_ENOMEM, "no room for a path");
     free(path);
@@ -237,7 +245,7 @@ describe(struct worker *worker, const struct queue_item *item)
     answer.err = (uint32_t)err;
     const void *text = err == LODE_OK ? bytes : lode_last_error();
     size = err == LODE_OK ? size : strlen(lode_last_error());
-    flush_output();
+    LODE_TRY(printing_end(&worker->printing));
     err = lode_link_send(worker->tasks->link, LODE_TASK_DESCRIBED, &answer, sizeof answer, text,
                          (uint32_t)size, false);
     free(bytes);
@@ -252,6 +260,7 @@ worker_run(struct worker *worker)
     struct queue_item *item = NULL;
     lode_err err = LODE_OK;
     bool quit = false;
+    program_init(worker);
     while (err == LODE_OK && !quit) {
         struct queue_item *next = queue_take(&worker->queue, item, false);
         if (next == NULL) {

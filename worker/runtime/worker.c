@@ -158,6 +158,7 @@ worker_init(struct worker *worker, lode *db, struct lode_worker_page *page)
     functions_init(&worker->functions);
     held_init(&worker->held);
     populate_init(&worker->populate, db);
+    printing_init(&worker->printing, page);
     worker->hooks = (struct lode_session_hooks){
         .arg = worker,
         .blocked = worker_blocked,
@@ -198,6 +199,7 @@ worker_connect(struct worker *worker, uint32_t number)
         .worker = number, .arg = worker, .record = worker_record, .down = worker_down};
     struct lode_task_worker ready = {.task = 0};
     LODE_TRY(lode_tasks_connect_worker(worker->db, &role, &worker->tasks));
+    worker->printing.tasks = worker->tasks;
     LODE_TRY(lode_later_open(tell_ends, worker, &worker->teller));
     LODE_TRY(lode_later_open(watch_main_thread, worker, &worker->watch));
     return lode_link_send(worker->tasks->link, LODE_TASK_READY, &ready, sizeof ready, NULL, 0,
@@ -213,6 +215,7 @@ worker_fini(struct worker *worker)
     lode_close(worker->db); /* waits until the scheduler has what it was told */
     lode_task_fini(&worker->task);
     sleeping_fini(&worker->sleeping);
+    printing_fini(&worker->printing);
     held_fini(&worker->held);
     functions_fini(&worker->functions);
     queue_fini(&worker->queue);

@@ -22,6 +22,7 @@
 #include "worker/runtime/functions.h"
 #include "worker/runtime/held.h"
 #include "worker/runtime/populate.h"
+#include "worker/runtime/printing.h"
 #include "worker/runtime/queue.h"
 #include "worker/runtime/sleeping.h"
 
@@ -47,6 +48,9 @@ struct worker {
     _Atomic uint32_t limit_ms; /* of the task page->cancelled: why it is to stop; see STOP_TASK */
 
     /* The main thread's. */
+    struct printing printing;
+    uint64_t program;     /* whose tasks it runs, as in RUN; 0: none yet, or a library's */
+    uint32_t own_threads; /* those of the worker itself and of lode-blas; see program.h */
     lode_task task;
     uint64_t begun;          /* tasks, for the page */
     int64_t held_back_since; /* when the oldest DONE that was not sent was made; 0: none waits */

@@ -43,7 +43,7 @@ go_down(struct lode_rendezvous *rendezvous)
     }
 }
 
-/* Nothing is ever sent on the socket: what wakes the read is its end, or our own shutdown(). */
+/* The scheduler sends nothing on the socket: the read ends with it, or by our own shutdown(). */
 static void *
 watch(void *arg)
 {
@@ -293,6 +293,13 @@ struct lode_link *
 lode_rendezvous_link(struct lode_rendezvous *rendezvous)
 {
     return rendezvous->link;
+}
+
+lode_err
+lode_rendezvous_pass_pipe(struct lode_rendezvous *rendezvous, uint64_t program, int fd)
+{
+    const struct lode_rendezvous_pipe packet = {.magic = LODE_RENDEZVOUS_MAGIC, .program = program};
+    return lode_socket_send(rendezvous->fd, &packet, sizeof packet, NULL, 0, &fd, 1);
 }
 
 void

@@ -3,10 +3,10 @@
  * DIR/scheduler.sock and says who it is. The scheduler names a private endpoint, and the link is
  * dialled to it.
  *
- * The socket stays open as long as the session. Nothing more is sent on it. Its end of file means
- * that the scheduler has ended the session, or died. A thread of ours sleeps in a read until then,
- * takes no signals, and calls `down`: the session is over. A link that loses its pipe meanwhile
- * mends itself, unseen.
+ * The socket stays open as long as the session. A worker alone sends more on it. Its end of file
+ * means that the scheduler has ended the session, or died. A thread of ours sleeps in a read until
+ * then, takes no signals, and calls `down`: the session is over. A link that loses its pipe
+ * meanwhile mends itself, unseen.
  */
 #ifndef LODE_CLIENT_RENDEZVOUS_H
 #define LODE_CLIENT_RENDEZVOUS_H
@@ -71,6 +71,14 @@ lode_err lode_rendezvous_late(struct lode_rendezvous *rendezvous);
 
 /* The session's link, valid until lode_rendezvous_close(). Send with lode_link_send(). */
 struct lode_link *lode_rendezvous_link(struct lode_rendezvous *rendezvous);
+
+/*
+ * A worker: from now on, tasks of that program write to the pipe whose reading end this is. The
+ * caller keeps its copy. Errors: LODE_EAGAIN, LODE_EDOWN, LODE_ESYS: the scheduler will not have
+ * it.
+ */
+LODE_MUST_CHECK lode_err lode_rendezvous_pass_pipe(struct lode_rendezvous *rendezvous,
+                                                   uint64_t program, int fd);
 
 /*
  * Ends the session, and sets *rendezvous_io to NULL: no callback runs once this returns. Drain the

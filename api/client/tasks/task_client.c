@@ -83,7 +83,7 @@ hand_over(struct lode_tasks *tasks)
                        0, CLOSE_TIMEOUT_MS, &request) == LODE_OK) {
         free(request.text);
     }
-    lode_task_output_flush(lode_remaining_ms(deadline));
+    lode_task_output_flush(lode_remaining_ms(deadline), lode_session_paths(tasks->db)->logs);
 }
 
 static void

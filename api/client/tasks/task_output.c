@@ -3,11 +3,14 @@
 #include "api/base/clock.h"
 #include "api/base/printable.h"
 #include "api/base/write_at_once.h"
+#include "api/cluster/files.h"
+#include "api/cluster/log_file.h"
 
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,15 +19,19 @@
 #include <unistd.h>
 
 /*
- * What stderr has not taken yet. The threads of all sessions print, one at a time; none waits while
- * it has the mutex. The lines wait for a stderr that takes nothing, together, for STALL_MS.
+ * What stderr has not taken yet, of all sessions. Whoever prints writes it at once, for INLINE_NS.
+ * What is left then is the thread's, which takes all of `kept` and writes it without the mutex.
  */
-enum { KEPT_BYTES = 1 << 20, KEPT_FIRST = 32 << 10, HEADING_BYTES = 512, STALL_MS = 1000 };
+enum { KEPT_FIRST = 64 << 10, HEADING_BYTES = 1024, INLINE_NS = 2000000, STACK_BYTES = 64 << 10 };
 static pthread_mutex_t printing = PTHREAD_MUTEX_INITIALIZER;
-static char *kept; /* malloc'ed while there is something; this and all below: printing */
+static pthread_cond_t all_shown = PTHREAD_COND_INITIALIZER;
+static char *kept; /* malloc'ed; this and all below: printing */
 static size_t kept_size, kept_room;
-static unsigned lost;       /* lines that found no room, since the last that did */
-static int64_t stall_until; /* so long lines wait for what is kept; 0: nothing is */
+static unsigned lost;            /* lines that found no room, since the last that did */
+static bool lost_in_log;         /* all of them are there */
+static bool showing;             /* the thread runs */
+static _Atomic size_t shown_of;  /* bytes that the thread has, and stderr has not */
+static _Atomic bool is_given_up; /* the thread is to end: nobody waits for stderr any longer */
 
 /* ---- writing -------------------------------------------------------------------------------- */
 
@@ -40,56 +47,166 @@ write_some(const char *bytes, size_t size)
     return (size_t)wrote;
 }
 
+/* One line, or what is left of one, is one write. Gives how much stderr has taken of it. */
+static size_t
+write_line(const char *bytes, size_t size)
+{
+    const char *feed = memchr(bytes, '\n', size);
+    return write_some(bytes, feed != NULL ? (size_t)(feed + 1 - bytes) : size);
+}
+
 static void
 write_kept_locked(void)
 {
     size_t done = 0, wrote = 1;
     while (done < kept_size && wrote > 0) {
-        wrote = write_some(kept + done, kept_size - done);
+        wrote = write_line(kept + done, kept_size - done);
         done += wrote;
     }
     kept_size -= done;
-    if (kept_size == 0) {
+    if (kept_size > 0) {
+        memmove(kept, kept + done, kept_size);
+    } else if (kept_room > KEPT_FIRST) {
         free(kept);
         kept = NULL;
         kept_room = 0;
-        stall_until = 0;
-        return;
     }
-    memmove(kept, kept + done, kept_size);
-    stall_until = stall_until != 0 ? stall_until : lode_deadline(STALL_MS);
 }
 
 /*
- * write_kept_locked() on any thread. A reader that has ended must not strike the program with a
+ * Between the two, any thread may write. A reader that has ended must not strike the program with a
  * SIGPIPE, nor a file that may not grow with a SIGXFSZ.
  */
+struct shelter {
+    sigset_t risen, before;
+    bool was_pending;
+};
+
 static void
-write_unstruck_locked(void)
+take_shelter(struct shelter *shelter)
+{
+    sigset_t pending;
+    sigemptyset(&shelter->risen);
+    sigaddset(&shelter->risen, SIGPIPE);
+    sigaddset(&shelter->risen, SIGXFSZ);
+    sigpending(&pending);
+    shelter->was_pending =
+        sigismember(&pending, SIGPIPE) == 1 || sigismember(&pending, SIGXFSZ) == 1;
+    pthread_sigmask(SIG_BLOCK, &shelter->risen, &shelter->before);
+}
+
+static void
+leave_shelter(const struct shelter *shelter)
 {
     const struct timespec none = {0};
-    sigset_t risen, before, pending;
-    sigemptyset(&risen);
-    sigaddset(&risen, SIGPIPE);
-    sigaddset(&risen, SIGXFSZ);
-    sigpending(&pending);
-    bool was_pending = sigismember(&pending, SIGPIPE) == 1 || sigismember(&pending, SIGXFSZ) == 1;
-    pthread_sigmask(SIG_BLOCK, &risen, &before);
-    write_kept_locked();
-    while (!was_pending && sigtimedwait(&risen, NULL, &none) > 0) {
+    while (!shelter->was_pending && sigtimedwait(&shelter->risen, NULL, &none) > 0) {
     }
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    pthread_sigmask(SIG_SETMASK, &shelter->before, NULL);
 }
 
 /* Waits for a stderr that may take something; without the mutex. One that says so may not. */
 static void
-await_room(int64_t deadline)
+await_room(void)
 {
     enum { SLICE_MS = 50, PAUSE_MS = 2 };
     struct pollfd out = {.fd = fileno(stderr), .events = POLLOUT};
-    int64_t left = lode_remaining_ms(deadline);
-    if (poll(&out, 1, left < SLICE_MS ? (int)left : SLICE_MS) > 0) {
+    if (poll(&out, 1, SLICE_MS) > 0) {
         poll(NULL, 0, PAUSE_MS);
+    }
+}
+
+/* ---- what finds no room --------------------------------------------------------------------- */
+
+static unsigned
+count_lines(const char *text, size_t size)
+{
+    unsigned lines = 0;
+    const char *end = text + size;
+    for (; text < end; lines++) {
+        const char *feed = memchr(text, '\n', (size_t)(end - text));
+        text = feed != NULL ? feed + 1 : end;
+    }
+    return lines;
+}
+
+static void
+lose_locked(const char *logs, const char *text, size_t size)
+{
+    bool logged = lode_log_file_append(logs, LODE_FILE_OUTPUT_LOG, text, size) == LODE_OK;
+    lost_in_log = logged && (lost == 0 || lost_in_log);
+    lost += count_lines(text, size);
+}
+
+/* ---- the thread ------------------------------------------------------------------------------ */
+
+/* Writes as much as stderr takes until somebody gives up. Gives how much that was. */
+static size_t
+show_bytes(const char *bytes, size_t size)
+{
+    size_t done = 0;
+    while (done < size && !atomic_load(&is_given_up)) {
+        size_t wrote = write_line(bytes + done, size - done);
+        done += wrote;
+        atomic_store(&shown_of, size - done);
+        if (wrote == 0) {
+            await_room();
+        }
+    }
+    return done;
+}
+
+static void *
+show(void *arg)
+{
+    const char *logs = arg;
+    pthread_mutex_lock(&printing);
+    while (kept_size > 0 && !atomic_load(&is_given_up)) {
+        char *bytes = kept;
+        size_t size = kept_size;
+        kept = NULL;
+        kept_size = kept_room = 0;
+        atomic_store(&shown_of, size);
+        pthread_mutex_unlock(&printing);
+        size_t done = show_bytes(bytes, size);
+        pthread_mutex_lock(&printing);
+        if (done < size) {
+            lose_locked(logs, bytes + done, size - done);
+        }
+        atomic_store(&shown_of, 0);
+        free(bytes);
+    }
+    showing = false;
+    pthread_cond_broadcast(&all_shown);
+    pthread_mutex_unlock(&printing);
+    free(arg);
+    return NULL;
+}
+
+/*
+ * It takes no signals, so that a reader that has ended does not strike the program. Without a
+ * thread, the next line tries again.
+ */
+static void
+start_thread_locked(const char *logs)
+{
+    pthread_attr_t attr;
+    pthread_t thread;
+    sigset_t all, before;
+    char *copy = strdup(logs);
+    if (copy == NULL) {
+        return;
+    }
+    atomic_store(&is_given_up, false);
+    sigfillset(&all);
+    pthread_attr_init(&attr);
+    pthread_attr_setstacksize(&attr, STACK_BYTES);
+    pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    showing = pthread_create(&thread, &attr, show, copy) == 0;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    pthread_attr_destroy(&attr);
+    if (!showing) {
+        free(copy);
     }
 }
 
@@ -100,7 +217,7 @@ static char *
 room_locked(size_t size)
 {
     size_t room = kept_room > 0 ? kept_room : KEPT_FIRST;
-    if (size > KEPT_BYTES - kept_size) {
+    if (kept_size + size + atomic_load(&shown_of) > LODE_OUTPUT_KEPT_MAX) {
         return NULL;
     }
     while (room < kept_size + size) {
@@ -149,98 +266,157 @@ write_heading(char *out, const struct lode_task_output *head, const char *name)
 }
 
 static void
-keep_missing_locked(const struct lode_task_output *head, const char *name)
+keep_missing_locked(const struct lode_task_output *head, const char *name, const char *where)
 {
     char *room = room_locked(2 * HEADING_BYTES);
     if (room == NULL) {
+        lost_in_log = head->text_size > 0 && (lost == 0 || lost_in_log);
         lost += head->dropped;
         return;
     }
     size_t used = write_heading(room, head, name);
-    kept_size += used + at_most(snprintf(room + used, HEADING_BYTES,
-                                         "… %u lines are left out here\n", head->dropped),
-                                HEADING_BYTES);
+    int said =
+        snprintf(room + used, HEADING_BYTES, "… %u lines are left out here%s%.*s\n", head->dropped,
+                 head->text_size > 0 ? ": see " : "", (int)head->text_size, where);
+    kept_size += used + at_most(said, HEADING_BYTES);
 }
 
 /* Says how many lines are lost, as soon as there is room for it. */
 static void
-keep_lost_locked(void)
+keep_lost_locked(const char *logs)
 {
     char *room = lost > 0 ? room_locked(HEADING_BYTES) : NULL;
     if (room != NULL) {
-        int said = snprintf(room, HEADING_BYTES,
-                            "(lode pid=%d) … %u lines are left out here: nobody read stderr\n",
-                            (int)getpid(), lost);
+        int said =
+            snprintf(room, HEADING_BYTES,
+                     "(lode pid=%d) … %u lines are left out here: nobody read stderr%s%s%s\n",
+                     (int)getpid(), lost, lost_in_log ? ": see " : "", lost_in_log ? logs : "",
+                     lost_in_log ? "/" LODE_FILE_OUTPUT_LOG : "");
         kept_size += at_most(said, HEADING_BYTES);
         lost = 0;
+        lost_in_log = false;
     }
 }
 
-static void
-keep_line_locked(const struct lode_task_output *head, const char *name, const char *line)
+/* A heading that was written before, and a line. False: there is no room for the line. */
+static bool
+keep_line_locked(const char *heading, size_t heading_size, const char *line, size_t size,
+                 bool is_terminal)
 {
-    bool is_terminal = isatty(fileno(stderr)) == 1;
-    size_t size = (size_t)head->line_size * (is_terminal ? LODE_PRINTABLE_GROWTH : 1);
-    char *room = room_locked(HEADING_BYTES + size + 1);
+    size_t most = size * (is_terminal ? LODE_PRINTABLE_GROWTH : 1);
+    char *room = room_locked(heading_size + most + 2);
     if (room == NULL) {
-        lost++;
-        return;
+        return false;
     }
-    size_t used = write_heading(room, head, name);
-    used += copy_line(room + used, line, head->line_size, is_terminal);
+    memcpy(room, heading, heading_size);
+    size_t used = heading_size + copy_line(room + heading_size, line, size, is_terminal);
     room[used] = '\n';
     kept_size += used + 1;
+    return true;
 }
 
+/* The log has the heading once. */
 static void
-keep_locked(const struct lode_task_output *head, const char *name, const char *line)
+lose_text_locked(const struct lode_task_output *head, const char *name, const char *text,
+                 size_t size, const char *logs)
 {
-    if (lost > 0) {
-        write_unstruck_locked();
+    char heading[HEADING_BYTES];
+    size_t used = at_most(snprintf(heading, sizeof heading, "(%.*s pid=%lld) %zu bytes:\n",
+                                   (int)head->name_size, name, (long long)head->pid, size),
+                          sizeof heading);
+    if (lode_log_file_append(logs, LODE_FILE_OUTPUT_LOG, heading, used) == LODE_OK) {
+        lose_locked(logs, text, size);
+    } else {
+        lost_in_log = false;
+        lost += count_lines(text, size);
     }
-    keep_lost_locked();
+}
+
+/* The thread has its turn if it runs, or if stderr takes too long. */
+static void
+keep_locked(const struct lode_task_output *head, const char *name, const char *text,
+            const char *logs)
+{
+    char heading[HEADING_BYTES];
+    size_t heading_size = write_heading(heading, head, name);
+    bool is_terminal = isatty(fileno(stderr)) == 1;
+    const char *end = text + head->text_size;
+    int64_t until = lode_now_ns() + INLINE_NS;
+    keep_lost_locked(logs);
     if (head->dropped > 0) {
-        keep_missing_locked(head, name);
+        keep_missing_locked(head, name, text);
     }
-    if (!(head->flags & LODE_OUTPUT_DROPPED)) {
-        keep_line_locked(head, name, line);
+    while (text < end && !(head->flags & LODE_OUTPUT_DROPPED)) {
+        const char *feed = memchr(text, '\n', (size_t)(end - text));
+        size_t size = (size_t)((feed != NULL ? feed : end) - text);
+        if (lost > 0 || !keep_line_locked(heading, heading_size, text, size, is_terminal)) {
+            lose_text_locked(head, name, text, (size_t)(end - text), logs);
+            break;
+        }
+        if (!showing && lode_now_ns() < until) {
+            write_kept_locked();
+        }
+        text += size + 1;
     }
-    write_unstruck_locked();
-}
-
-/* True: stderr has all. */
-static bool
-print_kept(void)
-{
-    pthread_mutex_lock(&printing);
-    if (kept_size > 0 || lost > 0) {
-        write_unstruck_locked();
-        keep_lost_locked();
-        write_unstruck_locked();
-    }
-    bool has_all = kept_size == 0;
-    pthread_mutex_unlock(&printing);
-    return has_all;
-}
-
-void
-lode_task_output_print(const struct lode_task_output *head, const char *name, const char *line)
-{
-    pthread_mutex_lock(&printing);
-    keep_locked(head, name, line);
-    int64_t deadline = stall_until;
-    pthread_mutex_unlock(&printing);
-    while (deadline != 0 && lode_remaining_ms(deadline) > 0) {
-        await_room(deadline);
-        deadline = print_kept() ? 0 : deadline;
+    if (!showing) {
+        if (lode_now_ns() < until) {
+            write_kept_locked();
+        }
+        if (kept_size > 0) {
+            start_thread_locked(logs);
+        }
     }
 }
 
 void
-lode_task_output_flush(int64_t timeout_ms)
+lode_task_output_print(const struct lode_task_output *head, const char *name, const char *text,
+                       const char *logs)
+{
+    struct shelter shelter;
+    pthread_mutex_lock(&printing);
+    take_shelter(&shelter);
+    keep_locked(head, name, text, logs);
+    leave_shelter(&shelter);
+    pthread_mutex_unlock(&printing);
+}
+
+/* The thread, if there is one, ends soon: it never waits for longer than await_room(). */
+static void
+give_up_locked(const char *logs)
+{
+    atomic_store(&is_given_up, true);
+    while (showing) {
+        pthread_cond_wait(&all_shown, &printing);
+    }
+    atomic_store(&is_given_up, false);
+    if (kept_size > 0) {
+        lose_locked(logs, kept, kept_size);
+        free(kept);
+        kept = NULL;
+        kept_size = kept_room = 0;
+    }
+}
+
+void
+lode_task_output_flush(int64_t timeout_ms, const char *logs)
 {
     int64_t deadline = lode_deadline(timeout_ms);
-    while (!print_kept() && lode_remaining_ms(deadline) > 0) {
-        await_room(deadline);
+    const struct timespec until = {deadline / 1000000000, deadline % 1000000000};
+    struct shelter shelter;
+    pthread_mutex_lock(&printing);
+    take_shelter(&shelter);
+    keep_lost_locked(logs);
+    if (!showing && kept_size > 0) {
+        start_thread_locked(logs);
     }
+    while (showing &&
+           pthread_cond_clockwait(&all_shown, &printing, CLOCK_MONOTONIC, &until) != ETIMEDOUT) {
+    }
+    if (showing || kept_size > 0) {
+        give_up_locked(logs);
+    }
+    keep_lost_locked(logs);
+    write_kept_locked(); /* that lines are missing; if stderr takes it now */
+    leave_shelter(&shelter);
+    pthread_mutex_unlock(&printing);
 }

@@ -7,29 +7,35 @@
  * between. lode_close() waits for the lines of the program's tasks, and would give up before all
  * are printed.
  *
- * A stderr that nobody reads (a full pipe) must not stop the thread that prints: it is the one that
- * takes all that the scheduler says. So lines wait for a second at most, together. Then they are
- * kept, up to 1 MiB of them, and go out with a later line or when a session closes. What finds no
- * room is counted, and the next line that does is preceded by how many are missing. No thread waits
- * for another that waits for stderr.
+ * A stderr that is slow, or that nobody reads (a full pipe), must not stop the thread that takes
+ * all that the scheduler says: calls and closes of the program would wait for the display. So a
+ * line that stderr does not take at once is kept, up to LODE_OUTPUT_KEPT_MAX bytes of them. A
+ * thread writes what is kept, and ends when nothing is left. What finds no room goes to the log
+ * (api/cluster/log_file.h). The next line that does is preceded by how many are missing, and where
+ * they are.
  */
 #ifndef LODE_CLIENT_TASKS_TASK_OUTPUT_H
 #define LODE_CLIENT_TASKS_TASK_OUTPUT_H
 
 #include "api/wire/task_msg.h"
 
-/*
- * Prints `name` and `line`, whose sizes stand in `head`, as "(name pid=N) line". If lines are
- * missing before this one, a line of its own says how many. On a terminal the line is shown as
- * api/base/printable.h says; a file or a pipe gets its bytes. Any thread.
- */
-void lode_task_output_print(const struct lode_task_output *head, const char *name,
-                            const char *line);
+enum { LODE_OUTPUT_KEPT_MAX = 32 << 20 };
 
 /*
- * Prints what is kept, and waits so long at most for a stderr that takes it. No SIGPIPE and no
- * SIGXFSZ come from it. Any thread.
+ * Prints each line of the text as "(name pid=N) line". If lines are missing before them, a line of
+ * its own says how many. The sizes of `name` and `text` stand in `head`; of a head with
+ * LODE_OUTPUT_DROPPED, the text says where the lines are. On a terminal a line is shown as
+ * api/base/printable.h says; a file or a pipe gets its bytes. Any thread.
+ *
+ *   logs  the directory of log files
  */
-void lode_task_output_flush(int64_t timeout_ms);
+void lode_task_output_print(const struct lode_task_output *head, const char *name, const char *text,
+                            const char *logs);
+
+/*
+ * Waits so long at most until stderr has taken what is kept. What is left then goes to the log. No
+ * SIGPIPE and no SIGXFSZ come from it. Any thread.
+ */
+void lode_task_output_flush(int64_t timeout_ms, const char *logs);
 
 #endif

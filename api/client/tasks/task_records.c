@@ -6,6 +6,7 @@
 #include "api/client/tasks/task_records.h"
 
 #include "api/base/fail.h"
+#include "api/client/session/session.h"
 #include "api/client/tasks/call_refs.h"
 #include "api/client/tasks/requests.h"
 #include "api/client/tasks/task_output.h"
@@ -131,16 +132,20 @@ on_forget(struct lode_tasks *tasks, const void *bytes, uint32_t size)
     return LODE_OK;
 }
 
+/* A worker prints nothing of what it is told: it would come back as a line of its own. */
 static lode_err
-on_output(const void *bytes, uint32_t size)
+on_output(const struct lode_tasks *tasks, const void *bytes, uint32_t size)
 {
     const struct lode_task_output *head = bytes;
     if (size < sizeof *head || head->name_size > size - sizeof *head ||
-        head->line_size > size - sizeof *head - head->name_size) {
+        head->text_size > size - sizeof *head - head->name_size) {
         return too_short("OUTPUT", size);
     }
     const char *name = (const char *)(head + 1);
-    lode_task_output_print(head, name, name + head->name_size);
+    if (tasks->worker.record == NULL) {
+        lode_task_output_print(head, name, name + head->name_size,
+                               lode_session_paths(tasks->db)->logs);
+    }
     return LODE_OK;
 }
 
@@ -162,7 +167,7 @@ lode_tasks_record(void *arg, uint16_t type, const void *bytes, uint32_t size)
     case LODE_TASK_FORGET:
         return on_forget(tasks, bytes, size);
     case LODE_TASK_OUTPUT:
-        return on_output(bytes, size);
+        return on_output(tasks, bytes, size);
     default:
         return tasks->worker.record != NULL
                    ? tasks->worker.record(tasks->worker.arg, type, bytes, size)

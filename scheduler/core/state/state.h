@@ -12,6 +12,7 @@
 #include "scheduler/core/core.h"
 #include "scheduler/core/state/deadlines.h"
 #include "scheduler/core/state/libraries.h"
+#include "scheduler/core/state/output.h"
 #include "scheduler/core/state/pool.h"
 #include "scheduler/core/state/resources.h"
 #include "scheduler/core/state/turns.h"
@@ -217,7 +218,8 @@ struct core_worker {
     uint8_t state;
     uint8_t list; /* enum core_worker_list_name: where `link` is */
     bool blocked;
-    bool stale; /* has an old version of a library, or got SIGTERM: gets nothing, is replaced */
+    bool stale; /* has an old version of a library, what a task has left, or got SIGTERM: gets
+                   nothing, is replaced */
     bool killed;
     bool was_up;
     bool gives_up;       /* blocked, and told to end its call with an error */
@@ -250,7 +252,10 @@ struct core_worker {
     uint32_t known_words;
     struct core_library **held; /* libraries that it has opened */
     uint32_t held_count;
-    uint64_t finished;                   /* tasks */
+    uint64_t finished;       /* tasks */
+    uint64_t printed;        /* records PRINTED */
+    struct core_part *parts; /* lines that have no end yet; the newest first */
+    uint32_t part_count;
     struct core_function *last_function; /* whose task ended last */
     uint64_t last_program; /* number of the one whose tasks it has run last; 0: none yet */
     char last_name[LODE_TASK_NAME_MAX + 1];
@@ -356,6 +361,7 @@ struct core {
     struct core_failure failure[CORE_FAILURES_KEPT];
     uint64_t failure_count;
     lode_scheduler_stats stats; /* the counters; gauges are filled in when asked */
+    char *text;                 /* where lines are put together; see printed.c */
 };
 
 static inline bool

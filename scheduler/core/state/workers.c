@@ -195,6 +195,14 @@ core_worker_bury(struct core *core, struct core_worker *worker)
 /* ---- going ---------------------------------------------------------------------------------- */
 
 void
+core_worker_retire(struct core *core, struct core_worker *worker)
+{
+    worker->stale = true;
+    core->pool_changed = true;
+    core_worker_relist(core, worker);
+}
+
+void
 core_worker_give_up(struct core *core, struct core_worker *worker)
 {
     core->starting -= worker->state == CORE_WORKER_STARTING;
@@ -218,9 +226,15 @@ core_worker_kill(struct core *core, struct core_worker *worker)
 void
 core_worker_free(struct core *core, struct core_worker *worker)
 {
+    struct core_part *part;
     LODE_ASSERT(worker->count == 0 && worker->list == CORE_LIST_NONE);
     HASH_DELETE(hh, core->workers, worker);
     TAILQ_REMOVE(&core->all, worker, all_link);
+    while ((part = worker->parts) != NULL) {
+        worker->parts = part->next;
+        free(part->output.line);
+        free(part);
+    }
     free(worker->known);
     free(worker->held);
     free(worker->claims);

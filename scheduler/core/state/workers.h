@@ -31,6 +31,9 @@ void core_worker_bury(struct core *core, struct core_worker *worker);
 bool core_worker_may_queue(const struct core *core, const struct core_worker *worker,
                            const struct core_task *task);
 
+/* It gets nothing more, and is replaced when it is idle. */
+void core_worker_retire(struct core *core, struct core_worker *worker);
+
 /* Nothing more is given to it; what it has stays until it is reaped. */
 void core_worker_give_up(struct core *core, struct core_worker *worker);
 void core_worker_kill(struct core *core, struct core_worker *worker);

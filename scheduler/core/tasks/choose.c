@@ -48,9 +48,7 @@ core_choose_worker(struct core *core, const struct core_task *task)
         }
     }
     if (old != NULL) {
-        old->stale = true;
-        core->pool_changed = true;
-        core_worker_relist(core, old);
+        core_worker_retire(core, old);
     }
     return NULL;
 }

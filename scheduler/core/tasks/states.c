@@ -51,6 +51,7 @@ send_run(struct core *core, struct core_worker *worker, struct core_task *task)
         return; /* its end is on the way, and brings the task back */
     }
     *run = (struct lode_task_run){.task = task->number,
+                                  .program = worker->program->number,
                                   .results = task->results,
                                   .function = task->function->number,
                                   .result_count = task->result_count,

@@ -10,6 +10,7 @@
 #include "scheduler/core/tasks/states.h"
 #include "scheduler/core/state/tasks.h"
 #include "scheduler/core/state/workers.h"
+#include "scheduler/core/workers/printed.h"
 #include "scheduler/core/workers/starts.h"
 
 void
@@ -171,6 +172,7 @@ core_task_done(struct core *core, struct core_worker *worker, const struct lode_
     if (worker->blocked && worker->blocked_task == task->number) {
         core_worker_unblocked(core, worker);
     }
+    core_printed_end(core, worker, task->number);
     worker->finished++;
     worker->last_function = task->function;
     worker->last_name[0] = '\0';
@@ -189,62 +191,5 @@ core_task_done(struct core *core, struct core_worker *worker, const struct lode_
     } else {
         failed_by_worker(core, worker, task, (lode_err)done->err, (const char *)(done + 1),
                          why_size);
-    }
-}
-
-/* ---- output --------------------------------------------------------------------------------- */
-
-/* Who hears what the worker's last task printed: the root of the program that it serves, or has. */
-static struct core_session *
-audience_of(struct core *core, const struct core_worker *worker)
-{
-    const struct core_program *program = worker->program;
-    struct core_session *root =
-        core_session_find(core, program != NULL ? program->number : worker->last_program);
-    return root != NULL && !root->is_worker ? root : NULL;
-}
-
-void
-core_worker_output(struct core *core, const struct core_event *event)
-{
-    struct core_worker *worker = core_worker_find(core, event->u.output.worker);
-    if (worker == NULL) {
-        return;
-    }
-    char room[LODE_TASK_NAME_MAX + 1];
-    struct core_task *task = core_task_find(core, event->u.output.task);
-    const char *name = "worker";
-    struct core_session *session = NULL;
-    if (task != NULL && task->worker == worker) {
-        name = core_task_name(task, room);
-        session = core_task_audience(task);
-    } else if (worker->last_function != NULL) {
-        name = worker->last_name[0] ? worker->last_name : worker->last_function->name;
-        session = audience_of(core, worker);
-    }
-    uint32_t name_size = (uint32_t)strnlen(name, LODE_TASK_NAME_MAX);
-    uint32_t line_size =
-        event->u.output.size < CORE_OUTPUT_LINE_MAX ? event->u.output.size : CORE_OUTPUT_LINE_MAX;
-    struct lode_task_output *output = core_send(core, session, LODE_TASK_OUTPUT,
-                                                (uint32_t)sizeof *output + name_size + line_size);
-    bool is_line = event->u.output.line != NULL;
-    if (output == NULL && !is_line) {
-        core_log(core, "WORKER-OUTPUT", "(%s pid=%lld) … %u lines are left out here", name,
-                 (long long)worker->pid, event->u.output.dropped);
-        return;
-    }
-    if (output == NULL) {
-        core_log(core, "WORKER-OUTPUT", "(%s pid=%lld) %.*s", name, (long long)worker->pid,
-                 (int)(line_size < 400 ? line_size : 400), event->u.output.line);
-        return;
-    }
-    *output = (struct lode_task_output){.pid = worker->pid,
-                                        .flags = is_line ? 0 : LODE_OUTPUT_DROPPED,
-                                        .name_size = name_size,
-                                        .line_size = line_size,
-                                        .dropped = event->u.output.dropped};
-    memcpy(output + 1, name, name_size);
-    if (is_line) {
-        memcpy((char *)(output + 1) + name_size, event->u.output.line, line_size);
     }
 }

@@ -1,4 +1,4 @@
-/* reports.h: what a worker says, and what it prints. */
+/* reports.h: what a worker says. What it prints: printed.h. */
 #ifndef LODE_SCHEDULER_CORE_REPORTS_H
 #define LODE_SCHEDULER_CORE_REPORTS_H
 
@@ -21,7 +21,5 @@ void core_recalled(struct core *core, struct core_worker *worker, const uint64_t
 /* `size`: of the record; a task that has failed has its sentence behind it. */
 void core_task_done(struct core *core, struct core_worker *worker,
                     const struct lode_task_done *done, uint32_t size);
-
-void core_worker_output(struct core *core, const struct core_event *event);
 
 #endif

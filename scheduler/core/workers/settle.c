@@ -3,6 +3,7 @@
 #include "scheduler/core/state/actions.h"
 #include "scheduler/core/tasks/args.h"
 #include "scheduler/core/workers/claims.h"
+#include "scheduler/core/workers/printed.h"
 #include "scheduler/core/tasks/ends.h"
 #include "scheduler/core/state/errors.h"
 #include "scheduler/core/libraries/loads.h"
@@ -226,6 +227,7 @@ core_worker_exited(struct core *core, const struct core_event *event)
     if (worker == NULL || worker->state == CORE_WORKER_DEAD) {
         return;
     }
+    core_printed_end_all(core, worker);
     read_death(worker, event);
     if (worker->state != CORE_WORKER_QUITTING || worker->killed) {
         core->stats.workers_died++;

@@ -1,8 +1,9 @@
 /*
  * The tasks of a program print, and its stderr is a full pipe, a terminal or a socket that nobody
  * reads. The program's calls are answered, and all its sessions can close at once. Where somebody
- * reads later, what was kept comes out, and how many lines are missing is said. Where the reader
- * has ended, no signal strikes the program.
+ * reads later, what was kept comes out, and how many lines are missing, and where they are. Where
+ * the program closes before, the log has what was kept. Where the reader has ended, no signal
+ * strikes the program.
  */
 #include "tests/support/child.h"
 #include "tests/support/cluster.h"
@@ -16,9 +17,11 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { LINES = 400, LINE_BYTES = 8000, ROOM = 8 << 20, CLOSE_MS = 10000, SESSIONS = 4 };
+enum { TASKS = 400, MANY = 15, LINE_BYTES = 8000, CLOSE_MS = 10000, SESSIONS = 4 };
+enum { ROOM = TASKS * MANY * (LINE_BYTES + 100) };
 
-static int pipe_fds[2]; /* the program's stderr */
+static int pipe_fds[2];       /* the program's stderr */
+static int lines_of_task = 1; /* that print_and_ask() has printed */
 
 /* Our stderr is the pipe, filled up or empty. Its reader is the parent. */
 static void
@@ -37,15 +40,17 @@ static void
 print_and_ask(lode *db)
 {
     static char text[LINE_BYTES + 1];
-    static lode_id said[LINES];
+    static lode_id said[TASKS];
     lode_scheduler_stats stats;
     lode_id result;
     int64_t pid;
     memset(text, 'x', LINE_BYTES);
-    for (int i = 0; i < LINES; i++) {
-        must(lode_call(db, "play.say", LODE_ARGS(lode_str(text)), NULL, &said[i]));
+    must(lode_load(db, story_tasks("print")));
+    for (int i = 0; i < TASKS; i++) {
+        must(lode_call(db, "print.often", LODE_ARGS(lode_str(text), lode_i64(lines_of_task)), NULL,
+                       &said[i]));
     }
-    must(lode_wait(db, said, LINES, LINES, LODE_FOREVER, NULL, NULL));
+    must(lode_wait(db, said, TASKS, TASKS, LODE_FOREVER, NULL, NULL));
     must(lode_get_scheduler_stats(db, &stats));
     must(lode_call(db, "play.pid", LODE_NO_ARGS, NULL, &result));
     must(lode_get_i64(db, result, LODE_FOREVER, &pid));
@@ -138,13 +143,32 @@ missing_in(const char *line)
                : 0;
 }
 
-/* Each line is there, whole, or is counted as missing. */
+static long
+lines_in_log(void)
+{
+    static char line[2 * LINE_BYTES];
+    char path[256];
+    long count = 0;
+    snprintf(path, sizeof path, "%s/output.log", story_state());
+    FILE *file = fopen(path, "re");
+    expect(file != NULL);
+    while (fgets(line, sizeof line, file) != NULL) {
+        const char *x = strchr(line, 'x');
+        count += x != NULL && strspn(x, "x") == LINE_BYTES;
+    }
+    fclose(file);
+    expect_eq(unlink(path), 0);
+    return count;
+}
+
+/* Each line is there, whole, or is counted as missing, and is in the log. */
 static void
 what_is_lost_is_said(void)
 {
     static char all[ROOM];
     struct child child;
     long lines = 0, missing = 0;
+    lines_of_task = MANY;
     start_with(&child, UNREAD_PIPE, program, true);
     child_await(&child);
     child_signal(&child);
@@ -156,7 +180,7 @@ what_is_lost_is_said(void)
     for (char *line = strtok(text + 1, "\n"); line != NULL; line = strtok(NULL, "\n")) {
         if (missing_in(line) > 0) {
             missing += missing_in(line);
-        } else if (strstr(line, "(play.say ") == line) {
+        } else if (strstr(line, "(print.often ") == line) {
             const char *x = strchr(line, 'x');
             expect(x != NULL && strspn(x, "x") == LINE_BYTES && x[LINE_BYTES] == '\0');
             lines++;
@@ -165,7 +189,8 @@ what_is_lost_is_said(void)
         }
     }
     expect_lt(0, missing);
-    expect_eq(lines + missing, LINES);
+    expect_eq(lines + missing, TASKS * MANY);
+    expect_eq(lines_in_log(), missing);
 }
 
 /* All at once, for each takes five seconds to close. Full from the start, or when lines come. */
@@ -198,6 +223,7 @@ nobody_ever_reads(void)
         child_must_end(&children[i]);
         close(readers[i]);
     }
+    expect_lt(KINDS * TASKS / 2, lines_in_log());
 }
 
 /* Before the lines come, or when they are kept and the program is about to close. */

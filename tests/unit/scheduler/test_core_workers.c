@@ -325,14 +325,15 @@ Test(core_workers, output_goes_to_the_submitter_with_the_name_of_the_task)
     struct core_event event = {.type = CORE_OUTPUT};
     event.u.output.worker = worker;
     event.u.output.task = task;
-    event.u.output.line = "hello";
-    event.u.output.size = 5;
+    event.u.output.program = PROGRAM;
+    event.u.output.bytes = "hello\n";
+    event.u.output.size = 6;
     step(event);
     uint64_t session;
     const struct lode_task_output *output = sent(LODE_TASK_OUTPUT, &session);
     cr_assert_eq(session, PROGRAM);
     cr_assert_eq(output->pid, 5000 + worker);
-    cr_assert_eq(memcmp(output + 1, "lib.fhello", 10), 0, "also after the task has ended");
+    cr_assert_eq(memcmp(output + 1, "lib.fhello\n", 11), 0, "also after the task has ended");
 }
 
 /* Its CPUs would allow any number of them: but each is a process. A blocked one makes room. */

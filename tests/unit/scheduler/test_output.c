@@ -1,5 +1,5 @@
 /* What a worker writes becomes lines, whatever pieces it comes in. */
-#include "scheduler/pool/output.h"
+#include "scheduler/core/state/output.h"
 #include "tests/support/check.h"
 
 #include <criterion/criterion.h>
@@ -58,14 +58,14 @@ Test(output, the_end_gives_what_has_no_line_feed)
 
 Test(output, a_line_without_end_is_cut_at_the_limit)
 {
-    static char much[3 * CORE_OUTPUT_LINE_MAX + 5];
+    static char much[3 * LODE_OUTPUT_LINE_MAX + 5];
     struct output output = {0};
     memset(much, 'x', sizeof much);
     output_take(&output, much, sizeof much, see, NULL);
     expect_eq(line_count, 3);
     output_end(&output, see, NULL);
     expect_eq(line_count, 4);
-    expect_eq(longest, CORE_OUTPUT_LINE_MAX);
+    expect_eq(longest, LODE_OUTPUT_LINE_MAX);
     expect_eq(seen_size, sizeof much + 4);
 }
 

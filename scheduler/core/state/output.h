@@ -1,6 +1,6 @@
 /*
- * output.h: what a worker writes, cut into lines. A line ends with a line feed, or where it becomes
- * longer than CORE_OUTPUT_LINE_MAX, or where the worker ends. Pure: no descriptor, no lock.
+ * output.h: what a task writes, cut into lines. A line ends with a line feed, or where it becomes
+ * longer than LODE_OUTPUT_LINE_MAX, or where the task ends. Part of state.h.
  */
 #ifndef LODE_SCHEDULER_OUTPUT_H
 #define LODE_SCHEDULER_OUTPUT_H
@@ -10,6 +10,16 @@
 struct output {
     char *line; /* what has no end yet; allocated when first needed */
     size_t size;
+};
+
+/* A line of a task of a worker that has no end yet; see workers/printed.h. */
+struct core_part {
+    struct core_part *next;
+    struct core_author {
+        uint64_t task;    /* 0: none was named */
+        uint64_t program; /* then the program; 0: none */
+    } author;
+    struct output output;
 };
 
 typedef void (*output_line_fn)(void *arg, const char *line, uint32_t size);

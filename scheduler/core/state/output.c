@@ -1,4 +1,4 @@
-#include "scheduler/pool/output.h"
+#include "scheduler/core/state/output.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -8,7 +8,7 @@ static void
 keep_part(struct output *output, const char *bytes, size_t size, output_line_fn each, void *arg)
 {
     if (output->line == NULL) {
-        output->line = malloc(CORE_OUTPUT_LINE_MAX);
+        output->line = malloc(LODE_OUTPUT_LINE_MAX);
     }
     if (output->line == NULL) {
         each(arg, bytes, (uint32_t)size);
@@ -34,7 +34,7 @@ void
 output_take(struct output *output, const char *bytes, size_t size, output_line_fn each, void *arg)
 {
     while (size > 0) {
-        size_t room = CORE_OUTPUT_LINE_MAX - output->size;
+        size_t room = LODE_OUTPUT_LINE_MAX - output->size;
         size_t span = size < room ? size : room;
         const char *end = memchr(bytes, '\n', span);
         size_t part = end != NULL ? (size_t)(end - bytes) : span;

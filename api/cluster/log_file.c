@@ -1,0 +1,78 @@
+#include "api/cluster/log_file.h"
+
+#include "api/base/fail.h"
+#include "api/cluster/directories.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { TRIES = 3 };
+
+static int
+open_file(const char *path)
+{
+    return open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY, 0600);
+}
+
+/*
+ * Several processes may find it full. The one that gets the lock renames it, if it is still there.
+ */
+static void
+rotate(const char *path, int fd)
+{
+    char old[LODE_PATH_MAX + 2];
+    struct stat ours, there;
+    snprintf(old, sizeof old, "%s.1", path);
+    if (flock(fd, LOCK_EX | LOCK_NB) == 0) {
+        if (fstat(fd, &ours) == 0 && stat(path, &there) == 0 && ours.st_ino == there.st_ino) {
+            (void)rename(path, old);
+        }
+        flock(fd, LOCK_UN);
+    }
+}
+
+static bool
+is_full(int fd)
+{
+    struct stat info;
+    return fstat(fd, &info) == 0 && info.st_size >= LODE_LOG_FILE_MAX;
+}
+
+static lode_err
+open_log(const char *dir, const char *name, int *fd_out)
+{
+    char path[LODE_PATH_MAX];
+    LODE_TRY(lode_path_join(path, sizeof path, dir, "%s", name));
+    int fd = open_file(path);
+    if (fd < 0 && errno == ENOENT) {
+        LODE_TRY(lode_directory_prepare(dir, "LODE_STATE_DIR"));
+        fd = open_file(path);
+    }
+    for (int i = 0; i < TRIES && fd >= 0 && is_full(fd); i++) {
+        rotate(path, fd);
+        close(fd);
+        fd = open_file(path);
+    }
+    if (fd < 0) {
+        return lode_fail_errno("cannot open '%s'", path);
+    }
+    *fd_out = fd;
+    return LODE_OK;
+}
+
+lode_err
+lode_log_file_append(const char *dir, const char *name, const void *lines, size_t size)
+{
+    int fd;
+    LODE_TRY(open_log(dir, name, &fd));
+    ssize_t wrote = write(fd, lines, size);
+    lode_err err = wrote == (ssize_t)size ? LODE_OK
+                   : wrote < 0            ? lode_fail_errno("cannot write to %s/%s", dir, name)
+                               : lode_fail_with(LODE_ESYS, "no room in %s/%s", dir, name);
+    close(fd);
+    return err;
+}

@@ -1,0 +1,14 @@
+/*
+ * spill.h: lines of tasks that no program takes: too many wait for it already, or it has ended.
+ * They go to the log for output (api/cluster/log_file.h). A line of its own before them has the
+ * time and the task.
+ */
+#ifndef LODE_SCHEDULER_SPILL_H
+#define LODE_SCHEDULER_SPILL_H
+
+#include "scheduler/core/core.h"
+
+/* Appends the lines of an OUTPUT, the bytes of the action; `logs` is the directory. Main thread. */
+void spill_write(const char *logs, const struct core_action *action);
+
+#endif

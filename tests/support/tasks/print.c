@@ -1,0 +1,173 @@
+/* Tasks that print, and that leave behind what prints later. */
+#include <lode/lode.h>
+
+#include "api/layout/worker_page.h"
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+static lode_err
+whole(lode_task *task)
+{
+    const char *text;
+    LODE_TRY(lode_task_str(task, 0, &text));
+    printf("%s\n", text);
+    return lode_task_return_i64(task, 0, getpid());
+}
+
+/* A line that has no line feed. */
+static lode_err
+part(lode_task *task)
+{
+    const char *text;
+    LODE_TRY(lode_task_str(task, 0, &text));
+    if (write(STDOUT_FILENO, text, strlen(text)) < 0) {
+        return LODE_ESYS;
+    }
+    return lode_task_return_i64(task, 0, getpid());
+}
+
+static lode_err
+often(lode_task *task)
+{
+    const char *text;
+    int64_t count;
+    LODE_TRY(lode_task_str(task, 0, &text));
+    LODE_TRY(lode_task_i64(task, 1, &count));
+    for (int64_t i = 0; i < count; i++) {
+        printf("%s\n", text);
+    }
+    return lode_task_return_i64(task, 0, getpid());
+}
+
+/* Says by a byte that it has begun. */
+static lode_err
+endless(lode_task *task)
+{
+    const char *path;
+    LODE_TRY(lode_task_str(task, 0, &path));
+    int fd = open(path, O_WRONLY | O_CLOEXEC);
+    if (fd < 0 || write(fd, "r", 1) != 1) {
+        return LODE_ESYS;
+    }
+    close(fd);
+    while (!lode_task_cancelled(task)) {
+        if (write(STDOUT_FILENO, "y\ny\ny\ny\ny\ny\ny\ny\n", 16) < 0) {
+            return LODE_ESYS;
+        }
+    }
+    return lode_task_return_i64(task, 0, getpid());
+}
+
+static void *
+write_for_ever(void *arg)
+{
+    static const struct timespec pause = {.tv_nsec = 100000};
+    for (;;) {
+        if (write(STDOUT_FILENO, arg, strlen(arg)) < 0) {
+            return NULL;
+        }
+        nanosleep(&pause, NULL);
+    }
+}
+
+static lode_err
+leave_thread(lode_task *task)
+{
+    static char line[64];
+    pthread_t thread;
+    const char *text;
+    LODE_TRY(lode_task_str(task, 0, &text));
+    snprintf(line, sizeof line, "%s\n", text);
+    if (pthread_create(&thread, NULL, write_for_ever, line) != 0) {
+        return LODE_ESYS;
+    }
+    pthread_detach(thread);
+    return lode_task_return_i64(task, 0, getpid());
+}
+
+/* Waits for a byte, prints, and says so by a byte. */
+static void
+be_late(const char *path, const char *text)
+{
+    char byte;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0 || read(fd, &byte, 1) != 1 || write(STDOUT_FILENO, text, strlen(text)) < 0) {
+        _exit(1);
+    }
+    close(fd);
+    fd = open(path, O_WRONLY | O_CLOEXEC);
+    _exit(fd >= 0 && write(fd, "d", 1) == 1 ? 0 : 1);
+}
+
+/* A daemon: no child of the worker's, and in a session of its own. */
+static lode_err
+leave_daemon(lode_task *task)
+{
+    const char *path, *text;
+    LODE_TRY(lode_task_str(task, 0, &path));
+    LODE_TRY(lode_task_str(task, 1, &text));
+    pid_t child = fork();
+    if (child == 0) {
+        pid_t daemon = setsid() > 0 ? fork() : -1;
+        if (daemon == 0) {
+            be_late(path, text);
+        }
+        _exit(daemon > 0 ? 0 : 1);
+    }
+    int status = 1;
+    if (child < 0 || waitpid(child, &status, 0) != child || status != 0) {
+        return LODE_ESYS;
+    }
+    return lode_task_return_i64(task, 0, getpid());
+}
+
+/* The page that the worker shares with the scheduler. */
+static struct lode_worker_page *
+find_page(void)
+{
+    char line[512];
+    unsigned long from = 0;
+    FILE *maps = fopen("/proc/self/maps", "re");
+    while (maps != NULL && fgets(line, sizeof line, maps) != NULL) {
+        if (strstr(line, "lode-worker-page") != NULL) {
+            from = strtoul(line, NULL, 16);
+            break;
+        }
+    }
+    if (maps != NULL) {
+        fclose(maps);
+    }
+    return (struct lode_worker_page *)from; /* NOLINT: that is where it lies */
+}
+
+/* Takes the lock for output, and keeps it. */
+static lode_err
+keep_lock(lode_task *task)
+{
+    struct lode_worker_page *page = find_page();
+    if (page == NULL || page->magic != LODE_WORKER_PAGE_MAGIC) {
+        return LODE_EPROTO;
+    }
+    atomic_store(&page->output_lock, 1);
+    printf("the lock is mine\n");
+    return lode_task_return_i64(task, 0, getpid());
+}
+
+static const lode_function functions[] = {
+    {"whole", "(text: str) -> i64", whole, 1},
+    {"part", "(text: str) -> i64", part, 1},
+    {"often", "(text: str, count: i64) -> i64", often, 1},
+    {"endless", "(path: str) -> i64", endless, 1},
+    {"leave_thread", "(text: str) -> i64", leave_thread, 1},
+    {"leave_daemon", "(path: str, text: str) -> i64", leave_daemon, 1},
+    {"keep_lock", "() -> i64", keep_lock, 1},
+    {0},
+};
+LODE_LIBRARY("print", functions, NULL);

@@ -1,0 +1,27 @@
+/*
+ * program.h: the program that the worker serves, and the change to another one.
+ *
+ * Nothing of one program's tasks reaches another's. stdout and stderr are new ones (printing.h). A
+ * worker in which a task has left a thread or a child process serves no other program: such a
+ * thread could write to the other one's stdout. It hands the other's tasks back, and is replaced.
+ *
+ * Threads of pools of our own are excepted: those that OpenBLAS starts for lode-blas stay.
+ */
+#ifndef WORKER_RUNTIME_PROGRAM_H
+#define WORKER_RUNTIME_PROGRAM_H
+
+#include "worker/runtime/worker.h"
+
+/* Before the user's code first runs: all threads so far are ours. */
+void program_init(struct worker *worker);
+
+/*
+ * The next task is of that program; 0: a library is described. False: the worker cannot serve it.
+ */
+bool program_enter(struct worker *worker, uint64_t program);
+
+/* Around a call of a function of lode-blas that may take several threads. */
+uint32_t program_pool_begin(void);
+void program_pool_end(struct worker *worker, uint32_t threads_before);
+
+#endif
