@@ -194,12 +194,15 @@ core_task_cancel(struct core *core, struct core_task *task, uint32_t how)
     task->forced = told_by_force || (how & CORE_CANCEL_FORCE) != 0;
     task->cancels_nested = told_nested || (how & CORE_CANCEL_RECURSIVE) != 0;
     bool more_force = task->forced && !told_by_force;
-    if (task->state == CORE_TASK_SETTLING) {
-        return; /* the settlement looks */
-    }
-    if (task->state != CORE_TASK_PLACED) {
-        core_task_unlink(core, task);
-        core_task_stop(core, task);
+    bool nested_too = task->cancels_nested && (more_force || !told_nested);
+    if (task->state != CORE_TASK_PLACED) { /* it may have submitted some when it ran before */
+        if (nested_too) {
+            cancel_nested(core, task);
+        }
+        if (task->state != CORE_TASK_SETTLING) { /* else the settlement looks */
+            core_task_unlink(core, task);
+            core_task_stop(core, task);
+        }
         return;
     }
     if (more_force) {
@@ -210,7 +213,7 @@ core_task_cancel(struct core *core, struct core_task *task, uint32_t how)
     if (!told) {
         tell(core, task);
     }
-    if (task->cancels_nested && (more_force || !told_nested)) {
+    if (nested_too) {
         cancel_nested(core, task);
     }
 }

@@ -150,6 +150,20 @@ Test(core_hosts, a_thread_that_has_outlived_its_task_is_no_task_s)
     cr_assert(!has_failed(own) && !has_failed(aside));
 }
 
+Test(core_hosts, a_task_that_waits_to_be_tried_again_is_cancelled_with_all_that_it_has_submitted)
+{
+    start(1);
+    lode_id result = submit(PROGRAM, (struct call){.retries = 1});
+    uint64_t parent = ran(0, NULL);
+    open_in_worker(INNER, OUTER_PID, parent);
+    lode_id child = submit(INNER, (struct call){0});
+    die(WORKER, parent, SIGSEGV);
+    settle(CORE_SETTLE, LODE_FOUND_PENDING);
+    cr_assert_eq(ran(0, NULL), 0, "there is no worker now");
+    cancel(result);
+    cr_assert(has_failed(result) && has_failed(child));
+}
+
 /* Without core_check(), which looks at all sessions. Gives the cookie of a RESULTS. */
 static uint64_t
 quick_step(struct core_event event)
