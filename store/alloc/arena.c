@@ -129,8 +129,8 @@ say_full(const struct arena *arena, uint64_t size)
     return lode_fail_with(
         LODE_EFULL,
         "no room for %llu bytes: %llu of %llu are free (%llu of them set aside "
-        "for small puts), and %llu can be had in one piece; between small "
-        "objects %llu more are free, for such of the same sizes",
+        "for small puts), and %llu can be had in one piece; pages of small objects have "
+        "%llu bytes more, which only other small objects can use",
         (unsigned long long)size, (unsigned long long)stats.free * LODE_PAGE,
         (unsigned long long)arena->segment.bytes, (unsigned long long)stats.reserved * LODE_PAGE,
         (unsigned long long)stats.obtainable * LODE_PAGE,

@@ -267,10 +267,19 @@ word_not_found(lode *db, const char *text)
         meant = meant != NULL ? meant
                               : lode_suggest(text, (const char *const *)names.text, names.count);
     }
-    lode_err err = meant != NULL
-                       ? lode_fail_with(LODE_ENOTFOUND,
-                                        "there is no object '%s'; did you mean '%s'?", text, meant)
-                       : lode_fail_with(LODE_ENOTFOUND, "there is no object '%s'", text);
+    bool is_short =
+        strlen(text) < WORD_DIGITS_MIN && strspn(text, "0123456789abcdefABCDEF") == strlen(text);
+    lode_err err = LODE_ENOTFOUND;
+    if (meant != NULL) {
+        err = lode_fail_with(err, "there is no object '%s'; did you mean '%s'?", text, meant);
+    } else if (is_short) {
+        err = lode_fail_with(err,
+                             "there is no object '%s'; of an id it takes the first %d digits, or "
+                             "more",
+                             text, WORD_DIGITS_MIN);
+    } else {
+        err = lode_fail_with(err, "there is no object '%s'", text);
+    }
     for (size_t i = 0; i < names.count; i++) {
         free(names.text[i]);
     }

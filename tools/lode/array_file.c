@@ -6,6 +6,7 @@
 #include "tools/npy/source.h"
 
 #include <string.h>
+#include <sys/stat.h>
 
 enum { ROOM_MS = 60000 };
 
@@ -34,34 +35,56 @@ open_array(const char *path, struct npy_source *source_out)
 }
 
 lode_err
-array_file_look(const char *path, lode_array *array_out)
+array_file_look(const char *path, struct array_file *file, lode_array *array_out)
 {
-    struct npy_source source;
-    lode_err err = open_array(path, &source);
+    struct stat st;
+    lode_err err = open_array(path, &file->source);
     if (err != LODE_OK) {
         return about(path, err);
     }
-    *array_out = source.npy.array;
-    source_close(&source);
+    *array_out = file->source.npy.array;
+    file->is_open = fstat(file->source.fd, &st) != 0 || !S_ISREG(st.st_mode);
+    if (!file->is_open) { /* there may be more of them than descriptors */
+        source_close(&file->source);
+    }
+    return LODE_OK;
+}
+
+void
+array_file_close(struct array_file *file)
+{
+    if (file->is_open) {
+        source_close(&file->source);
+        file->is_open = false;
+    }
+}
+
+lode_err
+array_file_put_looked(lode *db, const char *path, struct array_file *file, lode_array *array_out,
+                      lode_id *id_out)
+{
+    uint64_t size_bytes;
+    if (!file->is_open) {
+        lode_err err = open_array(path, &file->source);
+        if (err != LODE_OK) {
+            return about(path, err);
+        }
+        file->is_open = true;
+    }
+    lode_err err = source_put(&file->source, db, ROOM_MS, id_out, &size_bytes);
+    array_file_close(file);
+    if (err != LODE_OK) {
+        return about(path, err);
+    }
+    *array_out = file->source.npy.array;
     return LODE_OK;
 }
 
 lode_err
 array_file_put(lode *db, const char *path, lode_array *array_out, lode_id *id_out)
 {
-    struct npy_source source;
-    uint64_t size_bytes;
-    lode_err err = open_array(path, &source);
-    if (err != LODE_OK) {
-        return about(path, err);
-    }
-    err = source_put(&source, db, ROOM_MS, id_out, &size_bytes);
-    source_close(&source);
-    if (err != LODE_OK) {
-        return about(path, err);
-    }
-    *array_out = source.npy.array;
-    return LODE_OK;
+    struct array_file file = {.is_open = false};
+    return array_file_put_looked(db, path, &file, array_out, id_out);
 }
 
 static lode_err

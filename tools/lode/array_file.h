@@ -5,10 +5,28 @@
 #ifndef LODE_TOOLS_ARRAY_FILE_H
 #define LODE_TOOLS_ARRAY_FILE_H
 
+#include "tools/npy/source.h"
+
 #include <lode/lode.h>
 
-/* Type and shape of the array in the file, from its header alone. Errors as array_file_put(). */
-LODE_MUST_CHECK lode_err array_file_look(const char *path, lode_array *array_out);
+/* A file that was looked at and can be read only once (a pipe, as of `<(…)`) stays open until put. */
+struct array_file {
+    bool is_open;
+    struct npy_source source;
+};
+
+/*
+ * Type and shape of the array in the file, from its header alone. Errors as array_file_put().
+ *
+ *   file  zeroed; for array_file_put_looked(), which ends it, or array_file_close()
+ */
+LODE_MUST_CHECK lode_err array_file_look(const char *path, struct array_file *file,
+                                         lode_array *array_out);
+void array_file_close(struct array_file *file);
+
+/* array_file_put() of one that was looked at. */
+LODE_MUST_CHECK lode_err array_file_put_looked(lode *db, const char *path, struct array_file *file,
+                                               lode_array *array_out, lode_id *id_out);
 
 /*
  * Puts the array into the store: from the file straight into shared memory.

@@ -26,6 +26,7 @@ static const char MATMUL[] = "blas.matmul";
 
 struct product {
     const char *y_path;
+    struct array_file file;
     char out_path[PATH_MAX];
     lode_array y;
     lode_array z;
@@ -35,6 +36,7 @@ struct product {
 struct matmul {
     struct session_options session;
     const char *x_path, *out_dir;
+    struct array_file x_file;
     lode_array x;
     lode_id x_id;
     struct product *products;
@@ -163,7 +165,7 @@ plan_product(struct matmul *m, size_t index)
     if ((size_t)length >= sizeof p->out_path) {
         return lode_fail_with(LODE_EINVAL, "the path of the product of %s is too long", p->y_path);
     }
-    LODE_TRY(array_file_look(p->y_path, &p->y));
+    LODE_TRY(array_file_look(p->y_path, &p->file, &p->y));
     LODE_TRY(check_fit(m, p));
     return check_output(m, index);
 }
@@ -171,7 +173,7 @@ plan_product(struct matmul *m, size_t index)
 static lode_err
 plan(struct matmul *m)
 {
-    LODE_TRY(array_file_look(m->x_path, &m->x));
+    LODE_TRY(array_file_look(m->x_path, &m->x_file, &m->x));
     LODE_TRY(check_matrix(m->x_path, &m->x));
     for (size_t i = 0; i < m->count; i++) {
         LODE_TRY(plan_product(m, i));
@@ -189,7 +191,7 @@ submit(struct matmul *m, struct product *p)
 {
     lode_id y;
     lode_array again;
-    LODE_TRY(array_file_put(m->db, p->y_path, &again, &y));
+    LODE_TRY(array_file_put_looked(m->db, p->y_path, &p->file, &again, &y));
     lode_err err =
         lode_call(m->db, MATMUL, LODE_ARGS(lode_ref(m->x_id), lode_ref(y)), NULL, &p->result);
     lode_drop(m->db, y); /* the submitted task holds it */
@@ -287,7 +289,7 @@ run(struct matmul *m)
         return program_failed(err);
     }
     interrupts_catch();
-    err = array_file_put(m->db, m->x_path, &m->x, &m->x_id);
+    err = array_file_put_looked(m->db, m->x_path, &m->x_file, &m->x, &m->x_id);
     m->put_ns = lode_now_ns() - began;
     int exit_code = err == LODE_OK ? multiply_all(m) : program_failed(err);
     m->total_ns = lode_now_ns() - began;
@@ -314,6 +316,10 @@ command_matmul(int argc, char **argv)
     int exit_code = err == LODE_OK ? run(&m) : program_failed(err);
     if (err == LODE_EINVAL || err == LODE_ETYPE) {
         exit_code = EXIT_USAGE;
+    }
+    array_file_close(&m.x_file);
+    for (size_t i = 0; i < m.count; i++) {
+        array_file_close(&m.products[i].file);
     }
     free(m.products);
     return exit_code;

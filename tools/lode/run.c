@@ -229,11 +229,13 @@ submit(struct call *call, const struct run_options *wanted)
 
 static lode_err
 take_result(struct call *call, size_t i, int64_t deadline, const struct run_options *wanted,
-            json_t *list)
+            json_t *list, bool *has_result_out)
 {
     lode_view view;
+    *has_result_out = false;
     LODE_TRY(session_get(call->db, call->results[i], deadline, &view));
     lode_err err = LODE_OK;
+    *has_result_out = true;
     if (i < wanted->output_count) {
         err = array_file_write(wanted->outputs[i], &view);
     }
@@ -258,9 +260,12 @@ take_results(struct call *call, const struct run_options *wanted)
     json_t *list = json_array();
     int exit_code = EXIT_OK;
     for (size_t i = 0; i < call->result_count && exit_code == EXIT_OK; i++) {
-        lode_err err = take_result(call, i, deadline, wanted, list);
-        if (err != LODE_OK) {
-            exit_code = session_failed(call->db, call->results[i], err, call->function);
+        bool has_result;
+        lode_err err = take_result(call, i, deadline, wanted, list, &has_result);
+        if (err != LODE_OK) { /* the function is not to blame for what becomes of its result */
+            exit_code = has_result && interrupts_came() == 0
+                            ? program_failed(err)
+                            : session_failed(call->db, call->results[i], err, call->function);
         }
     }
     if (wanted->session.common.json && exit_code == EXIT_OK) {

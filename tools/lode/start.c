@@ -109,7 +109,8 @@ static const struct argp argp = {
     parse_option,
     0,
     "Start a cluster and stay as its supervisor, in the foreground, until it is told to end "
-    "(SIGTERM, SIGINT, `lode stop`). For a service manager: it neither forks nor writes a pid file."
+    "(SIGTERM, SIGINT, SIGHUP, `lode stop`). For a service manager: it neither forks nor writes a "
+    "pid file."
     "\vExit status: 0 stopped in order, 1 the start failed or a cluster runs there already, "
     "2 usage, 8 denied.",
     options_dir,

@@ -108,11 +108,12 @@ take_word(struct text *text, const char *word)
     return true;
 }
 
-/* A quoted string without escapes, as text. */
+/* A quoted string without escapes, as text; Python 2 may have written it as u'…'. */
 static lode_err
 take_string(struct text *text, char *out, size_t room)
 {
     skip_space(text);
+    (void)take_word(text, "u");
     char quote = text->at < text->end ? *text->at : '\0';
     if (quote != '\'' && quote != '"') {
         return bad_header("a quoted word is missing", text);
@@ -129,7 +130,7 @@ take_string(struct text *text, char *out, size_t room)
 }
 
 static lode_err
-parse_dtype(const char *descr, lode_dtype *dtype_out)
+parse_dtype(const char *descr, struct npy *npy)
 {
     const char *type = descr;
     if (*type == '<' || *type == '>' || *type == '=' || *type == '|') {
@@ -139,14 +140,8 @@ parse_dtype(const char *descr, lode_dtype *dtype_out)
         if (strcmp(type, descriptions[i].text) != 0) {
             continue;
         }
-        if (*descr == '>' && lode_dtype_size(descriptions[i].dtype) > 1) {
-            return lode_fail_with(
-                LODE_EUNSUPPORTED,
-                "the .npy file's elements ('%s') are in big-endian order: convert "
-                "it with array.astype('<%s')",
-                descr, type);
-        }
-        *dtype_out = descriptions[i].dtype;
+        npy->array.dtype = descriptions[i].dtype;
+        npy->is_turned = *descr == '>' && lode_dtype_size(npy->array.dtype) > 1;
         return LODE_OK;
     }
     return lode_fail_with(LODE_EUNSUPPORTED,
@@ -156,7 +151,7 @@ parse_dtype(const char *descr, lode_dtype *dtype_out)
 }
 
 static lode_err
-take_descr(struct text *text, lode_dtype *dtype_out)
+take_descr(struct text *text, struct npy *npy)
 {
     char descr[64];
     skip_space(text);
@@ -166,7 +161,7 @@ take_descr(struct text *text, lode_dtype *dtype_out)
                               "arrays of their own");
     }
     LODE_TRY(take_string(text, descr, sizeof descr));
-    return parse_dtype(descr, dtype_out);
+    return parse_dtype(descr, npy);
 }
 
 static lode_err
@@ -232,7 +227,7 @@ take_shape(struct text *text, lode_array *array)
 }
 
 static lode_err
-take_item(struct text *text, lode_array *array, bool *fortran, unsigned *seen)
+take_item(struct text *text, struct npy *npy, bool *fortran, unsigned *seen)
 {
     char key[32];
     LODE_TRY(take_string(text, key, sizeof key));
@@ -247,13 +242,13 @@ take_item(struct text *text, lode_array *array, bool *fortran, unsigned *seen)
     if (!take_char(text, ':')) {
         return bad_header("a colon is missing", text);
     }
-    return which == KEY_DESCR     ? take_descr(text, &array->dtype)
+    return which == KEY_DESCR     ? take_descr(text, npy)
            : which == KEY_FORTRAN ? take_bool(text, fortran)
-                                  : take_shape(text, array);
+                                  : take_shape(text, &npy->array);
 }
 
 static lode_err
-parse_dict(struct text *text, lode_array *array, bool *fortran)
+parse_dict(struct text *text, struct npy *npy, bool *fortran)
 {
     unsigned seen = 0;
     bool comma = true;
@@ -264,7 +259,7 @@ parse_dict(struct text *text, lode_array *array, bool *fortran)
         if (!comma) {
             return bad_header("a comma is missing", text);
         }
-        LODE_TRY(take_item(text, array, fortran, &seen));
+        LODE_TRY(take_item(text, npy, fortran, &seen));
         comma = take_char(text, ',');
     }
     if (text->at != text->end) {
@@ -304,7 +299,7 @@ npy_parse(const void *bytes, size_t size, struct npy *npy_out)
                               npy.header_bytes);
     }
     struct text text = {(const char *)bytes + prefix, (const char *)bytes + npy.header_bytes};
-    LODE_TRY(parse_dict(&text, &npy.array, &fortran));
+    LODE_TRY(parse_dict(&text, &npy, &fortran));
     /* In C order first, which tells whether the sizes can be multiplied at all. */
     lode_err err = lode_array_size(&npy.array, &npy.data_bytes);
     if (err != LODE_OK) {
@@ -318,6 +313,22 @@ npy_parse(const void *bytes, size_t size, struct npy *npy_out)
     lode_array_fill_strides(&npy.array);
     *npy_out = npy;
     return LODE_OK;
+}
+
+void
+npy_turn(const struct npy *npy, void *data)
+{
+    size_t size = lode_dtype_size(npy->array.dtype);
+    bool is_complex = npy->array.dtype == LODE_C64 || npy->array.dtype == LODE_C128;
+    size_t number = is_complex ? size / 2 : size;
+    unsigned char *at = data, *end = at + npy->data_bytes;
+    for (; npy->is_turned && at < end; at += number) {
+        for (size_t i = 0; i < number / 2; i++) {
+            unsigned char byte = at[i];
+            at[i] = at[number - 1 - i];
+            at[number - 1 - i] = byte;
+        }
+    }
 }
 
 /* ---- writing --------------------------------------------------------------------------------- */

@@ -7,12 +7,13 @@
  *   '\n', so that the elements begin at a multiple of 64
  *
  * A file is hostile input: whatever stands in it, the result is an array that lode_array_size()
- * accepts, or an error with a sentence. Types: bool, i1 … i8, u1 … u8, f2 f4 f8, c8 c16, in this
- * machine's byte order.
+ * accepts, or an error with a sentence. Types: bool, i1 … i8, u1 … u8, f2 f4 f8, c8 c16. Those that
+ * lie in the other byte order are turned with npy_turn(). What numpy reads is read: headers that
+ * Python 2 wrote, and files with something behind the elements.
  *
  * Reading and writing: npy_io.h. Threads: any. Errors of all calls: LODE_ECORRUPT the file is
- * damaged or is no .npy; LODE_EUNSUPPORTED it is right, but has a type, byte order, version or rank
- * that lode has not.
+ * damaged or is no .npy; LODE_EUNSUPPORTED it is right, but has a type, version or rank that lode
+ * has not.
  */
 #ifndef LODE_TOOLS_NPY_H
 #define LODE_TOOLS_NPY_H
@@ -29,6 +30,7 @@ struct npy {
     lode_array array;    /* strides filled */
     size_t header_bytes; /* where the elements begin */
     size_t data_bytes;   /* of all elements */
+    bool is_turned;      /* the file has its elements in the other byte order */
 };
 
 /* Whether the bytes begin as a .npy file does. */
@@ -39,6 +41,9 @@ LODE_MUST_CHECK lode_err npy_header_size(const void *prefix, size_t size, size_t
 
 /* Reads a header; `size` may be that of the header or more. */
 LODE_MUST_CHECK lode_err npy_parse(const void *bytes, size_t size, struct npy *npy_out);
+
+/* Turns the bytes of each number, if the file has them in the other order. */
+void npy_turn(const struct npy *npy, void *data);
 
 /*
  * The header of an array, version 1. Arrays in Fortran order get `fortran_order: True`, others,

@@ -14,14 +14,14 @@
 enum { GATHER = 1 << 20 };
 
 lode_err
-npy_read(int fd, void *bytes, size_t size)
+npy_read(int fd, void *bytes, size_t size, size_t before)
 {
     size_t done = 0;
     while (done < size) {
         ssize_t n = read(fd, (char *)bytes + done, size - done < PIECE ? size - done : PIECE);
         if (n == 0) {
-            return lode_fail_with(LODE_ECORRUPT, "the file ends after %zu of %zu bytes", done,
-                                  size);
+            return lode_fail_with(LODE_ECORRUPT, "the file ends after %zu of %zu bytes",
+                                  before + done, before + size);
         }
         if (n < 0 && errno != EINTR) {
             return lode_fail_errno("cannot read");
@@ -52,7 +52,7 @@ npy_read_header(int fd, const void *first, size_t first_size, struct npy *npy_ou
     char prefix[NPY_PREFIX];
     size_t size;
     memcpy(prefix, first, first_size);
-    LODE_TRY(npy_read(fd, prefix + first_size, sizeof prefix - first_size));
+    LODE_TRY(npy_read(fd, prefix + first_size, sizeof prefix - first_size, first_size));
     LODE_TRY(npy_header_size(prefix, sizeof prefix, &size));
     if (size < sizeof prefix) {
         return lode_fail_with(LODE_ECORRUPT, "the .npy file's header has %zu bytes: too few", size);
@@ -62,7 +62,7 @@ npy_read_header(int fd, const void *first, size_t first_size, struct npy *npy_ou
         return lode_fail_with(LODE_ENOMEM, "no memory for the header");
     }
     memcpy(header, prefix, sizeof prefix);
-    lode_err err = npy_read(fd, header + sizeof prefix, size - sizeof prefix);
+    lode_err err = npy_read(fd, header + sizeof prefix, size - sizeof prefix, sizeof prefix);
     if (err == LODE_OK) {
         err = npy_parse(header, size, npy_out);
     }

@@ -7,8 +7,11 @@
 
 #include "tools/npy/npy.h"
 
-/* read() and write() to the end. npy_read: LODE_ECORRUPT if the file ends before. */
-LODE_MUST_CHECK lode_err npy_read(int fd, void *bytes, size_t size);
+/*
+ * read() and write() to the end. npy_read: LODE_ECORRUPT if the file ends before; `before` bytes of
+ * it were read already, for the sentence.
+ */
+LODE_MUST_CHECK lode_err npy_read(int fd, void *bytes, size_t size, size_t before);
 LODE_MUST_CHECK lode_err npy_write_all(int fd, const void *bytes, size_t size);
 
 /*

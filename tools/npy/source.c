@@ -5,9 +5,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 static lode_err
@@ -48,17 +50,25 @@ read_first(struct npy_source *source)
     return LODE_OK;
 }
 
-/* A regular file has its size: an array's must be just what its header says. */
+/* A regular file has its size: all elements must be there. What is behind them is left alone. */
 static lode_err
 check_npy_size(const struct npy_source *source, const struct stat *st)
 {
     uint64_t should = (uint64_t)source->npy.header_bytes + source->npy.data_bytes;
-    if (S_ISREG(st->st_mode) && (uint64_t)st->st_size != should) {
+    if (S_ISREG(st->st_mode) && (uint64_t)st->st_size < should) {
         return lode_fail_with(LODE_ECORRUPT,
                               "the .npy file has %llu bytes, and by its header it should have %llu",
                               (unsigned long long)st->st_size, (unsigned long long)should);
     }
     return LODE_OK;
+}
+
+/* A file of sysfs says that it has a page, and has less. */
+static bool
+is_of_kernel(int fd)
+{
+    struct statfs system;
+    return fstatfs(fd, &system) == 0 && system.f_type == SYSFS_MAGIC;
 }
 
 static lode_err
@@ -84,7 +94,8 @@ look(struct npy_source *source, const char *path, bool raw)
         return lode_fail_with(LODE_ECORRUPT,
                               "it is called .npy and is none: it does not begin with \\x93NUMPY");
     }
-    source->knows_size = S_ISREG(st.st_mode) && (size_t)st.st_size >= source->first_size;
+    source->knows_size = S_ISREG(st.st_mode) && (size_t)st.st_size >= source->first_size &&
+                         !is_of_kernel(source->fd);
     source->size = source->knows_size ? (size_t)st.st_size : 0;
     return LODE_OK;
 }
@@ -114,8 +125,13 @@ static lode_err
 fill(struct npy_source *source, void *data)
 {
     size_t had = source->is_array ? 0 : source->first_size;
+    size_t before = source->is_array ? source->npy.header_bytes : had;
     memcpy(data, source->first, had);
-    return npy_read(source->fd, (char *)data + had, source->size - had);
+    LODE_TRY(npy_read(source->fd, (char *)data + had, source->size - had, before));
+    if (source->is_array) {
+        npy_turn(&source->npy, data);
+    }
+    return LODE_OK;
 }
 
 static lode_err

@@ -23,7 +23,7 @@ struct npy_source {
  * Opens a file ("-": stdin), and looks whether it is an array: by its first bytes, unless `raw`.
  *
  * Errors  LODE_ENOTFOUND no such file; LODE_EDENIED; LODE_EINVAL a directory; LODE_ECORRUPT a .npy
- *         that is none, or damaged, or has more or less than its header says; LODE_EUNSUPPORTED
+ *         that is none, or damaged, or has less than its header says; LODE_EUNSUPPORTED
  */
 LODE_MUST_CHECK lode_err source_open(const char *path, bool raw, struct npy_source *source_out);
 void source_close(struct npy_source *source);

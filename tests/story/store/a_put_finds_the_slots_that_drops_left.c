@@ -36,7 +36,7 @@ leave_slots(lode *db)
         lode_drop(db, ids[i]);
     }
     fill(db, sizeof bytes);
-    expect_text(lode_last_error(), "between small objects");
+    expect_text(lode_last_error(), "which only other small objects can use");
 }
 
 /* Each of the puts takes a small part of its timeout, and the first one alone waits for credit. */
