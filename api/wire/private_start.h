@@ -14,8 +14,8 @@
  *   lifeline     the end of a socket or pipe whose other end only the program holds (CLOEXEC). Its
  *                end of file ends the cluster, which then leaves no process, file or memory behind
  *   ready        a pipe. LODE_START_READY: store and scheduler serve. LODE_START_FAILED, then a
- *                sentence up to the end of file: the start failed. The end of file alone: the start
- *                was killed
+ *                sentence up to the end of file: the start failed. LODE_START_FULL: so it did, for
+ *                want of room in the tmpfs. The end of file alone: the start was killed
  *
  * In DIR the cluster writes `owner`, one line "PID START": the program's process number and its
  * start time (field 22 of /proc/PID/stat). By it `lode status` finds the cluster of an ancestor.
@@ -37,6 +37,9 @@ enum { LODE_PRIVATE_CPUS_MAX = 8192, LODE_MAX_WORKERS_MAX = 3072 };
 #define LODE_PRIVATE_CAPACITY_MIN (UINT64_C(1) << 20)
 #define LODE_PRIVATE_CAPACITY_MAX (UINT64_C(16) << 40)
 
-enum { LODE_START_READY = '+', LODE_START_FAILED = '-' };
+enum { LODE_START_READY = '+', LODE_START_FAILED = '-', LODE_START_FULL = '#' };
+
+/* The exit status of a store that does not start for want of room; the tools' own, too. */
+enum { LODE_EXIT_FULL = 6 };
 
 #endif

@@ -117,7 +117,7 @@ tmpfs_free(const char *dir, uint64_t *bytes_out)
 static lode_err
 too_small(const char *dir, uint64_t wanted, uint64_t has)
 {
-    return lode_fail_with(LODE_EINVAL,
+    return lode_fail_with(LODE_EFULL,
                           "a store of %llu KiB needs %llu KiB of shared memory, and '%s' has %llu "
                           "KiB free: ask for a "
                           "smaller capacity, remove what fills it, or enlarge the tmpfs (mount -o "

@@ -18,8 +18,8 @@
  *   wanted_bytes  0: 30 % of the least of memory, cgroup limit and what is free in the tmpfs, but
  *                 no less than SEGMENT_CAPACITY_MIN
  *
- * Errors  LODE_EINVAL   smaller than SEGMENT_CAPACITY_MIN, more than the tmpfs has free (both with
- *                       what to do, --shm-size included), or more than an extent can say
+ * Errors  LODE_EINVAL   smaller than SEGMENT_CAPACITY_MIN, or more than an extent can say
+ *         LODE_EFULL    more than the tmpfs has free; with what to do, --shm-size included
  *         LODE_ESYS
  */
 LODE_MUST_CHECK lode_err capacity_choose(const char *dir, uint64_t wanted_bytes,

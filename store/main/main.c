@@ -2,6 +2,7 @@
 
 #include "api/system/descriptor.h"
 #include "api/base/log.h"
+#include "api/wire/private_start.h"
 
 #include <stdio.h>
 
@@ -15,7 +16,7 @@ main(int argc, char **argv)
     lode_err err = daemon_run(&options);
     if (err != LODE_OK) {
         fprintf(stderr, "lode-store: %s\n", lode_last_error());
-        return 1;
+        return err == LODE_EFULL ? LODE_EXIT_FULL : 1;
     }
     return 0;
 }

@@ -69,7 +69,7 @@ text(const char *name, const char *value)
 void
 bench_emit(const struct bench_line *line)
 {
-    printf("{\"peer\":\"lode\",\"case\":\"%s\"", line->name);
+    printf("{\"schema\":\"lode.bench/1\",\"peer\":\"lode\",\"case\":\"%s\"", line->name);
     text("variant", line->variant);
     text("unit", line->unit);
     printf(",\"value\":%.6g", line->value);

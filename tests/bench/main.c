@@ -76,6 +76,7 @@ enum { KEY_ONLY = 256, KEY_PEER, KEY_FIRST_RESULT };
 
 static const struct argp_option OPTIONS[] = {
     {"json", 'j', NULL, 0, "one JSON object a line on stdout", 0},
+    {"list", 'l', NULL, 0, "the names of the cases, and nothing else", 0},
     {"quick", 'q', NULL, 0, "a tenth of the rounds, smaller matrices", 0},
     {"cpus", 'c', "N", 0, "only on one CPU (1), or only over two (2)", 0},
     {"only", KEY_ONLY, "CASE", OPTION_HIDDEN, NULL, 0},
@@ -98,7 +99,7 @@ static void
 choose(struct argp_state *state, char *name)
 {
     if (arguments.peer == NULL && find_case(name) == NULL) {
-        fprintf(stderr, "lode-bench: unknown case \"%s\"; there are:", name);
+        fprintf(stderr, "%s: unknown case \"%s\"; there are:", program_invocation_name, name);
         for (int i = 0; i < CASE_COUNT; i++) {
             fprintf(stderr, " %s", CASES[i].name);
         }
@@ -118,6 +119,11 @@ parse(int key, char *arg, struct argp_state *state)
     case 'j':
         arguments.json = true;
         return 0;
+    case 'l':
+        for (int i = 0; i < CASE_COUNT; i++) {
+            puts(CASES[i].name);
+        }
+        exit(0);
     case 'q':
         arguments.quick = true;
         return 0;
@@ -265,7 +271,7 @@ run_apart(const char *self, const char *name, int cpus)
     int status;
     FILE *out = start_case(self, name, cpus, &pid);
     if (out == NULL) {
-        fprintf(stderr, "lode-bench: cannot run %s: %s\n", self, strerror(errno));
+        fprintf(stderr, "%s: cannot run %s: %s\n", program_invocation_name, self, strerror(errno));
         return false;
     }
     while (fgets(line, sizeof line, out) != NULL) {
@@ -278,7 +284,8 @@ run_apart(const char *self, const char *name, int cpus)
     fclose(out);
     waitpid(pid, &status, 0);
     if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
-        fprintf(stderr, "lode-bench: %s on %d CPU%s failed\n", name, cpus, cpus > 1 ? "s" : "");
+        fprintf(stderr, "%s: %s on %d CPU%s failed\n", program_invocation_name, name, cpus,
+                cpus > 1 ? "s" : "");
         return false;
     }
     return true;
@@ -312,7 +319,7 @@ main(int argc, char **argv)
     argp_parse(&ARGP, argc, argv, 0, NULL, NULL);
     ssize_t size = readlink("/proc/self/exe", self, sizeof self - 1);
     if (size <= 0) {
-        fprintf(stderr, "lode-bench: /proc/self/exe: %s\n", strerror(errno));
+        fprintf(stderr, "%s: /proc/self/exe: %s\n", program_invocation_name, strerror(errno));
         return 1;
     }
     if (arguments.peer != NULL && arguments.chosen_count > 1 &&

@@ -1,5 +1,7 @@
 #include "tools/clusters/clusters.h"
 
+#include "api/cluster/directories.h"
+
 #include "api/base/clock.h"
 #include "api/base/fail.h"
 #include "api/cluster/files.h"
@@ -238,6 +240,9 @@ find_at(const struct lode_paths *paths, struct cluster *cluster_out)
     if (err == LODE_EDOWN && store_listens(paths->dir)) {
         cluster.supervisor = 0;
     } else if (err == LODE_EDOWN) {
+        if (lode_directory_check(paths->dir, "LODE_DIR") == LODE_EDENIED) {
+            return LODE_EDENIED; /* another user's, or open to others: none of ours could run there */
+        }
         return lode_fail_with(LODE_EDOWN, "no cluster runs in '%s'; `lode start` starts one",
                               paths->dir);
     } else if (err != LODE_OK) {

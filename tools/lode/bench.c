@@ -20,8 +20,6 @@ command_bench(int argc, char **argv)
     if (err != LODE_OK) {
         return program_failed(err);
     }
-    static char name[] = "lode-bench";
-    argv[0] = name;
     execv(path, argv);
     return program_error(errno == ENOENT ? EXIT_NOT_FOUND : EXIT_FAILED,
                          "cannot run '%s': %s; it is built with the tests (LODE_BUILD_TESTS)", path,

@@ -2,9 +2,11 @@
 
 #include "api/base/clock.h"
 #include "api/base/fail.h"
+#include "api/wire/private_start.h"
 #include "tools/cli/interrupts.h"
 #include "tools/cli/program.h"
 #include "tools/cli/size.h"
+#include "tools/clusters/clusters.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -32,6 +34,9 @@ parse_option(int key, char *arg, struct argp_state *state)
     case 'm':
         if (size_parse(arg, &wanted->open.capacity_bytes) != LODE_OK) {
             options_error(state, "--capacity: %s", lode_last_error());
+        } else if (wanted->open.capacity_bytes < LODE_PRIVATE_CAPACITY_MIN ||
+                   wanted->open.capacity_bytes > LODE_PRIVATE_CAPACITY_MAX) {
+            options_error(state, "--capacity: '%s' is not from 1 MiB to 16 TiB", arg);
         }
         return 0;
     default:
@@ -54,8 +59,19 @@ lode_err
 session_open(const struct session_options *wanted, lode **db_out)
 {
     lode_open_options open = wanted->open;
+    bool is_shaped = open.num_cpus != 0 || open.capacity_bytes != 0;
+    bool runs = false;
     open.struct_size = sizeof open;
-    return lode_open(wanted->common.dir, &open, db_out);
+    if (is_shaped) { /* one that runs already stays as it is: not in silence */
+        struct cluster cluster;
+        runs = clusters_find(wanted->common.dir, &cluster) == LODE_OK && !cluster.is_private;
+    }
+    lode_err err = lode_open(wanted->common.dir, &open, db_out);
+    if (err == LODE_OK && runs) {
+        program_error(0, "a cluster runs already: --num-cpus and --capacity are for a private one, "
+                         "and change nothing");
+    }
+    return err;
 }
 
 /* Slices, because a signal that comes just before lode_get() sleeps does not end its sleep. */

@@ -82,6 +82,9 @@ parse_option(int key, char *arg, struct argp_state *state)
             options_error(state, "--capacity: %s", lode_last_error());
         } else if (wanted->capacity_bytes == 0) {
             options_error(state, "--capacity: a store of 0 bytes holds nothing");
+        } else if (wanted->capacity_bytes < LODE_PRIVATE_CAPACITY_MIN ||
+                   wanted->capacity_bytes > LODE_PRIVATE_CAPACITY_MAX) {
+            options_error(state, "--capacity: '%s' is not from 1 MiB to 16 TiB", arg);
         }
         return 0;
     case OPTION_WORKERS:

@@ -19,6 +19,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/timerfd.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 enum { GRACE_MS = 5000, GRACE_PRIVATE_MS = 1000, STRAYS_MS = 2000 };
@@ -50,10 +51,13 @@ say_up(struct supervisor *s)
     }
 }
 
-/* Begins the end because the start failed, and says the reason. */
-LODE_PRINTF(2, 3)
+/*
+ * Begins the end because the start failed, and says the reason. is_full: the program of a private
+ * cluster is told that room is what it lacks.
+ */
+LODE_PRINTF(3, 4)
 static void
-fail(struct supervisor *s, const char *format, ...)
+fail(struct supervisor *s, bool is_full, const char *format, ...)
 {
     char text[LODE_FAIL_MAX];
     va_list args;
@@ -63,7 +67,7 @@ fail(struct supervisor *s, const char *format, ...)
     if (!s->options->is_private) {
         lode_log_plain("lode: %s", text);
     }
-    tell_starter(s, LODE_START_FAILED, text);
+    tell_starter(s, is_full && s->options->is_private ? LODE_START_FULL : LODE_START_FAILED, text);
     s->failed = true;
     supervisor_stop(s);
 }
@@ -114,7 +118,7 @@ static void
 start_later(struct supervisor *s, struct service *service)
 {
     if (!s->was_up) {
-        fail(s, "%s", lode_last_error());
+        fail(s, false, "%s", lode_last_error());
         return;
     }
     lode_log("SUPERVISOR-NOT-STARTED", "%s", lode_last_error());
@@ -186,7 +190,8 @@ judge_losses(struct supervisor *s)
         return;
     }
     if (!s->was_up) {
-        fail(s, "%s %s while it was starting; its own message says why", lost->name,
+        bool is_full = WIFEXITED(lost->status) && WEXITSTATUS(lost->status) == LODE_EXIT_FULL;
+        fail(s, is_full, "%s %s while it was starting; its own message says why", lost->name,
              service_describe_end(lost->status, end, sizeof end));
     } else if (lost == &s->store && s->options->is_private) {
         s->failed = true;

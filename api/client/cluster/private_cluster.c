@@ -264,8 +264,9 @@ await_ready(int fd)
         return lode_fail_with(LODE_EDOWN, "a private cluster did not start within %d s",
                               START_MS / 1000);
     }
-    if (used > 1 && text[0] == LODE_START_FAILED) {
-        return lode_fail_with(LODE_EDOWN, "a private cluster does not start: %s", text + 1);
+    if (used > 1 && (text[0] == LODE_START_FAILED || text[0] == LODE_START_FULL)) {
+        return lode_fail_with(text[0] == LODE_START_FULL ? LODE_EFULL : LODE_EDOWN,
+                              "a private cluster does not start: %s", text + 1);
     }
     return lode_fail_with(LODE_EDOWN, "a private cluster died while it started; its reason is on "
                                       "stderr");

@@ -124,6 +124,18 @@ check_chosen_dir(const char *dir)
                           parent);
 }
 
+/*
+ * Nothing runs in a directory that is another user's, or open to others, because no cluster of ours
+ * could. That is what the user is to hear.
+ */
+static lode_err
+check_owner(const char *dir)
+{
+    struct stat st;
+    bool is_refused = stat(dir, &st) == 0 && lode_directory_check(dir, "LODE_DIR") == LODE_EDENIED;
+    return is_refused ? LODE_EDENIED : LODE_OK;
+}
+
 static lode_err
 open_private(const lode_open_options *options, lode **db_out)
 {
@@ -158,6 +170,7 @@ lode_open(const char *dir, const lode_open_options *given, lode **db_out)
             return err;
         }
         if (dir != NULL || (options.flags & LODE_OPEN_ATTACH) != 0) {
+            LODE_TRY(check_owner(paths.dir));
             return lode_fail_with(
                 LODE_EDOWN, "no cluster runs in '%s': start one with `lode start`", paths.dir);
         }

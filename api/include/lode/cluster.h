@@ -38,7 +38,7 @@ extern "C" {
  */
 typedef struct lode lode;
 
-#define LODE_FOREVER ((int64_t)-1) /* a timeout_ms: without limit, as every negative one is */
+#define LODE_FOREVER (-INT64_C(1)) /* a timeout_ms: without limit, as every negative one is */
 #define LODE_ZERO    (-1073741824) /* in an options struct, where 0 means "the default": zero */
 
 enum {
@@ -72,6 +72,7 @@ typedef struct lode_open_options {
  * Threads    any; a program that uses only the store starts no thread
  * Errors     LODE_EDOWN     nothing runs there, and `dir` or LODE_OPEN_ATTACH was given; or a
  *                           cluster that starts there does not come up
+ *            LODE_EFULL     a private cluster finds less shared memory free than its capacity
  *            LODE_EVERSION  the daemon speaks another version
  *            LODE_EDENIED   the cluster is another user's
  *            LODE_EINVAL    the path is too long, LODE_DIR cannot be a cluster's directory, or an

@@ -111,7 +111,7 @@ Test(segment, a_capacity_larger_than_the_tmpfs_is_refused_with_advice)
 {
     uint64_t bytes;
     tmpfs_of("16m");
-    fails(capacity_choose(tmpfs_dir, 16 << 20, &bytes), LODE_EINVAL);
+    fails(capacity_choose(tmpfs_dir, 16 << 20, &bytes), LODE_EFULL);
     expect_text(lode_last_error(), "a store of 16384 KiB");
     expect_text(lode_last_error(), "--shm-size");
     must(capacity_choose(tmpfs_dir, 14 << 20, &bytes));
