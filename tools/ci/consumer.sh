@@ -41,16 +41,34 @@ fi
 
 export PKG_CONFIG_PATH=$prefix/$lib/pkgconfig
 flags=(-Wall -Wextra -Wpedantic -Werror)
+cxx=(-Wold-style-cast -Wzero-as-null-pointer-constant)
 # shellcheck disable=SC2046
 gcc -std=c11 "${flags[@]}" "$work/source/consumer.c" -o "$work/by_pkg_config_c" \
     $(pkg-config --cflags --libs lode)
 # shellcheck disable=SC2046
-g++ -std=c++17 "${flags[@]}" "$work/source/consumer.cpp" -o "$work/by_pkg_config_cpp" \
+g++ -std=c++17 "${flags[@]}" "${cxx[@]}" "$work/source/consumer.cpp" -o "$work/by_pkg_config_cpp" \
     $(pkg-config --cflags --libs lode)
 for header in "$prefix"/include/lode/*.h; do
     echo "#include <lode/$(basename "$header")>" |
-        g++ -std=c++17 "${flags[@]}" "-I$prefix/include" -x c++ -fsyntax-only -
+        g++ -std=c++17 "${flags[@]}" "${cxx[@]}" "-I$prefix/include" -x c++ -fsyntax-only -
 done
+
+g++ -std=c++17 "${flags[@]}" "${cxx[@]}" "-I$prefix/include" -x c++ -fsyntax-only - <<'END'
+#include <lode/lode.h>
+static lode_err nothing(lode_task *task) { return lode_fail(task, LODE_EINVAL, "no"); }
+static const lode_function functions[] = {{"nothing", "()", nothing, 0}, {nullptr, nullptr, nullptr, 0}};
+LODE_LIBRARY("macros", functions, nullptr);
+lode_err use(lode *db, lode_id *id)
+{
+    LODE_TRY(lode_call(db, "macros.nothing", LODE_NO_ARGS, nullptr, id));
+    lode_call_options options{};
+    options.struct_size = sizeof options;
+    options.max_retries = LODE_ZERO;
+    int64_t value = LODE_F64 == LODE_BF16;
+    LODE_TRY(lode_call(db, "macros.nothing", LODE_ARGS(lode_i64(value)), &options, id));
+    return lode_get_i64(db, *id, LODE_FOREVER, &value);
+}
+END
 
 "$cmake" -S "$work/source" -B "$work/build" -G Ninja "-DCMAKE_PREFIX_PATH=$prefix" >"$work/log" &&
     "$cmake" --build "$work/build" >"$work/log" || { cat "$work/log" >&2; exit 1; }

@@ -9,7 +9,7 @@
 
 #include <lode/lode.h>
 
-/* A file that was looked at and can be read only once (a pipe, as of `<(…)`) stays open until put. */
+/* A file that can be read only once (a pipe, as of `<(…)`) stays open from the look to the put. */
 struct array_file {
     bool is_open;
     struct npy_source source;

@@ -2,6 +2,8 @@
 #include "api/base/clock.h"
 #include "api/base/fail.h"
 #include "tools/cli/attach.h"
+#include "tools/cli/describe.h"
+#include "tools/cli/document.h"
 #include "tools/cli/interrupts.h"
 #include "tools/cli/options.h"
 #include "tools/cli/program.h"
@@ -52,6 +54,11 @@ parse_option(int key, char *arg, struct argp_state *state)
             options_error(state, "%s", lode_last_error());
         }
         return 0;
+    case ARGP_KEY_END:
+        if (a->common.json && strcmp(a->output, "-") == 0) {
+            options_error(state, "stdout takes either --json or the object: give --output FILE");
+        }
+        return 0;
     case ARGP_KEY_NO_ARGS:
         options_error(state, "which object? Give its name or id");
         return 0;
@@ -90,6 +97,16 @@ get_view(lode *db, const struct word *word, int64_t timeout_ms, lode_view *view_
     return err;
 }
 
+static void
+print_document(const lode_view *view, const char *path)
+{
+    char id[LODE_ID_TEXT_SIZE];
+    lode_id_format(view->id, id);
+    document_print(json_pack("{s:s, s:s, s:s, s:o, s:I}", "schema", "storectl.get/1", "id", id,
+                             "kind", describe_kind(view->kind), "path", document_text(path),
+                             "size_bytes", (json_int_t)view->size));
+}
+
 static int
 get(lode *db, void *arguments)
 {
@@ -113,6 +130,9 @@ get(lode *db, void *arguments)
     }
     struct written written = {.view = &view, .raw = a->raw};
     err = whole_file_write(a->output, write_view, &written);
+    if (err == LODE_OK && a->common.json) {
+        print_document(&view, a->output);
+    }
     lode_release(&view);
     return err == LODE_OK ? EXIT_OK : program_failed(err);
 }
@@ -125,7 +145,7 @@ storectl_get(int argc, char **argv)
         parse_option,
         "NAME|ID",
         "Writes an object's bytes; an array as a .npy file, unless --raw is given.",
-        options_dir,
+        options_dir_json,
         0,
         0};
     struct arguments a = {.output = "-"};

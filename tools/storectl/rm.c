@@ -1,5 +1,6 @@
 /* rm.c: `storectl rm NAME|ID…`: names go, or objects. */
 #include "tools/cli/attach.h"
+#include "tools/cli/document.h"
 #include "tools/cli/options.h"
 #include "tools/cli/program.h"
 #include "tools/cli/word.h"
@@ -38,8 +39,18 @@ parse_option(int key, char *arg, struct argp_state *state)
     }
 }
 
+/* What was removed: the name, or the object itself. */
+static json_t *
+removed_json(const char *text, lode_id id, bool named)
+{
+    char digits[LODE_ID_TEXT_SIZE];
+    lode_id_format(id, digits);
+    return json_pack("{s:o, s:s, s:s}", "word", document_text(text), "removed",
+                     named ? "name" : "object", "id", digits);
+}
+
 static int
-remove_word(lode *db, const char *text, bool force)
+remove_word(lode *db, const char *text, bool force, json_t *all)
 {
     struct word word;
     lode_id id;
@@ -55,6 +66,9 @@ remove_word(lode *db, const char *text, bool force)
     } else if (err == LODE_OK) {
         err = lode_delete(db, id);
     }
+    if (err == LODE_OK) {
+        json_array_append_new(all, removed_json(text, id, named));
+    }
     bool missing = err == LODE_EGONE || err == LODE_ENOTFOUND;
     if (missing && force) {
         return EXIT_OK;
@@ -68,10 +82,15 @@ remove_all(lode *db, void *arguments)
 {
     const struct arguments *a = arguments;
     int code = EXIT_OK;
+    json_t *all = json_array();
     for (int i = 0; i < a->common.count; i++) {
-        int one = remove_word(db, a->common.words[i], a->force);
+        int one = remove_word(db, a->common.words[i], a->force, all);
         code = code == EXIT_OK ? one : code;
     }
+    if (a->common.json) {
+        document_print(json_pack("{s:s, s:O}", "schema", "storectl.rm/1", "removed", all));
+    }
+    json_decref(all);
     return code;
 }
 
@@ -84,7 +103,7 @@ storectl_rm(int argc, char **argv)
         "NAME|ID...",
         "Removes names: an object that nobody else refers to goes with its last one. An id removes "
         "the object itself, whoever refers to it; those who have it pinned keep their bytes.",
-        options_dir,
+        options_dir_json,
         0,
         0};
     struct arguments a = {0};

@@ -18,8 +18,13 @@ enum { LODE_MAX_NDIM = 8 };
 /* code | bits << 8 | lanes << 16; two types are the same exactly if the numbers are. */
 typedef uint32_t lode_dtype;
 
+#ifdef __cplusplus
+#define LODE_U32_(number) (static_cast<uint32_t>(number))
+#else
+#define LODE_U32_(number) ((uint32_t)(number))
+#endif
 #define LODE_DTYPE(code, bits, lanes)                                                              \
-    ((lode_dtype)((uint32_t)(code) | (uint32_t)(bits) << 8 | (uint32_t)(lanes) << 16))
+    (LODE_U32_(code) | LODE_U32_(bits) << 8 | LODE_U32_(lanes) << 16)
 
 #define LODE_I8      LODE_DTYPE(0, 8, 1)
 #define LODE_I16     LODE_DTYPE(0, 16, 1)

@@ -241,15 +241,10 @@ enum { LODE_LIBRARY_MAJOR = 1, LODE_LIBRARY_MINOR = 0 };
 /* Exports the table of a task library; once in a library. */
 #define LODE_LIBRARY(library_name, function_table, class_table)                                    \
     LODE_EXTERN_C_ LODE_API const lode_library lode_library_v1;                                    \
-    const lode_library lode_library_v1 = {LODE_LIBRARY_MAJOR,                                      \
-                                          LODE_LIBRARY_MINOR,                                      \
-                                          (uint32_t)sizeof(lode_library),                          \
-                                          (uint32_t)sizeof(lode_function),                         \
-                                          (uint32_t)sizeof(lode_class),                            \
-                                          (uint32_t)sizeof(lode_method),                           \
-                                          library_name,                                            \
-                                          function_table,                                          \
-                                          class_table}
+    const lode_library lode_library_v1 = {                                                         \
+        LODE_LIBRARY_MAJOR,    LODE_LIBRARY_MINOR, sizeof(lode_library),                           \
+        sizeof(lode_function), sizeof(lode_class), sizeof(lode_method),                            \
+        library_name,          function_table,     class_table}
 
 /*
  * Arguments, by position from 0. They are there before the function is called: none of these

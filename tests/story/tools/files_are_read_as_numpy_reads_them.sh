@@ -53,5 +53,19 @@ case $err in *blas.sum*) give_up "the function is blamed: $err" ;; esac
 exits 3 storectl get 1a
 says "$err" "there is no object '1a'; of an id it takes the first 4 digits, or more"
 
+# ---- documents of what was got, and of what was removed
+must storectl get x -o x.out --json
+says "$out" '"schema": "storectl.get/1"' '"path": "x.out"' '"size_bytes": 16' '"kind": "array"'
+exits 2 storectl get x --json
+says "$err" "either --json or the object"
+exits 3 storectl rm of_nobody x --json
+says "$out" '"schema": "storectl.rm/1"' '"word": "x"' '"removed": "name"'
+
+# ---- options of a private cluster, beside one that runs, are not taken in silence
+must lode run -c 3 blas.sum x.npy
+says "$err" "a cluster runs already: --num-cpus and --capacity are for a private one"
+must lode run blas.sum x.npy
+[ -z "$err" ] || give_up "it says $err"
+
 must lode stop
 wait "$daemon" || give_up "the cluster ended with $?"
