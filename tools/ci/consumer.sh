@@ -34,6 +34,8 @@ for wanted in include/lode/lode.h "$lib/liblode.so.0" "$lib/pkgconfig/lode.pc" \
     bin/lode-scheduler bin/lode-worker bin/storectl; do
     [ -e "$prefix/$wanted" ] || { echo "not installed: $wanted" >&2; exit 1; }
 done
+grep -qxF "ExecStart=\"$work/first/bin/lode\" start" "$prefix/lib/systemd/user/lode.service" ||
+    { echo "the unit for systemd does not start what was installed" >&2; exit 1; }
 if [ -e "$prefix/include/lode/actor.h" ]; then
     echo "actor.h is installed, and there are no actors yet" >&2
     exit 1

@@ -1,6 +1,6 @@
 # What `cmake --install` gives a program that links lode: liblode and its headers, lode.pc and
 # lodeConfig.cmake. (The programs and lode-blas are installed by their folders.) Nothing in it holds
-# the prefix: the tree may be moved.
+# the prefix: the tree may be moved. Only the unit for systemd does, which wants absolute paths.
 include(CMakePackageConfigHelpers)
 
 install(TARGETS lode EXPORT lodeTargets
@@ -22,3 +22,9 @@ file(RELATIVE_PATH LODE_PC_TO_PREFIX "/${CMAKE_INSTALL_LIBDIR}/pkgconfig" "/")
 string(REGEX REPLACE "/$" "" LODE_PC_TO_PREFIX "${LODE_PC_TO_PREFIX}")
 configure_file("${CMAKE_CURRENT_LIST_DIR}/lode.pc.in" "${PROJECT_BINARY_DIR}/lode.pc" @ONLY)
 install(FILES "${PROJECT_BINARY_DIR}/lode.pc" DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig")
+
+# The prefix is known only when it is installed: `cmake --install --prefix` may name another one.
+set(LODE_UNIT "${CMAKE_CURRENT_LIST_DIR}/../systemd/lode.service.in")
+install(CODE "set(prefix \"\${CMAKE_INSTALL_PREFIX}\")
+set(CMAKE_INSTALL_BINDIR \"${CMAKE_INSTALL_BINDIR}\")
+configure_file(\"${LODE_UNIT}\" \"\$ENV{DESTDIR}\${CMAKE_INSTALL_PREFIX}/lib/systemd/user/lode.service\" @ONLY)")

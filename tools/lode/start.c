@@ -4,9 +4,11 @@
 #include "api/base/log.h"
 #include "api/cluster/paths.h"
 #include "api/wire/private_start.h"
+#include "tools/cli/document.h"
 #include "tools/cli/options.h"
 #include "tools/cli/program.h"
 #include "tools/cli/size.h"
+#include "tools/lode/background.h"
 #include "tools/lode/command.h"
 #include "tools/lode/cpus.h"
 #include "tools/supervisor/spawn.h"
@@ -24,6 +26,7 @@ enum { OPTION_PRIVATE = 0x100, OPTION_LIFELINE, OPTION_READY, OPTION_WORKERS };
 struct start_options {
     struct options_common common; /* the first: options_without_words() */ /* --dir alone */
     struct supervisor_options how;
+    bool is_background;
 };
 
 static const struct argp_option options[] = {
@@ -32,6 +35,9 @@ static const struct argp_option options[] = {
     {"capacity", 'm', "SIZE", 0, "room for objects, as 4G (default: 30 % of what there is)", 0},
     {"max-workers", OPTION_WORKERS, "N", 0,
      "processes that may hold tasks of one program, those that wait included (default: 1024)", 0},
+    {"background", 'b', 0, 0,
+     "return when all is up, and let it run on; what it says goes to start.log in LODE_STATE_DIR",
+     0},
     {"ready-fd", OPTION_READY, "FD", 0,
      "write '+' to this descriptor once all is up, or '-' and the reason", 0},
     {"private", OPTION_PRIVATE, 0, OPTION_HIDDEN, 0, 0},
@@ -87,6 +93,9 @@ parse_option(int key, char *arg, struct argp_state *state)
             options_error(state, "--capacity: '%s' is not from 1 MiB to 16 TiB", arg);
         }
         return 0;
+    case 'b':
+        start->is_background = true;
+        return 0;
     case OPTION_WORKERS:
         parse_workers(state, arg, &wanted->max_workers);
         return 0;
@@ -101,6 +110,9 @@ parse_option(int key, char *arg, struct argp_state *state)
         if (wanted->is_private && (wanted->lifeline_fd < 0 || start->common.dir == NULL)) {
             options_error(state, "--private needs --lifeline-fd and --dir");
         }
+        if (start->is_background && (wanted->is_private || wanted->ready_fd >= 0)) {
+            options_error(state, "--background tells by its end that all is up");
+        }
         return 0;
     default:
         return options_without_words(key, arg, state);
@@ -111,14 +123,58 @@ static const struct argp argp = {
     options,
     parse_option,
     0,
-    "Start a cluster and stay as its supervisor, in the foreground, until it is told to end "
+    "Start a cluster and stay as its supervisor, in the foreground (--background: not), until it "
+    "is "
+    "told to end "
     "(SIGTERM, SIGINT, SIGHUP, `lode stop`). For a service manager: it neither forks nor writes a "
     "pid file."
     "\vExit status: 0 stopped in order, 1 the start failed or a cluster runs there already, "
     "2 usage, 8 denied.",
-    options_dir,
+    options_dir_json,
     0,
     0};
+
+static void
+print_document(const char *dir, pid_t supervisor)
+{
+    document_print(json_pack("{s:s, s:o, s:I}", "schema", "lode.start/1", "dir", document_text(dir),
+                             "supervisor_pid", (json_int_t)supervisor));
+    fflush(stdout);
+}
+
+/* --json in the foreground: the document comes when all is up, and the command goes on. */
+static void
+tell_up(const char *dir)
+{
+    print_document(dir, getpid());
+}
+
+/*
+ * --background: the child goes on with the start, and returns true. The parent ends here with the
+ * exit code.
+ */
+static bool
+go_to_background(struct start_options *start, int *exit_code_out)
+{
+    char log[LODE_PATH_MAX];
+    pid_t pid = -1;
+    struct lode_paths paths;
+    lode_err err = background_start(start->common.dir, &pid, &start->how.ready_fd, log);
+    if (err == LODE_OK && pid == 0) {
+        return true;
+    }
+    if (err == LODE_OK) {
+        err = lode_paths_resolve(start->common.dir, &paths);
+    }
+    *exit_code_out = err == LODE_OK ? EXIT_OK : program_failed(err);
+    if (err == LODE_OK && start->common.json) {
+        print_document(paths.dir, pid);
+    } else if (err == LODE_OK) {
+        printf("started the cluster in %s: supervisor (pid %d); it writes to %s\n", paths.dir,
+               (int)pid, log);
+    }
+    return false;
+}
 
 /* Of the program that has started us we keep stderr, the lifeline and the ready pipe. */
 static void
@@ -184,6 +240,11 @@ command_start(int argc, char **argv)
     /* The daemons must not inherit descriptors that the parent left open. */
     close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC);
     lode_log_init("lode");
+    int exit_code;
+    if (start.is_background && !go_to_background(&start, &exit_code)) {
+        return exit_code;
+    }
+    wanted->on_up = start.common.json && !start.is_background ? tell_up : NULL;
     lode_err err = spawn_own_dir(program_dir, sizeof program_dir);
     if (err != LODE_OK) {
         return program_failed(err);

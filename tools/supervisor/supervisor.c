@@ -45,6 +45,9 @@ static void
 say_up(struct supervisor *s)
 {
     tell_starter(s, LODE_START_READY, "");
+    if (s->options->on_up != NULL) {
+        s->options->on_up(s->paths.dir);
+    }
     if (!s->options->is_private) {
         lode_log_plain("lode: ready in %s (pid %d, %g CPU%s)", s->paths.dir, (int)getpid(),
                        s->options->num_cpus, s->options->num_cpus == 1 ? "" : "s");

@@ -29,9 +29,10 @@ struct supervisor_options {
     uint64_t capacity_bytes; /* 0: the store's default */
     int max_workers;         /* that may hold tasks of one program; 0: the scheduler's default */
     bool is_private;
-    pid_t owner;     /* private: the program; its end comes by the lifeline */
-    int lifeline_fd; /* private: see api/wire/private_start.h; else -1 */
-    int ready_fd;    /* told when all is up, or why not; -1: nobody */
+    pid_t owner;                    /* private: the program; its end comes by the lifeline */
+    int lifeline_fd;                /* private: see api/wire/private_start.h; else -1 */
+    int ready_fd;                   /* told when all is up, or why not; -1: nobody */
+    void (*on_up)(const char *dir); /* called when all is up the first time; NULL: nobody is */
 };
 
 /*

@@ -108,11 +108,16 @@ find_program(char path_out[PATH_MAX])
             return LODE_OK;
         }
     }
-    return lode_fail_with(
-        LODE_EDOWN,
-        "no cluster runs, and '%s', which would start one, cannot be run: install "
-        "it, or start a cluster with `lode start`",
-        path);
+    if (errno != ENOENT && errno != ENOTDIR) { /* it is there, and the system forbids it */
+        int number = errno;
+        return lode_fail_with(LODE_EDOWN,
+                              "no cluster runs, and '%s', which would start one, cannot be run: %s",
+                              path, strerror(number));
+    }
+    return lode_fail_with(LODE_EDOWN,
+                          "no cluster runs, and '%s', which would start one, is not there: install "
+                          "it, or start a cluster with `lode start`",
+                          path);
 }
 
 static lode_err

@@ -94,7 +94,7 @@ Test(segment, a_tmpfs_of_one_mebibyte_is_refused_with_advice)
 {
     uint64_t bytes;
     tmpfs_of("1m");
-    fails(capacity_choose(tmpfs_dir, 0, &bytes), LODE_EINVAL);
+    fails(capacity_choose(tmpfs_dir, 0, &bytes), LODE_EFULL);
     expect_text(lode_last_error(), "--shm-size");
     expect_text(lode_last_error(), tmpfs_dir);
 }
