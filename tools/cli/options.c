@@ -140,9 +140,7 @@ parse_common(int key, char *arg, struct argp_state *state)
 }
 
 const struct argp options_dir_json_argp = {common_options, parse_common, 0, 0, 0, 0, 0};
-static const struct argp options_dir_argp = {common_options + 1, parse_common, 0, 0, 0, 0, 0};
 const struct argp_child options_dir_json[] = {{&options_dir_json_argp, 0, 0, 0}, {0}};
-const struct argp_child options_dir[] = {{&options_dir_argp, 0, 0, 0}, {0}};
 
 void
 options_one_too_many(struct argp_state *state, const char *text)

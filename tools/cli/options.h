@@ -20,9 +20,9 @@ struct options_common {
     int count;
 };
 
-/* --dir and --json, or --dir alone; child_inputs[0] is a struct options_common. */
+/* --dir and --json; child_inputs[0] is a struct options_common. */
 extern const struct argp options_dir_json_argp;
-extern const struct argp_child options_dir_json[], options_dir[];
+extern const struct argp_child options_dir_json[];
 
 /* argp_error(): a usage error, and the command's end. What is no plain text is shown escaped. */
 void options_error(struct argp_state *state, const char *format, ...) LODE_PRINTF(2, 3);

@@ -24,7 +24,7 @@
 enum { OPTION_PRIVATE = 0x100, OPTION_LIFELINE, OPTION_READY, OPTION_WORKERS };
 
 struct start_options {
-    struct options_common common; /* the first: options_without_words() */ /* --dir alone */
+    struct options_common common; /* the first: options_without_words() */
     struct supervisor_options how;
     bool is_background;
 };
