@@ -1,0 +1,106 @@
+/* What workers print: whose it is, and where a line ends. */
+#include "tests/unit/scheduler/driver.h"
+
+static void
+one_cpu(void)
+{
+    start(1);
+}
+
+TestSuite(core_printed, .init = one_cpu, .fini = stop);
+
+/* The scheduler has read it, from the pipe of that program, while the page named the task. */
+static void
+read_live(uint32_t worker, uint64_t task, uint64_t program, const char *text)
+{
+    struct core_event event = {.type = CORE_OUTPUT};
+    event.u.output.worker = worker;
+    event.u.output.task = task;
+    event.u.output.program = program;
+    event.u.output.bytes = text;
+    event.u.output.size = (uint32_t)strlen(text);
+    step(event);
+}
+
+/* The worker has read it, when the task ended. */
+static void
+read_last(uint32_t worker, uint64_t task, const char *text)
+{
+    struct {
+        struct lode_task_printed head;
+        char text[64];
+    } printed = {.head = {.task = task, .size = (uint32_t)strlen(text)}};
+    memcpy(printed.text, text, printed.head.size);
+    record(FIRST_WORKER + worker, LODE_TASK_PRINTED, &printed,
+           sizeof printed.head + printed.head.size);
+}
+
+static void
+expect_sent(const char *want)
+{
+    uint64_t session;
+    const struct lode_task_output *output = sent(LODE_TASK_OUTPUT, &session);
+    cr_assert_eq(session, PROGRAM);
+    cr_assert_eq(output->text_size, strlen(want));
+    cr_assert_eq(memcmp((const char *)(output + 1) + output->name_size, want, strlen(want)), 0);
+}
+
+static uint64_t
+run_one(uint32_t *worker_out)
+{
+    submit(PROGRAM, (struct call){0});
+    return ran(0, worker_out);
+}
+
+Test(core_printed, a_line_is_joined_from_what_both_have_read)
+{
+    uint32_t worker = 0;
+    uint64_t task = run_one(&worker);
+    read_live(worker, task, PROGRAM, "one\ntw");
+    expect_sent("one\n");
+    read_last(worker, task, "o\nthree\n");
+    expect_sent("two\nthree\n");
+}
+
+Test(core_printed, a_last_line_without_line_feed_ends_with_its_task)
+{
+    uint32_t worker = 0;
+    uint64_t task = run_one(&worker);
+    read_live(worker, task, PROGRAM, "no end");
+    cr_assert_eq(count(CORE_SEND, LODE_TASK_OUTPUT), 0);
+    done(worker, task, LODE_DONE_OK, 1000);
+    expect_sent("no end\n");
+}
+
+Test(core_printed, bytes_of_another_programs_pipe_are_not_the_running_tasks)
+{
+    uint32_t worker = 0;
+    uint64_t task = run_one(&worker);
+    read_live(worker, task, PROGRAM + 77, "a stranger's\n");
+    cr_assert_eq(count(CORE_SEND, LODE_TASK_OUTPUT), 0);
+    cr_assert_eq(count(CORE_SPILL, 0), 1, "its program has ended: the log has the line");
+}
+
+Test(core_printed, a_task_that_is_not_the_workers_is_nobodys)
+{
+    uint32_t worker = 0;
+    run_one(&worker);
+    read_last(worker, 12345, "lies\n");
+    cr_assert_eq(count(CORE_SEND, LODE_TASK_OUTPUT), 0);
+    cr_assert_eq(count(CORE_LOG, 0), 1);
+}
+
+Test(core_printed, a_worker_that_cannot_serve_a_program_is_replaced)
+{
+    uint32_t worker = 0;
+    struct {
+        struct lode_task_recall head;
+        uint64_t task;
+    } back = {.head = {.count = 1, .flags = LODE_RECALLED_CANNOT}};
+    back.task = run_one(&worker);
+    record(FIRST_WORKER + worker, LODE_TASK_RECALLED, &back, sizeof back);
+    cr_assert_eq(count(CORE_SEND, LODE_TASK_QUIT), 1);
+    cr_assert_eq(count(CORE_SPAWN, 0), 1);
+    worker_up(2);
+    cr_assert_eq(ran(0, NULL), back.task);
+}
