@@ -14,6 +14,7 @@
 #include "worker/crash/crash.h"
 #include "worker/runtime/origin.h"
 #include "worker/runtime/run.h"
+#include "worker/runtime/surroundings.h"
 #include "worker/runtime/worker.h"
 
 #include <argp.h>
@@ -194,6 +195,7 @@ work(const struct worker_options *options)
     LODE_TRY(crash_install(page));
     prepare_for_user_code();
     LODE_TRY(tell_tasks(options));
+    LODE_TRY(surroundings_remember());
     LODE_TRY(lode_paths_resolve(NULL, &paths));
     int lifeline = lode_descriptor_hang_high((int)options->lifeline_fd);
     LODE_TRY(lode_session_attach(&paths, LODE_HELLO_MAKER, 0, &db)); /* some seconds at most */

@@ -1,5 +1,7 @@
 #include "worker/runtime/program.h"
 
+#include "worker/runtime/surroundings.h"
+
 #include <errno.h>
 #include <sched.h>
 #include <sys/stat.h>
@@ -58,7 +60,7 @@ program_init(struct worker *worker)
 }
 
 bool
-program_enter(struct worker *worker, uint64_t program)
+program_enter(struct worker *worker, uint64_t program, int64_t pid)
 {
     bool has_pipe = worker->printing.fd >= 0 && !printing_is_lost(&worker->printing);
     if (worker->program == program && has_pipe) {
@@ -70,7 +72,10 @@ program_enter(struct worker *worker, uint64_t program)
     if (printing_renew(&worker->printing, program) != LODE_OK) {
         return false;
     }
-    worker->program = program;
+    if (worker->program != program) {
+        surroundings_enter(pid);
+        worker->program = program;
+    }
     return true;
 }
 

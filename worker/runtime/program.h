@@ -1,9 +1,10 @@
 /*
  * program.h: the program that the worker serves, and the change to another one.
  *
- * Nothing of one program's tasks reaches another's. stdout and stderr are new ones (printing.h). A
- * worker in which a task has left a thread or a child process serves no other program: such a
- * thread could write to the other one's stdout. It hands the other's tasks back, and is replaced.
+ * Nothing of one program's tasks reaches another's. stdout and stderr are new ones (printing.h),
+ * and the rest of the process is put back (surroundings.h). A worker in which a task has left a
+ * thread or a child process serves no other program: such a thread could write to the other one's
+ * stdout. It hands the other's tasks back, and is replaced.
  *
  * Threads of pools of our own are excepted: those that OpenBLAS starts for lode-blas stay.
  */
@@ -17,8 +18,10 @@ void program_init(struct worker *worker);
 
 /*
  * The next task is of that program; 0: a library is described. False: the worker cannot serve it.
+ *
+ *   pid  the program's process; 0: it is not known
  */
-bool program_enter(struct worker *worker, uint64_t program);
+bool program_enter(struct worker *worker, uint64_t program, int64_t pid);
 
 /* Around a call of a function of lode-blas that may take several threads. */
 uint32_t program_pool_begin(void);

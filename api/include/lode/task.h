@@ -191,8 +191,11 @@ LODE_API LODE_MUST_CHECK lode_err lode_failure(lode *db, lode_id id,
 typedef struct lode_task lode_task; /* valid until the function returns */
 
 /*
- * Runs on the worker's main thread, one at a time, and may call everything in these headers. What
- * it returns besides LODE_OK becomes the task's failure, with the text of lode_fail().
+ * Runs on the worker's main thread, one at a time, and may call everything in these headers. It
+ * begins in the directory of the program at the root of the calls, as that was when the worker
+ * began to run the program's tasks. Directory, umask, environment, locale, signals and timers that
+ * a task changes may reach later tasks of its program, and none of another. What it returns besides
+ * LODE_OK becomes the task's failure, with the text of lode_fail().
  */
 typedef lode_err (*lode_function_fn)(lode_task *task);
 

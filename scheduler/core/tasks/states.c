@@ -50,8 +50,10 @@ send_run(struct core *core, struct core_worker *worker, struct core_task *task)
     if (run == NULL) {
         return; /* its end is on the way, and brings the task back */
     }
+    const struct core_program *program = worker->program;
     *run = (struct lode_task_run){.task = task->number,
-                                  .program = worker->program->number,
+                                  .program = program->number,
+                                  .program_pid = program->ended ? 0 : program->pid,
                                   .results = task->results,
                                   .function = task->function->number,
                                   .result_count = task->result_count,
