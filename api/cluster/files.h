@@ -31,7 +31,6 @@
 #define LODE_FOLDER_LIBRARIES "lib"
 
 /* In LODE_STATE_DIR, of all clusters: logs (log_file.h). */
-#define LODE_FILE_OUTPUT_LOG  "output.log"  /* lines of tasks that found no room */
-#define LODE_FILE_PRIVATE_LOG "private.log" /* what the daemons of private clusters say */
+#define LODE_FILE_OUTPUT_LOG "output.log" /* lines of tasks that found no room */
 
 #endif
