@@ -89,18 +89,34 @@ void
 printing_begin(struct printing *printing, uint64_t task)
 {
     printing->begun = task;
+    printing->code_ns = INT64_MAX;
     atomic_store_explicit(&printing->page->printing, task, memory_order_relaxed);
 }
 
-static void
+/* True if there was something. */
+static bool
 flush_streams(void)
 {
+    bool is_pending = __fpending(stdout) > 0 || __fpending(stderr) > 0;
     if (__fpending(stdout) > 0) {
         fflush(stdout);
     }
     if (__fpending(stderr) > 0) {
         fflush(stderr);
     }
+    return is_pending;
+}
+
+/*
+ * True if the pipe must be looked at. That is a system call, and costs more than all else that is
+ * done for a short task. A write is a system call, too: a function that returns sooner than one
+ * does has made none. Threads that an earlier task has left may have; their bytes come with the
+ * next look, here or in the scheduler.
+ */
+static bool
+may_have_written(const struct printing *printing)
+{
+    return printing->code_ns < 0 || printing->code_ns >= PRINTING_WRITE_NS;
 }
 
 /* Records that pile up are in our memory. A task that prints without end is slowed down by that. */
@@ -152,13 +168,14 @@ printing_end(struct printing *printing)
 {
     int left = 0;
     lode_err err = LODE_OK;
-    flush_streams();
+    bool flushed = flush_streams();
     if (printing->fd < 0) {
         return LODE_OK;
     }
     /* Without it, too: the user's code may have written to it. That is mended at the end. */
     (void)lode_output_lock(&printing->page->output_lock, LOCK_NS);
-    if (ioctl(printing->fd, FIONREAD, &left) == 0 && left > 0) {
+    if ((flushed || may_have_written(printing)) && ioctl(printing->fd, FIONREAD, &left) == 0 &&
+        left > 0) {
         err = take_out(printing, (size_t)left);
     }
     atomic_store_explicit(&printing->page->printing, 0, memory_order_relaxed);

@@ -122,12 +122,24 @@ check_count(lode_task *task, const struct function *function)
                      function->opened->signature);
 }
 
-/*
- * The user's code: the library's constructors, if this is the first task of it, and the function.
- */
+/* The user's code: the function. */
+static lode_err
+call_opened(struct worker *worker, const struct function *function)
+{
+    bool pools = worker->task.order.threads > 1 && strncmp(function->name, "blas.", 5) == 0;
+    uint32_t threads = pools ? program_pool_begin() : 0;
+    lode_err err = function->opened->call(&worker->task);
+    if (pools) {
+        program_pool_end(worker, threads);
+    }
+    return err;
+}
+
+/* The library's constructors, if this is the first task of it, and the function. */
 static lode_err
 call_function(struct worker *worker, struct function *function)
 {
+    bool was_open = function->opened != NULL;
     lode_err err = function_open(function);
     if (err != LODE_OK) {
         return lode_task_refuse(&worker->task, err, "%s", lode_last_error());
@@ -137,13 +149,12 @@ call_function(struct worker *worker, struct function *function)
     origin_set(worker->task.order.task);
     atomic_store_explicit(&worker->tasks->parent, worker->task.order.task, memory_order_relaxed);
     held_begin(&worker->held);
-    bool pools = worker->task.order.threads > 1 && strncmp(function->name, "blas.", 5) == 0;
-    uint32_t threads = pools ? program_pool_begin() : 0;
-    err = function->opened->call(&worker->task);
-    atomic_store_explicit(&worker->tasks->parent, 0, memory_order_relaxed);
-    if (pools) {
-        program_pool_end(worker, threads);
+    int64_t start = lode_now_ns();
+    err = call_opened(worker, function);
+    if (was_open) {
+        printing_code_ran(&worker->printing, lode_now_ns() - start);
     }
+    atomic_store_explicit(&worker->tasks->parent, 0, memory_order_relaxed);
     return err;
 }
 
