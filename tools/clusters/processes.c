@@ -112,18 +112,23 @@ processes_of(pid_t parent, struct process *list, size_t room)
     return collected.count;
 }
 
+struct signalled {
+    int signal;
+    size_t count;
+};
+
 static void
-kill_child(struct process *child, void *arg)
+signal_child(struct process *child, void *arg)
 {
-    size_t *count = arg;
-    kill(child->stat.pid, SIGKILL);
-    (*count)++;
+    struct signalled *signalled = arg;
+    kill(child->stat.pid, signalled->signal);
+    signalled->count++;
 }
 
 size_t
-processes_kill_children(void)
+processes_signal_children(int signal)
 {
-    size_t count = 0;
-    each_child(getpid(), kill_child, &count);
-    return count;
+    struct signalled signalled = {signal, 0};
+    each_child(getpid(), signal_child, &signalled);
+    return signalled.count;
 }

@@ -31,7 +31,7 @@ void process_read_memory(struct process *process);
 /* The living children of a process, with their memory. Returns how many; writes at most `room`. */
 size_t processes_of(pid_t parent, struct process *list, size_t room);
 
-/* Sends SIGKILL to every child of this process. Returns how many there were. */
-size_t processes_kill_children(void);
+/* Sends the signal to every child of this process; 0: none. Returns how many live. */
+size_t processes_signal_children(int signal);
 
 #endif

@@ -164,6 +164,7 @@ kill_at_once(struct supervisor *s)
     if (s->store.pid != 0) {
         kill(s->store.pid, SIGKILL);
     }
+    s->is_hurried = true;
 }
 
 static void

@@ -28,9 +28,10 @@ struct supervisor {
     int ready_fd;        /* the process that started this one; -1: it was told, or none asked */
     bool was_up;         /* both daemons were, at least once */
     bool stopping, failed, done;
-    int64_t stop_ns;      /* since when it is stopping */
-    int64_t wake_at;      /* when a back-off is over; LODE_NEVER */
-    int64_t strays_until; /* 0: not yet looked for */
+    int64_t stop_ns;        /* since when it is stopping */
+    int64_t wake_at;        /* when a back-off is over; LODE_NEVER */
+    int64_t strays_told_ns; /* when strays got SIGTERM; 0: not yet */
+    bool is_hurried;        /* told to stop once more: no grace time is left to strays */
     char store_program[LODE_PATH_MAX], scheduler_program[LODE_PATH_MAX];
     char worker_program[LODE_PATH_MAX];
 };

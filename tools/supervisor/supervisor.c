@@ -22,7 +22,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { GRACE_MS = 5000, GRACE_PRIVATE_MS = 1000, STRAYS_MS = 2000 };
+enum { GRACE_MS = 5000, GRACE_PRIVATE_MS = 1000 };
+enum { STRAYS_GRACE_MS = 5000, STRAYS_MS = 2000 };
 
 /* ---- what whoever started us is told ------------------------------------------------------- */
 
@@ -91,6 +92,30 @@ scheduler_is_cleared(struct supervisor *s, int64_t grace_ms)
     return s->scheduler.pid == 0 && s->workers.running == 0;
 }
 
+/*
+ * Ends what tasks have left running in sessions of their own: children of ours by now. One may be
+ * the supervisor of a private cluster, which needs some time to take its files away. So the signal
+ * is SIGTERM first. True once they are gone, or if they are not to be ended.
+ */
+static bool
+strays_are_gone(struct supervisor *s)
+{
+    int64_t now = lode_now_ns();
+    int signal = 0;
+    if (s->strays_told_ns == 0) {
+        s->strays_told_ns = now;
+        signal = SIGTERM;
+    }
+    int64_t grace_ms = s->is_hurried ? 0 : STRAYS_GRACE_MS;
+    int64_t kill_at = s->strays_told_ns + grace_ms * INT64_C(1000000);
+    int64_t until = kill_at + STRAYS_MS * INT64_C(1000000);
+    if (now >= kill_at) {
+        signal = SIGKILL;
+    }
+    s->wake_at = now < kill_at ? kill_at : until;
+    return processes_signal_children(signal) == 0 || now >= until;
+}
+
 static void
 advance_stop(struct supervisor *s)
 {
@@ -108,12 +133,7 @@ advance_stop(struct supervisor *s)
     if (s->store.pid != 0) {
         return;
     }
-    /* What tasks have left running, in sessions of their own: children of ours by now. */
-    if (s->strays_until == 0) {
-        s->strays_until = lode_now_ns() + STRAYS_MS * INT64_C(1000000);
-    }
-    s->done = processes_kill_children() == 0 || lode_now_ns() >= s->strays_until;
-    s->wake_at = s->strays_until;
+    s->done = strays_are_gone(s);
 }
 
 /* A daemon that could not even be started again is tried later. */

@@ -206,6 +206,39 @@ open_own(lode_task *task)
     return lode_task_return_i64(task, 0, same);
 }
 
+/* A name in the task's own cluster: "is up 7". */
+static lode_err
+tell(lode *db, const char *what, int64_t n)
+{
+    char name[64];
+    lode_id id;
+    snprintf(name, sizeof name, "%s %lld", what, (long long)n);
+    LODE_TRY(lode_put(db, name, strlen(name), LODE_FOREVER, &id));
+    return lode_name_set(db, NULL, name, id, 0);
+}
+
+/* Starts a private cluster, loads that library there, says so, and sleeps until it is ended. */
+static lode_err
+start_own(lode_task *task)
+{
+    lode *own, *db = lode_task_session(task);
+    const char *library;
+    int64_t n;
+    lode_id never;
+    lode_open_options options = {.struct_size = sizeof options,
+                                 .flags = LODE_OPEN_PRIVATE,
+                                 .num_cpus = 1,
+                                 .capacity_bytes = 8 << 20};
+    LODE_TRY(lode_task_i64(task, 0, &n));
+    LODE_TRY(lode_task_str(task, 1, &library));
+    LODE_TRY(passed_on(task, tell(db, "begins", n)));
+    LODE_TRY(passed_on(task, lode_open(NULL, &options, &own)));
+    LODE_TRY(passed_on(task, lode_load(own, library)));
+    LODE_TRY(passed_on(task, tell(db, "is up", n)));
+    LODE_TRY(lode_id_random(&never));
+    return passed_on(task, lode_wait(db, &never, 1, 1, LODE_FOREVER, NULL, NULL));
+}
+
 struct caller {
     pthread_t thread;
     lode *db;
@@ -265,6 +298,7 @@ static const lode_function functions[] = {
     {"leave_a_loop", "(fifo: str)", leave_a_loop, 0},
     {"join_threads", "(n: i64) -> i64", join_threads, 1},
     {"open_own", "() -> i64", open_own, 1},
+    {"start_own", "(n: i64, library: str)", start_own, 0},
     {"parent", "(id: str) -> i64", parent, 1},
     {0},
 };
