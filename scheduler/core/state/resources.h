@@ -32,6 +32,20 @@ core_resources_add(struct core_resources a, struct core_resources b)
     return (struct core_resources){.cpus = a.cpus + b.cpus};
 }
 
+/* More than any task needs; it never fits. */
+static inline struct core_resources
+core_resources_endless(void)
+{
+    return (struct core_resources){.cpus = UINT64_MAX / 2};
+}
+
+/* Of each kind the smaller one: if that does not fit, neither of both does. */
+static inline struct core_resources
+core_resources_least(struct core_resources a, struct core_resources b)
+{
+    return a.cpus < b.cpus ? a : b;
+}
+
 /* `b` must be part of `a`. */
 static inline struct core_resources
 core_resources_sub(struct core_resources a, struct core_resources b)

@@ -326,6 +326,8 @@ struct core {
     uint32_t untried;                  /* with ready tasks that no worker was sought for yet */
     uint32_t hungry;                   /* whose first task has found none, and that may have more */
     uint64_t round;                    /* of dispatch() */
+    uint64_t looks;                    /* of dispatch(): programs for which a worker was sought */
+    struct core_resources least; /* no program that waits, and is not parked, needs less next */
     uint64_t ready_count, waiting_count;
     uint64_t weightless; /* ready tasks that need nothing */
 

@@ -263,6 +263,15 @@ note(struct core *core, struct core_program *program, bool waits, bool is_hungry
     program->hungry = is_hungry;
 }
 
+/* The program waits, and its next task may be another one now. */
+static inline void
+lower(struct core *core, const struct core_program *program, const struct core_task *task)
+{
+    if (!program->parked) {
+        core->least = core_resources_least(core->least, task->needs);
+    }
+}
+
 void
 core_turns_add(struct core *core, struct core_task *task)
 {
@@ -277,6 +286,8 @@ core_turns_add(struct core *core, struct core_task *task)
         TAILQ_INSERT_TAIL(&core->programs, program, link);
         note(core, program, false, false);
         core->pool_changed = core->pool_changed || program->blocked > 0;
+    } else if (program->waits) {
+        lower(core, program, task);
     }
 }
 
@@ -294,6 +305,8 @@ core_turns_remove(struct core *core, struct core_task *task)
         program->parked = false;
         note(core, program, true, false);
         program->stuck_since = 0;
+    } else if (program->waits) {
+        lower(core, program, core_turns_first(program));
     }
 }
 
@@ -351,6 +364,7 @@ look_again(struct core *core, struct core_program *program)
         program->parked = !may_grow;
         program->turn = CORE_TURN;
     }
+    lower(core, program, core_turns_first(program));
 }
 
 void
@@ -450,6 +464,10 @@ core_turns_check(const struct core *core)
         ready += check_program(program);
         LODE_ASSERT(!program->parked);
         LODE_ASSERT(!program->waits || core_program_may_grow(core, program));
+        LODE_ASSERT(
+            !program->waits ||
+            core_resources_equal(
+                core->least, core_resources_least(core->least, core_turns_first(program)->needs)));
         hungry += program->hungry;
         untried += !program->waits;
     }

@@ -38,6 +38,7 @@ static bool
 dispatch_one(struct core *core, struct core_program *program)
 {
     struct core_task *task = core_turns_first(program);
+    core->looks++;
     if (!core_resources_none(task->needs) && has_to_wait(core, program)) {
         found_no_room(core, program, task);
         return false;
@@ -63,14 +64,40 @@ dispatch_one(struct core *core, struct core_program *program)
 
 /* ---- all programs ---------------------------------------------------------------------------- */
 
+/* True if of the programs that wait none finds room: nobody need look at each of them. */
+static bool
+all_have_to_wait(struct core *core)
+{
+    struct core_resources least = core->least;
+    if (has_to_wait(core, NULL) && !core_resources_none(least)) {
+        least = core_turns_first(core->wide)->needs;
+    }
+    return !core_resources_fit(core->total, core->used, least);
+}
+
+/* The first program for which no worker was sought yet; as a rule they stand at the end. */
+static struct core_program *
+first_untried(const struct core *core)
+{
+    struct core_program *first = NULL, *program = TAILQ_LAST(&core->programs, core_program_list);
+    for (uint32_t left = core->untried; left > 0;
+         program = TAILQ_PREV(program, core_program_list, link)) {
+        if (!program->waits) {
+            first = program;
+            left--;
+        }
+    }
+    return first;
+}
+
 /*
  * Gives idle workers tasks. A program that finds none keeps its place in front of those that have
- * had their turn since: so the next idle worker is its.
+ * had their turn since: so the next idle worker is its. Begins with `program`. True: it has come to
+ * the last one.
  */
-static void
-give_to_idle(struct core *core)
+static bool
+give_to(struct core *core, struct core_program *program)
 {
-    struct core_program *program = TAILQ_FIRST(&core->programs);
     while (program != NULL && !TAILQ_EMPTY(&core->idle) && !core_is_full(core)) {
         struct core_program *next = TAILQ_NEXT(program, link);
         bool was_wide = core->wide == program;
@@ -81,6 +108,24 @@ give_to_idle(struct core *core)
         } else if (!placed || program->ready == 0 || (turn_over && next != NULL)) {
             program = next;
         }
+    }
+    return program == NULL;
+}
+
+static void
+give_to_idle(struct core *core)
+{
+    if (TAILQ_EMPTY(&core->idle) || core_is_full(core)) {
+        return;
+    }
+    if (all_have_to_wait(core)) {
+        (void)give_to(core, first_untried(core));
+        return;
+    }
+    struct core_resources least = core->least;
+    core->least = core_resources_endless(); /* who finds no room notes what it needs */
+    if (!give_to(core, TAILQ_FIRST(&core->programs))) {
+        core->least = core_resources_least(core->least, least);
     }
 }
 
