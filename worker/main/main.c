@@ -12,6 +12,7 @@
 #include "api/client/session/handle.h"
 #include "api/wire/store_msg.h"
 #include "worker/crash/crash.h"
+#include "worker/runtime/confines.h"
 #include "worker/runtime/origin.h"
 #include "worker/runtime/run.h"
 #include "worker/runtime/surroundings.h"
@@ -196,6 +197,7 @@ work(const struct worker_options *options)
     prepare_for_user_code();
     LODE_TRY(tell_tasks(options));
     LODE_TRY(surroundings_remember());
+    confines_remember();
     LODE_TRY(lode_paths_resolve(NULL, &paths));
     int lifeline = lode_descriptor_hang_high((int)options->lifeline_fd);
     LODE_TRY(lode_session_attach(&paths, LODE_HELLO_MAKER, 0, &db)); /* some seconds at most */

@@ -1,5 +1,6 @@
 #include "worker/runtime/program.h"
 
+#include "worker/runtime/confines.h"
 #include "worker/runtime/surroundings.h"
 
 #include <errno.h>
@@ -66,7 +67,8 @@ program_enter(struct worker *worker, uint64_t program, int64_t pid)
     if (worker->program == program && has_pipe) {
         return true;
     }
-    if (worker->program != program && (has_left_threads(worker) || has_left_children())) {
+    if (worker->program != program &&
+        (has_left_threads(worker) || has_left_children() || !confines_are_as_they_were())) {
         return false;
     }
     if (printing_renew(&worker->printing, program) != LODE_OK) {

@@ -4,6 +4,7 @@
 #include "api/system/descriptor.h"
 
 #include <fcntl.h>
+#include <fenv.h>
 #include <locale.h>
 #include <pthread.h>
 #include <signal.h>
@@ -11,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/time.h>
 #include <unistd.h>
@@ -31,6 +33,9 @@ static struct {
     struct sigaction action[NSIG];
     bool has_action[NSIG];
     sigset_t blocked;
+    stack_t signal_stack;
+    fenv_t arithmetic;
+    char name[16]; /* as PR_GET_NAME gives it */
 } was;
 
 /* ---- the environment ------------------------------------------------------------------------ */
@@ -94,6 +99,7 @@ remember_signals(void)
         was.has_action[i] = sigaction(i, NULL, &was.action[i]) == 0;
     }
     pthread_sigmask(SIG_SETMASK, NULL, &was.blocked);
+    sigaltstack(NULL, &was.signal_stack);
 }
 
 static bool
@@ -119,6 +125,20 @@ restore_signals(void)
         }
     }
     pthread_sigmask(SIG_SETMASK, &was.blocked, NULL);
+    sigaltstack(&was.signal_stack, NULL);
+}
+
+/* ---- streams -------------------------------------------------------------------------------- */
+
+/* As the worker begins with: what a task gave as a buffer may be gone. Nothing waits in them. */
+static void
+restore_streams(void)
+{
+    static char buffer[BUFSIZ];
+    clearerr(stdout);
+    clearerr(stderr);
+    setvbuf(stdout, buffer, _IOLBF, sizeof buffer);
+    setvbuf(stderr, NULL, _IONBF, 0);
 }
 
 /* ---- all of it ------------------------------------------------------------------------------ */
@@ -160,6 +180,8 @@ surroundings_remember(void)
     umask(was.mask);
     was.locale = locale != NULL ? strdup(locale) : NULL;
     remember_signals();
+    fegetenv(&was.arithmetic);
+    prctl(PR_GET_NAME, was.name, 0, 0, 0);
     LODE_TRY(remember_environment());
     was.known = true;
     restore_environment(); /* from now on it is made of our copies */
@@ -173,6 +195,9 @@ surroundings_enter(int64_t pid)
         return;
     }
     restore_signals();
+    restore_streams();
+    fesetenv(&was.arithmetic);
+    prctl(PR_SET_NAME, was.name, 0, 0, 0);
     umask(was.mask);
     restore_environment();
     restore_locale();

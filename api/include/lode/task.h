@@ -193,8 +193,9 @@ typedef struct lode_task lode_task; /* valid until the function returns */
 /*
  * Runs on the worker's main thread, one at a time, and may call everything in these headers. It
  * begins in the directory of the program at the root of the calls, as that was when the worker
- * began to run the program's tasks. Directory, umask, environment, locale, signals and timers that
- * a task changes may reach later tasks of its program, and none of another. What it returns besides
+ * began to run the program's tasks. Directory, umask, environment, locale, signals, timers, limits,
+ * rounding and streams that a task changes may reach later tasks of its program, and none of
+ * another. The library's static variables may be seen by any later task. What it returns besides
  * LODE_OK becomes the task's failure, with the text of lode_fail().
  */
 typedef lode_err (*lode_function_fn)(lode_task *task);

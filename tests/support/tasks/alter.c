@@ -1,14 +1,21 @@
 /* Tasks that change their process, and tell how it is. */
 #include <lode/lode.h>
 
+#include <errno.h>
+#include <fcntl.h>
+#include <fenv.h>
 #include <locale.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/time.h>
+#include <time.h>
 #include <unistd.h>
+#include <wchar.h>
 
 static lode_err
 all(lode_task *task)
@@ -52,9 +59,100 @@ tell(lode_task *task)
     return lode_task_return_bytes(task, 1, text, (size_t)size);
 }
 
+static bool
+set_timer(void)
+{
+    static const struct itimerspec later = {.it_value = {.tv_sec = 3600}};
+    struct sigevent event = {.sigev_notify = SIGEV_NONE};
+    timer_t timer;
+    return timer_create(CLOCK_MONOTONIC, &event, &timer) == 0 &&
+           timer_settime(timer, 0, &later, NULL) == 0;
+}
+
+static bool
+limit_cpu(void)
+{
+    struct rlimit limit;
+    bool known = getrlimit(RLIMIT_CPU, &limit) == 0;
+    limit.rlim_cur = 3600;
+    return known && setrlimit(RLIMIT_CPU, &limit) == 0;
+}
+
+/* Opened again, it has not printed bytes yet. */
+static bool
+widen(void)
+{
+    return freopen("/dev/null", "w", stdout) != NULL && fwide(stdout, 1) > 0;
+}
+
+static bool
+lend_buffer(void)
+{
+    char buffer[64];
+    return setvbuf(stdout, buffer, _IOFBF, sizeof buffer) == 0;
+}
+
+static bool
+forget_signal_stack(void)
+{
+    const stack_t none = {.ss_flags = SS_DISABLE};
+    return sigaltstack(&none, NULL) == 0;
+}
+
+/* One thing, which has a name. */
+static lode_err
+spoil(lode_task *task)
+{
+    const char *what;
+    LODE_TRY(lode_task_str(task, 0, &what));
+    bool done = strcmp(what, "stdout") == 0     ? fclose(stdout) == 0
+                : strcmp(what, "stderr") == 0   ? fclose(stderr) == 0
+                : strcmp(what, "wide") == 0     ? widen()
+                : strcmp(what, "buffer") == 0   ? lend_buffer()
+                : strcmp(what, "limit") == 0    ? limit_cpu()
+                : strcmp(what, "priority") == 0 ? (errno = 0, nice(1) != -1 || errno == 0)
+                : strcmp(what, "timer") == 0    ? set_timer()
+                : strcmp(what, "rounding") == 0 ? fesetround(FE_UPWARD) == 0
+                : strcmp(what, "stack") == 0    ? forget_signal_stack()
+                : strcmp(what, "name") == 0     ? prctl(PR_SET_NAME, "spoiled", 0, 0, 0) == 0
+                                                : false;
+    return done ? lode_task_return_i64(task, 0, getpid()) : LODE_ESYS;
+}
+
+static bool
+has_timer(void)
+{
+    char byte;
+    int fd = open("/proc/self/timers", O_RDONLY | O_CLOEXEC);
+    bool has = fd >= 0 && read(fd, &byte, 1) == 1;
+    close(fd);
+    return has;
+}
+
+/* How what spoil() changes is now. */
+static lode_err
+taste(lode_task *task)
+{
+    char text[256], name[16] = "";
+    struct rlimit limit = {0};
+    stack_t stack = {0};
+    bool prints = printf("said\n") > 0, complains = fprintf(stderr, "said\n") > 0;
+    getrlimit(RLIMIT_CPU, &limit);
+    sigaltstack(NULL, &stack);
+    prctl(PR_GET_NAME, name, 0, 0, 0);
+    int size = snprintf(text, sizeof text, "%d %d %d %d %d %d %d %s %d", prints, complains,
+                        limit.rlim_cur == 3600, getpriority(PRIO_PROCESS, 0), has_timer(),
+                        fegetround() == FE_TONEAREST, (stack.ss_flags & SS_DISABLE) == 0, name,
+                        stdout->_IO_buf_end - stdout->_IO_buf_base == 64);
+    LODE_TRY(lode_task_return_i64(task, 0, getpid()));
+    return lode_task_return_bytes(task, 1, text, (size_t)size);
+}
+
 static const lode_function functions[] = {
     {"all", "() -> i64", all, 1},
     {"tell", "() -> i64, bytes", tell, 2},
+    {"spoil", "(what: str) -> i64", spoil, 1},
+    {"taste", "() -> i64, bytes", taste, 2},
     {0},
 };
 LODE_LIBRARY("alter", functions, NULL);
