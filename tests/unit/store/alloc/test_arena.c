@@ -315,7 +315,7 @@ Test(arena, a_tmpfs_of_one_mebibyte_is_refused)
 {
     struct arena_options options = {.dir = tmpfs_dir, .helper = helper};
     tmpfs_of("1m");
-    fails(arena_open(&options, &arena), LODE_EINVAL);
+    fails(arena_open(&options, &arena), LODE_EFULL);
     expect_text(lode_last_error(), "--shm-size");
     expect(arena == NULL);
 }
