@@ -322,7 +322,7 @@ supervisor_run(const struct supervisor_options *options)
     service_init(&s.scheduler, "lode-scheduler");
     lode_err err = supervisor_open(&s);
     if (err != LODE_OK) {
-        fail(&s, "%s", lode_last_error());
+        fail(&s, false, "%s", lode_last_error());
     } else {
         loop(&s);
         workers_forget_ended(&s.workers); /* whose end came with the last event */
