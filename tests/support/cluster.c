@@ -213,8 +213,11 @@ cluster_offer(const char *tasks)
 lode *
 cluster_open_with(const char *tasks)
 {
+    lode_scheduler_stats stats;
     cluster_offer(tasks);
-    return cluster_open();
+    lode *db = cluster_open();
+    must(lode_get_scheduler_stats(db, &stats));
+    return db;
 }
 
 lode *

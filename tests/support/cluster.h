@@ -44,7 +44,7 @@ lode *store_open(void);
 /* `lode load`: offers a task library of the tests ("play") to all programs. */
 void cluster_offer(const char *tasks);
 
-/* cluster_offer(), then cluster_open(). */
+/* cluster_offer(), then cluster_open(); the scheduler knows the session when this returns. */
 lode *cluster_open_with(const char *tasks);
 
 /* A session with a private cluster of one CPU and 32 MiB; what runs in LODE_DIR is preferred. */
