@@ -209,6 +209,7 @@ worker_connect(struct worker *worker, uint32_t number)
 void
 worker_fini(struct worker *worker)
 {
+    lode_hooks_set_host(NULL); /* a thread that a task has left may still call */
     populate_fini(&worker->populate);
     lode_later_close(worker->teller);
     lode_later_close(worker->watch);

@@ -113,20 +113,21 @@ lode_hooks_destroy(struct lode_hooks *hooks)
 
 /* ---- sessions of tasks ----------------------------------------------------------------------- */
 
-static const struct lode_session_hooks *host;
+static const struct lode_session_hooks *_Atomic host;
 static pid_t host_pid;
 
 void
 lode_hooks_set_host(const struct lode_session_hooks *table)
 {
-    host = table;
     host_pid = getpid();
+    atomic_store_explicit(&host, table, memory_order_release);
 }
 
 const struct lode_session_hooks *
 lode_hooks_host(void)
 {
-    return host != NULL && getpid() == host_pid ? host : NULL;
+    const struct lode_session_hooks *table = atomic_load_explicit(&host, memory_order_acquire);
+    return table != NULL && getpid() == host_pid ? table : NULL;
 }
 
 uint64_t

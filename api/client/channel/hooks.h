@@ -55,7 +55,7 @@ struct lode_hooks {
 /*
  * In a worker's process: what the slot LODE_HOOKS_WORKER of each session has that a task opens. A
  * task sleeps, and is cancelled, whichever of its sessions it sleeps in. A child after fork has
- * none. Set once, before there are tasks.
+ * none. Set before there are tasks, and NULL when the worker ends.
  */
 void lode_hooks_set_host(const struct lode_session_hooks *table);
 const struct lode_session_hooks *lode_hooks_host(void); /* NULL: this is no worker */
