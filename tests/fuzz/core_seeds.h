@@ -9,7 +9,21 @@
 
 #include "api/wire/task_msg.h"
 
-enum { OPEN, OPEN_WORKER, END, ANYTHING, LIBRARY, SUBMIT, TASK = 7, WORKER = 9, ANSWER, TIME };
+enum {
+    OPEN,
+    OPEN_WORKER,
+    END,
+    ANYTHING,
+    LIBRARY,
+    SUBMIT,
+    TASK = 7,
+    WORKER = 9,
+    ANSWER,
+    TIME,
+    PRINTED,
+    ASK
+};
+enum { LIST = 0, STATS = 1, ALL_WORKERS = 4, NAMED = 0x40, LIMITED = 0x20, INSIDE = 0x20 };
 
 /* Two workers come up, a program loads a library: a.f is function 1. */
 static void
@@ -53,6 +67,36 @@ fuzz_seeds(fuzz_seed_fn seed, void *arg)
     for (uint8_t type = 0; type <= LODE_TASK_MSG_END; type++) {
         fuzz_say(&text, OPEN, 5, 5, 0, ANYTHING, 5, type, 16, 0);
         fuzz_say(&text, 1, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, END, 5);
+    }
+    seed(arg, text.bytes, text.size);
+    /*
+     * Tasks whose names and sentences are no text; lines of them, with an end and without, late
+     * and too long; lists and documents of all that.
+     */
+    text.size = 0;
+    say_start(&text);
+    fuzz_say(&text, SUBMIT, 0, 4, 0x11, 1, NAMED, 4, 0xff, 0x1b, '"', '\\', '\n');
+    fuzz_say(&text, SUBMIT, 0, 4, 0x12, 1, NAMED | LIMITED, 9, 0, 2, 'a', '%', 's', SUBMIT, 0, 4,
+             0x13, 1, 0, ASK, 0, LIST, ASK, 0, STATS | ALL_WORKERS);
+    fuzz_say(&text, WORKER, 1, 128 + 3, 0, 9, WORKER, 1, 128 + 40, 0, 20, WORKER, 2, 128 + 64 + 50,
+             1, 255, PRINTED, 1, 0, 4, 'x', '\n', 'y', 'z', WORKER, 2, 128 + 4, 0, 33);
+    fuzz_say(&text, TASK, 1, 6 << 3, 0, 50, 0, 0, 3, 0xe2, 0x80, 0xae, TASK, 2, 7 << 3, 1, 50, 0, 0,
+             200, ASK, 0, STATS, ASK, 0, LIST | 2, ASK, 0, 0xfe, END, 0, ASK, 1, STATS);
+    seed(arg, text.bytes, text.size);
+    /* A session inside of a task submits, and is cancelled with it, by force; graces pass. */
+    text.size = 0;
+    say_start(&text);
+    fuzz_say(&text, SUBMIT, 0, 4, 0x11, 1, 0, OPEN, 3 | INSIDE, 3, 1, 0, SUBMIT, 3, 0x84, 0x31, 1,
+             0, 0, 0, TASK, 1, 3 | 16, 0, 0, 0, 0, WORKER, 3, 0, OPEN_WORKER, 4, 23, 3);
+    fuzz_say(&text, TASK, 0, 5 | 24, 0, 0, 0, 0x11, TIME, 0xff, 0xff, 16, TIME, 0xff, 0xff, 16,
+             TIME, 0xff, 0xff, 16, WORKER, 1, 4, 0, 0, 0, 0, ANSWER, 0, 1, 4, 4, END, 0, END, 3);
+    seed(arg, text.bytes, text.size);
+    /* Workers cannot be started: for lack of memory, of the program, and because they end. */
+    text.size = 0;
+    fuzz_say(&text, OPEN, 0, 1, 0, LIBRARY, 0, 1, ANSWER, 0, 0, SUBMIT, 0, 4, 0x11, 1, 0);
+    for (uint8_t i = 1; i < 8; i++) {
+        fuzz_say(&text, WORKER, i, i == 3 ? 5 : 6, TIME, 0xff, 0xff, 14);
+        fuzz_say(&text, WORKER, i, 0, WORKER, i, 8, 0, 0, 0, 0, ASK, 0, STATS);
     }
     seed(arg, text.bytes, text.size);
 }

@@ -4,181 +4,36 @@
  *
  * ctest: replay 20000
  */
-#include "api/layout/error_object.h"
-#include "api/layout/id.h"
-#include "api/wire/rendezvous_msg.h"
-#include "scheduler/core/check.h"
-#include "scheduler/core/core.h"
-#include "scheduler/core/stats.h"
-#include "scheduler/store/store_async.h"
+#include "tests/fuzz/core_daemon.h"
 #include "tests/fuzz/core_seeds.h"
 
-#include <lode/task.h>
-
-enum { SESSIONS = 16, WORKERS = 64, ASKED = 512, TASKS = 64, IDS = 1024, RECORD = 1024 };
-enum { STEPS_A_CHECK = 16 }; /* the core is walked through so often, and at the end of an input */
-
-/* Something that the core waits for. */
-struct asked {
-    uint16_t type; /* enum core_action_type; 0: free */
-    uint64_t cookie;
-    uint32_t count;
-    lode_id *ids; /* of a WATCH */
-};
-
-enum worker_state { WORKER_NONE, WORKER_ASKED, WORKER_RUNS };
-
-static struct core *core;
-static int64_t now_ns;
-static uint64_t open_sessions[SESSIONS]; /* 0: none; the daemon's numbers are never used again */
-static uint64_t submissions[SESSIONS];
-static uint64_t last_session;
-static enum worker_state workers[WORKERS];
-static struct asked *asked[ASKED];
-static uint64_t tasks[TASKS];
-static uint32_t task_count, tag, steps;
-static bool timer_is_set;
-
-/* ---- the daemon ---------------------------------------------------------------------------- */
-
-static void
-note_asked(const struct core_action *action, uint32_t count)
-{
-    for (int i = 0; i < ASKED; i++) {
-        if (asked[i] == NULL) {
-            asked[i] = malloc(sizeof *asked[i]);
-            fuzz_expect(asked[i] != NULL && count <= IDS);
-            asked[i]->type = action->type;
-            asked[i]->cookie = action->cookie;
-            asked[i]->count = count;
-            asked[i]->ids = fuzz_copy(core_action_bytes(action), count * sizeof(lode_id));
-            return;
-        }
-    }
-    /* More than that is never answered: the store and the helpers may be slow. */
-}
-
-static void
-forget_asked(int i)
-{
-    if (asked[i] != NULL) {
-        free(asked[i]->ids);
-    }
-    free(asked[i]);
-    asked[i] = NULL;
-}
-
-/* One id of a WATCH is not wanted any more; the others of the same packet are. */
-static void
-forget_watched(int i, lode_id id)
-{
-    for (uint32_t at = 0; at < asked[i]->count; at++) {
-        if (lode_id_same(asked[i]->ids[at], id)) {
-            asked[i]->ids[at] = asked[i]->ids[--asked[i]->count];
-            break;
-        }
-    }
-    if (asked[i]->count == 0) {
-        forget_asked(i);
-    }
-}
-
-static void
-on_send(const struct core_action *action)
-{
-    const void *bytes = core_action_bytes(action);
-    if (action->message == LODE_TASK_RUN) {
-        tasks[task_count++ % TASKS] = ((const struct lode_task_run *)bytes)->task;
-    } else if (action->message == LODE_TASK_DESCRIBE) {
-        tag = ((const struct lode_task_load *)bytes)->tag;
-    }
-}
-
-/* The store takes it, and its short form is to be had. */
-static void
-check_error(const struct core_put_error *put)
-{
-    uint8_t brief[LODE_ERROR_SHORT_BYTES];
-    fuzz_expect(put->error_size <= LODE_STORE_ERROR_MAX && put->result_count > 0);
-    fuzz_expect(lode_error_object_shorten(put + 1, put->error_size, brief) == LODE_OK);
-}
-
-static void
-carry_out(const struct core_action *action)
-{
-    switch (action->type) {
-    case CORE_SEND:
-        on_send(action);
-        break;
-    case CORE_SPAWN:
-        if (action->target < WORKERS) {
-            fuzz_expect(workers[action->target] == WORKER_NONE);
-            workers[action->target] = WORKER_ASKED;
-        }
-        break;
-    case CORE_WATCH:
-    case CORE_SETTLE:
-    case CORE_RESULTS:
-        fuzz_expect(action->size % sizeof(lode_id) == 0);
-        note_asked(action, action->size / (uint32_t)sizeof(lode_id));
-        break;
-    case CORE_UNWATCH:
-        fuzz_expect(action->size == sizeof(lode_id));
-        for (int i = 0; i < ASKED; i++) {
-            if (asked[i] != NULL && asked[i]->type == CORE_WATCH &&
-                asked[i]->cookie == action->cookie) {
-                forget_watched(i, *(const lode_id *)core_action_bytes(action));
-            }
-        }
-        break;
-    case CORE_PUT_ERROR:
-        check_error(core_action_bytes(action));
-        note_asked(action, 0);
-        break;
-    case CORE_REPORT:
-    case CORE_COPY_LIBRARY:
-        note_asked(action, 0);
-        break;
-    case CORE_ARM_TIMER:
-        timer_is_set = action->value != 0;
-        break;
-    default:
-        break;
-    }
-}
-
-static void
-step(struct core_event *event)
-{
-    const struct core_action *action;
-    event->now_ns = now_ns += 1000;
-    core_step(core, event);
-    while ((action = core_next_action(core)) != NULL) {
-        carry_out(action);
-    }
-    if (++steps % STEPS_A_CHECK == 0) {
-        core_check(core);
-    }
-}
+enum { WORKER_PID = 5000 }; /* of number 0; the others follow */
 
 /* ---- events -------------------------------------------------------------------------------- */
 
-/* Numbers of sessions at the store are few, so that they meet; 0 too. */
+/*
+ * Numbers of sessions at the store are few, so that they meet; 0 too. A program may be inside of a
+ * worker, and of a task there; or its process is the worker's own.
+ */
 static void
 open_session(struct fuzz_input *input, uint32_t role)
 {
-    uint8_t at = fuzz_u8(input) % SESSIONS, store = fuzz_u8(input) % 32;
+    uint8_t what = fuzz_u8(input), at = what % SESSIONS, store = fuzz_u8(input) % 32;
     if (open_sessions[at] != 0) {
         return;
     }
+    uint32_t worker = fuzz_u8(input) % WORKERS;
     open_sessions[at] = ++last_session;
     submissions[at] = 0;
     struct core_event event = {.type = CORE_SESSION_OPEN,
                                .u.open = {.session = last_session,
                                           .store_session = store,
-                                          .pid = 77,
+                                          .pid = what & 0x80 ? WORKER_PID + worker : 77,
                                           .role = role,
-                                          .worker = fuzz_u8(input) % WORKERS}};
+                                          .worker = what & 0x40 ? 0 : worker}};
+    if (what & 0x20) {
+        event.u.open.task = tasks[fuzz_u8(input) % TASKS];
+    }
     step(&event);
 }
 
@@ -215,6 +70,16 @@ say_anything(struct fuzz_input *input)
     say(at, type, bytes, size);
 }
 
+/* Bytes that others have chosen: any, but no zero. */
+static void
+add_text(struct fuzz_input *input, uint8_t *out, size_t size)
+{
+    fuzz_bytes(input, out, size);
+    for (size_t i = 0; i < size; i++) {
+        out[i] = out[i] == 0 ? '\\' : out[i];
+    }
+}
+
 /* Ids of results of few sessions and few counters, so that tasks depend on each other. */
 static lode_id
 pick_id(struct fuzz_input *input)
@@ -223,19 +88,27 @@ pick_id(struct fuzz_input *input)
     return lode_id_make(pick & 0x80 ? LODE_ID_PUT : LODE_ID_RESULT, pick >> 4 & 7, pick & 15);
 }
 
+/* A name and a time limit, of those that have them. */
 static void
 say_submit(struct fuzz_input *input)
 {
-    uint8_t bytes[RECORD] = {0}, at = fuzz_u8(input) % SESSIONS, shape = fuzz_u8(input);
+    uint8_t bytes[RECORD] = {0}, at = fuzz_u8(input) % SESSIONS, shape = fuzz_u8(input), more;
     struct lode_task_submit submit = {.submission = submissions[at] + 1,
                                       .results = pick_id(input),
                                       .function = fuzz_u8(input) % 6,
                                       .result_count = 1 + (shape & 3),
                                       .cpus = (shape >> 2 & 3) * LODE_CPU_UNIT / 2,
                                       .max_retries = shape >> 4 & 3,
-                                      .flags = shape >> 6 & 1,
-                                      .arg_count = fuzz_u8(input) % 5};
+                                      .flags = shape >> 6 & 1};
     size_t size = sizeof submit;
+    more = fuzz_u8(input);
+    submit.arg_count = more % 32 % 5;
+    submit.timeout_ms = more & 0x20 ? fuzz_u16(input) : 0;
+    if (more & 0x40) {
+        submit.name_size = 1 + fuzz_u8(input) % LODE_TASK_NAME_MAX;
+        add_text(input, bytes + size, submit.name_size);
+        size += (submit.name_size + 7u) & ~7u;
+    }
     if (shape & 0x80) {
         submit.parent = tasks[fuzz_u8(input) % TASKS];
         submit.submission += (uint64_t)(int64_t)(int8_t)fuzz_u8(input);
@@ -252,17 +125,27 @@ say_submit(struct fuzz_input *input)
     say(at, LODE_TASK_SUBMIT, bytes, (uint32_t)size);
 }
 
+/* What became of a task, and of one that failed why. */
+static void
+say_done(struct fuzz_input *input, uint8_t at, uint8_t what, struct lode_task_done done)
+{
+    uint8_t bytes[sizeof done + 4 * UINT8_MAX];
+    size_t size = what & 4 ? fuzz_u8(input) * (what & 1 ? 4u : 1u) : 0;
+    done.status = what % 5;
+    done.err = done.status == LODE_DONE_OK ? LODE_OK : what & 8 ? LODE_ECANCELLED : LODE_ETASK;
+    memcpy(bytes, &done, sizeof done);
+    add_text(input, bytes + sizeof done, size);
+    say(at, LODE_TASK_DONE, bytes, (uint32_t)(sizeof done + size));
+}
+
 static void
 say_of_task(struct fuzz_input *input)
 {
     uint8_t at = fuzz_u8(input), what = fuzz_u8(input);
     uint64_t task = tasks[fuzz_u8(input) % TASKS];
-    struct lode_task_done done = {.task = task,
-                                  .run_ns = fuzz_u16(input) * UINT64_C(1000),
-                                  .status = (what >> 3) % 5,
-                                  .err = (what >> 3) % 5 == 1 ? 0 : LODE_ETASK};
-    struct lode_task_worker worker = {.task = task};
-    struct lode_task_cancel cancel = {.result = pick_id(input), .flags = (what >> 3) & 1};
+    struct lode_task_done done = {.task = task, .run_ns = fuzz_u16(input) * UINT64_C(1000)};
+    struct lode_task_worker worker = {.task = task, .call = what >> 3};
+    struct lode_task_cancel cancel = {.result = pick_id(input), .flags = what >> 3};
     struct {
         struct lode_task_recall head;
         uint64_t task[2];
@@ -270,7 +153,7 @@ say_of_task(struct fuzz_input *input)
     switch (what & 7) {
     case 0:
     case 1:
-        say(at, LODE_TASK_DONE, &done, sizeof done);
+        say_done(input, at, what >> 3, done);
         break;
     case 2:
         say(at, LODE_TASK_READY, &worker, sizeof worker);
@@ -286,6 +169,7 @@ say_of_task(struct fuzz_input *input)
         break;
     default:
         recall.head.count = (what >> 3) % 3;
+        recall.head.flags = what >> 7; /* LODE_RECALLED_CANNOT */
         say(at, LODE_TASK_RECALLED, &recall, (uint32_t)sizeof recall.head + recall.head.count * 8);
     }
 }
@@ -295,7 +179,7 @@ static void
 say_library(struct fuzz_input *input)
 {
     uint8_t at = fuzz_u8(input), what = fuzz_u8(input), bytes[256];
-    struct lode_task_load load = {.tag = what};
+    struct lode_task_load load = {.tag = what, .flags = what >> 5};
     struct lode_task_loaded loaded = {.tag = tag, .err = what & 4 ? LODE_ELIBRARY : LODE_OK};
     char names[][8] = {"/a1.so", "/a2.so", "/b.so", "a.f", "b.g", "blas.h", "x", "a."};
     static const uint8_t table[] = "a\0f\0()\0\1\0\0\0g\0\0\0\0\0\0";
@@ -321,15 +205,34 @@ say_library(struct fuzz_input *input)
     }
 }
 
+/* A piece of what a worker writes, or more than a line may have. */
+static void
+worker_writes(struct fuzz_input *input, uint8_t number, uint8_t what)
+{
+    static char bytes[3 * LODE_OUTPUT_LINE_MAX];
+    memset(bytes, 'x', sizeof bytes);
+    bytes[what % 64] = '\n';
+    struct core_event event = {
+        .type = CORE_OUTPUT,
+        .u.output = {.worker = number,
+                     .task = what & 8 ? LODE_PRINTING_LIBRARY : tasks[fuzz_u8(input) % TASKS],
+                     .program = what & 3,
+                     .late = (what & 4) != 0,
+                     .bytes = bytes,
+                     .size = fuzz_u8(input)}};
+    event.u.output.size *= what & 64 ? sizeof bytes / UINT8_MAX : 1;
+    step(&event);
+}
+
 static void
 worker_event(struct fuzz_input *input)
 {
     uint8_t number = fuzz_u8(input) % WORKERS, what = fuzz_u8(input);
     if (workers[number] == WORKER_ASKED) {
-        struct core_event event = {.type = CORE_SPAWNED,
-                                   .u.spawned = {.worker = number,
-                                                 .pid = 5000 + number,
-                                                 .err = what % 8 == 7 ? LODE_ESYS : LODE_OK}};
+        const lode_err err[] = {[5] = LODE_ENOTFOUND, [6] = LODE_ELIMIT, [7] = LODE_ESYS};
+        struct core_event event = {
+            .type = CORE_SPAWNED,
+            .u.spawned = {.worker = number, .pid = WORKER_PID + number, .err = err[what % 8]}};
         workers[number] = event.u.spawned.err ? WORKER_NONE : WORKER_RUNS;
         step(&event);
     } else if (workers[number] == WORKER_RUNS && what < 128) {
@@ -343,25 +246,46 @@ worker_event(struct fuzz_input *input)
         page.crash_signal = what;
         page.crash_code = what & 2 ? 1 : 0;
         fuzz_bytes(input, &page.crash_address, sizeof page.crash_address);
-        struct core_event event = {
-            .type = CORE_EXITED,
-            .u.exited = {.worker = number, .status = what & 4 ? 9 : what, .page = &page}};
+        struct core_event event = {.type = CORE_EXITED,
+                                   .u.exited = {.worker = number,
+                                                .status = what & 4   ? 9
+                                                          : what & 8 ? LODE_WORKER_LACKS << 8
+                                                                     : what,
+                                                .page = &page}};
         workers[number] = WORKER_NONE;
         step(&event);
     } else if (workers[number] == WORKER_RUNS) {
-        char bytes[256];
-        memset(bytes, 'x', sizeof bytes);
-        bytes[what % 64] = '\n';
-        struct core_event event = {
-            .type = CORE_OUTPUT,
-            .u.output = {.worker = number,
-                         .task = what & 8 ? LODE_PRINTING_LIBRARY : tasks[fuzz_u8(input) % TASKS],
-                         .program = what & 3,
-                         .late = (what & 4) != 0,
-                         .bytes = bytes,
-                         .size = fuzz_u8(input)}};
-        step(&event);
+        worker_writes(input, number, what);
     }
+}
+
+/* The same, as the worker itself has read it at the end of a task. */
+static void
+say_printed(struct fuzz_input *input)
+{
+    uint8_t bytes[sizeof(struct lode_task_printed) + UINT8_MAX], at = fuzz_u8(input);
+    uint8_t what = fuzz_u8(input), size = fuzz_u8(input);
+    struct lode_task_printed head = {
+        .task = what & 64 ? LODE_PRINTING_LIBRARY : tasks[what % TASKS], .size = size};
+    head.size += what >> 7; /* more than there is */
+    memcpy(bytes, &head, sizeof head);
+    fuzz_bytes(input, bytes + sizeof head, size);
+    say(at, LODE_TASK_PRINTED, bytes, (uint32_t)sizeof head + size);
+}
+
+/* For lode tasks, lode status and lode workers. */
+static void
+ask(struct fuzz_input *input)
+{
+    uint8_t at = fuzz_u8(input), what = fuzz_u8(input);
+    struct lode_task_stats stats = {.tag = at, .err = what >> 1};
+    struct lode_task_list list = {.tag = at, .at = what >> 1};
+    if (what & 1) {
+        say(at, LODE_TASK_STATS, &stats, sizeof stats);
+        return;
+    }
+    list_at = list.at = what < 0x80 ? list.at : ~list.at;
+    say(at, LODE_TASK_LIST, &list, sizeof list);
 }
 
 static void
@@ -432,7 +356,7 @@ pass_time(struct fuzz_input *input)
 static void
 run(struct fuzz_input *input)
 {
-    switch (fuzz_u8(input) % 12) {
+    switch (fuzz_u8(input) % 14) {
     case 0:
         open_session(input, LODE_ROLE_PROGRAM);
         break;
@@ -462,8 +386,14 @@ run(struct fuzz_input *input)
     case 10:
         answer(input);
         break;
-    default:
+    case 11:
         pass_time(input);
+        break;
+    case 12:
+        say_printed(input);
+        break;
+    default:
+        ask(input);
     }
 }
 
@@ -473,6 +403,7 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     struct fuzz_input input = {bytes, size};
     struct core_options options = {.cpus = 2 * LODE_CPU_UNIT,
                                    .worker_max = 6,
+                                   .task_max = 40,
                                    .builtin_name = "blas",
                                    .builtin_path = "/b/liblode-blas.so"};
     const struct core_action *action;

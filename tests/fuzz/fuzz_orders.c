@@ -7,6 +7,8 @@
  */
 #include "tests/fuzz/orders_world.h"
 
+#include "api/client/tasks/functions.h"
+
 static lode *db;
 static struct worker worker;
 static struct queue_item *item; /* that the main thread has */
@@ -76,6 +78,12 @@ task_body(lode_task *task)
     if (how & 4) {
         (void)!lode_get(db, pristine[SMALL].id, 0, &view); /* and never releases it */
     }
+    if (how & 64) {
+        (void)!lode_get(db, lode_id_make(LODE_ID_RESULT, SESSION, how), 5000, &view);
+    }
+    if (how & 128) {
+        (void)!lode_create(db, 200, NULL, 5000, &draft); /* waits for room */
+    }
     if (how & 8) {
         (void)!lode_keep(db, pristine[INLINE].id);
         (void)!lode_create(db, 100, NULL, 0, &draft); /* nor ends it */
@@ -116,6 +124,8 @@ make_run(uint8_t *bytes)
                                 .arg_count = fuzz_u8(script) % 8};
     run.results = lode_id_make(LODE_ID_RESULT, SESSION, run.task * 8 + 1);
     run.cpus = run.task * 100;
+    run.program = run.task % 16 / 4; /* for some, no pipe is to be had */
+    run.program_pid = run.task & 16 ? getpid() : 0;
     memcpy(bytes, &run, sizeof run);
     return add_args(bytes, sizeof run, run.arg_count);
 }
@@ -132,6 +142,34 @@ make_numbers(uint8_t *bytes)
     return (uint32_t)(sizeof recall + recall.count * sizeof(uint64_t));
 }
 
+/* Of a task that runs, or of one that waits: it is cancelled, or its time is over. */
+static uint32_t
+make_stop(uint8_t *bytes)
+{
+    struct lode_task_cancel stop = {.task = fuzz_u8(script), .limit_ms = fuzz_u8(script) % 2};
+    memcpy(bytes, &stop, sizeof stop);
+    return sizeof stop;
+}
+
+/* For the call that sleeps now, or for another one. */
+static uint32_t
+make_give_up(uint8_t *bytes)
+{
+    struct lode_task_give_up give_up = {.call = is_worker ? worker.sleeping.calls : 1,
+                                        .workers = 7};
+    give_up.call += fuzz_u8(script) % 4;
+    memcpy(bytes, &give_up, sizeof give_up);
+    return sizeof give_up;
+}
+
+static uint32_t
+make_forget(uint8_t *bytes)
+{
+    struct lode_task_forget forget = {.flags = fuzz_u8(script)};
+    memcpy(bytes, &forget, sizeof forget);
+    return sizeof forget;
+}
+
 static uint32_t
 make_function(uint8_t *bytes)
 {
@@ -143,7 +181,7 @@ make_function(uint8_t *bytes)
     return sizeof function + sizeof text;
 }
 
-/* RESOLVED, LOADED and STATS_ARE begin with the tag and the error. */
+/* RESOLVED, LOADED, STATS_ARE and LISTED begin with the tag and the error. */
 static uint32_t
 make_answer(uint8_t *bytes)
 {
@@ -188,6 +226,8 @@ next_record(void)
         [LODE_TASK_STATS_ARE] = make_answer, [LODE_TASK_ENDED] = make_numbers,
         [LODE_TASK_OUTPUT] = make_output,    [LODE_TASK_FUNCTION] = make_function,
         [LODE_TASK_RUN] = make_run,          [LODE_TASK_RECALL] = make_numbers,
+        [LODE_TASK_LISTED] = make_answer,    [LODE_TASK_STOP_TASK] = make_stop,
+        [LODE_TASK_GIVE_UP] = make_give_up,  [LODE_TASK_FORGET] = make_forget,
         [LODE_TASK_MSG_END] = NULL,
     };
     _Alignas(8) uint8_t bytes[RECORD];
@@ -226,7 +266,9 @@ call(void)
 {
     uint8_t shape = fuzz_u8(script);
     const lode_call_options options = {.struct_size = sizeof options,
-                                       .num_cpus = shape & 4 ? 3 : 0};
+                                       .num_cpus = shape & 4 ? 3 : 0,
+                                       .timeout_ms = shape & 8 ? 50 : 0,
+                                       .results_room = shape & 16 ? 3 : 0};
     lode_id results[8];
     const lode_args args = LODE_ARGS(lode_ref(pristine[shape % OBJECTS].id), lode_str("x"));
     size_t count;
@@ -241,7 +283,9 @@ ask(void)
     uint8_t what = fuzz_u8(script);
     lode_scheduler_stats stats;
     lode_view view;
-    switch (what % 4) {
+    uint64_t at = what;
+    char *text;
+    switch (what % 5) {
     case 0:
         (void)!lode_get_scheduler_stats(db, &stats);
         break;
@@ -249,7 +293,13 @@ ask(void)
         (void)!lode_load(db, "/");
         break;
     case 2:
-        (void)!lode_cancel(db, lode_id_make(LODE_ID_RESULT, SESSION, what >> 2), what & 1);
+        (void)!lode_cancel(db, lode_id_make(LODE_ID_RESULT, SESSION, what >> 2), what >> 4);
+        break;
+    case 3:
+        if (lode_tasks_list(db, &at, &text) == LODE_OK) {
+            fuzz_expect(strlen(text) <= RECORD);
+            free(text);
+        }
         break;
     default:
         if (lode_get(db, lode_id_make(LODE_ID_RESULT, SESSION, what >> 2), 2000, &view) ==
@@ -347,7 +397,7 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 }
 
 enum { BRING, ACT, CALL, RAW };
-enum { WELL = 0, NOTHING = 11 };
+enum { WELL = 0, ERROR = 8, NOTHING = 11, MEANWHILE = 11 | 0x10 };
 
 void
 fuzz_seeds(fuzz_seed_fn seed, void *arg)
@@ -376,6 +426,28 @@ fuzz_seeds(fuzz_seed_fn seed, void *arg)
              0, 3, 9, 1, BRING, LODE_TASK_OUTPUT, 0, 1, 200, 100, 2, BRING, LODE_TASK_ENDED, 0, 2,
              1, 2, ACT, 0, LODE_TASK_STATS_ARE, 0, 0, 0, ACT, 1, LODE_TASK_LOADED, 0, 0, 0, ACT, 2,
              ACT, 3, WELL, 2);
+    seed(arg, text.bytes, text.size);
+    /*
+     * Tasks that wait: for a result, and for room. One is told to give up, one is cancelled, one is
+     * over its time, one is cancelled before it begins. The next is of another program.
+     */
+    text.size = 0;
+    fuzz_say(&text, 1, WELL, 0, BRING, LODE_TASK_FUNCTION, 0, 1, 1, BRING, LODE_TASK_RUN, 0, 16, 1,
+             1, 0, ACT, 64, WELL, LODE_FOUND_PENDING, MEANWHILE, LODE_TASK_GIVE_UP, 0, 0, WELL,
+             LODE_FOUND_PENDING);
+    fuzz_say(&text, BRING, LODE_TASK_RUN, 0, 17, 1, 1, 0, ACT, 64, WELL, LODE_FOUND_PENDING,
+             MEANWHILE, LODE_TASK_STOP_TASK, 0, 17, 0, WELL, LODE_FOUND_PENDING);
+    fuzz_say(&text, BRING, LODE_TASK_RUN, 0, 18, 1, 1, 0, ACT, 128, MEANWHILE, LODE_TASK_STOP_TASK,
+             0, 18, 1, NOTHING, ERROR, LODE_EFULL, 10);
+    fuzz_say(&text, BRING, LODE_TASK_RUN, 0, 19, 1, 1, 0, BRING, LODE_TASK_STOP_TASK, 0, 19, 0,
+             BRING, LODE_TASK_FORGET, 0, 1, ACT, BRING, LODE_TASK_RUN, 0, 20, 1, 1, 0, ACT, 0,
+             BRING, LODE_TASK_RUN, 0, 12, 1, 1, 0, ACT);
+    seed(arg, text.bytes, text.size);
+    /* A program lists tasks, and forgets what it knows of functions. */
+    text.size = 0;
+    fuzz_say(&text, 0, WELL, 0, ACT, 3, LODE_TASK_LISTED, 0, 0, 2, CALL, 3, LODE_TASK_RESOLVED, 0,
+             0, 2, BRING, LODE_TASK_FORGET, 0, 0, CALL, 3 | 8 | 16, LODE_TASK_RESOLVED, 0, 0, 4,
+             BRING, LODE_TASK_FORGET, 0, 1, CALL, 3 | 16, LODE_TASK_RESOLVED, 0, 0, 4);
     seed(arg, text.bytes, text.size);
     text.size = 0;
     fuzz_say(&text, 0, WELL, 5, 8, 1, 2, 3, 4, 5, 6, 7, 8);

@@ -240,6 +240,16 @@ fuzz_seeds(fuzz_seed_fn seed, void *arg)
     }
     fuzz_say(&text, SEND, 0, LODE_MSG_LEAVE, OTHER, 99);
     seed(arg, text.bytes, text.size);
+    /* Creates that wait for room; an EXPIRE ends those of one tag, and then there is none. */
+    text.size = 0;
+    fuzz_say(&text, ATTACH, 0, 0, ATTACH, 1, 0);
+    for (uint8_t i = 0; i < 4; i++) {
+        fuzz_say(&text, SEND, 0, LODE_MSG_CREATE, 1, 1, i, 0xff, 0xff, 128);
+        fuzz_say(&text, SEND, 1, LODE_MSG_CREATE, i & 1, 1, i, 0xff, 0xff, 128);
+    }
+    fuzz_say(&text, OTHER, 99, SEND, 1, LODE_MSG_EXPIRE, 0, SEND, 1, LODE_MSG_EXPIRE, 3, SEND, 0,
+             LODE_MSG_EXPIRE, 1, OTHER, 99, SEND, 0, LODE_MSG_EXPIRE, 1, DIE, 1, 0, OTHER, 99);
+    seed(arg, text.bytes, text.size);
     /* A scheduler's errors over results that a client refers to and waits for, and once more. */
     text.size = 0;
     fuzz_say(&text, ATTACH, 0, 2, ATTACH, 1, 0, RECORD_OP, 1, LODE_RECORD_TAKE, 11, 0, BELL, 1);

@@ -6,7 +6,19 @@
  */
 #include "tests/fuzz/scheduler_world.h"
 
-static int pipe_in = -1; /* the writing end of the pipe of the last SPAWNED */
+/* The writing end of the pipe of the last SPAWNED, or of the last that a worker has sent. */
+static int pipe_in = -1;
+
+enum { OUR_OWN = 255 }; /* the pid of the peers */
+
+static void
+keep_pipe(int fd)
+{
+    if (pipe_in >= 0) {
+        close(pipe_in);
+    }
+    pipe_in = fd;
+}
 
 static void
 send_packet_with(const void *packet, size_t size, const int *fds, size_t count)
@@ -24,6 +36,7 @@ say_packet(struct fuzz_input *input)
         .type = fuzz_u8(input) % 8, .worker = fuzz_u8(input) % 8, .pid = fuzz_u8(input)};
     uint8_t shape = fuzz_u8(input);
     int fds[2], ends[2];
+    packet.pid = packet.pid == OUR_OWN ? getpid() : packet.pid;
     packet.err = shape & 4 ? shape >> 3 : 0;
     packet.status = shape & 8 ? 9 : shape;
     fds[0] = open("/dev/null", O_RDONLY | O_CLOEXEC);
@@ -32,10 +45,7 @@ say_packet(struct fuzz_input *input)
     send_packet_with(&packet, sizeof packet, fds, (shape & 3) % 3);
     close(fds[0]);
     close(ends[0]);
-    if (pipe_in >= 0) {
-        close(pipe_in);
-    }
-    pipe_in = ends[1];
+    keep_pipe(ends[1]);
 }
 
 static void
@@ -65,7 +75,7 @@ write_output(struct fuzz_input *input)
 static void
 run(struct fuzz_input *input)
 {
-    uint8_t op = fuzz_u8(input), peer = op / 8 % PEERS, bytes[128];
+    uint8_t op = fuzz_u8(input), peer = op / 8 % PEERS, bytes[128], what;
     struct lode_task_worker ready;
     struct core_event timer = {.type = CORE_TIMER};
     size_t size;
@@ -75,7 +85,12 @@ run(struct fuzz_input *input)
         say_packet(input);
         break;
     case 2:
-        size = fuzz_u8(input) % sizeof bytes;
+        what = fuzz_u8(input);
+        size = what % sizeof bytes;
+        if (what & 0x80) {
+            keep_pipe(peer_pipe(peer, what >> 4 & 7, what));
+            break;
+        }
         fuzz_bytes(input, bytes, size);
         if (size > 0) { /* an empty packet is taken for the supervisor's end, which it may be */
             send_packet_with(bytes, size, NULL, 0);
@@ -89,7 +104,7 @@ run(struct fuzz_input *input)
         break;
     case 5:
         peer_connect(peer);
-        peer_hello(peer, LODE_ROLE_WORKER, fuzz_u8(input) % 8, fuzz_u8(input) % 8 + 1);
+        peer_hello(peer, LODE_ROLE_WORKER, fuzz_u8(input) % 8, fuzz_u8(input) % 8 + 1, 0);
         world_settle();
         ready = (struct lode_task_worker){.task = 0};
         link_brings(peer, LODE_TASK_READY, &ready, sizeof ready);
@@ -108,10 +123,7 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
 {
     static const struct fuzz_world world = {world_begin, run, world_settle, world_end};
     fuzz_play(&world, bytes, size);
-    if (pipe_in >= 0) {
-        close(pipe_in);
-        pipe_in = -1;
-    }
+    keep_pipe(-1);
     return 0;
 }
 
@@ -128,6 +140,16 @@ fuzz_seeds(fuzz_seed_fn seed, void *arg)
              51, 2, SETTLE, HELLO, 1, 1, 1, HELLO + 8, 2, 2, 2, SETTLE);
     fuzz_say(&text, OUTPUT, 6, 0, 3, 'h', 'e', 'l', 'l', 'o', '\n', SETTLE);
     fuzz_say(&text, PACKET, LODE_SUPERVISOR_EXITED, 2, 51, 8, SETTLE, CLOSE + 8, SETTLE);
+    seed(arg, text.bytes, text.size);
+    /* One changes over to other programs, writes into each pipe, and sends what is no pipe. */
+    text.size = 0;
+    fuzz_say(&text, PACKET, LODE_SUPERVISOR_SPAWNED, 1, OUR_OWN, 2, HELLO, 1, 1, SETTLE);
+    for (uint8_t program = 0; program < 12; program++) {
+        fuzz_say(&text, RAW, 0x81 | (program & 7) << 4, SETTLE, OUTPUT, 4, 0, 1, 'a', '\n', 'b',
+                 'c', SETTLE);
+    }
+    fuzz_say(&text, RAW, 0x85, SETTLE, RAW, 0x80, SETTLE, PAGE, 1, 44, 0, 1, OUTPUT, 1, 0, 0, 'x',
+             SETTLE, PACKET, LODE_SUPERVISOR_EXITED, 1, OUR_OWN, 8, SETTLE);
     seed(arg, text.bytes, text.size);
     /* One cannot be started; one ends before it was said to be started; a page full of noise. */
     text.size = 0;

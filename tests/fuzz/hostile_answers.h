@@ -99,6 +99,9 @@ __wrap_lode_socket_try_send(int fd, const void *head, size_t head_size, const vo
 /* For a target with a second socket, on which no descriptors come: what comes there. */
 static lode_err (*other_receive)(void *buffer, size_t room, size_t *size_out);
 
+/* For the same: what else may happen while the store does not answer. */
+static void (*meanwhile)(void);
+
 /* ---- what the store answers ------------------------------------------------------------------ */
 
 struct answer {
@@ -328,6 +331,9 @@ next_answer(struct answer *answer)
         break;
     case 11: /* for a moment nothing comes */
         clock_ns += INT64_C(1500000000);
+        if ((op & 0x10) != 0 && meanwhile != NULL) {
+            meanwhile();
+        }
         return LODE_EAGAIN;
     case 12: /* to the question before */
         answer_well(answer);

@@ -58,10 +58,12 @@ static void
 look_at(uint16_t type, const void *head, const uint64_t *numbers, uint32_t size)
 {
     struct lode_task_recall recalled;
+    struct lode_task_printed printed;
     struct lode_task_done done;
     if (type == LODE_TASK_DONE) {
         memcpy(&done, head, sizeof done);
         fuzz_expect(done.status >= LODE_DONE_OK && done.status <= LODE_DONE_MISSING);
+        fuzz_expect(size <= (done.status == LODE_DONE_FAILED ? LODE_TASK_WHY_MAX : 0));
         note_given_back(done.task);
     } else if (type == LODE_TASK_RECALLED) {
         memcpy(&recalled, head, sizeof recalled);
@@ -69,6 +71,9 @@ look_at(uint16_t type, const void *head, const uint64_t *numbers, uint32_t size)
         for (uint32_t i = 0; i < recalled.count; i++) {
             note_given_back(numbers[i]);
         }
+    } else if (type == LODE_TASK_PRINTED) {
+        memcpy(&printed, head, sizeof printed);
+        fuzz_expect(size == printed.size && size > 0);
     }
 }
 
@@ -261,6 +266,15 @@ __wrap_lode_task_output_print(const struct lode_task_output *head, const char *n
     stderr = terminal;
 }
 
+/* Beside a store that does not answer. */
+static void
+scheduler_speaks(void)
+{
+    if (the_link.is_open) {
+        next_record();
+    }
+}
+
 static void
 orders_begin(struct fuzz_input *input)
 {
@@ -270,6 +284,7 @@ orders_begin(struct fuzz_input *input)
     }
     the_link = (struct lode_link){.is_open = false};
     memset(given, 0, sizeof given);
+    meanwhile = scheduler_speaks;
     store_begin(input);
 }
 

@@ -165,6 +165,13 @@ world_lost(void *arg)
     supervisor_is_lost = true;
 }
 
+static bool
+world_take_pipe(void *arg, uint32_t worker, int64_t pid, uint64_t program, int fd)
+{
+    (void)arg;
+    return workers_take_pipe(workers, worker, pid, program, fd);
+}
+
 static void
 run_errand(const struct core_action *action)
 {
@@ -191,7 +198,9 @@ run_errand(const struct core_action *action)
         drive_step(drive, &event);
         break;
     case ERRAND_RECORD_AFTER_OUTPUT:
-        workers_read_output(workers);
+        if (!workers_read_output(workers) && workers_read_again(workers, action)) {
+            break;
+        }
         event.type = CORE_RECORD;
         event.u.record.session = action->target;
         event.u.record.type = action->message;
@@ -283,6 +292,7 @@ world_begin(void)
     fuzz_expect(drive_create(&options, &hooks, &drive) == LODE_OK);
     fuzz_expect(sessions_open("/d", dup(world_listener), &loop, &sessions) == LODE_OK);
     fuzz_expect(workers_open(pair[1], &loop, drive, world_lost, NULL, &workers) == LODE_OK);
+    sessions_on_pipe(sessions, world_take_pipe, NULL);
     fuzz_expect(sessions_serve(sessions, drive) == LODE_OK);
     drive_lock(drive); /* its first actions: workers are to be started */
     drive_unlock(drive);
@@ -357,16 +367,42 @@ peer_close(int peer)
     }
 }
 
-/* A hello that keeps the rules, as far as the shape goes. */
+/*
+ * A hello that keeps the rules, as far as the shape goes. `task` is the one that has started the
+ * process, as the process says.
+ */
 static void
-peer_hello(int peer, uint32_t role, uint32_t worker, uint64_t store_session)
+peer_hello(int peer, uint32_t role, uint32_t worker, uint64_t store_session, uint64_t task)
 {
     struct lode_rendezvous_hello hello = {.magic = LODE_RENDEZVOUS_MAGIC,
                                           .major = LODE_RENDEZVOUS_MAJOR,
                                           .role = role,
                                           .worker = worker,
-                                          .store_session = store_session};
+                                          .store_session = store_session,
+                                          .task = task};
     peer_send(peer, &hello, sizeof hello);
+}
+
+/*
+ * A worker's new pipe, or what it sends as such. Returns the end that the worker keeps.
+ *
+ *   what  & 3: how many descriptors come with it; & 4: not that of a pipe; & 8: the packet is cut
+ */
+static int
+peer_pipe(int peer, uint64_t program, uint8_t what)
+{
+    const struct lode_rendezvous_pipe packet = {.magic = LODE_RENDEZVOUS_MAGIC, .program = program};
+    int ends[2], fds[3];
+    fuzz_expect(pipe2(ends, O_CLOEXEC | O_NONBLOCK) == 0);
+    for (int i = 0; i < 3; i++) {
+        fds[i] = ends[what >> 2 & 1];
+    }
+    if (peers[peer] >= 0) {
+        (void)!lode_socket_send(peers[peer], &packet, sizeof packet - (what & 8), NULL, 0, fds,
+                                what & 3);
+    }
+    close(ends[0]);
+    return ends[1];
 }
 
 /* What comes out of the pipe of one of the links. */

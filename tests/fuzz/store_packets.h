@@ -60,15 +60,16 @@ send_checked(struct client *client, const void *packet, size_t size)
 static void
 send_lode_msg_create(struct fuzz_input *input, struct client *client, uint8_t type)
 {
-    uint8_t packet[PACKET] = {0}, shape = fuzz_u8(input);
+    uint8_t packet[PACKET] = {0}, shape = fuzz_u8(input), more;
     struct lode_msg_create create = {.head = {.type = type, .tag = shape & 1},
                                      .id = pick_id(input, client),
                                      .size = fuzz_u16(input),
-                                     .kind = fuzz_u8(input) % 5,
                                      .object_class = shape >> 1 & 3,
                                      .flags = shape >> 3 & 1,
                                      .timeout_ms = shape & 16 ? 0 : 1,
                                      .hold_count = shape >> 6};
+    more = fuzz_u8(input);
+    create.kind = more % 128 % 5;
     if (shape & 32) {
         create.dtype = fuzz_u8(input) % 16;
         create.ndim = fuzz_u8(input) % 10;
@@ -85,8 +86,9 @@ send_lode_msg_create(struct fuzz_input *input, struct client *client, uint8_t ty
     if (type == LODE_MSG_PUT) {
         create.size %= 1024;
         size += create.size;
-    } else if (shape == 0xff) {
-        create.size <<= 6; /* up to the store's capacity: it has to wait */
+    } else if (more & 128) {
+        create.size <<= 6; /* up to the store's capacity: it has to wait, until an EXPIRE */
+        create.timeout_ms = 60000;
     }
     memcpy(packet, &create, sizeof create);
     send_checked(client, packet, size);
@@ -229,7 +231,9 @@ static void
 send_lode_msg_head(struct fuzz_input *input, struct client *client, uint8_t type)
 {
     struct lode_msg_head head = {.type = type, .tag = 7};
-    (void)input;
+    if (type == LODE_MSG_EXPIRE) {
+        head.tag = fuzz_u8(input) % 4; /* of a CREATE, or of another packet, or of none */
+    }
     client_send(client, &head, sizeof head);
 }
 
