@@ -114,11 +114,19 @@ lode_error_object_read(const void *bytes, size_t size, struct lode_error_parts *
 /*
  * A task whose own task has failed passes that sentence on, and so does its parent. If each put its
  * name in front, the reason itself would be cut off at some depth. So the names between the first
- * and the last are counted: "task a failed through 70 calls: task z failed: why".
+ * and the last are counted: "task a failed through 70 calls, the last of them z: why".
  */
+static const char ONE_CALL[] = " failed through a call of ";
+static const char CALLS[] = " failed through ";
+static const char LAST_CALL[] = " calls, the last of them ";
+static const char DIED[] = " died: ";
+static const char CANCELLED[] = " was cancelled";
+
+enum { CHAIN_ROOM = LODE_FAIL_MAX + 80 }; /* the longest innermost text, and the words before it */
+
 struct chain {
-    unsigned long calls; /* 0: the message is the reason itself */
-    const char *innermost;
+    unsigned long calls;           /* 0: the message is a reason of its own */
+    char innermost[LODE_FAIL_MAX]; /* "z: why", "z, which died: why", "z, which was cancelled" */
 };
 
 /* What follows "task NAME" in the text; NULL: it does not begin so. */
@@ -130,31 +138,94 @@ after_task(const char *text)
     return strncmp(text, TASK, sizeof TASK - 1) == 0 ? strchr(name, ' ') : NULL;
 }
 
-static bool
-begins_with(const char *text, const char *word)
+/* What follows the word in the text; NULL: the text does not begin with it. */
+static const char *
+after(const char *text, const char *word)
 {
-    return strncmp(text, word, strlen(word)) == 0;
+    size_t length = strlen(word);
+    return strncmp(text, word, length) == 0 ? text + length : NULL;
 }
 
-static struct chain
-chain_of(const char *message)
+/* The task that failed first: its name, and its failure as it stands in its sentence. */
+static bool
+first_link(const char *message, const char *rest, struct chain *chain_out)
 {
-    static const char THROUGH[] = " failed through ";
+    const char *name = after(message, "task ");
+    const char *why = after(rest, " failed");
+    bool is_end = why == NULL && (after(rest, DIED) != NULL || after(rest, CANCELLED) != NULL);
+    if (!is_end && (why == NULL || after(why, ": ") == NULL)) {
+        return false;
+    }
+    chain_out->calls = 1;
+    snprintf(chain_out->innermost, sizeof chain_out->innermost, "%.*s%s%s", (int)(rest - name),
+             name, is_end ? ", which" : "", is_end ? rest : why);
+    return true;
+}
+
+static void
+later_link(unsigned long calls, const char *innermost, struct chain *chain_out)
+{
+    chain_out->calls = calls;
+    snprintf(chain_out->innermost, sizeof chain_out->innermost, "%s", innermost);
+}
+
+/* True if the message is the sentence of another task's failure. */
+static bool
+read_chain(const char *message, struct chain *chain_out)
+{
     const char *rest = after_task(message);
-    if (rest == NULL) {
-        return (struct chain){0, message};
-    }
-    if (begins_with(rest, THROUGH)) {
+    const char *innermost = rest != NULL ? after(rest, ONE_CALL) : NULL;
+    const char *number = rest != NULL ? after(rest, CALLS) : NULL;
+    chain_out->calls = 0;
+    if (innermost != NULL) {
+        later_link(2, innermost, chain_out);
+    } else if (number != NULL) {
         char *end;
-        unsigned long calls = strtoul(rest + sizeof THROUGH - 1, &end, 10);
-        const char *inner = strstr(end, ": ");
-        if (begins_with(end, " call") && inner != NULL) {
-            return (struct chain){calls + 1, inner + 2};
+        unsigned long calls = strtoul(number, &end, 10);
+        innermost = after(end, LAST_CALL);
+        if (innermost != NULL) {
+            later_link(calls + 1, innermost, chain_out);
         }
+    } else if (rest != NULL) {
+        (void)first_link(message, rest, chain_out);
     }
-    bool is_failure = begins_with(rest, " failed: ") || begins_with(rest, " died: ") ||
-                      begins_with(rest, " was cancelled");
-    return (struct chain){is_failure, message};
+    return chain_out->calls > 0;
+}
+
+/* " failed through …": how the chain reads behind the name of the task that passes it on. */
+static void
+write_chain(const struct chain *chain, char *out, size_t room)
+{
+    if (chain->calls == 1) {
+        snprintf(out, room, "%s%s", ONE_CALL, chain->innermost);
+    } else {
+        snprintf(out, room, "%s%lu%s%s", CALLS, chain->calls, LAST_CALL, chain->innermost);
+    }
+}
+
+void
+lode_error_tell(const char *message, char *out, size_t room)
+{
+    struct chain chain;
+    if (read_chain(message, &chain)) {
+        char told[CHAIN_ROOM];
+        write_chain(&chain, told, sizeof told);
+        snprintf(out, room, "%s", told + 1); /* without the space */
+    } else {
+        snprintf(out, room, "%s", message);
+    }
+}
+
+void
+lode_error_reason(lode_err code, const char *function, const char *message, char *out, size_t room)
+{
+    struct chain chain;
+    if (read_chain(message, &chain)) {
+        snprintf(out, room, "%s", chain.innermost);
+    } else {
+        snprintf(out, room, "%s%s: %s", function, code == LODE_ECRASHED ? ", which died" : "",
+                 message);
+    }
 }
 
 /* A reason that says no more than that is not said again. */
@@ -172,12 +243,13 @@ fail_as_cancelled(const char *function, const char *why)
 static lode_err
 fail_as_task(lode_err code, const char *function, const char *why)
 {
-    struct chain chain = chain_of(why);
-    if (chain.calls == 0) {
+    struct chain chain;
+    char told[CHAIN_ROOM];
+    if (!read_chain(why, &chain)) {
         return lode_fail_with(code, "task %s failed: %s", function, why);
     }
-    return lode_fail_with(code, "task %s failed through %lu call%s: %s", function, chain.calls,
-                          chain.calls == 1 ? "" : "s", chain.innermost);
+    write_chain(&chain, told, sizeof told);
+    return lode_fail_with(code, "task %s%s", function, told);
 }
 
 lode_err

@@ -72,6 +72,19 @@ LODE_MUST_CHECK lode_err lode_error_object_read(const void *bytes, size_t size,
  */
 lode_err lode_error_object_fail(const void *bytes, size_t size);
 
+/*
+ * How a failure reads behind its function's name: "failed through 59 calls, the last of them z:
+ * why" for a message that passes the failure of another task on, else the message as it is.
+ */
+void lode_error_tell(const char *message, char *out, size_t room);
+
+/*
+ * The function that failed first, and why: "z: why". It is the same for each task of a chain of
+ * tasks that pass one failure on.
+ */
+void lode_error_reason(lode_err code, const char *function, const char *message, char *out,
+                       size_t room);
+
 /* The same facts as lode_failure() gives them, and back. The parts' texts lie in `info`. */
 void lode_error_parts_to_info(const struct lode_error_parts *parts, lode_failure_info *info_out);
 void lode_error_parts_of_info(const lode_failure_info *info, uint64_t task,

@@ -105,17 +105,14 @@ add_demands(struct core_text *d, const struct core *core)
 static void
 add_failures(struct core_text *d, const struct core *core)
 {
-    uint64_t count =
-        core->failure_count < CORE_FAILURES_KEPT ? core->failure_count : CORE_FAILURES_KEPT;
     core_text_add(d, ",\"failures\":[");
-    for (uint64_t i = 0; i < count; i++) {
-        const struct core_failure *f =
-            &core->failure[(core->failure_count - 1 - i) % CORE_FAILURES_KEPT];
+    for (uint32_t i = 0; i < core->failure_count; i++) {
+        const struct core_failure *f = &core->failure[core->failure_order[i]];
         core_text_add(d, "%s{\"age_ns\":%lld,\"code\":\"%s\",\"pid\":%lld,\"signal\":%d",
                       i ? "," : "", (long long)(core->now - f->when_ns), lode_err_name(f->code),
                       (long long)f->pid, f->signal);
-        core_text_add(d, ",\"program\":%lld,\"depth\":%u,\"function\":", (long long)f->program,
-                      f->depth);
+        core_text_add(d, ",\"tasks\":%llu,\"program\":%lld,\"depth\":%u,\"function\":",
+                      (unsigned long long)f->tasks, (long long)f->program, f->depth);
         core_text_add_string(d, f->function);
         core_text_add(d, ",\"message\":");
         core_text_add_string(d, f->message);

@@ -159,6 +159,7 @@ print_failure(json_t *failure, FILE *out)
 {
     char age[DESCRIBE_MAX], when[32];
     json_int_t age_ns = number_of(failure, "age_ns"), pid = number_of(failure, "pid");
+    json_int_t tasks = number_of(failure, "tasks");
     time_t seconds = time(NULL) - (time_t)(age_ns / 1000000000);
     struct tm local;
     strftime(when, sizeof when, "%T", localtime_r(&seconds, &local));
@@ -168,6 +169,9 @@ print_failure(json_t *failure, FILE *out)
     describe_text(text_of(failure, "message"), out);
     /* The sentence of a crash has the pid already. */
     print_program(failure, number_of(failure, "signal") == 0 ? pid : 0, out);
+    if (tasks > 1) {
+        fprintf(out, ", %" JSON_INTEGER_FORMAT " tasks of it", tasks);
+    }
     fputc('\n', out);
 }
 
@@ -205,8 +209,9 @@ report_print(const struct report *r, FILE *out)
     }
     print_list(r, "Recent failures", "failures", "none", print_failure, out);
     fprintf(out,
-            "\nTasks: %" PRIu64 " submitted, %" PRIu64 " finished, %" PRIu64 " failed, %" PRIu64
-            " cancelled, %" PRIu64 " retried; %" PRIu64 " of %" PRIu64 " workers died\n",
-            s->submitted, s->finished, s->failed, s->cancelled, s->retried, s->workers_died,
-            s->workers_started);
+            "\nTasks: %" PRIu64 " submitted, %" PRIu64 " ended (%" PRIu64 " well, %" PRIu64
+            " failed, %" PRIu64 " cancelled), %" PRIu64 " retried; %" PRIu64 " of %" PRIu64
+            " workers died\n",
+            s->submitted, s->finished, s->finished - s->failed - s->cancelled, s->failed,
+            s->cancelled, s->retried, s->workers_died, s->workers_started);
 }

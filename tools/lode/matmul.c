@@ -299,7 +299,7 @@ run(struct matmul *m)
         print_document(m);
     }
     lode_drop(m->db, m->x_id);
-    lode_close(m->db);
+    session_close(m->db);
     return exit_code;
 }
 

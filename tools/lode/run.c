@@ -295,7 +295,7 @@ run_call(struct call *call, const struct run_options *wanted)
         }
         lode_drop(call->db, call->results[i]);
     }
-    lode_close(call->db);
+    session_close(call->db);
     free(call->results);
     return exit_code;
 }

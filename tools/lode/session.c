@@ -2,6 +2,7 @@
 
 #include "api/base/clock.h"
 #include "api/base/fail.h"
+#include "api/layout/error_object.h"
 #include "api/wire/private_start.h"
 #include "tools/cli/interrupts.h"
 #include "tools/cli/program.h"
@@ -9,6 +10,7 @@
 #include "tools/clusters/clusters.h"
 
 #include <errno.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -111,22 +113,52 @@ is_failure_of_task(lode_err err)
            err == LODE_ELIBRARY;
 }
 
-/* The failure as one sentence: whose, why, and where, unless the reason says that itself. */
+/* What session_close() says. */
+static char failure_told[2 * LODE_FAIL_MAX];
+
+static LODE_PRINTF(2, 3) int tell_later(int exit_code, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    vsnprintf(failure_told, sizeof failure_told, format, args);
+    va_end(args);
+    return exit_code;
+}
+
+void
+session_close(lode *db)
+{
+    lode_close(db);
+    if (failure_told[0] != '\0') {
+        program_error(0, "%s", failure_told);
+        failure_told[0] = '\0';
+    }
+}
+
+/*
+ * The failure as one sentence: whose, why, and where, unless the reason says that itself. The pid
+ * is that of the task's own worker, so it does not stand behind the reason of another task.
+ */
 static int
 say_failure(const char *what, const lode_failure_info *failure)
 {
-    char where[64] = "", attempt[32] = "";
+    char where[64] = "", attempt[32] = "", told[LODE_FAIL_MAX];
+    int exit_code = exit_code_of(failure->code);
     const char *message =
         failure->message[0] != '\0' ? failure->message : lode_err_text(failure->code);
-    bool is_named = strncmp(message, what, strlen(what)) == 0;
     if (failure->attempt > 1) {
         snprintf(attempt, sizeof attempt, ", attempt %d", failure->attempt);
     }
     if (failure->pid != 0 && strstr(message, "(pid ") == NULL) {
         snprintf(where, sizeof where, " (pid %lld%s)", (long long)failure->pid, attempt);
     }
-    return program_error(exit_code_of(failure->code), "%s%s%s%s", is_named ? "" : what,
-                         is_named ? "" : ": ", message, where);
+    lode_error_tell(message, told, sizeof told);
+    if (strcmp(told, message) != 0) {
+        return tell_later(exit_code, "%s%s: %s", what, where, told);
+    }
+    bool is_named = strncmp(message, what, strlen(what)) == 0;
+    return tell_later(exit_code, "%s%s%s%s", is_named ? "" : what, is_named ? "" : ": ", message,
+                      where);
 }
 
 int
@@ -136,7 +168,7 @@ session_failed(lode *db, lode_id id, lode_err err, const char *what)
     char sentence[LODE_FAIL_MAX];
     snprintf(sentence, sizeof sentence, "%s", lode_last_error());
     if (interrupts_came() != 0) {
-        return program_error(128 + interrupts_came(), "interrupted");
+        return tell_later(128 + interrupts_came(), "interrupted");
     }
     if (is_failure_of_task(err) && !lode_id_is_zero(id) &&
         lode_failure(db, id, &failure) == LODE_OK) {
@@ -145,8 +177,8 @@ session_failed(lode *db, lode_id id, lode_err err, const char *what)
     if (err == LODE_ETIMEDOUT && !lode_id_is_zero(id)) {
         snprintf(sentence, sizeof sentence, "there is no result within the time given");
     } else if (strncmp(sentence, what, strlen(what)) == 0) {
-        return program_error(exit_code_of(err), "%s", sentence);
+        return tell_later(exit_code_of(err), "%s", sentence);
     }
-    return program_error(exit_code_of(err), "%s: %s", what,
-                         sentence[0] != '\0' ? sentence : lode_err_text(err));
+    return tell_later(exit_code_of(err), "%s: %s", what,
+                      sentence[0] != '\0' ? sentence : lode_err_text(err));
 }

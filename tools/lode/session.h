@@ -32,9 +32,13 @@ LODE_MUST_CHECK lode_err session_open(const struct session_options *wanted, lode
 LODE_MUST_CHECK lode_err session_get(lode *db, lode_id id, int64_t deadline, lode_view *view_out);
 
 /*
- * Says on stderr why a task failed, or another call: `what` names it for people. Returns the exit
- * code. The sentence of the call that failed must still be this thread's last.
+ * Says why a task failed, or another call: `what` names it for people. The sentence appears on
+ * stderr when the session is closed: the lines of the task come first, as they were written first.
+ * Returns the exit code. The sentence of the call that failed must still be this thread's last.
  */
 int session_failed(lode *db, lode_id id, lode_err err, const char *what);
+
+/* lode_close(), which waits for the tasks' lines; then what session_failed() had to say. */
+void session_close(lode *db);
 
 #endif

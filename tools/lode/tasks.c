@@ -42,7 +42,13 @@ parse_state(struct argp_state *state, const char *text, const char **state_out)
             return;
         }
     }
-    options_error(state, "--state: no task is '%s'; see --help", text);
+    char list[160];
+    size_t used = 0, count = sizeof states / sizeof states[0];
+    for (size_t i = 0; i < count; i++) {
+        const char *between = i == 0 ? "" : i + 1 < count ? ", " : " or ";
+        used += (size_t)snprintf(list + used, sizeof list - used, "%s%s", between, states[i]);
+    }
+    options_error(state, "--state: no task is '%s': they are %s", text, list);
 }
 
 static error_t

@@ -120,7 +120,10 @@ typedef struct lode_store_stats {
  */
 LODE_API LODE_MUST_CHECK lode_err lode_get_store_stats(lode *db, lode_store_stats *stats_out);
 
-/* Counters and gauges of the scheduler. CPUs in 1/10,000. */
+/*
+ * Counters and gauges of the scheduler. CPUs in 1/10,000. `finished` are all tasks that have ended,
+ * the failed and the cancelled ones among them.
+ */
 typedef struct lode_scheduler_stats {
     uint64_t cpus_total, cpus_used;
     uint64_t sessions, workers, workers_idle;

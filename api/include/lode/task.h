@@ -303,7 +303,7 @@ LODE_API LODE_MUST_CHECK lode_err lode_task_return_bytes(lode_task *task, size_t
  * Says why the task fails, and returns `err`, for use as `return lode_fail(task, …)`. The text is
  * cut at 511 bytes. lode_failure() gives it to those who want the results. Where a task of its own
  * has failed, a task passes lode_last_error() on as it is. Then the first reason stays whole at any
- * depth, and the calls between are counted: "task a failed through 70 calls: task z failed: …".
+ * depth, and the calls are counted: "task a failed through 70 calls, the last of them z: …".
  */
 LODE_API lode_err lode_fail(lode_task *task, lode_err err, const char *format, ...)
     LODE_PRINTF(3, 4);

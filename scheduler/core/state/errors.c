@@ -21,45 +21,89 @@ core_describe_death(const struct core_death *death, char *text_out, size_t room)
     }
 }
 
+/* ---- remembered for people ------------------------------------------------------------------ */
+
+/* The failure becomes the latest: those that came before it move down by one. */
 static struct core_failure *
-next_failure(struct core *core, const struct core_task *task, lode_err code)
+move_up(struct core *core, uint32_t place)
 {
-    struct core_failure *failure = &core->failure[core->failure_count++ % CORE_FAILURES_KEPT];
-    char room[LODE_TASK_NAME_MAX + 1];
-    failure->when_ns = core->now;
-    failure->code = code;
-    failure->pid = 0;
-    failure->signal = 0;
-    const struct core_program *program = core_task_program(task);
-    failure->program = program != NULL ? program->pid : 0;
-    failure->depth = program != NULL ? task->lane->depth : 0;
-    snprintf(failure->function, sizeof failure->function, "%s", core_task_name(task, room));
+    uint8_t index = core->failure_order[place];
+    memmove(core->failure_order + 1, core->failure_order, place);
+    core->failure_order[0] = index;
+    return &core->failure[index];
+}
+
+/* The same reason in the same program is one failure: of a chain, or of many alike. */
+static struct core_failure *
+find_failure(struct core *core, int64_t program, const char *reason)
+{
+    for (uint32_t i = 0; i < core->failure_count; i++) {
+        struct core_failure *failure = &core->failure[core->failure_order[i]];
+        if (failure->program == program && strcmp(failure->reason, reason) == 0) {
+            return move_up(core, i);
+        }
+    }
+    return NULL;
+}
+
+static struct core_failure *
+new_failure(struct core *core, int64_t program, const char *reason)
+{
+    uint32_t place = core->failure_count;
+    if (place < CORE_FAILURES_KEPT) {
+        core->failure_order[place] = (uint8_t)place;
+        core->failure_count++;
+    } else {
+        place = CORE_FAILURES_KEPT - 1; /* the oldest goes */
+    }
+    struct core_failure *failure = move_up(core, place);
+    *failure = (struct core_failure){.program = program};
+    snprintf(failure->reason, sizeof failure->reason, "%s", reason);
     return failure;
+}
+
+static void
+note(struct core *core, const struct core_task *task, lode_err code, const struct core_death *death,
+     int64_t pid, const char *message)
+{
+    char room[LODE_TASK_NAME_MAX + 1], reason[sizeof core->failure->reason];
+    const struct core_program *program = core_task_program(task);
+    const char *function = core_task_name(task, room);
+    int64_t whose = program != NULL ? program->pid : 0;
+    uint32_t depth = program != NULL ? task->lane->depth : 0;
+    lode_error_reason(code, function, message, reason, sizeof reason);
+    struct core_failure *failure = find_failure(core, whose, reason);
+    if (failure == NULL) {
+        failure = new_failure(core, whose, reason);
+    }
+    failure->when_ns = core->now;
+    if (failure->tasks++ == 0 || depth <= failure->depth) { /* the first task of a chain is told */
+        failure->code = code;
+        failure->pid = death != NULL ? death->pid : pid;
+        failure->signal = death != NULL ? death->signal : 0;
+        failure->depth = depth;
+        snprintf(failure->function, sizeof failure->function, "%s", function);
+        lode_error_tell(message, failure->message, sizeof failure->message);
+    }
 }
 
 void
 core_failure_note(struct core *core, const struct core_task *task, lode_err code,
                   const struct core_death *death, const char *message)
 {
-    struct core_failure *failure = next_failure(core, task, code);
-    if (death != NULL) {
-        failure->pid = death->pid;
-        failure->signal = death->signal;
-    }
-    snprintf(failure->message, sizeof failure->message, "%s", message);
+    note(core, task, code, death, 0, message);
 }
 
 void
 core_failure_note_said(struct core *core, const struct core_task *task, lode_err code,
                        const struct core_worker *worker, const char *why, size_t size)
 {
-    struct core_failure *failure = next_failure(core, task, code);
-    failure->pid = worker->pid;
-    snprintf(failure->message, sizeof failure->message, "%.*s", (int)size, why);
-    if (failure->message[0] == '\0') {
-        snprintf(failure->message, sizeof failure->message, "%s", lode_err_text(code));
-    }
+    char message[LODE_TASK_WHY_MAX + 1];
+    snprintf(message, sizeof message, "%.*s", (int)size, why);
+    note(core, task, code, NULL, worker->pid, message[0] != '\0' ? message : lode_err_text(code));
 }
+
+/* ---- error objects --------------------------------------------------------------------------- */
 
 static struct lode_error_object
 error_head(const struct core_task *task, lode_err code, const struct core_death *death)

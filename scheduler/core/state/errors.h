@@ -7,7 +7,10 @@
 /* "was ended by signal 11 (SIGSEGV)" */
 void core_describe_death(const struct core_death *death, char *text_out, size_t room);
 
-/* Remembers a failure for `lode status`. death NULL: none was the cause. */
+/*
+ * Remembers a failure for `lode status`. Those of one program that have one reason are told of
+ * once: as the failure of the task that is nearest to the program. death NULL: none was the cause.
+ */
 void core_failure_note(struct core *core, const struct core_task *task, lode_err code,
                        const struct core_death *death, const char *message);
 

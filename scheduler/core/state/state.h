@@ -276,8 +276,11 @@ struct core_worker {
 
 /* ---- the scheduler -------------------------------------------------------------------------- */
 
+/* One reason for which tasks of a program have failed; the first of `tasks` is the one told of. */
 struct core_failure {
-    int64_t when_ns;
+    int64_t when_ns; /* the latest */
+    uint64_t tasks;
+    char reason[LODE_TASK_NAME_MAX + LODE_TASK_WHY_MAX + 16];
     lode_err code;
     int64_t pid;
     int32_t signal;
@@ -361,7 +364,8 @@ struct core {
     struct core_question_list questions; /* in the order of asking */
 
     struct core_failure failure[CORE_FAILURES_KEPT];
-    uint64_t failure_count;
+    uint8_t failure_order[CORE_FAILURES_KEPT]; /* the latest first */
+    uint32_t failure_count;
     lode_scheduler_stats stats; /* the counters; gauges are filled in when asked */
     char *text;                 /* where lines are put together; see printed.c */
 };

@@ -22,7 +22,8 @@ story(int argc, char **argv)
     lode *db = cluster_open_with("nest");
     must(lode_call(db, "nest.fall", LODE_ARGS(lode_i64(DEPTH), lode_str(why)), NULL, &id));
     fails(lode_get(db, id, LODE_FOREVER, &view), LODE_ETASK);
-    expect_text(lode_last_error(), "nest.fall failed through 30 calls: task nest.fall failed: www");
+    expect_text(lode_last_error(),
+                "nest.fall failed through 30 calls, the last of them nest.fall: www");
     expect_text(lode_last_error(), why);
     lode_close(db);
     cluster_stop(supervisor);

@@ -8,7 +8,7 @@ exits 5 lode tasks --dir "$LODE_DIR"
 exits 5 lode workers --dir "$LODE_DIR"
 exits 5 lode kill-worker 1 --dir "$LODE_DIR"
 exits 2 lode tasks --state sleeping
-says "$err" "no task is 'sleeping'"
+says "$err" "no task is 'sleeping': they are waiting, ready, " " or ending"
 exits 2 lode tasks --worker x
 exits 2 lode cancel
 exits 2 lode kill-worker

@@ -46,6 +46,13 @@ often(lode_task *task)
     return lode_task_return_i64(task, 0, getpid());
 }
 
+static lode_err
+often_then_fail(lode_task *task)
+{
+    lode_err err = often(task);
+    return err != LODE_OK ? err : lode_fail(task, LODE_EINVAL, "that was too much");
+}
+
 /* Says by a byte that it has begun. */
 static lode_err
 endless(lode_task *task)
@@ -164,6 +171,7 @@ static const lode_function functions[] = {
     {"whole", "(text: str) -> i64", whole, 1},
     {"part", "(text: str) -> i64", part, 1},
     {"often", "(text: str, count: i64) -> i64", often, 1},
+    {"often_then_fail", "(text: str, count: i64) -> i64", often_then_fail, 1},
     {"endless", "(path: str) -> i64", endless, 1},
     {"leave_thread", "(text: str) -> i64", leave_thread, 1},
     {"leave_daemon", "(path: str, text: str) -> i64", leave_daemon, 1},

@@ -1,5 +1,7 @@
 #include "api/layout/error_object.h"
 
+#include "api/base/fail.h"
+
 #include <criterion/criterion.h>
 #include <string.h>
 
@@ -136,11 +138,11 @@ Test(error_object, of_a_chain_of_failures_the_reason_stays_whole_and_the_calls_a
     reason[sizeof reason - 1] = '\0';
     strcpy(message, pass_on("lib.last", reason, LODE_ETASK));
     strcpy(message, pass_on("lib.next", message, LODE_ETASK));
-    expect_text(message, "task lib.next failed through 1 call: task lib.last failed: rrr");
+    expect_text(message, "task lib.next failed through a call of lib.last: rrr");
     for (int i = 2; i <= 70; i++) {
         strcpy(message, pass_on("lib.first", message, LODE_ETASK));
     }
-    expect_text(message, "task lib.first failed through 70 calls: task lib.last failed: rrr");
+    expect_text(message, "task lib.first failed through 70 calls, the last of them lib.last: rrr");
     expect_text(message, reason);
 }
 
@@ -156,7 +158,7 @@ Test(error_object, a_cancelled_task_is_said_to_be_so_once)
     cr_assert_str_eq(pass_on("lib.f", "at row 7", LODE_ECANCELLED),
                      "task lib.f was cancelled: at row 7");
     cr_assert_str_eq(pass_on("lib.g", message, LODE_ETASK),
-                     "task lib.g failed through 1 call: task lib.f was cancelled");
+                     "task lib.g failed through a call of lib.f, which was cancelled");
 }
 
 Test(error_object, a_death_at_the_end_of_a_chain_is_told_as_one)
@@ -165,7 +167,8 @@ Test(error_object, a_death_at_the_end_of_a_chain_is_told_as_one)
     strcpy(message, pass_on("lib.last", "it fell", LODE_ECRASHED));
     strcpy(message, pass_on("lib.next", message, LODE_ETASK));
     strcpy(message, pass_on("lib.first", message, LODE_ETASK));
-    expect_text(message, "task lib.first failed through 2 calls: task lib.last died: it fell");
+    expect_text(message, "task lib.first failed through 2 calls, the last of them lib.last, which "
+                         "died: it fell");
 }
 
 Test(error_object, words_that_look_like_a_chain_are_a_reason)
@@ -176,4 +179,37 @@ Test(error_object, words_that_look_like_a_chain_are_a_reason)
                 "task f failed: task x failed through luck");
     expect_text(pass_on("f", "task x failed through 3 hoops: y", LODE_ETASK),
                 "task f failed: task x failed through 3 hoops: y");
+}
+
+/* The reason of the failure of `function` with this message. */
+static const char *
+reason_of(lode_err code, const char *function, const char *message)
+{
+    static char reason[LODE_FAIL_MAX];
+    lode_error_reason(code, function, message, reason, sizeof reason);
+    return reason;
+}
+
+Test(error_object, every_task_of_a_chain_has_one_reason)
+{
+    char message[1024] = "at row 7", told[1024];
+    lode_error_tell(message, told, sizeof told);
+    cr_assert_str_eq(told, "at row 7");
+    for (int i = 0; i < 4; i++) {
+        cr_assert_str_eq(reason_of(LODE_ETASK, "lib.f", message), "lib.f: at row 7");
+        strcpy(message, pass_on("lib.f", message, LODE_ETASK));
+    }
+    lode_error_tell(message, told, sizeof told);
+    cr_assert_str_eq(told, "failed through 4 calls, the last of them lib.f: at row 7");
+}
+
+Test(error_object, a_death_is_the_reason_of_its_chain)
+{
+    char message[1024], told[1024];
+    const char *reason = "lib.f, which died: it fell";
+    cr_assert_str_eq(reason_of(LODE_ECRASHED, "lib.f", "it fell"), reason);
+    strcpy(message, pass_on("lib.f", "it fell", LODE_ECRASHED));
+    cr_assert_str_eq(reason_of(LODE_ETASK, "lib.g", message), reason);
+    lode_error_tell(message, told, sizeof told);
+    cr_assert_str_eq(told, "failed through a call of lib.f, which died: it fell");
 }

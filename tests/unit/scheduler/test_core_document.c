@@ -144,3 +144,58 @@ Test(core_document, the_document_has_sixty_four_workers_or_all_of_them)
     cr_assert_gt(strlen(text), 64 << 10);
     must_say(text, "\"failures\":[]}");
 }
+
+/* A task of the program calls another, which fails; it passes that failure on. */
+static void
+fail_with_its_parent(const char *why, const char *passed_on)
+{
+    uint32_t above = 0, below = 0;
+    submit(PROGRAM, (struct call){0});
+    uint64_t parent = ran(0, &above);
+    submit(FIRST_WORKER + above, (struct call){.parent = parent});
+    uint64_t child = ran(0, &below);
+    cr_assert(parent != 0 && child != 0);
+    done_because(below, child, LODE_ETASK, why);
+    done_because(above, parent, LODE_ETASK, passed_on);
+}
+
+Test(core_document, a_chain_of_failures_is_told_of_once_as_that_of_its_first_task)
+{
+    fail_with_its_parent("at row 7", "task lib.f failed: at row 7");
+    const char *text = document(0);
+    cr_assert_eq(count_of(text, "\"age_ns\""), 1, "%s", text);
+    must_say(text, "\"tasks\":2,");
+    must_say(text, "\"depth\":0,");
+    must_say(text, "\"message\":\"failed through a call of lib.f: at row 7\"");
+}
+
+Test(core_document, a_reason_that_comes_again_is_the_latest_and_counted)
+{
+    fail_with_its_parent("at row 7", "it is of no use");
+    fail_with_its_parent("at row 8", "at row 7");
+    const char *text = document(0);
+    cr_assert_eq(count_of(text, "\"age_ns\""), 3, "%s", text);
+    const char *again = strstr(text, "\"message\":\"at row 7\"");
+    const char *since = strstr(text, "\"message\":\"at row 8\"");
+    cr_assert(again != NULL && since != NULL && again < since);
+    must_say(text, "\"tasks\":2,");
+}
+
+Test(core_document, of_many_reasons_the_latest_are_kept)
+{
+    enum { REASONS = 40, KEPT = 16 };
+    char why[REASONS][16];
+    for (int i = 0; i < REASONS; i++) {
+        uint32_t worker = 0;
+        submit(PROGRAM, (struct call){0});
+        uint64_t task = ran(0, &worker);
+        snprintf(why[i], sizeof why[i], "reason %d.", i);
+        done_because(worker, task, LODE_ETASK, why[i]);
+    }
+    const char *text = document(0), *at = text;
+    cr_assert_eq(count_of(text, "\"age_ns\""), KEPT);
+    for (int i = REASONS - 1; i >= REASONS - KEPT; i--) {
+        at = strstr(at, why[i]);
+        cr_assert_not_null(at, "%s is not in its place: %s", why[i], text);
+    }
+}
