@@ -11,7 +11,9 @@
  *       ready, lifeline: as below
  *
  *   lode-scheduler --dir DIR --num-cpus N --max-workers N [--private] --supervisor-fd F
- *                  --lifeline-fd F --ready-fd F
+ *                  --lifeline-fd F --ready-fd F --offers-fd F
+ *       offers      a memfd, the same for each scheduler of the cluster: what lode load has offered
+ *                   (scheduler/libraries/offers_kept.h)
  *       N           decimal, to 1/10,000
  *       lifeline    its end of file: the supervisor is dead; the scheduler ends
  *       ready       one byte is written once sessions are served, then it is closed; an end of file

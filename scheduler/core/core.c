@@ -9,6 +9,7 @@
 #include "scheduler/core/libraries/functions.h"
 #include "scheduler/core/tasks/leave.h"
 #include "scheduler/core/libraries/loads.h"
+#include "scheduler/core/libraries/offers.h"
 #include "scheduler/core/workers/printed.h"
 #include "scheduler/core/state/objects.h"
 #include "scheduler/core/state/questions.h"
@@ -174,6 +175,7 @@ core_destroy(struct core *core)
         load->worker = NULL;
     }
     core_loads_fini(core);
+    core_offers_fini(core);
     core_functions_fini(core);
     core_objects_fini(&core->objects);
     core_deadlines_fini(core);
@@ -359,6 +361,9 @@ apply(struct core *core, const struct core_event *event)
         break;
     case CORE_LIBRARY_COPIED:
         core_library_copied(core, event);
+        break;
+    case CORE_OFFER_AGAIN:
+        core_load_offer(core, event->u.offer.name, event->u.offer.source);
         break;
     case CORE_OUTPUT:
         core_output(core, event);

@@ -66,6 +66,7 @@ enum core_event_type {
     CORE_SETTLED,          /* SETTLED of the store, to SETTLE and RESULTS        u.settled   */
     CORE_ERROR_DONE,       /* a PUT_ERROR or REPORT is through                   u.cookie    */
     CORE_LIBRARY_COPIED,   /* answer to COPY_LIBRARY                             u.copied    */
+    CORE_OFFER_AGAIN,      /* a scheduler before this one had it in OFFERED      u.offer     */
     CORE_OUTPUT,           /* bytes that a worker wrote                          u.output    */
     CORE_TIMER             /* the time of the last ARM_TIMER has come            none        */
 };
@@ -120,6 +121,10 @@ struct core_event {
             const char *text; /* a sentence; NULL or "" with LODE_OK */
         } copied;
         struct {
+            const char *name;
+            const char *source; /* the file */
+        } offer;
+        struct {
             uint32_t worker;
             uint32_t size;
             uint64_t task;    /* page->printing when they were read; 0: none */
@@ -150,6 +155,8 @@ enum core_action_type {
                                                                  answer: CORE_ERROR_DONE          */
     CORE_COPY_LIBRARY,     /* –               yes      –         path, 0     answer: …_COPIED     */
     CORE_REMOVE_COPY,      /* –               –        –         path, 0     nobody opens it      */
+    CORE_OFFERED,          /* –               –        –         name, 0, file, 0 … of all that
+                                                                 is offered to all, to be kept    */
     CORE_SPILL,            /* –               –        –         a record OUTPUT that no program is
                                                                  there to see                     */
     CORE_ARM_TIMER,        /* –               –        deadline  one timer: replaces what was set */

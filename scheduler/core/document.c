@@ -153,6 +153,26 @@ add_libraries(struct core_text *d, const struct core *core)
     core_text_add(d, "]");
 }
 
+static void
+add_lost(struct core_text *d, const struct core *core)
+{
+    int shown = 0;
+    core_text_add(d, ",\"lost_libraries\":[");
+    for (const struct core_offer *o = core->offers; o && shown < LIBRARIES_SHOWN; o = o->next) {
+        if (o->why == NULL) {
+            continue;
+        }
+        core_text_add(d, "%s{\"name\":", shown++ ? "," : "");
+        core_text_add_string(d, o->name);
+        core_text_add(d, ",\"source\":");
+        core_text_add_string(d, o->source);
+        core_text_add(d, ",\"message\":");
+        core_text_add_string(d, o->why);
+        core_text_add(d, "}");
+    }
+    core_text_add(d, "]");
+}
+
 void
 core_send_stats(struct core *core, struct core_session *session, const void *bytes, uint32_t size)
 {
@@ -167,6 +187,7 @@ core_send_stats(struct core *core, struct core_session *session, const void *byt
     add_workers(&d, core, wants_all ? UINT32_MAX : WORKERS_SHOWN);
     add_demands(&d, core);
     add_libraries(&d, core);
+    add_lost(&d, core);
     add_failures(&d, core);
     core_text_add(&d, "}");
     struct lode_task_stats *answer =

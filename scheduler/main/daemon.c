@@ -103,6 +103,22 @@ put_error(struct scheduler *daemon, const struct core_action *action)
 }
 
 static void
+keep_offers(struct scheduler *daemon, const struct core_action *action)
+{
+    if (offers_write(&daemon->offers, core_action_bytes(action), action->size) != LODE_OK) {
+        lode_log("OFFERS-NOT-KEPT", "%s", lode_last_error());
+    }
+}
+
+static void
+offer_again(const char *name, const char *source, void *arg)
+{
+    struct scheduler *daemon = arg;
+    struct core_event event = {.type = CORE_OFFER_AGAIN, .u.offer = {name, source}};
+    drive_step(daemon->drive, &event);
+}
+
+static void
 run_errand(struct scheduler *daemon, const struct core_action *action)
 {
     switch (action->type) {
@@ -126,6 +142,9 @@ run_errand(struct scheduler *daemon, const struct core_action *action)
         break;
     case CORE_REMOVE_COPY:
         copier_remove(daemon->copier, core_action_bytes(action));
+        break;
+    case CORE_OFFERED:
+        keep_offers(daemon, action);
         break;
     case CORE_LOG:
         write_log(action);
@@ -415,6 +434,7 @@ start(struct scheduler *daemon, const struct daemon_options *options)
     sessions_on_pipe(daemon->sessions, take_pipe, daemon);
     store_serve(daemon->store, daemon->drive);
     LODE_TRY(sessions_serve(daemon->sessions, daemon->drive));
+    offers_read(&daemon->offers, offer_again, daemon);
     drive_lock(daemon->drive); /* the core's first actions: to start the workers */
     drive_unlock(daemon->drive);
     return LODE_OK;
@@ -428,6 +448,7 @@ lode_err
 daemon_run(const struct daemon_options *options, int *status_out)
 {
     static struct scheduler daemon;
+    daemon.offers.fd = options->offers_fd;
     lode_presence_init(&daemon.presence);
     lode_err err = start(&daemon, options);
     if (err == LODE_OK) {

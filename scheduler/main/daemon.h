@@ -7,6 +7,7 @@
 #include "api/cluster/paths.h"
 #include "api/cluster/presence.h"
 #include "scheduler/libraries/copier.h"
+#include "scheduler/libraries/offers_kept.h"
 #include "scheduler/drive/drive.h"
 #include "scheduler/store/failures.h"
 #include "scheduler/drive/loop.h"
@@ -19,7 +20,7 @@ struct daemon_options {
     double num_cpus;      /* 0: those that this process may use */
     uint32_t max_workers; /* that may hold tasks of one program; 0: the core's default */
     bool is_private;
-    int supervisor_fd, lifeline_fd, ready_fd; /* -1: none */
+    int supervisor_fd, lifeline_fd, ready_fd, offers_fd; /* -1: none */
 };
 
 struct scheduler {
@@ -33,6 +34,7 @@ struct scheduler {
     struct workers *workers;
     struct store_client *store;
     struct copier *copier;
+    struct offers_kept offers;
     struct failures *failures;
     struct loop_source wake;     /* eventfd: there are errands */
     struct loop_source timer;    /* timerfd: the core's */

@@ -14,7 +14,15 @@
 #include <unistd.h>
 
 enum { WORKERS_GO_FIRST = -500 };
-enum { KEY_CPUS = 256, KEY_WORKERS, KEY_SUPERVISOR, KEY_LIFELINE, KEY_READY, KEY_PRIVATE };
+enum {
+    KEY_CPUS = 256,
+    KEY_WORKERS,
+    KEY_SUPERVISOR,
+    KEY_LIFELINE,
+    KEY_READY,
+    KEY_PRIVATE,
+    KEY_OFFERS
+};
 
 static const struct argp_option rows[] = {
     {"dir", 'd', "DIR", 0, "The cluster's directory (default: $LODE_DIR, or the user's own)", 0},
@@ -23,6 +31,7 @@ static const struct argp_option rows[] = {
     {"supervisor-fd", KEY_SUPERVISOR, "FD", 0, "Socket to who starts the workers", 0},
     {"lifeline-fd", KEY_LIFELINE, "FD", 0, "End with the end of this descriptor", 0},
     {"ready-fd", KEY_READY, "FD", 0, "Write a byte there once sessions are served", 0},
+    {"offers-fd", KEY_OFFERS, "FD", 0, "Memory that keeps what is offered to all programs", 0},
     {"private", KEY_PRIVATE, NULL, 0, "The cluster belongs to one program", 0},
     {0}};
 
@@ -86,6 +95,9 @@ parse(int key, char *arg, struct argp_state *state)
     case KEY_READY:
         options->ready_fd = number(state, "--ready-fd", arg);
         return 0;
+    case KEY_OFFERS:
+        options->offers_fd = number(state, "--offers-fd", arg);
+        return 0;
     case KEY_PRIVATE:
         options->is_private = true;
         return 0;
@@ -118,7 +130,8 @@ main(int argc, char **argv)
 {
     const struct argp argp = {rows, parse, NULL, "lode's scheduler: runs tasks in workers.",
                               NULL, NULL,  NULL};
-    struct daemon_options options = {.supervisor_fd = -1, .lifeline_fd = -1, .ready_fd = -1};
+    struct daemon_options options = {
+        .supervisor_fd = -1, .lifeline_fd = -1, .ready_fd = -1, .offers_fd = -1};
     int status = 0;
     lode_descriptor_fill_stdio();
     argp_err_exit_status = 2;

@@ -70,7 +70,7 @@ tasks_json(const lode_scheduler_stats *s)
 static void
 add_details(json_t *document, json_t *details)
 {
-    static const char *const keys[] = {"demands", "failures", "libraries"};
+    static const char *const keys[] = {"demands", "failures", "libraries", "lost_libraries"};
     for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
         json_t *list = json_object_get(details, keys[i]);
         if (list != NULL) {

@@ -151,6 +151,11 @@ print_worker(json_t *worker, FILE *out)
         describe_text(function, out);
         print_program(worker, 0, out);
     }
+    const char *library = json_string_value(json_object_get(worker, "library"));
+    if (library != NULL) {
+        fputs(", opens ", out);
+        describe_text(library, out);
+    }
     fputc('\n', out);
 }
 
@@ -173,6 +178,25 @@ print_failure(json_t *failure, FILE *out)
         fprintf(out, ", %" JSON_INTEGER_FORMAT " tasks of it", tasks);
     }
     fputc('\n', out);
+}
+
+/* Nothing is said where none is lost. */
+static void
+print_lost(const struct report *r, FILE *out)
+{
+    size_t i;
+    json_t *item, *list = json_object_get(r->details, "lost_libraries");
+    if (json_array_size(list) > 0) {
+        fprintf(out, "\nLost libraries (`lode load` offers them again)\n%s", rule);
+    }
+    json_array_foreach(list, i, item)
+    {
+        fputc(' ', out);
+        describe_text(text_of(item, "name"), out);
+        fputs(": ", out);
+        describe_text(text_of(item, "message"), out);
+        fputc('\n', out);
+    }
 }
 
 static void
@@ -207,6 +231,7 @@ report_print(const struct report *r, FILE *out)
     if (shown < r->workers) {
         fprintf(out, " … `lode workers` shows all %zu\n", r->workers);
     }
+    print_lost(r, out);
     print_list(r, "Recent failures", "failures", "none", print_failure, out);
     fprintf(out,
             "\nTasks: %" PRIu64 " submitted, %" PRIu64 " ended (%" PRIu64 " well, %" PRIu64

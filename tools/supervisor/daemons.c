@@ -71,21 +71,22 @@ static lode_err
 spawn_scheduler(struct supervisor *s, int scheduler_end)
 {
     char lifeline[SPAWN_NUMBER_SIZE], ready[SPAWN_NUMBER_SIZE], packets[SPAWN_NUMBER_SIZE];
-    char cpus[32], workers[SPAWN_NUMBER_SIZE];
+    char cpus[32], workers[SPAWN_NUMBER_SIZE], offers[SPAWN_NUMBER_SIZE];
     /* clang-format off */
     const char *argv[] = {"lode-scheduler", "--dir", s->paths.dir, "--num-cpus", cpus,
                           "--supervisor-fd", packets, "--lifeline-fd", lifeline,
-                          "--ready-fd", ready, "--max-workers", workers,
+                          "--ready-fd", ready, "--max-workers", workers, "--offers-fd", offers,
                           s->options->is_private ? "--private" : NULL, NULL};
     /* clang-format on */
     struct spawn_plan plan = {.path = s->scheduler_program,
                               .argv = argv,
-                              .pass = {scheduler_end},
-                              .pass_count = 1,
+                              .pass = {scheduler_end, s->offers_fd},
+                              .pass_count = 2,
                               .lifeline = s->lifeline[0],
                               .lifeline_text = lifeline,
                               .output = -1};
     snprintf(packets, sizeof packets, "%d", scheduler_end);
+    snprintf(offers, sizeof offers, "%d", s->offers_fd);
     snprintf(cpus, sizeof cpus, "%.4f", s->options->num_cpus);
     snprintf(workers, sizeof workers, "%d", s->options->max_workers);
     return start_service(s, &s->scheduler, &plan, ready, SUPERVISOR_SCHEDULER_READY);

@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/epoll.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/timerfd.h>
@@ -50,7 +51,8 @@ open_descriptors(struct supervisor *s)
 {
     s->epoll = epoll_create1(EPOLL_CLOEXEC);
     s->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-    if (s->epoll < 0 || s->timer < 0 || pipe2(s->lifeline, O_CLOEXEC) != 0) {
+    s->offers_fd = memfd_create("lode-offers", MFD_CLOEXEC);
+    if (s->epoll < 0 || s->timer < 0 || s->offers_fd < 0 || pipe2(s->lifeline, O_CLOEXEC) != 0) {
         return lode_fail_errno("cannot make the supervisor's descriptors");
     }
     LODE_TRY(supervisor_watch(s, s->signals, SUPERVISOR_SIGNALS));
@@ -163,6 +165,7 @@ supervisor_close(struct supervisor *s)
     close_fd(s->timer);
     close_fd(s->epoll);
     close_fd(s->program_fd);
+    close_fd(s->offers_fd);
     close_fd(s->ready_fd);
     lode_presence_close(&s->presence);
     close_fd(s->shm_fd);

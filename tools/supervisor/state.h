@@ -24,6 +24,7 @@ struct supervisor {
     int lifeline[2];               /* nobody writes; its writing end is ours alone */
     int scheduler_fd;    /* packets; -1: there is no scheduler, or it has closed its end */
     bool scheduler_full; /* the socket had no room: we wake when it has */
+    int offers_fd;       /* a memfd that each scheduler gets (supervisor_msg.h) */
     int program_fd;      /* private: the program's lifeline; else -1 */
     int ready_fd;        /* the process that started this one; -1: it was told, or none asked */
     bool was_up;         /* both daemons were, at least once */

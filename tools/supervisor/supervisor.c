@@ -315,6 +315,7 @@ supervisor_run(const struct supervisor_options *options)
                            .shm_fd = -1,
                            .lifeline = {-1, -1},
                            .scheduler_fd = -1,
+                           .offers_fd = -1,
                            .program_fd = options->lifeline_fd,
                            .ready_fd = options->ready_fd};
     lode_presence_init(&s.presence);

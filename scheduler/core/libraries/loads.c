@@ -4,6 +4,7 @@
 #include "scheduler/core/state/errors.h"
 #include "scheduler/core/libraries/functions.h"
 #include "scheduler/core/libraries/names.h"
+#include "scheduler/core/libraries/offers.h"
 #include "scheduler/core/libraries/resolve.h"
 #include "scheduler/core/state/sessions.h"
 #include "scheduler/core/state/workers.h"
@@ -127,6 +128,22 @@ core_libraries_tidy(struct core *core)
     }
 }
 
+/* What an earlier scheduler offered is in the table. `library` NULL: it is not, and `text` why. */
+static void
+offer_again(struct core *core, struct core_load *load, struct core_library *library,
+            const char *text)
+{
+    char why[1024];
+    if (library != NULL) {
+        snprintf(why, sizeof why, "%.400s calls itself \"%s\" by now", load->source, library->name);
+        (void)!core_names_bind(core, NULL, library, load->source, 0, why, sizeof why);
+        text = why;
+    }
+    if (load->offer != NULL) { /* it was not bound */
+        core_offer_lose(core, load->offer, text);
+    }
+}
+
 /* `library` NULL: there is none, and `err` and `text` say why. */
 static void
 finish_load(struct core *core, struct core_load *load, struct core_library *library, lode_err err,
@@ -142,6 +159,10 @@ finish_load(struct core *core, struct core_load *load, struct core_library *libr
         (void)!core_names_bind(core, NULL, library, load->source, LODE_LOAD_REPLACE, why,
                                sizeof why);
     }
+    bool was_offered = load->offer != NULL;
+    if (was_offered) {
+        offer_again(core, load, library, text);
+    }
     struct core_request *request;
     while ((request = load->requests) != NULL) {
         load->requests = request->next;
@@ -150,7 +171,7 @@ finish_load(struct core *core, struct core_load *load, struct core_library *libr
             finish_request(core, load, library, request);
         } else if (request->function == NULL) {
             send_loaded(core, request->session, request->tag, err, text);
-        } else if (session != NULL && library != NULL) {
+        } else if (session != NULL && (library != NULL || was_offered)) {
             core_resolve_name(core, session, request->tag, request->function);
         } else {
             core_send_resolved(core, request->session, request->tag, NULL, text);
@@ -199,6 +220,23 @@ core_load_library(struct core *core, struct core_session *session, const void *b
     add_request(start_load(core, path), request, NULL);
 }
 
+void
+core_load_offer(struct core *core, const char *name, const char *source)
+{
+    core_offer_add(core, name, start_load(core, source));
+}
+
+/* NULL: the function's library is there, or nothing is known of it that might come. */
+static struct core_load *
+load_of_offer(struct core *core, const struct core_session *session, const char *name)
+{
+    size_t size = core_library_part(name);
+    const struct core_offer *offer = core_offer_find(core, name, size);
+    bool waits = offer != NULL &&
+                 core_names_find(core, core_names_program(core, session), name, size) == NULL;
+    return waits ? offer->load : NULL;
+}
+
 /* True if the name is one of the built-in library's, which is not there yet. */
 static bool
 is_builtin(const struct core *core, const char *name)
@@ -217,7 +255,11 @@ core_resolve(struct core *core, struct core_session *session, const void *bytes,
         core_cut(core, session, LODE_EPROTO, "a RESOLVE of %u bytes has no name", size);
         return;
     }
-    if (is_builtin(core, name)) {
+    struct core_load *load = load_of_offer(core, session, name);
+    if (load != NULL) {
+        add_request(load, (struct core_request){.session = session->number, .tag = message->tag},
+                    name);
+    } else if (is_builtin(core, name)) {
         load_builtin(core, session, message->tag, name);
     } else {
         core_resolve_name(core, session, message->tag, name);

@@ -17,6 +17,9 @@ void core_resolve(struct core *core, struct core_session *session, const void *b
 void core_described(struct core *core, struct core_session *session, const void *bytes,
                     uint32_t size);
 
+/* A scheduler before this one offered that file to all, by that name. */
+void core_load_offer(struct core *core, const char *name, const char *source);
+
 void core_library_copied(struct core *core, const struct core_event *event);
 /* Gives copied libraries that wait to workers that are free. */
 void core_describe_next(struct core *core);

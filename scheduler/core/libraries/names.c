@@ -1,6 +1,7 @@
 #include "scheduler/core/libraries/names.h"
 
 #include "scheduler/core/libraries/functions.h"
+#include "scheduler/core/libraries/offers.h"
 #include "scheduler/core/state/sessions.h"
 #include "scheduler/core/state/tasks.h"
 #include "scheduler/core/state/workers.h"
@@ -105,6 +106,8 @@ core_names_bind(struct core *core, struct core_program *program, struct core_lib
                  library->name, named->source, source);
         return LODE_EEXIST;
     }
+    bool is_news = program == NULL && !library->is_builtin &&
+                   (named == NULL || strcmp(named->source, source) != 0);
     if (named == NULL) {
         named = core_alloc(sizeof *named);
         *named = (struct core_named){.next = names->first};
@@ -122,6 +125,10 @@ core_names_bind(struct core *core, struct core_program *program, struct core_lib
     named->source = core_copy_text(source);
     if (is_other) {
         tell_changed(core, program);
+    }
+    if (is_news) {
+        core_offer_drop(core, library->name);
+        core_offers_tell(core);
     }
     return LODE_OK;
 }

@@ -3,6 +3,7 @@
 #include "api/base/suggest.h"
 #include "scheduler/core/libraries/functions.h"
 #include "scheduler/core/libraries/names.h"
+#include "scheduler/core/libraries/offers.h"
 #include "scheduler/core/state/sessions.h"
 
 #include <stdarg.h>
@@ -101,6 +102,14 @@ say_no_library(const struct core *core, const struct core_program *program, cons
     char library[LODE_TASK_NAME_MAX + 1];
     struct choice choice = {.count = 0}, likely = {.count = 0};
     snprintf(library, sizeof library, "%.*s", (int)size, name);
+    const struct core_offer *lost = core_offer_find(core, name, size);
+    if (lost != NULL) {
+        snprintf(text, room,
+                 "library \"%s\" was offered to all, and was lost when the scheduler was replaced: "
+                 "%.600s",
+                 library, lost->why);
+        return;
+    }
     add_names(&choice, &likely, &program->names, name + size + 1);
     add_names(&choice, &likely, &core->offered, name + size + 1);
     const char *builtin = core->builtin_name;

@@ -60,6 +60,14 @@ struct core_names {
 
 void core_names_fini(struct core_names *names);
 
+/* A name that an earlier scheduler offered to all, and that stands for nothing yet (offers.h). */
+struct core_offer {
+    struct core_offer *next;
+    char *name, *source;
+    char *why;              /* NULL: it is being loaded; else it is lost */
+    struct core_load *load; /* NULL: it is over */
+};
+
 /* A request that waits for a library: a LOAD, or a RESOLVE of a built-in one. */
 struct core_request {
     struct core_request *next;
@@ -80,6 +88,7 @@ struct core_load {
     int64_t since;              /* it is described */
     struct core_worker *worker; /* that describes it */
     bool builtin;
+    struct core_offer *offer; /* it is loaded for that one; NULL: for none */
     struct core_request *requests;
 };
 TAILQ_HEAD(core_load_list, core_load);

@@ -358,6 +358,7 @@ struct core {
     uint32_t function_count, function_room;
     struct core_library *libraries;
     struct core_names offered; /* to all programs */
+    struct core_offer *offers; /* what is to be offered again */
     bool names_changed;        /* some versions may have lost their last name */
     struct core_load_list loads;
     uint64_t next_cookie;
