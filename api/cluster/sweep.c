@@ -8,6 +8,7 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -101,17 +102,50 @@ sweep_state(const char *path, struct lode_remover *remover)
     sweep_files(path, in_state, 1, OF_PRIVATE, remover);
 }
 
-/* A cluster's own directory under the user's goes, and the user's, if this was the last in it. */
+/* The directory that a tag was appended to, or the path itself. */
 static void
-remove_dir(const char *path)
+base_of(const char *path, char base_out[LODE_PATH_MAX])
 {
-    char parent[LODE_PATH_MAX];
     size_t length = strlen(path);
-    if (rmdir(path) == 0 && has_tag(path)) {
-        memcpy(parent, path, length - 13);
-        parent[length - 13] = '\0';
-        rmdir(parent);
+    memcpy(base_out, path, length + 1);
+    if (has_tag(path)) {
+        base_out[length - 13] = '\0';
     }
+}
+
+/*
+ * A cluster's own directory under the user's goes. So does the one that it lies in, if this was the
+ * last in it, and if clusters alone have made it.
+ */
+static void
+remove_dir(const char *path, bool keeps_base)
+{
+    char base[LODE_PATH_MAX];
+    base_of(path, base);
+    bool is_base = !has_tag(path);
+    if ((is_base && keeps_base) || rmdir(path) != 0) {
+        return;
+    }
+    if (!is_base && !keeps_base) {
+        rmdir(base);
+    }
+}
+
+static bool
+is_the_users(const char *path, const char *chosen)
+{
+    char base[LODE_PATH_MAX];
+    base_of(path, base);
+    return chosen != NULL && chosen[0] != '\0' && access(base, F_OK) == 0;
+}
+
+enum lode_sweep
+lode_sweep_keeps(const struct lode_paths *paths)
+{
+    unsigned keeps = 0;
+    keeps |= is_the_users(paths->shm, getenv("LODE_SHM_DIR")) ? LODE_SWEEP_KEEP_SHM : 0;
+    keeps |= is_the_users(paths->state, getenv("LODE_STATE_DIR")) ? LODE_SWEEP_KEEP_STATE : 0;
+    return (enum lode_sweep)keeps;
 }
 
 /*
@@ -126,7 +160,7 @@ sweep_shm(const char *path, enum lode_sweep what, int shm_fd, struct lode_remove
     }
     sweep_files(path, in_shm, sizeof in_shm / sizeof in_shm[0], what, remover);
     if ((what & LODE_SWEEP_ALL) == LODE_SWEEP_ALL) {
-        remove_dir(path);
+        remove_dir(path, (what & LODE_SWEEP_KEEP_SHM) != 0);
     }
     if (fd >= 0) {
         close(fd);
@@ -144,14 +178,14 @@ lode_paths_sweep(const struct lode_paths *paths, enum lode_sweep what, int shm_f
     if (what & LODE_SWEEP_STORE) {
         sweep_shm(paths->shm, what, shm_fd, &remover);
     }
-    if (what == LODE_SWEEP_PRIVATE) {
+    if ((what & LODE_SWEEP_PRIVATE) == LODE_SWEEP_PRIVATE) {
         sweep_state(paths->state, &remover);
     }
     if ((what & LODE_SWEEP_ALL) == LODE_SWEEP_ALL) {
-        remove_dir(paths->state);
+        remove_dir(paths->state, (what & LODE_SWEEP_KEEP_STATE) != 0);
     }
     sweep_files(paths->dir, in_dir, sizeof in_dir / sizeof in_dir[0], what, &remover);
-    if (what == LODE_SWEEP_PRIVATE) {
+    if ((what & LODE_SWEEP_PRIVATE) == LODE_SWEEP_PRIVATE) {
         rmdir(paths->dir);
     }
     lode_remover_finish(&remover, deadline);
@@ -219,11 +253,7 @@ lode_sweep_dead(const struct lode_paths *paths, bool removes, int64_t deadline, 
                 void *arg)
 {
     char base[LODE_PATH_MAX];
-    size_t length = strlen(paths->shm);
-    memcpy(base, paths->shm, length + 1);
-    if (has_tag(base)) {
-        base[length - 13] = '\0';
-    }
+    base_of(paths->shm, base);
     look_at(base, removes, deadline, each, arg);
     DIR *dir = opendir(base);
     for (struct dirent *entry;

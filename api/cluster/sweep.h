@@ -8,11 +8,19 @@
 #include "api/cluster/paths.h"
 
 enum lode_sweep {
-    LODE_SWEEP_STORE = 1,     /* what a store leaves: its memory, its socket */
-    LODE_SWEEP_SCHEDULER = 2, /* what a scheduler leaves: its sockets */
-    LODE_SWEEP_ALL = 3,       /* both, and the directories if they are empty then */
-    LODE_SWEEP_PRIVATE = 7    /* all that there is: locks, state and the directories too */
+    LODE_SWEEP_STORE = 1,      /* what a store leaves: its memory, its socket */
+    LODE_SWEEP_SCHEDULER = 2,  /* what a scheduler leaves: its sockets */
+    LODE_SWEEP_ALL = 3,        /* both, and the directories if they are empty then */
+    LODE_SWEEP_PRIVATE = 7,    /* all that there is: locks, state and the directories too */
+    LODE_SWEEP_KEEP_SHM = 8,   /* besides: LODE_SHM_DIR is the user's, and stays */
+    LODE_SWEEP_KEEP_STATE = 16 /* likewise LODE_STATE_DIR */
 };
+
+/*
+ * Which directories are the user's: those that the environment names, and that are there. Before a
+ * cluster makes its own. Returns LODE_SWEEP_KEEP_….
+ */
+enum lode_sweep lode_sweep_keeps(const struct lode_paths *paths);
 
 /*
  * Unlinks the files that the chosen part of the cluster makes, by name, and nothing else; links

@@ -43,7 +43,7 @@ static const struct argp argp = {
     parse_option,
     0,
     "Stop a cluster in order: the scheduler, its workers, the store; and wait until it has ended. "
-    "Its directory stays, with two lock files that nobody holds. LODE_SHM_DIR goes if it is empty."
+    "Its directories go if they are empty then, and if a cluster has made them."
     "\vExit status: 0 it has ended, 4 not in time, 5 none runs there, 8 it is another user's.",
     options_dir_json,
     0,

@@ -101,6 +101,8 @@ hold_dir(struct supervisor *s)
 static lode_err
 hold_directories(struct supervisor *s)
 {
+    s->keeps = lode_sweep_keeps(&s->paths);
+    s->keeps_dir = access(s->paths.dir, F_OK) == 0 && !s->options->is_private;
     LODE_TRY(lode_directory_prepare(s->paths.dir, "LODE_DIR"));
     LODE_TRY(hold_dir(s));
     LODE_TRY(lode_presence_open(&s->presence, s->paths.dir, LODE_FILE_SUPERVISOR_LOCK, NULL,

@@ -7,6 +7,7 @@
 
 #include "api/cluster/paths.h"
 #include "api/cluster/presence.h"
+#include "api/cluster/sweep.h"
 #include "tools/supervisor/service.h"
 #include "tools/supervisor/supervisor.h"
 #include "tools/supervisor/workers.h"
@@ -14,6 +15,8 @@
 struct supervisor {
     const struct supervisor_options *options;
     struct lode_paths paths;
+    enum lode_sweep keeps; /* of LODE_SWEEP_KEEP_…: directories that were there */
+    bool keeps_dir;        /* LODE_DIR likewise */
     struct service store, scheduler;
     struct worker_processes workers;
     int epoll, signals, timer;

@@ -2,6 +2,7 @@
 
 #include "api/base/clock.h"
 #include "api/base/fail.h"
+#include "api/cluster/files.h"
 #include "api/cluster/hold.h"
 #include "api/base/log.h"
 #include "api/cluster/sweep.h"
@@ -286,22 +287,44 @@ shm_still_held(const struct supervisor *s)
     return s->shm_fd >= 0 && lode_hold_is_at(s->shm_fd, s->paths.shm) ? s->shm_fd : -1;
 }
 
+/* Of a daemon that has ended. A daemon that somebody has started by hand there keeps its own. */
+static void
+remove_lock(const struct supervisor *s, const char *name)
+{
+    char path[LODE_PATH_MAX];
+    int fd = -1;
+    if (lode_path_join(path, sizeof path, s->paths.dir, "%s", name) == LODE_OK &&
+        access(path, F_OK) == 0 && lode_hold_try(path, &fd) == LODE_OK) {
+        lode_hold_remove(path, fd);
+        close(fd);
+    }
+}
+
 /* Nobody else can start here before the lock's file is gone, and then it starts afresh. */
+static void
+leave_dir(const struct supervisor *s)
+{
+    lode_hold_remove(s->presence.lock_path, s->presence.lock_fd);
+    if (!s->keeps_dir) {
+        rmdir(s->paths.dir);
+    }
+}
+
 static void
 leave_nothing(struct supervisor *s)
 {
     if (!s->owns_shm) { /* what was refused is left as it is */
-        lode_hold_remove(s->presence.lock_path, s->presence.lock_fd);
-        rmdir(s->paths.dir);
+        leave_dir(s);
         return;
     }
     if (s->options->is_private) {
-        lode_paths_sweep(&s->paths, LODE_SWEEP_PRIVATE, shm_still_held(s), LODE_NEVER);
+        lode_paths_sweep(&s->paths, LODE_SWEEP_PRIVATE | s->keeps, shm_still_held(s), LODE_NEVER);
         return;
     }
-    lode_paths_sweep(&s->paths, LODE_SWEEP_ALL, shm_still_held(s), LODE_NEVER);
-    lode_hold_remove(s->presence.lock_path, s->presence.lock_fd);
-    rmdir(s->paths.dir);
+    lode_paths_sweep(&s->paths, LODE_SWEEP_ALL | s->keeps, shm_still_held(s), LODE_NEVER);
+    remove_lock(s, LODE_FILE_STORE_LOCK);
+    remove_lock(s, LODE_FILE_SCHEDULER_LOCK);
+    leave_dir(s);
 }
 
 int
