@@ -54,6 +54,10 @@ copy(struct copier *copier, const char *path, char *copy_out)
                                            "HOME is no path: set LODE_STATE_DIR");
     }
     LODE_TRY(lode_directory_prepare(copier->state_dir, "LODE_STATE_DIR"));
+    if (copier->open && !copies_are_there(&copier->copies)) {
+        copies_close(&copier->copies);
+        copier->open = false;
+    }
     if (!copier->open) {
         LODE_TRY(copies_open(copier->dir, &copier->copies));
         copier->open = true;

@@ -13,7 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { TRIES = 8, NAME_SIZE = 16 };
+enum { TRIES = 64, NAME_SIZE = 16 };
 
 /* As copies_open() names them. */
 static bool
@@ -42,29 +42,49 @@ sweep(const char *parent)
     }
 }
 
+/*
+ * LODE_EAGAIN: another scheduler was in the way. It ended, and took `parent` with it; or its sweep
+ * came between our making of the directory and our hold of it.
+ */
+static lode_err
+make_and_hold(const char *parent, struct copies *copies_out)
+{
+    uint64_t number = 0;
+    if (mkdir(parent, 0700) != 0 && errno != EEXIST) {
+        return lode_fail_errno("cannot make the directory '%s'", parent);
+    }
+    (void)!getrandom(&number, sizeof number, 0);
+    int size = snprintf(copies_out->dir, sizeof copies_out->dir, "%s/%016llx", parent,
+                        (unsigned long long)number);
+    if (size < 0 || (size_t)size >= sizeof copies_out->dir) {
+        return lode_fail_with(LODE_ESYS, "the path '%.200s…' is too long", parent);
+    }
+    if (mkdir(copies_out->dir, 0700) != 0) {
+        return errno == ENOENT ? LODE_EAGAIN
+                               : lode_fail_errno("cannot make the directory '%s'", copies_out->dir);
+    }
+    lode_err err = lode_hold_directory(copies_out->dir, 0, &copies_out->lock_fd);
+    return err == LODE_ERUNNING ? LODE_EAGAIN : err;
+}
+
 lode_err
 copies_open(const char *parent, struct copies *copies_out)
 {
     lode_err err = LODE_EAGAIN;
-    if (mkdir(parent, 0700) != 0 && errno != EEXIST) {
-        return lode_fail_errno("cannot make the directory '%s'", parent);
-    }
     sweep(parent);
     for (int i = 0; i < TRIES && err == LODE_EAGAIN; i++) {
-        uint64_t number = 0;
-        (void)!getrandom(&number, sizeof number, 0);
-        int size = snprintf(copies_out->dir, sizeof copies_out->dir, "%s/%016llx", parent,
-                            (unsigned long long)number);
-        if (size < 0 || (size_t)size >= sizeof copies_out->dir) {
-            return lode_fail_with(LODE_ESYS, "the path '%.200s…' is too long", parent);
-        }
-        if (mkdir(copies_out->dir, 0700) != 0) {
-            return lode_fail_errno("cannot make the directory '%s'", copies_out->dir);
-        }
-        /* Another one's sweep may have taken it in between. */
-        err = lode_hold_directory(copies_out->dir, 0, &copies_out->lock_fd);
+        err = make_and_hold(parent, copies_out);
     }
-    return err;
+    return err == LODE_EAGAIN
+               ? lode_fail_with(LODE_ESYS, "cannot make a directory in '%s': it is gone each time",
+                                parent)
+               : err;
+}
+
+bool
+copies_are_there(const struct copies *copies)
+{
+    return lode_hold_is_at(copies->lock_fd, copies->dir);
 }
 
 void

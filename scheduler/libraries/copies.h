@@ -11,6 +11,8 @@
 
 #include "scheduler/libraries/library.h"
 
+#include <stdbool.h>
+
 struct copies {
     char dir[LIBRARY_PATH_MAX];
     int lock_fd; /* of `dir` */
@@ -21,6 +23,9 @@ struct copies {
  * Errors: LODE_ESYS, LODE_EFULL, LODE_EDENIED; nothing is open.
  */
 LODE_MUST_CHECK lode_err copies_open(const char *parent, struct copies *copies_out);
+
+/* False: somebody has removed the directory. */
+bool copies_are_there(const struct copies *copies);
 
 /* Removes one copy: no worker opens it any more. */
 void copies_remove(const struct copies *copies, const char *copy);

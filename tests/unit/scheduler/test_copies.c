@@ -5,6 +5,7 @@
 #include "tests/support/scratch.h"
 
 #include <criterion/criterion.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -78,5 +79,41 @@ Test(copies, a_copy_goes_with_what_lies_beside_it_and_nothing_else_does)
     copies_remove(&copies, copy);
     expect(!is_dir(copy));
     expect(is_dir(copies.dir));
+    copies_close(&copies);
+}
+
+/* One scheduler after the other. */
+static void *
+open_and_close(void *arg)
+{
+    enum { ROUNDS = 300 };
+    (void)arg;
+    for (int i = 0; i < ROUNDS; i++) {
+        struct copies copies;
+        must(copies_open(lib, &copies));
+        expect(is_dir(copies.dir));
+        copies_close(&copies);
+    }
+    return NULL;
+}
+
+Test(copies, schedulers_that_come_and_go_at_once_are_not_in_each_others_way)
+{
+    pthread_t thread[4];
+    for (int i = 0; i < 4; i++) {
+        expect_eq(pthread_create(&thread[i], NULL, open_and_close, NULL), 0);
+    }
+    for (int i = 0; i < 4; i++) {
+        expect_eq(pthread_join(thread[i], NULL), 0);
+    }
+}
+
+Test(copies, a_directory_that_somebody_has_removed_is_missed)
+{
+    struct copies copies;
+    must(copies_open(lib, &copies));
+    expect(copies_are_there(&copies));
+    remove_tree(lib);
+    expect(!copies_are_there(&copies));
     copies_close(&copies);
 }
