@@ -18,7 +18,6 @@
 
 enum {
     PAUSE_NS = 5000000,     /* how long a pipe is left alone, and an errand waits */
-    LOCK_NS = 1000000000,   /* how long a worker may keep the lock */
     WINDOW_NS = 5000000,    /* in such a time … */
     WINDOW_BYTES = 1 << 20, /* … so much is read of one worker */
     ASKED_AGAIN_MAX = 200   /* times that an errand waits */
@@ -155,17 +154,6 @@ read_once(struct pool_pipe *pipe, bool name_task)
     return got < 0 && errno != EAGAIN && errno != EINTR ? 0 : got;
 }
 
-/* True if the pipe cannot be read as it should be, for so long that nobody waits any more. */
-static bool
-has_waited(struct pool_output *output)
-{
-    int64_t now = lode_now_ns();
-    if (output->waits_since == 0) {
-        output->waits_since = now;
-    }
-    return now - output->waits_since >= LOCK_NS;
-}
-
 /*
  * True if all that the worker has read of its pipe has come. What is in the pipe was written after
  * that: the lines of one worker come in their order.
@@ -186,9 +174,9 @@ read_now(struct pool_pipe *pipe)
     bool locked = lode_output_try_lock(lock);
     ssize_t got = -1;
     if (locked && has_all_records(output)) {
-        output->waits_since = 0;
+        patience_begin(&output->patience);
         got = read_once(pipe, true);
-    } else if (has_waited(output)) {
+    } else if (patience_ends(&output->patience, lode_now_ns())) {
         got = read_once(pipe, locked);
     } else {
         pause_pipe(pipe);
@@ -264,7 +252,8 @@ pipes_read(struct pool_output *output)
     if (output->now != NULL) {
         pipe_ready(&output->now->source, 0);
     }
-    return (output->now == NULL || output->waits_since == 0) && has_all_records(output);
+    return output->patience.is_over ||
+           ((output->now == NULL || output->patience.since == 0) && has_all_records(output));
 }
 
 /* ---- coming and going ------------------------------------------------------------------------ */

@@ -9,8 +9,9 @@
  * A worker sends a new pipe with each program that it changes over to. Processes that a task has
  * left may have the old one still: what comes from it is the old program's.
  *
- * A worker is hostile. One that keeps the lock is waited for, for a second; then its output is read
- * without, and no task is named. One that writes without end is read at some rate, and waits.
+ * A worker is hostile. One that keeps the lock, or counts records that it does not send, is waited
+ * for, for a second; then its output is read without, and no task is named, and no program that
+ * closes waits for it any more. One that writes without end is read at some rate, and waits.
  *
  * Everything runs on the main thread.
  */
@@ -20,6 +21,7 @@
 #include "api/layout/worker_page.h"
 #include "scheduler/drive/drive.h"
 #include "scheduler/drive/loop.h"
+#include "scheduler/pool/patience.h"
 
 enum {
     PIPES_READ_MAX = 64 << 10, /* bytes read in one go */
@@ -39,9 +41,8 @@ struct pool_output {
     struct pool_pipe *now;  /* its stdout and stderr; NULL: none */
     struct pool_pipe *late; /* those that it has left; the newest first */
     uint32_t late_count;
-    int64_t
-        waits_since; /* `now` could not be read since then, for want of the lock …; 0: it could */
-    int64_t window_ns; /* begin of the time in which `window_bytes` were read */
+    struct patience patience; /* with looks at `now` that were in vain */
+    int64_t window_ns;        /* begin of the time in which `window_bytes` were read */
     uint32_t window_bytes;
 };
 
@@ -55,7 +56,10 @@ void pipes_close(struct pipes *pipes);
  */
 void pipes_take(struct pool_output *output, uint64_t program, int fd);
 
-/* Reads what is there. False: bytes are on their way that the worker has taken out. */
+/*
+ * Reads what is there. False: bytes are on their way that the worker has taken out, and it is worth
+ * waiting for them.
+ */
 bool pipes_read(struct pool_output *output);
 
 /* The worker has been reaped: reads the last bytes, and closes its pipes. */
