@@ -181,6 +181,9 @@ lode_err __wrap_lode_socket_send(int fd, const void *head, size_t head_size, con
 int __wrap_pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*run)(void *),
                           void *arg);
 int __wrap_pthread_join(pthread_t thread, void **result);
+int __real_pthread_create(pthread_t *thread, const pthread_attr_t *attr, void *(*run)(void *),
+                          void *arg);
+int __real_pthread_join(pthread_t thread, void **result);
 lode_err __wrap_printing_renew(struct printing *printing, uint64_t program);
 void __real_lode_task_output_print(const struct lode_task_output *head, const char *name,
                                    const char *text, const char *logs);
@@ -266,12 +269,25 @@ __wrap_lode_task_output_print(const struct lode_task_output *head, const char *n
     stderr = terminal;
 }
 
-/* Beside a store that does not answer. */
+static void *
+speak(void *arg)
+{
+    (void)arg;
+    next_record();
+    return NULL;
+}
+
+/*
+ * Beside a store that does not answer. On a thread of its own, as records come: the one that waits
+ * may hold locks.
+ */
 static void
 scheduler_speaks(void)
 {
+    pthread_t thread;
     if (the_link.is_open) {
-        next_record();
+        fuzz_expect(__real_pthread_create(&thread, NULL, speak, NULL) == 0);
+        fuzz_expect(__real_pthread_join(thread, NULL) == 0);
     }
 }
 
