@@ -48,7 +48,27 @@ child_just_ends(struct child *parent, void *arg)
     (void)parent, (void)arg;
 }
 
-/* nng does not survive a fork: objects can be used, tasks are an error, not an abort. */
+static void
+call_and_wait(lode *db)
+{
+    lode_id id;
+    must(lode_call(db, "play.nothing", LODE_NO_ARGS, NULL, &id));
+    must(lode_wait(db, &id, 1, 1, LODE_FOREVER, NULL, NULL));
+}
+
+static void
+child_is_first_to_call(struct child *parent, void *arg)
+{
+    (void)parent, (void)arg;
+    lode *db = cluster_open();
+    call_and_wait(db);
+    lode_close(db);
+}
+
+/*
+ * nng does not survive a fork of a program that has used it: objects can be used, tasks are an
+ * error, not an abort.
+ */
 static void
 child_calls_a_task(struct child *parent, void *arg)
 {
@@ -65,13 +85,15 @@ static void
 a_fork_of_a_program_with_tasks(void)
 {
     struct child child;
-    lode_id id;
     pid_t supervisor = cluster_start(1, 16 << 20);
-    lode *db = cluster_open_with("play");
+    cluster_offer("play");
+    lode *db = cluster_open();
+    child_start(&child, child_is_first_to_call, NULL);
+    child_must_end(&child);
+    call_and_wait(db);
     child_start(&child, child_calls_a_task, NULL);
     child_must_end(&child);
-    must(lode_call(db, "play.nothing", LODE_NO_ARGS, NULL, &id)); /* the parent goes on */
-    must(lode_wait(db, &id, 1, 1, LODE_FOREVER, NULL, NULL));
+    call_and_wait(db); /* the parent goes on */
     lode_close(db);
     cluster_stop(supervisor);
 }
