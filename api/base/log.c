@@ -15,7 +15,8 @@
 enum { LINE_MAX_BYTES = 1200 };
 
 static const char *program_name = "lode";
-static atomic_uint lost_lines; /* since the last line that stderr took */
+static _Atomic lode_log_fn taker; /* NULL: stderr takes all lines */
+static atomic_uint lost_lines;    /* since the last line that stderr took */
 
 /* What a terminal has taken of a line is not taken back, but the line is lost. */
 static bool
@@ -45,6 +46,19 @@ void
 lode_log_init(const char *program)
 {
     program_name = program;
+}
+
+void
+lode_log_divert(lode_log_fn take)
+{
+    atomic_store(&taker, take);
+}
+
+static bool
+is_taken(const char *line, size_t size)
+{
+    lode_log_fn take = atomic_load(&taker);
+    return take != NULL && take(line, size);
 }
 
 /* If another thread is in here the line is written at once: no thread waits for a log. */
@@ -92,7 +106,7 @@ lode_log(const char *id, const char *format, ...)
     va_start(args, format);
     used = finish_line(line, used, format, args);
     va_end(args);
-    if (!say(line, used)) {
+    if (!is_taken(line, used) && !say(line, used)) {
         atomic_fetch_add(&lost_lines, lost + 1);
     }
 }

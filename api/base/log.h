@@ -6,6 +6,8 @@
 #define LODE_BASE_LOG_H
 
 #include <lode/error.h>
+#include <stdbool.h>
+#include <stddef.h>
 
 /* The name in front of each line; a static string. */
 void lode_log_init(const char *program);
@@ -20,7 +22,14 @@ void lode_log_init(const char *program);
  */
 void lode_log(const char *id, const char *format, ...) LODE_PRINTF(2, 3);
 
-/* The text alone, as a line, and of any number; else as lode_log(). */
+/*
+ * From now on `take` gets the lines of lode_log(), with their line feeds. Those for which it gives
+ * false go to stderr, as before. Any thread may call it, several at once.
+ */
+typedef bool (*lode_log_fn)(const char *line, size_t size);
+void lode_log_divert(lode_log_fn take);
+
+/* The text alone, as a line on stderr, and of any number; else as lode_log() is. */
 void lode_log_plain(const char *format, ...) LODE_PRINTF(1, 2);
 
 #endif

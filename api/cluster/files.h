@@ -31,6 +31,7 @@
 #define LODE_FOLDER_LIBRARIES "lib"
 
 /* In LODE_STATE_DIR, of all clusters: logs (log_file.h). */
-#define LODE_FILE_OUTPUT_LOG "output.log" /* lines of tasks that found no room */
+#define LODE_FILE_OUTPUT_LOG  "output.log"  /* lines of tasks that found no room */
+#define LODE_FILE_PRIVATE_LOG "private.log" /* what daemons of private clusters say */
 
 #endif

@@ -46,6 +46,9 @@ static lode_err
 open_log(const char *dir, const char *name, int *fd_out)
 {
     char path[LODE_PATH_MAX];
+    if (dir[0] == '\0') {
+        return lode_fail_with(LODE_EINVAL, "no directory for %s: set LODE_STATE_DIR", name);
+    }
     LODE_TRY(lode_path_join(path, sizeof path, dir, "%s", name));
     int fd = open_file(path);
     if (fd < 0 && errno == ENOENT) {

@@ -5,6 +5,7 @@
 #include "api/base/fail.h"
 #include "api/cluster/files.h"
 #include "api/base/log.h"
+#include "api/cluster/log_to_file.h"
 #include "api/system/shell.h"
 #include "api/system/socket.h"
 #include "api/cluster/sweep.h"
@@ -452,6 +453,9 @@ daemon_run(const struct daemon_options *options, int *status_out)
     lode_presence_init(&daemon.presence);
     lode_err err = start(&daemon, options);
     if (err == LODE_OK) {
+        if (options->is_private) {
+            lode_log_to_file(daemon.paths.logs, LODE_FILE_PRIVATE_LOG);
+        }
         lode_shell_say_ready(options->ready_fd);
         err = loop_run(&daemon.loop);
     }

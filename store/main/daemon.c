@@ -6,6 +6,7 @@
 #include "api/cluster/files.h"
 #include "api/cluster/hold.h"
 #include "api/base/log.h"
+#include "api/cluster/log_to_file.h"
 #include "api/cluster/paths.h"
 #include "api/cluster/presence.h"
 #include "api/system/shell.h"
@@ -313,6 +314,9 @@ serve(struct daemon *d, const struct lode_paths *paths, const struct options *op
                  ->is_private) { /* a private one speaks on its program's stderr: only of faults */
             lode_log("STORE-SERVES", "%s, %llu bytes in %s", paths->dir,
                      (unsigned long long)d->store->table.header->segment_bytes[0], paths->shm);
+        }
+        if (options->is_private) {
+            lode_log_to_file(paths->logs, LODE_FILE_PRIVATE_LOG);
         }
         lode_shell_say_ready(options->ready_fd);
         loop(d);

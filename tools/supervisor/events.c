@@ -3,12 +3,14 @@
 #include "api/base/clock.h"
 #include "api/base/fail.h"
 #include "api/base/log.h"
+#include "api/cluster/files.h"
 #include "api/system/socket.h"
 #include "api/wire/supervisor_msg.h"
 
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
@@ -118,6 +120,21 @@ events_report(struct supervisor *s)
 
 /* ---- signals and ends --------------------------------------------------------------------- */
 
+/*
+ * On the stderr of the program that the private cluster belongs to, unlike all else that is logged.
+ * Where there is no log, the program has that on its stderr, too.
+ */
+static void
+tell_program(const struct supervisor *s, const struct service *service, pid_t pid, const char *end)
+{
+    char log[LODE_PATH_MAX + sizeof LODE_FILE_PRIVATE_LOG + 1];
+    snprintf(log, sizeof log, "%s/%s", s->paths.logs, LODE_FILE_PRIVATE_LOG);
+    bool has_log = access(log, F_OK) == 0;
+    lode_log_plain("lode: %s (pid %d) of the private cluster %s%s%s%s", service->name, (int)pid,
+                   end, service == &s->store ? ", and the cluster ends with it" : "",
+                   has_log ? ": see " : "", has_log ? log : "");
+}
+
 static void
 note_daemon_end(struct supervisor *s, struct service *service, int status)
 {
@@ -128,6 +145,9 @@ note_daemon_end(struct supervisor *s, struct service *service, int status)
         lode_log(service == &s->store ? "SUPERVISOR-STORE-LOST" : "SUPERVISOR-SCHEDULER-LOST",
                  "%s (pid %d) %s", service->name, (int)pid,
                  service_describe_end(status, end, sizeof end));
+        if (s->options->is_private) {
+            tell_program(s, service, pid, end);
+        }
     }
 }
 

@@ -4,6 +4,7 @@
 #include "api/base/fail.h"
 #include "api/cluster/files.h"
 #include "api/cluster/hold.h"
+#include "api/cluster/log_to_file.h"
 #include "api/base/log.h"
 #include "api/cluster/sweep.h"
 #include "api/wire/private_start.h"
@@ -50,7 +51,9 @@ say_up(struct supervisor *s)
     if (s->options->on_up != NULL) {
         s->options->on_up(s->paths.dir);
     }
-    if (!s->options->is_private) {
+    if (s->options->is_private) {
+        lode_log_to_file(s->paths.logs, LODE_FILE_PRIVATE_LOG);
+    } else {
         lode_log_plain("lode: ready in %s (pid %d, %g CPU%s)", s->paths.dir, (int)getpid(),
                        s->options->num_cpus, s->options->num_cpus == 1 ? "" : "s");
     }
