@@ -8,9 +8,11 @@
 #include <stdio.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
+#include <time.h>
 #include <unistd.h>
 
-enum { TRIES = 3 };
+enum { TRIES = 3, WHO_BYTES = 512 };
 
 static int
 open_file(const char *path)
@@ -67,15 +69,43 @@ open_log(const char *dir, const char *name, int *fd_out)
     return LODE_OK;
 }
 
-lode_err
-lode_log_file_append(const char *dir, const char *name, const void *lines, size_t size)
+static lode_err
+append(const char *dir, const char *name, const struct iovec *parts, int count)
 {
     int fd;
+    size_t size = 0;
     LODE_TRY(open_log(dir, name, &fd));
-    ssize_t wrote = write(fd, lines, size);
+    for (int i = 0; i < count; i++) {
+        size += parts[i].iov_len;
+    }
+    ssize_t wrote = writev(fd, parts, count);
     lode_err err = wrote == (ssize_t)size ? LODE_OK
                    : wrote < 0            ? lode_fail_errno("cannot write to %s/%s", dir, name)
                                : lode_fail_with(LODE_ESYS, "no room in %s/%s", dir, name);
     close(fd);
     return err;
+}
+
+lode_err
+lode_log_file_append(const char *dir, const char *name, const void *lines, size_t size)
+{
+    const struct iovec part = {(void *)(uintptr_t)lines, size};
+    return append(dir, name, &part, 1);
+}
+
+lode_err
+lode_log_file_entry(const char *dir, const char *name, const char *who, const char *text,
+                    size_t size)
+{
+    char head[WHO_BYTES + 64];
+    struct tm local;
+    time_t now = time(NULL);
+    localtime_r(&now, &local);
+    size_t used = strftime(head, sizeof head, "%F %T ", &local);
+    used += (size_t)snprintf(head + used, sizeof head - used, "(%.*s) %zu bytes:\n", WHO_BYTES, who,
+                             size);
+    bool has_end = size == 0 || text[size - 1] == '\n';
+    const struct iovec parts[] = {
+        {head, used}, {(void *)(uintptr_t)text, size}, {(void *)(uintptr_t) "\n", has_end ? 0 : 1}};
+    return append(dir, name, parts, 3);
 }

@@ -20,4 +20,13 @@ enum { LODE_LOG_FILE_MAX = 64 << 20 };
 LODE_MUST_CHECK lode_err lode_log_file_append(const char *dir, const char *name, const void *lines,
                                               size_t size);
 
+/*
+ * Appends "2026-11-27 10:11:12 (WHO) 17 bytes:" as a line, and then the text, as it is, with a line
+ * feed at its end; with one write.
+ *
+ * Errors  as lode_log_file_append()
+ */
+LODE_MUST_CHECK lode_err lode_log_file_entry(const char *dir, const char *name, const char *who,
+                                             const char *text, size_t size);
+
 #endif

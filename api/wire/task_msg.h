@@ -158,7 +158,8 @@ struct lode_task_ended {
 
 enum {
     LODE_OUTPUT_FAILURE = 1, /* the text of an unattended task's failure */
-    LODE_OUTPUT_DROPPED = 2  /* no line: only `dropped` counts */
+    LODE_OUTPUT_DROPPED =
+        2 /* no line: `dropped` and `lost` count, and the text is the log's path */
 };
 
 /*
@@ -173,6 +174,8 @@ struct lode_task_output {
     uint32_t name_size;
     uint32_t text_size;
     uint32_t dropped; /* lines that had to be left out before this text */
+    uint32_t lost;    /* of these, those that the log lacks */
+    uint32_t pad;
 };
 
 /* What the worker has read of its own pipe at the end of a task. The task's DONE comes later. */

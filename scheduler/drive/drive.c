@@ -38,7 +38,8 @@ struct drive {
     struct errand_list errands; /* queue_mu */
     _Atomic uint32_t queued;    /* how many are in the queue */
     _Atomic uint64_t spilled;   /* how many spills there were */
-    _Atomic uint32_t spilling;  /* bytes of those that wait */
+    uint32_t spilling;          /* mu; bytes of those that wait */
+    uint64_t spill_missing;     /* mu; lines that were lost since the last that was written */
 };
 
 lode_err
@@ -140,12 +141,26 @@ mark_dirty_locked(struct drive *drive, struct drive_session *session)
 }
 
 static void
+count_spilled_locked(struct drive *drive, const struct core_action *action, bool written)
+{
+    struct drive_session *session = drive->hooks.find_session(drive->hooks.arg, action->target);
+    uint32_t lines = session_count_lines(action);
+    drive->spill_missing += written ? 0 : lines;
+    if (session != NULL) {
+        session->output_dropped += lines;
+        session->output_lost += written ? 0 : lines;
+    }
+}
+
+static void
 spill_locked(struct drive *drive, const struct core_action *action)
 {
     atomic_fetch_add_explicit(&drive->spilled, 1, memory_order_relaxed);
-    if (atomic_load_explicit(&drive->spilling, memory_order_relaxed) < DRIVE_SPILL_MAX) {
-        atomic_fetch_add_explicit(&drive->spilling, action->size, memory_order_relaxed);
+    if (drive->spilling < DRIVE_SPILL_MAX) {
+        drive->spilling += action->size;
         drive_add_errand_as(drive, action, CORE_SPILL);
+    } else {
+        count_spilled_locked(drive, action, false);
     }
 }
 
@@ -155,10 +170,25 @@ drive_spilled(const struct drive *drive)
     return atomic_load_explicit(&drive->spilled, memory_order_relaxed);
 }
 
-void
-drive_spill_done(struct drive *drive, const struct core_action *spill)
+uint64_t
+drive_spill_missing(struct drive *drive)
 {
-    atomic_fetch_sub_explicit(&drive->spilling, spill->size, memory_order_relaxed);
+    lode_mutex_lock(&drive->mu);
+    uint64_t missing = drive->spill_missing;
+    lode_mutex_unlock(&drive->mu);
+    return missing;
+}
+
+void
+drive_spill_done(struct drive *drive, const struct core_action *spill, bool written)
+{
+    lode_mutex_lock(&drive->mu);
+    drive->spilling -= spill->size;
+    if (written) {
+        drive->spill_missing = 0;
+    }
+    count_spilled_locked(drive, spill, written);
+    lode_mutex_unlock(&drive->mu);
 }
 
 static void
@@ -166,7 +196,7 @@ send_locked(struct drive *drive, const struct core_action *action)
 {
     struct drive_session *session = drive->hooks.find_session(drive->hooks.arg, action->target);
     bool is_output = action->message == LODE_TASK_OUTPUT;
-    if (is_output && (session == NULL || session_spills_locked(session, action))) {
+    if (is_output && (session == NULL || session_is_swamped_locked(session))) {
         spill_locked(drive, action);
         return;
     }

@@ -88,12 +88,20 @@ uint64_t drive_printed_records(struct drive *drive, uint32_t worker);
 
 /*
  * Output that no program takes: errands CORE_SPILL, which drive_spill_done() ends. At most
- * DRIVE_SPILL_MAX bytes of them wait; what is beyond that is lost. drive_spilled() counts them. Any
- * thread.
+ * DRIVE_SPILL_MAX bytes of them wait; what is beyond that is lost.
+ *
+ * drive_spilled()        how many there were
+ * drive_spill_missing()  lines that were lost since the last one that was written
+ * drive_spill_done()     `written`: the log has it. Its program, if it lives, is told how many of
+ *                        its lines were left out, and how many of them the log lacks. Takes the
+ *                        core's lock
+ *
+ * Main thread.
  */
 enum { DRIVE_SPILL_MAX = 16 << 20 };
 uint64_t drive_spilled(const struct drive *drive);
-void drive_spill_done(struct drive *drive, const struct core_action *spill);
+uint64_t drive_spill_missing(struct drive *drive);
+void drive_spill_done(struct drive *drive, const struct core_action *spill, bool written);
 
 /* The core's lock, for what the session table shares with the drive. */
 void drive_lock(struct drive *drive);

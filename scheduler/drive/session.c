@@ -33,37 +33,25 @@ session_flush(struct drive_session *session)
     lode_link_flush(session->link);
 }
 
-static bool
-is_swamped(struct drive_session *session)
+bool
+session_is_swamped_locked(struct drive_session *session)
 {
     struct lode_link_counters counters;
     lode_link_count(session->link, &counters);
     return counters.backlog_bytes > SESSION_OUTPUT_BACKLOG_MAX;
 }
 
-static uint32_t
-count_lines(const char *rest, const struct lode_task_output *output)
+uint32_t
+session_count_lines(const struct core_action *action)
 {
+    const struct lode_task_output *output = core_action_bytes(action);
+    const char *at = (const char *)(output + 1) + output->name_size, *end = at + output->text_size;
     uint32_t lines = 0;
-    const char *at = rest + output->name_size, *end = at + output->text_size;
     for (; at < end; lines++) {
         const char *feed = memchr(at, '\n', (size_t)(end - at));
         at = feed != NULL ? feed + 1 : end;
     }
     return lines;
-}
-
-bool
-session_spills_locked(struct drive_session *session, const struct core_action *action)
-{
-    const char *rest = core_action_bytes(action);
-    struct lode_task_output output;
-    if (!is_swamped(session)) {
-        return false;
-    }
-    memcpy(&output, rest, sizeof output);
-    session->output_dropped += count_lines(rest + sizeof output, &output);
-    return true;
 }
 
 /* Says how many lines were left out. A session asks before it closes: no later line may say it. */
@@ -76,11 +64,12 @@ tell_dropped_locked(struct drive_session *session, const char *output_log)
     const struct lode_task_output output = {.flags = LODE_OUTPUT_DROPPED,
                                             .name_size = sizeof NAME - 1,
                                             .text_size = (uint32_t)size - (sizeof NAME - 1),
-                                            .dropped = session->output_dropped};
+                                            .dropped = session->output_dropped,
+                                            .lost = session->output_lost};
     if (session->output_dropped == 0) {
         return LODE_OK;
     }
-    session->output_dropped = 0;
+    session->output_dropped = session->output_lost = 0;
     return lode_link_send(session->link, LODE_TASK_OUTPUT, &output, sizeof output, rest,
                           (uint32_t)size, true);
 }

@@ -38,8 +38,9 @@ struct drive_session {
     /* the core's lock */
     struct drive_session *next_dirty;
     bool dirty;
-    bool leaving; /* its end was asked for */
-    uint32_t output_dropped;
+    bool leaving;            /* its end was asked for */
+    uint32_t output_dropped; /* lines that were left out, and that it was not told of */
+    uint32_t output_lost;    /* of these, those that the log lacks */
     UT_hash_handle hh;
 };
 
@@ -60,11 +61,11 @@ LODE_MUST_CHECK lode_err session_send_locked(struct drive_session *session,
                                              const struct core_action *action,
                                              const char *output_log);
 
-/*
- * True if too much waits for the session: the lines of this OUTPUT go to the log, and are counted.
- * The core's lock is held.
- */
-bool session_spills_locked(struct drive_session *session, const struct core_action *output);
+/* True if too much waits for the session: its OUTPUT goes to the log. The core's lock is held. */
+bool session_is_swamped_locked(struct drive_session *session);
+
+/* How many lines an OUTPUT has. */
+uint32_t session_count_lines(const struct core_action *output);
 
 /*
  * The same as session_send_locked() of a STATS_ARE, which is told what the core cannot know:

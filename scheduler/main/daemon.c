@@ -120,6 +120,13 @@ offer_again(const char *name, const char *source, void *arg)
 }
 
 static void
+spill(struct scheduler *daemon, const struct core_action *action)
+{
+    bool written = spill_write(daemon->paths.logs, action, drive_spill_missing(daemon->drive));
+    drive_spill_done(daemon->drive, action, written);
+}
+
+static void
 run_errand(struct scheduler *daemon, const struct core_action *action)
 {
     switch (action->type) {
@@ -151,8 +158,7 @@ run_errand(struct scheduler *daemon, const struct core_action *action)
         write_log(action);
         break;
     case CORE_SPILL:
-        spill_write(daemon->paths.logs, action);
-        drive_spill_done(daemon->drive, action);
+        spill(daemon, action);
         break;
     case ERRAND_RECORD_AFTER_OUTPUT:
         if (workers_read_output(daemon->workers) || !workers_read_again(daemon->workers, action)) {

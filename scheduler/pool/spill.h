@@ -8,7 +8,13 @@
 
 #include "scheduler/core/core.h"
 
-/* Appends the lines of an OUTPUT, the bytes of the action; `logs` is the directory. Main thread. */
-void spill_write(const char *logs, const struct core_action *action);
+/*
+ * Appends the lines of an OUTPUT, the bytes of the action. False: they are not, or not all, in the
+ * log. Any thread.
+ *
+ *   logs     the directory
+ *   missing  lines that were lost before these: the log says so; 0: none
+ */
+bool spill_write(const char *logs, const struct core_action *action, uint64_t missing);
 
 #endif

@@ -28,7 +28,7 @@ static pthread_cond_t all_shown = PTHREAD_COND_INITIALIZER;
 static char *kept; /* malloc'ed; this and all below: printing */
 static size_t kept_size, kept_room;
 static unsigned lost;            /* lines that found no room, since the last that did */
-static bool lost_in_log;         /* all of them are there */
+static unsigned lost_whole;      /* of these, those that are not in the log either */
 static bool showing;             /* the thread runs */
 static _Atomic size_t shown_of;  /* bytes that the thread has, and stderr has not */
 static _Atomic bool is_given_up; /* the thread is to end: nobody waits for stderr any longer */
@@ -130,11 +130,22 @@ count_lines(const char *text, size_t size)
 }
 
 static void
-lose_locked(const char *logs, const char *text, size_t size)
+lose_locked(const char *logs, const char *who, const char *text, size_t size)
 {
-    bool logged = lode_log_file_append(logs, LODE_FILE_OUTPUT_LOG, text, size) == LODE_OK;
-    lost_in_log = logged && (lost == 0 || lost_in_log);
-    lost += count_lines(text, size);
+    unsigned lines = count_lines(text, size);
+    lost += lines;
+    if (lode_log_file_entry(logs, LODE_FILE_OUTPUT_LOG, who, text, size) != LODE_OK) {
+        lost_whole += lines;
+    }
+}
+
+/* Lines that have their headings already. */
+static void
+lose_kept_locked(const char *logs, const char *text, size_t size)
+{
+    char who[64];
+    snprintf(who, sizeof who, "lode pid=%d", (int)getpid());
+    lose_locked(logs, who, text, size);
 }
 
 /* ---- the thread ------------------------------------------------------------------------------ */
@@ -170,7 +181,7 @@ show(void *arg)
         size_t done = show_bytes(bytes, size);
         pthread_mutex_lock(&printing);
         if (done < size) {
-            lose_locked(logs, bytes + done, size - done);
+            lose_kept_locked(logs, bytes + done, size - done);
         }
         atomic_store(&shown_of, 0);
         free(bytes);
@@ -265,19 +276,36 @@ write_heading(char *out, const struct lode_task_output *head, const char *name)
                    HEADING_BYTES);
 }
 
+/* What follows "… N lines are left out here: ". */
+static int
+write_where(char *out, unsigned count, unsigned in_no_log, const char *log)
+{
+    if (in_no_log >= count) {
+        return snprintf(out, HEADING_BYTES, "lost, for %s did not take them\n", log);
+    }
+    if (in_no_log > 0) {
+        return snprintf(out, HEADING_BYTES, "see %s, which lacks %u of them\n", log, in_no_log);
+    }
+    return snprintf(out, HEADING_BYTES, "see %s\n", log);
+}
+
+/* Lines that the scheduler has left out; `where` is the log's path. */
 static void
 keep_missing_locked(const struct lode_task_output *head, const char *name, const char *where)
 {
-    char *room = room_locked(2 * HEADING_BYTES);
+    char log[LODE_PATH_MAX + 64];
+    char *room = room_locked(3 * HEADING_BYTES);
     if (room == NULL) {
-        lost_in_log = head->text_size > 0 && (lost == 0 || lost_in_log);
         lost += head->dropped;
+        lost_whole += head->lost;
         return;
     }
     size_t used = write_heading(room, head, name);
     int said =
-        snprintf(room + used, HEADING_BYTES, "… %u lines are left out here%s%.*s\n", head->dropped,
-                 head->text_size > 0 ? ": see " : "", (int)head->text_size, where);
+        snprintf(room + used, HEADING_BYTES, "… %u lines are left out here: ", head->dropped);
+    used += at_most(said, HEADING_BYTES);
+    snprintf(log, sizeof log, "%.*s", (int)head->text_size, where);
+    said = write_where(room + used, head->dropped, head->lost, log);
     kept_size += used + at_most(said, HEADING_BYTES);
 }
 
@@ -285,16 +313,17 @@ keep_missing_locked(const struct lode_task_output *head, const char *name, const
 static void
 keep_lost_locked(const char *logs)
 {
-    char *room = lost > 0 ? room_locked(HEADING_BYTES) : NULL;
+    char log[LODE_PATH_MAX + 64];
+    char *room = lost > 0 ? room_locked(2 * HEADING_BYTES) : NULL;
     if (room != NULL) {
-        int said =
-            snprintf(room, HEADING_BYTES,
-                     "(lode pid=%d) … %u lines are left out here: nobody read stderr%s%s%s\n",
-                     (int)getpid(), lost, lost_in_log ? ": see " : "", lost_in_log ? logs : "",
-                     lost_in_log ? "/" LODE_FILE_OUTPUT_LOG : "");
-        kept_size += at_most(said, HEADING_BYTES);
-        lost = 0;
-        lost_in_log = false;
+        int said = snprintf(room, HEADING_BYTES,
+                            "(lode pid=%d) … %u lines are left out here: nobody read stderr: ",
+                            (int)getpid(), lost);
+        size_t used = at_most(said, HEADING_BYTES);
+        snprintf(log, sizeof log, "%s/" LODE_FILE_OUTPUT_LOG, logs);
+        said = write_where(room + used, lost, lost_whole, log);
+        kept_size += used + at_most(said, HEADING_BYTES);
+        lost = lost_whole = 0;
     }
 }
 
@@ -320,16 +349,9 @@ static void
 lose_text_locked(const struct lode_task_output *head, const char *name, const char *text,
                  size_t size, const char *logs)
 {
-    char heading[HEADING_BYTES];
-    size_t used = at_most(snprintf(heading, sizeof heading, "(%.*s pid=%lld) %zu bytes:\n",
-                                   (int)head->name_size, name, (long long)head->pid, size),
-                          sizeof heading);
-    if (lode_log_file_append(logs, LODE_FILE_OUTPUT_LOG, heading, used) == LODE_OK) {
-        lose_locked(logs, text, size);
-    } else {
-        lost_in_log = false;
-        lost += count_lines(text, size);
-    }
+    char who[LODE_TASK_NAME_MAX + 64];
+    snprintf(who, sizeof who, "%.*s pid=%lld", (int)head->name_size, name, (long long)head->pid);
+    lose_locked(logs, who, text, size);
 }
 
 /* The thread has its turn if it runs, or if stderr takes too long. */
@@ -390,7 +412,7 @@ give_up_locked(const char *logs)
     }
     atomic_store(&is_given_up, false);
     if (kept_size > 0) {
-        lose_locked(logs, kept, kept_size);
+        lose_kept_locked(logs, kept, kept_size);
         free(kept);
         kept = NULL;
         kept_size = kept_room = 0;

@@ -23,9 +23,9 @@ enum { LODE_OUTPUT_KEPT_MAX = 32 << 20 };
 
 /*
  * Prints each line of the text as "(name pid=N) line". If lines are missing before them, a line of
- * its own says how many. The sizes of `name` and `text` stand in `head`; of a head with
- * LODE_OUTPUT_DROPPED, the text says where the lines are. On a terminal a line is shown as
- * api/base/printable.h says; a file or a pipe gets its bytes. Any thread.
+ * its own says how many. The sizes of `name` and `text` stand in `head`. The text of a head with
+ * LODE_OUTPUT_DROPPED is the path of the log that has the missing lines. On a terminal a line is
+ * shown as api/base/printable.h says; a file or a pipe gets its bytes. Any thread.
  *
  *   logs  the directory of log files
  */

@@ -85,3 +85,14 @@ Test(log_file, what_is_logged_goes_there_and_leaves_the_last_error_alone)
     lode_log("A-LINE", "that goes to stderr");
     cr_assert_str_eq(lode_last_error(), "the cause");
 }
+
+Test(log_file, an_entry_has_time_and_author_and_ends_its_line)
+{
+    char text[256] = "";
+    cr_assert(lode_log_file_entry(dir, "a.log", "f pid=7", "no\x1b[31m end", 11) == LODE_OK);
+    int fd = open(path_of("a.log"), O_RDONLY | O_CLOEXEC);
+    cr_assert(read(fd, text, sizeof text - 1) > 0);
+    close(fd);
+    cr_assert_str_eq(text + strlen("2026-11-27 10:11:12"),
+                     " (f pid=7) 11 bytes:\nno\x1b[31m end\n");
+}
