@@ -10,7 +10,8 @@
  *       shm         LODE_SHM_DIR, which the supervisor holds by it for as long as the cluster lives
  *       ready, lifeline: as below
  *
- *   lode-scheduler --dir DIR --num-cpus N --max-workers N [--private] --supervisor-fd F
+ *   lode-scheduler --dir DIR --num-cpus N --max-workers N --load-timeout S [--private]
+ *                  --supervisor-fd F
  *                  --lifeline-fd F --ready-fd F --offers-fd F
  *       offers      a memfd, the same for each scheduler of the cluster: what lode load has offered
  *                   (scheduler/libraries/offers_kept.h)
@@ -40,6 +41,8 @@
 #define LODE_WIRE_SUPERVISOR_MSG_H
 
 #include <stdint.h>
+
+enum { LODE_LOAD_TIMEOUT_MAX = 86400 }; /* seconds */
 
 enum lode_supervisor_msg {
     LODE_SUPERVISOR_SPAWN = 1,      /* scheduler: start worker `worker`; fd: its shared page */

@@ -47,6 +47,9 @@ set_options(struct core *core, const struct core_options *options)
     if (core->options.prestart > core->options.worker_max) {
         core->options.prestart = core->options.worker_max;
     }
+    if (core->options.load_s == 0) {
+        core->options.load_s = CORE_LOAD_S;
+    }
     if (core->options.task_max == 0 || core->options.task_max > CORE_TASK_MAX) {
         core->options.task_max = CORE_TASK_MAX;
     }

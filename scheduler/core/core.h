@@ -37,6 +37,7 @@ struct core;
 enum {
     CORE_WORKER_MAX = 3072,      /* processes; the most that options.worker_max may say */
     CORE_PROGRAM_WORKERS = 1024, /* options.worker_max, if it says nothing */
+    CORE_LOAD_S = 20,            /* options.load_s, if it says nothing */
     CORE_TASK_MAX = 1 << 24,     /* the most that options.task_max may say */
     CORE_STORE_IDS = LODE_STORE_IDS_MAX
 };
@@ -46,6 +47,7 @@ struct core_options {
     uint32_t prestart;   /* workers that there always are; 0: the CPUs, rounded up */
     uint32_t worker_max; /* processes that hold tasks of one program, blocked ones included; 0:
                             CORE_PROGRAM_WORKERS */
+    uint32_t load_s;     /* how long a worker may take to open a library; 0: CORE_LOAD_S */
     uint32_t task_max;   /* live tasks; 0: CORE_TASK_MAX */
     int64_t pid;         /* of the scheduler, for statistics */
     /* A library that is loaded when somebody first asks for a function of it; NULL: none. */

@@ -336,8 +336,10 @@ start_drive(struct scheduler *daemon, const struct daemon_options *options)
     static char output_log[LODE_PATH_MAX + 16];
     const struct drive_hooks hooks = {daemon,    find_session, count_repeats, store_action,
                                       arm_timer, wake_main,    output_log};
-    struct core_options core = {
-        .cpus = cpu_units(options->num_cpus), .worker_max = options->max_workers, .pid = getpid()};
+    struct core_options core = {.cpus = cpu_units(options->num_cpus),
+                                .worker_max = options->max_workers,
+                                .load_s = options->load_s,
+                                .pid = getpid()};
     snprintf(output_log, sizeof output_log, "%s/%s", daemon->paths.logs, LODE_FILE_OUTPUT_LOG);
     if (find_builtin(blas)) {
         core.builtin_name = "blas";

@@ -19,6 +19,7 @@ struct daemon_options {
     const char *dir;
     double num_cpus;      /* 0: those that this process may use */
     uint32_t max_workers; /* that may hold tasks of one program; 0: the core's default */
+    uint32_t load_s;      /* that a worker may take to open a library; 0: likewise */
     bool is_private;
     int supervisor_fd, lifeline_fd, ready_fd, offers_fd; /* -1: none */
 };

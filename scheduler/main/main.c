@@ -2,6 +2,7 @@
 #include "api/system/descriptor.h"
 #include "api/base/log.h"
 #include "api/system/shell.h"
+#include "api/wire/supervisor_msg.h"
 #include "scheduler/core/state/pool.h"
 #include "scheduler/main/daemon.h"
 
@@ -21,13 +22,15 @@ enum {
     KEY_LIFELINE,
     KEY_READY,
     KEY_PRIVATE,
-    KEY_OFFERS
+    KEY_OFFERS,
+    KEY_LOAD
 };
 
 static const struct argp_option rows[] = {
     {"dir", 'd', "DIR", 0, "The cluster's directory (default: $LODE_DIR, or the user's own)", 0},
     {"num-cpus", KEY_CPUS, "N", 0, "CPUs that tasks may use together (default: all)", 0},
     {"max-workers", KEY_WORKERS, "N", 0, "Workers that may hold tasks of one program (0: 1024)", 0},
+    {"load-timeout", KEY_LOAD, "S", 0, "Seconds to open a library (0: 20)", 0},
     {"supervisor-fd", KEY_SUPERVISOR, "FD", 0, "Socket to who starts the workers", 0},
     {"lifeline-fd", KEY_LIFELINE, "FD", 0, "End with the end of this descriptor", 0},
     {"ready-fd", KEY_READY, "FD", 0, "Write a byte there once sessions are served", 0},
@@ -60,14 +63,13 @@ cpus(struct argp_state *state, const char *text)
 }
 
 static uint32_t
-workers(struct argp_state *state, const char *text)
+count(struct argp_state *state, const char *what, const char *text, int most)
 {
     char *rest;
     errno = 0;
     long value = strtol(text, &rest, 10);
-    if (errno != 0 || *rest != '\0' || rest == text || value < 0 || value > CORE_WORKER_MAX) {
-        argp_error(state, "--max-workers: '%s' is not a number from 0 to %d", text,
-                   CORE_WORKER_MAX);
+    if (errno != 0 || *rest != '\0' || rest == text || value < 0 || value > most) {
+        argp_error(state, "%s: '%s' is not a number from 0 to %d", what, text, most);
     }
     return (uint32_t)value;
 }
@@ -84,7 +86,10 @@ parse(int key, char *arg, struct argp_state *state)
         options->num_cpus = cpus(state, arg);
         return 0;
     case KEY_WORKERS:
-        options->max_workers = workers(state, arg);
+        options->max_workers = count(state, "--max-workers", arg, CORE_WORKER_MAX);
+        return 0;
+    case KEY_LOAD:
+        options->load_s = count(state, "--load-timeout", arg, LODE_LOAD_TIMEOUT_MAX);
         return 0;
     case KEY_SUPERVISOR:
         options->supervisor_fd = number(state, "--supervisor-fd", arg);

@@ -88,30 +88,45 @@ cluster_start(int cpus, uint64_t capacity_bytes)
     return cluster_start_with(cpus, 0, capacity_bytes);
 }
 
+/* 0: the default of lode's own. */
+struct how {
+    int cpus, max_workers, load_s;
+    uint64_t capacity_bytes;
+};
+
+static void
+add_number(const char **argv, int *at_io, const char *option, uint64_t number, char text[32])
+{
+    if (number > 0) {
+        snprintf(text, 32, "%llu", (unsigned long long)number);
+        argv[(*at_io)++] = option;
+        argv[(*at_io)++] = text;
+    }
+}
+
+static pid_t
+cluster_start_how(struct how how)
+{
+    char text[4][32];
+    int at = 4;
+    const char *argv[ARGUMENTS_MAX] = {"lode", "start", "--ready-fd", "9"};
+    add_number(argv, &at, "--num-cpus", (uint64_t)how.cpus, text[0]);
+    add_number(argv, &at, "--max-workers", (uint64_t)how.max_workers, text[1]);
+    add_number(argv, &at, "--load-timeout", (uint64_t)how.load_s, text[2]);
+    add_number(argv, &at, "--capacity", how.capacity_bytes, text[3]);
+    return start_ready(argv);
+}
+
 pid_t
 cluster_start_with(int cpus, int max_workers, uint64_t capacity_bytes)
 {
-    char capacity[32];
-    char count[32];
-    char workers[32];
-    int at = 4;
-    const char *argv[ARGUMENTS_MAX] = {"lode", "start", "--ready-fd", "9"};
-    if (cpus > 0) {
-        snprintf(count, sizeof count, "%d", cpus);
-        argv[at++] = "--num-cpus";
-        argv[at++] = count;
-    }
-    if (max_workers > 0) {
-        snprintf(workers, sizeof workers, "%d", max_workers);
-        argv[at++] = "--max-workers";
-        argv[at++] = workers;
-    }
-    if (capacity_bytes > 0) {
-        snprintf(capacity, sizeof capacity, "%llu", (unsigned long long)capacity_bytes);
-        argv[at++] = "--capacity";
-        argv[at++] = capacity;
-    }
-    return start_ready(argv);
+    return cluster_start_how((struct how){cpus, max_workers, 0, capacity_bytes});
+}
+
+pid_t
+cluster_start_patient(int cpus, uint64_t capacity_bytes, int load_s)
+{
+    return cluster_start_how((struct how){cpus, 0, load_s, capacity_bytes});
 }
 
 void

@@ -34,6 +34,9 @@ pid_t cluster_start(int cpus, uint64_t capacity_bytes);
 /* The same, with so many workers that may hold tasks of one program (0: default). */
 pid_t cluster_start_with(int cpus, int max_workers, uint64_t capacity_bytes);
 
+/* The same, with so many seconds to open a library. */
+pid_t cluster_start_patient(int cpus, uint64_t capacity_bytes, int load_s);
+
 /* `lode stop`, and asserts that the supervisor has ended with status 0. */
 void cluster_stop(pid_t supervisor);
 

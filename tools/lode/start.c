@@ -4,6 +4,7 @@
 #include "api/base/log.h"
 #include "api/cluster/paths.h"
 #include "api/wire/private_start.h"
+#include "api/wire/supervisor_msg.h"
 #include "tools/cli/document.h"
 #include "tools/cli/options.h"
 #include "tools/cli/program.h"
@@ -21,7 +22,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { OPTION_PRIVATE = 0x100, OPTION_LIFELINE, OPTION_READY, OPTION_WORKERS };
+enum { OPTION_PRIVATE = 0x100, OPTION_LIFELINE, OPTION_READY, OPTION_WORKERS, OPTION_LOAD };
 
 struct start_options {
     struct options_common common; /* the first: options_without_words() */
@@ -35,6 +36,8 @@ static const struct argp_option options[] = {
     {"capacity", 'm', "SIZE", 0, "room for objects, as 4G (default: 30 % of what there is)", 0},
     {"max-workers", OPTION_WORKERS, "N", 0,
      "processes that may hold tasks of one program, those that wait included (default: 1024)", 0},
+    {"load-timeout", OPTION_LOAD, "SECONDS", 0,
+     "how long a worker may take to open a library, before it is ended (default: 20)", 0},
     {"background", 'b', 0, 0,
      "return when all is up, and let it run on; what it says goes to start.log in LODE_STATE_DIR",
      0},
@@ -61,17 +64,16 @@ parse_descriptor(struct argp_state *state, const char *option, const char *text,
 }
 
 static void
-parse_workers(struct argp_state *state, const char *text, int *workers_out)
+parse_count(struct argp_state *state, const char *option, const char *of, const char *text,
+            int most, int *count_out)
 {
     char *end;
     errno = 0;
-    long workers = strtol(text, &end, 10);
-    if (errno != 0 || end == text || *end != '\0' || workers < 1 ||
-        workers > LODE_MAX_WORKERS_MAX) {
-        options_error(state, "--max-workers: '%s' is not a number of workers from 1 to %d", text,
-                      LODE_MAX_WORKERS_MAX);
+    long count = strtol(text, &end, 10);
+    if (errno != 0 || end == text || *end != '\0' || count < 1 || count > most) {
+        options_error(state, "%s: '%s' is not a number of %s from 1 to %d", option, text, of, most);
     }
-    *workers_out = (int)workers;
+    *count_out = (int)count;
 }
 
 static error_t
@@ -97,7 +99,12 @@ parse_option(int key, char *arg, struct argp_state *state)
         start->is_background = true;
         return 0;
     case OPTION_WORKERS:
-        parse_workers(state, arg, &wanted->max_workers);
+        parse_count(state, "--max-workers", "workers", arg, LODE_MAX_WORKERS_MAX,
+                    &wanted->max_workers);
+        return 0;
+    case OPTION_LOAD:
+        parse_count(state, "--load-timeout", "seconds", arg, LODE_LOAD_TIMEOUT_MAX,
+                    &wanted->load_s);
         return 0;
     case OPTION_PRIVATE:
         wanted->is_private = true;

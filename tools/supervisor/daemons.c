@@ -71,11 +71,12 @@ static lode_err
 spawn_scheduler(struct supervisor *s, int scheduler_end)
 {
     char lifeline[SPAWN_NUMBER_SIZE], ready[SPAWN_NUMBER_SIZE], packets[SPAWN_NUMBER_SIZE];
-    char cpus[32], workers[SPAWN_NUMBER_SIZE], offers[SPAWN_NUMBER_SIZE];
+    char cpus[32], workers[SPAWN_NUMBER_SIZE], offers[SPAWN_NUMBER_SIZE], load[SPAWN_NUMBER_SIZE];
     /* clang-format off */
     const char *argv[] = {"lode-scheduler", "--dir", s->paths.dir, "--num-cpus", cpus,
                           "--supervisor-fd", packets, "--lifeline-fd", lifeline,
                           "--ready-fd", ready, "--max-workers", workers, "--offers-fd", offers,
+                          "--load-timeout", load,
                           s->options->is_private ? "--private" : NULL, NULL};
     /* clang-format on */
     struct spawn_plan plan = {.path = s->scheduler_program,
@@ -86,6 +87,7 @@ spawn_scheduler(struct supervisor *s, int scheduler_end)
                               .lifeline_text = lifeline,
                               .output = -1};
     snprintf(packets, sizeof packets, "%d", scheduler_end);
+    snprintf(load, sizeof load, "%d", s->options->load_s);
     snprintf(offers, sizeof offers, "%d", s->offers_fd);
     snprintf(cpus, sizeof cpus, "%.4f", s->options->num_cpus);
     snprintf(workers, sizeof workers, "%d", s->options->max_workers);

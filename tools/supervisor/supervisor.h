@@ -28,6 +28,7 @@ struct supervisor_options {
     double num_cpus;
     uint64_t capacity_bytes; /* 0: the store's default */
     int max_workers;         /* that may hold tasks of one program; 0: the scheduler's default */
+    int load_s;              /* that a worker may take to open a library; 0: likewise */
     bool is_private;
     pid_t owner;                    /* private: the program; its end comes by the lifeline */
     int lifeline_fd;                /* private: see api/wire/private_start.h; else -1 */

@@ -344,7 +344,7 @@ core_describe_hangs(struct core *core, struct core_worker *worker)
     snprintf(text, sizeof text,
              "%.600s was not open after %d s: a constructor of it does not return; the worker (pid "
              "%lld) was ended",
-             load->source, (int)(CORE_DESCRIBE_NS / 1000000000), (long long)worker->pid);
+             load->source, (int)core->options.load_s, (long long)worker->pid);
     core_worker_kill(core, worker);
     finish_load(core, load, NULL, LODE_ELIBRARY, text);
 }

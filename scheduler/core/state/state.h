@@ -49,10 +49,8 @@ enum {
 #define CORE_BACKOFF_MAX_NS INT64_C(5000000000)  /* doubles up to this */
 #define CORE_HUNGER_NS      INT64_C(1000000000)  /* no process, thread or memory: that may pass */
 #define CORE_START_NS       INT64_C(30000000000) /* a worker that is not READY by then is killed */
-#define CORE_DESCRIBE_NS                                                                           \
-    INT64_C(20000000000) /* a worker that opens a library for longer is killed */
-#define CORE_SPARE_NS       INT64_C(2000000000) /* an idle worker beyond `prestart` is kept */
-#define CORE_STUCK_NS       INT64_C(1000000000) /* all of a program blocked, no more allowed */
+#define CORE_SPARE_NS       INT64_C(2000000000)  /* an idle worker beyond `prestart` is kept */
+#define CORE_STUCK_NS       INT64_C(1000000000)  /* all of a program blocked, no more allowed */
 #define CORE_STUCK_AGAIN_NS INT64_C(50000000) /* … and it still is, after that helped not enough */
 #define CORE_GIVE_UP_NS     INT64_C(1500000000) /* a call that is told to end looks once a second */
 #define CORE_SHIFT_NS       UINT64_C(2000000) /* a worker serves one program so long if others wait */

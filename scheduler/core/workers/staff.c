@@ -85,7 +85,7 @@ count_pool(struct core *core)
             quit(core, worker);
         }
         if (worker->describing != NULL && worker->state == CORE_WORKER_UP) {
-            int64_t late = worker->describing->since + CORE_DESCRIBE_NS;
+            int64_t late = worker->describing->since + core->options.load_s * INT64_C(1000000000);
             if (core->now >= late) {
                 core_describe_hangs(core, worker);
             } else {

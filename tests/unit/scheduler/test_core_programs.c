@@ -113,7 +113,7 @@ Test(core_programs, that_wait_cost_the_one_that_runs_nothing)
                  alone / BATCH * 1e6, crowded / BATCH * 1e6, MANY);
 }
 
-/* ---- part of a CPU is free ------------------------------------------------------------------- */
+/* ---- part of a CPU is free ------------------------------------------------------------------ */
 
 enum { IDLE = 3, LONG_NS = 20000000 };
 
