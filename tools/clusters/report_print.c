@@ -4,6 +4,7 @@
 #include "tools/cli/size.h"
 
 #include <inttypes.h>
+#include <string.h>
 #include <time.h>
 
 static const char rule[] = "---------------------------------------------------------------\n";
@@ -159,21 +160,34 @@ print_worker(json_t *worker, FILE *out)
     fputc('\n', out);
 }
 
+/* "lib.f: argument 1 is …", "lib.f returned …": the name stands before it already. */
+static const char *
+without_name(const char *message, const char *function)
+{
+    size_t length = strlen(function);
+    const char *rest = message + length;
+    if (strncmp(message, function, length) != 0) {
+        return message;
+    }
+    return strncmp(rest, ": ", 2) == 0 ? rest + 2 : rest[0] == ' ' ? rest + 1 : message;
+}
+
 static void
 print_failure(json_t *failure, FILE *out)
 {
     char age[DESCRIBE_MAX], when[32];
     json_int_t age_ns = number_of(failure, "age_ns"), pid = number_of(failure, "pid");
     json_int_t tasks = number_of(failure, "tasks");
+    const char *message = text_of(failure, "message");
     time_t seconds = time(NULL) - (time_t)(age_ns / 1000000000);
     struct tm local;
     strftime(when, sizeof when, "%T", localtime_r(&seconds, &local));
     fprintf(out, " %s, %s ago: ", when, describe_age((uint64_t)age_ns, age));
     describe_text(text_of(failure, "function"), out);
     fprintf(out, ": %s: ", text_of(failure, "code"));
-    describe_text(text_of(failure, "message"), out);
-    /* The sentence of a crash has the pid already. */
-    print_program(failure, number_of(failure, "signal") == 0 ? pid : 0, out);
+    describe_text(without_name(message, text_of(failure, "function")), out);
+    /* The sentence of a death has the pid already. */
+    print_program(failure, strstr(message, "(pid ") == NULL ? pid : 0, out);
     if (tasks > 1) {
         fprintf(out, ", %" JSON_INTEGER_FORMAT " tasks of it", tasks);
     }

@@ -130,8 +130,11 @@ cancel_one(lode *db, const struct cancel_options *wanted, const char *text, json
     uint32_t recursive = wanted->alone ? 0 : LODE_CANCEL_RECURSIVE;
     lode_err err = lode_cancel(db, live_id(task), force | recursive);
     if (err == LODE_OK && !wanted->common.json) {
-        printf("%s  %s, which was %s, is to end\n", live_text(task, "id"),
-               live_text(task, "function"), live_text(task, "state"));
+        const char *state = live_text(task, "state");
+        bool may_go_on = !wanted->force && strcmp(state, "running") == 0;
+        printf("%s  %s, which was %s, is to end%s\n", live_text(task, "id"),
+               live_text(task, "function"), state,
+               may_go_on ? "; --force ends one that does not look" : "");
     }
     if (err == LODE_OK) {
         json_array_append(all, task);

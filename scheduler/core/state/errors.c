@@ -1,5 +1,6 @@
 #include "scheduler/core/state/errors.h"
 
+#include "api/base/printable.h"
 #include "scheduler/core/state/actions.h"
 #include "scheduler/core/state/tasks.h"
 
@@ -67,11 +68,13 @@ note(struct core *core, const struct core_task *task, lode_err code, const struc
      int64_t pid, const char *message)
 {
     char room[LODE_TASK_NAME_MAX + 1], reason[sizeof core->failure->reason];
+    char shown[LODE_TASK_WHY_MAX + 1]; /* as the sentence has it that a parent passes on */
     const struct core_program *program = core_task_program(task);
     const char *function = core_task_name(task, room);
     int64_t whose = program != NULL ? program->pid : 0;
     uint32_t depth = program != NULL ? task->lane->depth : 0;
-    lode_error_reason(code, function, message, reason, sizeof reason);
+    lode_printable(message, strlen(message), 0, shown, sizeof shown);
+    lode_error_reason(code, function, shown, reason, sizeof reason);
     struct core_failure *failure = find_failure(core, whose, reason);
     if (failure == NULL) {
         failure = new_failure(core, whose, reason);
@@ -83,7 +86,7 @@ note(struct core *core, const struct core_task *task, lode_err code, const struc
         failure->signal = death != NULL ? death->signal : 0;
         failure->depth = depth;
         snprintf(failure->function, sizeof failure->function, "%s", function);
-        lode_error_tell(message, failure->message, sizeof failure->message);
+        lode_error_tell(shown, failure->message, sizeof failure->message);
     }
 }
 

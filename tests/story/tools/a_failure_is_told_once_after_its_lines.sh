@@ -3,6 +3,7 @@
 # ctest: timeout 120
 . "$(dirname "$0")/../../support/story.sh"
 
+play=$LODE_TEST_BIN/../tests/libplay.so
 print=$LODE_TEST_BIN/../tests/libprint.so nest=$LODE_TEST_BIN/../tests/libnest.so
 start lode start --num-cpus 1 --capacity 32M
 
@@ -23,6 +24,12 @@ must lode status
 says "$out" "nest.fall: LODE_ETASK: failed through 9 calls, the last of them nest.fall: the ground" \
     ", 10 tasks of it" "Tasks: 13 submitted, 13 ended (0 well, 13 failed, 0 cancelled), 0 retried;"
 [ "$(grep -c "nest.fall: LODE_ETASK" <<<"$out")" = 2 ] || give_up "a failure is told again: $out"
+
+exits 1 lode run "$print:whole"
+exits 1 lode run "$play:exit" 3
+must lode status
+says "$out" ": print.whole: LODE_ETASK: argument 1 is missing (0 came), "
+grep "play.exit: LODE_ECRASHED: " <<<"$out" | grep -q "(pid .*(pid " && give_up "a pid is told twice: $out"
 
 must lode stop
 wait "$daemon" || give_up "the cluster ended with $?"

@@ -66,7 +66,10 @@ says "$out" "$second  play.increment, which was ready, is to end"
 wait $increment
 [ $? -eq 1 ] || give_up "a cancelled run ended with $?"
 grep -q "play.increment: the task was cancelled" increment.err || give_up "$(cat increment.err)"
+[[ $out != *--force* ]] || give_up "one that waits needs no force: $out"
 grep -q "cancelled.*cancelled" increment.err && give_up "it is said twice: $(cat increment.err)"
+must lode cancel "$id"
+says "$out" "play.loop, which was running, is to end; --force ends one that does not look"
 must lode cancel --force --json "$id"
 says "$out" '"schema": "lode.cancel/1"' '"force": true' '"function": "play.loop"'
 wait $loop

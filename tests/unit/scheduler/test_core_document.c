@@ -169,6 +169,12 @@ Test(core_document, a_chain_of_failures_is_told_of_once_as_that_of_its_first_tas
     must_say(text, "\"message\":\"failed through a call of lib.f: at row 7\"");
 }
 
+Test(core_document, a_sentence_of_two_lines_is_one_reason_as_it_is_passed_on)
+{
+    fail_with_its_parent("at\nrow 7", "task lib.f failed: at\\nrow 7");
+    cr_assert_eq(count_of(document(0), "\"age_ns\""), 1);
+}
+
 Test(core_document, a_reason_that_comes_again_is_the_latest_and_counted)
 {
     fail_with_its_parent("at row 7", "it is of no use");
