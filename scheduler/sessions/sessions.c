@@ -266,7 +266,8 @@ open_session(struct visitor *visitor, const struct lode_rendezvous_hello *hello,
                                          .pid = visitor->pid,
                                          .role = hello->role,
                                          .worker = hello->worker,
-                                         .task = hello->task}};
+                                         .task = hello->task,
+                                         .task_session = hello->task_session}};
     drive_lock(sessions->drive);
     HASH_ADD(hh, sessions->by_number, number, sizeof session->number, session);
     drive_unlock(sessions->drive);

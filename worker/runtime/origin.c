@@ -10,13 +10,14 @@
 enum { DIGITS = 16 };
 
 static char text[LODE_DIR_MAX + 64]; /* putenv() keeps it */
-static char *digits;                 /* in it; NULL: it is not there yet */
+static char *digits;                 /* in it: the task's; NULL: they are not there yet */
 
 lode_err
 origin_export(uint32_t worker, const char *dir)
 {
     int at = snprintf(text, sizeof text, "LODE_WORKER=%" PRIu32 ":", worker);
-    snprintf(text + at, sizeof text - (size_t)at, "%0*d:%s", DIGITS, 0, dir);
+    snprintf(text + at, sizeof text - (size_t)at, "%0*d:%0*d:%0*d:%s", DIGITS, 0, DIGITS, 0, DIGITS,
+             0, dir);
     if (putenv(text) != 0) {
         return lode_fail_errno("no LODE_WORKER");
     }
@@ -24,10 +25,27 @@ origin_export(uint32_t worker, const char *dir)
     return LODE_OK;
 }
 
+static inline void
+write_digits(char *at, uint64_t number)
+{
+    for (int i = DIGITS; i-- > 0; number >>= 4) {
+        at[i] = "0123456789abcdef"[number & 15];
+    }
+}
+
+void
+origin_set_session(uint64_t session, uint64_t generation)
+{
+    if (digits != NULL) {
+        write_digits(digits + DIGITS + 1, session);
+        write_digits(digits + 2 * (DIGITS + 1), generation);
+    }
+}
+
 void
 origin_set(uint64_t task)
 {
-    for (int i = DIGITS; digits != NULL && i-- > 0; task >>= 4) {
-        digits[i] = "0123456789abcdef"[task & 15];
+    if (digits != NULL) {
+        write_digits(digits, task);
     }
 }

@@ -204,20 +204,32 @@ check_not_forked(void)
     return LODE_OK;
 }
 
+/* A number that ends with a colon; *at_io comes behind it. False: there is none. */
+static bool
+read_number(const char **at_io, int base, uint64_t *number_out)
+{
+    char *end;
+    *number_out = strtoull(*at_io, &end, base);
+    bool found = end != *at_io && *end == ':';
+    *at_io = end + found;
+    return found;
+}
+
 /* The worker of that cluster in which this process, or one that has started it, runs a task. */
 static void
-find_host(struct lode_rendezvous_options *options)
+find_host(const lode *db, struct lode_rendezvous_options *options)
 {
-    const char *where = getenv("LODE_WORKER"); /* worker/runtime/origin.h */
-    char *end = NULL;
-    unsigned long worker = where != NULL ? strtoul(where, &end, 10) : 0;
-    if (worker == 0 || worker > UINT32_MAX || *end != ':') {
+    const char *at = getenv("LODE_WORKER"); /* worker/runtime/origin.h */
+    uint64_t worker, task, session, generation;
+    if (at == NULL || !read_number(&at, 10, &worker) || !read_number(&at, 16, &task) ||
+        !read_number(&at, 16, &session) || !read_number(&at, 16, &generation)) {
         return;
     }
-    uint64_t task = strtoull(end + 1, &end, 16);
-    if (*end == ':' && strcmp(end + 1, options->dir) == 0) {
+    if (worker <= UINT32_MAX && generation == lode_session_generation(db) &&
+        strcmp(at, options->dir) == 0) {
         options->worker = (uint32_t)worker;
         options->task = task;
+        options->task_session = session;
     }
 }
 
@@ -236,7 +248,7 @@ connect_once(struct lode_tasks *tasks)
         .events = {.record = lode_tasks_record, .arg = tasks},
     };
     if (!is_worker) {
-        find_host(&options);
+        find_host(tasks->db, &options);
     }
     LODE_TRY(check_not_forked());
     return lode_rendezvous_open(&options, &tasks->rendezvous);

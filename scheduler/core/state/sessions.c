@@ -107,11 +107,14 @@ has_task(const struct core_worker *worker, uint64_t number)
 
 /*
  * A session of a worker's process, or of one that a task there has started. A process whose task
- * has ended is a program of its own: the worker may run a stranger's task by now.
+ * has ended is a program of its own: the worker may run a stranger's task by now. So is one that an
+ * earlier scheduler's worker of that number has left.
  */
 static void
-note_host(struct core *core, struct core_session *session, uint32_t number, uint64_t started_by)
+note_host(struct core *core, struct core_session *session, const struct core_event *event)
 {
+    uint32_t number = event->u.open.worker;
+    uint64_t started_by = event->u.open.task;
     const struct core_worker *worker = core_worker_find(core, number);
     if (worker == NULL) {
         return;
@@ -119,7 +122,8 @@ note_host(struct core *core, struct core_session *session, uint32_t number, uint
     if (worker->pid == session->pid) {
         session->host = number;
         session->home = worker->program != NULL ? worker->program->number : 0;
-    } else if (has_task(worker, started_by)) {
+    } else if (worker->store_session == event->u.open.task_session &&
+               has_task(worker, started_by)) {
         session->inside = started_by;
     }
 }
@@ -193,7 +197,7 @@ core_session_open(struct core *core, const struct core_event *event)
     } else if (session->is_worker) {
         bind_worker(core, session, event->u.open.worker);
     } else if (event->u.open.worker != 0) {
-        note_host(core, session, event->u.open.worker, event->u.open.task);
+        note_host(core, session, event);
     }
 }
 

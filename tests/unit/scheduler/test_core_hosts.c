@@ -7,6 +7,8 @@ TestSuite(core_hosts, .fini = stop);
 
 enum { INNER = 50, OUTER_PID = 7000, WORKER = 1, SESSIONS_FIRST = 1000, FEW = 500, MANY = 20000 };
 
+static uint64_t task_session = FIRST_WORKER + WORKER; /* the worker's, as that process says */
+
 /* `task`: that has started its process, as that says. */
 static void
 open_in_worker(uint64_t session, int64_t pid, uint64_t task)
@@ -16,6 +18,7 @@ open_in_worker(uint64_t session, int64_t pid, uint64_t task)
     event.u.open.role = LODE_ROLE_PROGRAM;
     event.u.open.worker = WORKER;
     event.u.open.task = task;
+    event.u.open.task_session = task_session;
     event.u.open.pid = pid;
     step(event);
 }
@@ -137,6 +140,18 @@ Test(core_hosts, a_process_whose_task_has_ended_is_a_program_of_its_own)
     lode_id late = submit(INNER, (struct call){0});
     cancel(stranger);
     cr_assert(!has_failed(late), "the task that runs there now is a stranger");
+}
+
+/* Numbers of workers and tasks begin anew with each scheduler. */
+Test(core_hosts, a_process_of_an_earlier_schedulers_task_is_a_program_of_its_own)
+{
+    lode_id first;
+    uint64_t same_number = run_parent(&first);
+    task_session = FIRST_WORKER + WORKER - 1;
+    open_in_worker(INNER, OUTER_PID, same_number);
+    lode_id own = submit(INNER, (struct call){0});
+    cancel(first);
+    cr_assert(!has_failed(own), "the task of that number is a stranger");
 }
 
 Test(core_hosts, a_thread_that_has_outlived_its_task_is_no_task_s)
