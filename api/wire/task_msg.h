@@ -95,6 +95,7 @@ struct lode_task_submit {
 struct lode_task_resolve {
     uint32_t tag;
     uint32_t pad;
+    uint64_t parent; /* the task that asks, as in SUBMIT */
 };
 
 struct lode_task_resolved {
@@ -111,7 +112,8 @@ enum {
 
 struct lode_task_load {
     uint32_t tag;
-    uint32_t flags; /* LODE_LOAD_… */
+    uint32_t flags;  /* LODE_LOAD_… */
+    uint64_t parent; /* the task that loads, as in SUBMIT; DESCRIBE: 0 */
 };
 
 enum {

@@ -146,15 +146,12 @@ call_function(struct worker *worker, struct function *function)
     }
     worker->task.order.signature = function->opened->signature;
     LODE_TRY(check_count(&worker->task, function));
-    origin_set(worker->task.order.task);
-    atomic_store_explicit(&worker->tasks->parent, worker->task.order.task, memory_order_relaxed);
     held_begin(&worker->held);
     int64_t start = lode_now_ns();
     err = call_opened(worker, function);
     if (was_open) {
         printing_code_ran(&worker->printing, lode_now_ns() - start);
     }
-    atomic_store_explicit(&worker->tasks->parent, 0, memory_order_relaxed);
     return err;
 }
 
@@ -189,7 +186,10 @@ run_started(struct worker *worker, const struct queue_item *item, struct functio
     if (item->cancelled) {
         return lode_task_refuse(&worker->task, LODE_ECANCELLED, "%s was cancelled", function->name);
     }
+    origin_set(worker->task.order.task);
+    atomic_store_explicit(&worker->tasks->parent, worker->task.order.task, memory_order_relaxed);
     lode_err err = call_function(worker, function);
+    atomic_store_explicit(&worker->tasks->parent, 0, memory_order_relaxed);
     return err == LODE_OK ? LODE_OK : blame_limit(worker, err);
 }
 

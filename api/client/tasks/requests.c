@@ -10,13 +10,13 @@
 /* RESOLVE, LOAD, LIST and STATS all begin with the tag. */
 struct tagged {
     uint32_t tag;
-    uint32_t flags; /* of a LOAD; the others have padding here */
+    uint32_t flags;  /* of a LOAD; the others have padding here */
+    uint64_t parent; /* of a RESOLVE and a LOAD */
 };
 _Static_assert(sizeof(struct tagged) == sizeof(struct lode_task_resolve), "task_msg.h");
 _Static_assert(sizeof(struct tagged) == sizeof(struct lode_task_load), "task_msg.h");
 _Static_assert(offsetof(struct lode_task_stats, tag) == 0, "task_msg.h");
-_Static_assert(sizeof(struct tagged) + sizeof(uint64_t) == sizeof(struct lode_task_list) &&
-                   sizeof(struct tagged) == offsetof(struct lode_task_list, at),
+_Static_assert(offsetof(struct tagged, parent) == offsetof(struct lode_task_list, at),
                "task_msg.h");
 
 static uint32_t
@@ -31,13 +31,14 @@ static lode_err
 send_question_locked(struct lode_tasks *tasks, uint16_t type, uint32_t tag, uint32_t flags,
                      const void *rest, uint32_t rest_size)
 {
-    struct tagged short_head = {.tag = tag, .flags = flags};
+    struct tagged short_head = {.tag = tag, .flags = flags, .parent = lode_tasks_parent(tasks)};
+    uint32_t short_size =
+        type == LODE_TASK_LIST ? offsetof(struct tagged, parent) : sizeof short_head;
     struct lode_task_stats stats = {.tag = tag, .err = flags};
     lode_mutex_assert_held(&tasks->mu);
     return type == LODE_TASK_STATS
                ? lode_link_send(tasks->link, type, &stats, sizeof stats, NULL, 0, false)
-               : lode_link_send(tasks->link, type, &short_head, sizeof short_head, rest, rest_size,
-                                false);
+               : lode_link_send(tasks->link, type, &short_head, short_size, rest, rest_size, false);
 }
 
 static bool

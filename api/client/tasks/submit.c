@@ -315,14 +315,6 @@ submit(struct lode_tasks *tasks, struct call *call, lode_id *results_out)
     return err;
 }
 
-/* A session that a task has opened itself knows of the task through its process. */
-static uint64_t
-parent_of(const struct lode_tasks *tasks)
-{
-    return tasks->worker.record != NULL ? atomic_load_explicit(&tasks->parent, memory_order_relaxed)
-                                        : lode_hooks_task();
-}
-
 lode_err
 lode_call(lode *db, const char *function, lode_args args, const lode_call_options *options,
           lode_id *results_out)
@@ -338,7 +330,7 @@ lode_call(lode *db, const char *function, lode_args args, const lode_call_option
     if (results_out != NULL) {
         LODE_TRY(check_room(function, &known, &call));
     }
-    call.head.parent = parent_of(tasks);
+    call.head.parent = lode_tasks_parent(tasks);
     call.head.function = known.number;
     call.head.result_count = known.results;
     call.head.flags = results_out == NULL ? LODE_SUBMIT_UNATTENDED : 0;

@@ -69,6 +69,12 @@ lode_tasks_state(const struct lode_tasks *tasks)
     return atomic_load_explicit(&tasks->state, memory_order_acquire);
 }
 
+/*
+ * The scheduler's number of the task that makes this call; 0: none does. A session that a task has
+ * opened itself knows of the task through its process.
+ */
+uint64_t lode_tasks_parent(const struct lode_tasks *tasks);
+
 /* Fails with the sentence for a scheduler that is gone. */
 lode_err lode_tasks_down(void);
 

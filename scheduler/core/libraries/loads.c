@@ -172,7 +172,8 @@ finish_load(struct core *core, struct core_load *load, struct core_library *libr
         } else if (request->function == NULL) {
             send_loaded(core, request->session, request->tag, err, text);
         } else if (session != NULL && (library != NULL || was_offered)) {
-            core_resolve_name(core, session, request->tag, request->function);
+            const struct lode_task_resolve asked = {.tag = request->tag, .parent = request->parent};
+            core_resolve_name(core, session, &asked, request->function);
         } else {
             core_send_resolved(core, request->session, request->tag, NULL, text);
         }
@@ -214,7 +215,8 @@ core_load_library(struct core *core, struct core_session *session, const void *b
         return;
     }
     struct core_request request = {.session = session->number,
-                                   .program = core_names_program(core, session)->number,
+                                   .program =
+                                       core_names_program(core, session, message->parent)->number,
                                    .tag = message->tag,
                                    .flags = message->flags};
     add_request(start_load(core, path), request, NULL);
@@ -228,12 +230,12 @@ core_load_offer(struct core *core, const char *name, const char *source)
 
 /* NULL: the function's library is there, or nothing is known of it that might come. */
 static struct core_load *
-load_of_offer(struct core *core, const struct core_session *session, const char *name)
+load_of_offer(struct core *core, struct core_session *session, uint64_t parent, const char *name)
 {
     size_t size = core_library_part(name);
     const struct core_offer *offer = core_offer_find(core, name, size);
-    bool waits = offer != NULL &&
-                 core_names_find(core, core_names_program(core, session), name, size) == NULL;
+    bool waits = offer != NULL && core_names_find(core, core_names_program(core, session, parent),
+                                                  name, size) == NULL;
     return waits ? offer->load : NULL;
 }
 
@@ -255,14 +257,15 @@ core_resolve(struct core *core, struct core_session *session, const void *bytes,
         core_cut(core, session, LODE_EPROTO, "a RESOLVE of %u bytes has no name", size);
         return;
     }
-    struct core_load *load = load_of_offer(core, session, name);
+    struct core_load *load = load_of_offer(core, session, message->parent, name);
     if (load != NULL) {
-        add_request(load, (struct core_request){.session = session->number, .tag = message->tag},
-                    name);
+        struct core_request request = {
+            .session = session->number, .parent = message->parent, .tag = message->tag};
+        add_request(load, request, name);
     } else if (is_builtin(core, name)) {
         load_builtin(core, session, message->tag, name);
     } else {
-        core_resolve_name(core, session, message->tag, name);
+        core_resolve_name(core, session, message, name);
     }
 }
 

@@ -3,6 +3,7 @@
 #include "scheduler/core/libraries/functions.h"
 #include "scheduler/core/libraries/offers.h"
 #include "scheduler/core/state/sessions.h"
+#include "scheduler/core/state/speaker.h"
 #include "scheduler/core/state/tasks.h"
 #include "scheduler/core/state/workers.h"
 
@@ -10,20 +11,25 @@
 
 /* ---- whose ---------------------------------------------------------------------------------- */
 
-/* As submit.c finds the task that submits. */
 struct core_program *
-core_names_program(struct core *core, const struct core_session *session)
+core_names_program(struct core *core, struct core_session *session, uint64_t parent)
+{
+    return core_speaker_program(core, session, core_speaker_task(core, session, parent), parent);
+}
+
+/* True if names may have stood for what they stand for there when the session asked. */
+static bool
+may_mean(struct core *core, const struct core_session *session, const struct core_program *program)
 {
     const struct core_worker *worker = session->worker;
     if (worker == NULL && session->host != 0) {
         worker = core_worker_find(core, session->host);
     }
-    if (worker != NULL && worker->program != NULL) {
-        return worker->program;
-    }
     const struct core_task *task =
         session->inside != 0 ? core_task_find(core, session->inside) : NULL;
-    return task != NULL ? task->lane->program : session->program;
+    return session->program == program || session->home == program->number ||
+           (worker != NULL && worker->program == program) ||
+           (task != NULL && task->lane->program == program);
 }
 
 /* ---- finding -------------------------------------------------------------------------------- */
@@ -87,8 +93,7 @@ tell_changed(struct core *core, const struct core_program *program)
     struct core_session *session, *next;
     HASH_ITER(by_number, core->sessions, session, next)
     {
-        if (session->knows_names &&
-            (program == NULL || core_names_program(core, session) == program)) {
+        if (session->knows_names && (program == NULL || may_mean(core, session, program))) {
             core_session_forget_names(core, session, LODE_FORGET_VERSIONS);
         }
     }

@@ -14,8 +14,9 @@
 
 #include "scheduler/core/state/state.h"
 
-/* The program in whose name space the session loads and resolves. */
-struct core_program *core_names_program(struct core *core, const struct core_session *session);
+/* The program in whose name space the session loads and resolves; `parent`: as in the record. */
+struct core_program *core_names_program(struct core *core, struct core_session *session,
+                                        uint64_t parent);
 
 /* What the name means there; `size` bytes of it count. NULL: nothing. */
 struct core_library *core_names_find(const struct core *core, const struct core_program *program,

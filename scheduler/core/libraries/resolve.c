@@ -144,17 +144,18 @@ core_library_part(const char *name)
 }
 
 void
-core_resolve_name(struct core *core, struct core_session *session, uint32_t tag, const char *name)
+core_resolve_name(struct core *core, struct core_session *session,
+                  const struct lode_task_resolve *asked, const char *name)
 {
     char text[1024];
     size_t library_size = core_library_part(name);
     if (library_size == 0) {
         snprintf(text, sizeof text, "\"%.200s\" is no \"library.function\"", name);
-        core_send_resolved(core, session->number, tag, NULL, text);
+        core_send_resolved(core, session->number, asked->tag, NULL, text);
         return;
     }
     const char *symbol = name + library_size + 1;
-    const struct core_program *program = core_names_program(core, session);
+    const struct core_program *program = core_names_program(core, session, asked->parent);
     const struct core_library *library = core_names_find(core, program, name, library_size);
     const struct core_function *function = NULL;
     text[0] = '\0';
@@ -164,5 +165,5 @@ core_resolve_name(struct core *core, struct core_session *session, uint32_t tag,
         say_no_function(library, symbol, text, sizeof text);
     }
     session->knows_names = session->knows_names || function != NULL;
-    core_send_resolved(core, session->number, tag, function, text);
+    core_send_resolved(core, session->number, asked->tag, function, text);
 }

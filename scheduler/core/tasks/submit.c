@@ -8,6 +8,7 @@
 #include "scheduler/core/libraries/names.h"
 #include "scheduler/core/state/objects.h"
 #include "scheduler/core/state/sessions.h"
+#include "scheduler/core/state/speaker.h"
 #include "scheduler/core/state/tasks.h"
 #include "scheduler/core/state/workers.h"
 
@@ -65,22 +66,6 @@ submit_wrong(const struct core_session *session, const struct lode_task_submit *
 /* ---- submitting ----------------------------------------------------------------------------- */
 
 /*
- * The task that submits. A session of a worker's process names it. A session of a process that a
- * task has started belongs to that task. NULL: none does, or it has ended. The task that runs in
- * the worker now may be a stranger's, for what two sessions say comes in any order.
- */
-static struct core_task *
-parent_of(struct core *core, const struct core_session *session, uint64_t number)
-{
-    uint32_t host = session->worker != NULL ? session->worker->number : session->host;
-    if (host == 0) {
-        return core_task_find(core, session->inside);
-    }
-    struct core_task *task = core_task_find(core, number);
-    return task != NULL && task->worker != NULL && task->worker->number == host ? task : NULL;
-}
-
-/*
  * From now on a function whose tasks submit some is never queued ahead (core_worker_may_queue()).
  * Those that are, come back: otherwise one of them could begin while a deeper task is ready.
  */
@@ -100,30 +85,17 @@ note_nesting(struct core *core, struct core_function *function)
     }
 }
 
-/* The program whose tasks the session has submitted last, if its root is there; else NULL. */
-static struct core_program *
-home_of(struct core *core, const struct core_session *session)
-{
-    const struct core_session *root =
-        session->home != 0 ? core_session_find(core, session->home) : NULL;
-    return root != NULL && !root->ended ? root->program : NULL;
-}
-
-/*
- * The lane of what the session submits: of the task that does, or the program's own. A task that
- * is named, and has ended meanwhile, was of the same program as the one before it.
- */
+/* The lane of what the session submits: of the task that does, or the program's own. */
 static struct core_lane *
 lane_of(struct core *core, struct core_session *session, struct core_task *parent, uint64_t number)
 {
-    struct core_program *home;
+    struct core_program *program = core_speaker_program(core, session, parent, number);
     if (parent != NULL) {
         note_nesting(core, parent->function);
-        session->home = parent->lane->program->number;
         return core_lane_below(parent, session);
     }
-    home = number != 0 ? home_of(core, session) : NULL;
-    return home != NULL ? core_lane_behind(home, session, number) : &session->program->lane;
+    return program != session->program ? core_lane_behind(program, session, number)
+                                       : &session->program->lane;
 }
 
 static struct core_task *
@@ -229,7 +201,7 @@ core_submit(struct core *core, struct core_session *session, const void *bytes, 
         refuse(core, session, submit);
         return;
     }
-    struct core_task *parent = parent_of(core, session, submit->parent);
+    struct core_task *parent = core_speaker_task(core, session, submit->parent);
     struct core_task *task =
         make_task(core, session, parent, submit, size - (uint32_t)sizeof *submit);
     if (!core_objects_promise(core, task)) {

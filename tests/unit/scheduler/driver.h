@@ -160,13 +160,14 @@ struct file {
     uint64_t session;
     uint32_t flags;
     const char *source, *copy;
+    uint64_t parent; /* the task that loads it */
 };
 
 /* A LOAD, and what came of the copying: where the copy is, or why there is none. */
 static inline void
 ask_load_file(struct file file, lode_err err, const char *why)
 {
-    struct lode_task_load head = {.tag = 9, .flags = file.flags};
+    struct lode_task_load head = {.tag = 9, .flags = file.flags, .parent = file.parent};
     uint8_t bytes[sizeof head + 64];
     size_t size = strlen(file.source) + 1;
     memcpy(bytes, &head, sizeof head);
@@ -192,13 +193,13 @@ load_file(struct file file, const char *name)
 static inline void
 ask_load(const char *copy, lode_err err, const char *why)
 {
-    ask_load_file((struct file){PROGRAM, 0, "/l.so", copy}, err, why);
+    ask_load_file((struct file){PROGRAM, 0, "/l.so", copy, 0}, err, why);
 }
 
 static inline void
 load(const char *name, const char *copy)
 {
-    load_file((struct file){PROGRAM, 0, "/l.so", copy}, name);
+    load_file((struct file){PROGRAM, 0, "/l.so", copy, 0}, name);
 }
 
 static inline void

@@ -10,9 +10,9 @@ two_cpus(void)
 TestSuite(core_libraries, .init = two_cpus, .fini = stop);
 
 static void
-resolve_as(uint64_t session, const char *name)
+resolve_as(uint64_t session, uint64_t parent, const char *name)
 {
-    struct lode_task_resolve head = {.tag = 4};
+    struct lode_task_resolve head = {.tag = 4, .parent = parent};
     uint8_t bytes[sizeof head + 64];
     memcpy(bytes, &head, sizeof head);
     memcpy(bytes + sizeof head, name, strlen(name));
@@ -22,7 +22,7 @@ resolve_as(uint64_t session, const char *name)
 static void
 resolve(const char *name)
 {
-    resolve_as(PROGRAM, name);
+    resolve_as(PROGRAM, 0, name);
 }
 
 static const char *
@@ -145,15 +145,21 @@ Test(core_libraries, a_new_version_runs_in_workers_that_never_held_the_old_one)
               "old numbers stay callable");
 }
 
-/* What the function is called by that session; 0: it knows none. */
+/* What the function is called by that task in that session; 0: it knows none. */
 static uint32_t
-number_of(uint64_t session, const char *name)
+number_in(uint64_t session, uint64_t task, const char *name)
 {
     uint32_t err, function;
-    resolve_as(session, name);
+    resolve_as(session, task, name);
     resolved(&err, &function);
     cr_assert(err == LODE_OK ? function > 0 : function == 0);
     return function;
+}
+
+static uint32_t
+number_of(uint64_t session, const char *name)
+{
+    return number_in(session, 0, name);
 }
 
 static const struct lode_task_loaded *
@@ -162,9 +168,9 @@ loaded(void)
     return sent(LODE_TASK_LOADED, NULL);
 }
 
-static const struct file A1 = {PROGRAM, 0, "/a/lib.so", "/state/lib/a1.so"},
-                         A2 = {PROGRAM, 0, "/a/lib.so", "/state/lib/a2.so"},
-                         B = {OTHER, 0, "/b/lib.so", "/state/lib/b.so"};
+static const struct file A1 = {PROGRAM, 0, "/a/lib.so", "/state/lib/a1.so", 0},
+                         A2 = {PROGRAM, 0, "/a/lib.so", "/state/lib/a2.so", 0},
+                         B = {OTHER, 0, "/b/lib.so", "/state/lib/b.so", 0};
 
 Test(core_libraries, a_program_has_its_own_library_whatever_others_load)
 {
@@ -175,7 +181,8 @@ Test(core_libraries, a_program_has_its_own_library_whatever_others_load)
     uint32_t other = number_of(OTHER, "lib.f");
     cr_assert_gt(other, 3);
     cr_assert_eq(number_of(PROGRAM, "lib.f"), 1);
-    load_file((struct file){OTHER, LODE_LOAD_FOR_ALL, "/all/lib.so", "/state/lib/all.so"}, "lib");
+    load_file((struct file){OTHER, LODE_LOAD_FOR_ALL, "/all/lib.so", "/state/lib/all.so", 0},
+              "lib");
     cr_assert_eq(number_of(OTHER, "lib.f"), other, "its own goes first");
     cr_assert_eq(number_of(PROGRAM, "lib.f"), 1);
     open_session(3, 0);
@@ -188,17 +195,43 @@ Test(core_libraries, a_task_means_the_libraries_of_its_program)
     uint32_t worker = 0;
     uint64_t task = ran(0, &worker);
     load_file(B, "lib");
-    cr_assert_eq(number_of(FIRST_WORKER + worker, "lib.f"), 1);
+    cr_assert_eq(number_in(FIRST_WORKER + worker, task, "lib.f"), 1);
     done(worker, task, LODE_DONE_OK, 1000);
     cr_assert_eq(number_of(FIRST_WORKER + worker, "lib.f"), 0, "of no program's");
-    struct file by_a_task = {FIRST_WORKER + worker, 0, "/c/tool.so", "/state/lib/tool.so"};
     submit(PROGRAM, (struct call){0});
-    ran(0, &worker);
-    by_a_task.session = FIRST_WORKER + worker;
+    task = ran(0, &worker);
+    struct file by_a_task = {FIRST_WORKER + worker, 0, "/c/tool.so", "/state/lib/tool.so", task};
     load_file(by_a_task, "tool");
     cr_assert_eq(loaded()->err, LODE_OK);
     cr_assert_gt(number_of(PROGRAM, "tool.f"), 0);
     cr_assert_eq(number_of(OTHER, "tool.f"), 0);
+}
+
+/* Two sessions have a link each: what is said through one can overtake what the other one says. */
+Test(core_libraries, what_a_task_asks_late_is_answered_for_its_own_program)
+{
+    enum { INNER = 50 };
+    uint32_t worker = 0, same = 0;
+    submit(PROGRAM, (struct call){0});
+    uint64_t task = ran(0, &worker);
+    load_file(B, "lib"); /* the other worker describes these */
+    load_file((struct file){OTHER, 0, "/b/own.so", "/state/lib/own.so", 0}, "own");
+    uint32_t strange = number_of(OTHER, "lib.f"), own = number_of(OTHER, "own.f");
+    struct core_event event = {.type = CORE_SESSION_OPEN};
+    event.u.open.session = event.u.open.store_session = INNER;
+    event.u.open.role = LODE_ROLE_PROGRAM;
+    event.u.open.worker = worker;
+    event.u.open.pid = 5000 + worker;
+    step(event);
+    done(worker, task, LODE_DONE_OK, 1000);
+    submit(OTHER, (struct call){.function = own});
+    uint64_t stranger = ran(0, &same);
+    cr_assert_eq(same, worker);
+    cr_assert_eq(number_in(INNER, task, "lib.f"), 1, "the worker runs a stranger's task by now");
+    load_file((struct file){INNER, 0, "/c/tool.so", "/state/lib/tool.so", task}, "tool");
+    cr_assert_gt(number_of(PROGRAM, "tool.f"), 0);
+    cr_assert_eq(number_of(OTHER, "tool.f"), 0);
+    cr_assert_eq(number_in(INNER, stranger, "lib.f"), strange);
 }
 
 Test(core_libraries, a_worker_forgets_names_when_it_changes_programs)
@@ -206,7 +239,7 @@ Test(core_libraries, a_worker_forgets_names_when_it_changes_programs)
     submit(PROGRAM, (struct call){0});
     uint32_t worker = 0, next = 0;
     uint64_t task = ran(0, &worker);
-    number_of(FIRST_WORKER + worker, "lib.f");
+    number_in(FIRST_WORKER + worker, task, "lib.f");
     done(worker, task, LODE_DONE_OK, 1000);
     submit(PROGRAM, (struct call){0});
     task = ran(0, &next);
@@ -225,7 +258,7 @@ Test(core_libraries, a_name_of_lodes_own_is_nobodys)
 {
     static const char *const NAMES[] = {"blas", "lode"};
     for (int i = 0; i < 2; i++) {
-        load_file((struct file){OTHER, LODE_LOAD_FOR_ALL, "/evil.so", "/state/lib/evil.so"},
+        load_file((struct file){OTHER, LODE_LOAD_FOR_ALL, "/evil.so", "/state/lib/evil.so", 0},
                   NAMES[i]);
         cr_assert_eq(loaded()->err, LODE_ELIBRARY);
         cr_assert_not_null(strstr((const char *)(loaded() + 1), "a name of lode's own"));
@@ -237,24 +270,25 @@ Test(core_libraries, a_name_of_lodes_own_is_nobodys)
 
 Test(core_libraries, the_same_name_from_another_file_is_refused_with_both)
 {
-    load_file((struct file){PROGRAM, 0, "/elsewhere/l.so", "/state/lib/e.so"}, "lib");
+    load_file((struct file){PROGRAM, 0, "/elsewhere/l.so", "/state/lib/e.so", 0}, "lib");
     cr_assert_eq(loaded()->err, LODE_EEXIST);
     const char *text = (const char *)(loaded() + 1);
     cr_assert_not_null(strstr(text, "stands for /l.so, and /elsewhere/l.so"), "%s", text);
     cr_assert_eq(number_of(PROGRAM, "lib.f"), 1);
-    load_file((struct file){PROGRAM, LODE_LOAD_REPLACE, "/elsewhere/l.so", "/state/lib/e.so"}, "");
+    load_file((struct file){PROGRAM, LODE_LOAD_REPLACE, "/elsewhere/l.so", "/state/lib/e.so", 0},
+              "");
     cr_assert_eq(loaded()->err, LODE_OK);
     cr_assert_gt(number_of(PROGRAM, "lib.f"), 3);
 }
 
 Test(core_libraries, what_is_submitted_after_a_load_runs_the_new_version_whatever_its_session_knew)
 {
-    load_file((struct file){OTHER, LODE_LOAD_FOR_ALL, A1.source, A1.copy}, "all");
+    load_file((struct file){OTHER, LODE_LOAD_FOR_ALL, A1.source, A1.copy, 0}, "all");
     uint32_t known = number_of(PROGRAM, "all.f");
     submit(PROGRAM, (struct call){.function = known});
     uint64_t before = ran(0, NULL);
     cr_assert_neq(before, 0);
-    load_file((struct file){OTHER, LODE_LOAD_FOR_ALL, A2.source, A2.copy}, "all");
+    load_file((struct file){OTHER, LODE_LOAD_FOR_ALL, A2.source, A2.copy, 0}, "all");
     cr_assert_eq(loaded()->err, LODE_OK);
     int forgets = count(CORE_SEND, LODE_TASK_FORGET);
     cr_assert_eq(forgets, 1, "%d", forgets);
@@ -308,7 +342,7 @@ Test(core_libraries, the_copy_of_a_version_goes_when_nobody_means_it_and_no_task
 {
     load_file(A1, "tool");
     uint32_t old = number_of(PROGRAM, "tool.f");
-    load_file((struct file){OTHER, 0, "/b/tool.so", A1.copy}, "tool");
+    load_file((struct file){OTHER, 0, "/b/tool.so", A1.copy, 0}, "tool");
     load_file(A2, "tool");
     cr_assert_eq(count(CORE_REMOVE_COPY, 0), 0, "another program means it");
     session_end(OTHER);
@@ -318,10 +352,10 @@ Test(core_libraries, the_copy_of_a_version_goes_when_nobody_means_it_and_no_task
     cr_assert_str_eq(removed(), A1.copy);
     submit(PROGRAM, (struct call){.function = old, .args = 1, .arg = {result_id(PROGRAM, 5)}});
     worker_up(3); /* the others hold a version */
-    load_file((struct file){PROGRAM, 0, A1.source, "/state/lib/a3.so"}, "tool");
+    load_file((struct file){PROGRAM, 0, A1.source, "/state/lib/a3.so", 0}, "tool");
     cr_assert_eq(loaded()->err, LODE_OK);
     cr_assert_eq(count(CORE_REMOVE_COPY, 0), 0, "a task waits for its arguments");
-    load_file((struct file){PROGRAM, 0, A1.source, A1.copy}, "tool");
+    load_file((struct file){PROGRAM, 0, A1.source, A1.copy, 0}, "tool");
     cr_assert_eq(loaded()->err, LODE_OK, "it may come back");
     cr_assert_str_eq(removed(), "/state/lib/a3.so");
     cr_assert_eq(number_of(PROGRAM, "tool.f"), old);

@@ -41,7 +41,7 @@ resolve(const char *name)
 static void
 offer(const char *source, const char *copy, const char *name)
 {
-    load_file((struct file){OTHER, LODE_LOAD_FOR_ALL, source, copy}, name);
+    load_file((struct file){OTHER, LODE_LOAD_FOR_ALL, source, copy, 0}, name);
 }
 
 Test(core_offers, what_is_offered_is_told_whenever_it_changes)
@@ -58,7 +58,7 @@ Test(core_offers, what_is_offered_is_told_whenever_it_changes)
     cr_assert_eq(memcmp(told->bytes, TWO, sizeof TWO), 0);
     offer("/u.so", "/state/lib/u2.so", "util");
     cr_assert_null(find(CORE_OFFERED, 0, 0), "a new version of the same file");
-    load_file((struct file){OTHER, 0, "/o.so", "/state/lib/o.so"}, "own");
+    load_file((struct file){OTHER, 0, "/o.so", "/state/lib/o.so", 0}, "own");
     cr_assert_null(find(CORE_OFFERED, 0, 0), "a program's own");
 }
 
