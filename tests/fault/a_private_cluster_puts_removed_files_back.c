@@ -107,7 +107,7 @@ story(int argc, char **argv)
         unlink(said);
         expect_eq(story_count_files(story_shm()), 0);
         expect_eq(story_count_files(story_dir()), 0);
-        expect_eq(story_count_files(story_state()), 0);
+        expect_eq(story_count_state(), 0);
     }
 }
 

@@ -87,14 +87,14 @@ die_at_once(bool is_robbed)
         expect(story_wait_end(pids[i], bound_ms(5000)));
     }
     expect_lt(0, story_count_files(story_shm()));
-    expect_lt(0, story_count_files(story_state()));
+    expect_lt(0, story_count_state());
 }
 
 static void
 expect_nothing_left(void)
 {
     expect_eq(story_count_files(story_shm()), 0);
-    expect_eq(story_count_files(story_state()), 0);
+    expect_eq(story_count_state(), 0);
 }
 
 static void

@@ -1,5 +1,6 @@
 #include "tests/support/story.h"
 
+#include "api/cluster/files.h"
 #include "tests/support/leftovers.h"
 
 #include <dirent.h>
@@ -347,4 +348,13 @@ int
 story_count_files(const char *dir)
 {
     return count_files(dir);
+}
+
+int
+story_count_state(void)
+{
+    char log[4096];
+    int count = count_files(story_state());
+    snprintf(log, sizeof log, "%s/%s", story_state(), LODE_FILE_PRIVATE_LOG);
+    return access(log, F_OK) == 0 ? count - 1 : count;
 }

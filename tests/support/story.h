@@ -57,4 +57,7 @@ bool story_wait_end(pid_t pid, int64_t ms);
 /* How many entries a directory has, all its subdirectories' included; 0 where there is none. */
 int story_count_files(const char *dir);
 
+/* The same of LODE_STATE_DIR, without the log that private clusters share, which stays. */
+int story_count_state(void);
+
 #endif

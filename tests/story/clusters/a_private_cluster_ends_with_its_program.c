@@ -100,7 +100,7 @@ expect_nothing_left(void)
     expect_eq(story_processes(NULL, NULL, 0), 0);
     expect_eq(story_count_files(story_shm()), 0);
     expect_eq(story_count_files(story_dir()), 0);
-    expect_eq(story_count_files(story_state()), 0);
+    expect_eq(story_count_state(), 0);
     expect_nothing_said();
 }
 

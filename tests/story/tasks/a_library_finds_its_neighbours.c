@@ -58,7 +58,7 @@ story(int argc, char **argv)
     await_copies(keeper, 1);
     lode_close(keeper);
     cluster_stop(supervisor);
-    expect_eq(story_count_files(story_state()), 0);
+    expect_eq(story_count_state(), 0);
 }
 
 int
