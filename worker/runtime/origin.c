@@ -9,8 +9,9 @@
 
 enum { DIGITS = 16 };
 
-static char text[LODE_DIR_MAX + 64]; /* putenv() keeps it */
-static char *digits;                 /* in it: the task's; NULL: they are not there yet */
+/* putenv() keeps it. The longest there can be fits. */
+static char text[sizeof "LODE_WORKER=4294967295:" + 3 * (DIGITS + 1) + LODE_DIR_MAX];
+static char *digits; /* in it: the task's; NULL: they are not there yet */
 
 lode_err
 origin_export(uint32_t worker, const char *dir)
