@@ -1,5 +1,6 @@
 #include "scheduler/core/check.h"
 
+#include "scheduler/core/programs/turns.h"
 #include "scheduler/core/state/state.h"
 #include "scheduler/core/state/tasks.h"
 

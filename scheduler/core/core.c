@@ -21,6 +21,7 @@
 #include "scheduler/core/workers/staff.h"
 #include "scheduler/core/document.h"
 #include "scheduler/core/list.h"
+#include "scheduler/core/programs/turns.h"
 #include "scheduler/core/tasks/submit.h"
 #include "scheduler/core/timer.h"
 #include "scheduler/core/state/workers.h"

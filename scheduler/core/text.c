@@ -1,7 +1,7 @@
 #include "scheduler/core/text.h"
 
 #include "api/base/printable.h"
-#include "scheduler/core/state/pool.h"
+#include "scheduler/core/parts/pool.h"
 
 #include <stdarg.h>
 #include <stdio.h>

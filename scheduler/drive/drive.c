@@ -2,7 +2,7 @@
 
 #include "api/base/clock.h"
 #include "api/base/fail.h"
-#include "scheduler/core/state/pool.h"
+#include "scheduler/core/parts/pool.h"
 #include "scheduler/drive/session.h"
 
 #include <stdatomic.h>

@@ -3,7 +3,7 @@
 #include "api/base/log.h"
 #include "api/system/shell.h"
 #include "api/wire/supervisor_msg.h"
-#include "scheduler/core/state/pool.h"
+#include "scheduler/core/parts/pool.h"
 #include "scheduler/main/daemon.h"
 
 #include <argp.h>

@@ -4,7 +4,7 @@
 #include "api/base/fail.h"
 #include "api/base/log.h"
 #include "api/layout/output_lock.h"
-#include "scheduler/core/state/pool.h"
+#include "scheduler/core/parts/pool.h"
 
 #include <errno.h>
 #include <fcntl.h>

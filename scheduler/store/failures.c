@@ -6,7 +6,7 @@
 #include "api/base/log.h"
 #include "api/client/session/session.h"
 #include "api/client/store/look.h"
-#include "scheduler/core/state/pool.h"
+#include "scheduler/core/parts/pool.h"
 
 #include <lode/task.h>
 #include <pthread.h>

@@ -4,7 +4,7 @@
 #include "api/base/fail.h"
 #include "api/base/hash.h"
 #include "api/base/log.h"
-#include "scheduler/core/state/pool.h"
+#include "scheduler/core/parts/pool.h"
 #include "scheduler/store/store_async.h"
 #include "api/layout/error_object.h"
 #include "api/layout/id.h"

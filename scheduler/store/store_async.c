@@ -6,7 +6,7 @@
 #include "api/base/lock.h"
 #include "api/system/socket.h"
 #include "api/layout/error_object.h"
-#include "scheduler/core/state/pool.h"
+#include "scheduler/core/parts/pool.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -1,6 +1,7 @@
+#include "tools/lode/bench.h"
+
 #include "api/cluster/paths.h"
 #include "tools/cli/program.h"
-#include "tools/lode/command.h"
 #include "tools/supervisor/spawn.h"
 
 #include <errno.h>

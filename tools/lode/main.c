@@ -1,5 +1,8 @@
 #include "tools/cli/program.h"
-#include "tools/lode/command.h"
+#include "tools/lode/bench.h"
+#include "tools/lode/calls/commands.h"
+#include "tools/lode/cluster/commands.h"
+#include "tools/lode/live/commands.h"
 
 #include <stddef.h>
 

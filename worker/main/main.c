@@ -12,10 +12,10 @@
 #include "api/client/session/handle.h"
 #include "api/wire/store_msg.h"
 #include "worker/crash/crash.h"
-#include "worker/runtime/confines.h"
-#include "worker/runtime/origin.h"
+#include "worker/process/confines.h"
+#include "worker/process/origin.h"
 #include "worker/runtime/run.h"
-#include "worker/runtime/surroundings.h"
+#include "worker/process/surroundings.h"
 #include "worker/runtime/worker.h"
 
 #include <argp.h>

@@ -1,7 +1,7 @@
 #include "worker/runtime/program.h"
 
-#include "worker/runtime/confines.h"
-#include "worker/runtime/surroundings.h"
+#include "worker/process/confines.h"
+#include "worker/process/surroundings.h"
 
 #include <errno.h>
 #include <sched.h>

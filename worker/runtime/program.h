@@ -1,12 +1,13 @@
 /*
  * program.h: the program that the worker serves, and the change to another one.
  *
- * Nothing of one program's tasks reaches another's. stdout and stderr are new ones (printing.h),
- * and the rest of the process is put back (surroundings.h). A worker in which a task has left a
- * thread or a child process serves no other program: such a thread could write to the other one's
- * stdout. Nor does one in which a task has changed what nobody can put back (confines.h). It hands
- * the other's tasks back, and is replaced. What stays is memory: the variables of a library that
- * both programs call, and descriptors that a task has left open.
+ * Nothing of one program's tasks reaches another's. stdout and stderr are new ones
+ * (process/printing.h), and the rest of the process is put back (process/surroundings.h). A worker
+ * in which a task has left a thread or a child process serves no other program: such a thread could
+ * write to the other one's stdout. Nor does one in which a task has changed what nobody can put
+ * back (process/confines.h). It hands the other's tasks back, and is replaced. What stays is
+ * memory: the variables of a library that both programs call, and descriptors that a task has left
+ * open.
  *
  * Threads of pools of our own are excepted: those that OpenBLAS starts for lode-blas stay.
  */

@@ -19,7 +19,7 @@
 #include "api/client/session/handle.h"
 #include "worker/libraries/library.h"
 #include "worker/libraries/signature.h"
-#include "worker/runtime/origin.h"
+#include "worker/process/origin.h"
 #include "worker/runtime/page.h"
 #include "worker/runtime/program.h"
 

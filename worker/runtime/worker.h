@@ -22,7 +22,7 @@
 #include "worker/runtime/functions.h"
 #include "worker/runtime/held.h"
 #include "worker/runtime/populate.h"
-#include "worker/runtime/printing.h"
+#include "worker/process/printing.h"
 #include "worker/runtime/queue.h"
 #include "worker/runtime/sleeping.h"
 

@@ -219,7 +219,7 @@ read_number(const char **at_io, int base, uint64_t *number_out)
 static void
 find_host(const lode *db, struct lode_rendezvous_options *options)
 {
-    const char *at = getenv("LODE_WORKER"); /* worker/runtime/origin.h */
+    const char *at = getenv("LODE_WORKER"); /* worker/process/origin.h */
     uint64_t worker, task, session, generation;
     if (at == NULL || !read_number(&at, 10, &worker) || !read_number(&at, 16, &task) ||
         !read_number(&at, 16, &session) || !read_number(&at, 16, &generation)) {

@@ -1,5 +1,5 @@
 /*
- * state.h: what the core is made of, for the files of this folder only. What can be done with each
+ * state.h: what the core is made of, for the files of the core only. What can be done with each
  * part stands in the header of its own name. The state machines are drawn in scheduler/README.md.
  */
 #ifndef LODE_SCHEDULER_CORE_STATE_H
@@ -11,11 +11,11 @@
 #include "api/wire/rendezvous_msg.h"
 #include "scheduler/core/core.h"
 #include "scheduler/core/state/deadlines.h"
-#include "scheduler/core/state/libraries.h"
-#include "scheduler/core/state/output.h"
-#include "scheduler/core/state/pool.h"
-#include "scheduler/core/state/resources.h"
-#include "scheduler/core/state/turns.h"
+#include "scheduler/core/parts/libraries.h"
+#include "scheduler/core/parts/output.h"
+#include "scheduler/core/parts/pool.h"
+#include "scheduler/core/parts/resources.h"
+#include "scheduler/core/programs/program.h"
 
 #include <lode/task.h>
 

@@ -1,5 +1,6 @@
 #include "scheduler/core/state/workers.h"
 
+#include "scheduler/core/programs/turns.h"
 #include "scheduler/core/state/actions.h"
 
 #include <signal.h>

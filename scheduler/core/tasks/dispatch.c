@@ -1,5 +1,6 @@
 #include "scheduler/core/tasks/dispatch.h"
 
+#include "scheduler/core/programs/turns.h"
 #include "scheduler/core/tasks/chain.h"
 #include "scheduler/core/tasks/choose.h"
 

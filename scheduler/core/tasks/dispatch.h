@@ -1,5 +1,5 @@
 /*
- * dispatch.h: which ready task goes to which worker. Programs take turns (state/turns.h).
+ * dispatch.h: which ready task goes to which worker. Programs take turns (programs/turns.h).
  *
  * A worker that has tasks holds a lease of resources, and each task in its queue needs exactly
  * those. So the resources in use are the sum of the leases, however deep the queues are.

@@ -1,6 +1,7 @@
 #include "scheduler/core/tasks/states.h"
 
 #include "scheduler/core/libraries/functions.h"
+#include "scheduler/core/programs/turns.h"
 #include "scheduler/core/state/objects.h"
 #include "scheduler/core/state/sessions.h"
 #include "scheduler/core/state/workers.h"

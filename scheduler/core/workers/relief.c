@@ -1,6 +1,7 @@
 #include "scheduler/core/workers/relief.h"
 
 #include "scheduler/core/libraries/loads.h"
+#include "scheduler/core/programs/turns.h"
 #include "scheduler/core/state/sessions.h"
 #include "scheduler/core/tasks/ends.h"
 #include "scheduler/core/tasks/states.h"

@@ -2,6 +2,7 @@
 
 #include "scheduler/core/state/actions.h"
 #include "scheduler/core/libraries/loads.h"
+#include "scheduler/core/programs/turns.h"
 #include "scheduler/core/state/sessions.h"
 #include "scheduler/core/state/workers.h"
 #include "scheduler/core/workers/relief.h"

@@ -1,5 +1,5 @@
 /* A lane: ready tasks in the order of their submission, whatever order they become ready in. */
-#include "scheduler/core/state/lane.h"
+#include "scheduler/core/programs/lane.h"
 
 #include "scheduler/core/state/state.h"
 

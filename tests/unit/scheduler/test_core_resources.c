@@ -1,5 +1,5 @@
 /* Resources: what fits beside what. */
-#include "scheduler/core/state/resources.h"
+#include "scheduler/core/parts/resources.h"
 
 #include <criterion/criterion.h>
 

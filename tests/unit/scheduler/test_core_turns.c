@@ -1,5 +1,5 @@
 /* Whose task goes next: programs take turns, the deepest level of a program goes first. */
-#include "scheduler/core/state/turns.h"
+#include "scheduler/core/programs/turns.h"
 
 #include "scheduler/core/state/state.h"
 

@@ -1,5 +1,5 @@
 /* What a worker writes becomes lines, whatever pieces it comes in. */
-#include "scheduler/core/state/output.h"
+#include "scheduler/core/parts/output.h"
 #include "tests/support/check.h"
 
 #include <criterion/criterion.h>

@@ -1,5 +1,5 @@
 /* What an argument of `lode run` is, by its looks. */
-#include "tools/lode/argument.h"
+#include "tools/lode/calls/argument.h"
 
 #include <criterion/criterion.h>
 #include <math.h>

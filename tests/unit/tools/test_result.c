@@ -1,6 +1,6 @@
 /* What a task has returned, for people and for programs. */
-#include "tools/lode/library_stem.h"
-#include "tools/lode/result.h"
+#include "tools/lode/calls/library_stem.h"
+#include "tools/lode/calls/result.h"
 
 #include <criterion/criterion.h>
 #include <string.h>

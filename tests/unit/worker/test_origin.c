@@ -1,4 +1,4 @@
-#include "worker/runtime/origin.h"
+#include "worker/process/origin.h"
 
 #include "api/cluster/paths.h"
 

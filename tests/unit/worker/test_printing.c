@@ -3,7 +3,7 @@
  *
  * ctest: wrap ioctl
  */
-#include "worker/runtime/printing.h"
+#include "worker/process/printing.h"
 
 #include "api/base/clock.h"
 

@@ -1,0 +1,20 @@
+/*
+ * confines.h: what a process has that a task may change, and that nobody can put back for certain:
+ * whose it is (user, groups, capabilities), where it is (root directory, namespaces), what it may
+ * use (limits, CPUs, priority), timers of its own, and streams that were closed. A worker in which
+ * a task has changed any of that serves no other program.
+ *
+ * It is looked at between programs only: some 40 system calls. Main thread.
+ */
+#ifndef WORKER_PROCESS_CONFINES_H
+#define WORKER_PROCESS_CONFINES_H
+
+#include <stdbool.h>
+
+/* Remembers how all of it is now, before any code of users has run. Once. */
+void confines_remember(void);
+
+/* True also before confines_remember(). */
+bool confines_are_as_they_were(void);
+
+#endif
