@@ -1,5 +1,5 @@
 /* What people are told of tasks, workers and failures: `lode status`, `lode tasks`. */
-#include "tests/unit/scheduler/driver.h"
+#include "tests/unit/scheduler/core/driver.h"
 
 #include <stdio.h>
 

@@ -2,7 +2,7 @@
  * Deaths of workers in the scheduler's core: settlement with the store, retries, what callers are
  * told.
  */
-#include "tests/unit/scheduler/driver.h"
+#include "tests/unit/scheduler/core/driver.h"
 
 static void
 two_cpus(void)

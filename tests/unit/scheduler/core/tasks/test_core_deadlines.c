@@ -1,6 +1,6 @@
 /* Tasks with a time limit: what becomes of them when it is over, and what is kept of those that
  * end in time. */
-#include "tests/unit/scheduler/driver.h"
+#include "tests/unit/scheduler/core/driver.h"
 
 #include <stdio.h>
 

@@ -1,5 +1,5 @@
 /* Tasks in the scheduler's core: what they wait for, how they end, what is refused. */
-#include "tests/unit/scheduler/driver.h"
+#include "tests/unit/scheduler/core/driver.h"
 
 static void
 two_cpus(void)

@@ -1,5 +1,5 @@
 /* Sessions in the scheduler's core: who may come, and what is left of one that has gone. */
-#include "tests/unit/scheduler/driver.h"
+#include "tests/unit/scheduler/core/driver.h"
 
 static void
 one_cpu(void)

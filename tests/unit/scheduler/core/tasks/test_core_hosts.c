@@ -1,5 +1,5 @@
 /* Sessions that are opened in a worker, or in a process that a task has started. */
-#include "tests/unit/scheduler/driver.h"
+#include "tests/unit/scheduler/core/driver.h"
 
 #include <time.h>
 

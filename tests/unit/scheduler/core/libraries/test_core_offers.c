@@ -1,5 +1,5 @@
 /* What an earlier scheduler offered to all is offered again, or is lost with a reason. */
-#include "tests/unit/scheduler/driver.h"
+#include "tests/unit/scheduler/core/driver.h"
 
 static void
 one_cpu(void)

@@ -1,6 +1,6 @@
 /* Thousands of programs with ready tasks: those that wait cost the others nothing. */
 #include "scheduler/core/state/tasks.h"
-#include "tests/unit/scheduler/driver.h"
+#include "tests/unit/scheduler/core/driver.h"
 
 #include <time.h>
 

@@ -1,7 +1,7 @@
 /*
  * Chains in the scheduler's core: a task goes behind those that make its arguments, in their queue.
  */
-#include "tests/unit/scheduler/driver.h"
+#include "tests/unit/scheduler/core/driver.h"
 
 static void
 two_cpus(void)

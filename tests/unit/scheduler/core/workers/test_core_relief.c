@@ -1,5 +1,5 @@
 /* Programs all of whose workers wait, and workers that cannot be started. */
-#include "tests/unit/scheduler/driver.h"
+#include "tests/unit/scheduler/core/driver.h"
 
 TestSuite(core_relief, .fini = stop);
 

@@ -1,5 +1,5 @@
 /* Programs that have all workers that they may have, or no CPU free for them, beside others. */
-#include "tests/unit/scheduler/driver.h"
+#include "tests/unit/scheduler/core/driver.h"
 
 TestSuite(core_caps, .fini = stop);
 

@@ -1,7 +1,7 @@
 # The lock of a daemon that lives is removed, and before the daemon can put it back, another one
 # starts in its place. The other is refused. The first is found again afterwards: by programs, and
 # by `lode stop`.
-. "$(dirname "$0")/../support/story.sh"
+. "$(dirname "$0")/../../support/story.sh"
 
 
 # Starts "$3…" while the daemon $1 is stopped and its lock file $2 is gone, and lets the daemon go

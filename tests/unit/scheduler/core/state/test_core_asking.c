@@ -1,5 +1,5 @@
 /* Arguments that the store has no memory to watch: it is asked again. */
-#include "tests/unit/scheduler/driver.h"
+#include "tests/unit/scheduler/core/driver.h"
 
 static void
 two_cpus(void)

@@ -1,5 +1,5 @@
 /* Tasks that a program leaves behind: those whose parent had ended, and those nobody wants now. */
-#include "tests/unit/scheduler/driver.h"
+#include "tests/unit/scheduler/core/driver.h"
 
 TestSuite(core_orphans, .fini = stop);
 

@@ -1,5 +1,5 @@
 /* Workers that do not come up: killed, for lack of something, or because they cannot work. */
-#include "tests/unit/scheduler/driver.h"
+#include "tests/unit/scheduler/core/driver.h"
 
 TestSuite(core_starts, .fini = stop);
 

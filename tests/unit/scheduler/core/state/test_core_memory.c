@@ -4,7 +4,7 @@
  * ctest: wrap malloc
  * ctest: wrap calloc
  */
-#include "tests/unit/scheduler/driver.h"
+#include "tests/unit/scheduler/core/driver.h"
 
 #include "tests/support/no_memory.h"
 

@@ -1,6 +1,6 @@
 # While a daemon is stopped, each command comes back and names its process; an interrupt ends it.
 # ctest: timeout 200
-. "$(dirname "$0")/../support/story.sh"
+. "$(dirname "$0")/../../support/story.sh"
 
 tasks=$LODE_TEST_BIN/../tests
 at_most=8 # seconds: five for an answer, and what a busy machine needs besides

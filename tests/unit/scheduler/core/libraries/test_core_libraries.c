@@ -1,5 +1,5 @@
 /* Libraries in the scheduler's core: loading, resolving, new versions. */
-#include "tests/unit/scheduler/driver.h"
+#include "tests/unit/scheduler/core/driver.h"
 
 static void
 two_cpus(void)

@@ -1,6 +1,6 @@
 # `lode` and `storectl` that have no descriptor left say so, at once, with the limit and with what
 # lode needs. They never say that a daemon is stopped, or that the cluster runs elsewhere.
-. "$(dirname "$0")/../support/story.sh"
+. "$(dirname "$0")/../../support/story.sh"
 
 at_most=4 # seconds: less than a daemon that is silent is waited for
 

@@ -1,5 +1,5 @@
 /* Tasks that are to end by force: each running one has a time of grace of its own. */
-#include "tests/unit/scheduler/driver.h"
+#include "tests/unit/scheduler/core/driver.h"
 
 TestSuite(core_stopping, .fini = stop);
 

@@ -1,5 +1,5 @@
 /* What workers print: whose it is, and where a line ends. */
-#include "tests/unit/scheduler/driver.h"
+#include "tests/unit/scheduler/core/driver.h"
 
 static void
 one_cpu(void)

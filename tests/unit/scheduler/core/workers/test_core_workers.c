@@ -1,5 +1,5 @@
 /* Workers in the scheduler's core: CPUs, depth, recall, blocking, starting. */
-#include "tests/unit/scheduler/driver.h"
+#include "tests/unit/scheduler/core/driver.h"
 
 static void
 two_cpus(void)
