@@ -276,6 +276,7 @@ worker_record(struct core *core, struct core_session *session, const struct core
         core_worker_unblocked(core, worker);
         break;
     default:
+        core_printed_end(core, worker, LODE_PRINTING_LIBRARY);
         core_described(core, session, bytes, size);
         break;
     }

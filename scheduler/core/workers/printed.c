@@ -33,14 +33,17 @@ root_of(struct core *core, uint64_t program)
     return root != NULL && !root->ended && !root->is_worker ? root : NULL;
 }
 
-/* The one that asked for the library which the worker opens, to see what is in it. */
+/* The one that asked for the library which the worker opens, or whose task did. */
 static void
 address_to_loader(struct sheet *sheet, const struct core_load *load)
 {
     const char *slash = strrchr(load->source, '/');
     const struct core_request *request = load->requests;
     sheet->name = slash != NULL ? slash + 1 : load->source;
-    sheet->audience = request != NULL ? root_of(sheet->core, request->session) : NULL;
+    if (request != NULL) {
+        struct core_session *program = root_of(sheet->core, request->program);
+        sheet->audience = program != NULL ? program : root_of(sheet->core, request->session);
+    }
 }
 
 /* Nobody is named: the program's task that runs there now, or did last, or what a task has left. */

@@ -20,7 +20,7 @@ void core_printed(struct core *core, struct core_worker *worker, uint64_t task, 
 /* The event CORE_OUTPUT: the same, where the program is known, and the task need not be. */
 void core_output(struct core *core, const struct core_event *event);
 
-/* The task ends, and with it its last line. It must still be the worker's. */
+/* The task ends, or LODE_PRINTING_LIBRARY, and its last line too. It must be the worker's still. */
 void core_printed_end(struct core *core, struct core_worker *worker, uint64_t task);
 
 /* The worker has died: all lines end. */

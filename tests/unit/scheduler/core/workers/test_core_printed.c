@@ -72,6 +72,40 @@ Test(core_printed, a_last_line_without_line_feed_ends_with_its_task)
     expect_sent("no end\n");
 }
 
+/* What a constructor prints, while a worker looks into the library. */
+static void
+read_of_library(const char *text)
+{
+    uint64_t worker = 0;
+    sent(LODE_TASK_DESCRIBE, &worker);
+    read_last((uint32_t)(worker - FIRST_WORKER), LODE_PRINTING_LIBRARY, text);
+}
+
+Test(core_printed, a_constructors_last_line_without_line_feed_ends_with_the_description)
+{
+    ask_load("/state/lib/2.so", LODE_OK, NULL);
+    uint64_t worker = 0;
+    sent(LODE_TASK_DESCRIBE, &worker);
+    const struct lode_task_load *ask = sent(LODE_TASK_DESCRIBE, NULL);
+    const struct lode_task_loaded failed = {.tag = ask->tag, .err = LODE_ELIBRARY};
+    read_of_library("no end");
+    cr_assert_eq(count(CORE_SEND, LODE_TASK_OUTPUT), 0);
+    record(worker, LODE_TASK_DESCRIBED, &failed, sizeof failed);
+    expect_sent("no end\n");
+}
+
+Test(core_printed, a_library_that_a_task_loads_prints_to_the_tasks_program)
+{
+    uint32_t worker = 0;
+    stop();
+    start(2); /* one runs the task, the other one looks into the library */
+    uint64_t task = run_one(&worker);
+    ask_load_file((struct file){FIRST_WORKER + worker, 0, "/m.so", "/state/lib/m.so", task},
+                  LODE_OK, NULL);
+    read_of_library("hello\n");
+    expect_sent("hello\n");
+}
+
 Test(core_printed, bytes_of_another_programs_pipe_are_not_the_running_tasks)
 {
     uint32_t worker = 0;
