@@ -11,6 +11,7 @@
  *   printed     worker       release            scheduler   acquire
  *   output_lock both         see output_lock.h
  *   pipe_lost   both         relaxed            both        relaxed
+ *   taken_end   see taken_output.h
  *   crash_…     worker       plain, in a signal     scheduler   after the worker was reaped
  *                            handler; crash_set
  *                            last (release)
@@ -54,6 +55,7 @@ struct lode_worker_page {
     _Atomic uint64_t printed;
     _Atomic uint32_t output_lock;
     _Atomic uint32_t pipe_lost;
+    _Atomic uint32_t taken_end;
     _Atomic uint32_t crash_set;
     int32_t crash_signal;
     int32_t crash_code;     /* si_code: more than 0, or the signal was sent by a process */

@@ -221,8 +221,10 @@ got_printed(struct core *core, struct core_session *session, const void *bytes, 
         core_cut(core, session, LODE_EPROTO, "a PRINTED of %u bytes", size);
         return;
     }
-    session->worker->printed++;
-    core_printed(core, session->worker, printed->task, (const char *)(printed + 1), printed->size);
+    if (++session->worker->printed > session->worker->taken) {
+        core_printed(core, session->worker, printed->task, (const char *)(printed + 1),
+                     printed->size);
+    }
 }
 
 static void

@@ -133,6 +133,9 @@ struct core_event {
             uint64_t task;    /* page->printing when they were read; 0: none */
             uint64_t program; /* whose pipe it is: the number of its root session; 0: nobody's */
             bool late;        /* the pipe is not the worker's any more: `task` says nothing */
+            uint64_t record;  /* from no pipe: the worker has died, and left what this record
+                                 PRINTED of it says; 0: from the pipe */
+            bool ends_others; /* no task of the worker but `task` will print any more */
             const char *bytes;
         } output;
     } u;

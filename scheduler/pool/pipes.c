@@ -4,6 +4,7 @@
 #include "api/base/fail.h"
 #include "api/base/log.h"
 #include "api/layout/output_lock.h"
+#include "api/layout/taken_output.h"
 #include "scheduler/core/parts/pool.h"
 
 #include <errno.h>
@@ -11,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <sys/queue.h>
 #include <sys/stat.h>
 #include <sys/timerfd.h>
@@ -133,6 +135,7 @@ tell(struct pool_pipe *pipe, uint64_t task, size_t size)
                                             .late = pipe->late,
                                             .bytes = pipe->of->pipes->bytes}};
     uint64_t spilled = drive_spilled(pipe->of->pipes->drive);
+    pipe->of->has_printed = true;
     drive_step(pipe->of->pipes->drive, &event);
     if (drive_spilled(pipe->of->pipes->drive) != spilled) {
         pause_pipe(pipe); /* more than the program can take: the task may wait for a while */
@@ -165,9 +168,27 @@ has_all_records(struct pool_output *output)
     return sent == 0 || drive_printed_records(output->pipes->drive, *output->number) >= sent;
 }
 
-/* read_once() of the pipe that the worker has now. -1 also: it cannot be read at this moment. */
+/* With the lock, and all records: no task but the one that the page names prints any more. */
+static void
+end_others(struct pool_output *output)
+{
+    struct core_event event = {
+        .type = CORE_OUTPUT,
+        .u.output = {.worker = *output->number,
+                     .task = atomic_load_explicit(&output->page->printing, memory_order_relaxed),
+                     .ends_others = true}};
+    if (output->has_printed || atomic_load_explicit(&output->page->printed, memory_order_relaxed)) {
+        drive_step(output->pipes->drive, &event);
+    }
+}
+
+/*
+ * read_once() of the pipe that the worker has now. -1 also: it cannot be read at this moment.
+ *
+ *   ends_lines  a program wants to see all that its tasks have printed
+ */
 static ssize_t
-read_now(struct pool_pipe *pipe)
+read_now(struct pool_pipe *pipe, bool ends_lines)
 {
     struct pool_output *output = pipe->of;
     _Atomic uint32_t *lock = &output->page->output_lock;
@@ -176,6 +197,9 @@ read_now(struct pool_pipe *pipe)
     if (locked && has_all_records(output)) {
         patience_begin(&output->patience);
         got = read_once(pipe, true);
+        if (ends_lines) {
+            end_others(output);
+        }
     } else if (patience_ends(&output->patience, lode_now_ns())) {
         got = read_once(pipe, locked);
     } else {
@@ -229,16 +253,21 @@ end_pipe(struct pool_pipe *pipe)
 }
 
 static void
-pipe_ready(struct loop_source *source, uint32_t events)
+look(struct pool_pipe *pipe, bool ends_lines)
 {
-    struct pool_pipe *pipe = CONTAINER_OF(source, struct pool_pipe, source);
-    (void)events;
-    ssize_t got = pipe->late ? read_once(pipe, false) : read_now(pipe);
+    ssize_t got = pipe->late ? read_once(pipe, false) : read_now(pipe, ends_lines);
     if (got == 0) {
         end_pipe(pipe);
     } else if (got > 0) {
         slow_down(pipe, (size_t)got);
     }
+}
+
+static void
+pipe_ready(struct loop_source *source, uint32_t events)
+{
+    (void)events;
+    look(CONTAINER_OF(source, struct pool_pipe, source), false);
 }
 
 bool
@@ -247,10 +276,10 @@ pipes_read(struct pool_output *output)
     struct pool_pipe *pipe, *next;
     for (pipe = output->late; pipe != NULL; pipe = next) {
         next = pipe->next;
-        pipe_ready(&pipe->source, 0);
+        look(pipe, true);
     }
     if (output->now != NULL) {
-        pipe_ready(&output->now->source, 0);
+        look(output->now, true);
     }
     return output->patience.is_over ||
            ((output->now == NULL || output->patience.since == 0) && has_all_records(output));
@@ -321,9 +350,45 @@ pipes_take(struct pool_output *output, uint64_t program, int fd)
              lode_last_error());
 }
 
+/* True if the worker has read what it was about to read when it died. */
+static bool
+is_taken(const struct pool_output *output, struct lode_taken *piece)
+{
+    int left;
+    return atomic_load_explicit(&piece->is_out, memory_order_acquire) != 0 ||
+           (output->now != NULL && ioctl(output->now->source.fd, FIONREAD, &left) == 0 &&
+            (uint32_t)left < piece->was_there);
+}
+
+/* What the worker has taken out, and not sent: before what is in the pipe still. */
+static void
+read_taken(struct pool_output *output)
+{
+    uint8_t *area = lode_taken_area(output->page);
+    uint32_t end = atomic_exchange_explicit(&output->page->taken_end, 0, memory_order_acquire);
+    uint32_t at = 0;
+    while (end <= LODE_TAKEN_BYTES && at + sizeof(struct lode_taken) <= end) {
+        struct lode_taken *piece = (void *)(area + at);
+        struct core_event event = {.type = CORE_OUTPUT,
+                                   .u.output = {.worker = *output->number,
+                                                .size = piece->size,
+                                                .task = piece->task,
+                                                .record = piece->record,
+                                                .bytes = output->pipes->bytes}};
+        uint32_t size = event.u.output.size;
+        if (size > PIPES_READ_MAX || at + lode_taken_span(size) > end || !is_taken(output, piece)) {
+            return;
+        }
+        memcpy(output->pipes->bytes, piece + 1, size);
+        drive_step(output->pipes->drive, &event);
+        at += lode_taken_span(size);
+    }
+}
+
 void
 pipes_end(struct pool_output *output)
 {
+    read_taken(output);
     while (output->late != NULL) {
         (void)read_last(output->late, false);
         close_late(output, &output->late);

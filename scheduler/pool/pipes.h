@@ -42,6 +42,7 @@ struct pool_output {
     struct pool_pipe *late; /* those that it has left; the newest first */
     uint32_t late_count;
     struct patience patience; /* with looks at `now` that were in vain */
+    bool has_printed;         /* something was read of its pipes */
     int64_t window_ns;        /* begin of the time in which `window_bytes` were read */
     uint32_t window_bytes;
 };
@@ -57,8 +58,8 @@ void pipes_close(struct pipes *pipes);
 void pipes_take(struct pool_output *output, uint64_t program, int fd);
 
 /*
- * Reads what is there. False: bytes are on their way that the worker has taken out, and it is worth
- * waiting for them.
+ * Reads what is there, and ends the last lines of tasks that have ended. False: bytes are on their
+ * way that the worker has taken out, and it is worth waiting for them.
  */
 bool pipes_read(struct pool_output *output);
 

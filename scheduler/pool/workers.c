@@ -3,6 +3,7 @@
 #include "api/base/fail.h"
 #include "api/base/hash.h"
 #include "api/base/log.h"
+#include "api/layout/taken_output.h"
 #include "api/system/socket.h"
 #include "api/wire/supervisor_msg.h"
 #include "scheduler/pool/pipes.h"
@@ -93,9 +94,9 @@ make_page(int *fd_out, struct lode_worker_page **page_out)
 {
     int fd = memfd_create("lode-worker-page", MFD_CLOEXEC | MFD_ALLOW_SEALING);
     void *page = MAP_FAILED;
-    if (fd >= 0 && ftruncate(fd, LODE_WORKER_PAGE_BYTES) == 0 &&
+    if (fd >= 0 && ftruncate(fd, LODE_WORKER_SHARED_BYTES) == 0 &&
         fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW) == 0) {
-        page = mmap(NULL, LODE_WORKER_PAGE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+        page = mmap(NULL, LODE_WORKER_SHARED_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     }
     if (page == MAP_FAILED) {
         lode_err err = lode_fail_errno("cannot make a worker's shared page");
@@ -115,7 +116,7 @@ forget_worker(struct pool_worker *worker)
 {
     struct workers *workers = worker->workers;
     pipes_end(&worker->output);
-    munmap(worker->page, LODE_WORKER_PAGE_BYTES);
+    munmap(worker->page, LODE_WORKER_SHARED_BYTES);
     HASH_DEL(workers->by_number, worker);
     free(worker);
 }
@@ -194,13 +195,13 @@ ask_for(struct workers *workers, struct pool_worker *worker)
     HASH_ADD(hh, workers->by_number, number, sizeof worker->number, worker);
     if (!hash_has(hh, worker)) {
         close(fd);
-        munmap(worker->page, LODE_WORKER_PAGE_BYTES);
+        munmap(worker->page, LODE_WORKER_SHARED_BYTES);
         return lode_fail_with(LODE_ENOMEM, "no memory for a worker");
     }
     lode_err err = tell_supervisor(workers, &packet, fd);
     if (err != LODE_OK) {
         HASH_DEL(workers->by_number, worker);
-        munmap(worker->page, LODE_WORKER_PAGE_BYTES);
+        munmap(worker->page, LODE_WORKER_SHARED_BYTES);
     }
     return err;
 }

@@ -218,6 +218,8 @@ worker_writes(struct fuzz_input *input, uint8_t number, uint8_t what)
                      .task = what & 8 ? LODE_PRINTING_LIBRARY : tasks[fuzz_u8(input) % TASKS],
                      .program = what & 3,
                      .late = (what & 4) != 0,
+                     .record = what & 16 ? what : 0,
+                     .ends_others = (what & 32) != 0,
                      .bytes = bytes,
                      .size = fuzz_u8(input)}};
     event.u.output.size *= what & 64 ? sizeof bytes / UINT8_MAX : 1;

@@ -52,7 +52,7 @@ static void
 write_page(struct fuzz_input *input)
 {
     struct pool_worker *worker = find_worker(workers, fuzz_u8(input) % 8);
-    uint16_t at = fuzz_u16(input) % (sizeof(struct lode_worker_page) - 64);
+    uint16_t at = fuzz_u16(input) % (LODE_WORKER_PAGE_BYTES + 4096);
     uint8_t bytes[64];
     fuzz_bytes(input, bytes, sizeof bytes);
     if (worker != NULL) {

@@ -9,6 +9,7 @@
 #include "api/base/fail.h"
 #include "api/system/limit.h"
 #include "api/base/log.h"
+#include "api/layout/taken_output.h"
 #include "api/client/session/handle.h"
 #include "api/wire/store_msg.h"
 #include "worker/crash/crash.h"
@@ -141,10 +142,10 @@ map_page(int fd, struct lode_worker_page **page_out)
 {
     struct stat info;
     fcntl(fd, F_SETFD, FD_CLOEXEC);
-    if (fstat(fd, &info) != 0 || info.st_size < LODE_WORKER_PAGE_BYTES) {
+    if (fstat(fd, &info) != 0 || info.st_size < LODE_WORKER_SHARED_BYTES) {
         return lode_fail_with(LODE_EINVAL, "--page-fd %d is no shared page", fd);
     }
-    void *page = mmap(NULL, LODE_WORKER_PAGE_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    void *page = mmap(NULL, LODE_WORKER_SHARED_BYTES, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
     if (page == MAP_FAILED) {
         return lode_fail_errno("cannot map --page-fd %d", fd);
     }

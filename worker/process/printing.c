@@ -15,22 +15,15 @@
 #include <unistd.h>
 
 enum {
-    LOCK_NS = 1000000000,    /* so long the scheduler may have the lock */
-    BACKLOG_BYTES = 8 << 20, /* of records that the scheduler has not taken */
-    BACKLOG_MS = 1000        /* so long more of them wait */
+    LOCK_NS = 1000000000, /* so long the scheduler may have the lock */
+    BACKLOG_MS = 1000     /* so long it may not take the records that fill the area */
 };
+_Static_assert(sizeof(struct lode_taken) + PRINTING_READ_MAX <= LODE_TAKEN_BYTES, "a whole read");
 
 void
 printing_init(struct printing *printing, struct lode_worker_page *page)
 {
     *printing = (struct printing){.page = page, .fd = -1};
-}
-
-void
-printing_fini(struct printing *printing)
-{
-    free(printing->bytes);
-    printing->bytes = NULL;
 }
 
 /* ---- a new pipe ------------------------------------------------------------------------------ */
@@ -119,47 +112,74 @@ may_have_written(const struct printing *printing)
     return printing->code_ns < 0 || printing->code_ns >= PRINTING_WRITE_NS;
 }
 
-/* Records that pile up are in our memory. A task that prints without end is slowed down by that. */
+static void
+set_taken_end(struct printing *printing, uint32_t end)
+{
+    printing->taken_end = end;
+    atomic_store_explicit(&printing->page->taken_end, end, memory_order_release);
+}
+
 static void
 await_scheduler(struct lode_link *link)
 {
-    struct lode_link_counters counters;
-    lode_link_count(link, &counters);
-    if (counters.backlog_bytes > BACKLOG_BYTES && lode_link_drain(link, BACKLOG_MS) != LODE_OK) {
+    if (lode_link_drain(link, BACKLOG_MS) != LODE_OK) {
         return; /* it is stopped, or gone: the link says so in its time */
     }
 }
 
+/*
+ * Names the next piece. Where there is no room for it, all that is there goes, since the scheduler
+ * has it. A task that prints without end is slowed down by that.
+ */
+static struct lode_taken *
+begin_piece(struct printing *printing, uint32_t size, uint32_t was_there)
+{
+    if (printing->taken_end + lode_taken_span(size) > LODE_TAKEN_BYTES) {
+        await_scheduler(printing->tasks->link);
+        set_taken_end(printing, 0);
+    }
+    struct lode_taken *piece = (void *)(lode_taken_area(printing->page) + printing->taken_end);
+    *piece = (struct lode_taken){.record = printing->records + 1,
+                                 .task = printing->begun,
+                                 .size = size,
+                                 .was_there = was_there};
+    atomic_store_explicit(&printing->page->taken_end, printing->taken_end + lode_taken_span(size),
+                          memory_order_release);
+    return piece;
+}
+
 /* `printed` counts the record before it is sent: a scheduler that sees it knows what is to come. */
 static lode_err
-send_printed(struct printing *printing, uint32_t size)
+send_piece(struct printing *printing, struct lode_taken *piece, uint32_t size)
 {
     const struct lode_task_printed record = {.task = printing->begun, .size = size};
+    piece->size = size;
+    atomic_store_explicit(&piece->is_out, 1, memory_order_release);
+    set_taken_end(printing, printing->taken_end + lode_taken_span(size));
+    printing->records++;
     atomic_fetch_add_explicit(&printing->page->printed, 1, memory_order_release);
     return lode_link_send(printing->tasks->link, LODE_TASK_PRINTED, &record, sizeof record,
-                          printing->bytes, size, false);
+                          piece + 1, size, false);
 }
 
 /* What others add meanwhile, threads or processes that the task has left, is left to the next. */
 static lode_err
-take_out(struct printing *printing, size_t size)
+take_out(struct printing *printing, uint32_t size)
 {
-    if (printing->bytes == NULL && (printing->bytes = malloc(PRINTING_READ_MAX)) == NULL) {
-        return LODE_OK; /* the scheduler reads it, for the next task of the program at worst */
-    }
     while (size > 0) {
-        ssize_t got = read(printing->fd, printing->bytes,
-                           size < PRINTING_READ_MAX ? size : PRINTING_READ_MAX);
-        if (got < 0 && errno == EINTR) {
-            continue;
-        }
+        uint32_t most = size < PRINTING_READ_MAX ? size : PRINTING_READ_MAX;
+        struct lode_taken *piece = begin_piece(printing, most, size);
+        ssize_t got = read(printing->fd, piece + 1, most);
         if (got <= 0) {
+            set_taken_end(printing, printing->taken_end);
+            if (got < 0 && errno == EINTR) {
+                continue;
+            }
             return LODE_OK; /* user code has closed it, or somebody reads as well */
         }
-        LODE_TRY(send_printed(printing, (uint32_t)got));
-        size -= (size_t)got < size ? (size_t)got : size;
+        LODE_TRY(send_piece(printing, piece, (uint32_t)got));
+        size -= (uint32_t)got;
     }
-    await_scheduler(printing->tasks->link);
     return LODE_OK;
 }
 
@@ -176,7 +196,7 @@ printing_end(struct printing *printing)
     (void)lode_output_lock(&printing->page->output_lock, LOCK_NS);
     if ((flushed || may_have_written(printing)) && ioctl(printing->fd, FIONREAD, &left) == 0 &&
         left > 0) {
-        err = take_out(printing, (size_t)left);
+        err = take_out(printing, (uint32_t)left);
     }
     atomic_store_explicit(&printing->page->printing, 0, memory_order_relaxed);
     lode_output_unlock(&printing->page->output_lock);

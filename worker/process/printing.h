@@ -2,7 +2,7 @@
  * printing.h: what the user's code writes to stdout and stderr. Both are one pipe, which the
  * scheduler reads. At the end of a task the worker takes out what is left, and sends it before the
  * task's DONE: so each byte belongs to the task that ran when it was written
- * (api/layout/output_lock.h).
+ * (api/layout/output_lock.h). It is lost with no worker (api/layout/taken_output.h).
  *
  * Each program that the worker serves gets a pipe of its own. What a task has left running, with
  * the old pipe as its stdout, still writes to the program that it belongs to.
@@ -11,7 +11,7 @@
 #define WORKER_PROCESS_PRINTING_H
 
 #include "api/client/tasks/tasks.h"
-#include "api/layout/worker_page.h"
+#include "api/layout/taken_output.h"
 
 enum {
     PRINTING_READ_MAX = 64 << 10, /* bytes of one record */
@@ -24,11 +24,12 @@ struct printing {
     int fd;          /* our reading end of the pipe; -1: still the first one, which has none here */
     uint64_t begun;  /* the task, as in page->printing */
     int64_t code_ns; /* so long its code has run; see printing_code_ran() */
-    char *bytes;     /* PRINTING_READ_MAX, once something was printed */
+    uint64_t records;   /* PRINTED, that were sent */
+    uint32_t taken_end; /* as in the page, which the user's code can write to */
 };
 
+/* page: with lode_taken_area() behind it. */
 void printing_init(struct printing *printing, struct lode_worker_page *page);
-void printing_fini(struct printing *printing);
 
 /* Both are a new pipe from now on. Errors: LODE_ESYS, LODE_EDOWN …: they are as before. */
 LODE_MUST_CHECK lode_err printing_renew(struct printing *printing, uint64_t program);

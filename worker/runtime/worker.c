@@ -216,7 +216,6 @@ worker_fini(struct worker *worker)
     lode_close(worker->db); /* waits until the scheduler has what it was told */
     lode_task_fini(&worker->task);
     sleeping_fini(&worker->sleeping);
-    printing_fini(&worker->printing);
     held_fini(&worker->held);
     functions_fini(&worker->functions);
     queue_fini(&worker->queue);

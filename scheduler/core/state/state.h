@@ -251,7 +251,8 @@ struct core_worker {
     struct core_library **held; /* libraries that it has opened */
     uint32_t held_count;
     uint64_t finished;       /* tasks */
-    uint64_t printed;        /* records PRINTED */
+    uint64_t printed;        /* records PRINTED, */
+    uint64_t taken;          /* and the last one whose bytes have come without it */
     struct core_part *parts; /* lines that have no end yet; the newest first */
     uint32_t part_count;
     struct core_function *last_function; /* whose task ended last */

@@ -215,6 +215,32 @@ printed_late(struct core *core, const struct core_worker *worker, const struct c
     send_sheet(&sheet);
 }
 
+/* The record itself may have come, or come yet: the worker's link is read by other threads. */
+static void
+printed_before_death(struct core *core, struct core_worker *worker, const struct core_event *event)
+{
+    uint64_t record = event->u.output.record;
+    if (record > worker->printed && record > worker->taken) {
+        worker->taken = record;
+        core_printed(core, worker, event->u.output.task, event->u.output.bytes,
+                     event->u.output.size);
+    }
+}
+
+/* Lines of tasks that have ended, although DONE may be on its way still. */
+static void
+end_others(struct core *core, struct core_worker *worker, uint64_t task)
+{
+    struct core_part **place = &worker->parts;
+    while (*place != NULL) {
+        if ((*place)->author.task != 0 && (*place)->author.task != task) {
+            end_part(core, worker, place);
+        } else {
+            place = &(*place)->next;
+        }
+    }
+}
+
 /*
  * The worker may have changed over to another program since, whose task the page names now. The
  * pipe says whose bytes they are.
@@ -228,6 +254,14 @@ core_output(struct core *core, const struct core_event *event)
     }
     if (event->u.output.late) {
         printed_late(core, worker, event);
+        return;
+    }
+    if (event->u.output.ends_others) {
+        end_others(core, worker, event->u.output.task);
+        return;
+    }
+    if (event->u.output.record > 0) {
+        printed_before_death(core, worker, event);
         return;
     }
     struct core_author author = {.task = event->u.output.task};

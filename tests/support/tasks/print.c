@@ -5,6 +5,7 @@
 
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +20,18 @@ whole(lode_task *task)
     LODE_TRY(lode_task_str(task, 0, &text));
     printf("%s\n", text);
     return lode_task_return_i64(task, 0, getpid());
+}
+
+/* "": the worker dies, and has time for nothing. */
+static lode_err
+whole_or_die(lode_task *task)
+{
+    const char *text;
+    LODE_TRY(lode_task_str(task, 0, &text));
+    if (text[0] == '\0') {
+        raise(SIGKILL);
+    }
+    return whole(task);
 }
 
 /* A line that has no line feed. */
@@ -181,6 +194,7 @@ count_too_many(lode_task *task)
 
 static const lode_function functions[] = {
     {"whole", "(text: str) -> i64", whole, 1},
+    {"whole_or_die", "(text: str) -> i64", whole_or_die, 1},
     {"part", "(text: str) -> i64", part, 1},
     {"often", "(text: str, count: i64) -> i64", often, 1},
     {"often_then_fail", "(text: str, count: i64) -> i64", often_then_fail, 1},

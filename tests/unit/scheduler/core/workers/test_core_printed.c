@@ -115,6 +115,52 @@ Test(core_printed, bytes_of_another_programs_pipe_are_not_the_running_tasks)
     cr_assert_eq(count(CORE_SPILL, 0), 1, "its program has ended: the log has the line");
 }
 
+/* The worker is dead, and has left what its record of that number says. */
+static void
+read_after_death(uint32_t worker, uint64_t record_number, uint64_t task, const char *text)
+{
+    struct core_event event = {.type = CORE_OUTPUT};
+    event.u.output.worker = worker;
+    event.u.output.task = task;
+    event.u.output.record = record_number;
+    event.u.output.bytes = text;
+    event.u.output.size = (uint32_t)strlen(text);
+    step(event);
+}
+
+Test(core_printed, what_a_dead_worker_has_left_is_taken_once)
+{
+    uint32_t worker = 0;
+    uint64_t task = run_one(&worker);
+    read_last(worker, task, "one\n");
+    read_after_death(worker, 1, task, "one\n");
+    cr_assert_eq(count(CORE_SEND, LODE_TASK_OUTPUT), 0, "its record has come");
+    read_after_death(worker, 2, task, "two\n");
+    expect_sent("two\n");
+    read_last(worker, task, "two\n");
+    cr_assert_eq(count(CORE_SEND, LODE_TASK_OUTPUT), 0, "its bytes have come");
+    read_last(worker, task, "three\n");
+    expect_sent("three\n");
+}
+
+Test(core_printed, a_last_line_is_shown_though_the_end_of_its_task_is_on_its_way)
+{
+    uint32_t worker = 0;
+    uint64_t task = run_one(&worker);
+    struct core_event event = {.type = CORE_OUTPUT};
+    event.u.output.worker = worker;
+    event.u.output.ends_others = true;
+    event.u.output.task = task;
+    read_last(worker, task, "no end");
+    step(event);
+    cr_assert_eq(count(CORE_SEND, LODE_TASK_OUTPUT), 0, "it prints still");
+    event.u.output.task = task + 1;
+    step(event);
+    expect_sent("no end\n");
+    done(worker, task, LODE_DONE_OK, 1000);
+    cr_assert_eq(count(CORE_SEND, LODE_TASK_OUTPUT), 0);
+}
+
 Test(core_printed, a_task_that_is_not_the_workers_is_nobodys)
 {
     uint32_t worker = 0;
