@@ -10,15 +10,15 @@
 #include <lode/task.h>
 
 enum { SESSIONS_MAX = 4096, PROGRAMS = 3, ARGS_MAX = 4, FUNCTIONS = 3, NONE = -1 };
-/*
- * A function whose tasks have not submitted any yet may have a task queued ahead, once on each CPU:
- * it can begin before a deeper one that is ready.
- */
 #define OVERTIME_NS INT64_C(5000000000) /* two times of grace, and what links and deaths take */
 enum {
     TREES = 40,
     LADDER = 16, /* tasks */
     LADDER_WORKERS = 6,
+    /*
+     * A function whose tasks have not submitted any yet may have a task queued ahead, once on each
+     * CPU: it can begin before a deeper one that is ready.
+     */
     TREE_FUNCTIONS = 2,
     TREE_DEPTH = 6,
     TREE_WIDTH = 5 /* children of a task: fewer than so many */
@@ -163,12 +163,22 @@ void seal_foreign(struct sim_world *w, lode_id id);
 int worker_numbered(struct sim_world *w, uint64_t number);
 struct sim_task *task_numbered(struct sim_world *w, uint64_t number);
 void die(struct sim_world *w, int index, int32_t status);
-void finish(struct sim_world *w, int index);
-void unblock_waiters(struct sim_world *w, lode_id id);
+void send_done(struct sim_world *w, struct sim_worker *worker, uint64_t number, uint32_t status,
+               uint64_t run_ns);
 void got_signal(struct sim_world *w, int index, int32_t signal);
-void to_worker(struct sim_world *w, const struct sim_event *event);
 void start_worker(struct sim_world *w, int index);
 void spawn(struct sim_world *w, uint64_t number);
+
+/* ---- tasks.c --------------------------------------------------------------------------------- */
+
+void work(struct sim_world *w, int index);
+void finish(struct sim_world *w, int index);
+void unblock(struct sim_world *w, int index);
+void unblock_waiters(struct sim_world *w, lode_id id);
+
+/* ---- records.c ------------------------------------------------------------------------------- */
+
+void to_worker(struct sim_world *w, const struct sim_event *event);
 
 /* ---- actions.c ------------------------------------------------------------------------------- */
 

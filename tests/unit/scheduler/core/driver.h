@@ -226,6 +226,19 @@ start(uint32_t cpus)
     start_with((struct core_options){.cpus = cpus * ONE_CPU});
 }
 
+/* Fixtures of suites. */
+static inline void
+one_cpu(void)
+{
+    start(1);
+}
+
+static inline void
+two_cpus(void)
+{
+    start(2);
+}
+
 static inline void
 stop(void)
 {

@@ -3,12 +3,6 @@
 
 #include <stdio.h>
 
-static void
-two_cpus(void)
-{
-    start(2);
-}
-
 TestSuite(core_document, .init = two_cpus, .fini = stop);
 
 /* The worker's word, and its sentence. */

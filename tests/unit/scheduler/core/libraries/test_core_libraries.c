@@ -1,12 +1,6 @@
 /* Libraries in the scheduler's core: loading, resolving, new versions. */
 #include "tests/unit/scheduler/core/driver.h"
 
-static void
-two_cpus(void)
-{
-    start(2);
-}
-
 TestSuite(core_libraries, .init = two_cpus, .fini = stop);
 
 static void

@@ -1,12 +1,6 @@
 /* What an earlier scheduler offered to all is offered again, or is lost with a reason. */
 #include "tests/unit/scheduler/core/driver.h"
 
-static void
-one_cpu(void)
-{
-    start(1);
-}
-
 TestSuite(core_offers, .init = one_cpu, .fini = stop);
 
 static void

@@ -1,12 +1,6 @@
 /* Arguments that the store has no memory to watch: it is asked again. */
 #include "tests/unit/scheduler/core/driver.h"
 
-static void
-two_cpus(void)
-{
-    start(2);
-}
-
 TestSuite(core_asking, .init = two_cpus, .fini = stop);
 
 enum { AGAIN_NS = 100000000 }; /* CORE_ASK_AGAIN_NS */

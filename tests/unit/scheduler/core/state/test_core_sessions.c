@@ -1,12 +1,6 @@
 /* Sessions in the scheduler's core: who may come, and what is left of one that has gone. */
 #include "tests/unit/scheduler/core/driver.h"
 
-static void
-one_cpu(void)
-{
-    start(1);
-}
-
 TestSuite(core_sessions, .init = one_cpu, .fini = stop);
 
 static void

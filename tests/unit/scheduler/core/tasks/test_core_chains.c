@@ -3,12 +3,6 @@
  */
 #include "tests/unit/scheduler/core/driver.h"
 
-static void
-two_cpus(void)
-{
-    start(2);
-}
-
 TestSuite(core_chains, .init = two_cpus, .fini = stop);
 
 static struct call

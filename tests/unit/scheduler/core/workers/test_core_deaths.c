@@ -4,12 +4,6 @@
  */
 #include "tests/unit/scheduler/core/driver.h"
 
-static void
-two_cpus(void)
-{
-    start(2);
-}
-
 TestSuite(core_deaths, .init = two_cpus, .fini = stop);
 
 Test(core_deaths, a_recalled_task_whose_worker_dies_instead_of_answering_goes_back_uncharged)

@@ -1,12 +1,6 @@
 /* What workers print: whose it is, and where a line ends. */
 #include "tests/unit/scheduler/core/driver.h"
 
-static void
-one_cpu(void)
-{
-    start(1);
-}
-
 TestSuite(core_printed, .init = one_cpu, .fini = stop);
 
 /* The scheduler has read it, from the pipe of that program, while the page named the task. */

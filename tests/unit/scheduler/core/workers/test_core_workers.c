@@ -1,18 +1,6 @@
 /* Workers in the scheduler's core: CPUs, depth, recall, blocking, starting. */
 #include "tests/unit/scheduler/core/driver.h"
 
-static void
-two_cpus(void)
-{
-    start(2);
-}
-
-static void
-one_cpu(void)
-{
-    start(1);
-}
-
 enum { LARGE = 1 << 20 };
 
 TestSuite(core_workers, .init = two_cpus, .fini = stop);
