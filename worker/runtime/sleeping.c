@@ -3,6 +3,9 @@
 /* Of this thread, which is not the main one: the task as part of whose `others` it was counted. */
 static _Thread_local uint64_t counted_for;
 
+/* The last call that this thread was told to give up. */
+static _Thread_local uint64_t gave_up;
+
 void
 sleeping_init(struct sleeping *sleeping, sleeping_tell_fn tell, void *arg)
 {
@@ -157,9 +160,12 @@ sleeping_gives_up(struct sleeping *sleeping, bool is_main, uint32_t *workers_out
 {
     uint64_t call = atomic_load_explicit(&sleeping->call, memory_order_relaxed);
     bool is_meant = is_main || !atomic_load_explicit(&sleeping->main_sleeps, memory_order_relaxed);
-    if (call == 0 || !is_meant || !atomic_compare_exchange_strong(&sleeping->told, &call, 0)) {
+    uint64_t told = call;
+    if (call == 0 || !is_meant ||
+        (call != gave_up && !atomic_compare_exchange_strong(&sleeping->told, &told, 0))) {
         return false;
     }
+    gave_up = call;
     *workers_out = atomic_load_explicit(&sleeping->workers, memory_order_relaxed);
     return true;
 }

@@ -65,7 +65,10 @@ bool sleeping_look(struct sleeping *sleeping, bool main_has_slept);
 /* The call of that number is to give up. */
 void sleeping_give_up(struct sleeping *sleeping, uint64_t call, uint32_t workers);
 
-/* True, once: a call of this thread is to give up. */
+/*
+ * True: a call of this thread is to give up. One thread hears it, and again as often as it asks
+ * while it sleeps: a call that waits at the store asks before it goes there to end, and after.
+ */
 bool sleeping_gives_up(struct sleeping *sleeping, bool is_main, uint32_t *workers_out);
 
 #endif

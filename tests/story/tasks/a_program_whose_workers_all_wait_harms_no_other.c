@@ -6,7 +6,7 @@
 #include "tests/support/cluster.h"
 #include "tests/support/story.h"
 
-enum { CPUS = 2, WORKERS = 5, OTHERS = 20 };
+enum { CPUS = 2, WORKERS = 5, OTHERS = 20, CAPACITY = 16 << 20 };
 
 /* An object that tasks wait for, until open_gate(). */
 struct gate {
@@ -105,6 +105,26 @@ the_last_call_gives_up(lode *db, lode *other)
     lode_drop(db, gate.id);
 }
 
+/* So does one that waits for room, which comes for the others when the program makes it. */
+static void
+a_create_gives_up(lode *db)
+{
+    lode_id waits[WORKERS], id;
+    lode_draft draft;
+    must(lode_create(db, CAPACITY / 4 * 3, NULL, 0, &draft));
+    for (uint64_t i = 0; i < WORKERS; i++) {
+        must(lode_call(db, "room.create", LODE_NO_ARGS, NULL, &waits[i]));
+        await_blocked(db, i + 1);
+    }
+    must(lode_call(db, "nest.one", LODE_NO_ARGS, NULL, &id));
+    failed_for_want_of_workers(db, waits[WORKERS - 1], "all 5 workers that the program may have");
+    succeeded(db, id);
+    lode_abort(&draft);
+    for (int i = 0; i < WORKERS - 1; i++) {
+        succeeded(db, waits[i]);
+    }
+}
+
 /* Two parents with a child each wait, and the third one's child is ready: it fails. */
 static void
 the_deepest_task_fails(lode *db, lode *other)
@@ -130,9 +150,11 @@ static void
 story(int argc, char **argv)
 {
     (void)argc, (void)argv;
-    pid_t supervisor = cluster_start_with(CPUS, WORKERS, 32 << 20);
+    pid_t supervisor = cluster_start_with(CPUS, WORKERS, CAPACITY);
     lode *db = cluster_open_with("nest"), *other = cluster_open();
+    must(lode_load(db, story_tasks("room")));
     the_last_call_gives_up(db, other);
+    a_create_gives_up(db);
     the_deepest_task_fails(db, other);
     lode_close(other);
     lode_close(db);

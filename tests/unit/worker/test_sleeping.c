@@ -51,6 +51,13 @@ gives_up(void)
 /* ---- another thread -------------------------------------------------------------------------- */
 
 static void *
+give_up_beside(void *arg)
+{
+    *(bool *)arg = sleeping_gives_up(&sleeping, false, &workers);
+    return NULL;
+}
+
+static void *
 sleep_beside(void *arg)
 {
     *(bool *)arg = sleeping_other(&sleeping, true);
@@ -152,6 +159,7 @@ Test(sleeping, the_call_that_is_meant_gives_up)
     sleeping_give_up(&sleeping, call, 5);
     cr_assert(!sleeping_gives_up(&sleeping, false, &workers), "another thread's");
     cr_assert(gives_up());
+    cr_assert(gives_up(), "as long as it sleeps");
     cr_assert_eq(workers, 5);
 }
 
@@ -161,8 +169,8 @@ Test(sleeping, where_the_main_thread_sleeps_elsewhere_one_of_the_others_gives_up
     (void)beside(sleep_beside);
     (void)sleeping_look(&sleeping, true);
     sleeping_give_up(&sleeping, atomic_load(&sleeping.call), 5);
-    cr_assert(sleeping_gives_up(&sleeping, false, &workers));
-    cr_assert(!sleeping_gives_up(&sleeping, false, &workers));
+    cr_assert(beside(give_up_beside));
+    cr_assert(!sleeping_gives_up(&sleeping, false, &workers), "of another thread");
 }
 
 Test(sleeping, what_comes_too_late_meets_no_later_call)
