@@ -91,26 +91,44 @@ is_stopped(const struct worker *worker, uint64_t task)
     return atomic_load_explicit(&worker->page->cancelled, memory_order_acquire) == task;
 }
 
+/* The task, while the user's function runs; else 0. */
+static uint64_t
+running_task(void *arg)
+{
+    const struct worker *worker = arg;
+    return atomic_load_explicit(&worker->tasks->parent, memory_order_relaxed);
+}
+
 /*
  * Ends a call that sleeps, or is about to. Only while the user's function runs: what a worker
  * itself does for a cancelled task, such as publishing its errors, goes on.
  */
 static lode_err
-worker_interrupted(void *arg)
+worker_stopped(void *arg)
 {
-    struct worker *worker = arg;
-    uint64_t task = atomic_load_explicit(&worker->tasks->parent, memory_order_relaxed);
+    const struct worker *worker = arg;
+    uint64_t task = running_task(arg);
     if (task == 0) {
         return LODE_OK;
     }
-    uint32_t workers, limit_ms = worker_limit_over(worker, task);
+    uint32_t limit_ms = worker_limit_over(worker, task);
     if (limit_ms > 0) {
         return lode_fail_with(LODE_ETIMEDOUT, "the task's time limit of %u ms is over", limit_ms);
     }
     if (is_stopped(worker, task)) {
         return lode_fail_with(LODE_ECANCELLED, "the task was cancelled");
     }
-    if (sleeping_gives_up(&worker->sleeping, is_main(worker), &workers)) {
+    return LODE_OK;
+}
+
+/* So it is with a call that is told to give up. */
+static lode_err
+worker_interrupted(void *arg)
+{
+    struct worker *worker = arg;
+    uint32_t workers;
+    LODE_TRY(worker_stopped(arg));
+    if (running_task(arg) != 0 && sleeping_gives_up(&worker->sleeping, is_main(worker), &workers)) {
         return lode_fail_with(
             LODE_ELIMIT,
             "all %u workers that the program may have wait for something, and this "
@@ -118,13 +136,6 @@ worker_interrupted(void *arg)
             workers);
     }
     return LODE_OK;
-}
-
-static uint64_t
-running_task(void *arg)
-{
-    const struct worker *worker = arg;
-    return atomic_load_explicit(&worker->tasks->parent, memory_order_relaxed);
 }
 
 static void
@@ -163,6 +174,7 @@ worker_init(struct worker *worker, lode *db, struct lode_worker_page *page)
         .arg = worker,
         .blocked = worker_blocked,
         .interrupted = worker_interrupted,
+        .stopped = worker_stopped,
         .referenced = hook_referenced,
         .pinned = hook_pinned,
         .drafted = hook_drafted,
@@ -172,6 +184,7 @@ worker_init(struct worker *worker, lode *db, struct lode_worker_page *page)
         .arg = worker,
         .blocked = worker_blocked,
         .interrupted = worker_interrupted,
+        .stopped = worker_stopped,
         .task = running_task,
     };
     lode_hooks_set_host(&worker->inner_hooks);

@@ -53,6 +53,18 @@ lode_hooks_interrupted(const struct lode_hooks *hooks)
 }
 
 lode_err
+lode_hooks_stopped(const struct lode_hooks *hooks)
+{
+    for (int i = 0; i < LODE_HOOK_SLOTS; i++) {
+        const struct lode_session_hooks *table = table_of(hooks, i);
+        if (table != NULL && table->stopped != NULL) {
+            LODE_TRY(table->stopped(table->arg));
+        }
+    }
+    return LODE_OK;
+}
+
+lode_err
 lode_hooks_pending(const struct lode_hooks *hooks, lode_id id)
 {
     for (int i = 0; i < LODE_HOOK_SLOTS; i++) {

@@ -22,6 +22,9 @@ struct lode_session_hooks {
      * call with that error, whose sentence the function has set: the task was cancelled, say.
      */
     lode_err (*interrupted)(void *arg);
+    /* The same of a call that sleeps until the scheduler or a supervisor answers: it is never told
+     * to make room for another, since nobody else's end is awaited. */
+    lode_err (*stopped)(void *arg);
     /* The task that runs in this process; 0: none does. In the table of lode_hooks_set_host(). */
     uint64_t (*task)(void *arg);
     /* Once a second in a wait for `id`. Another value than LODE_OK ends the wait with that error,
@@ -81,6 +84,7 @@ const struct lode_session_hooks *lode_hooks_install(struct lode_hooks *hooks,
 /* Each calls the function of that name in every slot that has one. */
 void lode_hooks_blocked(const struct lode_hooks *hooks, bool blocked);
 LODE_MUST_CHECK lode_err lode_hooks_interrupted(const struct lode_hooks *hooks);
+LODE_MUST_CHECK lode_err lode_hooks_stopped(const struct lode_hooks *hooks);
 LODE_MUST_CHECK lode_err lode_hooks_pending(const struct lode_hooks *hooks, lode_id id);
 void lode_hooks_drafted(const struct lode_hooks *hooks, const lode_draft *draft, bool open);
 void lode_hooks_close(const struct lode_hooks *hooks);

@@ -300,6 +300,12 @@ lode_session_hooks(const lode *db, enum lode_hook_slot slot)
     return lode_hooks_in(&db->hooks, slot);
 }
 
+const struct lode_hooks *
+lode_session_all_hooks(const lode *db)
+{
+    return &db->hooks;
+}
+
 void
 lode_ring_doorbell(lode *db)
 {

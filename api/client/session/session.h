@@ -69,6 +69,7 @@ void lode_session_draw_back(lode *db, enum lode_id_kind kind, uint64_t count);
 const struct lode_session_hooks *lode_session_hook(lode *db, enum lode_hook_slot slot,
                                                    const struct lode_session_hooks *hooks);
 const struct lode_session_hooks *lode_session_hooks(const lode *db, enum lode_hook_slot slot);
+const struct lode_hooks *lode_session_all_hooks(const lode *db);
 
 /* Tells the store to drain this session's ring now: a worker that runs out of tasks does. */
 void lode_ring_doorbell(lode *db);

@@ -3,9 +3,13 @@
 #include "api/base/clock.h"
 #include "api/base/fail.h"
 #include "api/client/channel/patience.h"
+#include "api/client/session/session.h"
 
 #include <stdlib.h>
 #include <string.h>
+
+/* When a task that waits looks whether it is to end. */
+enum { FIRST_LOOK_NS = 20000000, LOOK_NS = 1000000000 };
 
 /* RESOLVE, LOAD, LIST and STATS all begin with the tag. */
 struct tagged {
@@ -59,21 +63,48 @@ ask_locked(struct lode_tasks *tasks, uint16_t type, uint32_t flags, const void *
                      : lode_tasks_down();
 }
 
-/* Until one of the two is answered; `other` may be NULL. */
+static int64_t
+sooner(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+/*
+ * A task that waits for an answer for longer than most take sleeps like one in a get: its CPU is
+ * lent to others, and it hears when it is to end.
+ */
+static lode_err
+fall_asleep_locked(const struct lode_tasks *tasks, bool *is_asleep_io)
+{
+    const struct lode_hooks *hooks = lode_session_all_hooks(tasks->db);
+    LODE_TRY(lode_hooks_stopped(hooks));
+    if (!*is_asleep_io) {
+        *is_asleep_io = true;
+        lode_hooks_blocked(hooks, true);
+    }
+    return LODE_OK;
+}
+
+/* Until one of the two is answered, or the task that asks is to end; `other` may be NULL. */
 static lode_err
 wait_answer_locked(struct lode_tasks *tasks, const struct lode_request *request,
-                   const struct lode_request *other, int64_t deadline)
+                   const struct lode_request *other, int64_t deadline, bool *is_asleep_io)
 {
-    bool in_time = true;
+    int64_t look = lode_now_ns() + FIRST_LOOK_NS;
     lode_mutex_assert_held(&tasks->mu);
     while (!request->done && (other == NULL || !other->done)) {
+        int64_t now = lode_now_ns();
         if (!up(tasks)) {
             return lode_tasks_down();
         }
-        if (!in_time) {
+        if (now >= deadline) {
             return lode_rendezvous_late(tasks->rendezvous);
         }
-        in_time = lode_cond_wait(&tasks->changed, &tasks->mu, deadline);
+        if (now >= look) {
+            LODE_TRY(fall_asleep_locked(tasks, is_asleep_io));
+            look = now + LOOK_NS;
+        }
+        (void)lode_cond_wait(&tasks->changed, &tasks->mu, sooner(deadline, look));
     }
     return LODE_OK;
 }
@@ -91,12 +122,6 @@ forget_locked(struct lode_tasks *tasks, const struct lode_request *request)
     }
 }
 
-static int64_t
-sooner(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
-
 /*
  * An answer may take long, for a load for example, and says nothing until then of whether the
  * scheduler runs. So the session asks a second question, which a scheduler that runs answers at
@@ -104,20 +129,21 @@ sooner(int64_t a, int64_t b)
  * LODE_ANSWER_MS, not when the first question's time is up.
  */
 static lode_err
-wait_long_locked(struct lode_tasks *tasks, const struct lode_request *request, int64_t deadline)
+wait_long_locked(struct lode_tasks *tasks, const struct lode_request *request, int64_t deadline,
+                 bool *is_asleep_io)
 {
     enum { HALF_MS = LODE_ANSWER_MS / 2 };
     for (;;) {
         struct lode_request ping = {.answer = LODE_TASK_STATS_ARE};
-        lode_err err =
-            wait_answer_locked(tasks, request, NULL, sooner(deadline, lode_deadline(HALF_MS)));
+        lode_err err = wait_answer_locked(tasks, request, NULL,
+                                          sooner(deadline, lode_deadline(HALF_MS)), is_asleep_io);
         if (err != LODE_ETIMEDOUT || lode_remaining_ms(deadline) == 0) {
             return err;
         }
         err = ask_locked(tasks, LODE_TASK_STATS, 0, NULL, 0, &ping);
         if (err == LODE_OK) {
-            err =
-                wait_answer_locked(tasks, request, &ping, sooner(deadline, lode_deadline(HALF_MS)));
+            err = wait_answer_locked(tasks, request, &ping,
+                                     sooner(deadline, lode_deadline(HALF_MS)), is_asleep_io);
         }
         forget_locked(tasks, &ping);
         free(ping.text);
@@ -131,12 +157,17 @@ lode_tasks_ask(struct lode_tasks *tasks, uint16_t type, uint16_t answer, uint32_
                struct lode_request *request_out)
 {
     int64_t deadline = lode_deadline(timeout_ms);
+    bool is_asleep = false;
     *request_out = (struct lode_request){.answer = answer};
     lode_mutex_lock(&tasks->mu);
     lode_err err = ask_locked(tasks, type, flags, rest, rest_size, request_out);
     if (err == LODE_OK) {
-        err = timeout_ms > LODE_ANSWER_MS ? wait_long_locked(tasks, request_out, deadline)
-                                          : wait_answer_locked(tasks, request_out, NULL, deadline);
+        err = timeout_ms > LODE_ANSWER_MS
+                  ? wait_long_locked(tasks, request_out, deadline, &is_asleep)
+                  : wait_answer_locked(tasks, request_out, NULL, deadline, &is_asleep);
+    }
+    if (is_asleep) {
+        lode_hooks_blocked(lode_session_all_hooks(tasks->db), false);
     }
     forget_locked(tasks, request_out);
     lode_mutex_unlock(&tasks->mu);

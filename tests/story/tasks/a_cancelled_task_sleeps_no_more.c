@@ -1,7 +1,8 @@
 /*
  * In a task that is cancelled every call that sleeps ends with LODE_ECANCELLED: a get, a wait, a
- * get by name, a create and a put that wait for room. The worker lives on. What the task has
- * submitted is cancelled with it if the caller says so, and else goes on.
+ * get by name, a create and a put that wait for room, a load of a library that does not open. The
+ * worker lives on. What the task has submitted is cancelled with it if the caller says so, and else
+ * goes on.
  */
 #include "tests/support/cluster.h"
 #include "tests/support/story.h"
@@ -105,6 +106,13 @@ what_waits_for_room(lode *db)
     lode_abort(&draft);
 }
 
+/* The worker that opens the library is ended in its time. */
+static void
+what_waits_for_the_scheduler(lode *db)
+{
+    ends_when_cancelled(db, "nest.load", story_tasks("hang"), 1);
+}
+
 static void
 story(int argc, char **argv)
 {
@@ -117,6 +125,7 @@ story(int argc, char **argv)
     what_it_has_submitted(db);
     what_does_not_wait(db);
     what_waits_for_room(db);
+    what_waits_for_the_scheduler(db);
     must(lode_get_scheduler_stats(db, &stats));
     expect_eq(stats.workers_died, 0);
     lode_close(db);

@@ -239,6 +239,15 @@ start_own(lode_task *task)
     return passed_on(task, lode_wait(db, &never, 1, 1, LODE_FOREVER, NULL, NULL));
 }
 
+/* Loads that library. */
+static lode_err
+load(lode_task *task)
+{
+    const char *library;
+    LODE_TRY(lode_task_str(task, 0, &library));
+    return passed_on(task, lode_load(lode_task_session(task), library));
+}
+
 struct caller {
     pthread_t thread;
     lode *db;
@@ -298,6 +307,7 @@ static const lode_function functions[] = {
     {"leave_a_loop", "(fifo: str)", leave_a_loop, 0},
     {"join_threads", "(n: i64) -> i64", join_threads, 1},
     {"open_own", "() -> i64", open_own, 1},
+    {"load", "(library: str)", load, 0},
     {"start_own", "(n: i64, library: str)", start_own, 0},
     {"parent", "(id: str) -> i64", parent, 1},
     {0},
