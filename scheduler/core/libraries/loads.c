@@ -7,6 +7,7 @@
 #include "scheduler/core/libraries/offers.h"
 #include "scheduler/core/libraries/resolve.h"
 #include "scheduler/core/state/sessions.h"
+#include "scheduler/core/state/speaker.h"
 #include "scheduler/core/state/workers.h"
 
 #include <stdio.h>
@@ -68,18 +69,37 @@ load_builtin(struct core *core, struct core_session *session, uint32_t tag, cons
     add_request(load, (struct core_request){.session = session->number, .tag = tag}, name);
 }
 
+/*
+ * The program in whose name space the library was asked for; NULL: it is gone. It outlives its root
+ * session as long as a task of it runs, which may be the one that asks.
+ */
+static struct core_program *
+program_of(struct core *core, const struct core_request *request)
+{
+    const struct core_session *root = core_session_find(core, request->program);
+    const struct core_session *session = core_session_find(core, request->session);
+    const struct core_task *task =
+        session != NULL ? core_speaker_task(core, session, request->parent) : NULL;
+    struct core_program *program = root != NULL   ? root->program
+                                   : task != NULL ? task->lane->program
+                                                  : NULL;
+    return program != NULL && program->number == request->program ? program : NULL;
+}
+
 /* The library is in the table: its name stands for it, for those who asked. */
 static void
 finish_request(struct core *core, const struct core_load *load, struct core_library *library,
                const struct core_request *request)
 {
     char text[1024];
-    struct core_session *root = core_session_find(core, request->program);
+    struct core_program *program = program_of(core, request);
     bool is_for_all = (request->flags & LODE_LOAD_FOR_ALL) != 0;
-    if (root == NULL && !is_for_all) {
-        return; /* the program is gone */
+    if (program == NULL && !is_for_all) {
+        send_loaded(core, request->session, request->tag, LODE_ECLOSED,
+                    "the program for which it was loaded has ended");
+        return;
     }
-    lode_err err = core_names_bind(core, is_for_all ? NULL : root->program, library, load->source,
+    lode_err err = core_names_bind(core, is_for_all ? NULL : program, library, load->source,
                                    request->flags, text, sizeof text);
     send_loaded(core, request->session, request->tag, err, err == LODE_OK ? library->name : text);
 }
@@ -217,6 +237,7 @@ core_load_library(struct core *core, struct core_session *session, const void *b
     struct core_request request = {.session = session->number,
                                    .program =
                                        core_names_program(core, session, message->parent)->number,
+                                   .parent = message->parent,
                                    .tag = message->tag,
                                    .flags = message->flags};
     add_request(start_load(core, path), request, NULL);

@@ -73,7 +73,7 @@ struct core_request {
     struct core_request *next;
     uint64_t session;
     uint64_t program; /* LOAD: whose name space gets the library */
-    uint64_t parent;  /* RESOLVE: the task that asks */
+    uint64_t parent;  /* the task that asks, as it said */
     uint32_t tag;
     uint32_t flags; /* LOAD: LODE_LOAD_… */
     char *function; /* RESOLVE: its name; NULL: a LOAD */

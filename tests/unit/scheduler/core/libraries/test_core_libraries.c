@@ -228,6 +228,49 @@ Test(core_libraries, what_a_task_asks_late_is_answered_for_its_own_program)
     cr_assert_eq(number_in(INNER, stranger, "lib.f"), strange);
 }
 
+/* Its results are wanted by somebody: it runs on when its program is gone. */
+Test(core_libraries, a_task_that_outlives_its_program_is_answered_when_it_loads)
+{
+    uint32_t parents = 0, worker = 0;
+    submit(PROGRAM, (struct call){0});
+    uint64_t parent = ran(0, &parents);
+    submit(FIRST_WORKER + parents, (struct call){.parent = parent});
+    uint64_t child = ran(0, &worker);
+    done(parents, parent, LODE_DONE_OK, 1000);
+    session_end(PROGRAM);
+    settle(CORE_RESULTS, LODE_FOUND_GONE);
+    load_file((struct file){FIRST_WORKER + worker, 0, "/c/tool.so", "/state/lib/tool.so", child},
+              "tool");
+    cr_assert_eq(loaded()->err, LODE_OK);
+    cr_assert_gt(number_in(FIRST_WORKER + worker, child, "tool.f"), 0);
+}
+
+Test(core_libraries, a_load_for_a_program_that_is_gone_meanwhile_fails)
+{
+    uint32_t parents = 0, worker = 0;
+    submit(PROGRAM, (struct call){0});
+    uint64_t parent = ran(0, &parents);
+    submit(FIRST_WORKER + parents, (struct call){.parent = parent});
+    uint64_t child = ran(0, &worker);
+    done(parents, parent, LODE_DONE_OK, 1000);
+    ask_load_file(
+        (struct file){FIRST_WORKER + worker, 0, "/c/tool.so", "/state/lib/tool.so", child}, LODE_OK,
+        NULL);
+    struct seen asked = *find(CORE_SEND, LODE_TASK_DESCRIBE, 0);
+    struct lode_task_load message = *(const struct lode_task_load *)asked.bytes;
+    session_end(PROGRAM);
+    settle(CORE_RESULTS, LODE_FOUND_GONE);
+    done(worker, child, LODE_DONE_OK, 1000);
+    static const char NAME[] = "tool";
+    struct {
+        struct lode_task_loaded head;
+        char name[sizeof NAME];
+    } described = {.head = {.tag = message.tag}};
+    memcpy(described.name, NAME, sizeof NAME);
+    record(asked.a.target, LODE_TASK_DESCRIBED, &described, sizeof described.head + sizeof NAME);
+    cr_assert_eq(loaded()->err, LODE_ECLOSED);
+}
+
 Test(core_libraries, a_worker_forgets_names_when_it_changes_programs)
 {
     submit(PROGRAM, (struct call){0});
