@@ -65,6 +65,8 @@ core_task_stop(struct core *core, struct core_task *task)
 {
     if (task->abandoned && is_waited_for(task)) {
         task->abandoned = false;
+        task->forced = task->forced && task->cancelled;
+        task->cancels_nested = task->cancels_nested && task->cancelled;
     }
     if (task->abandoned) {
         task->gave_up = true;
@@ -153,23 +155,6 @@ send_stop(struct core *core, struct core_task *task)
     }
 }
 
-/*
- * What the task has submitted is cancelled because the task is: not for its time limit, and also if
- * another task waits for it.
- */
-static void
-cancel_nested(struct core *core, struct core_task *task)
-{
-    uint32_t how = CORE_CANCEL_RECURSIVE | (task->forced ? CORE_CANCEL_FORCE : 0);
-    for (struct core_lane *lane = task->nested; lane != NULL; lane = lane->sibling) {
-        struct core_task *next;
-        for (struct core_task *child = TAILQ_FIRST(&lane->tasks); child != NULL; child = next) {
-            next = TAILQ_NEXT(child, of_lane);
-            core_task_cancel(core, child, how);
-        }
-    }
-}
-
 /* The worker gives the task back if it has not begun. If it is still there then, it is running. */
 static void
 tell(struct core *core, struct core_task *task)
@@ -178,42 +163,109 @@ tell(struct core *core, struct core_task *task)
     send_stop(core, task);
 }
 
-void
-core_task_cancel(struct core *core, struct core_task *task, uint32_t how)
+/* What is to be done about a task that is cancelled. */
+struct cancelling {
+    bool ignored; /* nothing */
+    bool told;    /* it was told before */
+    bool more_force;
+    bool nested_too;
+};
+
+static struct cancelling
+note(struct core_task *task, uint32_t how)
 {
+    struct cancelling c = {.ignored = true};
     if (task->state == CORE_TASK_FAILING ||
         ((how & CORE_CANCEL_UNNEEDED) != 0 && is_waited_for(task))) {
-        return;
+        return c;
     }
     bool silent = (how & CORE_CANCEL_SILENT) != 0;
-    bool told = task->cancelled || task->abandoned, told_by_force = task->forced;
-    bool told_nested = task->cancels_nested;
+    bool told_by_force = task->forced, told_nested = task->cancels_nested;
+    c = (struct cancelling){.told = task->cancelled || task->abandoned};
     task->cancelled = task->cancelled || !silent;
     task->abandoned = task->abandoned || silent;
-    task->timed_out = task->timed_out || (!told && (how & CORE_CANCEL_LATE) != 0);
+    task->timed_out = task->timed_out || (!c.told && (how & CORE_CANCEL_LATE) != 0);
     task->forced = told_by_force || (how & CORE_CANCEL_FORCE) != 0;
     task->cancels_nested = told_nested || (how & CORE_CANCEL_RECURSIVE) != 0;
-    bool more_force = task->forced && !told_by_force;
-    bool nested_too = task->cancels_nested && (more_force || !told_nested);
-    if (task->state != CORE_TASK_PLACED) { /* it may have submitted some when it ran before */
-        if (nested_too) {
-            cancel_nested(core, task);
-        }
-        if (task->state != CORE_TASK_SETTLING) { /* else the settlement looks */
-            core_task_unlink(core, task);
-            core_task_stop(core, task);
-        }
+    c.more_force = task->forced && !told_by_force;
+    c.nested_too = task->cancels_nested && (c.more_force || !told_nested);
+    return c;
+}
+
+/* A task that is in no queue ends now. It is gone then, if it is abandoned. */
+static void
+carry_out(struct core *core, struct core_task *task, struct cancelling c)
+{
+    if (c.ignored || task->state == CORE_TASK_SETTLING) { /* the settlement looks */
         return;
     }
-    if (more_force) {
+    if (task->state != CORE_TASK_PLACED) {
+        core_task_unlink(core, task);
+        core_task_stop(core, task);
+        return;
+    }
+    if (c.more_force) {
         task->worker->has_forced = true;
         core->pool_changed = true;
         core_worker_relist(core, task->worker);
     }
-    if (!told) {
+    if (!c.told) {
         tell(core, task);
     }
-    if (nested_too) {
+}
+
+/* The first task in this lane of a task, or in its next ones; NULL: they are empty. */
+static struct core_task *
+first_in(const struct core_lane *lane)
+{
+    while (lane != NULL && TAILQ_EMPTY(&lane->tasks)) {
+        lane = lane->sibling;
+    }
+    return lane != NULL ? TAILQ_FIRST(&lane->tasks) : NULL;
+}
+
+/* The next task of those that `top` has submitted, but for what `task` has submitted itself. */
+static struct core_task *
+next_beside(const struct core_task *task, const struct core_task *top)
+{
+    struct core_task *next = NULL;
+    for (; next == NULL && task != top; task = task->lane->parent) {
+        next = TAILQ_NEXT(task, of_lane);
+        next = next != NULL ? next : first_in(task->lane->sibling);
+    }
+    return next;
+}
+
+/*
+ * What the task has submitted is cancelled because the task is: not for its time limit, and also if
+ * another task waits for it. Nothing of it is gone after that, for nothing of it is abandoned by
+ * it. A walk, and no recursion: a hostile worker nests as deeply as it likes.
+ */
+static void
+cancel_nested(struct core *core, const struct core_task *top)
+{
+    struct core_task *task = first_in(top->nested), *below;
+    while (task != NULL) {
+        uint32_t force = task->lane->parent->forced ? CORE_CANCEL_FORCE : 0;
+        struct cancelling c = note(task, CORE_CANCEL_RECURSIVE | force);
+        carry_out(core, task, c);
+        below = c.nested_too ? first_in(task->nested) : NULL;
+        task = below != NULL ? below : next_beside(task, top);
+    }
+}
+
+void
+core_task_cancel(struct core *core, struct core_task *task, uint32_t how)
+{
+    struct cancelling c = note(task, how);
+    bool goes = task->state != CORE_TASK_PLACED; /* it may have submitted some when it ran before */
+    if (!goes) {
+        carry_out(core, task, c);
+    }
+    if (c.nested_too) {
         cancel_nested(core, task);
+    }
+    if (goes) {
+        carry_out(core, task, c);
     }
 }

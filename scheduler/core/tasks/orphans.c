@@ -82,7 +82,10 @@ ask_about(struct core *core, struct asking *asking, const struct core_task *task
     }
 }
 
-/* Tasks of a parent that is there are the parent's to wait for, or are cancelled with it. */
+/*
+ * Tasks of a parent that is there are the parent's to wait for, or are cancelled with it. One that
+ * was cancelled without force may run on.
+ */
 static void
 look_at(struct core *core, struct asking *asking, const struct core_program *program)
 {
@@ -95,7 +98,7 @@ look_at(struct core *core, struct asking *asking, const struct core_program *pro
         const struct core_task *task;
         TAILQ_FOREACH(task, &lane->tasks, of_lane)
         {
-            if (task->state != CORE_TASK_FAILING && !task->cancelled && !task->abandoned) {
+            if (task->state != CORE_TASK_FAILING && !task->forced) {
                 ask_about(core, asking, task);
             }
         }

@@ -150,3 +150,54 @@ Test(core_orphans, a_store_that_has_not_answered_is_not_asked_again)
     timer(LATER);
     cr_assert_eq(count(CORE_RESULTS, 0), 0);
 }
+
+/* It was asked to end, not forced: the flag alone ends no function that does not look at it. */
+Test(core_orphans, one_that_was_cancelled_and_runs_on_is_ended_by_force)
+{
+    uint32_t parents, worker;
+    start(2);
+    uint64_t parent = run(PROGRAM, (struct call){0}, &parents);
+    lode_id made = submit(FIRST_WORKER + parents, (struct call){.parent = parent});
+    uint64_t child = ran(0, &worker);
+    done(parents, parent, LODE_DONE_OK, 1000);
+    struct lode_task_cancel cancel = {.result = made};
+    record(PROGRAM, LODE_TASK_CANCEL, &cancel, sizeof cancel);
+    cr_assert(is_told_to_stop(child));
+    session_end(PROGRAM);
+    settle(CORE_RESULTS, LODE_FOUND_GONE);
+    timer(LATER);
+    settle(CORE_RESULTS, LODE_FOUND_GONE);
+    timer(2 * LATER);
+    cr_assert_not_null(find(CORE_KILL, 0, 0));
+    cr_assert_eq(find(CORE_KILL, 0, 0)->a.value, SIGTERM);
+}
+
+/* Somebody has come to wait for it meanwhile, so its next attempt is not to end; later it is. */
+Test(core_orphans, one_that_is_needed_again_is_let_alone_until_it_is_not)
+{
+    uint32_t worker;
+    start(2);
+    lode_id made = submit(PROGRAM, (struct call){.retries = 1});
+    uint64_t task = ran(0, &worker);
+    session_end(PROGRAM);
+    settle(CORE_RESULTS, LODE_FOUND_GONE);
+    cr_assert(is_told_to_stop(task));
+    lode_id waits = submit(OTHER, (struct call){.args = 1, .arg = {made}});
+    die(worker, task, SIGTERM);
+    settle(CORE_SETTLE, LODE_FOUND_PENDING);
+    cr_assert_eq(ran(0, NULL), task);
+    for (int i = 0; i < 5; i++) {
+        timer(LATER);
+        cr_assert_null(find(CORE_KILL, 0, 0));
+        settle(CORE_RESULTS, LODE_FOUND_PENDING);
+    }
+    struct lode_task_cancel cancel = {.result = waits};
+    record(OTHER, LODE_TASK_CANCEL, &cancel, sizeof cancel);
+    error_done();
+    timer(LATER);
+    settle(CORE_RESULTS, LODE_FOUND_GONE);
+    cr_assert(is_told_to_stop(task));
+    timer(2 * LATER);
+    cr_assert_not_null(find(CORE_KILL, 0, 0));
+    cr_assert_eq(find(CORE_KILL, 0, 0)->a.value, SIGTERM);
+}

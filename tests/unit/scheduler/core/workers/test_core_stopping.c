@@ -1,6 +1,8 @@
 /* Tasks that are to end by force: each running one has a time of grace of its own. */
 #include "tests/unit/scheduler/core/driver.h"
 
+#include <pthread.h>
+
 TestSuite(core_stopping, .fini = stop);
 
 #define GRACE_NS INT64_C(2000000000)
@@ -136,4 +138,77 @@ Test(core_stopping, tasks_are_queued_again_once_it_has_ended)
     cr_assert_eq(ran(0, NULL), 0);
     done(1, task, LODE_DONE_OK, 1000);
     cr_assert_neq(ran(1, NULL), 0, "both");
+}
+
+enum { LEVELS = 20000, STACK_BYTES = 512 << 10 };
+
+/* Without core_check(), which looks at all tasks. */
+static uint64_t
+quick_record(uint64_t session, enum lode_task_msg type, const void *bytes, size_t size)
+{
+    uint64_t task = 0;
+    const struct core_action *a;
+    struct core_event event = {.type = CORE_RECORD, .now_ns = clock_ns += 100};
+    event.u.record.session = session;
+    event.u.record.type = (uint16_t)type;
+    event.u.record.bytes = bytes;
+    event.u.record.size = (uint32_t)size;
+    core_step(core, &event);
+    while ((a = core_next_action(core)) != NULL) {
+        if (a->type == CORE_SEND && a->message == LODE_TASK_RUN) {
+            task = ((const struct lode_task_run *)core_action_bytes(a))->task;
+        }
+    }
+    return task;
+}
+
+/* A task that submits the next one, and then says that its argument is missing. */
+static uint64_t
+go_down(uint64_t parent, uint64_t number)
+{
+    struct {
+        struct lode_task_submit head;
+        struct lode_task_arg arg;
+        lode_id id;
+    } call = {.head = {.submission = number,
+                       .parent = parent,
+                       .results = result_id(FIRST_WORKER + 1, 10 * number),
+                       .function = 1,
+                       .result_count = 1,
+                       .cpus = ONE_CPU,
+                       .arg_count = 1},
+              .arg = {.kind = LODE_ARG_REF, .ready = 1, .size = sizeof call.id},
+              .id = lode_id_make(LODE_ID_PUT, 77, 1)};
+    struct lode_task_done missing = {.task = parent, .status = LODE_DONE_MISSING};
+    (void)quick_record(FIRST_WORKER + 1, LODE_TASK_SUBMIT, &call, sizeof call);
+    return quick_record(FIRST_WORKER + 1, LODE_TASK_DONE, &missing, sizeof missing);
+}
+
+static void *
+cancel_all(void *arg)
+{
+    struct lode_task_cancel cancel = {.result = *(lode_id *)arg, .flags = LODE_CANCEL_RECURSIVE};
+    (void)quick_record(PROGRAM, LODE_TASK_CANCEL, &cancel, sizeof cancel);
+    return NULL;
+}
+
+/* A hostile worker can nest tasks as deeply as it likes. */
+Test(core_stopping, however_deeply_tasks_are_nested_they_are_cancelled)
+{
+    pthread_t thread;
+    pthread_attr_t attr;
+    start(1);
+    lode_id result = submit(
+        PROGRAM, (struct call){.args = 1, .arg = {lode_id_make(LODE_ID_PUT, 77, 1)}, .ready = 1});
+    uint64_t task = ran(0, NULL);
+    for (uint64_t i = 1; i <= LEVELS; i++) {
+        task = go_down(task, i);
+        cr_assert_neq(task, 0);
+    }
+    pthread_attr_init(&attr);
+    pthread_attr_setstacksize(&attr, STACK_BYTES);
+    cr_assert_eq(pthread_create(&thread, &attr, cancel_all, &result), 0);
+    pthread_join(thread, NULL);
+    cr_assert_eq(stats().tasks_waiting, 0);
+    cr_assert_eq(stats().tasks_running, 1, "the last one runs, and was told");
 }
