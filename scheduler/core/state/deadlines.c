@@ -32,15 +32,6 @@ sink(struct core_deadlines *d, uint32_t at)
     d->heap[at] = moved;
 }
 
-static void
-drop_first(struct core_deadlines *d)
-{
-    d->heap[0] = d->heap[--d->count];
-    if (d->count > 0) {
-        sink(d, 0);
-    }
-}
-
 /* ---- ended tasks ----------------------------------------------------------------------------- */
 
 static struct core_task *
@@ -73,7 +64,16 @@ resize(struct core_deadlines *d, uint32_t room)
     d->room = room;
 }
 
-/* Room for one more. What a burst took goes back. */
+/* What a burst took goes back. */
+static void
+give_room_back(struct core_deadlines *d)
+{
+    while (d->room > ROOM_FIRST && d->count < d->room / 8) {
+        resize(d, d->room / 4 > ROOM_FIRST ? d->room / 4 : ROOM_FIRST);
+    }
+}
+
+/* Room for one more. */
 static void
 make_room(struct core *core)
 {
@@ -83,12 +83,21 @@ make_room(struct core *core)
     }
     if (d->count / 2 > d->live) {
         drop_ended(core);
+        give_room_back(d);
     }
     if (d->count >= d->room / 2) {
         resize(d, d->room > 0 ? 2 * d->room : ROOM_FIRST);
-    } else if (d->room > ROOM_FIRST && d->count < d->room / 8) {
-        resize(d, d->room / 4);
     }
+}
+
+static void
+drop_first(struct core_deadlines *d)
+{
+    d->heap[0] = d->heap[--d->count];
+    if (d->count > 0) {
+        sink(d, 0);
+    }
+    give_room_back(d);
 }
 
 /* ---- what there is --------------------------------------------------------------------------- */

@@ -1,5 +1,6 @@
 /* Tasks with a time limit: what becomes of them when it is over, and what is kept of those that
  * end in time. */
+#include "scheduler/core/state/state.h"
 #include "tests/unit/scheduler/core/driver.h"
 
 #include <stdio.h>
@@ -18,6 +19,26 @@ timed_out(const char *sentence)
     cr_assert_not_null(error);
     cr_assert_eq(error->code, LODE_ETIMEDOUT);
     cr_assert_str_eq(text, sentence);
+}
+
+static lode_id
+never(void)
+{
+    return lode_id_make(LODE_ID_PUT, 77, 1);
+}
+
+/* The errors that the last event has put are there. */
+static void
+end_all(void)
+{
+    static uint64_t cookie[ACTIONS_MAX];
+    int errors = count(CORE_PUT_ERROR, 0);
+    for (int i = 0; i < errors; i++) {
+        cookie[i] = find(CORE_PUT_ERROR, 0, i)->a.cookie;
+    }
+    for (int i = 0; i < errors; i++) {
+        step((struct core_event){.type = CORE_ERROR_DONE, .u.cookie = cookie[i]});
+    }
 }
 
 /* The task of the only worker. */
@@ -48,8 +69,7 @@ Test(core_deadlines, a_task_that_waits_for_a_worker_fails_when_its_time_is_over)
 Test(core_deadlines, a_task_that_waits_for_an_object_fails_when_its_time_is_over)
 {
     start(1);
-    submit(PROGRAM,
-           (struct call){.timeout_ms = 1, .args = 1, .arg = {lode_id_make(LODE_ID_PUT, 77, 1)}});
+    submit(PROGRAM, (struct call){.timeout_ms = 1, .args = 1, .arg = {never()}});
     timer(1 * MS);
     timed_out("not run within its time limit of 1 ms");
 }
@@ -129,4 +149,21 @@ Test(core_deadlines, the_nearest_of_many_comes_first_whatever_the_order_of_the_c
         timed_out(want);
         error_done();
     }
+}
+
+/* Of a burst of tasks that have ended. */
+Test(core_deadlines, what_a_burst_took_goes_back)
+{
+    enum { BURST = 100, ROUNDS = 30, FEW = 64 };
+    start(1);
+    for (int i = 0; i < BURST * ROUNDS; i++) {
+        submit(PROGRAM, (struct call){.timeout_ms = 1000, .args = 1, .arg = {never()}});
+    }
+    cr_assert_geq(core->deadlines.room, BURST * ROUNDS);
+    timer(1000 * MS);
+    while (error_put(NULL) != NULL) {
+        end_all();
+    }
+    cr_assert_eq(stats().tasks_waiting, 0);
+    cr_assert_leq(core->deadlines.room, FEW);
 }
