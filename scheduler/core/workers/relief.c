@@ -98,26 +98,41 @@ relieve(struct core *core, struct core_program *program)
     return CORE_GIVE_UP_NS;
 }
 
-/* Gives the time at which to look again; 0: it is not stuck. */
-static int64_t
-look_at(struct core *core, struct core_program *program)
+/* Whether it waits for workers that it may not have; from then on the time of patience runs. */
+static bool
+is_stuck(const struct core *core, struct core_program *program)
 {
     if (!may_have_no_more(core, program)) {
         program->stuck_since = 0;
-        return 0;
+        return false;
     }
     if (program->stuck_since == 0 || program->moved_at > program->stuck_since) {
         program->stuck_since = core->now;
     }
     if (core->now - program->stuck_since >= CORE_STUCK_NS && !all_sleep(core, program)) {
         program->stuck_since = core->now;
-    } else if (core->now - program->stuck_since >= CORE_STUCK_NS) {
-        int64_t since = core->now - CORE_STUCK_NS;
-        int64_t wait = relieve(core, program); /* it may have no ready task any more */
-        program->stuck_since = program->ready > 0 ? since + wait : 0;
-        return core->now + wait;
     }
-    return program->stuck_since + CORE_STUCK_NS;
+    return true;
+}
+
+/* Of one that is stuck. Gives the time at which to look again. */
+static int64_t
+relieve_if_due(struct core *core, struct core_program *program)
+{
+    int64_t since = core->now - CORE_STUCK_NS;
+    if (since < program->stuck_since) {
+        return program->stuck_since + CORE_STUCK_NS;
+    }
+    int64_t wait = relieve(core, program); /* it may have no ready task any more */
+    program->stuck_since = program->ready > 0 ? since + wait : 0;
+    return core->now + wait;
+}
+
+/* Gives the time at which to look again; 0: it is not stuck. */
+static int64_t
+look_at(struct core *core, struct core_program *program)
+{
+    return is_stuck(core, program) ? relieve_if_due(core, program) : 0;
 }
 
 /* ---- all programs ---------------------------------------------------------------------------- */
@@ -139,8 +154,7 @@ fail_everything(struct core *core)
 
 /*
  * Where ready tasks or loads have no worker, and none is to be had: the program most of whose
- * workers wait. NULL: some worker works, or will; or that program has ready tasks itself, and was
- * looked at.
+ * workers wait. NULL: some worker works, or will; or that program has ready tasks itself.
  */
 static struct core_program *
 hoarder(const struct core *core)
@@ -161,29 +175,68 @@ hoarder(const struct core *core)
 }
 
 static int64_t
-look_at_hoarder(struct core *core)
-{
-    bool wanted = core->ready_count > 0 || core_describe_waits(core);
-    struct core_program *program = wanted ? hoarder(core) : NULL;
-    return program != NULL ? look_at(core, program) : 0;
-}
-
-static int64_t
 sooner(int64_t a, int64_t b)
 {
     return a == 0 || (b != 0 && b < a) ? b : a;
 }
 
-static int64_t
-look_at_all(struct core *core, struct core_program_list *programs)
+/*
+ * Looks at programs with ready tasks where the system allows no more workers. One that has all that
+ * it may have is stuck by itself. Of the others, all of whose workers sleep, the one with the most
+ * workers is noted.
+ */
+static void
+look_at_all(struct core *core, struct core_program_list *programs, struct core_program **most_io,
+            int64_t *again_io)
 {
-    int64_t again = 0;
     struct core_program *program, *next;
     for (program = TAILQ_FIRST(programs); program != NULL; program = next) {
         next = TAILQ_NEXT(program, link);
-        again = sooner(again, look_at(core, program));
+        if (!is_stuck(core, program)) {
+            continue;
+        }
+        if (program->workers >= program->worker_max) {
+            *again_io = sooner(*again_io, relieve_if_due(core, program));
+        } else if (!all_sleep(core, program)) {
+            *again_io = sooner(*again_io, program->stuck_since + CORE_STUCK_NS);
+        } else if (*most_io == NULL || program->workers > (*most_io)->workers) {
+            *most_io = program;
+        }
     }
-    return again;
+}
+
+/* Those that might have paid wait anew: a worker may become free for them. */
+static void
+let_wait(struct core *core, struct core_program_list *programs, const struct core_program *paid)
+{
+    struct core_program *program;
+    TAILQ_FOREACH(program, programs, link)
+    {
+        if (program != paid && program->workers < program->worker_max &&
+            program->stuck_since != 0) {
+            program->stuck_since = core->now;
+        }
+    }
+}
+
+/* The system allows no more workers. Who has the most of them pays, so that the others go on. */
+static int64_t
+relieve_system(struct core *core)
+{
+    int64_t again = 0;
+    bool wanted = core->ready_count > 0 || core_describe_waits(core);
+    struct core_program *most = NULL, *hoards = wanted ? hoarder(core) : NULL;
+    look_at_all(core, &core->programs, &most, &again);
+    look_at_all(core, &core->parked, &most, &again);
+    if (most == NULL || (hoards != NULL && hoards->workers > most->workers)) {
+        return hoards != NULL ? sooner(again, look_at(core, hoards)) : again;
+    }
+    if (core->now - most->stuck_since >= CORE_STUCK_NS) {
+        let_wait(core, &core->programs, most);
+        let_wait(core, &core->parked, most);
+        again = sooner(again, core->now + CORE_STUCK_NS);
+    }
+    return sooner(again, relieve_if_due(core, most));
 }
 
 int64_t
@@ -194,12 +247,11 @@ core_relieve(struct core *core)
         fail_everything(core);
         return 0;
     }
+    if (core->processes >= CORE_WORKER_MAX || hopeless) {
+        return relieve_system(core);
+    }
     int64_t again = 0;
     struct core_program *program, *next;
-    if (core->processes >= CORE_WORKER_MAX || hopeless) {
-        again = sooner(look_at_all(core, &core->programs), look_at_all(core, &core->parked));
-        return sooner(again, look_at_hoarder(core));
-    }
     for (program = TAILQ_FIRST(&core->capped); program != NULL; program = next) {
         next = TAILQ_NEXT(program, capped_link);
         again = program->ready > 0 ? sooner(again, look_at(core, program)) : again;

@@ -283,6 +283,43 @@ Test(core_relief, where_no_more_can_be_started_the_program_that_waits_is_relieve
     cr_assert_neq(ran(0, NULL), 0, "the worker that is free serves on");
 }
 
+/* Five workers that ended as they began: no more can be started. */
+static void
+let_starts_fail(uint32_t first)
+{
+    for (uint32_t i = first; i < first + 5; i++) {
+        timer(INT64_C(6000000000));
+        die(i, 0, 1 << 8);
+    }
+}
+
+Test(core_relief, where_no_more_can_be_started_the_program_with_the_most_workers_pays)
+{
+    uint32_t worker[3];
+    uint64_t task[3];
+    start(3);
+    for (int i = 0; i < 3; i++) {
+        task[i] = run(i < 2 ? PROGRAM : OTHER, (struct call){0}, &worker[i]);
+    }
+    for (int i = 0; i < 3; i++) {
+        submit(FIRST_WORKER + worker[i], (struct call){.parent = task[i]});
+        blocked(worker[i], task[i], true);
+    }
+    let_starts_fail(4);
+    for (int failed = 0; failed < 2;) {
+        timer(SECOND);
+        if (error_put(NULL) != NULL) {
+            cr_assert_eq(count(CORE_PUT_ERROR, 0), 1);
+            cr_assert_neq(lode_id_session(failed_result()), FIRST_WORKER + worker[2]);
+            failed++;
+            error_done();
+        }
+    }
+    blocked(worker[0], task[0], false);
+    done(worker[0], task[0], LODE_DONE_FAILED, 1000);
+    cr_assert_neq(ran(0, NULL), 0, "the other program's goes on");
+}
+
 /* ---- one program at a time ------------------------------------------------------------------- */
 
 static uint64_t queue[200];
