@@ -44,18 +44,37 @@ check_place(const struct core_worker *worker)
     LODE_ASSERT(worker->session == NULL || worker->session->worker == worker);
 }
 
+/* Of its program, if this is the first worker whose queue has room: all of them. */
+static uint32_t
+count_open(const struct core_worker *first)
+{
+    uint32_t count = 0;
+    const struct core_worker *worker;
+    if (first->list != CORE_LIST_OPEN || TAILQ_FIRST(&first->program->open) != first) {
+        return 0;
+    }
+    TAILQ_FOREACH(worker, &first->program->open, link)
+    {
+        LODE_ASSERT(worker->program == first->program && worker->list == CORE_LIST_OPEN);
+        count++;
+    }
+    return count;
+}
+
 static uint64_t
 check_workers(const struct core *core)
 {
     struct core_resources used = {0};
     uint64_t placed = 0;
-    uint32_t processes = 0, starting = 0, stacked = 0;
+    uint32_t processes = 0, starting = 0, stacked = 0, open = 0, listed = 0;
     const struct core_worker *worker;
     TAILQ_FOREACH(worker, &core->all, all_link)
     {
         LODE_ASSERT(check_queue(worker) == worker->count);
         check_place(worker);
         placed += worker->count;
+        open += worker->list == CORE_LIST_OPEN;
+        listed += count_open(worker);
         bool alive = worker->state != CORE_WORKER_DEAD;
         processes += alive;
         starting += worker->state == CORE_WORKER_STARTING;
@@ -68,6 +87,7 @@ check_workers(const struct core *core)
     LODE_ASSERT(processes == core->processes && processes <= CORE_WORKER_MAX);
     LODE_ASSERT(starting == core->starting);
     LODE_ASSERT(stacked == core->stacked);
+    LODE_ASSERT(open == listed);
     return placed;
 }
 

@@ -76,7 +76,7 @@ core_create(const struct core_options *options, int64_t now_ns)
     TAILQ_INIT(&core->notices);
     TAILQ_INIT(&core->all);
     TAILQ_INIT(&core->idle);
-    TAILQ_INIT(&core->open);
+    TAILQ_INIT(&core->to_fill);
     TAILQ_INIT(&core->loads);
     TAILQ_INIT(&core->questions);
     core_workers_start(core);
@@ -156,6 +156,7 @@ destroy_workers(struct core *core)
         worker->list = CORE_LIST_NONE;
         if (worker->program != NULL) {
             worker->program->workers--;
+            TAILQ_INIT(&worker->program->open);
         }
         core_worker_free(core, worker);
     }
@@ -170,7 +171,6 @@ core_destroy(struct core *core)
     core_questions_fini(core);
     destroy_workers(core);
     TAILQ_INIT(&core->idle);
-    TAILQ_INIT(&core->open);
     destroy_sessions(core);
     core->last_seen = NULL;
     struct core_load *load;

@@ -24,6 +24,7 @@ core_program_create(struct core_session *root, uint32_t worker_max)
     program->pid = root->pid;
     program->worker_max = worker_max;
     program->waits = true;
+    TAILQ_INIT(&program->open);
     TAILQ_INIT(&program->lanes);
     core_lane_init(&program->lane, program, root, 0);
     add_lane(&program->lane);
@@ -39,6 +40,9 @@ free_program(struct core *core, struct core_program *program)
     }
     if (program->ended) {
         TAILQ_REMOVE(&core->ended, program, ended_link);
+    }
+    if (program->to_fill) {
+        TAILQ_REMOVE(&core->to_fill, program, fill_link);
     }
     core_turns_fini(program);
     core->names_changed |= program->names.first != NULL;

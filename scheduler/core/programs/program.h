@@ -11,6 +11,7 @@
 struct core;
 struct core_session;
 
+TAILQ_HEAD(core_worker_list, core_worker);
 struct core_deep;
 
 struct core_program {
@@ -25,10 +26,12 @@ struct core_program {
     bool waits;                     /* has no ready task, or the first one has found no worker */
     bool hungry;                    /* of these: the program may have more workers … */
     bool parked;                    /* … or it may not, and stands aside */
-    uint64_t round;                 /* the last dispatch() that has filled its workers' queues */
+    struct core_worker_list open;   /* its workers whose queues have room */
     struct core_deep *deep;         /* the other lanes with ready tasks; NULL: none ever had any */
     TAILQ_ENTRY(core_program) link; /* has ready tasks: core.programs, or core.parked */
     TAILQ_ENTRY(core_program) ended_link;
+    TAILQ_ENTRY(core_program) fill_link; /* core.to_fill, */
+    bool to_fill;                        /* … in which it stands */
 
     TAILQ_ENTRY(core_program) capped_link; /* core.capped: has all workers that it may have */
 

@@ -122,6 +122,9 @@ core_turns_add(struct core *core, struct core_task *task)
     if (lane->count == 1 && lane->depth > 0) {
         enter(program, lane);
     }
+    if (!TAILQ_EMPTY(&program->open)) {
+        core_program_fill(core, program);
+    }
     if (program->ready++ == 0) {
         program->turn = CORE_TURN;
         TAILQ_INSERT_TAIL(&core->programs, program, link);
@@ -146,7 +149,12 @@ core_turns_remove(struct core *core, struct core_task *task)
         program->parked = false;
         note(core, program, true, false);
         program->stuck_since = 0;
-    } else if (program->waits) {
+        return;
+    }
+    if (!TAILQ_EMPTY(&program->open)) {
+        core_program_fill(core, program);
+    }
+    if (program->waits) {
         lower(core, program, core_turns_first(program));
     }
 }

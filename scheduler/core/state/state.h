@@ -60,7 +60,6 @@ enum {
 #define CORE_RUN_MAX_NS     UINT64_C(3600000000000) /* a run time that is believed */
 
 TAILQ_HEAD(core_session_list, core_session);
-TAILQ_HEAD(core_worker_list, core_worker);
 TAILQ_HEAD(core_dep_list, core_dep);
 TAILQ_HEAD(core_question_list, core_question);
 
@@ -229,7 +228,7 @@ struct core_worker {
     struct core_session *session;
     uint64_t store_session;
     TAILQ_ENTRY(core_worker) all_link;
-    TAILQ_ENTRY(core_worker) link; /* core.idle or core.open */
+    TAILQ_ENTRY(core_worker) link; /* core.idle, or its program's open ones */
     struct core_program *program;  /* whose tasks are in the queue; NULL: none is */
     struct core_task_list queue;   /* in the order of sending */
     uint32_t count;
@@ -325,16 +324,16 @@ struct core {
     int64_t orphans_at;                /* when those are looked at; 0: there are none */
     uint32_t orphans_asked;            /* questions about them that are out */
     struct core_program_list capped;   /* those that have all workers that they may have */
+    struct core_program_list to_fill;  /* whose workers' queues may take more than they did */
     uint32_t untried;                  /* with ready tasks that no worker was sought for yet */
     uint32_t hungry;                   /* whose first task has found none, and that may have more */
-    uint64_t round;                    /* of dispatch() */
     uint64_t looks;                    /* of dispatch(): programs for which a worker was sought */
     struct core_resources least; /* no program that waits, and is not parked, needs less next */
     uint64_t ready_count, waiting_count;
     uint64_t weightless; /* ready tasks that need nothing */
 
     struct core_worker *workers; /* by number */
-    struct core_worker_list all, idle, open;
+    struct core_worker_list all, idle;
     uint32_t next_worker;
     uint32_t processes;                /* started and not reaped */
     uint32_t starting;                 /* of them, not up yet */
@@ -375,6 +374,20 @@ core_program_may_grow(const struct core *core, const struct core_program *progra
 {
     return program->workers < program->worker_max &&
            program->workers - program->blocked < core->running_max;
+}
+
+/*
+ * Its queues may take a task that they did not take before: a worker of it has more room, or its
+ * next task may be another one. Else nobody looks at it: of a thousand programs whose workers have
+ * room, most find that what is ready cannot go there.
+ */
+static inline void
+core_program_fill(struct core *core, struct core_program *program)
+{
+    if (!program->to_fill) {
+        program->to_fill = true;
+        TAILQ_INSERT_TAIL(&core->to_fill, program, fill_link);
+    }
 }
 
 /* True if nothing that is ready fits, whatever worker there were. */

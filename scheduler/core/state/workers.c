@@ -21,9 +21,17 @@ unlist(struct core *core, struct core_worker *worker)
     if (worker->list == CORE_LIST_IDLE) {
         TAILQ_REMOVE(&core->idle, worker, link);
     } else if (worker->list == CORE_LIST_OPEN) {
-        TAILQ_REMOVE(&core->open, worker, link);
+        TAILQ_REMOVE(&worker->program->open, worker, link);
     }
     worker->list = CORE_LIST_NONE;
+}
+
+static void
+list_open(struct core *core, struct core_worker *worker)
+{
+    worker->list = CORE_LIST_OPEN;
+    TAILQ_INSERT_TAIL(&worker->program->open, worker, link);
+    core_program_fill(core, worker->program);
 }
 
 static bool
@@ -34,6 +42,17 @@ has_room(const struct core_worker *worker)
             (worker->count < 2 && worker->queued_ns < CORE_AHEAD_ONE_NS));
 }
 
+/* It goes behind the others of its program. */
+static void
+go_behind(struct core *core, struct core_worker *worker)
+{
+    core_program_fill(core, worker->program);
+    if (TAILQ_NEXT(worker, link) != NULL) {
+        TAILQ_REMOVE(&worker->program->open, worker, link);
+        TAILQ_INSERT_TAIL(&worker->program->open, worker, link);
+    }
+}
+
 void
 core_worker_relist(struct core *core, struct core_worker *worker)
 {
@@ -41,6 +60,12 @@ core_worker_relist(struct core *core, struct core_worker *worker)
     bool was_idle = worker->list == CORE_LIST_IDLE, is_stale = worker->stale;
     bool gets_tasks =
         worker->state == CORE_WORKER_UP && !worker->blocked && worker->describing == NULL;
+    bool is_open =
+        gets_tasks && !is_stale && worker->count > 0 && has_room(worker) && !worker->has_forced;
+    if (is_open && worker->list == CORE_LIST_OPEN) {
+        go_behind(core, worker);
+        return;
+    }
     unlist(core, worker);
     if (!gets_tasks) {
         return;
@@ -55,9 +80,8 @@ core_worker_relist(struct core *core, struct core_worker *worker)
         worker->list = CORE_LIST_IDLE;
         TAILQ_INSERT_HEAD(&core->idle, worker, link);
         core->pool_changed = core->pool_changed || core->usable > core->options.prestart;
-    } else if (has_room(worker) && !worker->has_forced) {
-        worker->list = CORE_LIST_OPEN;
-        TAILQ_INSERT_TAIL(&core->open, worker, link);
+    } else if (is_open) {
+        list_open(core, worker);
     }
 }
 
@@ -80,6 +104,7 @@ begin_serving(struct core *core, struct core_worker *worker, const struct core_t
 static void
 end_serving(struct core *core, struct core_worker *worker)
 {
+    unlist(core, worker);
     core_program_remove_worker(core, worker->program);
     worker->last_program = worker->program->number;
     worker->program = NULL;

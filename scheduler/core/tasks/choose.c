@@ -30,7 +30,7 @@ choose_idle(struct core *core, const struct core_task *task, struct core_worker 
     return other;
 }
 
-/* Depth by time is in the list `open` (workers.c). */
+/* Depth by time is in the list `open` (workers.c). A queue holds tasks of one program. */
 struct core_worker *
 core_choose_worker(struct core *core, const struct core_task *task)
 {
@@ -38,7 +38,7 @@ core_choose_worker(struct core *core, const struct core_task *task)
     if (worker != NULL) {
         return worker;
     }
-    TAILQ_FOREACH(worker, &core->open, link)
+    TAILQ_FOREACH(worker, &task->lane->program->open, link)
     {
         if (core_worker_may_queue(core, worker, task)) {
             if (!core_worker_would_conflict(worker, task->function)) {

@@ -130,32 +130,20 @@ give_to_idle(struct core *core)
     }
 }
 
-/* The first worker with room whose program was not looked at in this round; NULL: there is none. */
-static struct core_worker *
-next_open(const struct core *core)
-{
-    struct core_worker *worker;
-    TAILQ_FOREACH(worker, &core->open, link)
-    {
-        if (worker->program->round != core->round && worker->program->ready > 0) {
-            return worker;
-        }
-    }
-    return NULL;
-}
-
-/* A queue holds tasks of one program: so only programs whose workers have room are looked at. */
+/*
+ * A queue holds tasks of one program: so only programs whose workers have room are looked at. A
+ * queue that was not filled because others were hungry is looked at again when a task of it ends.
+ */
 static void
 fill_queues(struct core *core)
 {
-    struct core_worker *worker;
-    core->round++;
-    while ((worker = next_open(core)) != NULL) {
-        struct core_program *program = worker->program;
-        program->round = core->round;
-        while (program->ready > 0 && !TAILQ_EMPTY(&core->open) && dispatch_one(core, program)) {
+    struct core_program *program;
+    while ((program = TAILQ_FIRST(&core->to_fill)) != NULL) {
+        while (program->ready > 0 && !TAILQ_EMPTY(&program->open) && dispatch_one(core, program)) {
             (void)core_program_used(core, program);
         }
+        TAILQ_REMOVE(&core->to_fill, program, fill_link);
+        program->to_fill = false;
     }
 }
 
@@ -176,7 +164,7 @@ note_the_rest(struct core *core)
 static void
 dispatch_alone(struct core *core, struct core_program *program)
 {
-    while (program->ready > 0 && !(TAILQ_EMPTY(&core->open) && TAILQ_EMPTY(&core->idle)) &&
+    while (program->ready > 0 && !(TAILQ_EMPTY(&program->open) && TAILQ_EMPTY(&core->idle)) &&
            dispatch_one(core, program)) {
     }
 }

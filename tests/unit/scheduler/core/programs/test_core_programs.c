@@ -2,6 +2,7 @@
 #include "scheduler/core/state/tasks.h"
 #include "tests/unit/scheduler/core/driver.h"
 
+#include <stdio.h>
 #include <time.h>
 
 TestSuite(core_programs, .fini = stop);
@@ -10,6 +11,7 @@ enum { FIRST_PROGRAM = 1000, MANY = 10000, TASKS = 4000, BATCH = 200, BATCHES = 
 
 static uint64_t run[2 * TASKS];
 static size_t runs;
+static uint32_t spawned; /* the last worker that was asked for */
 
 /* Without core_check(), which looks at all programs. */
 static void
@@ -19,6 +21,7 @@ quick_step(struct core_event event)
     event.now_ns = clock_ns += 100;
     core_step(core, &event);
     while ((a = core_next_action(core)) != NULL) {
+        spawned = a->type == CORE_SPAWN ? (uint32_t)a->target : spawned;
         if (a->type == CORE_SEND && a->message == LODE_TASK_RUN) {
             run[runs++] = ((const struct lode_task_run *)core_action_bytes(a))->task;
         }
@@ -214,4 +217,70 @@ Test(core_programs, that_wait_go_on_when_there_is_room)
     quick_done(place, whole);
     cr_assert_eq(runs, 1);
     cr_assert_eq(core_task_find(core, run[0])->lane->program->number, FIRST_PROGRAM);
+}
+
+/* ---- queues that have room ------------------------------------------------------------------ */
+
+static void
+quick_up(uint32_t worker)
+{
+    struct core_event event = {.type = CORE_SPAWNED};
+    event.u.spawned.worker = worker;
+    event.u.spawned.pid = 5000 + worker;
+    quick_step(event);
+    event = (struct core_event){.type = CORE_SESSION_OPEN};
+    event.u.open.session = event.u.open.store_session = 2 * FIRST_PROGRAM + MANY + worker;
+    event.u.open.role = LODE_ROLE_WORKER;
+    event.u.open.worker = worker;
+    event.u.open.pid = 5000 + worker;
+    quick_step(event);
+    struct lode_task_worker ready = {0};
+    quick_record(2 * FIRST_PROGRAM + MANY + worker, LODE_TASK_READY, &ready, sizeof ready);
+}
+
+/* Programs that have one worker each, which runs a task that needs no CPU; another one is ready. */
+static void
+open_servers(uint64_t count)
+{
+    for (uint64_t session = FIRST_PROGRAM; session < FIRST_PROGRAM + count; session++) {
+        struct core_event event = {.type = CORE_SESSION_OPEN};
+        event.u.open.session = event.u.open.store_session = session;
+        event.u.open.role = LODE_ROLE_PROGRAM;
+        quick_step(event);
+        quick_submit(session, 1, 0);
+        quick_submit(session, 2, 0);
+        while (spawned > 1 && runs < session - FIRST_PROGRAM + 1) {
+            quick_up(spawned);
+        }
+    }
+}
+
+/* The CPU time of a task of another program that comes, and ends: the median. */
+static double
+time_beside_servers(uint64_t servers)
+{
+    double took[BATCHES];
+    uint64_t number = 0;
+    runs = 0;
+    spawned = 0;
+    start_with((struct core_options){.cpus = ONE_CPU, .worker_max = 1});
+    open_servers(servers);
+    for (int i = 0; i < BATCHES; i++) {
+        double begin = cpu_seconds();
+        for (int j = 0; j < BATCH; j++) {
+            quick_submit(OTHER, ++number, ONE_CPU);
+            quick_done(1, run[runs - 1]);
+        }
+        took[i] = cpu_seconds() - begin;
+    }
+    stop();
+    qsort(took, BATCHES, sizeof took[0], compare);
+    return took[BATCHES / 2];
+}
+
+Test(core_programs, whose_queues_have_room_cost_the_others_little)
+{
+    double few = time_beside_servers(10), many = time_beside_servers(1000);
+    cr_assert_lt(many, 10 * few + BATCH * 10e-6, "%.1f us, %.1f beside 1,000 programs",
+                 few / BATCH * 1e6, many / BATCH * 1e6);
 }
