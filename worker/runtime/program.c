@@ -1,6 +1,7 @@
 #include "worker/runtime/program.h"
 
 #include "worker/process/confines.h"
+#include "worker/process/streams.h"
 #include "worker/process/surroundings.h"
 
 #include <errno.h>
@@ -70,6 +71,9 @@ program_enter(struct worker *worker, uint64_t program, int64_t pid)
     if (worker->program != program &&
         (has_left_threads(worker) || has_left_children() || !confines_are_as_they_were())) {
         return false;
+    }
+    if (worker->program != program) {
+        streams_flush();
     }
     if (printing_renew(&worker->printing, program) != LODE_OK) {
         return false;

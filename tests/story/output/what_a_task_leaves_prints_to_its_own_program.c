@@ -1,8 +1,9 @@
 /*
- * A task leaves a thread that prints without end, and another one a process that prints later. The
- * tasks of the next program run on the same CPU, and none of these lines comes out there. The late
- * line of the process reaches the program that it belongs to. A worker with a thread of a task's
- * serves no other program.
+ * A task leaves a thread that prints without end, another one a process that prints later, and a
+ * third one a line in the buffer of a stream. The tasks of the next program run on the same CPU,
+ * and none of these lines comes out there. The late line of the process and that of the stream
+ * reach the program that they belong to. A worker with a thread of a task's serves no other
+ * program.
  */
 #include "tests/support/child.h"
 #include "tests/support/cluster.h"
@@ -63,14 +64,29 @@ leaves_a_process(struct child *parent, void *arg)
     lode_close(db);
 }
 
+static void
+leaves_a_line(struct child *parent, void *arg)
+{
+    lode_id id;
+    redirect_stderr(arg);
+    lode *db = cluster_open_with("print");
+    must(lode_call(db, "print.leave_stream", LODE_ARGS(lode_str("left")), NULL, &id));
+    int64_t pid = result_of(db, id);
+    child_say(parent, &pid, sizeof pid);
+    child_await(parent);
+    lode_close(db);
+}
+
 /* Runs tasks, half of them when the one before may go on. */
 static void
 stranger(struct child *parent, void *arg)
 {
     redirect_stderr(arg);
     lode *db = cluster_open_with("print");
+    lode_id id;
+    must(lode_call(db, "print.flush", LODE_NO_ARGS, NULL, &id));
+    (void)result_of(db, id);
     for (int i = 0; i < TASKS; i++) {
-        lode_id id;
         must(lode_call(db, "print.whole", LODE_ARGS(lode_str("mine")), NULL, &id));
         int64_t pid = result_of(db, id);
         if (i == TASKS / 2) {
@@ -111,8 +127,10 @@ wake_daemon(void)
     close(fd);
 }
 
+enum left { THREAD, PROCESS, LINE };
+
 static void
-together(child_fn first_run, bool has_daemon, const char *want)
+together(child_fn first_run, enum left left, const char *want)
 {
     char first_printed[256], other_printed[256];
     struct child first, other;
@@ -123,17 +141,16 @@ together(child_fn first_run, bool has_daemon, const char *want)
     child_hear(&first, &first_pid, sizeof first_pid);
     child_start(&other, stranger, other_printed);
     child_hear(&other, &other_pid, sizeof other_pid);
-    if (has_daemon) {
+    expect_eq(first_pid == other_pid, left != THREAD);
+    if (left == PROCESS) {
         wake_daemon();
-    } else {
-        expect(first_pid != other_pid);
     }
     child_signal(&other);
     child_must_end(&other);
     child_signal(&first);
     child_must_end(&first);
     expect_lines(other_printed, "mine\n", TASKS, TASKS);
-    expect_lines(first_printed, want, has_daemon ? 1 : 0, ROOM);
+    expect_lines(first_printed, want, left == THREAD ? 0 : 1, left == THREAD ? ROOM : 1);
 }
 
 static void
@@ -143,8 +160,9 @@ story(int argc, char **argv)
     snprintf(fifo, sizeof fifo, "%s/fifo", story_files());
     expect_eq(mkfifo(fifo, 0600), 0);
     pid_t supervisor = cluster_start(1, 32 << 20);
-    together(leaves_a_process, true, "late\n");
-    together(leaves_a_thread, false, "thread\n");
+    together(leaves_a_process, PROCESS, "late\n");
+    together(leaves_a_line, LINE, "left\n");
+    together(leaves_a_thread, THREAD, "thread\n");
     cluster_stop(supervisor);
 }
 

@@ -112,6 +112,28 @@ leave_thread(lode_task *task)
     return lode_task_return_i64(task, 0, getpid());
 }
 
+/* A stream of the task's own, with the same descriptor as stdout, in whose buffer a line waits. */
+static lode_err
+leave_stream(lode_task *task)
+{
+    const char *text;
+    LODE_TRY(lode_task_str(task, 0, &text));
+    FILE *stream = fdopen(STDOUT_FILENO, "w");
+    if (stream == NULL || setvbuf(stream, NULL, _IOFBF, BUFSIZ) != 0 ||
+        fprintf(stream, "%s\n", text) < 0) {
+        return LODE_ESYS;
+    }
+    return lode_task_return_i64(task, 0, getpid());
+}
+
+/* Flushes all streams that there are, whoever has opened them. */
+static lode_err
+flush(lode_task *task)
+{
+    fflush(NULL);
+    return lode_task_return_i64(task, 0, getpid());
+}
+
 /* Waits for a byte, prints, and says so by a byte. */
 static void
 be_late(const char *path, const char *text)
@@ -200,6 +222,8 @@ static const lode_function functions[] = {
     {"often_then_fail", "(text: str, count: i64) -> i64", often_then_fail, 1},
     {"endless", "(path: str) -> i64", endless, 1},
     {"leave_thread", "(text: str) -> i64", leave_thread, 1},
+    {"leave_stream", "(text: str) -> i64", leave_stream, 1},
+    {"flush", "() -> i64", flush, 1},
     {"leave_daemon", "(path: str, text: str) -> i64", leave_daemon, 1},
     {"keep_lock", "() -> i64", keep_lock, 1},
     {"count_too_many", "() -> i64", count_too_many, 1},
