@@ -193,6 +193,26 @@ show(void *arg)
     return NULL;
 }
 
+/* A small stack, or the usual one where the program's thread-local variables fill that. */
+static bool
+start_showing(char *logs)
+{
+    pthread_attr_t attr;
+    pthread_t thread;
+    pthread_attr_init(&attr);
+    pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+    size_t usual_bytes;
+    pthread_attr_getstacksize(&attr, &usual_bytes);
+    pthread_attr_setstacksize(&attr, STACK_BYTES);
+    bool failed = pthread_create(&thread, &attr, show, logs) != 0;
+    if (failed) {
+        pthread_attr_setstacksize(&attr, usual_bytes);
+        failed = pthread_create(&thread, &attr, show, logs) != 0;
+    }
+    pthread_attr_destroy(&attr);
+    return !failed;
+}
+
 /*
  * It takes no signals, so that a reader that has ended does not strike the program. Without a
  * thread, the next line tries again.
@@ -200,8 +220,6 @@ show(void *arg)
 static void
 start_thread_locked(const char *logs)
 {
-    pthread_attr_t attr;
-    pthread_t thread;
     sigset_t all, before;
     char *copy = strdup(logs);
     if (copy == NULL) {
@@ -209,13 +227,9 @@ start_thread_locked(const char *logs)
     }
     atomic_store(&is_given_up, false);
     sigfillset(&all);
-    pthread_attr_init(&attr);
-    pthread_attr_setstacksize(&attr, STACK_BYTES);
-    pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    showing = pthread_create(&thread, &attr, show, copy) == 0;
+    showing = start_showing(copy);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
-    pthread_attr_destroy(&attr);
     if (!showing) {
         free(copy);
     }
