@@ -37,10 +37,10 @@ sleep_beside(void *arg)
     (void)arg;
     while (!atomic_load(&over)) {
         uint32_t workers;
-        (void)sleeping_other(&sleeping, true);
+        (void)sleeping_other(&sleeping, true, !sleeping_asks_for_main(&sleeping));
         (void)sleeping_gives_up(&sleeping, false, &workers);
         sched_yield();
-        (void)sleeping_other(&sleeping, false);
+        (void)sleeping_other(&sleeping, false, false);
     }
     return NULL;
 }

@@ -39,8 +39,9 @@ tell_locked(struct sleeping *sleeping)
 {
     uint64_t task = task_of(sleeping);
     bool was = task != 0 && atomic_load(&sleeping->told_task) == task;
-    bool is = task != 0 && (atomic_load(&sleeping->main_sleeps) ||
-                            (sleeping->main_is_idle && others_sleep_locked(sleeping)));
+    bool is = task != 0 &&
+              (atomic_load(&sleeping->main_sleeps) ||
+               (sleeping->main_is_idle && sleeping->woken == 0 && others_sleep_locked(sleeping)));
     if (is == was) {
         return;
     }
@@ -101,10 +102,11 @@ count_locked(struct sleeping *sleeping)
     uint64_t task = task_of(sleeping);
     if (sleeping->others_task != task) {
         sleeping->others_task = task;
-        sleeping->others = 0;
+        sleeping->others = sleeping->woken = 0;
         sleeping->main_is_idle = false;
     }
     sleeping->others++;
+    sleeping->woken -= sleeping->woken > 0;
     counted_for = task;
 }
 
@@ -114,15 +116,25 @@ discount_locked(struct sleeping *sleeping)
 {
     if (counted_for == sleeping->others_task && sleeping->others > 0) {
         sleeping->others--;
-        sleeping->main_is_idle = false;
+        sleeping->woken++;
     }
     counted_for = 0;
 }
 
 bool
-sleeping_other(struct sleeping *sleeping, bool sleeps)
+sleeping_asks_for_main(struct sleeping *sleeping)
 {
     lode_mutex_lock(&sleeping->mu);
+    bool asks = sleeping->main_is_idle;
+    lode_mutex_unlock(&sleeping->mu);
+    return asks;
+}
+
+bool
+sleeping_other(struct sleeping *sleeping, bool sleeps, bool main_has_run)
+{
+    lode_mutex_lock(&sleeping->mu);
+    sleeping->main_is_idle = sleeping->main_is_idle && !main_has_run;
     if (sleeps && counted_for == 0 && task_of(sleeping) != 0) {
         count_locked(sleeping);
     } else if (!sleeps && counted_for != 0) {
@@ -139,6 +151,7 @@ sleeping_look(struct sleeping *sleeping, bool main_has_slept)
 {
     lode_mutex_lock(&sleeping->mu);
     sleeping->main_is_idle = main_has_slept;
+    sleeping->woken = 0;
     tell_locked(sleeping);
     sleeping->watches = false;
     bool again = begins_to_watch_locked(sleeping);

@@ -6,6 +6,9 @@
  * when the main thread has slept elsewhere for a while, as in pthread_join(), and another thread of
  * the task sleeps in a call of liblode: what that thread waits for may need the CPU that the task
  * holds. So while such threads wait, somebody looks now and then whether the main thread has run.
+ * One that polls, and uses 5 ms of CPU in 100 at most, sleeps as well.
+ * When one of them goes on, the task is awake. If it sleeps again before the main thread has run,
+ * the task is asleep at once: it does not take another while each time.
  *
  *   awake --main(true)----------------------------------> told asleep --main(false)--> awake
  *         '--other(true), then look(main is asleep)----------^  '--other(false), look(main runs)--^
@@ -35,10 +38,11 @@ struct sleeping {
     _Atomic uint64_t task;      /* that runs; 0: none */
     _Atomic uint64_t told_task; /* the one of which the scheduler was told that it sleeps */
     _Atomic bool main_sleeps;   /* in a call of liblode */
-    bool main_is_idle;          /* it has slept for a while, wherever */
+    bool main_is_idle;          /* it had slept for a while, wherever, when it was looked at last */
     bool watches;               /* sleeping_look() will be called */
     uint32_t others;            /* other threads that sleep in a call of liblode … */
     uint64_t others_task;       /* … and have begun to while this task ran */
+    uint32_t woken;             /* of them, those that have gone on since the last look */
     uint64_t calls;             /* times that a task fell asleep */
     _Atomic uint64_t call;      /* that sleeps now; 0: none */
     _Atomic uint64_t told;      /* the last one that was told to give up */
@@ -54,10 +58,14 @@ void sleeping_end(struct sleeping *sleeping);
 
 /*
  * The main thread is about to sleep in a call of liblode, or goes on; and the same of another
- * thread. True: sleeping_look() must be called in a while.
+ * thread. `main_has_run`: since sleeping_look() was called last. True: sleeping_look() must be
+ * called in a while.
  */
 bool sleeping_main(struct sleeping *sleeping, bool sleeps);
-bool sleeping_other(struct sleeping *sleeping, bool sleeps);
+bool sleeping_other(struct sleeping *sleeping, bool sleeps, bool main_has_run);
+
+/* False: `main_has_run` does not matter, and need not be found out. */
+bool sleeping_asks_for_main(struct sleeping *sleeping);
 
 /* Whether the main thread has slept since the last look, or since one was due. True: look again. */
 bool sleeping_look(struct sleeping *sleeping, bool main_has_slept);

@@ -9,6 +9,9 @@
 
 enum { WATCH_MS = 100 };
 
+/* CPU time of a thread that only looks now and then whether another one is done. */
+enum { POLLING_NS = 5000000 };
+
 /*
  * The scheduler is gone, or has given this worker up. Nobody wants the running task any more. This
  * is not exit(): the user's code is in the middle of something, and its handlers must not run.
@@ -41,16 +44,33 @@ tell_sleeping(void *arg, bool is_asleep, uint64_t task, uint64_t call)
     }
 }
 
-/* The CPU time of the main thread; true: it is as it was at the last look. */
-static bool
-has_not_run(struct worker *worker)
+/* The CPU time that the main thread has used since it was looked at. */
+static int64_t
+main_has_run_ns(const struct worker *worker, int64_t *total_out)
 {
     struct timespec time;
     if (clock_gettime(worker->main_clock, &time) != 0) {
-        return false;
+        return INT64_MAX;
     }
-    int64_t ns = time.tv_sec * INT64_C(1000000000) + time.tv_nsec;
-    return atomic_exchange(&worker->main_ran, ns) == ns;
+    *total_out = time.tv_sec * INT64_C(1000000000) + time.tv_nsec;
+    return *total_out - atomic_load(&worker->main_ran);
+}
+
+static bool
+main_has_run(const struct worker *worker)
+{
+    int64_t total;
+    return main_has_run_ns(worker, &total) > POLLING_NS;
+}
+
+/* The same, up to this look. */
+static bool
+look_at_main(struct worker *worker)
+{
+    int64_t total = 0;
+    bool has_run = main_has_run_ns(worker, &total) > POLLING_NS;
+    atomic_store(&worker->main_ran, total);
+    return has_run;
 }
 
 /* A thread that is ready to run, and gets no CPU, does not sleep. */
@@ -65,7 +85,7 @@ static void
 watch_main_thread(void *arg)
 {
     struct worker *worker = arg;
-    if (sleeping_look(&worker->sleeping, has_not_run(worker) && !is_ready_to_run())) {
+    if (sleeping_look(&worker->sleeping, !look_at_main(worker) && !is_ready_to_run())) {
         lode_later_call(worker->watch, WATCH_MS);
     }
 }
@@ -75,10 +95,15 @@ static void
 worker_blocked(void *arg, bool blocked)
 {
     struct worker *worker = arg;
-    bool watch = is_main(worker) ? sleeping_main(&worker->sleeping, blocked)
-                                 : sleeping_other(&worker->sleeping, blocked);
+    bool watch;
+    if (is_main(worker)) {
+        watch = sleeping_main(&worker->sleeping, blocked);
+    } else {
+        bool asks = blocked && sleeping_asks_for_main(&worker->sleeping);
+        watch = sleeping_other(&worker->sleeping, blocked, asks && main_has_run(worker));
+    }
     if (watch) {
-        (void)has_not_run(worker);
+        (void)look_at_main(worker);
         lode_later_call(worker->watch, WATCH_MS);
     }
 }

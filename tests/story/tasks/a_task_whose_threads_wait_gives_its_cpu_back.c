@@ -1,7 +1,7 @@
 /*
- * On one CPU, a task starts threads that each call another task and wait for it, and itself waits
- * for the threads, in pthread_join(). It sleeps as surely as if it waited itself: its CPU is the
- * other tasks'.
+ * On one CPU, a task starts threads that each call another task and wait for it. The task itself
+ * waits for the threads: in pthread_join(), for a condition variable, or by looking every
+ * millisecond. It sleeps as surely as if it waited itself: its CPU is the other tasks'.
  */
 #include "tests/support/cluster.h"
 #include "tests/support/story.h"
@@ -9,18 +9,27 @@
 enum { THREADS = 4 };
 
 static void
-story(int argc, char **argv)
+waits_for_its_threads(lode *db, const char *how)
 {
     lode_id id;
     int64_t sum;
+    lode_args args = LODE_ARGS(lode_i64(THREADS), lode_str(how));
+    must(lode_call(db, "nest.call_beside", args, NULL, &id));
+    must(lode_get_i64(db, id, bound_ms(10000), &sum));
+    expect_eq(sum, THREADS);
+    lode_drop(db, id);
+}
+
+static void
+story(int argc, char **argv)
+{
     lode_scheduler_stats stats;
     (void)argc, (void)argv;
     pid_t supervisor = cluster_start(1, 32 << 20);
     lode *db = cluster_open_with("nest");
-    must(lode_call(db, "nest.join_threads", LODE_ARGS(lode_i64(THREADS)), NULL, &id));
-    must(lode_get_i64(db, id, bound_ms(10000), &sum));
-    expect_eq(sum, THREADS);
-    lode_drop(db, id);
+    waits_for_its_threads(db, "join");
+    waits_for_its_threads(db, "signal");
+    waits_for_its_threads(db, "poll");
     must(lode_get_scheduler_stats(db, &stats));
     expect_eq(stats.workers_died, 0);
     lode_close(db);

@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 /* What a call that waited has said goes into the task's own failure. */
 static lode_err
@@ -248,47 +249,85 @@ load(lode_task *task)
     return passed_on(task, lode_load(lode_task_session(task), library));
 }
 
-struct caller {
-    pthread_t thread;
+struct callers {
     lode *db;
+    int64_t count;
+    pthread_t thread[8];
+    pthread_mutex_t mu;
+    pthread_cond_t one_ended;
+    int64_t ended, sum; /* under `mu` */
     lode_err err;
-    int64_t value;
 };
 
 static void *
 call_one(void *arg)
 {
-    struct caller *caller = arg;
+    struct callers *callers = arg;
     lode_id child;
-    caller->err = lode_call(caller->db, "nest.one", LODE_NO_ARGS, NULL, &child);
-    if (caller->err == LODE_OK) {
-        caller->err = lode_get_i64(caller->db, child, LODE_FOREVER, &caller->value);
+    int64_t value = 0;
+    lode_err err = lode_call(callers->db, "nest.one", LODE_NO_ARGS, NULL, &child);
+    if (err == LODE_OK) {
+        err = lode_get_i64(callers->db, child, LODE_FOREVER, &value);
     }
+    pthread_mutex_lock(&callers->mu);
+    callers->ended++;
+    callers->sum += value;
+    callers->err = callers->err != LODE_OK ? callers->err : err;
+    pthread_cond_signal(&callers->one_ended);
+    pthread_mutex_unlock(&callers->mu);
     return NULL;
 }
 
-/* Has `n` threads call a task each, and waits for the threads. The sum of what they got. */
-static lode_err
-join_threads(lode_task *task)
+static bool
+have_ended(struct callers *callers)
 {
-    struct caller callers[8] = {0};
-    int64_t n, sum = 0;
-    lode_err err = LODE_OK;
-    LODE_TRY(lode_task_i64(task, 0, &n));
-    n = n < 8 ? n : 8;
-    for (int64_t i = 0; i < n; i++) {
-        callers[i].db = lode_task_session(task);
-        if (pthread_create(&callers[i].thread, NULL, call_one, &callers[i]) != 0) {
+    pthread_mutex_lock(&callers->mu);
+    bool all = callers->ended == callers->count;
+    pthread_mutex_unlock(&callers->mu);
+    return all;
+}
+
+static void
+await_signals(struct callers *callers)
+{
+    pthread_mutex_lock(&callers->mu);
+    while (callers->ended < callers->count) {
+        pthread_cond_wait(&callers->one_ended, &callers->mu);
+    }
+    pthread_mutex_unlock(&callers->mu);
+}
+
+/*
+ * Has `n` threads call a task each, and waits for the threads: in pthread_join() ("join"), before
+ * it in pthread_cond_wait() ("signal"), or looking again and again ("poll"). The sum of what they
+ * got.
+ */
+static lode_err
+call_beside(lode_task *task)
+{
+    struct callers callers = {.mu = PTHREAD_MUTEX_INITIALIZER,
+                              .one_ended = PTHREAD_COND_INITIALIZER};
+    const char *how;
+    LODE_TRY(lode_task_i64(task, 0, &callers.count));
+    LODE_TRY(lode_task_str(task, 1, &how));
+    callers.count = callers.count < 8 ? callers.count : 8;
+    callers.db = lode_task_session(task);
+    for (int64_t i = 0; i < callers.count; i++) {
+        if (pthread_create(&callers.thread[i], NULL, call_one, &callers) != 0) {
             return LODE_ESYS; /* the story fails; the threads are of no matter */
         }
     }
-    for (int64_t i = 0; i < n; i++) {
-        pthread_join(callers[i].thread, NULL);
-        err = err != LODE_OK ? err : callers[i].err;
-        sum += callers[i].value;
+    while (strcmp(how, "poll") == 0 && !have_ended(&callers)) {
+        usleep(1000);
     }
-    LODE_TRY(err);
-    return lode_task_return_i64(task, 0, sum);
+    if (strcmp(how, "signal") == 0) {
+        await_signals(&callers);
+    }
+    for (int64_t i = 0; i < callers.count; i++) {
+        pthread_join(callers.thread[i], NULL);
+    }
+    LODE_TRY(callers.err);
+    return lode_task_return_i64(task, 0, callers.sum);
 }
 
 static const lode_function functions[] = {
@@ -305,7 +344,7 @@ static const lode_function functions[] = {
     {"say_aside", "(text: str)", say_aside, 0},
     {"forget_a_failure", "()", forget_a_failure, 0},
     {"leave_a_loop", "(fifo: str)", leave_a_loop, 0},
-    {"join_threads", "(n: i64) -> i64", join_threads, 1},
+    {"call_beside", "(n: i64, how: str) -> i64", call_beside, 1},
     {"open_own", "() -> i64", open_own, 1},
     {"load", "(library: str)", load, 0},
     {"start_own", "(n: i64, library: str)", start_own, 0},

@@ -60,7 +60,7 @@ give_up_beside(void *arg)
 static void *
 sleep_beside(void *arg)
 {
-    *(bool *)arg = sleeping_other(&sleeping, true);
+    *(bool *)arg = sleeping_other(&sleeping, true, false);
     return NULL;
 }
 
@@ -68,8 +68,30 @@ static void *
 sleep_and_wake_beside(void *arg)
 {
     (void)sleep_beside(arg);
-    (void)sleeping_other(&sleeping, false);
+    (void)sleeping_other(&sleeping, false, false);
     return NULL;
+}
+
+/* Sleeps, and once it is `told` that the task does, goes on and sleeps again. */
+static void *
+sleep_twice(void *arg)
+{
+    const bool *main_has_run = arg;
+    (void)sleeping_other(&sleeping, true, false);
+    (void)sleeping_look(&sleeping, true);
+    cr_assert(asleep);
+    (void)sleeping_other(&sleeping, false, false);
+    cr_assert(!asleep, "it needs the CPU");
+    (void)sleeping_other(&sleeping, true, *main_has_run);
+    return NULL;
+}
+
+static void
+beside_twice(bool main_has_run)
+{
+    pthread_t thread;
+    cr_assert_eq(pthread_create(&thread, NULL, sleep_twice, &main_has_run), 0);
+    pthread_join(thread, NULL);
 }
 
 /* Gives whether a look is wanted from now on. */
@@ -100,6 +122,32 @@ Test(sleeping, a_task_whose_main_thread_runs_is_awake_whoever_sleeps)
     cr_assert(asleep);
     (void)sleeping_look(&sleeping, false);
     cr_assert(!asleep && told == 2);
+}
+
+Test(sleeping, a_thread_that_sleeps_again_need_not_wait_for_a_look_if_the_main_one_has_not_run)
+{
+    beside_twice(false);
+    cr_assert(asleep && whose == TASK && told == 3);
+    (void)sleeping_look(&sleeping, false);
+    cr_assert(!asleep);
+}
+
+Test(sleeping, a_thread_that_sleeps_again_waits_for_a_look_if_the_main_one_has_run)
+{
+    beside_twice(true);
+    cr_assert(!asleep && told == 2);
+    cr_assert(sleeping_look(&sleeping, true));
+    cr_assert(asleep);
+}
+
+Test(sleeping, a_task_is_awake_while_one_of_its_threads_that_slept_runs)
+{
+    (void)beside(sleep_beside);
+    beside_twice(false);
+    (void)beside(sleep_and_wake_beside);
+    cr_assert(!asleep);
+    (void)beside(sleep_beside);
+    cr_assert(asleep, "the one that was woken may have ended");
 }
 
 Test(sleeping, nobody_looks_once_no_other_thread_sleeps)
