@@ -197,6 +197,18 @@ options_timeout(struct argp_state *state, const char *text, int64_t *ms_out)
 }
 
 void
+options_task_timeout(struct argp_state *state, const char *text, int64_t *ms_out)
+{
+    double seconds = 0, most = UINT32_MAX / 1000.0;
+    if (!parse_number(text, 0.001, most, &seconds)) {
+        options_error(state,
+                      "--task-timeout: '%s' is not a number of seconds between 0.001 and %.3f",
+                      text, most);
+    }
+    *ms_out = (int64_t)(seconds * 1000 + 0.5);
+}
+
+void
 options_cpus(struct argp_state *state, const char *option, const char *text, double *cpus_out)
 {
     if (!parse_number(text, 0.0001, 8192, cpus_out)) {

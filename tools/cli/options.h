@@ -44,6 +44,9 @@ void options_words(struct argp_state *state, struct options_common *common);
 /* --timeout: a number of seconds, as milliseconds. */
 void options_timeout(struct argp_state *state, const char *text, int64_t *ms_out);
 
+/* --task-timeout: a number of seconds, as milliseconds that a call takes for a limit, never 0. */
+void options_task_timeout(struct argp_state *state, const char *text, int64_t *ms_out);
+
 /* A number of CPUs: "2", "0.5"; `option` names it in messages. */
 void options_cpus(struct argp_state *state, const char *option, const char *text, double *cpus_out);
 

@@ -177,6 +177,15 @@ ends_by() { # signal, exit status
 ends_by INT 130
 ends_by TERM 143
 
+# so does one whose own time is over: that is said, and its CPU is free
+exits 4 lode run --task-timeout 0.2 play.loop "$files/said"
+says "$err" "play.loop: " "time limit of 200 ms"
+must lode run --task-timeout 60 play.increment 1
+for limit in 0 -1 0.0001 5e6 nan inf soon ""; do
+    exits 2 lode run --task-timeout "$limit" play.increment 1
+    says "$err" "--task-timeout: '$limit' is not a number of seconds between 0.001 and 4294967.295"
+done
+
 # time runs out; the task, which never looks, does not keep the cluster from ending
 exits 4 lode run --timeout 0.2 play.loop "$files/said"
 

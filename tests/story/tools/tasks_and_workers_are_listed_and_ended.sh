@@ -61,7 +61,7 @@ must lode tasks --program $increment --json
 second=$(field id)
 exits 2 lode cancel "${id:0:4}..${id:0:0}"
 says "$err" "fits 2 tasks"
-must lode cancel "$second"
+must lode cancel --recursive "$second"
 says "$out" "$second  play.increment, which was ready, is to end"
 wait $increment
 [ $? -eq 1 ] || give_up "a cancelled run ended with $?"

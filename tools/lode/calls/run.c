@@ -17,7 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { OPTION_TASK_CPUS = 0x100, OPTION_REPLACE };
+enum { OPTION_TASK_CPUS = 0x100, OPTION_TASK_TIMEOUT, OPTION_REPLACE };
 
 /* A negative number is no option: it goes past argp behind this byte. */
 enum { NUMBER_MARK = '\x01' };
@@ -34,7 +34,7 @@ struct run_options {
     size_t name_count;
     bool replace;
     double task_cpus;
-    int64_t timeout_ms;
+    int64_t timeout_ms, task_timeout_ms;
 };
 
 static const struct argp_option options[] = {
@@ -49,6 +49,10 @@ static const struct argp_option options[] = {
      0},
     {"replace", OPTION_REPLACE, 0, 0, "--name takes the name from the object that has it", 0},
     {"timeout", 't', "SECONDS", 0, "how long to wait for the results (default: without limit)", 0},
+    {"task-timeout", OPTION_TASK_TIMEOUT, "SECONDS", 0,
+     "how long the task may take (default: without limit). Then it is ended, also if it does not "
+     "look: its worker gets SIGTERM after 2 s, and SIGKILL after 2 s more",
+     0},
     {"task-cpus", OPTION_TASK_CPUS, "N", 0, "CPUs that the call takes (default 1)", 0},
     {0},
 };
@@ -88,6 +92,9 @@ parse_option(int key, char *arg, struct argp_state *state)
         return 0;
     case 't':
         options_timeout(state, arg, &wanted->timeout_ms);
+        return 0;
+    case OPTION_TASK_TIMEOUT:
+        options_task_timeout(state, arg, &wanted->task_timeout_ms);
         return 0;
     case OPTION_TASK_CPUS:
         options_cpus(state, "task-cpus", arg, &wanted->task_cpus);
@@ -204,7 +211,9 @@ no_such_function(const struct run_options *wanted)
 static lode_err
 submit(struct call *call, const struct run_options *wanted)
 {
-    lode_call_options how = {.struct_size = sizeof how, .num_cpus = wanted->task_cpus};
+    lode_call_options how = {.struct_size = sizeof how,
+                             .num_cpus = wanted->task_cpus,
+                             .timeout_ms = wanted->task_timeout_ms};
     lode_args args = {call->args, wanted->arg_count};
     LODE_TRY(name_function(call, wanted->function));
     lode_err known = lode_result_count(call->db, call->function, &call->result_count);
@@ -312,6 +321,35 @@ is_negative_number(const char *text)
     return argument.kind == ARGUMENT_I64 || argument.kind == ARGUMENT_F64;
 }
 
+/* True if one of these options is what the word `text` says, and takes the next word. */
+static bool
+takes_next(const struct argp_option *option, const char *text)
+{
+    size_t length = strlen(text);
+    for (; option->name != NULL; option++) {
+        bool fits = text[1] == '-' ? strncmp(option->name, text + 2, length - 2) == 0
+                                   : text[length - 1] == option->key;
+        if (fits && option->arg != NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A word after such an option is its value, which goes past argp as it is. */
+static bool
+is_option_with_value(const char *text)
+{
+    if (text[0] != '-' || text[1] == '\0' || strcmp(text, "--") == 0) {
+        return false;
+    }
+    bool takes = takes_next(options, text);
+    for (const struct argp_child *child = session_children; child->argp != NULL; child++) {
+        takes = takes || takes_next(child->argp->options, text);
+    }
+    return takes;
+}
+
 static char *
 marked(const char *text)
 {
@@ -339,7 +377,7 @@ command_run(int argc, char **argv)
         return program_error(EXIT_FAILED, "out of memory");
     }
     for (int i = 1; i < argc; i++) {
-        if (is_negative_number(argv[i])) {
+        if (is_negative_number(argv[i]) && !is_option_with_value(argv[i - 1])) {
             argv[i] = marked(argv[i]);
         }
     }

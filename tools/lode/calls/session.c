@@ -76,7 +76,10 @@ session_open(const struct session_options *wanted, lode **db_out)
     return err;
 }
 
-/* Slices, because a signal that comes just before lode_get() sleeps does not end its sleep. */
+/*
+ * Slices, because a signal that comes just before lode_wait() sleeps does not end its sleep. The
+ * result itself may say that time was up: that of its task.
+ */
 static lode_err
 get_in_slices(lode *db, lode_id id, int64_t deadline, lode_view *view_out)
 {
@@ -86,9 +89,9 @@ get_in_slices(lode *db, lode_id id, int64_t deadline, lode_view *view_out)
     while (err == LODE_ETIMEDOUT && !is_last && interrupts_came() == 0) {
         int64_t left_ms = lode_remaining_ms(deadline);
         is_last = left_ms >= 0 && left_ms <= SLICE_MS;
-        err = lode_get(db, id, is_last ? left_ms : SLICE_MS, view_out);
+        err = lode_wait(db, &id, 1, 1, is_last ? left_ms : SLICE_MS, NULL, NULL);
     }
-    return err;
+    return err == LODE_OK ? lode_get(db, id, 0, view_out) : err;
 }
 
 lode_err
@@ -107,10 +110,10 @@ session_get(lode *db, lode_id id, int64_t deadline, lode_view *view_out)
 }
 
 static bool
-is_failure_of_task(lode_err err)
+may_be_of_task(lode_err err)
 {
     return err == LODE_ETASK || err == LODE_ECRASHED || err == LODE_ECANCELLED ||
-           err == LODE_ELIBRARY;
+           err == LODE_ELIBRARY || err == LODE_ETIMEDOUT;
 }
 
 /* What session_close() says. */
@@ -170,8 +173,7 @@ session_failed(lode *db, lode_id id, lode_err err, const char *what)
     if (interrupts_came() != 0) {
         return tell_later(128 + interrupts_came(), "interrupted");
     }
-    if (is_failure_of_task(err) && !lode_id_is_zero(id) &&
-        lode_failure(db, id, &failure) == LODE_OK) {
+    if (may_be_of_task(err) && !lode_id_is_zero(id) && lode_failure(db, id, &failure) == LODE_OK) {
         return say_failure(what, &failure);
     }
     if (err == LODE_ETIMEDOUT && !lode_id_is_zero(id)) {

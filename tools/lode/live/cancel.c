@@ -19,6 +19,7 @@ static const struct argp_option options[] = {
     {"force", 'f', 0, 0,
      "a task that does not end loses its worker: SIGTERM after 2 s, SIGKILL after 2 s more", 0},
     {"alone", 'a', 0, 0, "not what they have submitted", 0},
+    {"recursive", 'r', 0, 0, "with all that they have submitted, as without --alone", 0},
     {0},
 };
 
@@ -36,6 +37,9 @@ parse_option(int key, char *arg, struct argp_state *state)
         return 0;
     case 'a':
         wanted->alone = true;
+        return 0;
+    case 'r':
+        wanted->alone = false;
         return 0;
     case ARGP_KEY_ARGS:
         options_words(state, &wanted->common);
