@@ -71,16 +71,12 @@ retries_of(int32_t max_retries, uint32_t *retries_out)
 static lode_err
 limit_of(int64_t timeout_ms, uint32_t *limit_out)
 {
-    if (timeout_ms == 0 || timeout_ms == LODE_FOREVER) {
-        *limit_out = 0;
-        return LODE_OK;
-    }
-    if (timeout_ms < 0 || timeout_ms > UINT32_MAX) {
+    if (timeout_ms == LODE_ZERO || timeout_ms > UINT32_MAX) {
         return lode_fail_with(LODE_EINVAL,
                               "timeout_ms is %lld; give LODE_FOREVER, or a number from 1 to %u",
                               (long long)timeout_ms, UINT32_MAX);
     }
-    *limit_out = (uint32_t)timeout_ms;
+    *limit_out = timeout_ms > 0 ? (uint32_t)timeout_ms : 0;
     return LODE_OK;
 }
 

@@ -63,8 +63,8 @@ typedef struct lode_call_options {
     int32_t max_retries; /* for dead workers; default 3; LODE_ZERO: none */
     const char *name;    /* for display; default: the function's name */
     int64_t timeout_ms;  /* how long the task may take, from the call on, waiting and retries
-                            included, from 1 to 4,294,967,295; LODE_FOREVER, as the default: no
-                            limit */
+                            included, from 1 to 4,294,967,295; LODE_FOREVER, as any negative
+                            number but LODE_ZERO, and as the default: no limit */
     size_t results_room; /* ids that results_out has room for; default: see there */
 } lode_call_options;
 

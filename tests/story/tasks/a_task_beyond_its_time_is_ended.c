@@ -52,16 +52,21 @@ the_cpu_is_free(lode *db)
 static void
 limits_out_of_range(lode *db)
 {
-    lode_call_options options = {.struct_size = sizeof options, .timeout_ms = -2};
+    static const int64_t refused[] = {LODE_ZERO, INT64_C(1) << 32, INT64_MAX};
+    static const int64_t taken[] = {LODE_FOREVER, -2, INT64_MIN, UINT32_MAX};
+    lode_call_options options = {.struct_size = sizeof options};
     lode_id id;
-    fails(lode_call(db, "play.increment", LODE_ARGS(lode_i64(1)), &options, &id), LODE_EINVAL);
-    options.timeout_ms = INT64_C(1) << 32;
-    fails(lode_call(db, "play.increment", LODE_ARGS(lode_i64(1)), &options, &id), LODE_EINVAL);
-    options.timeout_ms = LODE_FOREVER;
-    must(lode_call(db, "play.increment", LODE_ARGS(lode_i64(1)), &options, &id));
-    int64_t value;
-    must(lode_get_i64(db, id, bound_ms(15000), &value));
-    lode_drop(db, id);
+    for (size_t i = 0; i < sizeof refused / sizeof refused[0]; i++) {
+        options.timeout_ms = refused[i];
+        fails(lode_call(db, "play.increment", LODE_ARGS(lode_i64(1)), &options, &id), LODE_EINVAL);
+    }
+    for (size_t i = 0; i < sizeof taken / sizeof taken[0]; i++) {
+        int64_t value;
+        options.timeout_ms = taken[i];
+        must(lode_call(db, "play.increment", LODE_ARGS(lode_i64(1)), &options, &id));
+        must(lode_get_i64(db, id, bound_ms(15000), &value));
+        lode_drop(db, id);
+    }
 }
 
 static void
