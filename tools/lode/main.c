@@ -15,7 +15,7 @@ static const struct command commands[] = {
     {"cancel", command_cancel, "cancel tasks"},
     {"kill-worker", command_kill_worker, "kill a worker that is stuck"},
     {"sweep", command_sweep, "remove what clusters left that were killed, every process at once"},
-    {"load", command_load, "register a task library"},
+    {"load", command_load, "offer a task library to all programs"},
     {"run", command_run, "call one function, and print its results"},
     {"matmul", command_matmul, "multiply matrices in .npy files: X @ Y1, X @ Y2, ..."},
     {"bench", command_bench, "measure (runs lode-bench)"},

@@ -2,6 +2,7 @@
 
 #include "scheduler/core/state/actions.h"
 #include "scheduler/core/state/errors.h"
+#include "scheduler/core/libraries/description.h"
 #include "scheduler/core/libraries/functions.h"
 #include "scheduler/core/libraries/names.h"
 #include "scheduler/core/libraries/offers.h"
@@ -397,64 +398,13 @@ core_describe_fail_all(struct core *core, lode_err err, const char *why)
     }
 }
 
-/* The next string of a description; NULL: it is cut, empty or not printable. */
-static const char *
-next_text(const char **at, const char *end, size_t longest)
-{
-    const char *text = *at;
-    size_t size = strnlen(text, (size_t)(end - text));
-    if (size == (size_t)(end - text) || size > longest) {
-        return NULL;
-    }
-    *at = text + size + 1;
-    return text;
-}
-
-static bool
-is_name(const char *text)
-{
-    for (const char *c = text; *c != '\0'; c++) {
-        if ((unsigned char)*c <= ' ' || *c == '.' || *c == '/' || *c == '"' || *c == 0x7f) {
-            return false;
-        }
-    }
-    return text[0] != '\0';
-}
-
-/* True if the description is whole; with `library`, its functions are added. */
-static bool
-parse_functions(struct core *core, struct core_library *library, const char *at, const char *end)
-{
-    for (uint32_t i = 0; at < end; i++) {
-        const char *symbol = next_text(&at, end, LODE_TASK_NAME_MAX);
-        const char *signature = symbol != NULL ? next_text(&at, end, UINT16_MAX) : NULL;
-        uint32_t results;
-        if (signature == NULL || (size_t)(end - at) < sizeof results || !is_name(symbol) ||
-            i == CORE_LIBRARY_FUNCTIONS) {
-            return false;
-        }
-        memcpy(&results, at, sizeof results);
-        at += sizeof results;
-        if (results > LODE_TASK_RESULTS_MAX) {
-            return false;
-        }
-        if (library != NULL) {
-            core_function_add(core, library, symbol, results);
-        }
-    }
-    return true;
-}
-
 /* NULL: the description breaks a rule, and text_out says which. */
 static struct core_library *
 add_library(struct core *core, const struct core_load *load, const char *text, uint32_t size,
             char *text_out, size_t room)
 {
-    const char *at = text, *end = text + size;
-    const char *name = next_text(&at, end, LODE_TASK_NAME_MAX);
-    if (name == NULL || !is_name(name) || !parse_functions(core, NULL, at, end)) {
-        snprintf(text_out, room,
-                 "its table names a library or a function in a way that is not allowed");
+    const char *name = core_description_check(text, size, text_out, room);
+    if (name == NULL) {
         return NULL;
     }
     if (!load->builtin && core_names_reserved(core, name)) {
@@ -467,7 +417,7 @@ add_library(struct core *core, const struct core_load *load, const char *text, u
     }
     struct core_library *library = core_library_add(core, name, load->path);
     library->is_builtin = load->builtin;
-    parse_functions(core, library, at, end);
+    core_description_add(core, library, text, size);
     return library;
 }
 

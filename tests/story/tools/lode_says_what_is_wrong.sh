@@ -79,8 +79,15 @@ exits 1 lode load bad.npy
 says "$err" "lode load: bad.npy: "
 exits 2 lode run "$tasks" 41
 says "$err" "names no function"
+exits 2 lode run play # the name is said once, by whatever says it
+[ "$err" = "lode run: 'play' is no \"library.function\" of up to 127 bytes" ] || give_up "$err"
+exits 3 lode run ./none.so:f
+[ "$err" = "lode run: ./none.so: No such file or directory" ] || give_up "$err"
 must lode load "$tasks"
 [ "$out" = play ] || give_up "the library's name is '$out'"
+{ cat "$tasks"; echo; } >other.so
+exits 1 lode load ./other.so
+says "$err" 'stands for ' "$PWD/other.so has it, too; --replace gives it the name"
 must lode run play.increment 41
 [ "$out" = 42 ] || give_up "increment 41 is '$out'"
 must lode run play.increment -42

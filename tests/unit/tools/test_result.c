@@ -50,12 +50,35 @@ Test(result, arrays_are_a_type_and_a_shape)
     cr_assert_str_eq(printed(view), "f64[10240]\n");
 }
 
+static lode_view
+blob(const char *bytes, size_t size)
+{
+    return (lode_view){.kind = LODE_KIND_BLOB, .data = bytes, .size = size};
+}
+
 Test(result, blobs_are_a_size_and_nothing_is_done)
 {
-    lode_view view = {.kind = LODE_KIND_BLOB, .size = 12};
-    cr_assert_str_eq(printed(view), "blob of 12 bytes\n");
-    view.size = 0;
-    cr_assert_str_eq(printed(view), "done\n");
+    static char large[4097];
+    memset(large, 'x', sizeof large);
+    cr_assert_str_eq(printed(blob("\x93NUMPY\x01\0\0\0\0\0", 12)), "blob of 12 bytes\n");
+    cr_assert_str_eq(printed(blob("\x1b[2J", 4)), "blob of 4 bytes\n", "it drives the terminal");
+    cr_assert_str_eq(printed(blob("a\0b", 3)), "blob of 3 bytes\n");
+    cr_assert_str_eq(printed(blob(large, sizeof large)), "blob of 4097 bytes\n");
+    cr_assert_str_eq(printed(blob("", 0)), "done\n");
+}
+
+Test(result, text_is_printed_as_it_is)
+{
+    cr_assert_str_eq(printed(blob("h\xc3\xbcgel", 6)), "h\xc3\xbcgel\n");
+    cr_assert_str_eq(printed(blob("a\tb\nc\n", 6)), "a\tb\nc\n", "no line is added");
+    lode_view text = blob("a\nb", 3);
+    json_t *document = result_json(&text);
+    cr_assert_str_eq(json_string_value(json_object_get(document, "value")), "a\nb");
+    json_decref(document);
+    lode_view bytes = blob("\xff", 1);
+    document = result_json(&bytes);
+    cr_assert_null(json_object_get(document, "value"));
+    json_decref(document);
 }
 
 Test(result, the_document_has_value_type_and_shape)

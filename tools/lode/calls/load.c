@@ -1,3 +1,4 @@
+#include "api/base/fail.h"
 #include "api/wire/task_msg.h"
 #include "tools/cli/attach.h"
 #include "tools/cli/document.h"
@@ -55,10 +56,8 @@ static const struct argp argp = {
     "LIBRARY.so",
     "Offer a task library to all programs of the running cluster, in the version that the file has "
     "now. Its functions are then called as NAME.FUNCTION, where NAME is printed. A program that "
-    "has "
-    "loaded a library of that name itself keeps its own."
-    "\vExit status: 0 registered, 1 it cannot be loaded, 3 it is not there, 5 no cluster "
-    "runs.",
+    "has loaded a library of that name itself keeps its own."
+    "\vExit status: 0 offered, 1 it cannot be loaded, 3 it is not there, 5 no cluster runs.",
     options_dir_json,
     0,
     0};
@@ -69,6 +68,9 @@ load(lode *db, void *arguments)
     const struct load_options *wanted = arguments;
     char name[LODE_TASK_NAME_MAX + 1];
     lode_err err = library_load(db, wanted->path, wanted->flags, name, sizeof name);
+    if (err == LODE_EEXIST) {
+        err = lode_fail_with(err, "%s; --replace gives it the name", lode_last_error());
+    }
     if (err != LODE_OK) {
         return program_failed(err);
     }

@@ -1,5 +1,7 @@
 #include "tools/lode/calls/result.h"
 
+#include "api/base/printable.h"
+
 #include <inttypes.h>
 #include <math.h>
 #include <string.h>
@@ -74,6 +76,37 @@ scalar_of(const lode_view *view)
                      : (struct scalar){.kind = SCALAR_NONE};
 }
 
+/* Whole lines that lode_printable() would leave as they are, but for their tabs. */
+static bool
+is_text(const lode_view *view)
+{
+    enum { TEXT_MAX = 4096 };
+    const char *at = view->data, *end = at + view->size;
+    if (view->kind != LODE_KIND_BLOB || view->size == 0 || view->size > TEXT_MAX) {
+        return false;
+    }
+    while (at < end) {
+        size_t plain = 0;
+        while (at + plain < end && at[plain] != '\n' && at[plain] != '\t') {
+            plain++;
+        }
+        if (!lode_is_printable(at, plain)) {
+            return false;
+        }
+        at += plain + 1;
+    }
+    return true;
+}
+
+static void
+print_text(const char *text, size_t size, FILE *out)
+{
+    fwrite(text, 1, size, out);
+    if (text[size - 1] != '\n') {
+        fputc('\n', out);
+    }
+}
+
 static void
 print_shape(const lode_array *array, FILE *out)
 {
@@ -124,6 +157,8 @@ result_print(const lode_view *view, FILE *out)
         print_shape(&view->array, out);
     } else if (view->size == 0) {
         fputs("done\n", out); /* a task without results */
+    } else if (is_text(view)) {
+        print_text(view->data, view->size, out);
     } else {
         fprintf(out, "%s of %zu bytes\n", view->kind == LODE_KIND_PYTHON ? "Python object" : "blob",
                 view->size);
@@ -170,7 +205,7 @@ result_json(const lode_view *view)
         json_object_set_new(o, "dtype", json_string(lode_dtype_name(view->array.dtype)));
         json_object_set_new(o, "shape", shape);
     }
-    json_t *value = value_json(&scalar);
+    json_t *value = is_text(view) ? json_stringn(view->data, view->size) : value_json(&scalar);
     if (value != NULL) {
         json_object_set_new(o, "value", value);
     }

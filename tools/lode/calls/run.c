@@ -44,8 +44,7 @@ static const struct argp_option options[] = {
      0},
     {"name", 'n', "NAME", 0,
      "keep the result in the cluster, as the object NAME or SPACE/NAME; once for each result that "
-     "is "
-     "wanted, in order",
+     "is wanted, in order",
      0},
     {"replace", OPTION_REPLACE, 0, 0, "--name takes the name from the object that has it", 0},
     {"timeout", 't', "SECONDS", 0, "how long to wait for the results (default: without limit)", 0},
@@ -104,8 +103,8 @@ parse_option(int key, char *arg, struct argp_state *state)
         return 0;
     case ARGP_KEY_END:
         if (wanted->function == NULL) {
-            options_error(state, "which function? LIBRARY.so:FUNCTION, or LIBRARY.FUNCTION of a "
-                                 "registered one");
+            options_error(state, "which function? LIBRARY.so:FUNCTION, or LIBRARY.FUNCTION of one "
+                                 "that is offered to all (`lode load`)");
         } else if (wanted->on_stdout && wanted->session.common.json) {
             options_error(state, "stdout takes either --json or the array of --output -");
         }
@@ -122,14 +121,12 @@ static const struct argp argp = {
     options,
     parse_option,
     "LIBRARY.so:FUNCTION [ARGUMENT...]\nLIBRARY.FUNCTION [ARGUMENT...]",
-    "Call one function of a task library in a worker, and print its results: scalars by value, "
-    "arrays by type and shape."
+    "Call one function of a task library in a worker, and print its results: scalars and text by "
+    "value, arrays by type and shape."
     "\vAn argument is an integer, a float, a file FILE.npy, an object @NAME, @SPACE/NAME or @ID, "
-    "or "
-    "else a string; str:TEXT is a string whatever it looks like.\n\n"
+    "or else a string; str:TEXT is a string whatever it looks like.\n\n"
     "Exit status: 0 ok, 1 the task failed, 2 usage, 3 a file or name is not there, 4 timeout, 5 no "
-    "cluster, "
-    "6 full, 128 + N ended by signal N.",
+    "cluster, 6 full, 128 + N ended by signal N.",
     session_children,
     0,
     0};

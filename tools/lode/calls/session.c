@@ -164,6 +164,17 @@ say_failure(const char *what, const lode_failure_info *failure)
                       where);
 }
 
+/* True if the sentence begins with it, in quotes or not, or with the file of "FILE:FUNCTION". */
+static bool
+names(const char *sentence, const char *what)
+{
+    const char *colon = strrchr(what, ':');
+    size_t length = strlen(what);
+    sentence += sentence[0] == '\'' ? 1 : 0;
+    return strncmp(sentence, what, length) == 0 ||
+           (colon != NULL && strncmp(sentence, what, (size_t)(colon - what) + 1) == 0);
+}
+
 int
 session_failed(lode *db, lode_id id, lode_err err, const char *what)
 {
@@ -178,7 +189,7 @@ session_failed(lode *db, lode_id id, lode_err err, const char *what)
     }
     if (err == LODE_ETIMEDOUT && !lode_id_is_zero(id)) {
         snprintf(sentence, sizeof sentence, "there is no result within the time given");
-    } else if (strncmp(sentence, what, strlen(what)) == 0) {
+    } else if (names(sentence, what)) {
         return tell_later(exit_code_of(err), "%s", sentence);
     }
     return tell_later(exit_code_of(err), "%s: %s", what,
