@@ -58,8 +58,8 @@ process_read_memory(struct process *process)
     }
     while (fgets(line, sizeof line, file) != NULL) {
         unsigned long long kib;
-        if (sscanf(line, "RssAnon: %llu", &kib) == 1 || sscanf(line, "RssFile: %llu", &kib) == 1) {
-            process->private_bytes += kib << 10;
+        if (sscanf(line, "RssAnon: %llu", &kib) == 1) {
+            process->private_bytes = kib << 10;
         } else if (sscanf(line, "RssShmem: %llu", &kib) == 1) {
             process->shared_bytes = kib << 10;
         }

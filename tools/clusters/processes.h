@@ -11,7 +11,7 @@
 
 struct process {
     struct lode_process_stat stat;
-    uint64_t private_bytes; /* RssAnon + RssFile; filled by process_read_memory() */
+    uint64_t private_bytes; /* RssAnon: without programs and libraries, which all share */
     uint64_t shared_bytes;  /* RssShmem */
 };
 

@@ -26,7 +26,7 @@ struct report {
     lode_store_stats store_stats;         /* valid if the store is up */
     lode_scheduler_stats scheduler_stats; /* valid if the scheduler is up */
     json_t *details; /* the scheduler's document (api/wire/task_msg.h), an object; NULL: none */
-    uint64_t workers_bytes; /* RssAnon + RssFile of all workers */
+    uint64_t workers_bytes; /* private bytes of all workers */
     size_t workers;         /* processes */
 };
 
