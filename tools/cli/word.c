@@ -258,6 +258,22 @@ named_as_file(const struct names *names, const char *text)
 }
 
 lode_err
+word_must_be_free(lode *db, const struct word *word)
+{
+    lode_id id;
+    lode_err err = lode_name_lookup(db, word_space(word), word->name, 0, &id);
+    if (err == LODE_ENOTFOUND) {
+        return LODE_OK;
+    }
+    LODE_TRY(err);
+    lode_drop(db, id);
+    return lode_fail_with(LODE_EEXIST,
+                          "the name '%s' is taken: --replace gives it to the new object, --name "
+                          "chooses another",
+                          word->name);
+}
+
+lode_err
 word_not_found(lode *db, const char *text)
 {
     struct names names = {.count = 0};

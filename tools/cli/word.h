@@ -50,6 +50,9 @@ bool word_fits(const struct word *word, lode_id id);
 LODE_MUST_CHECK lode_err word_resolve(lode *db, const struct word *word, int64_t timeout_ms,
                                       lode_id *id_out, bool *named_out);
 
+/* LODE_EEXIST: an object has the name, and the sentence says what --replace and --name would do. */
+LODE_MUST_CHECK lode_err word_must_be_free(lode *db, const struct word *word);
+
 /* LODE_ENOTFOUND: "there is no object 'X'", with the name that was meant, if one is near. */
 LODE_MUST_CHECK lode_err word_not_found(lode *db, const char *text);
 

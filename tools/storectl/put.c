@@ -116,23 +116,6 @@ choose_name(const struct arguments *a, const char *path, struct word *word_out)
     return LODE_OK;
 }
 
-/* Before hundreds of megabytes are copied: a name that is taken is an error without --replace. */
-static lode_err
-check_free(lode *db, const struct word *word)
-{
-    lode_id id;
-    lode_err err = lode_name_lookup(db, word_space(word), word->name, 0, &id);
-    if (err == LODE_ENOTFOUND) {
-        return LODE_OK;
-    }
-    LODE_TRY(err);
-    lode_drop(db, id);
-    return lode_fail_with(LODE_EEXIST,
-                          "the name '%s' is taken: --replace gives it to the new object, --name "
-                          "chooses another",
-                          word->name);
-}
-
 struct made {
     lode_id id;
     uint64_t size_bytes;
@@ -143,8 +126,8 @@ put_file(lode *db, const struct arguments *a, const char *path, const struct wor
          struct made *made_out)
 {
     struct npy_source source;
-    if (!a->replace) {
-        LODE_TRY(check_free(db, word));
+    if (!a->replace) { /* before hundreds of megabytes are copied */
+        LODE_TRY(word_must_be_free(db, word));
     }
     LODE_TRY(source_open(path, a->raw, &source));
     lode_err err = source_put(&source, db, a->timeout_ms, &made_out->id, &made_out->size_bytes);

@@ -421,6 +421,19 @@ add_library(struct core *core, const struct core_load *load, const char *text, u
     return library;
 }
 
+/* A worker knows the copy alone. People are told of the file that they have, at the beginning. */
+static void
+name_source(const struct core_load *load, char *text_out, size_t room, const char *text, int size)
+{
+    char said[1024];
+    snprintf(said, sizeof said, "%.*s", size, text);
+    const char *copy = strstr(said, load->path);
+    int before = copy != NULL ? (int)(copy - said) : 0;
+    const char *after = copy != NULL ? copy + strlen(load->path) : said;
+    after += strncmp(after, ": ", 2) == 0 ? 2 : 0;
+    snprintf(text_out, room, "%.300s: %.*s%s", load->source, before, said, after);
+}
+
 void
 core_described(struct core *core, struct core_session *session, const void *bytes, uint32_t size)
 {
@@ -435,7 +448,7 @@ core_described(struct core *core, struct core_session *session, const void *byte
     uint32_t text_size = size - (uint32_t)sizeof *message;
     char why[1024];
     if (message->err != LODE_OK) {
-        snprintf(why, sizeof why, "%.*s", (int)strnlen(text, text_size), text);
+        name_source(load, why, sizeof why, text, (int)strnlen(text, text_size));
         finish_load(core, load, NULL, (lode_err)message->err, why);
         return;
     }

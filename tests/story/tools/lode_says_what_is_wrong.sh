@@ -77,6 +77,11 @@ exits 3 lode load none.so
 says "$err" "none.so"
 exits 1 lode load bad.npy
 says "$err" "lode load: bad.npy: "
+says "$err" "bad.npy: "
+case $err in *"$LODE_STATE_DIR"* | *bad.npy*bad.npy*) give_up "the copy, or the file twice: $err" ;; esac
+exits 1 lode run ./bad.npy:f
+says "$err" "/bad.npy: "
+case $err in *"$LODE_STATE_DIR"* | *bad.npy*bad.npy*) give_up "the copy, or the file twice: $err" ;; esac
 exits 2 lode run "$tasks" 41
 says "$err" "names no function"
 exits 2 lode run play # the name is said once, by whatever says it
@@ -149,6 +154,15 @@ cmp b.npy a.npy || give_up "the link was not followed"
 [ "$(stat -c %a b.npy)" = 640 ] || give_up "the mode has changed"
 exits 1 lode run -o none/a.npy play.increment 1
 says "$err" "none/a.npy: cannot be written"
+
+# a name that is taken is known before the task runs
+must lode run --name kept play.increment 1
+exits 1 lode run --name kept play.crash
+says "$err" "the name 'kept' is taken: --replace gives it to the new object"
+must lode run --name kept --replace play.increment 2
+must lode run play.increment @kept
+[ "$out" = 4 ] || give_up "increment @kept is '$out'"
+must storectl rm kept
 
 # objects as arguments: by name, by id
 must storectl put a.npy

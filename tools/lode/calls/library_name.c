@@ -5,10 +5,24 @@
 #include "tools/lode/calls/library_stem.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+/* Where the sentence begins with the file's whole path, it begins with what was typed instead. */
+static lode_err
+fail_as(lode_err err, const char *path)
+{
+    char whole[PATH_MAX];
+    const char *why = lode_last_error();
+    if (realpath(path, whole) != NULL && strncmp(why, whole, strlen(whole)) == 0 &&
+        strncmp(why + strlen(whole), ": ", 2) == 0) {
+        why += strlen(whole) + 2;
+    }
+    return lode_fail_with(err, "%s: %s", path, why);
+}
 
 lode_err
 library_load(lode *db, const char *path, uint32_t flags, char *name_out, size_t room)
@@ -18,8 +32,8 @@ library_load(lode *db, const char *path, uint32_t flags, char *name_out, size_t 
         return lode_fail_with(LODE_ENOTFOUND, "%s: %s", path, strerror(errno));
     }
     lode_err err = lode_tasks_load(db, path, flags, &name);
-    if (err != LODE_OK) { /* the sentence may name the copy only, which workers open */
-        return lode_fail_with(err, "%s: %s", path, lode_last_error());
+    if (err != LODE_OK) {
+        return fail_as(err, path);
     }
     if (name == NULL || name[0] == '\0') {
         free(name);

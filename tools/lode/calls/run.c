@@ -190,6 +190,16 @@ check_outputs(const struct call *call, const struct run_options *wanted)
                           outputs_fit ? wanted->name_count : wanted->output_count);
 }
 
+/* Before the task runs, for hours perhaps. */
+static lode_err
+check_names(const struct call *call, const struct run_options *wanted)
+{
+    for (size_t i = 0; i < wanted->name_count && !wanted->replace; i++) {
+        LODE_TRY(word_must_be_free(call->db, &wanted->names[i]));
+    }
+    return LODE_OK;
+}
+
 /* What a library is and who has it is said by the scheduler; how to get one, by us. */
 static lode_err
 no_such_function(const struct run_options *wanted)
@@ -219,6 +229,7 @@ submit(struct call *call, const struct run_options *wanted)
     }
     LODE_TRY(known);
     LODE_TRY(check_outputs(call, wanted));
+    LODE_TRY(check_names(call, wanted));
     call->results = calloc(call->result_count, sizeof *call->results);
     if (call->results == NULL) {
         return lode_fail_with(LODE_ENOMEM, "no memory for %zu results", call->result_count);
@@ -282,6 +293,13 @@ take_results(struct call *call, const struct run_options *wanted)
     return exit_code;
 }
 
+/* What a sentence begins with: a file that cannot be loaded is named in it. */
+static const char *
+label(const struct call *call, const struct run_options *wanted)
+{
+    return call->function[0] != '\0' ? wanted->function : "";
+}
+
 static int
 run_call(struct call *call, const struct run_options *wanted)
 {
@@ -293,7 +311,7 @@ run_call(struct call *call, const struct run_options *wanted)
     interrupts_catch();
     err = submit(call, wanted);
     int exit_code = err == LODE_OK ? take_results(call, wanted)
-                                   : session_failed(call->db, none, err, wanted->function);
+                                   : session_failed(call->db, none, err, label(call, wanted));
     for (size_t i = 0; call->results != NULL && i < call->result_count; i++) {
         if (interrupts_came() != 0 &&
             lode_cancel(call->db, call->results[i], LODE_CANCEL_RECURSIVE) != LODE_OK) {
@@ -379,6 +397,8 @@ command_run(int argc, char **argv)
         }
     }
     options_parse(&argp, argc, argv, &wanted);
+    /* On a terminal, too, results stand behind the task's lines, which lode_close() waits for. */
+    setvbuf(stdout, NULL, _IOFBF, BUFSIZ);
     int exit_code = run_call(&call, &wanted);
     free(wanted.args);
     free(wanted.outputs);

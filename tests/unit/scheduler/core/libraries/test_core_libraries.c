@@ -83,6 +83,21 @@ Test(core_libraries, a_library_that_cannot_be_copied_is_said_with_its_reason)
     cr_assert_str_eq((const char *)(loaded + 1), "no such file");
 }
 
+Test(core_libraries, what_is_wrong_with_a_library_is_said_of_its_file)
+{
+    ask_load("/state/lib/n.so", LODE_OK, NULL);
+    uint64_t session;
+    struct {
+        struct lode_task_loaded head;
+        char text[64];
+    } failed = {{.err = LODE_ELIBRARY}, "cannot open it: /state/lib/n.so: invalid"};
+    failed.head.tag = ((const struct lode_task_load *)sent(LODE_TASK_DESCRIBE, &session))->tag;
+    record(session, LODE_TASK_DESCRIBED, &failed, sizeof failed);
+    cr_assert_str_eq(
+        (const char *)((const struct lode_task_loaded *)sent(LODE_TASK_LOADED, NULL) + 1),
+        "/l.so: cannot open it: invalid");
+}
+
 Test(core_libraries, a_worker_that_dies_over_a_library_makes_the_load_fail)
 {
     ask_load("/state/lib/n.so", LODE_OK, NULL);
