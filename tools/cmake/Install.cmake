@@ -22,6 +22,9 @@ file(RELATIVE_PATH LODE_PC_TO_PREFIX "/${CMAKE_INSTALL_LIBDIR}/pkgconfig" "/")
 string(REGEX REPLACE "/$" "" LODE_PC_TO_PREFIX "${LODE_PC_TO_PREFIX}")
 configure_file("${CMAKE_CURRENT_LIST_DIR}/lode.pc.in" "${PROJECT_BINARY_DIR}/lode.pc" @ONLY)
 install(FILES "${PROJECT_BINARY_DIR}/lode.pc" DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig")
+install(FILES "${PROJECT_SOURCE_DIR}/api/examples/matmul_fanout.c"
+              "${PROJECT_SOURCE_DIR}/api/examples/tasks.c"
+        DESTINATION "${CMAKE_INSTALL_DATAROOTDIR}/doc/lode/examples")
 
 # The prefix is known only when it is installed: `cmake --install --prefix` may name another one.
 set(LODE_UNIT "${CMAKE_CURRENT_LIST_DIR}/../systemd/lode.service.in")
