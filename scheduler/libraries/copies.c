@@ -22,6 +22,14 @@ is_ours(const char *name)
     return strlen(name) == NAME_SIZE && strspn(name, "0123456789abcdef") == NAME_SIZE;
 }
 
+/* A copy that an earlier version has made: it had no directories, and nobody removed it. */
+static bool
+is_of_earlier_version(const char *name)
+{
+    enum { DIGITS = 32 };
+    return strspn(name, "0123456789abcdef") == DIGITS && strcmp(name + DIGITS, ".so") == 0;
+}
+
 /* Whoever can hold a directory is alone with it: its scheduler has ended. */
 static void
 sweep(const char *parent)
@@ -35,6 +43,8 @@ sweep(const char *parent)
             lode_hold_directory(path, 0, &fd) == LODE_OK) {
             lode_tree_remove(path);
             close(fd);
+        } else if (is_of_earlier_version(entry->d_name) && (size_t)size < sizeof path) {
+            (void)unlink(path);
         }
     }
     if (dir != NULL) {

@@ -47,6 +47,25 @@ is_dir(const char *path)
     return lstat(path, &st) == 0;
 }
 
+Test(copies, what_an_earlier_version_has_left_goes_and_other_files_stay)
+{
+    static const char *const name[] = {"0123456789abcdef0123456789abcdef.so", "mine.so",
+                                       "0123456789abcdef0123456789abcdef.so.bak"};
+    struct copies copies;
+    char path[200];
+    expect_eq(mkdir(lib, 0700), 0);
+    for (int i = 0; i < 3; i++) {
+        snprintf(path, sizeof path, "%s/%s", lib, name[i]);
+        expect_eq(symlink("/x", path), 0);
+    }
+    must(copies_open(lib, &copies));
+    for (int i = 0; i < 3; i++) {
+        snprintf(path, sizeof path, "%s/%s", lib, name[i]);
+        expect(is_dir(path) == (i > 0));
+    }
+    copies_close(&copies);
+}
+
 Test(copies, what_a_dead_scheduler_left_goes_and_that_of_a_living_one_stays)
 {
     struct copies living, dead, next;
