@@ -195,6 +195,7 @@ struct lode_task_printed {
  *   {"demands":  [{"function", "cpus", "waiting", "ready", "running"}]
  *    "workers":  [{"worker", "pid", "state", "tasks", "finished", "busy_ns",
  *                  "function", "task", "id", "program", "depth", "parent"}]
+ *    "workers_left_out": how many the list lacks
  *    "failures": [{"function", "code", "message", "pid", "signal", "age_ns", "program", "depth"}]
  *    "libraries": [{"name", "path", "source", "program", "functions"}]}
  *

@@ -5,7 +5,17 @@
 #include "scheduler/core/stats.h"
 #include "scheduler/core/text.h"
 
-enum { WORKERS_SHOWN = 64, FUNCTIONS_SHOWN = 32, LIBRARIES_SHOWN = 32 };
+/*
+ * Names and paths of others may be of any bytes, and longer than themselves once escaped. A list
+ * ends where the document is so long: one entry more, at most 64 KiB, fits into a record still.
+ */
+enum {
+    WORKERS_SHOWN = 64,
+    FUNCTIONS_SHOWN = 32,
+    LIBRARIES_SHOWN = 32,
+    WORKERS_BYTES = LODE_TASK_RECORD_MAX / 2,
+    DOCUMENT_BYTES = LODE_TASK_RECORD_MAX - (256 << 10)
+};
 
 static const char *
 worker_state(const struct core_worker *worker)
@@ -45,12 +55,13 @@ static void
 add_workers(struct core_text *d, const struct core *core, uint32_t most)
 {
     const struct core_worker *worker;
-    uint32_t shown = 0;
+    uint32_t shown = 0, left_out = 0;
     core_text_add(d, ",\"workers\":[");
     TAILQ_FOREACH(worker, &core->all, all_link)
     {
-        if (shown == most) {
-            break;
+        if (shown == most || d->used > WORKERS_BYTES) {
+            left_out++;
+            continue;
         }
         core_text_add(
             d, "%s{\"worker\":%u,\"pid\":%lld,\"state\":\"%s\",\"tasks\":%u,\"finished\":%llu",
@@ -66,7 +77,7 @@ add_workers(struct core_text *d, const struct core *core, uint32_t most)
         }
         core_text_add(d, "}");
     }
-    core_text_add(d, "]");
+    core_text_add(d, "],\"workers_left_out\":%u", left_out);
 }
 
 static uint64_t
@@ -125,7 +136,8 @@ add_failures(struct core_text *d, const struct core *core)
 static void
 add_names(struct core_text *d, const struct core_names *names, int64_t program, int *shown_io)
 {
-    for (const struct core_named *n = names->first; n && *shown_io < LIBRARIES_SHOWN; n = n->next) {
+    for (const struct core_named *n = names->first;
+         n && *shown_io < LIBRARIES_SHOWN && d->used < DOCUMENT_BYTES; n = n->next) {
         core_text_add(d, "%s{\"name\":", (*shown_io)++ ? "," : "");
         core_text_add_string(d, n->library->name);
         core_text_add(d, ",\"path\":");
@@ -159,7 +171,7 @@ add_lost(struct core_text *d, const struct core *core)
     int shown = 0;
     core_text_add(d, ",\"lost_libraries\":[");
     for (const struct core_offer *o = core->offers; o && shown < LIBRARIES_SHOWN; o = o->next) {
-        if (o->why == NULL) {
+        if (o->why == NULL || d->used > DOCUMENT_BYTES) {
             continue;
         }
         core_text_add(d, "%s{\"name\":", shown++ ? "," : "");

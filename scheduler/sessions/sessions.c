@@ -150,7 +150,7 @@ wants_output(uint16_t type, const void *bytes, uint32_t size)
 {
     const struct lode_task_stats *stats = bytes;
     return type == LODE_TASK_STATS && size == sizeof *stats &&
-           stats->err == LODE_STATS_AFTER_OUTPUT;
+           (stats->err & LODE_STATS_AFTER_OUTPUT) != 0;
 }
 
 static void

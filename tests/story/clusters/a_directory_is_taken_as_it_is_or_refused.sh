@@ -69,6 +69,8 @@ for home in /proc/none relative ""; do
         run "${at_home[@]}" lode load "$LODE_TEST_BIN/../tests/libplay.so"
         [ $status -ne 0 ] || give_up "a library was copied to '$home'"
         says "$err" "LODE_STATE_DIR"
+        exits 1 "${at_home[@]}" lode run blas.sum 1 # lode's own library is there: not 3
+        says "$err" "LODE_STATE_DIR"
     fi
     must "${at_home[@]}" lode stop
     wait "$daemon" || give_up "the supervisor ended with $?"

@@ -200,6 +200,15 @@ check_names(const struct call *call, const struct run_options *wanted)
     return LODE_OK;
 }
 
+/* Else the library of that name is there, and cannot be used. */
+static bool
+is_unknown(const char *why)
+{
+    return strstr(why, "there is no library") != NULL || strstr(why, "has no function") != NULL ||
+           strstr(why, "was lost when") != NULL ||
+           strstr(why, "is no \"library.function\"") != NULL;
+}
+
 /* What a library is and who has it is said by the scheduler; how to get one, by us. */
 static lode_err
 no_such_function(const struct run_options *wanted)
@@ -224,7 +233,7 @@ submit(struct call *call, const struct run_options *wanted)
     lode_args args = {call->args, wanted->arg_count};
     LODE_TRY(name_function(call, wanted->function));
     lode_err known = lode_result_count(call->db, call->function, &call->result_count);
-    if (known == LODE_ELIBRARY) {
+    if (known == LODE_ELIBRARY && is_unknown(lode_last_error())) {
         return no_such_function(wanted);
     }
     LODE_TRY(known);

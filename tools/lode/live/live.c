@@ -4,6 +4,7 @@
 #include "api/client/tasks/functions.h"
 #include "tools/cli/program.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 int
@@ -20,6 +21,7 @@ each_of(char *text, const char *key, live_fn each, void *arg)
 {
     json_t *one, *document = text != NULL ? json_loads(text, 0, NULL) : NULL;
     json_t *list = json_object_get(document, key);
+    char left_out_key[64];
     size_t i;
     free(text);
     if (!json_is_array(list)) {
@@ -29,6 +31,11 @@ each_of(char *text, const char *key, live_fn each, void *arg)
     json_array_foreach(list, i, one)
     {
         each(one, arg);
+    }
+    snprintf(left_out_key, sizeof left_out_key, "%s_left_out", key);
+    int64_t left_out = live_number(document, left_out_key);
+    if (left_out > 0) {
+        program_error(0, "%lld more %s have no room in the list", (long long)left_out, key);
     }
     json_decref(document);
     return LODE_OK;

@@ -139,6 +139,27 @@ Test(core_document, the_document_has_sixty_four_workers_or_all_of_them)
     must_say(text, "\"failures\":[]}");
 }
 
+Test(core_document, a_document_that_would_be_too_long_for_a_record_says_what_it_lacks)
+{
+    enum { WORKERS = 3000 };
+    char name[121] = "", left_out[64];
+    uint32_t function = 4; /* the first one of the second library */
+    stop();
+    start_with((struct core_options){.cpus = WORKERS * ONE_CPU, .worker_max = WORKERS});
+    memset(name, 0xff, sizeof name - 1);
+    load(name, "/state/lib/2.so");
+    for (int i = 0; i < WORKERS; i++) {
+        submit(PROGRAM, (struct call){.function = function});
+    }
+    const char *text = document(LODE_STATS_ALL_WORKERS);
+    cr_assert_lt(strlen(text), LODE_TASK_RECORD_MAX - 4096);
+    cr_assert_gt(strlen(text), LODE_TASK_RECORD_MAX / 2);
+    snprintf(left_out, sizeof left_out, "\"workers_left_out\":%d",
+             (int)stats().workers - count_of(text, "{\"worker\":"));
+    must_say(text, left_out);
+    must_say(text, "\"failures\":[]}");
+}
+
 /* A task of the program calls another, which fails; it passes that failure on. */
 static void
 fail_with_its_parent(const char *why, const char *passed_on)
