@@ -3,6 +3,7 @@
 #include <dlfcn.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -21,6 +22,13 @@ limit_time(void)
     pthread_sigmask(SIG_UNBLOCK, &alarms, NULL);
 }
 
+/* An object of C++ begins with the address of its table, and with zero before it is constructed. */
+static bool
+is_constructed(const void *object)
+{
+    return object != NULL && *(void *const *)object != NULL;
+}
+
 /* std::cout.flush() and std::clog.flush(), by their names in its ABI, where some library has it. */
 static void
 flush_cpp(void)
@@ -34,7 +42,7 @@ flush_cpp(void)
     *(void **)&flush = dlsym(library, "_ZNSo5flushEv");
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
         void *stream = dlsym(library, names[i]);
-        if (flush != NULL && stream != NULL) {
+        if (flush != NULL && is_constructed(stream)) {
             flush(stream);
         }
     }

@@ -3,6 +3,7 @@
 
 #include "api/layout/worker_page.h"
 
+#include <dlfcn.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
@@ -112,12 +113,16 @@ leave_thread(lode_task *task)
     return lode_task_return_i64(task, 0, getpid());
 }
 
-/* A stream of the task's own, with the same descriptor as stdout, in whose buffer a line waits. */
+/*
+ * A stream of the task's own, with the same descriptor as stdout, in whose buffer a line waits. And
+ * C++'s library, whose streams nobody uses: so none of them was constructed.
+ */
 static lode_err
 leave_stream(lode_task *task)
 {
     const char *text;
     LODE_TRY(lode_task_str(task, 0, &text));
+    (void)dlopen("libstdc++.so.6", RTLD_LAZY); /* on a machine that has it */
     FILE *stream = fdopen(STDOUT_FILENO, "w");
     if (stream == NULL || setvbuf(stream, NULL, _IOFBF, BUFSIZ) != 0 ||
         fprintf(stream, "%s\n", text) < 0) {
