@@ -30,6 +30,6 @@ must lode status
 kill -9 "$scheduler"
 until lode status >"$base/out" && ! grep -q "scheduler  pid $scheduler " "$base/out"; do :; done
 out=$(cat "$base/out")
-grep -qE "healthy   scheduler  pid [0-9]+ +[0-9.]+ MiB +up [0-9.]+ s$" "$base/out" || give_up "$out"
+grep -qE "healthy   scheduler  pid [0-9]+ +[0-9.]+ [KM]iB +up [0-9.]+ s$" "$base/out" || give_up "$out"
 lode stop >/dev/null || give_up "it does not stop"
 wait "$daemon" || give_up "lode start has ended with $?"
