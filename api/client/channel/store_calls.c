@@ -3,15 +3,13 @@
 #include "api/base/assert.h"
 #include "api/base/clock.h"
 #include "api/base/fail.h"
+#include "api/client/channel/waiters.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-enum { SLICE_NS = 1000000000, SLICE_MS = 1000 };
 
 lode_err
 lode_store_calls_init(struct lode_store_calls *calls)
@@ -30,7 +28,7 @@ lode_store_calls_init(struct lode_store_calls *calls)
 lode_err
 lode_store_calls_start(struct lode_store_calls *calls)
 {
-    struct timeval slice = {.tv_sec = SLICE_MS / 1000};
+    struct timeval slice = {.tv_sec = LODE_SLICE_NS / 1000000000};
     if (setsockopt(calls->socket.fd, SOL_SOCKET, SO_RCVTIMEO, &slice, sizeof slice) != 0) {
         return lode_fail_errno("cannot set the timeout of the store's socket");
     }
@@ -65,249 +63,6 @@ lode_store_ring_bell(struct lode_store_calls *calls)
     }
 }
 
-/* ---- waiters ------------------------------------------------------------------------------ */
-
-static void
-link_locked(struct lode_store_calls *calls, struct lode_waiter *waiter)
-{
-    lode_mutex_assert_held(&calls->mu);
-    waiter->previous = NULL;
-    waiter->next = calls->first;
-    if (calls->first != NULL) {
-        calls->first->previous = waiter;
-    }
-    calls->first = waiter;
-}
-
-static void
-unlink_locked(struct lode_store_calls *calls, struct lode_waiter *waiter)
-{
-    lode_mutex_assert_held(&calls->mu);
-    if (waiter->previous != NULL) {
-        waiter->previous->next = waiter->next;
-    } else {
-        calls->first = waiter->next;
-    }
-    if (waiter->next != NULL) {
-        waiter->next->previous = waiter->previous;
-    }
-}
-
-static bool
-is_done(const struct lode_waiter *waiter)
-{
-    return waiter->watch != NULL ? waiter->watch->done : waiter->done;
-}
-
-static void
-wake_all_locked(struct lode_store_calls *calls)
-{
-    for (struct lode_waiter *w = calls->first; w != NULL; w = w->next) {
-        lode_cond_signal(&w->cond);
-    }
-}
-
-/* ---- what comes in ------------------------------------------------------------------------ */
-
-struct packet {
-    const uint8_t *bytes;
-    size_t size;
-    int *fds;
-    size_t fd_count;
-    bool fds_lost; /* some came for which this process had no number */
-};
-
-static lode_err
-fail_from(const struct packet *packet)
-{
-    struct lode_msg_error msg;
-    if (packet->size < sizeof msg) {
-        return lode_fail_with(LODE_EPROTO, "the store sent an error of %zu bytes", packet->size);
-    }
-    memcpy(&msg, packet->bytes, sizeof msg);
-    int length = (int)(packet->size - sizeof msg);
-    if (msg.err == LODE_OK) {
-        return lode_fail_with(LODE_EPROTO, "the store sent an error without a number");
-    }
-    return lode_fail_with((lode_err)msg.err, "%.*s", length,
-                          (const char *)packet->bytes + sizeof msg);
-}
-
-/*
- * Copies the packet for the thread that asked. The text of an error is a thread's own, so the
- * thread that asked reads it.
- */
-static void
-answer_locked(struct lode_waiter *waiter, const struct packet *packet)
-{
-    struct lode_reply *reply = waiter->reply;
-    waiter->done = true;
-    if (packet->size > reply->room && reply->packet != NULL) {
-        waiter->err = LODE_EPROTO;
-        lode_socket_close_fds(packet->fds, packet->fd_count);
-    } else {
-        if (reply->packet != NULL) {
-            memcpy(reply->packet, packet->bytes, packet->size);
-        }
-        reply->size = packet->size;
-        memcpy(reply->fds, packet->fds, packet->fd_count * sizeof packet->fds[0]);
-        reply->fd_count = packet->fd_count;
-        waiter->err = packet->fds_lost ? LODE_ELIMIT : LODE_OK;
-    }
-    lode_cond_signal(&waiter->cond);
-}
-
-static void
-notify_locked(struct lode_store_calls *calls, const struct packet *packet)
-{
-    struct lode_msg_watch msg;
-    if (packet->size < sizeof msg) {
-        return;
-    }
-    memcpy(&msg, packet->bytes, sizeof msg);
-    if ((packet->size - sizeof msg) / sizeof(struct lode_msg_ready) < msg.count) {
-        return;
-    }
-    for (struct lode_waiter *w = calls->first; w != NULL; w = w->next) {
-        if (w->watch != NULL && w->watch->cookie == msg.cookie) {
-            w->watch->notify(w->watch, (const void *)(packet->bytes + sizeof msg), msg.count);
-            if (w->watch->done) {
-                lode_cond_signal(&w->cond);
-            }
-            return;
-        }
-    }
-}
-
-/* The question of an answer without a waiter was given up. */
-static void
-dispatch_locked(struct lode_store_calls *calls, const struct packet *packet)
-{
-    struct lode_msg_head head;
-    if (packet->size >= sizeof head) {
-        memcpy(&head, packet->bytes, sizeof head);
-        if (head.type == LODE_MSG_NOTIFY) {
-            notify_locked(calls, packet);
-        } else {
-            for (struct lode_waiter *w = calls->first; w != NULL; w = w->next) {
-                if (w->watch == NULL && w->tag == head.tag) {
-                    answer_locked(w, packet);
-                    return;
-                }
-            }
-            lode_lates_answer(&calls->lates, packet->bytes, packet->size);
-        }
-    }
-    lode_socket_close_fds(packet->fds, packet->fd_count);
-}
-
-/* A packet whose descriptors were lost came, too: the thread that asked is told. */
-static lode_err
-receive(struct lode_store_calls *calls, int flags, struct packet *packet)
-{
-    lode_err err =
-        lode_socket_receive(calls->socket.fd, flags, calls->buffer, LODE_STORE_PACKET_MAX,
-                            &packet->size, packet->fds, &packet->fd_count);
-    packet->fds_lost = err == LODE_ELIMIT;
-    return packet->fds_lost ? LODE_OK : err;
-}
-
-/* The leader receives one packet, or sleeps for a slice. It does not hold the lock meanwhile. */
-static void
-lead(struct lode_store_calls *calls, int64_t deadline)
-{
-    int fds[LODE_SOCKET_FDS_MAX];
-    struct packet packet = {.bytes = calls->buffer, .fds = fds};
-    struct pollfd at = {.fd = calls->socket.fd, .events = POLLIN};
-    calls->has_leader = true;
-    lode_mutex_unlock(&calls->mu);
-    int flags = 0;
-    if (deadline != LODE_NEVER && deadline - lode_now_ns() < SLICE_NS) {
-        poll(&at, 1, (int)lode_remaining_ms(deadline));
-        flags = MSG_DONTWAIT;
-    }
-    lode_err err = receive(calls, flags, &packet);
-    lode_mutex_lock(&calls->mu);
-    calls->has_leader = false;
-    if (err == LODE_OK) {
-        dispatch_locked(calls, &packet);
-    } else if (err != LODE_EAGAIN) {
-        atomic_store_explicit(&calls->socket.down, true, memory_order_relaxed);
-        wake_all_locked(calls);
-    }
-}
-
-/* Reads what has come, unless another thread reads. */
-static void
-read_come_locked(struct lode_store_calls *calls)
-{
-    int fds[LODE_SOCKET_FDS_MAX];
-    struct packet packet = {.bytes = calls->buffer, .fds = fds};
-    lode_mutex_assert_held(&calls->mu);
-    while (!calls->has_leader && receive(calls, MSG_DONTWAIT, &packet) == LODE_OK) {
-        dispatch_locked(calls, &packet);
-    }
-}
-
-/* Ends what came with answers to questions that were given up. Waits for nothing. */
-static void
-undo_lates(struct lode_store_calls *calls)
-{
-    if (!atomic_load_explicit(&calls->has_lates, memory_order_relaxed)) {
-        return;
-    }
-    lode_mutex_lock(&calls->mu);
-    read_come_locked(calls);
-    struct lode_late *late = lode_lates_take(&calls->lates);
-    atomic_store_explicit(&calls->has_lates, calls->lates.asked != NULL, memory_order_relaxed);
-    lode_mutex_unlock(&calls->mu);
-    while (late != NULL) {
-        struct lode_late *next = late->next;
-        if (late->kind == LODE_LATE_DRAFT) {
-            lode_store_tell_abort(&calls->socket, late->entry, late->generation, 0);
-        } else if (calls->drop_late != NULL) {
-            calls->drop_late(calls->drop_late_arg, late->id);
-        }
-        free(late);
-        late = next;
-    }
-}
-
-/* Wakes another thread that waits: it must read the socket from now on. */
-static void
-hand_over_locked(struct lode_store_calls *calls)
-{
-    for (struct lode_waiter *w = calls->first; w != NULL && !calls->has_leader; w = w->next) {
-        if (w->sleeping) {
-            lode_cond_signal(&w->cond);
-            return;
-        }
-    }
-}
-
-static lode_err
-await_locked(struct lode_store_calls *calls, struct lode_waiter *waiter, int64_t deadline)
-{
-    while (!is_done(waiter)) {
-        if (atomic_load_explicit(&calls->socket.down, memory_order_relaxed)) {
-            return LODE_EDOWN;
-        }
-        int64_t now = lode_now_ns();
-        if (deadline <= now) {
-            return LODE_ETIMEDOUT;
-        }
-        if (!calls->has_leader) {
-            lead(calls, deadline);
-        } else {
-            int64_t slice_end = now + SLICE_NS;
-            waiter->sleeping = true;
-            lode_cond_wait(&waiter->cond, &calls->mu, slice_end < deadline ? slice_end : deadline);
-            waiter->sleeping = false;
-        }
-    }
-    return LODE_OK;
-}
-
 /* ---- questions ---------------------------------------------------------------------------- */
 
 static uint32_t
@@ -321,12 +76,27 @@ draw_tag(struct lode_store_calls *calls)
 }
 
 static lode_err
+fail_from(const struct lode_reply *reply)
+{
+    struct lode_msg_error msg;
+    if (reply->size < sizeof msg) {
+        return lode_fail_with(LODE_EPROTO, "the store sent an error of %zu bytes", reply->size);
+    }
+    memcpy(&msg, reply->packet, sizeof msg);
+    int length = (int)(reply->size - sizeof msg);
+    if (msg.err == LODE_OK) {
+        return lode_fail_with(LODE_EPROTO, "the store sent an error without a number");
+    }
+    return lode_fail_with((lode_err)msg.err, "%.*s", length,
+                          (const char *)reply->packet + sizeof msg);
+}
+
+static lode_err
 judge(const struct lode_reply *reply, const struct lode_reply *wanted)
 {
     const struct lode_msg_head *head = reply->packet;
     if (head->type == LODE_MSG_ERROR) {
-        struct packet packet = {.bytes = reply->packet, .size = reply->size};
-        return fail_from(&packet);
+        return fail_from(reply);
     }
     if (head->type != wanted->type) {
         return lode_fail_with(LODE_EPROTO, "the store answered with a packet %u instead of %u",
@@ -363,11 +133,11 @@ await_answer_locked(struct lode_store_calls *calls, struct lode_waiter *waiter)
 {
     int64_t answer_by = waiter->reply->answer_by;
     while (waiter->reply->hooks != NULL) {
-        int64_t slice_end = lode_now_ns() + SLICE_NS;
+        int64_t slice_end = lode_now_ns() + LODE_SLICE_NS;
         if (slice_end >= answer_by) {
             break;
         }
-        lode_err err = await_locked(calls, waiter, slice_end);
+        lode_err err = lode_waiter_await_locked(calls, waiter, slice_end);
         if (err != LODE_ETIMEDOUT) {
             return err;
         }
@@ -375,7 +145,7 @@ await_answer_locked(struct lode_store_calls *calls, struct lode_waiter *waiter)
         look_whether_interrupted(calls, waiter);
         lode_mutex_lock(&calls->mu);
     }
-    return await_locked(calls, waiter, answer_by);
+    return lode_waiter_await_locked(calls, waiter, answer_by);
 }
 
 static lode_err
@@ -384,7 +154,7 @@ ask_into(struct lode_store_calls *calls, struct lode_waiter *waiter, struct lode
 {
     struct lode_reply *reply = waiter->reply;
     lode_mutex_lock(&calls->mu);
-    link_locked(calls, waiter);
+    lode_waiter_link_locked(calls, waiter);
     lode_mutex_unlock(&calls->mu);
     lode_err err =
         lode_store_send(&calls->socket, request, request_size, rest, rest_size, reply->answer_by);
@@ -393,8 +163,8 @@ ask_into(struct lode_store_calls *calls, struct lode_waiter *waiter, struct lode
     if (reply->sent) {
         err = await_answer_locked(calls, waiter);
     }
-    unlink_locked(calls, waiter);
-    hand_over_locked(calls);
+    lode_waiter_unlink_locked(calls, waiter);
+    lode_waiters_hand_over_locked(calls);
     if (reply->sent && err == LODE_ETIMEDOUT) {
         lode_lates_note(&calls->lates, waiter->tag, reply->late, reply->late_id);
         atomic_store_explicit(&calls->has_lates, true, memory_order_relaxed);
@@ -421,13 +191,13 @@ lode_store_ask(struct lode_store_calls *calls, struct lode_msg_head *request, si
         inner.room = sizeof scratch;
     }
     LODE_DEBUG_ASSERT(reply->answer_by != 0);
-    undo_lates(calls);
+    lode_waiters_undo_lates(calls);
     struct lode_waiter waiter = {.tag = draw_tag(calls), .reply = &inner};
     request->tag = waiter.tag;
     lode_cond_init(&waiter.cond);
     lode_err err = ask_into(calls, &waiter, request, request_size, rest, rest_size);
     lode_cond_fini(&waiter.cond);
-    undo_lates(calls);
+    lode_waiters_undo_lates(calls);
     reply->sent = inner.sent;
     reply->is_interrupted = inner.is_interrupted;
     LODE_TRY(err);
@@ -474,7 +244,7 @@ lode_store_watch_add(struct lode_store_calls *calls, struct lode_waiter *waiter,
     *waiter = (struct lode_waiter){.watch = watch};
     lode_cond_init(&waiter->cond);
     lode_mutex_lock(&calls->mu);
-    link_locked(calls, waiter);
+    lode_waiter_link_locked(calls, waiter);
     lode_mutex_unlock(&calls->mu);
 }
 
@@ -482,8 +252,8 @@ void
 lode_store_watch_remove(struct lode_store_calls *calls, struct lode_waiter *waiter)
 {
     lode_mutex_lock(&calls->mu);
-    unlink_locked(calls, waiter);
-    hand_over_locked(calls);
+    lode_waiter_unlink_locked(calls, waiter);
+    lode_waiters_hand_over_locked(calls);
     lode_mutex_unlock(&calls->mu);
     lode_cond_fini(&waiter->cond);
 }
@@ -492,9 +262,9 @@ lode_err
 lode_store_watch_wait(struct lode_store_calls *calls, struct lode_waiter *waiter, int64_t deadline)
 {
     lode_mutex_lock(&calls->mu);
-    lode_err err = await_locked(calls, waiter, deadline);
-    hand_over_locked(calls);
+    lode_err err = lode_waiter_await_locked(calls, waiter, deadline);
+    lode_waiters_hand_over_locked(calls);
     lode_mutex_unlock(&calls->mu);
-    undo_lates(calls);
+    lode_waiters_undo_lates(calls);
     return err == LODE_EDOWN ? lode_store_down() : err;
 }
