@@ -86,8 +86,7 @@ make_printable(char sentence[LODE_FAIL_MAX])
 }
 
 /* The arguments may point into last_error itself, so the sentence is made beside it. */
-static void
-set_sentence(const char *format, va_list args, const char *suffix)
+static LODE_PRINTF(1, 0) void set_sentence(const char *format, va_list args, const char *suffix)
 {
     char sentence[LODE_FAIL_MAX];
     int n = vsnprintf(sentence, sizeof sentence, format, args);

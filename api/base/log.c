@@ -29,8 +29,8 @@ say(const char *line, size_t size)
  * Writes what is to be said behind `used` bytes of a line, and its line feed. Names and output of
  * other programs are part of it. Returns the length of the line.
  */
-static size_t
-finish_line(char line[LINE_MAX_BYTES], size_t used, const char *format, va_list args)
+static LODE_PRINTF(3, 0) size_t
+    finish_line(char line[LINE_MAX_BYTES], size_t used, const char *format, va_list args)
 {
     char text[LINE_MAX_BYTES];
     int n = vsnprintf(text, sizeof text, format, args);

@@ -14,8 +14,7 @@ enum { SLOWNESS = 2 };
 #endif
 
 /* One write() a line: several processes of one test share stderr. */
-static void
-say(const char *file, int line, const char *format, va_list args)
+static LODE_PRINTF(3, 0) void say(const char *file, int line, const char *format, va_list args)
 {
     char text[2048];
     int used = snprintf(text, sizeof text, "%s:%d: ", file, line);
