@@ -273,6 +273,53 @@ await_store_stat(lode *db, size_t field, uint64_t want)
 }
 
 void
+await_submitted(lode *db, uint64_t tasks)
+{
+    lode_scheduler_stats stats;
+    do {
+        must(lode_get_scheduler_stats(db, &stats));
+    } while (stats.submitted < tasks);
+}
+
+void
+await_sleeping(lode *db, uint64_t tasks)
+{
+    lode_scheduler_stats stats;
+    int64_t end = now_ms() + bound_ms(10000);
+    do {
+        must(lode_get_scheduler_stats(db, &stats));
+        if (stats.tasks_running == tasks && stats.cpus_used == 0) {
+            return;
+        }
+    } while (now_ms() < end);
+    give_up("%d tasks run on %d CPUs", (int)stats.tasks_running, (int)stats.cpus_used);
+}
+
+/* A session that closes waits for what was printed. */
+void
+await_all_printed(lode *db)
+{
+    lode_scheduler_stats stats;
+    do {
+        must(lode_get_scheduler_stats(db, &stats));
+    } while (stats.tasks_ready > 0 || stats.tasks_running > 0);
+    lode *other = cluster_open();
+    must(lode_get_scheduler_stats(other, &stats));
+    lode_close(other);
+}
+
+void
+expect_free_cpu(lode *db)
+{
+    lode_id id;
+    int64_t value;
+    must(lode_call(db, "play.increment", LODE_ARGS(lode_i64(1)), NULL, &id));
+    must(lode_get_i64(db, id, bound_ms(15000), &value));
+    expect_eq(value, 2);
+    lode_drop(db, id);
+}
+
+void
 expect_empty_store(lode *db)
 {
     await_stat(db, sessions, 1);

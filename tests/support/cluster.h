@@ -60,6 +60,18 @@ lode *private_open(void);
 void await_store_stat(lode *db, size_t field, uint64_t want);
 #define await_stat(db, name, want) await_store_stat((db), offsetof(lode_store_stats, name), (want))
 
+/* Until so many tasks have been submitted since the cluster started. */
+void await_submitted(lode *db, uint64_t tasks);
+
+/* Until so many tasks run, and all of them sleep. */
+void await_sleeping(lode *db, uint64_t tasks);
+
+/* Until no task is ready or runs, and what they printed has left the workers' pipes. */
+void await_all_printed(lode *db);
+
+/* Asserts that a task still finds a CPU ("play" is offered). */
+void expect_free_cpu(lode *db);
+
 /* Asserts that nothing is left in the store: objects, names, unsealed bytes, other sessions. */
 void expect_empty_store(lode *db);
 

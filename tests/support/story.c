@@ -344,6 +344,14 @@ story_wait_end(pid_t pid, int64_t ms)
     return n == 1;
 }
 
+void
+story_stderr_into(const char *path)
+{
+    int fd = open(path, O_CREAT | O_TRUNC | O_WRONLY | O_APPEND | O_CLOEXEC, 0600);
+    expect(fd >= 0 && dup2(fd, STDERR_FILENO) == STDERR_FILENO);
+    close(fd);
+}
+
 int
 story_count_files(const char *dir)
 {

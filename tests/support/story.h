@@ -54,6 +54,9 @@ void story_stop_process(pid_t pid);
 /* Waits until the process has ended (it need not be a child). False after `ms`. */
 bool story_wait_end(pid_t pid, int64_t ms);
 
+/* What this process says on stderr goes to that file from now on, which is empty or made. */
+void story_stderr_into(const char *path);
+
 /* How many entries a directory has, all its subdirectories' included; 0 where there is none. */
 int story_count_files(const char *dir);
 

@@ -18,19 +18,11 @@ enum { CALLS = 100, SOON_MS = 5000, LOG_MAX = (64 << 20) + (1 << 20) };
 static char fifo[256];
 
 static void
-redirect_stderr(const char *path)
-{
-    int fd = open(path, O_CREAT | O_TRUNC | O_WRONLY | O_APPEND | O_CLOEXEC, 0600);
-    expect(fd >= 0 && dup2(fd, STDERR_FILENO) == STDERR_FILENO);
-    close(fd);
-}
-
-static void
 hostile(struct child *parent, void *arg)
 {
     lode_id lock, endless;
     int64_t pid;
-    redirect_stderr(arg);
+    story_stderr_into(arg);
     lode *db = cluster_open_with("print");
     must(lode_call(db, "print.keep_lock", LODE_NO_ARGS, NULL, &lock));
     must(lode_call(db, "print.endless", LODE_ARGS(lode_str(fifo)), NULL, &endless));
@@ -46,7 +38,7 @@ static void
 other(struct child *parent, void *arg)
 {
     (void)parent;
-    redirect_stderr(arg);
+    story_stderr_into(arg);
     lode *db = cluster_open_with("print");
     for (int i = 0; i < CALLS; i++) {
         lode_id id;

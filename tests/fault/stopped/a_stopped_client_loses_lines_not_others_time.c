@@ -27,23 +27,13 @@ enum { KEPT_MAX = 80 << 20 };
 static char fifo[256], printed[256], log_path[256];
 
 static void
-await_submitted(lode *db, uint64_t count)
-{
-    lode_scheduler_stats stats;
-    do {
-        must(lode_get_scheduler_stats(db, &stats));
-    } while (stats.submitted < count);
-}
-
-static void
 printer(struct child *parent, void *arg)
 {
     static char text[LINE_BYTES + 1];
     static lode_id said[TASKS];
     lode_id first;
     (void)arg;
-    int fd = open(printed, O_CREAT | O_WRONLY | O_APPEND | O_CLOEXEC, 0600);
-    expect(fd >= 0 && dup2(fd, STDERR_FILENO) == STDERR_FILENO);
+    story_stderr_into(printed);
     lode *db = cluster_open_with("play");
     lode_close(db);
     db = cluster_open_with("print");
@@ -76,22 +66,6 @@ resident_bytes(pid_t pid)
     }
     fclose(file);
     return kib * 1024;
-}
-
-/*
- * All is printed, and has left the workers' pipes: a session that closes wants that. A line belongs
- * to the task that was started last, so nothing else runs before.
- */
-static void
-all_is_printed(lode *db)
-{
-    lode_scheduler_stats stats;
-    do {
-        must(lode_get_scheduler_stats(db, &stats));
-    } while (stats.tasks_ready > 0 || stats.tasks_running > 0);
-    lode *other = cluster_open();
-    must(lode_get_scheduler_stats(other, &stats));
-    lode_close(other);
 }
 
 static void
@@ -170,7 +144,7 @@ story(int argc, char **argv)
     lode *db = cluster_open();
     long before = resident_bytes(scheduler);
     must(lode_cancel(db, first, 0));
-    all_is_printed(db);
+    await_all_printed(db);
     others_work_meanwhile(db);
     expect_lt(resident_bytes(scheduler) - before, KEPT_MAX);
     kill(child.pid, SIGCONT);

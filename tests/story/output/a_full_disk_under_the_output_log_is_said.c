@@ -24,23 +24,13 @@ enum { TASKS = 100, LINES_OF_TASK = 50, LINES = TASKS * LINES_OF_TASK, LINE_BYTE
 static char fifo[256], printed[256], log_path[256];
 
 static void
-await_submitted(lode *db, uint64_t count)
-{
-    lode_scheduler_stats stats;
-    do {
-        must(lode_get_scheduler_stats(db, &stats));
-    } while (stats.submitted < count);
-}
-
-static void
 printer(struct child *parent, void *arg)
 {
     static char text[LINE_BYTES + 1];
     static lode_id said[TASKS];
     lode_id first;
     (void)arg;
-    int fd = open(printed, O_CREAT | O_WRONLY | O_APPEND | O_CLOEXEC, 0600);
-    expect(fd >= 0 && dup2(fd, STDERR_FILENO) == STDERR_FILENO);
+    story_stderr_into(printed);
     cluster_offer("play");
     lode *db = cluster_open_with("print");
     memset(text, 'x', LINE_BYTES);
@@ -53,19 +43,6 @@ printer(struct child *parent, void *arg)
     child_say(parent, &first, sizeof first); /* and is stopped */
     must(lode_wait(db, said, TASKS, TASKS, LODE_FOREVER, NULL, NULL));
     lode_close(db);
-}
-
-/* A session that closes waits until what was printed has left the workers' pipes. */
-static void
-all_is_printed(lode *db)
-{
-    lode_scheduler_stats stats;
-    do {
-        must(lode_get_scheduler_stats(db, &stats));
-    } while (stats.tasks_ready > 0 || stats.tasks_running > 0);
-    lode *other = cluster_open();
-    must(lode_get_scheduler_stats(other, &stats));
-    lode_close(other);
 }
 
 static long
@@ -156,7 +133,7 @@ story(int argc, char **argv)
     story_stop_process(child.pid);
     lode *db = cluster_open();
     must(lode_cancel(db, first, 0));
-    all_is_printed(db);
+    await_all_printed(db);
     kill(child.pid, SIGCONT);
     child_must_end(&child);
     each_line_is_there_or_counted();

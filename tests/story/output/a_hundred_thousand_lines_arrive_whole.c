@@ -7,10 +7,8 @@
 #include "tests/support/cluster.h"
 #include "tests/support/story.h"
 
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 enum { LINES = 100000, TASKS = 20000, LINE_BYTES = 100 };
 
@@ -21,8 +19,7 @@ run(struct child *parent, void *arg)
 {
     static lode_id id[TASKS];
     (void)parent;
-    int fd = open(arg, O_CREAT | O_WRONLY | O_APPEND | O_CLOEXEC, 0600);
-    expect(fd >= 0 && dup2(fd, STDERR_FILENO) == STDERR_FILENO);
+    story_stderr_into(arg);
     lode *db = cluster_open_with("print");
     must(lode_call(db, "print.often", LODE_ARGS(lode_str(text), lode_i64(LINES)), NULL, &id[0]));
     must(lode_wait(db, id, 1, 1, LODE_FOREVER, NULL, NULL));

@@ -5,7 +5,6 @@
 #include "tests/support/cluster.h"
 #include "tests/support/story.h"
 
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -50,8 +49,7 @@ story(int argc, char **argv)
     cluster_offer("print");
     int before = dup(STDERR_FILENO);
     snprintf(printed, sizeof printed, "%s/stderr", story_files());
-    int fd = open(printed, O_CREAT | O_WRONLY | O_APPEND | O_CLOEXEC, 0600);
-    expect(fd >= 0 && dup2(fd, STDERR_FILENO) == STDERR_FILENO);
+    story_stderr_into(printed);
     for (int i = 0; i < ROUNDS; i++) {
         play_round();
     }

@@ -7,11 +7,9 @@
 #include "tests/support/cluster.h"
 #include "tests/support/story.h"
 
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 enum { PROGRAMS = 3, TASKS = 300 };
 
@@ -36,8 +34,7 @@ run(struct child *parent, void *arg)
 {
     const struct program *self = arg;
     static lode_id id[TASKS];
-    int fd = open(self->printed, O_CREAT | O_WRONLY | O_APPEND | O_CLOEXEC, 0600);
-    expect(fd >= 0 && dup2(fd, STDERR_FILENO) == STDERR_FILENO);
+    story_stderr_into(self->printed);
     lode *db = cluster_open_with("print");
     child_signal(parent);
     child_await(parent);

@@ -19,14 +19,6 @@ enum { TASKS = 50, ROOM = 1 << 20 };
 
 static char fifo[256];
 
-static void
-redirect_stderr(const char *path)
-{
-    int fd = open(path, O_CREAT | O_TRUNC | O_WRONLY | O_APPEND | O_CLOEXEC, 0600);
-    expect(fd >= 0 && dup2(fd, STDERR_FILENO) == STDERR_FILENO);
-    close(fd);
-}
-
 static int64_t
 result_of(lode *db, lode_id id)
 {
@@ -41,7 +33,7 @@ static void
 leaves_a_thread(struct child *parent, void *arg)
 {
     lode_id id;
-    redirect_stderr(arg);
+    story_stderr_into(arg);
     lode *db = cluster_open_with("print");
     must(lode_call(db, "print.leave_thread", LODE_ARGS(lode_str("thread")), NULL, &id));
     int64_t pid = result_of(db, id);
@@ -54,7 +46,7 @@ static void
 leaves_a_process(struct child *parent, void *arg)
 {
     lode_id id;
-    redirect_stderr(arg);
+    story_stderr_into(arg);
     lode *db = cluster_open_with("print");
     must(lode_call(db, "print.leave_daemon", LODE_ARGS(lode_str(fifo), lode_str("late\n")), NULL,
                    &id));
@@ -68,7 +60,7 @@ static void
 leaves_a_line(struct child *parent, void *arg)
 {
     lode_id id;
-    redirect_stderr(arg);
+    story_stderr_into(arg);
     lode *db = cluster_open_with("print");
     must(lode_call(db, "print.leave_stream", LODE_ARGS(lode_str("left")), NULL, &id));
     int64_t pid = result_of(db, id);
@@ -81,7 +73,7 @@ leaves_a_line(struct child *parent, void *arg)
 static void
 stranger(struct child *parent, void *arg)
 {
-    redirect_stderr(arg);
+    story_stderr_into(arg);
     lode *db = cluster_open_with("print");
     lode_id id;
     must(lode_call(db, "print.flush", LODE_NO_ARGS, NULL, &id));

@@ -9,21 +9,6 @@
 
 enum { CAPACITY = 16 << 20 };
 
-/* Until so many tasks have begun, and all of them sleep. */
-static void
-await_sleeping(lode *db, uint64_t tasks)
-{
-    lode_scheduler_stats stats;
-    int64_t end = now_ms() + bound_ms(10000);
-    do {
-        must(lode_get_scheduler_stats(db, &stats));
-        if (stats.tasks_running == tasks && stats.cpus_used == 0) {
-            return;
-        }
-    } while (now_ms() < end);
-    give_up("%d tasks run on %d CPUs", (int)stats.tasks_running, (int)stats.cpus_used);
-}
-
 static void
 ends_when_cancelled(lode *db, const char *function, const char *arg, uint64_t tasks)
 {

@@ -36,21 +36,6 @@ call_with(lode *db, const char *function, const struct gate *gate)
     return id;
 }
 
-/* Until `tasks` have begun, and all of them wait. */
-static void
-await_blocked(lode *db, uint64_t tasks)
-{
-    lode_scheduler_stats stats;
-    int64_t end = now_ms() + bound_ms(10000);
-    do {
-        must(lode_get_scheduler_stats(db, &stats));
-        if (stats.tasks_running == tasks && stats.cpus_used == 0) {
-            return;
-        }
-    } while (now_ms() < end);
-    give_up("%d tasks run on %d CPUs", (int)stats.tasks_running, (int)stats.cpus_used);
-}
-
 static void
 runs_at_once(lode *db)
 {
@@ -90,7 +75,7 @@ the_last_call_gives_up(lode *db, lode *other)
     make_gate(db, &gate);
     for (uint64_t i = 0; i < WORKERS; i++) {
         waits[i] = call_with(db, "nest.await", &gate);
-        await_blocked(db, i + 1);
+        await_sleeping(db, i + 1);
     }
     must(lode_call(db, "nest.one", LODE_NO_ARGS, NULL, &id));
     for (int i = 0; i < OTHERS; i++) {
@@ -114,7 +99,7 @@ a_create_gives_up(lode *db)
     must(lode_create(db, CAPACITY / 4 * 3, NULL, 0, &draft));
     for (uint64_t i = 0; i < WORKERS; i++) {
         must(lode_call(db, "room.create", LODE_NO_ARGS, NULL, &waits[i]));
-        await_blocked(db, i + 1);
+        await_sleeping(db, i + 1);
     }
     must(lode_call(db, "nest.one", LODE_NO_ARGS, NULL, &id));
     failed_for_want_of_workers(db, waits[WORKERS - 1], "all 5 workers that the program may have");
@@ -134,7 +119,7 @@ the_deepest_task_fails(lode *db, lode *other)
     make_gate(db, &gate);
     for (uint64_t i = 0; i < 3; i++) {
         parents[i] = call_with(db, "nest.parent", &gate);
-        await_blocked(db, i < 2 ? 2 * i + 2 : WORKERS);
+        await_sleeping(db, i < 2 ? 2 * i + 2 : WORKERS);
     }
     for (int i = 0; i < OTHERS; i++) {
         runs_at_once(other);

@@ -40,16 +40,6 @@ was_too_late(lode *db, lode_id id, const char *sentence)
 }
 
 static void
-the_cpu_is_free(lode *db)
-{
-    lode_id id;
-    int64_t value;
-    must(lode_call(db, "play.increment", LODE_ARGS(lode_i64(1)), NULL, &id));
-    must(lode_get_i64(db, id, bound_ms(15000), &value));
-    lode_drop(db, id);
-}
-
-static void
 limits_out_of_range(lode *db)
 {
     static const int64_t refused[] = {LODE_ZERO, INT64_C(1) << 32, INT64_MAX};
@@ -86,7 +76,7 @@ all_kinds(lode *db, int fd)
     expect_eq(read(fd, &byte, 1), 1);
     was_too_late(db, call(db, "play.loop", fifo), "not run within its time limit of 200 ms");
     was_too_late(db, loops, "not done within its time limit of 200 ms");
-    the_cpu_is_free(db);
+    expect_free_cpu(db);
     lode_drop(db, awaited);
 }
 

@@ -8,7 +8,6 @@
 #include "tests/support/cluster.h"
 #include "tests/support/story.h"
 
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -17,21 +16,13 @@ enum { ROOM = 64 << 10 };
 
 static char printed[256]; /* the file that is the program's stderr */
 
-static void
-redirect_stderr(void)
-{
-    int fd = open(printed, O_CREAT | O_TRUNC | O_WRONLY | O_APPEND | O_CLOEXEC, 0600);
-    expect(fd >= 0 && dup2(fd, STDERR_FILENO) == STDERR_FILENO);
-    close(fd);
-}
-
 /* A process that has called tasks cannot give birth to one that does: children come first. */
 static void
 program(struct child *parent, void *arg)
 {
     lode_id id;
     (void)parent, (void)arg;
-    redirect_stderr();
+    story_stderr_into(printed);
     lode *db = cluster_open_with("nest");
     must(lode_call(db, "nest.say_below", LODE_ARGS(lode_str("a line")), NULL, &id));
     must(lode_wait(db, &id, 1, 1, LODE_FOREVER, NULL, NULL));

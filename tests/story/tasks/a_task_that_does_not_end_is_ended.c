@@ -31,16 +31,6 @@ start_loop(lode *db, int fd)
 }
 
 static void
-the_cpu_is_free(lode *db)
-{
-    lode_id id;
-    int64_t value;
-    must(lode_call(db, "play.increment", LODE_ARGS(lode_i64(1)), NULL, &id));
-    must(lode_get_i64(db, id, bound_ms(15000), &value));
-    lode_drop(db, id);
-}
-
-static void
 cancelled_by_force(lode *db, int fd)
 {
     lode_view view;
@@ -49,7 +39,7 @@ cancelled_by_force(lode *db, int fd)
     must(lode_cancel(db, id, LODE_CANCEL_FORCE));
     fails(lode_get(db, id, bound_ms(15000), &view), LODE_ECANCELLED);
     lode_drop(db, id);
-    the_cpu_is_free(db);
+    expect_free_cpu(db);
 }
 
 static void
@@ -80,7 +70,7 @@ outlived_its_program(struct child *child)
 {
     lode *db = cluster_open();
     child_kill(child);
-    the_cpu_is_free(db);
+    expect_free_cpu(db);
     lode_close(db);
 }
 

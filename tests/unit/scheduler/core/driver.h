@@ -309,6 +309,16 @@ ran(int n, uint32_t *worker_out)
     return ((const struct lode_task_run *)s->bytes)->task;
 }
 
+/* Submits a task, which starts at once. */
+static inline uint64_t
+run_now(uint64_t session, struct call call, uint32_t *worker_out)
+{
+    submit(session, call);
+    uint64_t task = ran(0, worker_out);
+    cr_assert_neq(task, 0);
+    return task;
+}
+
 static inline void
 done(uint32_t worker, uint64_t task, uint32_t status, uint64_t run_ns)
 {

@@ -5,23 +5,14 @@ TestSuite(core_orphans, .fini = stop);
 
 #define LATER INT64_C(1000000000)
 
-static uint64_t
-run(uint64_t session, struct call call, uint32_t *worker_out)
-{
-    submit(session, call);
-    uint64_t task = ran(0, worker_out);
-    cr_assert_neq(task, 0);
-    return task;
-}
-
 /* A task whose parent has ended runs; its program has ended, too. */
 static uint64_t
 leave_orphan(uint32_t *worker_out)
 {
     uint32_t parents;
     start(2);
-    uint64_t parent = run(PROGRAM, (struct call){0}, &parents);
-    uint64_t child = run(FIRST_WORKER + parents, (struct call){.parent = parent}, worker_out);
+    uint64_t parent = run_now(PROGRAM, (struct call){0}, &parents);
+    uint64_t child = run_now(FIRST_WORKER + parents, (struct call){.parent = parent}, worker_out);
     done(parents, parent, LODE_DONE_OK, 1000);
     session_end(PROGRAM);
     settle(CORE_RESULTS, LODE_FOUND_GONE);
@@ -65,7 +56,7 @@ Test(core_orphans, a_task_of_the_program_itself_ends_when_nobody_wants_it_any_mo
 {
     uint32_t worker;
     start(2);
-    uint64_t task = run(PROGRAM, (struct call){0}, &worker);
+    uint64_t task = run_now(PROGRAM, (struct call){0}, &worker);
     session_end(PROGRAM);
     settle(CORE_RESULTS, LODE_FOUND_PENDING);
     timer(LATER);
@@ -81,7 +72,7 @@ Test(core_orphans, one_for_which_another_waits_goes_on)
 {
     uint32_t parents, worker;
     start(2);
-    uint64_t parent = run(PROGRAM, (struct call){0}, &parents);
+    uint64_t parent = run_now(PROGRAM, (struct call){0}, &parents);
     lode_id made = submit(FIRST_WORKER + parents, (struct call){.parent = parent});
     uint64_t child = ran(0, &worker);
     submit(FIRST_WORKER + parents, (struct call){.parent = parent, .args = 1, .arg = {made}});
@@ -102,8 +93,8 @@ Test(core_orphans, a_task_of_a_program_that_lives_is_left_alone)
 {
     uint32_t parents;
     start(2);
-    uint64_t parent = run(PROGRAM, (struct call){0}, &parents);
-    run(FIRST_WORKER + parents, (struct call){.parent = parent}, NULL);
+    uint64_t parent = run_now(PROGRAM, (struct call){0}, &parents);
+    run_now(FIRST_WORKER + parents, (struct call){.parent = parent}, NULL);
     done(parents, parent, LODE_DONE_OK, 1000);
     session_end(OTHER);
     settle(CORE_RESULTS, LODE_FOUND_GONE);
@@ -117,8 +108,8 @@ Test(core_orphans, a_task_whose_parent_has_ended_outlives_the_worker_that_submit
 {
     uint32_t parents, worker;
     start(2);
-    uint64_t parent = run(PROGRAM, (struct call){0}, &parents);
-    uint64_t child = run(FIRST_WORKER + parents, (struct call){.parent = parent}, &worker);
+    uint64_t parent = run_now(PROGRAM, (struct call){0}, &parents);
+    uint64_t child = run_now(FIRST_WORKER + parents, (struct call){.parent = parent}, &worker);
     done(parents, parent, LODE_DONE_OK, 1000);
     session_end(FIRST_WORKER + parents);
     settle(CORE_RESULTS, LODE_FOUND_GONE);
@@ -135,8 +126,8 @@ Test(core_orphans, a_task_whose_parent_dies_with_the_worker_is_abandoned)
 {
     uint32_t parents;
     start(2);
-    uint64_t parent = run(PROGRAM, (struct call){.retries = 1}, &parents);
-    uint64_t child = run(FIRST_WORKER + parents, (struct call){.parent = parent}, NULL);
+    uint64_t parent = run_now(PROGRAM, (struct call){.retries = 1}, &parents);
+    uint64_t child = run_now(FIRST_WORKER + parents, (struct call){.parent = parent}, NULL);
     session_end(FIRST_WORKER + parents);
     settle(CORE_RESULTS, LODE_FOUND_GONE);
     cr_assert(is_told_to_stop(child), "its parent is tried again, and submits another one");
@@ -156,7 +147,7 @@ Test(core_orphans, one_that_was_cancelled_and_runs_on_is_ended_by_force)
 {
     uint32_t parents, worker;
     start(2);
-    uint64_t parent = run(PROGRAM, (struct call){0}, &parents);
+    uint64_t parent = run_now(PROGRAM, (struct call){0}, &parents);
     lode_id made = submit(FIRST_WORKER + parents, (struct call){.parent = parent});
     uint64_t child = ran(0, &worker);
     done(parents, parent, LODE_DONE_OK, 1000);

@@ -12,21 +12,12 @@ start_two(void)
     start_with((struct core_options){.cpus = 2 * ONE_CPU, .worker_max = 2});
 }
 
-static uint64_t
-run(uint64_t session, struct call call, uint32_t *worker_out)
-{
-    submit(session, call);
-    uint64_t task = ran(0, worker_out);
-    cr_assert_neq(task, 0);
-    return task;
-}
-
 /* Two tasks of PROGRAM that wait, each for a child. */
 static void
 block_two(uint32_t worker[2], uint64_t task[2])
 {
     for (int i = 0; i < 2; i++) {
-        task[i] = run(PROGRAM, (struct call){0}, &worker[i]);
+        task[i] = run_now(PROGRAM, (struct call){0}, &worker[i]);
     }
     for (int i = 0; i < 2; i++) {
         submit(FIRST_WORKER + worker[i], (struct call){.parent = task[i]});
@@ -125,14 +116,14 @@ Test(core_relief, a_program_whose_workers_all_wait_is_looked_at_when_a_task_of_i
     uint64_t task[2];
     start_two();
     for (int i = 0; i < 2; i++) {
-        task[i] = run(PROGRAM, (struct call){0}, &worker[i]);
+        task[i] = run_now(PROGRAM, (struct call){0}, &worker[i]);
     }
     for (uint32_t i = 0; i < 2; i++) {
         blocked(worker[i], task[i], true);
         worker_up(3 + i);
     }
     for (int i = 0; i < 2; i++) {
-        (void)run(OTHER, (struct call){0}, NULL);
+        (void)run_now(OTHER, (struct call){0}, NULL);
     }
     for (int i = 0; i < 4; i++) {
         timer(SECOND * INT64_C(10)); /* nothing is due any more */
@@ -157,7 +148,7 @@ Test(core_relief, a_stranger_behind_a_program_that_has_all_of_its_workers_has_on
 {
     start_two();
     for (int i = 0; i < 2; i++) {
-        (void)run(PROGRAM, (struct call){.cpus = ONE_CPU / 4 * 3}, NULL);
+        (void)run_now(PROGRAM, (struct call){.cpus = ONE_CPU / 4 * 3}, NULL);
     }
     submit(PROGRAM, (struct call){0}); /* no CPU is free for it */
     submit(OTHER, (struct call){.cpus = ONE_CPU / 4});
@@ -171,7 +162,7 @@ Test(core_relief, strangers_keep_their_workers_and_lose_nothing)
     start_two();
     block_two(worker, task);
     worker_up(3);
-    (void)run(OTHER, (struct call){0}, &other);
+    (void)run_now(OTHER, (struct call){0}, &other);
     cr_assert_eq(other, 3);
     timer(SECOND);
     cr_assert_eq(lode_id_session(failed_result()), FIRST_WORKER + worker[0]);
@@ -185,7 +176,7 @@ Test(core_relief, if_only_its_own_tasks_are_ready_the_call_that_blocked_last_giv
     uint64_t task[2], session;
     start_two();
     for (int i = 0; i < 2; i++) {
-        task[i] = run(PROGRAM, (struct call){0}, &worker[i]);
+        task[i] = run_now(PROGRAM, (struct call){0}, &worker[i]);
     }
     for (int i = 0; i < 2; i++) {
         blocked(worker[i], task[i], true);
@@ -216,13 +207,13 @@ Test(core_relief, a_wide_task_of_a_program_without_one_more_worker_keeps_no_cpus
     uint64_t task[2];
     start_two();
     for (int i = 0; i < 2; i++) {
-        task[i] = run(PROGRAM, (struct call){0}, &worker[i]);
+        task[i] = run_now(PROGRAM, (struct call){0}, &worker[i]);
     }
     blocked(worker[0], task[0], true);
     worker_up(3);
     submit(PROGRAM, (struct call){.cpus = 2 * ONE_CPU});
     timer(SECOND / 2); /* longer than what is wide waits before the others do */
-    (void)run(OTHER, (struct call){0}, &other);
+    (void)run_now(OTHER, (struct call){0}, &other);
     cr_assert_eq(other, 3);
 }
 
@@ -230,7 +221,7 @@ Test(core_relief, a_program_that_waits_for_others_with_nothing_ready_is_left_alo
 {
     uint32_t worker;
     start_with((struct core_options){.cpus = ONE_CPU, .worker_max = 1});
-    uint64_t task = run(PROGRAM, (struct call){0}, &worker);
+    uint64_t task = run_now(PROGRAM, (struct call){0}, &worker);
     blocked(worker, task, true);
     timer(SECOND);
     timer(SECOND);
@@ -299,7 +290,7 @@ Test(core_relief, where_no_more_can_be_started_the_program_with_the_most_workers
     uint64_t task[3];
     start(3);
     for (int i = 0; i < 3; i++) {
-        task[i] = run(i < 2 ? PROGRAM : OTHER, (struct call){0}, &worker[i]);
+        task[i] = run_now(i < 2 ? PROGRAM : OTHER, (struct call){0}, &worker[i]);
     }
     for (int i = 0; i < 3; i++) {
         submit(FIRST_WORKER + worker[i], (struct call){.parent = task[i]});
