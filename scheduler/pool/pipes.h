@@ -10,8 +10,8 @@
  * left may have the old one still: what comes from it is the old program's.
  *
  * A worker is hostile. One that keeps the lock, or counts records that it does not send, is waited
- * for, for a second; then its output is read without, and no task is named, and no program that
- * closes waits for it any more. One that writes without end is read at some rate, and waits.
+ * for, for a second. Then its output is read without the lock, no task is named, and no program
+ * that closes waits for it any more. One that writes without end is read at some rate, and waits.
  *
  * Everything runs on the main thread.
  */

@@ -1,8 +1,8 @@
 /*
- * confines.h: what a process has that a task may change, and that nobody can put back for certain:
- * whose it is (user, groups, capabilities), where it is (root directory, namespaces), what it may
- * use (limits, CPUs, priority), timers of its own, and streams that were closed. A worker in which
- * a task has changed any of that serves no other program.
+ * confines.h: what a process has that a task may change, and that nobody can put back for certain.
+ * Whose it is: user, groups, capabilities. Where it is: root directory, namespaces. What it may
+ * use: limits, CPUs, priority. Besides these, timers that it has made, and streams that it has
+ * closed. A worker in which a task has changed any of that serves no other program.
  *
  * It is looked at between programs only: some 40 system calls. Main thread.
  */

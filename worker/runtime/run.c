@@ -6,10 +6,10 @@
  * ended. The page says that it was finished. The scheduler is told. A crash anywhere leaves a page
  * that says which task to charge, and a ring that says which results were made.
  *
- * While tasks are short and more of them wait, the scheduler is told of ends in batches: with the
- * first end that comes HOLD_BACK_NS after the oldest, after HOLD_BACK_MAX ends, or when no task
- * waits any more. The next task may run for hours instead. So a timer tells what is held back, too:
- * else tasks that want a result of the batch would not be run elsewhere.
+ * While tasks are short and more of them wait, the scheduler is told of ends in batches. A batch
+ * goes out with the first end that comes HOLD_BACK_NS after its oldest one, with HOLD_BACK_MAX
+ * ends, or when no task waits any more. The next task may run for hours instead. So a timer tells
+ * what is held back, too: else tasks that want a result of the batch would not be run elsewhere.
  */
 #include "worker/runtime/run.h"
 

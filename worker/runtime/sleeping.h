@@ -4,11 +4,12 @@
  *
  * A task sleeps while the main thread, which runs it, sleeps in a call of liblode. It also sleeps
  * when the main thread has slept elsewhere for a while, as in pthread_join(), and another thread of
- * the task sleeps in a call of liblode: what that thread waits for may need the CPU that the task
- * holds. So while such threads wait, somebody looks now and then whether the main thread has run.
- * One that polls, and uses 5 ms of CPU in 100 at most, sleeps as well.
- * When one of them goes on, the task is awake. If it sleeps again before the main thread has run,
- * the task is asleep at once: it does not take another while each time.
+ * the task sleeps in a call of liblode. What that thread waits for may need the CPU that the task
+ * holds. So while such a thread waits, a timer looks now and then whether the main thread has run.
+ * A main thread that polls, and uses 5 ms of CPU in 100 at most, counts as one that sleeps.
+ *
+ * When such a thread goes on, the task is awake. If the thread sleeps again before the main thread
+ * has run, the task is asleep at once: it does not take another while each time.
  *
  *   awake --main(true)----------------------------------> told asleep --main(false)--> awake
  *         '--other(true), then look(main is asleep)----------^  '--other(false), look(main runs)--^

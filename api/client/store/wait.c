@@ -157,8 +157,8 @@ send_watch(const struct many *m, struct watch_packet *packet)
 
 /*
  * After each full packet this process waits for the store's answer, and so reads what the store has
- * sent: the packet may have brought 2,048 notices at once, and a store whose notices are not read
- * cuts the session.
+ * sent. The packet may have brought 2,048 notices at once, and the store cuts a session that does
+ * not read its notices.
  */
 static lode_err
 send_full_watch(const struct many *m, struct watch_packet *packet)

@@ -70,9 +70,10 @@ typedef struct lode_call_options {
 
 /*
  * Submits one call of "library.function". The library is the one that this program has loaded under
- * that name (a program is a session, with all tasks that it submits and that those submit); if it
- * has loaded none, the one that is offered to all programs (`lode load`). The results are promised
- * at once: their ids can be awaited, passed on and dropped before the task has run.
+ * that name. A program is a session, with all tasks that it submits and that those submit. If it
+ * has loaded none, the library is the one that is offered to all programs (`lode load`). The
+ * results are promised at once: their ids can be awaited, passed on and dropped before the task has
+ * run.
  *
  *   args         at most 1,024. They are copied before this returns
  *   options      NULL: all defaults

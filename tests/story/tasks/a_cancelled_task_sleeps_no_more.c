@@ -1,8 +1,8 @@
 /*
- * In a task that is cancelled every call that sleeps ends with LODE_ECANCELLED: a get, a wait, a
- * get by name, a create and a put that wait for room, a load of a library that does not open. The
- * worker lives on. What the task has submitted is cancelled with it if the caller says so, and else
- * goes on.
+ * In a task that is cancelled every call that sleeps ends with LODE_ECANCELLED. It may be a get, a
+ * wait, a get by name, a create or a put that waits for room, or a load of a library that does not
+ * open. The worker lives on. What the task has submitted is cancelled with it if the caller says
+ * so, and else goes on.
  */
 #include "tests/support/cluster.h"
 #include "tests/support/story.h"

@@ -1,7 +1,7 @@
 /*
- * A call with a time limit ends soon after that, whatever its task does meanwhile: it waits for a
- * CPU, sleeps in a call of liblode, looks whether it is still wanted, or loops and looks at
- * nothing. The error names the limit, and the CPU is free.
+ * A call with a time limit ends soon after that, whatever its task does meanwhile. It may wait for
+ * a CPU, sleep in a call of liblode, look whether it is still wanted, or loop and look at nothing.
+ * The error names the limit, and the CPU is free.
  */
 #include "tests/support/cluster.h"
 #include "tests/support/story.h"

@@ -1,8 +1,9 @@
 /*
  * What a task of a task prints reaches the program at the root of the calls, once, under the name
- * of the task that printed it; so does the failure of a task that nobody waits for. All the same if
- * a session submits it that a task has opened itself: there is one CPU, so a task that waits in it
- * gives its CPU back. `lode status` says of a running task whose it is, and how deep it lies.
+ * of the task that printed it. So does the failure of a task that nobody waits for. It is the same
+ * if a task submits it through a session that it has opened itself: there is one CPU, so a task
+ * that waits in it gives its CPU back. `lode status` says of a running task whose it is, and how
+ * deep it lies.
  */
 #include "tests/support/child.h"
 #include "tests/support/cluster.h"
