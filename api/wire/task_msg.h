@@ -256,8 +256,8 @@ struct lode_task_run {
     uint32_t result_count;
     uint32_t cpus;
     uint32_t attempt; /* from 1 */
-    uint32_t flags;
     uint32_t arg_count;
+    uint32_t pad;
 };
 
 enum lode_done {

@@ -60,7 +60,6 @@ send_run(struct core *core, struct core_worker *worker, struct core_task *task)
                                   .result_count = task->result_count,
                                   .cpus = (uint32_t)task->needs.cpus,
                                   .attempt = task->attempts + 1,
-                                  .flags = task->flags,
                                   .arg_count = task->arg_count};
     memcpy(run + 1, task->bytes + skip, args_size);
 }
