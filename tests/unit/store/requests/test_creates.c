@@ -94,6 +94,40 @@ Test(creates, with_patience_fail_at_their_deadline)
 }
 
 static void
+expire(struct fake *fake, uint32_t tag)
+{
+    struct lode_msg_head expired = {.type = LODE_MSG_EXPIRE, .tag = tag};
+    fake_send(fake, &expired, sizeof expired);
+    pump();
+}
+
+Test(creates, whose_time_their_client_says_is_up_are_answered_and_no_others)
+{
+    enum { TAG = 9 }; /* of fake_ask() */
+    struct fake fake = fake_attach(0), other = fake_attach(0);
+    struct lode_msg_created big;
+    struct lode_msg_error error;
+    fake_create(&fake, fake_next(&fake), 6 * MIB, 0, &big);
+    fake_ask(&fake, fake_next(&fake), 4 * MIB, LODE_FOREVER);
+    fake_ask(&other, fake_next(&other), 4 * MIB, LODE_FOREVER);
+    expire(&fake, TAG + 1);
+    expire(&fake, 0);
+    expire(&other, TAG);
+    fake_until_answered(&other);
+    expect_eq(fake_receive(&other, &error, sizeof error, NULL), LODE_MSG_ERROR);
+    expect_eq(error.err, LODE_EFULL);
+    expect(!fake_has_packet(&fake));
+    expire(&other, TAG); /* its answer is there */
+    expire(&fake, TAG);
+    fake_until_answered(&fake);
+    expect_eq(fake_receive(&fake, &error, sizeof error, NULL), LODE_MSG_ERROR);
+    expect_eq(error.err, LODE_EFULL);
+    expect(!fake_has_packet(&other));
+    fake_die(&other);
+    fake_die(&fake);
+}
+
+static void
 small_tmpfs_setup(void)
 {
     tmpfs_setup();
