@@ -12,8 +12,8 @@ core_timer_fired(struct core *core)
     core->pool_changed = true;
     core_objects_ask_again(core);
     struct core_task *late;
-    while ((late = core_deadlines_take(core)) != NULL) {
-        core_task_cancel(core, late, CORE_TIME_OUT);
+    for (int i = 0; i < CORE_LATE_MOST && (late = core_deadlines_take(core)) != NULL; i++) {
+        core_task_cancel(core, late, CORE_TIME_OUT); /* the next ones: the timer is due at once */
     }
     struct core_session *session;
     while ((session = TAILQ_FIRST(&core->notices)) != NULL &&

@@ -39,6 +39,8 @@ enum {
     CORE_DESCRIBE_MAX = 3,          /* workers that may die over one library */
     CORE_INLINE_ARGS = 72,
     CORE_FAILURES_KEPT = 16,
+    CORE_SERVED_KEPT = 16, /* programs that a worker may say its pipes are of */
+    CORE_LATE_MOST = 1024, /* tasks whose time is over that fail in one step */
     CORE_RUNNING_MAX = 64, /* workers of a program that are not blocked, and CORE_RUNNING_OF_CPU */
     CORE_RUNNING_OF_CPU = 4, /* … more of them for each CPU */
     CORE_PROGRAM_LOOKS = 16, /* programs that are looked at for missing workers */
@@ -257,7 +259,9 @@ struct core_worker {
     struct core_function *last_function; /* whose task ended last */
     uint64_t last_program; /* number of the one whose tasks it has run last; 0: none yet */
     char last_name[LODE_TASK_NAME_MAX + 1];
-    struct core_claim *claims; /* the last ones of `claim_count` that it said were done */
+    uint64_t served[CORE_SERVED_KEPT]; /* numbers of the last programs whose tasks it had, */
+    uint32_t served_count;             /* of all of them */
+    struct core_claim *claims;         /* the last ones of `claim_count` that it said were done */
     uint64_t claim_count;
     uint32_t claim_room;
     uint32_t asked; /* DEAD: tasks that the store was asked about */

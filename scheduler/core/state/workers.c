@@ -97,6 +97,9 @@ begin_serving(struct core *core, struct core_worker *worker, const struct core_t
 {
     worker->lease = task->needs;
     worker->program = task->lane->program;
+    if (worker->last_program != worker->program->number) {
+        worker->served[worker->served_count++ % CORE_SERVED_KEPT] = worker->program->number;
+    }
     core_program_add_worker(core, worker->program);
     worker->served_ns = task->estimate_ns;
 }

@@ -33,6 +33,18 @@ root_of(struct core *core, uint64_t program)
     return root != NULL && !root->ended && !root->is_worker ? root : NULL;
 }
 
+/* A worker says of which program a pipe is, and it may say anything. */
+static bool
+has_served(const struct core_worker *worker, uint64_t program)
+{
+    for (uint32_t i = 0; i < CORE_SERVED_KEPT && i < worker->served_count; i++) {
+        if (worker->served[i] == program) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* The one that asked for the library which the worker opens, or whose task did. */
 static void
 address_to_loader(struct sheet *sheet, const struct core_load *load)
@@ -205,8 +217,9 @@ static void
 printed_late(struct core *core, const struct core_worker *worker, const struct core_event *event)
 {
     struct output output = {0};
+    uint64_t program = event->u.output.program;
     struct sheet sheet = {.core = core,
-                          .audience = root_of(core, event->u.output.program),
+                          .audience = has_served(worker, program) ? root_of(core, program) : NULL,
                           .of_program = true,
                           .pid = worker->pid,
                           .name = "left by a task"};
@@ -269,7 +282,8 @@ core_output(struct core *core, const struct core_event *event)
     const struct core_program *program = task != NULL ? core_task_program(task) : NULL;
     bool is_library = author.task == LODE_PRINTING_LIBRARY && event->u.output.program == 0;
     if (!is_library && (program == NULL || program->number != event->u.output.program)) {
-        author = (struct core_author){.program = event->u.output.program};
+        uint64_t of = event->u.output.program;
+        author = (struct core_author){.program = has_served(worker, of) ? of : 0};
     }
     take(core, worker, author, event->u.output.bytes, event->u.output.size);
 }

@@ -160,10 +160,29 @@ Test(core_deadlines, what_a_burst_took_goes_back)
         submit(PROGRAM, (struct call){.timeout_ms = 1000, .args = 1, .arg = {never()}});
     }
     cr_assert_geq(core->deadlines.room, BURST * ROUNDS);
-    timer(1000 * MS);
-    while (error_put(NULL) != NULL) {
+    for (timer(1000 * MS); error_put(NULL) != NULL; timer(0)) {
         end_all();
     }
     cr_assert_eq(stats().tasks_waiting, 0);
     cr_assert_leq(core->deadlines.room, FEW);
+}
+
+/* Others come between. */
+Test(core_deadlines, many_that_are_over_at_once_fail_in_several_steps)
+{
+    enum { TASKS = 3 * CORE_LATE_MOST };
+    int failed = 0, steps = 0;
+    start(1);
+    for (int i = 0; i < TASKS; i++) {
+        submit(PROGRAM, (struct call){.timeout_ms = 1000, .args = 1, .arg = {never()}});
+    }
+    for (timer(1000 * MS); count(CORE_PUT_ERROR, 0) > 0; timer(0)) {
+        steps++;
+        failed += count(CORE_PUT_ERROR, 0);
+        const struct seen *again = find(CORE_ARM_TIMER, 0, 0);
+        cr_assert(failed == TASKS || again->a.value <= clock_ns);
+        cr_assert_leq(count(CORE_PUT_ERROR, 0), CORE_LATE_MOST);
+    }
+    cr_assert_eq(failed, TASKS);
+    cr_assert_eq(steps, 3);
 }

@@ -100,13 +100,46 @@ Test(core_printed, a_library_that_a_task_loads_prints_to_the_tasks_program)
     expect_sent("hello\n");
 }
 
+/* A task of that program, which ends; then one of PROGRAM runs at the same worker. */
+static uint64_t
+change_over_from(uint64_t program, uint32_t *worker_out)
+{
+    submit(program, (struct call){0});
+    uint64_t task = ran(0, worker_out);
+    done(*worker_out, task, LODE_DONE_OK, 1000);
+    return run_one(worker_out);
+}
+
 Test(core_printed, bytes_of_another_programs_pipe_are_not_the_running_tasks)
 {
     uint32_t worker = 0;
-    uint64_t task = run_one(&worker);
-    read_live(worker, task, PROGRAM + 77, "a stranger's\n");
+    uint64_t task = change_over_from(OTHER, &worker), session = 0;
+    read_live(worker, task, OTHER, "a stranger's\n");
+    sent(LODE_TASK_OUTPUT, &session);
+    cr_assert_eq(session, OTHER);
+    session_end(OTHER);
+    settle(CORE_RESULTS, LODE_FOUND_GONE);
+    read_live(worker, task, OTHER, "a stranger's\n");
     cr_assert_eq(count(CORE_SEND, LODE_TASK_OUTPUT), 0);
     cr_assert_eq(count(CORE_SPILL, 0), 1, "its program has ended: the log has the line");
+}
+
+Test(core_printed, a_pipe_that_a_worker_calls_a_strangers_prints_to_nobody)
+{
+    uint32_t worker = 0;
+    uint64_t task = run_one(&worker);
+    read_live(worker, task, OTHER, "forged\n");
+    cr_assert_eq(count(CORE_SEND, LODE_TASK_OUTPUT), 0);
+    cr_assert_eq(count(CORE_LOG, 0), 1);
+    struct core_event late = {.type = CORE_OUTPUT};
+    late.u.output.worker = worker;
+    late.u.output.program = OTHER;
+    late.u.output.late = true;
+    late.u.output.bytes = "forged\n";
+    late.u.output.size = 7;
+    step(late);
+    cr_assert_eq(count(CORE_SEND, LODE_TASK_OUTPUT), 0);
+    cr_assert_eq(count(CORE_SPILL, 0), 1);
 }
 
 /* The worker is dead, and has left what its record of that number says. */
