@@ -77,3 +77,64 @@ Test(core_caps, a_task_that_needs_no_cpu_waits_for_none)
     worker_up(2);
     cr_assert_neq(ran(0, NULL), 0);
 }
+
+/* ---- what is wide --------------------------------------------------------------------------- */
+
+enum { LONG_NS = 60000000, HALF_CPU = ONE_CPU / 2 };
+
+/* What is free beside it goes to those that had to wait for it, though they stood before it. */
+Test(core_caps, who_waited_for_a_wide_task_goes_on_when_it_is_placed)
+{
+    enum { THIRD = 3 };
+    uint32_t worker = 0;
+    start(3);
+    open_session(THIRD, 0);
+    submit(THIRD, (struct call){.cpus = 5 * HALF_CPU});
+    uint64_t most = ran(0, &worker);
+    submit(THIRD, (struct call){.cpus = HALF_CPU});
+    submit(THIRD, (struct call){.cpus_zero = 1});
+    cr_assert_neq(ran(0, NULL), 0, "no worker is idle");
+    submit(OTHER, (struct call){.cpus_zero = 1});
+    submit(PROGRAM, (struct call){.cpus = 2 * ONE_CPU});
+    submit(OTHER, (struct call){.cpus = HALF_CPU});
+    worker_up(4);
+    cr_assert_eq(count(CORE_SEND, LODE_TASK_RUN), 1);
+    submit(THIRD, (struct call){.cpus_zero = 1});
+    worker_up(5);
+    cr_assert_eq(count(CORE_SEND, LODE_TASK_RUN), 1);
+    submit(THIRD, (struct call){.cpus_zero = 1});
+    uint64_t last = stats().workers_started;
+    worker_up((uint32_t)last);
+    uint64_t idle = ran(0, NULL);
+    done((uint32_t)last, idle, LODE_DONE_OK, 1000);
+    timer(LONG_NS);
+    done(worker, most, LODE_DONE_OK, 1000);
+    cr_assert_eq(count(CORE_SEND, LODE_TASK_RUN), 2);
+}
+
+/* One of its workers goes on, and it may have no more that are awake. */
+Test(core_caps, a_wide_task_whose_program_may_have_no_more_workers_by_now_keeps_nothing_free)
+{
+    enum { AWAKE = 4 * 2 + 64 };
+    uint32_t worker = 0;
+    start(2);
+    workers = 2;
+    submit(PROGRAM, (struct call){.cpus_zero = 1});
+    uint64_t sleeps = ran(0, &worker);
+    blocked(worker, sleeps, true);
+    for (int i = 0; i < AWAKE - 1; i++) {
+        cr_assert_neq(run_without_cpu(PROGRAM), 0);
+    }
+    cr_assert_neq(run_without_cpu(OTHER), 0);
+    submit(OTHER, (struct call){0});
+    worker_up(++workers);
+    cr_assert_neq(ran(0, NULL), 0);
+    submit(PROGRAM, (struct call){.cpus = 2 * ONE_CPU});
+    blocked(worker, sleeps, false);
+    timer(LONG_NS);
+    submit(OTHER, (struct call){0});
+    if (ran(0, NULL) == 0) {
+        worker_up(++workers);
+    }
+    cr_assert_neq(ran(0, NULL), 0);
+}
