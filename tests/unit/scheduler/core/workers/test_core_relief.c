@@ -314,6 +314,7 @@ Test(core_relief, where_no_more_can_be_started_the_program_with_the_most_workers
 /* ---- one program at a time ------------------------------------------------------------------- */
 
 static uint64_t queue[200];
+static bool is_of_other[200];
 static int queued;
 
 /* Notes what the last event has sent. True: a task of OTHER is among it. */
@@ -324,8 +325,9 @@ note_runs(void)
     const struct seen *s;
     for (int i = 0; (s = find(CORE_SEND, LODE_TASK_RUN, i)) != NULL; i++) {
         const struct lode_task_run *run = (const void *)s->bytes;
+        is_of_other[queued] = lode_id_session(run->results) == OTHER;
+        is_other = is_other || is_of_other[queued];
         queue[queued++] = run->task;
-        is_other = is_other || lode_id_session(run->results) == OTHER;
     }
     return is_other;
 }
@@ -349,6 +351,66 @@ Test(core_relief, a_queue_holds_tasks_of_one_program_and_the_other_one_gets_its_
     } while (!note_runs());
     cr_assert_eq(at, queued - 1, "the queue was empty");
     cr_assert_lt(at, 40, "2 ms of tasks of 100 us: %d", at);
+}
+
+/* It waits for one more worker itself, and the other program may have none. */
+Test(core_relief, the_queue_of_the_only_program_that_is_hungry_never_runs_dry)
+{
+    enum { RUN_NS = 100000, MOST = 100 };
+    start_with((struct core_options){.cpus = ONE_CPU, .worker_max = 2});
+    learn(RUN_NS, 50);
+    for (uint32_t i = 0; i < 2; i++) {
+        submit(OTHER, (struct call){.function = 3, .cpus_zero = 1});
+        if (ran(0, NULL) == 0) {
+            worker_up(1 + i);
+        }
+    }
+    submit(OTHER, (struct call){.function = 3, .cpus_zero = 1});
+    cr_assert_eq(ran(0, NULL), 0, "it has all of its workers");
+    submit(PROGRAM, (struct call){0});
+    worker_up(3);
+    cr_assert(!note_runs() && queued == 1);
+    uint32_t worker = 0;
+    (void)ran(0, &worker);
+    for (int i = 1; i < MOST; i++) {
+        submit(PROGRAM, (struct call){0});
+        cr_assert_not(note_runs());
+    }
+    for (int at = 1; at <= MOST - 2; at++) {
+        done(worker, queue[at - 1], LODE_DONE_OK, RUN_NS);
+        (void)note_runs();
+        cr_assert_geq(queued - at, 2, "%d of %d after %d", queued, MOST, at);
+    }
+}
+
+/* How many tasks of one program in a row were sent, from that place on. */
+static int
+turn_at(int place)
+{
+    int at = place;
+    while (at < queued && is_of_other[at] == is_of_other[place]) {
+        at++;
+    }
+    return at - place;
+}
+
+Test(core_relief, each_program_has_its_whole_turn_at_a_worker)
+{
+    enum { RUN_NS = 100000, EACH = 60, TURN = 20, TURN_MOST = 25 };
+    start(1);
+    learn(RUN_NS, 50);
+    for (int i = 0; i < 2 * EACH; i++) {
+        submit(i % 2 ? OTHER : PROGRAM, (struct call){0});
+        (void)note_runs();
+    }
+    for (int at = 0; at < EACH + TURN; at++) {
+        done(1, queue[at], LODE_DONE_OK, RUN_NS);
+        (void)note_runs();
+    }
+    for (int turn = 0, at = 0; turn < 3; turn++, at += turn_at(at)) {
+        cr_assert(turn_at(at) >= TURN && turn_at(at) <= TURN_MOST, "%d", turn_at(at));
+        cr_assert_eq(is_of_other[at], turn % 2 == 1);
+    }
 }
 
 Test(core_relief, what_is_queued_ahead_comes_back_when_its_function_is_seen_to_submit_tasks)
