@@ -22,7 +22,7 @@ struct lode_rendezvous_hello {
     uint32_t worker;        /* its number; role program: of the one in which it is opened, or 0 */
     uint64_t store_session; /* the peer's session at the store */
     uint64_t task;          /* role program: that has started its process, in that worker; or 0 */
-    uint64_t task_session;  /* of that worker at the store, as it was then */
+    uint64_t key;           /* of that task's program, as in RUN: nobody else knows it */
 };
 
 struct lode_rendezvous_welcome {

@@ -248,9 +248,10 @@ struct lode_task_function {
 };
 
 struct lode_task_run {
-    uint64_t task;       /* the scheduler's number; the same for each attempt */
-    uint64_t program;    /* whose it is, for comparing: the number of its root session */
-    int64_t program_pid; /* the process of that session; 0: it has ended, or is not known */
+    uint64_t task;        /* the scheduler's number; the same for each attempt */
+    uint64_t program;     /* whose it is, for comparing: the number of its root session */
+    int64_t program_pid;  /* the process of that session; 0: it has ended, or is not known */
+    uint64_t program_key; /* by which a process that the task starts shows whose it is */
     lode_id results;
     uint32_t function;
     uint32_t result_count;

@@ -83,11 +83,12 @@ struct core_event {
             uint64_t store_session; /* the peer's at the store, as it said in its hello */
             int64_t pid;            /* SO_PEERCRED */
             uint32_t role;          /* enum lode_role */
-            uint32_t worker;       /* role worker: as in SPAWN; another number is CUT. Role program:
+            uint32_t worker; /* role worker: as in SPAWN; another number is CUT. Role program:
                                 the worker in which it was opened, or a process that the worker
                                 started; 0, or one that is not there: none */
-            uint64_t task;         /* role program: that has started the process, in that worker */
-            uint64_t task_session; /* of that worker at the store, as it was then */
+            uint64_t task;   /* role program: that has started the process, in that worker */
+            uint64_t key;    /* of that task's program, as in RUN */
+            uint64_t secret; /* the key of the session's own program: random */
         } open;
         uint64_t session;
         struct {

@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/queue.h>
+#include <sys/random.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -239,6 +240,15 @@ open_link(struct sessions *sessions, struct drive_session *session,
     return lode_link_listen(endpoint, &events, &session->link);
 }
 
+/* The key of the session's program. */
+static uint64_t
+make_secret(void)
+{
+    uint64_t secret = 0;
+    (void)!getrandom(&secret, sizeof secret, 0);
+    return secret;
+}
+
 /* The visitor's socket becomes the session's. */
 static lode_err
 open_session(struct visitor *visitor, const struct lode_rendezvous_hello *hello,
@@ -267,7 +277,8 @@ open_session(struct visitor *visitor, const struct lode_rendezvous_hello *hello,
                                          .role = hello->role,
                                          .worker = hello->worker,
                                          .task = hello->task,
-                                         .task_session = hello->task_session}};
+                                         .key = hello->key,
+                                         .secret = make_secret()}};
     drive_lock(sessions->drive);
     HASH_ADD(hh, sessions->by_number, number, sizeof session->number, session);
     drive_unlock(sessions->drive);

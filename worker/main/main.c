@@ -202,7 +202,6 @@ work(const struct worker_options *options)
     LODE_TRY(lode_paths_resolve(NULL, &paths));
     int lifeline = lode_descriptor_hang_high((int)options->lifeline_fd);
     LODE_TRY(lode_session_attach(&paths, LODE_HELLO_MAKER, 0, &db)); /* some seconds at most */
-    origin_set_session(lode_session_number(db), lode_session_generation(db));
     LODE_TRY(start_watch(lifeline, db->calls.socket.fd));
     LODE_TRY(worker_init(&worker, db, page));
     LODE_TRY(worker_connect(&worker, (uint32_t)options->worker));

@@ -10,15 +10,14 @@
 enum { DIGITS = 16 };
 
 /* putenv() keeps it. The longest there can be fits. */
-static char text[sizeof "LODE_WORKER=4294967295:" + 3 * (DIGITS + 1) + LODE_DIR_MAX];
+static char text[sizeof "LODE_WORKER=4294967295:" + 2 * (DIGITS + 1) + LODE_DIR_MAX];
 static char *digits; /* in it: the task's; NULL: they are not there yet */
 
 lode_err
 origin_export(uint32_t worker, const char *dir)
 {
     int at = snprintf(text, sizeof text, "LODE_WORKER=%" PRIu32 ":", worker);
-    snprintf(text + at, sizeof text - (size_t)at, "%0*d:%0*d:%0*d:%s", DIGITS, 0, DIGITS, 0, DIGITS,
-             0, dir);
+    snprintf(text + at, sizeof text - (size_t)at, "%0*d:%0*d:%s", DIGITS, 0, DIGITS, 0, dir);
     if (putenv(text) != 0) {
         return lode_fail_errno("no LODE_WORKER");
     }
@@ -35,11 +34,10 @@ write_digits(char *at, uint64_t number)
 }
 
 void
-origin_set_session(uint64_t session, uint64_t generation)
+origin_set_key(uint64_t key)
 {
     if (digits != NULL) {
-        write_digits(digits + DIGITS + 1, session);
-        write_digits(digits + 2 * (DIGITS + 1), generation);
+        write_digits(digits + DIGITS + 1, key);
     }
 }
 

@@ -1,6 +1,7 @@
 #include "worker/runtime/program.h"
 
 #include "worker/process/confines.h"
+#include "worker/process/origin.h"
 #include "worker/process/streams.h"
 #include "worker/process/surroundings.h"
 
@@ -62,8 +63,9 @@ program_init(struct worker *worker)
 }
 
 bool
-program_enter(struct worker *worker, uint64_t program, int64_t pid)
+program_enter(struct worker *worker, const struct lode_task_run *run)
 {
+    uint64_t program = run != NULL ? run->program : 0;
     bool has_pipe = worker->printing.fd >= 0 && !printing_is_lost(&worker->printing);
     if (worker->program == program && has_pipe) {
         return true;
@@ -79,7 +81,8 @@ program_enter(struct worker *worker, uint64_t program, int64_t pid)
         return false;
     }
     if (worker->program != program) {
-        surroundings_enter(pid);
+        surroundings_enter(run != NULL ? run->program_pid : 0);
+        origin_set_key(run != NULL ? run->program_key : 0);
         worker->program = program;
     }
     return true;

@@ -14,17 +14,17 @@
 #ifndef WORKER_RUNTIME_PROGRAM_H
 #define WORKER_RUNTIME_PROGRAM_H
 
+#include "api/wire/task_msg.h"
 #include "worker/runtime/worker.h"
 
 /* Before the user's code first runs: all threads so far are ours. */
 void program_init(struct worker *worker);
 
 /*
- * The next task is of that program; 0: a library is described. False: the worker cannot serve it.
- *
- *   pid  the program's process; 0: it is not known
+ * This task comes next; NULL: a library is described, for whomever. False: the worker cannot serve
+ * its program.
  */
-bool program_enter(struct worker *worker, uint64_t program, int64_t pid);
+bool program_enter(struct worker *worker, const struct lode_task_run *run);
 
 /* Around a call of a function of lode-blas that may take several threads. */
 uint32_t program_pool_begin(void);

@@ -255,12 +255,6 @@ lode_session_number(const lode *db)
     return db->number;
 }
 
-uint64_t
-lode_session_generation(const lode *db)
-{
-    return ((const struct lode_index_header *)db->index.base)->generation;
-}
-
 uint32_t
 lode_session_open_flags(const lode *db)
 {

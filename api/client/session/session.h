@@ -50,9 +50,6 @@ void lode_session_leave(lode *db, struct lode_thread *self);
 LODE_MUST_CHECK lode_err lode_session_check(const lode *db);
 
 uint64_t lode_session_number(const lode *db);
-
-/* Of its store: another one each time that a store starts. */
-uint64_t lode_session_generation(const lode *db);
 uint32_t lode_session_open_flags(const lode *db);
 const struct lode_paths *lode_session_paths(const lode *db);
 

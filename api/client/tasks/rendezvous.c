@@ -135,7 +135,7 @@ say_hello(struct lode_rendezvous *rendezvous)
                                                 .worker = options->worker,
                                                 .store_session = options->store_session,
                                                 .task = options->task,
-                                                .task_session = options->task_session};
+                                                .key = options->key};
     LODE_TRY(lode_socket_send(rendezvous->fd, &hello, sizeof hello, NULL, 0, NULL, 0));
     rendezvous->has_asked = true;
     return LODE_OK;

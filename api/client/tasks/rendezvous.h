@@ -23,7 +23,7 @@ struct lode_rendezvous_options {
     enum lode_role role;
     uint32_t worker;        /* role worker: the number that it was started with; see the hello */
     uint64_t task;          /* role program: see the hello */
-    uint64_t task_session;  /* role program: see the hello */
+    uint64_t key;           /* role program: see the hello */
     uint64_t store_session; /* ours at the store */
     int64_t timeout_ms;     /* for the welcome */
     /*

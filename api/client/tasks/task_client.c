@@ -217,19 +217,18 @@ read_number(const char **at_io, int base, uint64_t *number_out)
 
 /* The worker of that cluster in which this process, or one that has started it, runs a task. */
 static void
-find_host(const lode *db, struct lode_rendezvous_options *options)
+find_host(struct lode_rendezvous_options *options)
 {
     const char *at = getenv("LODE_WORKER"); /* worker/process/origin.h */
-    uint64_t worker, task, session, generation;
+    uint64_t worker, task, key;
     if (at == NULL || !read_number(&at, 10, &worker) || !read_number(&at, 16, &task) ||
-        !read_number(&at, 16, &session) || !read_number(&at, 16, &generation)) {
+        !read_number(&at, 16, &key)) {
         return;
     }
-    if (worker <= UINT32_MAX && generation == lode_session_generation(db) &&
-        strcmp(at, options->dir) == 0) {
+    if (worker <= UINT32_MAX && strcmp(at, options->dir) == 0) {
         options->worker = (uint32_t)worker;
         options->task = task;
-        options->task_session = session;
+        options->key = key;
     }
 }
 
@@ -248,7 +247,7 @@ connect_once(struct lode_tasks *tasks)
         .events = {.record = lode_tasks_record, .arg = tasks},
     };
     if (!is_worker) {
-        find_host(tasks->db, &options);
+        find_host(&options);
     }
     LODE_TRY(check_not_forked());
     return lode_rendezvous_open(&options, &tasks->rendezvous);

@@ -17,6 +17,7 @@ struct core_deep;
 struct core_program {
     uint64_t number;             /* of its root session */
     int64_t pid;                 /* of that session's process */
+    uint64_t key;                /* only processes that its tasks have started know it */
     struct core_session *root;   /* NULL: it is gone */
     bool ended;                  /* its root has: it stands in core.ended */
     struct core_lane lane;       /* what the root session submits */

@@ -108,7 +108,8 @@ has_task(const struct core_worker *worker, uint64_t number)
 /*
  * A session of a worker's process, or of one that a task there has started. A process whose task
  * has ended is a program of its own: the worker may run a stranger's task by now. So is one that an
- * earlier scheduler's worker of that number has left.
+ * earlier scheduler's worker of that number has left, or that only says so: it has not the key of
+ * the task's program.
  */
 static void
 note_host(struct core *core, struct core_session *session, const struct core_event *event)
@@ -122,7 +123,7 @@ note_host(struct core *core, struct core_session *session, const struct core_eve
     if (worker->pid == session->pid) {
         session->host = number;
         session->home = worker->program != NULL ? worker->program->number : 0;
-    } else if (worker->store_session == event->u.open.task_session &&
+    } else if (worker->program != NULL && worker->program->key == event->u.open.key &&
                has_task(worker, started_by)) {
         session->inside = started_by;
     }
@@ -191,6 +192,7 @@ core_session_open(struct core *core, const struct core_event *event)
         turn_away(core, event->u.open.session);
         return;
     }
+    session->program->key = event->u.open.secret;
     if (!is_new) {
         core_cut(core, session, LODE_EPROTO, "store session %llu is none, or is attached already",
                  (unsigned long long)event->u.open.store_session);

@@ -55,6 +55,7 @@ send_run(struct core *core, struct core_worker *worker, struct core_task *task)
     *run = (struct lode_task_run){.task = task->number,
                                   .program = program->number,
                                   .program_pid = program->ended ? 0 : program->pid,
+                                  .program_key = program->key,
                                   .results = task->results,
                                   .function = task->function->number,
                                   .result_count = task->result_count,

@@ -15,19 +15,18 @@ Test(origin, names_the_longest_directory_whole_beside_the_largest_numbers)
     dir[0] = '/';
     dir[LODE_DIR_MAX] = '\0';
     cr_assert_eq(origin_export(UINT32_MAX, dir), LODE_OK);
-    snprintf(want, sizeof want, "4294967295:%s:%s:%s:%s", "0000000000000000", "0000000000000000",
-             "0000000000000000", dir);
+    snprintf(want, sizeof want, "4294967295:%s:%s:%s", "0000000000000000", "0000000000000000", dir);
     cr_assert_str_eq(getenv("LODE_WORKER"), want);
 }
 
-Test(origin, writes_the_task_the_session_and_the_store_in_place)
+Test(origin, writes_the_task_and_its_programs_key_in_place)
 {
     origin_set(7); /* too early: nothing happens */
     cr_assert_eq(origin_export(3, "/d"), LODE_OK);
     const char *text = getenv("LODE_WORKER");
-    origin_set_session(UINT64_C(0xfedcba9876543210), UINT64_MAX);
+    origin_set_key(UINT64_C(0xfedcba9876543210));
     origin_set(1);
-    cr_assert_str_eq(text, "3:0000000000000001:fedcba9876543210:ffffffffffffffff:/d");
+    cr_assert_str_eq(text, "3:0000000000000001:fedcba9876543210:/d");
     origin_set(UINT64_C(0xabc));
-    cr_assert_str_eq(text, "3:0000000000000abc:fedcba9876543210:ffffffffffffffff:/d");
+    cr_assert_str_eq(text, "3:0000000000000abc:fedcba9876543210:/d");
 }

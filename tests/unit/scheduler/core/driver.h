@@ -116,6 +116,7 @@ open_session(uint64_t session, uint32_t worker)
     event.u.open.role = worker ? LODE_ROLE_WORKER : LODE_ROLE_PROGRAM;
     event.u.open.worker = worker;
     event.u.open.pid = worker ? 5000 + worker : 0;
+    event.u.open.secret = session;
     step(event);
 }
 

@@ -7,7 +7,7 @@ TestSuite(core_hosts, .fini = stop);
 
 enum { INNER = 50, OUTER_PID = 7000, WORKER = 1, SESSIONS_FIRST = 1000, FEW = 500, MANY = 20000 };
 
-static uint64_t task_session = FIRST_WORKER + WORKER; /* the worker's, as that process says */
+static uint64_t key = PROGRAM; /* of the program whose task has started it, as that process says */
 
 /* `task`: that has started its process, as that says. */
 static void
@@ -18,7 +18,7 @@ open_in_worker(uint64_t session, int64_t pid, uint64_t task)
     event.u.open.role = LODE_ROLE_PROGRAM;
     event.u.open.worker = WORKER;
     event.u.open.task = task;
-    event.u.open.task_session = task_session;
+    event.u.open.key = key;
     event.u.open.pid = pid;
     step(event);
 }
@@ -147,11 +147,25 @@ Test(core_hosts, a_process_of_an_earlier_schedulers_task_is_a_program_of_its_own
 {
     lode_id first;
     uint64_t same_number = run_parent(&first);
-    task_session = FIRST_WORKER + WORKER - 1;
+    key = PROGRAM + 77;
     open_in_worker(INNER, OUTER_PID, same_number);
     lode_id own = submit(INNER, (struct call){0});
     cancel(first);
     cr_assert(!has_failed(own), "the task of that number is a stranger");
+}
+
+/* Numbers of tasks can be guessed. A task knows the key of its own program alone. */
+Test(core_hosts, nobody_is_of_another_programs_task_by_saying_so)
+{
+    lode_id first;
+    uint64_t strangers = run_parent(&first);
+    const struct lode_task_run *run = sent(LODE_TASK_RUN, NULL);
+    cr_assert_eq(run->program_key, PROGRAM);
+    key = OTHER;
+    open_in_worker(INNER, OUTER_PID, strangers);
+    lode_id own = submit(INNER, (struct call){0});
+    cancel(first);
+    cr_assert(!has_failed(own));
 }
 
 Test(core_hosts, a_thread_that_has_outlived_its_task_is_no_task_s)
