@@ -24,8 +24,8 @@ move(int *fd, int lowest)
     return true;
 }
 
-static int
-high_number(void)
+int
+lode_descriptor_high(void)
 {
     struct rlimit limit;
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur > HIGH) {
@@ -37,7 +37,7 @@ high_number(void)
 int
 lode_descriptor_hang_high(int fd)
 {
-    if (fd >= 0 && !move(&fd, high_number())) {
+    if (fd >= 0 && !move(&fd, lode_descriptor_high())) {
         fd = lode_descriptor_above_stdio(fd);
     }
     return fd;

@@ -18,6 +18,9 @@
  */
 int lode_descriptor_hang_high(int fd);
 
+/* From which number on they hang there. */
+int lode_descriptor_high(void);
+
 /*
  * Moves a descriptor that is 0, 1 or 2 above them, as lode_descriptor_hang_high() does; others
  * stay. For those that live for a moment. -1 stays -1.

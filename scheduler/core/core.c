@@ -203,12 +203,7 @@ got_recalled(struct core *core, struct core_session *session, const void *bytes,
         return;
     }
     if ((recall->flags & LODE_RECALLED_CANNOT) != 0) {
-        core_log(core, "WORKER-REPLACED",
-                 "worker %u (pid %lld) cannot serve another program: a task has left a thread or a "
-                 "process in it, or has changed what cannot be put back (limits, priority, "
-                 "timers, a closed stream …), or no descriptor is left",
-                 session->worker->number, (long long)session->worker->pid);
-        core_worker_retire(core, session->worker);
+        core_worker_replace(core, session->worker);
     }
     core_recalled(core, session->worker, (const uint64_t *)(recall + 1), recall->count);
 }

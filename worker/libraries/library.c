@@ -5,6 +5,7 @@
 
 #include <dlfcn.h>
 #include <libgen.h>
+#include <link.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,7 +19,13 @@ struct library {
     struct library *next;
 };
 
-static struct library *open_libraries; /* the main thread's */
+/* The main thread's. */
+static struct library *open_libraries;
+static uint32_t open_count;
+static struct {
+    uint64_t program; /* the last one */
+    bool many;        /* they were opened for several, or nobody knows */
+} opened_for;
 
 /* ---- liblode for the libraries ------------------------------------------------------------- */
 
@@ -123,6 +130,64 @@ check_table(const char *path, const lode_library *table)
     return check_functions(path, table);
 }
 
+/* ---- what they bring along ------------------------------------------------------------------ */
+
+/* The system's own are the same for everybody. */
+static int
+count_other(struct dl_phdr_info *info, size_t size, void *arg)
+{
+    static const char *const system[] = {"/lib", "/usr/lib"};
+    uint32_t *count = arg;
+    bool is_other = info->dlpi_name[0] == '/';
+    (void)size;
+    for (size_t i = 0; i < sizeof system / sizeof system[0]; i++) {
+        is_other = is_other && strncmp(info->dlpi_name, system[i], strlen(system[i])) != 0;
+    }
+    *count += is_other;
+    return 0;
+}
+
+/* Libraries in this process that are not the system's, nor what lode has brought itself. */
+static uint32_t
+count_others(void)
+{
+    static bool known;
+    static uint32_t ours;
+    uint32_t count = 0;
+    show_liblode();
+    dl_iterate_phdr(count_other, &count);
+    if (!known) {
+        ours = count;
+        known = true;
+    }
+    return count - ours;
+}
+
+static struct library *
+find(const char *path)
+{
+    struct library *library = open_libraries;
+    while (library != NULL && strcmp(library->path, path) != 0) {
+        library = library->next;
+    }
+    return library;
+}
+
+bool
+library_may_open(const char *path, uint64_t program)
+{
+    bool is_first = open_libraries == NULL, is_same = program == opened_for.program;
+    if (find(path) != NULL) {
+        return true;
+    }
+    if (count_others() > open_count && (opened_for.many || !is_same)) {
+        return false;
+    }
+    opened_for.many = opened_for.many || program == 0 || (!is_first && !is_same);
+    opened_for.program = program;
+    return true;
+}
+
 /* ---- opening ------------------------------------------------------------------------------- */
 
 /* On failure the library is not closed: threads that its constructors started may run its code. */
@@ -149,10 +214,7 @@ load_table(const char *path, const lode_library **table_out)
 lode_err
 library_open(const char *path, const struct library **library_out)
 {
-    struct library *library = open_libraries;
-    while (library != NULL && strcmp(library->path, path) != 0) {
-        library = library->next;
-    }
+    struct library *library = find(path);
     if (library == NULL) {
         const lode_library *table = NULL;
         LODE_TRY(load_table(path, &table));
@@ -165,6 +227,7 @@ library_open(const char *path, const struct library **library_out)
         }
         *library = (struct library){copy, table, open_libraries};
         open_libraries = library;
+        open_count++;
     }
     *library_out = library;
     return LODE_OK;

@@ -8,11 +8,18 @@
  * a constructor is charged to the task then.
  *
  * The sentence of an error names the library, and says what the loader or the table said.
+ *
+ * The loader takes a library of a certain name once for a process. So where a library of one
+ * program has brought others along, one that is opened for another program could get those in place
+ * of its own, and say nothing. Such a worker opens nothing for the other program.
  */
 #ifndef WORKER_LIBRARIES_LIBRARY_H
 #define WORKER_LIBRARIES_LIBRARY_H
 
 #include <lode/task.h>
+
+#include <stdbool.h>
+#include <stdint.h>
 
 struct library; /* one that is open */
 
@@ -22,6 +29,12 @@ struct library; /* one that is open */
  * Errors: LODE_ELIBRARY; LODE_EVERSION its table is of another major version; LODE_ENOMEM.
  */
 LODE_MUST_CHECK lode_err library_open(const char *path, const struct library **library_out);
+
+/*
+ * For which program libraries are opened from now on; 0: nobody knows. False: if the library at
+ * `path` is opened for it, it may get what others have brought along.
+ */
+bool library_may_open(const char *path, uint64_t program);
 
 /* The function of that name: an entry of the library's table. Errors: LODE_ELIBRARY. */
 LODE_MUST_CHECK lode_err library_function(const struct library *library, const char *name,

@@ -12,9 +12,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/time.h>
+#include <time.h>
 #include <unistd.h>
 
 /* A variable as it was. `live` is in the environment, where tasks may write into it. */
@@ -81,13 +83,13 @@ is_as_it_was(void)
 static void
 restore_environment(void)
 {
-    if (is_as_it_was()) {
-        return;
+    if (!is_as_it_was()) {
+        clearenv();
+        for (size_t i = 0; i < was.count; i++) {
+            (void)!putenv(was.variable[i].live); /* else there is no memory, and it is missing */
+        }
     }
-    clearenv();
-    for (size_t i = 0; i < was.count; i++) {
-        (void)!putenv(was.variable[i].live); /* else there is no memory, and it is missing */
-    }
+    tzset(); /* localtime_r() looks at TZ once, and keeps what it found */
 }
 
 /* ---- signals -------------------------------------------------------------------------------- */
@@ -135,6 +137,7 @@ static void
 restore_streams(void)
 {
     static char buffer[BUFSIZ];
+    clearerr(stdin);
     clearerr(stdout);
     clearerr(stderr);
     setvbuf(stdout, buffer, _IOLBF, sizeof buffer);
@@ -199,6 +202,7 @@ surroundings_enter(int64_t pid)
     fesetenv(&was.arithmetic);
     prctl(PR_SET_NAME, was.name, 0, 0, 0);
     umask(was.mask);
+    munlockall(); /* what others map would be locked as well, up to the limit */
     restore_environment();
     restore_locale();
     go_to(pid);

@@ -1,10 +1,10 @@
 /*
  * surroundings.h: what a process has that a task may change: the directory, umask, environment,
- * locale, what signals do and which are blocked, timers, rounding, the buffers of stdout and
- * stderr. Tasks of one program may leave each other what they like. Before the first task of
- * another program all of it is as it was when the worker came up, but for the directory, which is
- * that program's. A library that was built with -ffast-math changes the arithmetic of its thread
- * when it is opened: other programs would get other results.
+ * time zone, locale, what signals do and which are blocked, timers, rounding, locked memory, the
+ * buffers of stdout and stderr. Tasks of one program may leave each other what they like. Before
+ * the first task of another program all of it is as it was when the worker came up, but for the
+ * directory, which is that program's. A library that was built with -ffast-math changes the
+ * arithmetic of its thread when it is opened: other programs would get other results.
  *
  * All of it is looked at between programs only: some 70 system calls, 30 µs. Main thread.
  */

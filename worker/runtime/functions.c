@@ -132,6 +132,13 @@ functions_find(struct functions *functions, uint32_t number)
     return function;
 }
 
+bool
+function_may_open(const struct function *function, uint64_t program)
+{
+    return function->opened != NULL || function->failed != LODE_OK ||
+           library_may_open(function->path, program);
+}
+
 lode_err
 function_open(struct function *function)
 {

@@ -44,6 +44,9 @@ LODE_MUST_CHECK lode_err functions_add(struct functions *functions, const void *
 /* NULL: the scheduler has not said what that number is. */
 struct function *functions_find(struct functions *functions, uint32_t number);
 
+/* False: its library is not open, and must not be opened here for that program (library.h). */
+bool function_may_open(const struct function *function, uint64_t program);
+
 /*
  * Opens the function's library, once. Errors: what `failed` and `why` say from then on.
  * Main thread; runs the library's constructors.

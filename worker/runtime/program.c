@@ -60,6 +60,14 @@ program_init(struct worker *worker)
 {
     worker->own_threads = count_threads();
     worker->program = 0;
+    confines_remember_descriptors();
+}
+
+/* What a task has left there, or changed, would reach the other program's. */
+static bool
+is_spoiled(struct worker *worker)
+{
+    return has_left_threads(worker) || has_left_children() || !confines_are_as_they_were();
 }
 
 bool
@@ -70,8 +78,7 @@ program_enter(struct worker *worker, const struct lode_task_run *run)
     if (worker->program == program && has_pipe) {
         return true;
     }
-    if (worker->program != program &&
-        (has_left_threads(worker) || has_left_children() || !confines_are_as_they_were())) {
+    if (worker->program != program && worker->is_used && is_spoiled(worker)) {
         return false;
     }
     if (worker->program != program) {
@@ -85,6 +92,7 @@ program_enter(struct worker *worker, const struct lode_task_run *run)
         origin_set_key(run != NULL ? run->program_key : 0);
         worker->program = program;
     }
+    worker->is_used = true;
     return true;
 }
 

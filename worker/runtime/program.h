@@ -6,8 +6,7 @@
  * in which a task has left a thread or a child process serves no other program: such a thread could
  * write to the other one's stdout. Nor does one in which a task has changed what nobody can put
  * back (process/confines.h). It hands the other's tasks back, and is replaced. What stays is
- * memory: the variables of a library that both programs call, and descriptors that a task has left
- * open.
+ * memory: the variables of a library that both programs call.
  *
  * Threads of pools of our own are excepted: those that OpenBLAS starts for lode-blas stay.
  */

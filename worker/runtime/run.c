@@ -202,7 +202,8 @@ run_task(struct worker *worker, const struct queue_item *item)
     struct lode_task_done done = {.task = run->task, .status = LODE_DONE_MISSING};
     lode_err err, ended = LODE_OK;
     int64_t start = lode_now_ns();
-    if (!program_enter(worker, run)) {
+    if ((function != NULL && !function_may_open(function, run->program)) ||
+        !program_enter(worker, run)) {
         return hand_over(worker, item);
     }
     mark_begun(worker, item);
@@ -245,7 +246,12 @@ describe(struct worker *worker, const struct queue_item *item)
     void *bytes = NULL;
     size_t size = 0;
     char *path = strndup((const char *)(load + 1), item->size - sizeof *load);
-    (void)program_enter(worker, NULL); /* else it is described all the same */
+    if (path != NULL && (!library_may_open(path, 0) || !program_enter(worker, NULL))) {
+        free(path);
+        answer.err = LODE_EAGAIN; /* another worker does */
+        return lode_link_send(worker->tasks->link, LODE_TASK_DESCRIBED, &answer, sizeof answer, "",
+                              0, false);
+    }
     printing_begin(&worker->printing, LODE_PRINTING_LIBRARY);
     lode_err err = path != NULL ? library_open(path, &library)
                                 : lode_fail_with(LODE_ENOMEM, "no room for a path");

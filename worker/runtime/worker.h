@@ -50,6 +50,7 @@ struct worker {
     /* The main thread's. */
     struct printing printing;
     uint64_t program;     /* whose tasks it runs, as in RUN; 0: none yet, or a library's */
+    bool is_used;         /* code of users has run, or runs */
     uint32_t own_threads; /* those of the worker itself and of lode-blas; see program.h */
     lode_task task;
     uint64_t begun;          /* tasks, for the page */

@@ -447,6 +447,12 @@ core_described(struct core *core, struct core_session *session, const void *byte
     const char *text = (const char *)(message + 1);
     uint32_t text_size = size - (uint32_t)sizeof *message;
     char why[1024];
+    if (message->err == LODE_EAGAIN) { /* the worker cannot serve another program */
+        load->worker = NULL;
+        worker->describing = NULL;
+        core_worker_replace(core, worker);
+        return;
+    }
     if (message->err != LODE_OK) {
         name_source(load, why, sizeof why, text, (int)strnlen(text, text_size));
         finish_load(core, load, NULL, (lode_err)message->err, why);

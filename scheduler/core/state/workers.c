@@ -232,6 +232,18 @@ core_worker_retire(struct core *core, struct core_worker *worker)
 }
 
 void
+core_worker_replace(struct core *core, struct core_worker *worker)
+{
+    core_log(core, "WORKER-REPLACED",
+             "worker %u (pid %lld) cannot serve another program: a task has left a thread, a "
+             "process or an open file in it, or has changed what cannot be put back (limits, "
+             "priority, timers, a closed stream …), or a library has brought others along, or no "
+             "descriptor is left",
+             worker->number, (long long)worker->pid);
+    core_worker_retire(core, worker);
+}
+
+void
 core_worker_give_up(struct core *core, struct core_worker *worker)
 {
     core->starting -= worker->state == CORE_WORKER_STARTING;

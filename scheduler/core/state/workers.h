@@ -34,6 +34,9 @@ bool core_worker_may_queue(const struct core *core, const struct core_worker *wo
 /* It gets nothing more, and is replaced when it is idle. */
 void core_worker_retire(struct core *core, struct core_worker *worker);
 
+/* The same, since it says that it can serve no other program; the log says why. */
+void core_worker_replace(struct core *core, struct core_worker *worker);
+
 /* Nothing more is given to it; what it has stays until it is reaped. */
 void core_worker_give_up(struct core *core, struct core_worker *worker);
 void core_worker_kill(struct core *core, struct core_worker *worker);

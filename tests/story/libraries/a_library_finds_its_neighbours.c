@@ -1,6 +1,7 @@
 /*
- * Libraries that a task library finds by $ORIGIN are found, although a copy of it is what runs. Of
- * all copies nothing stays: not of a load that failed, not of a version that nobody means any more,
+ * Libraries that a task library finds by $ORIGIN are found, although a copy of it is what runs, and
+ * are its own, though a library of another program has brought others of the same names. Of all
+ * copies nothing stays: not of a load that failed, not of a version that nobody means any more,
  * not of the cluster.
  */
 #include "tests/support/cluster.h"
@@ -36,19 +37,31 @@ await_copies(lode *db, int want)
 }
 
 static void
+expect_sum(lode *db, const char *function, int64_t want)
+{
+    lode_id result;
+    int64_t value;
+    must(lode_call(db, function, LODE_NO_ARGS, NULL, &result));
+    must(lode_get_i64(db, result, LODE_FOREVER, &value));
+    expect_eq(value, want);
+}
+
+static void
 story(int argc, char **argv)
 {
     (void)argc, (void)argv;
-    lode_id result;
-    int64_t value;
     pid_t supervisor = cluster_start(1, 32 << 20);
     expect_eq(copies(), 0);
     lode *db = cluster_open(), *keeper = cluster_open();
     must(lode_load(db, story_tasks("neighbour")));
-    must(lode_call(db, "neighbour.sum", LODE_NO_ARGS, NULL, &result));
-    must(lode_get_i64(db, result, LODE_FOREVER, &value));
-    expect_eq(value, 42);
+    expect_sum(db, "neighbour.sum", 42);
     expect_eq(copies(), 1);
+    must(lode_load(keeper, story_tasks("kin")));
+    expect_sum(keeper, "kin.sum", 52);
+    expect_sum(db, "neighbour.sum", 42);
+    lode_close(keeper);
+    await_copies(db, 1);
+    keeper = cluster_open();
 
     fails(lode_load(db, story_program("lode")), LODE_ELIBRARY); /* no library */
     await_copies(db, 1);

@@ -1,7 +1,8 @@
 /*
  * Directory, umask, environment, locale, signals and timers that a task has changed are as before
- * when the worker runs a task of another program, in whose directory that runs. So are rounding and
- * buffers. Where a task has changed what cannot be put back, another worker runs the other's task.
+ * when the worker runs a task of another program, in whose directory that runs. So are rounding,
+ * buffers, the time zone and locked memory. Where a task has changed what cannot be put back,
+ * another worker runs the other's task.
  */
 #include "tests/support/cluster.h"
 #include "tests/support/story.h"
@@ -10,8 +11,9 @@
 #include <string.h>
 #include <unistd.h>
 
-static const char *const passing[] = {"buffer", "rounding", "stack", "name"};
-static const char *const lasting[] = {"stdout", "stderr", "wide", "limit", "priority", "timer"};
+static const char *const passing[] = {"buffer", "rounding", "stack", "name", "zone", "lock"};
+static const char *const lasting[] = {"stdout", "stderr", "wide",  "limit", "priority",
+                                      "timer",  "file",   "input", "owed",  "slack"};
 
 /* How a task of the session finds its worker; gives the worker's pid. */
 static int64_t

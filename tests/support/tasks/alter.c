@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -99,6 +100,41 @@ forget_signal_stack(void)
     return sigaltstack(&none, NULL) == 0;
 }
 
+/* The zone is kept by the C library, which looks at the variable once. */
+static bool
+move_zone(void)
+{
+    struct tm then;
+    time_t zero = 0;
+    return setenv("TZ", "XYZ-5", 1) == 0 && (tzset(), localtime_r(&zero, &then) != NULL) &&
+           then.tm_hour == 5;
+}
+
+static bool
+lock_memory(void)
+{
+    static char page[4096];
+    return mlock(page, sizeof page) == 0;
+}
+
+static bool
+read_words(void)
+{
+    int fd = open("/proc/self/status", O_RDONLY | O_CLOEXEC);
+    bool done = fd >= 0 && dup2(fd, STDIN_FILENO) == STDIN_FILENO;
+    close(fd);
+    return done;
+}
+
+static bool
+owe_signal(void)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGUSR1);
+    return sigprocmask(SIG_BLOCK, &set, NULL) == 0 && raise(SIGUSR1) == 0;
+}
+
 /* One thing, which has a name. */
 static lode_err
 spoil(lode_task *task)
@@ -115,6 +151,12 @@ spoil(lode_task *task)
                 : strcmp(what, "rounding") == 0 ? fesetround(FE_UPWARD) == 0
                 : strcmp(what, "stack") == 0    ? forget_signal_stack()
                 : strcmp(what, "name") == 0     ? prctl(PR_SET_NAME, "spoiled", 0, 0, 0) == 0
+                : strcmp(what, "zone") == 0     ? move_zone()
+                : strcmp(what, "lock") == 0     ? lock_memory()
+                : strcmp(what, "file") == 0     ? open("/dev/null", O_RDONLY) >= 0
+                : strcmp(what, "input") == 0    ? read_words()
+                : strcmp(what, "owed") == 0     ? owe_signal()
+                : strcmp(what, "slack") == 0    ? prctl(PR_SET_TIMERSLACK, 12345, 0, 0, 0) == 0
                                                 : false;
     return done ? lode_task_return_i64(task, 0, getpid()) : LODE_ESYS;
 }
@@ -129,21 +171,51 @@ has_timer(void)
     return has;
 }
 
+static long
+read_number(const char *path, const char *before)
+{
+    static char text[8192];
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t size = read(fd, text, sizeof text - 1);
+    close(fd);
+    text[size > 0 ? size : 0] = '\0';
+    const char *at = strstr(text, before);
+    return at != NULL ? strtol(at + strlen(before), NULL, 10) : -1;
+}
+
+/* How what the system keeps is now. */
+static void
+taste_system(char *text_out, size_t room)
+{
+    char byte;
+    struct tm then;
+    time_t zero = 0;
+    sigset_t pending;
+    int next = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    close(next);
+    sigpending(&pending);
+    localtime_r(&zero, &then);
+    snprintf(text_out, room, "%d:00, %ld kB, file %d, %zd bytes, %d, %d ns", then.tm_hour,
+             read_number("/proc/self/status", "VmLck:"), next, read(STDIN_FILENO, &byte, 1),
+             sigismember(&pending, SIGUSR1), prctl(PR_GET_TIMERSLACK, 0, 0, 0, 0));
+}
+
 /* How what spoil() changes is now. */
 static lode_err
 taste(lode_task *task)
 {
-    char text[256], name[16] = "";
+    char text[512], name[16] = "", system[256];
     struct rlimit limit = {0};
     stack_t stack = {0};
     bool prints = printf("said\n") > 0, complains = fprintf(stderr, "said\n") > 0;
     getrlimit(RLIMIT_CPU, &limit);
     sigaltstack(NULL, &stack);
     prctl(PR_GET_NAME, name, 0, 0, 0);
-    int size = snprintf(text, sizeof text, "%d %d %d %d %d %d %d %s %d", prints, complains,
+    taste_system(system, sizeof system);
+    int size = snprintf(text, sizeof text, "%d %d %d %d %d %d %d %s %d; %s", prints, complains,
                         limit.rlim_cur == 3600, getpriority(PRIO_PROCESS, 0), has_timer(),
                         fegetround() == FE_TONEAREST, (stack.ss_flags & SS_DISABLE) == 0, name,
-                        stdout->_IO_buf_end - stdout->_IO_buf_base == 64);
+                        stdout->_IO_buf_end - stdout->_IO_buf_base == 64, system);
     LODE_TRY(lode_task_return_i64(task, 0, getpid()));
     return lode_task_return_bytes(task, 1, text, (size_t)size);
 }

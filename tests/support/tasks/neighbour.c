@@ -1,6 +1,10 @@
 /* A library that needs others, which it finds by $ORIGIN. */
 #include <lode/lode.h>
 
+#ifndef NAME
+#define NAME "neighbour"
+#endif
+
 int near_value(void);
 int far_value(void);
 
@@ -14,4 +18,4 @@ static const lode_function functions[] = {
     {"sum", "() -> i64", sum, 1},
     {0},
 };
-LODE_LIBRARY("neighbour", functions, NULL);
+LODE_LIBRARY(NAME, functions, NULL);

@@ -1,8 +1,12 @@
-/* Lies beside libneighbour.so, and has no SONAME. */
+/* Lies beside libneighbour.so, and has no SONAME. Another one of that name lies elsewhere. */
+#ifndef VALUE
+#define VALUE 40
+#endif
+
 int near_value(void);
 
 __attribute__((visibility("default"))) int
 near_value(void)
 {
-    return 40;
+    return VALUE;
 }

@@ -412,3 +412,19 @@ Test(core_libraries, the_copy_of_a_version_goes_when_nobody_means_it_and_no_task
     cr_assert_str_eq(removed(), "/state/lib/a3.so");
     cr_assert_eq(number_of(PROGRAM, "tool.f"), old);
 }
+
+/* A fresh worker can always, so this ends. */
+Test(core_libraries, a_worker_that_can_serve_no_other_program_leaves_the_library_to_another)
+{
+    uint64_t first, second;
+    ask_load("/state/lib/other.so", LODE_OK, NULL);
+    const struct lode_task_load *ask = sent(LODE_TASK_DESCRIBE, &first);
+    struct lode_task_loaded cannot = {.tag = ask->tag, .err = LODE_EAGAIN};
+    record(first, LODE_TASK_DESCRIBED, &cannot, sizeof cannot);
+    sent(LODE_TASK_DESCRIBE, &second);
+    cr_assert_neq(first, second);
+    cr_assert_eq(count(CORE_SEND, LODE_TASK_QUIT), 1);
+    cr_assert_eq(count(CORE_SEND, LODE_TASK_LOADED), 0);
+    describe("other");
+    cr_assert_eq(((const struct lode_task_loaded *)sent(LODE_TASK_LOADED, NULL))->err, LODE_OK);
+}
