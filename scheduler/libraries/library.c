@@ -1,6 +1,7 @@
 #include "scheduler/libraries/library.h"
 
 #include "api/base/fail.h"
+#include "api/cluster/tree.h"
 #include "scheduler/libraries/neighbours.h"
 
 #include <errno.h>
@@ -106,7 +107,10 @@ copy_bytes(struct copy *copy)
                      : lode_fail_with(LODE_ELIBRARY, "the library '%.500s' is empty", copy->path);
 }
 
-/* The same bytes in another directory may find other neighbours. */
+/*
+ * The same bytes in another directory may find other neighbours, and others once a neighbour has
+ * been built anew.
+ */
 static lode_err
 look_for_origin(struct copy *copy)
 {
@@ -118,24 +122,34 @@ look_for_origin(struct copy *copy)
     if (bytes == MAP_FAILED) {
         return lode_fail_errno("cannot map the copy '%s'", copy->temporary);
     }
-    neighbours_find(bytes, (size_t)st.st_size, &copy->neighbours);
+    char origin[LIBRARY_PATH_MAX];
+    size_t length = (size_t)(strrchr(copy->path, '/') - copy->path);
+    snprintf(origin, sizeof origin, "%.*s", (int)length, copy->path);
+    neighbours_find(bytes, (size_t)st.st_size, origin, &copy->neighbours);
     munmap(bytes, (size_t)st.st_size);
     if (copy->neighbours.count > 0) {
-        XXH3_128bits_update(copy->hash, copy->path,
-                            (size_t)(strrchr(copy->path, '/') - copy->path));
+        XXH3_128bits_update(copy->hash, copy->path, length);
+        XXH3_128bits_update(copy->hash, &copy->neighbours.state, sizeof copy->neighbours.state);
     }
     return LODE_OK;
+}
+
+/* The copy, or the directory that it lies in; as snprintf() does. */
+static int
+copy_path(const struct copy *copy, const char *dir, char path_out[LIBRARY_PATH_MAX])
+{
+    XXH128_hash_t digest = XXH3_128bits_digest(copy->hash);
+    return snprintf(path_out, LIBRARY_PATH_MAX, "%s/%016llx%016llx%s", dir,
+                    (unsigned long long)digest.high64, (unsigned long long)digest.low64,
+                    copy->neighbours.count > 0 ? "" : ".so");
 }
 
 static lode_err
 choose_place(const struct copy *copy, const char *dir, char *copy_out)
 {
     char origin[LIBRARY_PATH_MAX], place[LIBRARY_PATH_MAX];
-    XXH128_hash_t digest = XXH3_128bits_digest(copy->hash);
     bool is_deep = copy->neighbours.count > 0;
-    int size = snprintf(copy_out, LIBRARY_PATH_MAX, "%s/%016llx%016llx%s", dir,
-                        (unsigned long long)digest.high64, (unsigned long long)digest.low64,
-                        is_deep ? "" : ".so");
+    int size = copy_path(copy, dir, copy_out);
     if (size >= 0 && size < LIBRARY_PATH_MAX && is_deep) {
         snprintf(origin, sizeof origin, "%.*s", (int)(strrchr(copy->path, '/') - copy->path),
                  copy->path);
@@ -149,16 +163,32 @@ choose_place(const struct copy *copy, const char *dir, char *copy_out)
                : lode_fail_with(LODE_ESYS, "the path '%.200s…' is too long", dir);
 }
 
+/* What was made around a copy that is not there goes again. */
+static void
+clear_place(const struct copy *copy, const char *dir)
+{
+    char path[LIBRARY_PATH_MAX];
+    int size = copy_path(copy, dir, path);
+    if (copy->neighbours.count > 0 && size >= 0 && size < LIBRARY_PATH_MAX) {
+        lode_tree_remove(path);
+    }
+}
+
 static lode_err
 put_in_place(struct copy *copy, const char *dir, char *copy_out)
 {
+    struct stat st;
     LODE_TRY(look_for_origin(copy));
-    LODE_TRY(choose_place(copy, dir, copy_out));
+    lode_err err = choose_place(copy, dir, copy_out);
+    bool was_there = err == LODE_OK && stat(copy_out, &st) == 0;
     /* An older copy is replaced: it may have been damaged, and those who have it open keep it. */
-    if (fchmod(copy->to, 0500) != 0 || rename(copy->temporary, copy_out) != 0) {
-        return lode_fail_errno("cannot put the copy at '%s'", copy_out);
+    if (err == LODE_OK && (fchmod(copy->to, 0500) != 0 || rename(copy->temporary, copy_out) != 0)) {
+        err = lode_fail_errno("cannot put the copy at '%s'", copy_out);
     }
-    return LODE_OK;
+    if (err != LODE_OK && !was_there) {
+        clear_place(copy, dir);
+    }
+    return err;
 }
 
 static lode_err

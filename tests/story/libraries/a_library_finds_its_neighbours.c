@@ -1,14 +1,17 @@
 /*
  * Libraries that a task library finds by $ORIGIN are found, although a copy of it is what runs, and
- * are its own, though a library of another program has brought others of the same names. Of all
- * copies nothing stays: not of a load that failed, not of a version that nobody means any more,
- * not of the cluster.
+ * those that they find in their turn. They are its own, though a library of another program has
+ * brought others of the same names. If one is built anew in its place, what runs stays, and the
+ * next load takes the new one. Of all copies nothing stays: not of a load that failed, not of a
+ * version that nobody means any more, not of the cluster.
  */
 #include "tests/support/cluster.h"
 #include "tests/support/story.h"
 
 #include <glob.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 /* How many there are, of all clusters whose state lies in the story's directory. */
 static int
@@ -46,6 +49,32 @@ expect_sum(lode *db, const char *function, int64_t want)
     expect_eq(value, want);
 }
 
+/* In the folder of the test's libraries; `to` is one of the story's own. */
+static void
+shell(const char *command, const char *to)
+{
+    char line[2048];
+    const char *library = story_tasks("neighbour");
+    int folder = (int)(strrchr(library, '/') - library);
+    snprintf(line, sizeof line, "cd '%.*s' && TO='%s' && %s", folder, library, to, command);
+    expect_eq(system(line), 0);
+}
+
+static void
+build_anew(lode *db)
+{
+    char to[512], library[600];
+    snprintf(to, sizeof to, "%s/a folder", story_files());
+    snprintf(library, sizeof library, "%s/libneighbour.so", to);
+    shell("mkdir \"$TO\" && cp -r libneighbour.so libbeside_near.so beside \"$TO\"", to);
+    must(lode_load(db, library));
+    expect_sum(db, "neighbour.sum", 42);
+    shell("cat elsewhere/libbeside_near.so >\"$TO/libbeside_near.so\"", to);
+    expect_sum(db, "neighbour.sum", 42);
+    must(lode_load(db, library));
+    expect_sum(db, "neighbour.sum", 52);
+}
+
 static void
 story(int argc, char **argv)
 {
@@ -69,6 +98,7 @@ story(int argc, char **argv)
     expect_eq(copies(), 2);
     lode_close(db);
     await_copies(keeper, 1);
+    build_anew(keeper);
     lode_close(keeper);
     cluster_stop(supervisor);
     expect_eq(story_count_state(), 0);

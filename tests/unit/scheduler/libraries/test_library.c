@@ -150,3 +150,18 @@ Test(library, no_room_for_the_copy_is_an_error_and_leaves_nothing)
     write_file(source, "bytes");
     fails(library_copy(source, "/proc/lib", copy), LODE_ESYS);
 }
+
+/* What was made around it before goes again; a place that was spoilt is no place next time. */
+Test(library, a_copy_that_cannot_be_put_in_place_leaves_nothing_around_it)
+{
+    char root[LIBRARY_PATH_MAX];
+    write_file(source, "runs with $ORIGIN/x:");
+    must(library_copy(source, copies, copy));
+    snprintf(root, sizeof root, "%.*s", (int)(strlen(copies) + 1 + 32), copy);
+    remove_tree(root);
+    write_file(root, "in the way");
+    fails(library_copy(source, copies, copy), LODE_ESYS);
+    expect_eq(count_files(copies), 0);
+    must(library_copy(source, copies, copy));
+    expect_file(copy, "runs with $ORIGIN/x:");
+}

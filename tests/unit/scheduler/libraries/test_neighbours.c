@@ -48,13 +48,14 @@ is_there(const char *from, const char *name)
 
 Test(neighbours, what_stands_behind_origin_is_found_in_any_bytes)
 {
-    static const char BYTES[] = "x\0$ORIGIN:/usr/lib:${ORIGIN}/../lib\0$ORIGINAL\0$ORIGIN/cut";
+    static _Alignas(8) const char BYTES[] =
+        "x\0$ORIGIN:/usr/lib:${ORIGIN}/../lib\0$ORIGINAL\0$ORIGIN/cut";
     struct neighbours found;
-    neighbours_find(BYTES, sizeof BYTES - 1, &found);
+    neighbours_find(BYTES, sizeof BYTES - 1, "/o", &found);
     cr_assert_eq(found.count, 2);
     cr_assert_str_eq(found.place[0], "");
     cr_assert_str_eq(found.place[1], "/../lib");
-    neighbours_find("$ORIGI", 6, &found);
+    neighbours_find("$ORIGI", 6, "/o", &found);
     cr_assert_eq(found.count, 0);
 }
 
