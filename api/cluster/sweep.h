@@ -18,7 +18,8 @@ enum lode_sweep {
 
 /*
  * Which directories are the user's: those that the environment names, and that are there. Before a
- * cluster makes its own. Returns LODE_SWEEP_KEEP_….
+ * cluster makes its own. After the death of the supervisor that has asked, nobody knows who made
+ * them, and all that the environment names stay. Returns LODE_SWEEP_KEEP_….
  */
 enum lode_sweep lode_sweep_keeps(const struct lode_paths *paths);
 

@@ -474,8 +474,10 @@ daemon_run(const struct daemon_options *options, int *status_out)
          */
         bool over =
             options->is_private && err == LODE_OK && daemon.exit_status == 0 && !daemon.told;
-        lode_paths_sweep(&daemon.paths, over ? LODE_SWEEP_PRIVATE : LODE_SWEEP_SCHEDULER, -1,
-                         LODE_NEVER);
+        lode_paths_sweep(&daemon.paths,
+                         over ? LODE_SWEEP_PRIVATE | lode_sweep_keeps(&daemon.paths)
+                              : LODE_SWEEP_SCHEDULER,
+                         -1, LODE_NEVER);
     }
     *status_out = daemon.exit_status;
     return err != LODE_OK && is_told_to_end(&daemon) ? LODE_OK : err; /* amid its start */

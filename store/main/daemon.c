@@ -353,7 +353,9 @@ daemon_run(const struct options *options)
      * put back.
      */
     bool over = options->is_private && err == LODE_OK && !d->told;
-    lode_paths_sweep(&paths, over ? LODE_SWEEP_PRIVATE : LODE_SWEEP_STORE, d->shm_fd, LODE_NEVER);
+    lode_paths_sweep(&paths,
+                     over ? LODE_SWEEP_PRIVATE | lode_sweep_keeps(&paths) : LODE_SWEEP_STORE,
+                     d->shm_fd, LODE_NEVER);
     lode_presence_close(&d->presence);
     close(d->shm_fd);
     return err;

@@ -184,7 +184,8 @@ sweep_held(const char *path, bool has_owner, const struct dead *dead)
     }
     uint64_t bytes = lode_sweep_bytes(paths.shm);
     if (dead->removes) {
-        lode_paths_sweep(&paths, LODE_SWEEP_PRIVATE, shm_fd, dead->deadline);
+        lode_paths_sweep(&paths, LODE_SWEEP_PRIVATE | lode_sweep_keeps(&paths), shm_fd,
+                         dead->deadline);
         uint64_t left = lode_sweep_bytes(paths.shm);
         bytes -= left < bytes ? left : bytes;
     }

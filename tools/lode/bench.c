@@ -22,7 +22,8 @@ command_bench(int argc, char **argv)
         return program_failed(err);
     }
     execv(path, argv);
-    return program_error(errno == ENOENT ? EXIT_NOT_FOUND : EXIT_FAILED,
-                         "cannot run '%s': %s; it is built with the tests (LODE_BUILD_TESTS)", path,
-                         strerror(errno));
+    bool is_missing = errno == ENOENT;
+    return program_error(is_missing ? EXIT_NOT_FOUND : EXIT_FAILED, "cannot run '%s': %s%s", path,
+                         strerror(errno),
+                         is_missing ? "; it is built with the tests (LODE_BUILD_TESTS)" : "");
 }
