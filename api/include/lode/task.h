@@ -89,6 +89,8 @@ typedef struct lode_call_options {
  * Blocking   no. The first call of a function asks the scheduler about it, which may have to load
  *            its library: 35 s at most
  * Errors     LODE_ELIBRARY  no such library or function
+ *            LODE_ELIMIT, LODE_ECRASHED  its library is still to be loaded, and no worker can be
+ *                           started: see lode_load()
  *            LODE_EINVAL    an argument or an option is out of range, or never can be met; or
  *                           results_out has no room for all results
  *            LODE_EUNSUPPORTED  an option that this library does not know is set

@@ -196,7 +196,7 @@ finish_load(struct core *core, struct core_load *load, struct core_library *libr
             const struct lode_task_resolve asked = {.tag = request->tag, .parent = request->parent};
             core_resolve_name(core, session, &asked, request->function);
         } else {
-            core_send_resolved(core, request->session, request->tag, NULL, text);
+            core_send_resolved(core, request->session, request->tag, err, NULL, text);
         }
         free(request->function);
         free(request);

@@ -12,7 +12,7 @@
 enum { SHOWN_MAX = 32 };
 
 void
-core_send_resolved(struct core *core, uint64_t session, uint32_t tag,
+core_send_resolved(struct core *core, uint64_t session, uint32_t tag, lode_err err,
                    const struct core_function *function, const char *text)
 {
     uint32_t text_size = (uint32_t)strlen(text);
@@ -22,9 +22,8 @@ core_send_resolved(struct core *core, uint64_t session, uint32_t tag,
     if (resolved == NULL) {
         return;
     }
-    *resolved = (struct lode_task_resolved){.tag = tag, .err = LODE_ELIBRARY};
+    *resolved = (struct lode_task_resolved){.tag = tag, .err = (uint32_t)err};
     if (function != NULL) {
-        resolved->err = LODE_OK;
         resolved->function = function->number;
         resolved->results = function->results;
     }
@@ -151,7 +150,7 @@ core_resolve_name(struct core *core, struct core_session *session,
     size_t library_size = core_library_part(name);
     if (library_size == 0) {
         snprintf(text, sizeof text, "\"%.200s\" is no \"library.function\"", name);
-        core_send_resolved(core, session->number, asked->tag, NULL, text);
+        core_send_resolved(core, session->number, asked->tag, LODE_ELIBRARY, NULL, text);
         return;
     }
     const char *symbol = name + library_size + 1;
@@ -165,5 +164,6 @@ core_resolve_name(struct core *core, struct core_session *session,
         say_no_function(library, symbol, text, sizeof text);
     }
     session->knows_names = session->knows_names || function != NULL;
-    core_send_resolved(core, session->number, asked->tag, function, text);
+    core_send_resolved(core, session->number, asked->tag,
+                       function != NULL ? LODE_OK : LODE_ELIBRARY, function, text);
 }

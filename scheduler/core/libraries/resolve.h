@@ -11,8 +11,8 @@ size_t core_library_part(const char *name);
 void core_resolve_name(struct core *core, struct core_session *session,
                        const struct lode_task_resolve *asked, const char *name);
 
-/* function NULL: LODE_ELIBRARY, and `text` says why. */
-void core_send_resolved(struct core *core, uint64_t session, uint32_t tag,
+/* function NULL: `err`, and `text` says why. */
+void core_send_resolved(struct core *core, uint64_t session, uint32_t tag, lode_err err,
                         const struct core_function *function, const char *text);
 
 #endif

@@ -39,7 +39,7 @@ hunger(struct core *core)
 {
     failed(core, true,
            "the system has no process, thread or memory for one: see the scheduler's log, "
-           "`ulimit -u` and pids.max");
+           "`ulimit -u`, `ulimit -v` and pids.max");
 }
 
 /* By somebody else, and not for a fault of its own. */

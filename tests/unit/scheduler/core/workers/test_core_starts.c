@@ -63,6 +63,34 @@ Test(core_starts, a_missing_program_ends_all_that_waits_with_that_reason)
     cr_assert_eq(stats().workers_died, 1, "the others were none");
 }
 
+/* A call of a name whose library is still to be loaded: nothing is known of the name itself. */
+Test(core_starts, a_name_that_waits_for_a_load_is_answered_with_why_no_worker_can_be_started)
+{
+    static const struct {
+        struct lode_task_resolve head;
+        char name[8];
+    } ask = {.head = {.tag = 4}, .name = "blas.sum"};
+    cr_assert_eq(sizeof ask, sizeof ask.head + sizeof ask.name);
+    struct core_event copied = {.type = CORE_LIBRARY_COPIED};
+    start(1);
+    die(1, 0, SIGKILL);
+    uint32_t next = starting();
+    record(PROGRAM, LODE_TASK_RESOLVE, &ask, sizeof ask);
+    copied.u.copied.cookie = find(CORE_COPY_LIBRARY, 0, 0)->a.cookie;
+    copied.u.copied.path = "/state/lib/b.so";
+    step(copied);
+    for (int i = 0; i < 5; i++) {
+        cr_assert_eq(count(CORE_SEND, LODE_TASK_RESOLVED), 0, "%d", i);
+        refuse(i == 0 ? next : starting(), LODE_ENOTFOUND);
+        if (i < 4) {
+            timer(SECOND / 4);
+        }
+    }
+    const struct lode_task_resolved *answer = sent(LODE_TASK_RESOLVED, NULL);
+    cr_assert_eq(answer->err, LODE_ECRASHED);
+    cr_assert_not_null(strstr((const char *)(answer + 1), "lode-worker is not beside"));
+}
+
 Test(core_starts, a_worker_that_ends_by_itself_as_it_starts_cannot_work)
 {
     static const int32_t STATUS[] = {1 << 8, SIGSEGV};
