@@ -11,6 +11,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+/* Between two looks whether the task is cancelled: a call in it ends within a second after that. */
+enum { LOOK_NS = 800000000 };
+
 lode_err
 lode_store_calls_init(struct lode_store_calls *calls)
 {
@@ -133,7 +136,7 @@ await_answer_locked(struct lode_store_calls *calls, struct lode_waiter *waiter)
 {
     int64_t answer_by = waiter->reply->answer_by;
     while (waiter->reply->hooks != NULL) {
-        int64_t slice_end = lode_now_ns() + LODE_SLICE_NS;
+        int64_t slice_end = lode_now_ns() + LOOK_NS;
         if (slice_end >= answer_by) {
             break;
         }

@@ -25,7 +25,11 @@ struct many {
     const struct lode_patience *patience;
 };
 
-enum { LOOK_NS = 1000000000 }; /* between two looks whether the scheduler lives */
+/*
+ * Between two looks whether the scheduler lives, and whether the task is cancelled: a call in it
+ * ends within a second after that.
+ */
+enum { LOOK_NS = 800000000 };
 
 static uint64_t
 hash_of(const struct many *m, lode_id id)
