@@ -211,3 +211,23 @@ Test(core_starts, a_stranger_gets_the_worker_of_the_program_that_has_them_all)
     cr_assert_neq(ran(0, NULL), 0, "the stranger's");
     cr_assert_eq(stats().failed, 1);
 }
+
+/* It is the core that ends it: somebody else's signal would say nothing. */
+Test(core_starts, a_worker_that_is_not_up_in_time_cannot_work)
+{
+    const char *text;
+    lose_the_only_worker();
+    for (int i = 0; i < 5; i++) {
+        uint32_t worker = starting();
+        timer(31 * SECOND);
+        cr_assert_null(error_put(NULL), "%d", i);
+        cr_assert_eq(find(CORE_KILL, 0, 0)->a.target, worker);
+        (void)starting(); /* the next one, at once */
+        die(worker, 0, SIGKILL);
+    }
+    if (error_put(NULL) == NULL) {
+        timer(31 * SECOND);
+    }
+    cr_assert_eq(both_failed(&text)->code, LODE_ECRASHED);
+    cr_assert_not_null(strstr(text, "the last one was not up after 30 s"), "%s", text);
+}

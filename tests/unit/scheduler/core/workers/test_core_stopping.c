@@ -140,6 +140,20 @@ Test(core_stopping, tasks_are_queued_again_once_it_has_ended)
     cr_assert_neq(ran(1, NULL), 0, "both");
 }
 
+Test(core_stopping, tasks_are_queued_again_once_one_that_had_not_begun_is_given_back)
+{
+    start(1);
+    learn(1000, 20);
+    submit(PROGRAM, (struct call){0});
+    uint64_t queued = end_by_force(submit(PROGRAM, (struct call){0}));
+    submit(PROGRAM, (struct call){0});
+    cr_assert_eq(ran(0, NULL), 0);
+    recalled(1, &queued, 1);
+    cr_assert_eq(error_put(NULL)->code, LODE_ECANCELLED);
+    timer(0); /* any event */
+    cr_assert_neq(ran(0, NULL), 0, "behind the one that runs");
+}
+
 enum { LEVELS = 20000, STACK_BYTES = 512 << 10 };
 
 /* Without core_check(), which looks at all tasks. */
