@@ -1,10 +1,12 @@
 #include "worker/process/streams.h"
 
 #include <dlfcn.h>
+#include <link.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 enum { MOST_SECONDS = 2 };
@@ -29,12 +31,28 @@ is_constructed(const void *object)
     return object != NULL && *(void *const *)object != NULL;
 }
 
+/* Where it is loaded from. Asked by its name alone, the loader looks through its directories. */
+static int
+find_cpp(struct dl_phdr_info *info, size_t size, void *arg)
+{
+    static const char NAME[] = "/libstdc++.so.6";
+    const char **path = arg, *at = strrchr(info->dlpi_name, '/');
+    (void)size;
+    if (at == NULL || strcmp(at, NAME) != 0) {
+        return 0;
+    }
+    *path = info->dlpi_name;
+    return 1;
+}
+
 /* std::cout.flush() and std::clog.flush(), by their names in its ABI, where some library has it. */
 static void
 flush_cpp(void)
 {
     static const char *const names[] = {"_ZSt4cout", "_ZSt4clog"};
-    void *library = dlopen("libstdc++.so.6", RTLD_LAZY | RTLD_NOLOAD);
+    const char *path = NULL;
+    dl_iterate_phdr(find_cpp, &path);
+    void *library = path != NULL ? dlopen(path, RTLD_LAZY | RTLD_NOLOAD) : NULL;
     if (library == NULL) {
         return;
     }
