@@ -216,6 +216,15 @@ lode_error_tell(const char *message, char *out, size_t room)
     }
 }
 
+/* Sentences about arguments begin with the function's name, which ours have said already. */
+static const char *
+without_name(const char *message, const char *function)
+{
+    const char *rest = after(message, function);
+    rest = rest != NULL ? after(rest, ": ") : NULL;
+    return rest != NULL && rest[0] != '\0' ? rest : message;
+}
+
 void
 lode_error_reason(lode_err code, const char *function, const char *message, char *out, size_t room)
 {
@@ -224,7 +233,7 @@ lode_error_reason(lode_err code, const char *function, const char *message, char
         snprintf(out, room, "%s", chain.innermost);
     } else {
         snprintf(out, room, "%s%s: %s", function, code == LODE_ECRASHED ? ", which died" : "",
-                 message);
+                 without_name(message, function));
     }
 }
 
@@ -259,7 +268,8 @@ lode_error_object_fail(const void *bytes, size_t size)
     LODE_TRY(lode_error_object_read(bytes, size, &parts));
     lode_err code = (lode_err)parts.head.code;
     const char *function = parts.function[0] != '\0' ? parts.function : "?";
-    const char *why = parts.message[0] != '\0' ? parts.message : lode_err_text(code);
+    const char *why =
+        parts.message[0] != '\0' ? without_name(parts.message, function) : lode_err_text(code);
     if (!lode_err_is_known(code)) {
         return lode_fail_with(code,
                               "task %s failed with error %d, which this version does not know: %s",

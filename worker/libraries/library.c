@@ -123,9 +123,7 @@ check_table(const char *path, const lode_library *table)
     }
     if (!name_is_fine(table->name)) {
         return lode_fail_with(LODE_ELIBRARY,
-                              "%s: the library's name is empty, has a dot or is too "
-                              "long",
-                              path);
+                              "%s: the library's name is empty, has a dot or is too long", path);
     }
     return check_functions(path, table);
 }
@@ -202,9 +200,7 @@ load_table(const char *path, const lode_library **table_out)
     const lode_library *table = dlsym(handle, "lode_library_v1");
     if (table == NULL) {
         return lode_fail_with(LODE_ELIBRARY,
-                              "%s exports no table: LODE_LIBRARY(\"name\", …) makes "
-                              "one",
-                              path);
+                              "%s: it exports no table: LODE_LIBRARY(\"name\", …) makes one", path);
     }
     LODE_TRY(check_table(path, table));
     *table_out = table;

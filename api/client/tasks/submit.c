@@ -48,8 +48,8 @@ cpus_of(double num_cpus, uint32_t *cpus_out)
     }
     double units = round(num_cpus * LODE_CPU_UNIT);
     if (!(units >= 1 && units <= (double)UINT32_MAX)) { /* NaN fails both */
-        return lode_fail_with(LODE_EINVAL, "num_cpus is %g; give LODE_ZERO, or 0.0001 and more",
-                              num_cpus);
+        return lode_fail_with(LODE_EINVAL, "num_cpus is %g; give LODE_ZERO, or 0.0001 to %u",
+                              num_cpus, UINT32_MAX / LODE_CPU_UNIT);
     }
     *cpus_out = (uint32_t)units;
     return LODE_OK;

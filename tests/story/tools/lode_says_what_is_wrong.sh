@@ -82,6 +82,9 @@ case $err in *"$LODE_STATE_DIR"* | *bad.npy*bad.npy*) give_up "the copy, or the 
 exits 1 lode run ./bad.npy:f
 says "$err" "/bad.npy: "
 case $err in *"$LODE_STATE_DIR"* | *bad.npy*bad.npy*) give_up "the copy, or the file twice: $err" ;; esac
+cp "$(ldd "$LODE_TEST_BIN/lode" | grep -o '/[^ ]*libjansson[^ ]*')" plain.so
+exits 1 lode load ./plain.so
+says "$err" "lode load: ./plain.so: it exports no table: LODE_LIBRARY("
 exits 2 lode run "$tasks" 41
 says "$err" "names no function"
 exits 2 lode run play # the name is said once, by whatever says it

@@ -203,6 +203,20 @@ Test(error_object, every_task_of_a_chain_has_one_reason)
     cr_assert_str_eq(told, "failed through 4 calls, the last of them lib.f: at row 7");
 }
 
+Test(error_object, a_function_that_names_itself_is_named_once)
+{
+    char inner[1024];
+    const char *reason = "m.dot: argument 1 is missing";
+    cr_assert_str_eq(reason_of(LODE_ETASK, "m.dot", reason), reason);
+    strcpy(inner, pass_on("m.dot", reason, LODE_ETASK));
+    cr_assert_str_eq(inner, "task m.dot failed: argument 1 is missing");
+    cr_assert_str_eq(reason_of(LODE_ETASK, "m.a", inner), reason);
+    cr_assert_str_eq(pass_on("m.a", inner, LODE_ETASK),
+                     "task m.a failed through a call of m.dot: argument 1 is missing");
+    cr_assert_str_eq(pass_on("m.d", "m.dot: no", LODE_ETASK), "task m.d failed: m.dot: no");
+    cr_assert_str_eq(pass_on("m.d", "m.d: ", LODE_ETASK), "task m.d failed: m.d: ");
+}
+
 Test(error_object, a_death_is_the_reason_of_its_chain)
 {
     char message[1024], told[1024];
