@@ -319,8 +319,14 @@ run_call(struct call *call, const struct run_options *wanted)
     }
     interrupts_catch();
     err = submit(call, wanted);
-    int exit_code = err == LODE_OK ? take_results(call, wanted)
-                                   : session_failed(call->db, none, err, label(call, wanted));
+    int exit_code;
+    if (err == LODE_OK) {
+        exit_code = take_results(call, wanted);
+    } else if (err == LODE_EEXIST && interrupts_came() == 0) {
+        exit_code = program_failed(err); /* the function is not to blame for a name that is taken */
+    } else {
+        exit_code = session_failed(call->db, none, err, label(call, wanted));
+    }
     for (size_t i = 0; call->results != NULL && i < call->result_count; i++) {
         if (interrupts_came() != 0 &&
             lode_cancel(call->db, call->results[i], LODE_CANCEL_RECURSIVE) != LODE_OK) {
