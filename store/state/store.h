@@ -219,7 +219,7 @@ struct store {
     uint32_t credit_turn;       /* the place in sessions[] that gets credit first next time */
     struct session *unsent;     /* packets are kept for them, and epoll was not told yet */
     volatile int someone_broke; /* a session was cut, or its file was, since the loop last looked */
-    bool stream_began;          /* streams_catch_up() has something to do */
+    bool stream_began;          /* rings/asking.c has something to catch up with */
     bool freed_room;            /* since creates were last tried */
     struct lode_store_stats counts; /* the counters; gauges are filled in when asked for */
     int64_t started_ns;

@@ -37,7 +37,7 @@ wait_for_result(long n)
     bool refused = was_refused();
     if (err != LODE_ECRASHED) {
         expect(refused);
-        expect_eq(err, LODE_EDOWN); /* and not LODE_ETIMEOUT */
+        expect_eq(err, LODE_EDOWN); /* and not LODE_ETIMEDOUT */
     }
     lode_close(db);
     cluster_stop(supervisor);

@@ -1,7 +1,7 @@
 /*
  * libraries.h: task libraries and their functions, as the core knows them: which names they have
  * for whom, which worker has opened which, and those that are on their way into the table. Part of
- * state.h.
+ * state/state.h.
  */
 #ifndef LODE_SCHEDULER_CORE_LIBRARIES_H
 #define LODE_SCHEDULER_CORE_LIBRARIES_H

@@ -1,6 +1,6 @@
 /*
  * output.h: what a task writes, cut into lines. A line ends with a line feed, or where it becomes
- * longer than LODE_OUTPUT_LINE_MAX, or where the task ends. Part of state.h.
+ * longer than LODE_OUTPUT_LINE_MAX, or where the task ends. Part of state/state.h.
  */
 #ifndef LODE_SCHEDULER_OUTPUT_H
 #define LODE_SCHEDULER_OUTPUT_H
