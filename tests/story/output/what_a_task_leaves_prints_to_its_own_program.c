@@ -2,8 +2,8 @@
  * A task leaves a thread that prints without end, another one a process that prints later, and a
  * third one a line in the buffer of a stream. The tasks of the next program run on the same CPU,
  * and none of these lines comes out there. The late line of the process and that of the stream
- * reach the program that they belong to. A worker with a thread of a task's serves no other
- * program.
+ * reach the program that they belong to. A worker with a thread or a child process of a task's
+ * serves no other program.
  */
 #include "tests/support/child.h"
 #include "tests/support/cluster.h"
@@ -50,6 +50,19 @@ leaves_a_process(struct child *parent, void *arg)
     lode *db = cluster_open_with("print");
     must(lode_call(db, "print.leave_daemon", LODE_ARGS(lode_str(fifo), lode_str("late\n")), NULL,
                    &id));
+    int64_t pid = result_of(db, id);
+    child_say(parent, &pid, sizeof pid);
+    child_await(parent);
+    lode_close(db);
+}
+
+static void
+leaves_a_child(struct child *parent, void *arg)
+{
+    lode_id id;
+    story_stderr_into(arg);
+    lode *db = cluster_open_with("print");
+    must(lode_call(db, "print.leave_child", LODE_NO_ARGS, NULL, &id));
     int64_t pid = result_of(db, id);
     child_say(parent, &pid, sizeof pid);
     child_await(parent);
@@ -119,7 +132,7 @@ wake_daemon(void)
     close(fd);
 }
 
-enum left { THREAD, PROCESS, LINE };
+enum left { THREAD, CHILD, DAEMON, LINE };
 
 static void
 together(child_fn first_run, enum left left, const char *want)
@@ -133,8 +146,8 @@ together(child_fn first_run, enum left left, const char *want)
     child_hear(&first, &first_pid, sizeof first_pid);
     child_start(&other, stranger, other_printed);
     child_hear(&other, &other_pid, sizeof other_pid);
-    expect_eq(first_pid == other_pid, left != THREAD);
-    if (left == PROCESS) {
+    expect_eq(first_pid == other_pid, left == DAEMON || left == LINE);
+    if (left == DAEMON) {
         wake_daemon();
     }
     child_signal(&other);
@@ -142,7 +155,8 @@ together(child_fn first_run, enum left left, const char *want)
     child_signal(&first);
     child_must_end(&first);
     expect_lines(other_printed, "mine\n", TASKS, TASKS);
-    expect_lines(first_printed, want, left == THREAD ? 0 : 1, left == THREAD ? ROOM : 1);
+    bool prints_once = left == DAEMON || left == LINE;
+    expect_lines(first_printed, want, prints_once, left == THREAD ? ROOM : prints_once);
 }
 
 static void
@@ -152,8 +166,9 @@ story(int argc, char **argv)
     snprintf(fifo, sizeof fifo, "%s/fifo", story_files());
     expect_eq(mkfifo(fifo, 0600), 0);
     pid_t supervisor = cluster_start(1, 32 << 20);
-    together(leaves_a_process, PROCESS, "late\n");
+    together(leaves_a_process, DAEMON, "late\n");
     together(leaves_a_line, LINE, "left\n");
+    together(leaves_a_child, CHILD, "");
     together(leaves_a_thread, THREAD, "thread\n");
     cluster_stop(supervisor);
 }

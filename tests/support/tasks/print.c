@@ -175,6 +175,19 @@ leave_daemon(lode_task *task)
     return lode_task_return_i64(task, 0, getpid());
 }
 
+/* A child that sleeps until the cluster ends. */
+static lode_err
+leave_child(lode_task *task)
+{
+    pid_t child = fork();
+    if (child == 0) {
+        for (;;) {
+            pause();
+        }
+    }
+    return child > 0 ? lode_task_return_i64(task, 0, getpid()) : LODE_ESYS;
+}
+
 /* The page that the worker shares with the scheduler. */
 static struct lode_worker_page *
 find_page(void)
@@ -229,6 +242,7 @@ static const lode_function functions[] = {
     {"leave_thread", "(text: str) -> i64", leave_thread, 1},
     {"leave_stream", "(text: str) -> i64", leave_stream, 1},
     {"flush", "() -> i64", flush, 1},
+    {"leave_child", "() -> i64", leave_child, 1},
     {"leave_daemon", "(path: str, text: str) -> i64", leave_daemon, 1},
     {"keep_lock", "() -> i64", keep_lock, 1},
     {"count_too_many", "() -> i64", count_too_many, 1},
