@@ -142,6 +142,13 @@ lode_hooks_host(void)
     return table != NULL && getpid() == host_pid ? table : NULL;
 }
 
+lode_err
+lode_hooks_host_stopped(void)
+{
+    const struct lode_session_hooks *table = lode_hooks_host();
+    return table != NULL && table->stopped != NULL ? table->stopped(table->arg) : LODE_OK;
+}
+
 uint64_t
 lode_hooks_task(void)
 {

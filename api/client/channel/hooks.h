@@ -63,6 +63,9 @@ struct lode_hooks {
 void lode_hooks_set_host(const struct lode_session_hooks *table);
 const struct lode_session_hooks *lode_hooks_host(void); /* NULL: this is no worker */
 
+/* As lode_hooks_stopped(), for a call that has no session yet. */
+LODE_MUST_CHECK lode_err lode_hooks_host_stopped(void);
+
 /* The task that runs in this process; 0: none does, or this is no worker. Any thread. */
 uint64_t lode_hooks_task(void);
 

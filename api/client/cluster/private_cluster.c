@@ -5,6 +5,7 @@
 #include "api/base/fail.h"
 #include "api/system/limit.h"
 #include "api/base/lock.h"
+#include "api/client/channel/hooks.h"
 #include "api/client/session/process.h"
 #include "api/wire/private_start.h"
 
@@ -24,7 +25,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { START_MS = 5000, ARGUMENTS_MAX = 16 };
+enum { START_MS = 5000, LOOK_MS = 1000, ARGUMENTS_MAX = 16 };
 
 struct lode_private_cluster {
     struct lode_paths paths;
@@ -233,16 +234,24 @@ spawn(const struct start *start, const lode_open_options *options)
     return LODE_OK;
 }
 
-/* One more byte of what the start says; false: its end, or the time is up (then `late` is set). */
+/*
+ * One more byte of what the start says; false: its end, or the time is up (then `late` is set), or
+ * the task that asks is to end (`stopped`).
+ */
 static bool
-read_byte(int fd, int64_t deadline, char *byte_out, bool *late_out)
+read_byte(int fd, int64_t deadline, char *byte_out, bool *late_out, lode_err *stopped_out)
 {
     for (;;) {
         struct pollfd at = {.fd = fd, .events = POLLIN};
-        int ready = poll(&at, 1, (int)lode_remaining_ms(deadline));
+        int64_t left = lode_remaining_ms(deadline);
+        int ready = poll(&at, 1, left < LOOK_MS ? (int)left : LOOK_MS);
         if (ready == 0) {
-            *late_out = true;
-            return false;
+            *late_out = left <= LOOK_MS;
+            *stopped_out = lode_hooks_host_stopped();
+            if (*late_out || *stopped_out != LODE_OK) {
+                return false;
+            }
+            continue;
         }
         ssize_t got = ready > 0 ? read(fd, byte_out, 1) : -1;
         if (got >= 0 || errno != EINTR) {
@@ -257,14 +266,16 @@ await_ready(int fd)
     char text[512];
     size_t used = 0;
     bool late = false;
+    lode_err stopped = LODE_OK;
     int64_t deadline = lode_deadline(START_MS);
-    while (used < sizeof text - 1 && read_byte(fd, deadline, &text[used], &late)) {
+    while (used < sizeof text - 1 && read_byte(fd, deadline, &text[used], &late, &stopped)) {
         if (used == 0 && text[0] == LODE_START_READY) {
             return LODE_OK;
         }
         used++;
     }
     text[used] = '\0';
+    LODE_TRY(stopped);
     if (late) {
         return lode_fail_with(LODE_EDOWN, "a private cluster did not start within %d s",
                               START_MS / 1000);

@@ -92,6 +92,7 @@ open_running(const struct lode_paths *paths, uint32_t flags, bool *is_starting_o
         lode_err err = open_session(paths, flags, NULL, db_out);
         lode_err waited =
             err != LODE_EDOWN ? LODE_EAGAIN : lode_starting_wait(paths->dir, deadline);
+        waited = waited != LODE_OK ? waited : lode_hooks_host_stopped();
         if (waited != LODE_OK) {
             *is_starting_out = waited == LODE_EDOWN;
             return waited == LODE_EAGAIN ? err : waited;

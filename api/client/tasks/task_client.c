@@ -267,6 +267,7 @@ connect_patiently(struct lode_tasks *tasks, int64_t deadline)
             return err;
         }
         lode_err waited = lode_starting_wait(dir, deadline);
+        waited = waited != LODE_OK ? waited : lode_hooks_host_stopped();
         if (waited != LODE_OK) {
             return waited == LODE_EAGAIN ? err : waited;
         }

@@ -150,8 +150,8 @@ enum {
  * result of the task, others with the first one. A task that has ended stays as it is. lode_get()
  * of a result says whether the task was cancelled: LODE_ECANCELLED. In a running task that is
  * cancelled, each call of liblode that sleeps ends with LODE_ECANCELLED within a second, and none
- * sleeps any more. What need not sleep goes on: drops, releases, aborts, gets of what is there. A
- * cancelled task is not tried again.
+ * sleeps any more but lode_close(). What need not sleep goes on: drops, releases, aborts, gets of
+ * what is there. A cancelled task is not tried again.
  *
  *   flags  of LODE_CANCEL_…; 0: the task is told, and it alone
  *

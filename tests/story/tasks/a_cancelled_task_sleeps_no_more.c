@@ -1,11 +1,16 @@
 /*
  * In a task that is cancelled every call that sleeps ends with LODE_ECANCELLED. It may be a get, a
- * wait, a get by name, a create or a put that waits for room, or a load of a library that does not
- * open. The worker lives on. What the task has submitted is cancelled with it if the caller says
- * so, and else goes on.
+ * wait, a get by name, a create or a put that waits for room, a load of a library that does not
+ * open, or an open of a cluster that does not come up. The worker lives on. What the task has
+ * submitted is cancelled with it if the caller says so, and else goes on.
  */
+#include "api/cluster/files.h"
 #include "tests/support/cluster.h"
 #include "tests/support/story.h"
+
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 enum { CAPACITY = 16 << 20 };
 
@@ -98,6 +103,31 @@ what_waits_for_the_scheduler(lode *db)
     ends_when_cancelled(db, "nest.load", story_tasks("hang"), 1);
 }
 
+/* A cluster that does not come up: its supervisor, ours, lives, and nobody serves there. */
+static void
+what_waits_for_a_cluster(lode *db)
+{
+    char dir[256], own[300], other[300];
+    lode_scheduler_stats stats;
+    int64_t opened;
+    lode_id id;
+    snprintf(dir, sizeof dir, "%s/o", story_dir());
+    snprintf(own, sizeof own, "%s/%s", story_dir(), LODE_FILE_SUPERVISOR_LOCK);
+    snprintf(other, sizeof other, "%s/%s", dir, LODE_FILE_SUPERVISOR_LOCK);
+    expect_eq(mkdir(dir, 0700), 0);
+    expect_eq(link(own, other), 0);
+    must(lode_call(db, "nest.open_at", LODE_ARGS(lode_str(dir)), NULL, &id));
+    do {
+        must(lode_get_scheduler_stats(db, &stats));
+    } while (stats.tasks_running == 0);
+    must(lode_cancel(db, id, 0));
+    must(lode_get_i64(db, id, bound_ms(10000), &opened));
+    expect_eq(opened, LODE_ECANCELLED);
+    lode_drop(db, id);
+    expect_eq(unlink(other), 0);
+    expect_eq(rmdir(dir), 0);
+}
+
 static void
 story(int argc, char **argv)
 {
@@ -111,6 +141,7 @@ story(int argc, char **argv)
     what_does_not_wait(db);
     what_waits_for_room(db);
     what_waits_for_the_scheduler(db);
+    what_waits_for_a_cluster(db);
     must(lode_get_scheduler_stats(db, &stats));
     expect_eq(stats.workers_died, 0);
     lode_close(db);

@@ -207,6 +207,20 @@ open_own(lode_task *task)
     return lode_task_return_i64(task, 0, same);
 }
 
+/* Opens a session with the cluster in that directory; what came of it. */
+static lode_err
+open_at(lode_task *task)
+{
+    lode *db;
+    const char *dir;
+    LODE_TRY(lode_task_str(task, 0, &dir));
+    lode_err err = lode_open(dir, NULL, &db);
+    if (err == LODE_OK) {
+        lode_close(db);
+    }
+    return lode_task_return_i64(task, 0, err);
+}
+
 /* A name in the task's own cluster: "is up 7". */
 static lode_err
 tell(lode *db, const char *what, int64_t n)
@@ -347,6 +361,7 @@ static const lode_function functions[] = {
     {"call_beside", "(n: i64, how: str) -> i64", call_beside, 1},
     {"open_own", "() -> i64", open_own, 1},
     {"load", "(library: str)", load, 0},
+    {"open_at", "(dir: str) -> i64", open_at, 1},
     {"start_own", "(n: i64, library: str)", start_own, 0},
     {"parent", "(id: str) -> i64", parent, 1},
     {0},
