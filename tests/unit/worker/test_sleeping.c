@@ -198,6 +198,18 @@ Test(sleeping, what_lies_between_two_tasks_is_told_of_none)
     cr_assert_eq(told, 0);
 }
 
+/* That the main thread slept in the task before says nothing of this one. */
+Test(sleeping, a_thread_of_the_next_task_is_alone_until_the_main_thread_was_looked_at_anew)
+{
+    (void)sleeping_look(&sleeping, true);
+    sleeping_end(&sleeping);
+    sleeping_begin(&sleeping, NEXT);
+    (void)beside(sleep_beside);
+    cr_assert(!asleep);
+    (void)sleeping_look(&sleeping, true);
+    cr_assert(asleep && whose == NEXT);
+}
+
 /* ---- giving up ------------------------------------------------------------------------------- */
 
 Test(sleeping, the_call_that_is_meant_gives_up)
