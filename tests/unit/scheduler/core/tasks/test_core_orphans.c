@@ -192,3 +192,48 @@ Test(core_orphans, one_that_is_needed_again_is_let_alone_until_it_is_not)
     cr_assert_not_null(find(CORE_KILL, 0, 0));
     cr_assert_eq(find(CORE_KILL, 0, 0)->a.value, SIGTERM);
 }
+
+/* All questions that the last event has asked are answered alike. Gives for how many ids. */
+static uint32_t
+answer_all(uint8_t status)
+{
+    uint64_t cookie[16];
+    uint32_t ids[16], all = 0;
+    uint8_t answers[CORE_STORE_IDS];
+    int questions = count(CORE_RESULTS, 0);
+    memset(answers, status, sizeof answers);
+    cr_assert_leq(questions, 16);
+    for (int i = 0; i < questions; i++) {
+        cookie[i] = find(CORE_RESULTS, 0, i)->a.cookie;
+        ids[i] = find(CORE_RESULTS, 0, i)->a.size / sizeof(lode_id);
+        cr_assert_leq(ids[i], CORE_STORE_IDS);
+        all += ids[i];
+    }
+    for (int i = 0; i < questions; i++) {
+        struct core_event event = {.type = CORE_SETTLED};
+        event.u.settled.cookie = cookie[i];
+        event.u.settled.status = answers;
+        event.u.settled.count = ids[i];
+        step(event);
+    }
+    return all;
+}
+
+Test(core_orphans, more_than_one_question_has_room_for_are_asked_about)
+{
+    enum { TASKS = CORE_STORE_IDS / 2 + 10 };
+    start(1);
+    for (int i = 0; i < TASKS; i++) {
+        submit(PROGRAM,
+               (struct call){.function = 2, .args = 1, .arg = {lode_id_make(LODE_ID_PUT, 77, 1)}});
+    }
+    session_end(PROGRAM);
+    cr_assert_eq(answer_all(LODE_FOUND_PENDING), 2 * TASKS);
+    timer(LATER);
+    cr_assert_eq(count(CORE_RESULTS, 0), 2);
+    cr_assert_eq(answer_all(LODE_FOUND_PENDING), 2 * TASKS);
+    cr_assert_eq(stats().tasks_waiting, TASKS);
+    timer(LATER);
+    cr_assert_eq(answer_all(LODE_FOUND_GONE), 2 * TASKS);
+    cr_assert_eq(stats().tasks_waiting, 0);
+}
