@@ -59,6 +59,14 @@ if [ -z "$group" ]; then
     echo "pids.max was not tried: this user can make no control group"
     exit 0
 fi
-trap 'rmdir "$group"; finish' EXIT
+# The group of processes that have just ended is busy for a moment longer.
+remove_group() {
+    local result=$1
+    until rmdir "$group" 2>/dev/null; do
+        [ $SECONDS -lt 280 ] || break
+    done
+    exit "$result"
+}
+trap '(finish); remove_group $?' EXIT
 echo $room >"$group/pids.max"
 under_limit bash -c 'echo $$ >'"$group/cgroup.procs"'; exec "$@"' - "${under[@]}"
