@@ -33,6 +33,7 @@ was_too_late(lode *db, lode_id id, const char *sentence)
     fails(lode_get(db, id, bound_ms(15000), &view), LODE_ETIMEDOUT);
     must(lode_failure(db, id, &why));
     expect_eq(why.code, LODE_ETIMEDOUT);
+    expect_eq(why.may_have_run, strncmp(sentence, "not run", 7) != 0);
     if (strcmp(why.message, sentence) != 0) {
         give_up("the failure is '%s', not '%s'", why.message, sentence);
     }
