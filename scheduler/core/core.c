@@ -393,7 +393,9 @@ core_step(struct core *core, const struct core_event *event)
     }
     apply(core, event);
     core_dispatch(core);
-    core_describe_next(core);
+    if (!TAILQ_EMPTY(&core->loads)) {
+        core_describe_next(core);
+    }
     core_rebalance(core);
     if (core->orphans_at != 0 && core->now >= core->orphans_at) {
         core_orphans_look(core);

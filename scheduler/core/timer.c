@@ -22,11 +22,21 @@ core_timer_fired(struct core *core)
     }
 }
 
-static void
-sooner(int64_t *deadline_io, int64_t when)
+/* The sooner of two times, less one: so 0, which is never, is later than all. Nothing branches. */
+static inline uint64_t
+sooner(uint64_t less_one, int64_t when)
 {
-    if (when != 0 && (*deadline_io == 0 || when < *deadline_io)) {
-        *deadline_io = when;
+    uint64_t other = (uint64_t)when - 1;
+    return other < less_one ? other : less_one;
+}
+
+static __attribute__((noinline)) void
+arm(struct core *core, uint64_t less_one)
+{
+    less_one = sooner(less_one, core->deadlines.count > 0 ? core_deadlines_first(core) : 0);
+    if (less_one < (uint64_t)core->timer - 1) {
+        core->timer = (int64_t)(less_one + 1);
+        core_emit(core, CORE_ARM_TIMER, 0, 0, core->timer, 0);
     }
 }
 
@@ -34,17 +44,11 @@ sooner(int64_t *deadline_io, int64_t when)
 void
 core_timer_arm(struct core *core)
 {
-    int64_t deadline = core->pool_deadline;
     const struct core_session *session = TAILQ_FIRST(&core->notices);
-    if (session != NULL) {
-        sooner(&deadline, session->notice_since + CORE_ENDED_NS);
+    uint64_t less_one = sooner((uint64_t)core->pool_deadline - 1, core->recall_at);
+    less_one = sooner(less_one, core->objects.ask_at);
+    less_one = sooner(less_one, session != NULL ? session->notice_since + CORE_ENDED_NS : 0);
+    if (core->deadlines.count > 0 || less_one < (uint64_t)core->timer - 1) {
+        arm(core, less_one);
     }
-    sooner(&deadline, core->recall_at);
-    sooner(&deadline, core->objects.ask_at);
-    sooner(&deadline, core->deadlines.count > 0 ? core_deadlines_first(core) : 0);
-    if (deadline == 0 || (core->timer != 0 && core->timer <= deadline)) {
-        return;
-    }
-    core->timer = deadline;
-    core_emit(core, CORE_ARM_TIMER, 0, 0, deadline, 0);
 }

@@ -13,12 +13,6 @@ enum { FUNCTIONS_FIRST = 64 };
 /* ---- looking up ----------------------------------------------------------------------------- */
 
 struct core_function *
-core_function_at(const struct core *core, uint32_t number)
-{
-    return number >= 1 && number <= core->function_count ? core->function[number - 1] : NULL;
-}
-
-struct core_function *
 core_function_named(const struct core_library *library, const char *symbol)
 {
     for (uint32_t i = 0; i < library->count; i++) {
@@ -40,14 +34,6 @@ core_library_at_path(const struct core *core, const char *path)
 }
 
 /* ---- workers and libraries ------------------------------------------------------------------ */
-
-/* True if the worker was told what the function's number means. */
-static bool
-knows(const struct core_worker *worker, const struct core_function *function)
-{
-    uint32_t word = function->number / 64;
-    return word < worker->known_words && (worker->known[word] >> (function->number % 64) & 1) != 0;
-}
 
 static bool
 holds(const struct core_worker *worker, const struct core_library *library)
@@ -74,7 +60,7 @@ core_worker_conflicts(const struct core_worker *worker, const struct core_librar
 bool
 core_worker_would_conflict(const struct core_worker *worker, const struct core_function *function)
 {
-    return !knows(worker, function) && core_worker_conflicts(worker, function->library);
+    return !core_worker_knows(worker, function) && core_worker_conflicts(worker, function->library);
 }
 
 void
@@ -105,9 +91,6 @@ note_known(struct core_worker *worker, uint32_t number)
 void
 core_worker_teach(struct core *core, struct core_worker *worker, struct core_function *function)
 {
-    if (knows(worker, function)) {
-        return;
-    }
     note_known(worker, function->number);
     core_worker_hold(worker, function->library);
     size_t path = strlen(function->library->path) + 1, symbol = strlen(function->symbol) + 1;

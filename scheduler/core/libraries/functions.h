@@ -7,7 +7,13 @@
 
 #include "scheduler/core/state/state.h"
 
-struct core_function *core_function_at(const struct core *core, uint32_t number);
+/* NULL: no function has that number. */
+static inline struct core_function *
+core_function_at(const struct core *core, uint32_t number)
+{
+    return number >= 1 && number <= core->function_count ? core->function[number - 1] : NULL;
+}
+
 struct core_function *core_function_named(const struct core_library *library, const char *symbol);
 void core_function_add(struct core *core, struct core_library *library, const char *symbol,
                        uint32_t results);
@@ -15,7 +21,15 @@ void core_function_add(struct core *core, struct core_library *library, const ch
 struct core_library *core_library_at_path(const struct core *core, const char *path);
 struct core_library *core_library_add(struct core *core, const char *name, const char *path);
 
-/* Tells the worker what the function's number means, once. */
+/* True if the worker was told what the function's number means. */
+static inline bool
+core_worker_knows(const struct core_worker *worker, const struct core_function *function)
+{
+    uint32_t word = function->number / 64;
+    return word < worker->known_words && (worker->known[word] >> (function->number % 64) & 1) != 0;
+}
+
+/* Tells a worker that does not know. */
 void core_worker_teach(struct core *core, struct core_worker *worker,
                        struct core_function *function);
 /* Notes that the worker opens that library. */

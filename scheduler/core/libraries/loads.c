@@ -343,8 +343,7 @@ void
 core_describe_next(struct core *core)
 {
     struct core_load *load;
-    while (!TAILQ_EMPTY(&core->loads) && !TAILQ_EMPTY(&core->idle) &&
-           (load = load_that_waits(core)) != NULL) {
+    while (!TAILQ_EMPTY(&core->idle) && (load = load_that_waits(core)) != NULL) {
         struct core_worker *worker = TAILQ_FIRST(&core->idle);
         load->worker = worker;
         load->since = core->now;

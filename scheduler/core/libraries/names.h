@@ -42,6 +42,13 @@ LODE_MUST_CHECK lode_err core_names_bind(struct core *core, struct core_program 
                                          struct core_library *library, const char *source,
                                          uint32_t flags, char *text_out, size_t room);
 
+/* False: whoever has asked for the function means this version of it. */
+static inline bool
+core_names_may_change(const struct core_function *function)
+{
+    return function->library->has_namesakes || function->library->gone;
+}
+
 /*
  * The function as the program means it now, which may be one of a newer version. NULL: that version
  * has none of the name, or nobody means it any more.

@@ -134,12 +134,9 @@ core_lane_remove(struct core_lane *lane, struct core_task *task)
 }
 
 struct core_task *
-core_lane_first(const struct core_lane *lane)
+core_lane_first_or_late(const struct core_lane *lane)
 {
     struct core_task *first = TAILQ_FIRST(&lane->ordered);
-    if (lane->late == NULL) {
-        return first;
-    }
     return first == NULL || goes_before(lane->late, first) ? lane->late : first;
 }
 

@@ -16,6 +16,7 @@
 #define LODE_SCHEDULER_CORE_LANE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/queue.h>
 
@@ -73,8 +74,15 @@ void core_lane_add(struct core_lane *lane, struct core_task *task);
 /* Takes a ready task out, wherever it stands. */
 void core_lane_remove(struct core_lane *lane, struct core_task *task);
 
+/* The same, if some are late. */
+struct core_task *core_lane_first_or_late(const struct core_lane *lane);
+
 /* The ready task whose turn it is; NULL: none is ready. */
-struct core_task *core_lane_first(const struct core_lane *lane);
+static inline struct core_task *
+core_lane_first(const struct core_lane *lane)
+{
+    return lane->late == NULL ? TAILQ_FIRST(&lane->ordered) : core_lane_first_or_late(lane);
+}
 
 /* Asserts what must hold in a lane; gives the number of its ready tasks. For core_check(). */
 uint32_t core_lane_check(const struct core_lane *lane);

@@ -28,7 +28,8 @@ struct core_program {
     bool hungry;                    /* of these: the program may have more workers … */
     bool parked;                    /* … or it may not, and stands aside */
     struct core_worker_list open;   /* its workers whose queues have room */
-    struct core_deep *deep;         /* the other lanes with ready tasks; NULL: none ever had any */
+    uint32_t deep_lanes;            /* the other lanes with ready tasks: how many, */
+    struct core_deep *deep;         /* and which; NULL: none ever had any */
     TAILQ_ENTRY(core_program) link; /* has ready tasks: core.programs, or core.parked */
     TAILQ_ENTRY(core_program) ended_link;
     TAILQ_ENTRY(core_program) fill_link; /* core.to_fill, */

@@ -57,6 +57,7 @@ enter(struct core_program *program, struct core_lane *lane)
     program->deep->levels[part] |= UINT64_C(1) << level % PART;
     program->deep->parts |= UINT64_C(1) << part;
     lane->turn = CORE_TURN;
+    program->deep_lanes++;
     TAILQ_INSERT_TAIL(list_of(program, lane), lane, link);
 }
 
@@ -65,6 +66,7 @@ leave(struct core_program *program, struct core_lane *lane)
 {
     struct core_lane_list *list = list_of(program, lane);
     TAILQ_REMOVE(list, lane, link);
+    program->deep_lanes--;
     if (TAILQ_EMPTY(list)) {
         uint32_t level = level_of(lane), part = level / PART;
         struct core_deep *deep = program->deep;
@@ -79,16 +81,13 @@ highest(uint64_t bits)
     return 63 - (uint32_t)__builtin_clzll(bits);
 }
 
-/* The lane whose turn it is at the deepest level that has any. */
-static const struct core_lane *
-deepest(const struct core_program *program)
+/* Of the lane whose turn it is at the deepest level that has any. */
+struct core_task *
+core_turns_deepest(const struct core_program *program)
 {
     const struct core_deep *deep = program->deep;
-    if (deep == NULL || deep->parts == 0) {
-        return &program->lane;
-    }
     uint32_t part = highest(deep->parts);
-    return TAILQ_FIRST(&deep->part[part][highest(deep->levels[part])]);
+    return core_lane_first(TAILQ_FIRST(&deep->part[part][highest(deep->levels[part])]));
 }
 
 /* ---- taking turns ---------------------------------------------------------------------------- */
@@ -113,19 +112,18 @@ lower(struct core *core, const struct core_program *program, const struct core_t
     }
 }
 
-void
-core_turns_add(struct core *core, struct core_task *task)
+/* What more there is to do if it is the only one that is ready, or the program waits. */
+static __attribute__((noinline)) void
+note_added(struct core *core, struct core_program *program, struct core_task *task)
 {
     struct core_lane *lane = task->lane;
-    struct core_program *program = lane->program;
-    core_lane_add(lane, task);
-    if (lane->count == 1 && lane->depth > 0) {
+    if (lane->count == 0 && lane->depth > 0) {
         enter(program, lane);
     }
     if (!TAILQ_EMPTY(&program->open)) {
         core_program_fill(core, program);
     }
-    if (program->ready++ == 0) {
+    if (program->ready == 1) {
         program->turn = CORE_TURN;
         TAILQ_INSERT_TAIL(&core->programs, program, link);
         note(core, program, false, false);
@@ -135,16 +133,32 @@ core_turns_add(struct core *core, struct core_task *task)
     }
 }
 
+/* True if nothing changes but the lane: it has others, and nobody is to look at the program. */
+static inline bool
+is_one_of_many(const struct core_program *program, const struct core_lane *lane)
+{
+    return lane->count > 0 && !program->waits && (TAILQ_EMPTY(&program->open) || program->to_fill);
+}
+
 void
-core_turns_remove(struct core *core, struct core_task *task)
+core_turns_add(struct core *core, struct core_task *task)
 {
     struct core_lane *lane = task->lane;
     struct core_program *program = lane->program;
-    core_lane_remove(lane, task);
+    program->ready++;
+    if (!is_one_of_many(program, lane)) {
+        note_added(core, program, task);
+    }
+    core_lane_add(lane, task);
+}
+
+static __attribute__((noinline)) void
+note_removed(struct core *core, struct core_program *program, struct core_lane *lane)
+{
     if (lane->count == 0 && lane->depth > 0) {
         leave(program, lane);
     }
-    if (--program->ready == 0) {
+    if (program->ready == 0) {
         TAILQ_REMOVE(program->parked ? &core->parked : &core->programs, program, link);
         program->parked = false;
         note(core, program, true, false);
@@ -159,10 +173,16 @@ core_turns_remove(struct core *core, struct core_task *task)
     }
 }
 
-struct core_task *
-core_turns_first(const struct core_program *program)
+void
+core_turns_remove(struct core *core, struct core_task *task)
 {
-    return core_lane_first(deepest(program));
+    struct core_lane *lane = task->lane;
+    struct core_program *program = lane->program;
+    program->ready--;
+    core_lane_remove(lane, task);
+    if (!is_one_of_many(program, lane)) {
+        note_removed(core, program, lane);
+    }
 }
 
 void

@@ -26,8 +26,15 @@ void core_turns_add(struct core *core, struct core_task *task);
 /* Takes a ready task out, wherever it stands. */
 void core_turns_remove(struct core *core, struct core_task *task);
 
+/* The same, if tasks have submitted some of those that are ready. */
+struct core_task *core_turns_deepest(const struct core_program *program);
+
 /* The task of the program that goes next; the program has ready tasks. */
-struct core_task *core_turns_first(const struct core_program *program);
+static inline struct core_task *
+core_turns_first(const struct core_program *program)
+{
+    return program->deep_lanes == 0 ? core_lane_first(&program->lane) : core_turns_deepest(program);
+}
 
 /* A task of that lane was placed, which is not the program's own. After a turn it goes behind. */
 void core_lane_used(struct core_lane *lane);

@@ -4,6 +4,13 @@
 
 #include "scheduler/core/state/state.h"
 
+/* True of a session through which no task speaks, nor ever has: nearly all that programs open. */
+static inline bool
+core_speaks_for_itself(const struct core_session *session)
+{
+    return !session->is_worker && session->host == 0 && session->inside == 0;
+}
+
 /*
  * The task that speaks through the session. A session of a worker's process names it. A session of
  * a process that a task has started belongs to that task. NULL: none does, or it has ended. The

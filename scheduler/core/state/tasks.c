@@ -89,10 +89,10 @@ core_task_destroy(struct core *core, struct core_task *task)
     core_objects_forget(core, task);
     TAILQ_REMOVE(&task->lane->tasks, task, of_lane);
     session->task_count--;
-    if (task->has_nested) {
+    if (task->has_nested || task->has_deadline) {
         core_lanes_leave_nested(core, task);
+        core->deadlines.live -= task->has_deadline;
     }
-    core->deadlines.live -= task->has_deadline;
     core_lane_leave(core, task->lane);
     if (task->bytes_size > CORE_INLINE_ARGS) {
         free(task->bytes);

@@ -189,24 +189,6 @@ core_worker_lose(struct core *core, struct core_worker *worker, struct core_task
     core_worker_relist(core, worker);
 }
 
-/* True if the worker has served its program long enough while another one waits for a worker. */
-static bool
-has_served_enough(const struct core *core, const struct core_worker *worker)
-{
-    return core->hungry > 0 && core->hungry - worker->program->hungry > 0 &&
-           worker->served_ns >= CORE_SHIFT_NS;
-}
-
-bool
-core_worker_may_queue(const struct core *core, const struct core_worker *worker,
-                      const struct core_task *task)
-{
-    return worker->program == task->lane->program &&
-           core_resources_equal(worker->lease, task->needs) &&
-           worker->count < task->function->ramp && !task->function->nests &&
-           !has_served_enough(core, worker);
-}
-
 void
 core_worker_bury(struct core *core, struct core_worker *worker)
 {

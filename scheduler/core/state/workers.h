@@ -23,13 +23,28 @@ void core_worker_set_blocked(struct core *core, struct core_worker *worker, bool
 /* It is dead, and reaped. Its tasks stay in the queue until they are settled. */
 void core_worker_bury(struct core *core, struct core_worker *worker);
 
+/* True if it has served its program long enough, while another one waits for a worker. */
+static inline bool
+core_worker_runs_dry(const struct core *core, const struct core_worker *worker)
+{
+    return core->hungry > 0 && core->hungry - worker->program->hungry > 0 &&
+           worker->served_ns >= CORE_SHIFT_NS;
+}
+
 /*
  * True if the task may be queued behind others of the worker, which serves one program at a time:
  * by its lease, and by slow start. A function whose tasks submit some themselves is never queued
  * ahead: a deeper task may become ready before its turn comes. Room by time: the list `open`.
  */
-bool core_worker_may_queue(const struct core *core, const struct core_worker *worker,
-                           const struct core_task *task);
+static inline bool
+core_worker_may_queue(const struct core *core, const struct core_worker *worker,
+                      const struct core_task *task)
+{
+    return worker->program == task->lane->program &&
+           core_resources_equal(worker->lease, task->needs) &&
+           worker->count < task->function->ramp && !task->function->nests &&
+           !core_worker_runs_dry(core, worker);
+}
 
 /* It gets nothing more, and is replaced when it is idle. */
 void core_worker_retire(struct core *core, struct core_worker *worker);

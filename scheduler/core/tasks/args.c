@@ -83,33 +83,38 @@ look_for_all(struct core *core, struct core_task *task, bool trust)
     return is_possible;
 }
 
-/* False: it has failed. */
+/* True if all are there. Else the task waits, or is chained, or has failed. */
 static bool
-begin_to_wait(struct core *core, struct core_task *task, bool trust)
+has_all(struct core *core, struct core_task *task, bool trust)
 {
-    core_task_wait(core, task);
-    if (look_for_all(core, task, trust)) {
+    task->waiting = 0;
+    bool is_possible = look_for_all(core, task, trust);
+    if (is_possible && task->waiting == 0) {
         return true;
     }
-    core_task_unlink(core, task);
-    core_task_fail(core, task, LODE_EINVAL, NULL, "the task has its own result as argument");
+    core_task_wait(core, task);
+    if (is_possible) {
+        core_task_go_on(core, task);
+    } else {
+        core_task_unlink(core, task);
+        core_task_fail(core, task, LODE_EINVAL, NULL, "the task has its own result as argument");
+    }
     return false;
 }
 
 void
 core_task_look_for_args(struct core *core, struct core_task *task, bool trust)
 {
-    if (begin_to_wait(core, task, trust)) {
-        core_task_go_on(core, task);
+    if (has_all(core, task, trust)) {
+        core_task_ready(core, task);
     }
 }
 
 void
 core_task_begin(struct core *core, struct core_task *task)
 {
-    if (begin_to_wait(core, task, true) &&
-        (task->waiting > 0 || !core_task_place_at_once(core, task))) {
-        core_task_go_on(core, task);
+    if (has_all(core, task, true) && !core_task_place_at_once(core, task)) {
+        core_task_ready(core, task);
     }
 }
 

@@ -17,7 +17,7 @@
 /* → PLACED. Chains the tasks that wait for it, and those that wait for them. */
 void core_task_place(struct core *core, struct core_task *task, struct core_worker *worker);
 
-/* The same for a WAITING task of which nothing is missing. False: others are ready, or no room. */
+/* The same for a new task of which nothing is missing. False: others are ready, or no room. */
 bool core_task_place_at_once(struct core *core, struct core_task *task);
 
 /* A WAITING task: it becomes ready if nothing is missing, is chained if it can be, or waits on. */

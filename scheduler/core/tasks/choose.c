@@ -10,7 +10,7 @@ choose_idle(struct core *core, const struct core_task *task, struct core_worker 
     const struct core_program *program = task->lane->program;
     struct core_worker *worker, *other = NULL;
     uint32_t looked_at = 0;
-    if (TAILQ_EMPTY(&core->idle) || !core_program_may_grow(core, program) ||
+    if (!core_program_may_grow(core, program) ||
         !core_resources_fit(core->total, core->used, task->needs)) {
         return NULL;
     }
@@ -31,11 +31,11 @@ choose_idle(struct core *core, const struct core_task *task, struct core_worker 
 }
 
 /* Depth by time is in the list `open` (workers.c). A queue holds tasks of one program. */
-struct core_worker *
-core_choose_worker(struct core *core, const struct core_task *task)
+static __attribute__((noinline)) struct core_worker *
+choose(struct core *core, const struct core_task *task)
 {
-    struct core_worker *old = NULL, *worker = choose_idle(core, task, &old);
-    if (worker != NULL) {
+    struct core_worker *worker, *old = NULL;
+    if (!TAILQ_EMPTY(&core->idle) && (worker = choose_idle(core, task, &old)) != NULL) {
         return worker;
     }
     TAILQ_FOREACH(worker, &task->lane->program->open, link)
@@ -51,4 +51,16 @@ core_choose_worker(struct core *core, const struct core_task *task)
         core_worker_retire(core, old);
     }
     return NULL;
+}
+
+/* As a rule none is idle, and the first one that has room will do. */
+struct core_worker *
+core_choose_worker(struct core *core, const struct core_task *task)
+{
+    struct core_worker *first = TAILQ_FIRST(&task->lane->program->open);
+    if (TAILQ_EMPTY(&core->idle) && (first == NULL || (core_worker_may_queue(core, first, task) &&
+                                                       core_worker_knows(first, task->function)))) {
+        return first;
+    }
+    return choose(core, task);
 }

@@ -3,6 +3,7 @@
 #include "scheduler/core/programs/turns.h"
 #include "scheduler/core/tasks/chain.h"
 #include "scheduler/core/tasks/choose.h"
+#include "scheduler/core/state/workers.h"
 
 /* ---- taking turns --------------------------------------------------------------------------- */
 
@@ -39,13 +40,10 @@ static bool
 dispatch_one(struct core *core, struct core_program *program)
 {
     struct core_task *task = core_turns_first(program);
+    bool waits =
+        core->wide != NULL && !core_resources_none(task->needs) && has_to_wait(core, program);
+    struct core_worker *worker = waits ? NULL : core_choose_worker(core, task);
     core->looks++;
-    if (!core_resources_none(task->needs) && has_to_wait(core, program)) {
-        found_no_room(core, program, task);
-        return false;
-    }
-    struct core_lane *lane = task->lane;
-    struct core_worker *worker = core_choose_worker(core, task);
     if (worker == NULL) {
         found_no_room(core, program, task);
         return false;
@@ -57,8 +55,8 @@ dispatch_one(struct core *core, struct core_program *program)
         core_program_is_served(core, program);
     }
     core_task_place(core, task, worker);
-    if (lane->depth > 0) {
-        core_lane_used(lane);
+    if (task->lane->depth > 0) {
+        core_lane_used(task->lane);
     }
     return true;
 }
@@ -130,6 +128,17 @@ give_to_idle(struct core *core)
     }
 }
 
+/* Nothing is queued at its workers for now, for others are hungry. */
+static bool
+all_run_dry(const struct core *core, const struct core_program *program)
+{
+    const struct core_worker *worker = TAILQ_FIRST(&program->open);
+    while (worker != NULL && core_worker_runs_dry(core, worker)) {
+        worker = TAILQ_NEXT(worker, link);
+    }
+    return worker == NULL;
+}
+
 /*
  * A queue holds tasks of one program: so only programs whose workers have room are looked at. A
  * queue that was not filled because others were hungry is looked at again when a task of it ends.
@@ -139,7 +148,7 @@ fill_queues(struct core *core)
 {
     struct core_program *program;
     while ((program = TAILQ_FIRST(&core->to_fill)) != NULL) {
-        while (program->ready > 0 && !TAILQ_EMPTY(&program->open) && dispatch_one(core, program)) {
+        while (program->ready > 0 && !all_run_dry(core, program) && dispatch_one(core, program)) {
             (void)core_program_used(core, program);
         }
         TAILQ_REMOVE(&core->to_fill, program, fill_link);

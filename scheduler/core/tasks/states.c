@@ -10,7 +10,6 @@ void
 core_task_wait(struct core *core, struct core_task *task)
 {
     task->state = CORE_TASK_WAITING;
-    task->waiting = 0;
     task->function->waiting++;
     core->waiting_count++;
 }
@@ -86,7 +85,9 @@ core_task_put(struct core *core, struct core_task *task, struct core_worker *wor
     if (worker->session->knows_names) {
         change_program(core, worker, task);
     }
-    core_worker_teach(core, worker, task->function);
+    if (!core_worker_knows(worker, task->function)) {
+        core_worker_teach(core, worker, task->function);
+    }
     task->state = CORE_TASK_PLACED;
     task->recalling = false;
     core_worker_take(core, worker, task);
@@ -121,7 +122,9 @@ core_task_unlink(struct core *core, struct core_task *task)
     case CORE_TASK_PLACED:
     case CORE_TASK_SETTLING:
         core_worker_lose(core, task->worker, task);
-        core_deps_remove(core, task);
+        if (task->deps != NULL) {
+            core_deps_remove(core, task);
+        }
         break;
     default:
         break;

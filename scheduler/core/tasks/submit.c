@@ -89,6 +89,9 @@ note_nesting(struct core *core, struct core_function *function)
 static struct core_lane *
 lane_of(struct core *core, struct core_session *session, struct core_task *parent, uint64_t number)
 {
+    if (core_speaks_for_itself(session)) {
+        return &session->program->lane;
+    }
     struct core_program *program = core_speaker_program(core, session, parent, number);
     if (parent != NULL) {
         note_nesting(core, parent->function);
@@ -105,7 +108,7 @@ make_task(struct core *core, struct core_session *session, struct core_task *par
     struct core_task *task =
         core_task_create(core, session, lane_of(core, session, parent, submit->parent));
     task->function = core_function_at(core, submit->function);
-    if (task->function != NULL) {
+    if (task->function != NULL && core_names_may_change(task->function)) {
         task->function = core_names_bind_again(core, task->lane->program, task->function);
     }
     task->submission = submit->submission;
@@ -124,9 +127,15 @@ make_task(struct core *core, struct core_session *session, struct core_task *par
     return task;
 }
 
-/* False: the task never can run, and has failed. */
-static bool
-is_possible(struct core *core, struct core_task *task, uint32_t asked)
+static uint32_t
+results_of(const struct core_function *function)
+{
+    return function->results ? function->results : 1;
+}
+
+/* The task never can run. */
+static void
+fail_impossible(struct core *core, struct core_task *task, uint32_t asked)
 {
     const struct core_function *function = task->function;
     const struct core_function *meant = core_function_at(core, asked);
@@ -134,27 +143,25 @@ is_possible(struct core *core, struct core_task *task, uint32_t asked)
         core_task_fail(core, task, LODE_ELIBRARY, NULL,
                        "library \"%s\" was loaded again, and has no function \"%s\" any more",
                        meant->library->name, meant->symbol);
-        return false;
-    }
-    if (function == NULL) {
+    } else if (function == NULL) {
         core_task_fail(core, task, LODE_ELIBRARY, NULL,
                        "no function has the number that was asked for");
-        return false;
-    }
-    uint32_t results = function->results ? function->results : 1;
-    if (task->result_count != results) {
+    } else if (task->result_count != results_of(function)) {
         core_task_fail(core, task, LODE_EINVAL, NULL, "%s has %u results, and %u were asked for%s",
-                       function->name, results, task->result_count,
+                       function->name, results_of(function), task->result_count,
                        function != meant ? ": its library was loaded again meanwhile" : "");
-        return false;
-    }
-    if (!core_resources_fit(core->total, (struct core_resources){0}, task->needs)) {
+    } else {
         core_task_fail(
             core, task, LODE_EINVAL, NULL, "num_cpus %.4g can never be met: the cluster has %.4g",
             (double)task->needs.cpus / LODE_CPU_UNIT, (double)core->total.cpus / LODE_CPU_UNIT);
-        return false;
     }
-    return true;
+}
+
+static bool
+is_possible(const struct core *core, const struct core_task *task)
+{
+    return task->function != NULL && task->result_count == results_of(task->function) &&
+           core_resources_fit(core->total, (struct core_resources){0}, task->needs);
 }
 
 /* There is no room for the task: its results are an error, and nothing is kept of it. */
@@ -201,7 +208,10 @@ core_submit(struct core *core, struct core_session *session, const void *bytes, 
         refuse(core, session, submit);
         return;
     }
-    struct core_task *parent = core_speaker_task(core, session, submit->parent);
+    struct core_task *parent = NULL;
+    if (!core_speaks_for_itself(session)) {
+        parent = core_speaker_task(core, session, submit->parent);
+    }
     struct core_task *task =
         make_task(core, session, parent, submit, size - (uint32_t)sizeof *submit);
     if (!core_objects_promise(core, task)) {
@@ -218,9 +228,13 @@ core_submit(struct core *core, struct core_session *session, const void *bytes, 
     if (task->limit_ms > 0) {
         core_deadlines_add(core, task, core->now + task->limit_ms * INT64_C(1000000));
     }
-    bool stops = task->cancelled && core_task_stop(core, task);
-    if (!stops && is_possible(core, task, submit->function)) {
-        task->function->cpus = submit->cpus;
-        core_task_begin(core, task);
+    if (task->cancelled && core_task_stop(core, task)) {
+        return;
     }
+    if (!is_possible(core, task)) {
+        fail_impossible(core, task, submit->function);
+        return;
+    }
+    task->function->cpus = submit->cpus;
+    core_task_begin(core, task);
 }

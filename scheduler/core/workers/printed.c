@@ -291,11 +291,9 @@ core_output(struct core *core, const struct core_event *event)
 void
 core_printed_end(struct core *core, struct core_worker *worker, uint64_t task)
 {
-    if (worker->parts != NULL) {
-        struct core_part **place = find_part(worker, (struct core_author){.task = task});
-        if (*place != NULL) {
-            end_part(core, worker, place);
-        }
+    struct core_part **place = find_part(worker, (struct core_author){.task = task});
+    if (*place != NULL) {
+        end_part(core, worker, place);
     }
 }
 

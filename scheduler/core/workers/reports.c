@@ -172,7 +172,9 @@ core_task_done(struct core *core, struct core_worker *worker, const struct lode_
     if (worker->blocked && worker->blocked_task == task->number) {
         core_worker_unblocked(core, worker);
     }
-    core_printed_end(core, worker, task->number);
+    if (worker->parts != NULL) {
+        core_printed_end(core, worker, task->number);
+    }
     worker->finished++;
     worker->last_function = task->function;
     worker->last_name[0] = '\0';

@@ -122,14 +122,11 @@ tasks_of(const struct core *core, const struct core_program *program, struct cor
  * How many more tasks could run at this moment if there were workers for them. Looked at are the
  * programs whose turn comes next.
  */
-static uint32_t
-tasks_without_worker(const struct core *core)
+static __attribute__((noinline)) uint32_t
+count_without_worker(const struct core *core)
 {
     struct core_resources used = core->used;
     uint32_t more = 0, looked_at = 0;
-    if (core->ready_count == 0 || !TAILQ_EMPTY(&core->idle) || core_is_full(core)) {
-        return 0;
-    }
     const struct core_program *program;
     TAILQ_FOREACH(program, &core->programs, link)
     {
@@ -139,6 +136,14 @@ tasks_without_worker(const struct core *core)
         }
     }
     return more;
+}
+
+/* As a rule nothing is counted. */
+static inline uint32_t
+tasks_without_worker(const struct core *core)
+{
+    bool none = core->ready_count == 0 || !TAILQ_EMPTY(&core->idle) || core_is_full(core);
+    return none ? 0 : count_without_worker(core);
 }
 
 static void
@@ -174,19 +179,9 @@ end_spare(struct core *core)
     }
 }
 
-/* The common case: nothing is ready that may have a worker, or it has no room. */
-static bool
-nothing_to_adjust(const struct core *core)
+static __attribute__((noinline)) void
+adjust(struct core *core)
 {
-    return !core->pool_changed && !core_describe_waits(core) && tasks_without_worker(core) == 0;
-}
-
-void
-core_workers_adjust(struct core *core)
-{
-    if (nothing_to_adjust(core)) {
-        return;
-    }
     if (core->pool_changed) {
         count_pool(core);
     }
@@ -197,5 +192,21 @@ core_workers_adjust(struct core *core)
     }
     if (core->usable > core->options.prestart) {
         end_spare(core);
+    }
+}
+
+/* The common case: nothing is ready that may have a worker, or it has no room. */
+static inline bool
+nothing_to_adjust(const struct core *core)
+{
+    return !core->pool_changed && (TAILQ_EMPTY(&core->loads) || !core_describe_waits(core)) &&
+           tasks_without_worker(core) == 0;
+}
+
+void
+core_workers_adjust(struct core *core)
+{
+    if (!nothing_to_adjust(core)) {
+        adjust(core);
     }
 }
