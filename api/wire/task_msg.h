@@ -237,9 +237,15 @@ struct lode_task_list {
     uint64_t at;
 };
 
+enum {
+    LODE_BLOCKED_FOR_ROOM = 1 /* in the store; else what others do may be awaited */
+};
+
 struct lode_task_worker {
-    uint64_t task; /* BLOCKED, UNBLOCKED: which one; READY: 0 */
-    uint64_t call; /* BLOCKED, UNBLOCKED: its number among those of this worker; READY: 0 */
+    uint64_t task;  /* BLOCKED, UNBLOCKED: which one; READY: 0 */
+    uint64_t call;  /* BLOCKED, UNBLOCKED: its number among those of this worker; READY: 0 */
+    uint32_t flags; /* BLOCKED: LODE_BLOCKED_… */
+    uint32_t pad;
 };
 
 struct lode_task_function {

@@ -144,7 +144,7 @@ say_of_task(struct fuzz_input *input)
     uint8_t at = fuzz_u8(input), what = fuzz_u8(input);
     uint64_t task = tasks[fuzz_u8(input) % TASKS];
     struct lode_task_done done = {.task = task, .run_ns = fuzz_u16(input) * UINT64_C(1000)};
-    struct lode_task_worker worker = {.task = task, .call = what >> 3};
+    struct lode_task_worker worker = {.task = task, .call = what >> 3, .flags = what >> 7};
     struct lode_task_cancel cancel = {.result = pick_id(input), .flags = what >> 3};
     struct {
         struct lode_task_recall head;

@@ -18,17 +18,17 @@ static uint64_t asleep; /* the task that was told asleep; 0: none. Of the lock *
 static uint64_t last_call;
 
 static void
-tell(void *arg, bool is_asleep, uint64_t task, uint64_t call)
+tell(void *arg, enum lode_sleep sleep, uint64_t task, uint64_t call)
 {
     (void)arg;
     expect(task != 0);
-    if (is_asleep) {
+    if (sleep != LODE_AWAKE) {
         expect(asleep != task && call > last_call);
         last_call = call;
     } else {
         expect(asleep == task && call == last_call);
     }
-    asleep = is_asleep ? task : 0;
+    asleep = sleep != LODE_AWAKE ? task : 0;
 }
 
 static void *
@@ -37,10 +37,10 @@ sleep_beside(void *arg)
     (void)arg;
     while (!atomic_load(&over)) {
         uint32_t workers;
-        (void)sleeping_other(&sleeping, true, !sleeping_asks_for_main(&sleeping));
+        (void)sleeping_other(&sleeping, LODE_SLEEPS, !sleeping_asks_for_main(&sleeping));
         (void)sleeping_gives_up(&sleeping, false, &workers);
         sched_yield();
-        (void)sleeping_other(&sleeping, false, false);
+        (void)sleeping_other(&sleeping, LODE_AWAKE, false);
     }
     return NULL;
 }
@@ -64,9 +64,9 @@ run_tasks(void)
         uint32_t workers;
         sleeping_begin(&sleeping, task);
         if (task % 3 == 0) {
-            (void)sleeping_main(&sleeping, true);
+            (void)sleeping_main(&sleeping, LODE_SLEEPS);
             (void)sleeping_gives_up(&sleeping, true, &workers);
-            (void)sleeping_main(&sleeping, false);
+            (void)sleeping_main(&sleeping, LODE_AWAKE);
         } else if (task % 64 == 1) {
             sched_yield();
         }

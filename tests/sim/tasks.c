@@ -76,7 +76,9 @@ sleep_for(struct sim_world *w, struct sim_worker *worker, lode_id id)
 {
     worker->awaits = id;
     worker->blocked = true;
-    struct lode_task_worker message = {.task = worker->running_number, .call = ++worker->calls};
+    struct lode_task_worker message = {.task = worker->running_number,
+                                       .call = ++worker->calls,
+                                       .flags = worker->calls % 4 == 0 ? LODE_BLOCKED_FOR_ROOM : 0};
     record_to_core(w, worker->session, LODE_TASK_BLOCKED, &message, sizeof message);
 }
 

@@ -1,7 +1,9 @@
 #include "worker/runtime/sleeping.h"
 
-/* Of this thread, which is not the main one: the task as part of whose `others` it was counted. */
+/* Of this thread, which is not the main one: the task as part of whose `others` it was counted,
+ * and whether as one that waits for room. */
 static _Thread_local uint64_t counted_for;
+static _Thread_local bool counted_for_room;
 
 /* The last call that this thread was told to give up. */
 static _Thread_local uint64_t gave_up;
@@ -34,6 +36,15 @@ others_sleep_locked(const struct sleeping *sleeping)
            task_of(sleeping) != 0;
 }
 
+static enum lode_sleep
+kind_locked(const struct sleeping *sleeping)
+{
+    bool is_for_room = atomic_load(&sleeping->main_sleeps)
+                           ? sleeping->main_for_room
+                           : sleeping->others_for_room == sleeping->others;
+    return is_for_room ? LODE_SLEEPS_FOR_ROOM : LODE_SLEEPS;
+}
+
 static void
 tell_locked(struct sleeping *sleeping)
 {
@@ -48,7 +59,7 @@ tell_locked(struct sleeping *sleeping)
     sleeping->calls += is;
     atomic_store(&sleeping->call, is ? sleeping->calls : 0);
     atomic_store(&sleeping->told_task, is ? task : 0);
-    sleeping->tell(sleeping->arg, is, task, sleeping->calls);
+    sleeping->tell(sleeping->arg, is ? kind_locked(sleeping) : LODE_AWAKE, task, sleeping->calls);
 }
 
 static bool
@@ -76,16 +87,17 @@ void
 sleeping_end(struct sleeping *sleeping)
 {
     if (atomic_load_explicit(&sleeping->told_task, memory_order_relaxed) == task_of(sleeping)) {
-        (void)sleeping_main(sleeping, false);
+        (void)sleeping_main(sleeping, LODE_AWAKE);
     }
     atomic_store_explicit(&sleeping->task, 0, memory_order_relaxed);
 }
 
 bool
-sleeping_main(struct sleeping *sleeping, bool sleeps)
+sleeping_main(struct sleeping *sleeping, enum lode_sleep sleep)
 {
     lode_mutex_lock(&sleeping->mu);
-    atomic_store(&sleeping->main_sleeps, sleeps);
+    atomic_store(&sleeping->main_sleeps, sleep != LODE_AWAKE);
+    sleeping->main_for_room = sleep == LODE_SLEEPS_FOR_ROOM;
     sleeping->main_is_idle = false;
     tell_locked(sleeping);
     bool watch = begins_to_watch_locked(sleeping);
@@ -97,17 +109,19 @@ sleeping_main(struct sleeping *sleeping, bool sleeps)
 
 /* A thread that has outlived its task counts for no other. */
 static void
-count_locked(struct sleeping *sleeping)
+count_locked(struct sleeping *sleeping, bool for_room)
 {
     uint64_t task = task_of(sleeping);
     if (sleeping->others_task != task) {
         sleeping->others_task = task;
-        sleeping->others = sleeping->woken = 0;
+        sleeping->others = sleeping->others_for_room = sleeping->woken = 0;
         sleeping->main_is_idle = false;
     }
     sleeping->others++;
+    sleeping->others_for_room += for_room;
     sleeping->woken -= sleeping->woken > 0;
     counted_for = task;
+    counted_for_room = for_room;
 }
 
 /* The thread runs now, and needs the CPU. */
@@ -116,6 +130,7 @@ discount_locked(struct sleeping *sleeping)
 {
     if (counted_for == sleeping->others_task && sleeping->others > 0) {
         sleeping->others--;
+        sleeping->others_for_room -= counted_for_room;
         sleeping->woken++;
     }
     counted_for = 0;
@@ -131,13 +146,13 @@ sleeping_asks_for_main(struct sleeping *sleeping)
 }
 
 bool
-sleeping_other(struct sleeping *sleeping, bool sleeps, bool main_has_run)
+sleeping_other(struct sleeping *sleeping, enum lode_sleep sleep, bool main_has_run)
 {
     lode_mutex_lock(&sleeping->mu);
     sleeping->main_is_idle = sleeping->main_is_idle && !main_has_run;
-    if (sleeps && counted_for == 0 && task_of(sleeping) != 0) {
-        count_locked(sleeping);
-    } else if (!sleeps && counted_for != 0) {
+    if (sleep != LODE_AWAKE && counted_for == 0 && task_of(sleeping) != 0) {
+        count_locked(sleeping, sleep == LODE_SLEEPS_FOR_ROOM);
+    } else if (sleep == LODE_AWAKE && counted_for != 0) {
         discount_locked(sleeping);
     }
     tell_locked(sleeping);

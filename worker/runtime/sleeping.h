@@ -8,11 +8,14 @@
  * holds. So while such a thread waits, a timer looks now and then whether the main thread has run.
  * A main thread that polls, and uses 5 ms of CPU in 100 at most, counts as one that sleeps.
  *
+ * The scheduler is also told whether the task waits for room in the store, as the main thread does,
+ * or else all such threads. It is told so once, when the task falls asleep.
+ *
  * When such a thread goes on, the task is awake. If the thread sleeps again before the main thread
  * has run, the task is asleep at once: it does not take another while each time.
  *
- *   awake --main(true)----------------------------------> told asleep --main(false)--> awake
- *         '--other(true), then look(main is asleep)----------^  '--other(false), look(main runs)--^
+ *   awake --main(sleeps)--------------------------------> told asleep --main(awake)--> awake
+ *         '--other(sleeps), then look(main is asleep)--------^  '--other(awake), look(main runs)--^
  *
  * Each time that the task falls asleep has a number. The scheduler repeats it when it tells a call
  * to give up: so the record cannot meet a later call, though the end of the one that was meant
@@ -24,13 +27,14 @@
 #define WORKER_RUNTIME_SLEEPING_H
 
 #include "api/base/lock.h"
+#include "api/client/channel/hooks.h"
 
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 /* Tells the scheduler. Under the lock: so the scheduler hears all in order. */
-typedef void (*sleeping_tell_fn)(void *arg, bool is_asleep, uint64_t task, uint64_t call);
+typedef void (*sleeping_tell_fn)(void *arg, enum lode_sleep sleep, uint64_t task, uint64_t call);
 
 struct sleeping {
     sleeping_tell_fn tell;
@@ -39,11 +43,13 @@ struct sleeping {
     _Atomic uint64_t task;      /* that runs; 0: none */
     _Atomic uint64_t told_task; /* the one of which the scheduler was told that it sleeps */
     _Atomic bool main_sleeps;   /* in a call of liblode */
+    bool main_for_room;         /* it was for room in the store */
     bool main_is_idle;          /* it had slept for a while, wherever, when it was looked at last */
     bool watches;               /* sleeping_look() will be called */
     uint32_t others;            /* other threads that sleep in a call of liblode … */
     uint64_t others_task;       /* … and have begun to while this task ran */
-    uint32_t woken;             /* of them, those that have gone on since the last look */
+    uint32_t others_for_room;   /* of them, those that wait for room in the store */
+    uint32_t woken;             /* others that have gone on since the last look */
     uint64_t calls;             /* times that a task fell asleep */
     _Atomic uint64_t call;      /* that sleeps now; 0: none */
     _Atomic uint64_t told;      /* the last one that was told to give up */
@@ -62,8 +68,8 @@ void sleeping_end(struct sleeping *sleeping);
  * thread. `main_has_run`: since sleeping_look() was called last. True: sleeping_look() must be
  * called in a while.
  */
-bool sleeping_main(struct sleeping *sleeping, bool sleeps);
-bool sleeping_other(struct sleeping *sleeping, bool sleeps, bool main_has_run);
+bool sleeping_main(struct sleeping *sleeping, enum lode_sleep sleep);
+bool sleeping_other(struct sleeping *sleeping, enum lode_sleep sleep, bool main_has_run);
 
 /* False: `main_has_run` does not matter, and need not be found out. */
 bool sleeping_asks_for_main(struct sleeping *sleeping);

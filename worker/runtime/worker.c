@@ -32,13 +32,14 @@ is_main(const struct worker *worker)
 }
 
 static void
-tell_sleeping(void *arg, bool is_asleep, uint64_t task, uint64_t call)
+tell_sleeping(void *arg, enum lode_sleep sleep, uint64_t task, uint64_t call)
 {
     const struct worker *worker = arg;
-    struct lode_task_worker message = {.task = task, .call = call};
-    lode_err err =
-        lode_link_send(worker->tasks->link, is_asleep ? LODE_TASK_BLOCKED : LODE_TASK_UNBLOCKED,
-                       &message, sizeof message, NULL, 0, false);
+    uint32_t flags = sleep == LODE_SLEEPS_FOR_ROOM ? LODE_BLOCKED_FOR_ROOM : 0;
+    struct lode_task_worker message = {.task = task, .call = call, .flags = flags};
+    lode_err err = lode_link_send(worker->tasks->link,
+                                  sleep != LODE_AWAKE ? LODE_TASK_BLOCKED : LODE_TASK_UNBLOCKED,
+                                  &message, sizeof message, NULL, 0, false);
     if (err != LODE_OK) {
         lode_log("WORKER-TELL", "cannot say that a task waits: %s", lode_last_error());
     }
@@ -92,15 +93,15 @@ watch_main_thread(void *arg)
 
 /* A task that sleeps gives its CPU back, also while its result waits for room. */
 static void
-worker_blocked(void *arg, bool blocked)
+worker_blocked(void *arg, enum lode_sleep sleep)
 {
     struct worker *worker = arg;
     bool watch;
     if (is_main(worker)) {
-        watch = sleeping_main(&worker->sleeping, blocked);
+        watch = sleeping_main(&worker->sleeping, sleep);
     } else {
-        bool asks = blocked && sleeping_asks_for_main(&worker->sleeping);
-        watch = sleeping_other(&worker->sleeping, blocked, asks && main_has_run(worker));
+        bool asks = sleep != LODE_AWAKE && sleeping_asks_for_main(&worker->sleeping);
+        watch = sleeping_other(&worker->sleeping, sleep, asks && main_has_run(worker));
     }
     if (watch) {
         (void)look_at_main(worker);

@@ -25,14 +25,14 @@ table_of(const struct lode_hooks *hooks, int slot)
  * A hook that cannot send its message fails alone: the sentence stays that of the call which slept.
  */
 void
-lode_hooks_blocked(const struct lode_hooks *hooks, bool blocked)
+lode_hooks_blocked(const struct lode_hooks *hooks, enum lode_sleep sleep)
 {
     char sentence[LODE_FAIL_MAX];
     snprintf(sentence, sizeof sentence, "%s", lode_last_error());
     for (int i = 0; i < LODE_HOOK_SLOTS; i++) {
         const struct lode_session_hooks *table = table_of(hooks, i);
         if (table != NULL && table->blocked != NULL) {
-            table->blocked(table->arg, blocked);
+            table->blocked(table->arg, sleep);
         }
     }
     if (strcmp(lode_last_error(), sentence) != 0) {

@@ -10,13 +10,19 @@
 #include <lode/object.h>
 #include <stdatomic.h>
 
+enum lode_sleep {
+    LODE_AWAKE = 0,
+    LODE_SLEEPS,
+    LODE_SLEEPS_FOR_ROOM /* in the store */
+};
+
 struct lode_session_hooks {
     void *arg;
     /*
      * This thread is about to sleep, in a get or a wait, or for room in the store; later: it goes
      * on.
      */
-    void (*blocked)(void *arg, bool blocked);
+    void (*blocked)(void *arg, enum lode_sleep sleep);
     /*
      * Before a thread sleeps, and once a second while it does. Another value than LODE_OK ends the
      * call with that error, whose sentence the function has set: the task was cancelled, say.
@@ -85,7 +91,7 @@ const struct lode_session_hooks *lode_hooks_install(struct lode_hooks *hooks,
                                                     const struct lode_session_hooks *table);
 
 /* Each calls the function of that name in every slot that has one. */
-void lode_hooks_blocked(const struct lode_hooks *hooks, bool blocked);
+void lode_hooks_blocked(const struct lode_hooks *hooks, enum lode_sleep sleep);
 LODE_MUST_CHECK lode_err lode_hooks_interrupted(const struct lode_hooks *hooks);
 LODE_MUST_CHECK lode_err lode_hooks_stopped(const struct lode_hooks *hooks);
 LODE_MUST_CHECK lode_err lode_hooks_pending(const struct lode_hooks *hooks, lode_id id);

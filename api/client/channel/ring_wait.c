@@ -40,7 +40,7 @@ lode_ring_wait_again(struct lode_ring_wait *wait)
     }
     if (wait->until != 0 && !wait->is_blocked) {
         wait->is_blocked = true;
-        lode_hooks_blocked(wait->hooks, true);
+        lode_hooks_blocked(wait->hooks, LODE_SLEEPS_FOR_ROOM);
     }
     wait->slice_ns = wait->until == 0               ? FIRST_NS
                      : wait->slice_ns * 2 < MOST_NS ? wait->slice_ns * 2
@@ -62,6 +62,6 @@ lode_ring_wait_end(struct lode_ring_wait *wait, bool by_packet)
     lode_ring_leave_line(wait->ring);
     atomic_store_explicit(&wait->ring->packets_serve, by_packet, memory_order_relaxed);
     if (wait->is_blocked) {
-        lode_hooks_blocked(wait->hooks, false);
+        lode_hooks_blocked(wait->hooks, LODE_AWAKE);
     }
 }

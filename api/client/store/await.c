@@ -230,9 +230,9 @@ lode_await(lode *db, lode_id id, uint64_t hash, const struct lode_patience *pati
     lode_err err = LODE_EAGAIN;
     if (patience->timeout_ms != 0) {
         LODE_TRY(lode_hooks_interrupted(&db->hooks));
-        lode_hooks_blocked(&db->hooks, true);
+        lode_hooks_blocked(&db->hooks, LODE_SLEEPS);
         err = sleep_till_the_end(&a, patience->deadline);
-        lode_hooks_blocked(&db->hooks, false);
+        lode_hooks_blocked(&db->hooks, LODE_AWAKE);
     }
     if (err == LODE_EAGAIN) {
         err = ask_at_the_end(&a);

@@ -201,10 +201,10 @@ ask_patiently(lode *db, const struct lode_spec *spec, const struct lode_patience
     lode_err err = ask_create(db, spec, 0, answer_by, NULL, created_out);
     if (err == LODE_EFULL) {
         LODE_TRY(lode_hooks_interrupted(&db->hooks));
-        lode_hooks_blocked(&db->hooks, true);
+        lode_hooks_blocked(&db->hooks, LODE_SLEEPS_FOR_ROOM);
         err = ask_create(db, spec, lode_remaining_ms(patience->deadline), answer_by, &db->hooks,
                          created_out);
-        lode_hooks_blocked(&db->hooks, false);
+        lode_hooks_blocked(&db->hooks, LODE_AWAKE);
     }
     return err;
 }

@@ -58,10 +58,10 @@ put_by_packet(lode *db, const struct lode_spec *spec, const void *data,
     lode_err err = lode_put_packet(db, spec, data, 0, answer_by, NULL);
     if (err == LODE_EFULL) {
         LODE_TRY(lode_hooks_interrupted(&db->hooks));
-        lode_hooks_blocked(&db->hooks, true);
+        lode_hooks_blocked(&db->hooks, LODE_SLEEPS_FOR_ROOM);
         timeout_ms = lode_remaining_ms(patience->deadline);
         err = lode_put_packet(db, spec, data, timeout_ms, answer_by, NULL);
-        lode_hooks_blocked(&db->hooks, false);
+        lode_hooks_blocked(&db->hooks, LODE_AWAKE);
     }
     return err;
 }

@@ -297,11 +297,11 @@ watch_missing(struct many *m, struct lode_waiter *waiter, uint32_t end)
     LODE_TRY(send_watches(m, end));
     if (timeout_ms != 0) {
         LODE_TRY(lode_hooks_interrupted(&m->db->hooks));
-        lode_hooks_blocked(&m->db->hooks, true);
+        lode_hooks_blocked(&m->db->hooks, LODE_SLEEPS);
     }
     lode_err err = sleep_until_done(m, waiter, m->patience->deadline);
     if (timeout_ms != 0) {
-        lode_hooks_blocked(&m->db->hooks, false);
+        lode_hooks_blocked(&m->db->hooks, LODE_AWAKE);
     }
     return err;
 }

@@ -80,7 +80,7 @@ fall_asleep_locked(const struct lode_tasks *tasks, bool *is_asleep_io)
     LODE_TRY(lode_hooks_stopped(hooks));
     if (!*is_asleep_io) {
         *is_asleep_io = true;
-        lode_hooks_blocked(hooks, true);
+        lode_hooks_blocked(hooks, LODE_SLEEPS);
     }
     return LODE_OK;
 }
@@ -167,7 +167,7 @@ lode_tasks_ask(struct lode_tasks *tasks, uint16_t type, uint16_t answer, uint32_
                   : wait_answer_locked(tasks, request_out, NULL, deadline, &is_asleep);
     }
     if (is_asleep) {
-        lode_hooks_blocked(lode_session_all_hooks(tasks->db), false);
+        lode_hooks_blocked(lode_session_all_hooks(tasks->db), LODE_AWAKE);
     }
     forget_locked(tasks, request_out);
     lode_mutex_unlock(&tasks->mu);

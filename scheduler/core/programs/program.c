@@ -13,7 +13,7 @@ add_lane(struct core_lane *lane)
 }
 
 struct core_program *
-core_program_create(struct core_session *root, uint32_t worker_max)
+core_program_create(struct core_session *root, uint32_t worker_max, uint32_t room_max)
 {
     struct core_program *program = calloc(1, sizeof *program);
     if (program == NULL) {
@@ -23,6 +23,7 @@ core_program_create(struct core_session *root, uint32_t worker_max)
     program->number = root->number;
     program->pid = root->pid;
     program->worker_max = worker_max;
+    program->room_max = room_max;
     program->waits = true;
     TAILQ_INIT(&program->open);
     TAILQ_INIT(&program->lanes);

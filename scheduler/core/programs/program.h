@@ -35,20 +35,25 @@ struct core_program {
     TAILQ_ENTRY(core_program) fill_link; /* core.to_fill, */
     bool to_fill;                        /* … in which it stands */
 
-    TAILQ_ENTRY(core_program) capped_link; /* core.capped: has all workers that it may have */
+    TAILQ_ENTRY(core_program) capped_link; /* core.capped, */
+    bool capped; /* in which it stands: has all workers that it may have */
 
     struct core_names names; /* libraries that it has loaded */
 
     uint32_t worker_max; /* processes that may hold tasks of it at a time */
     uint32_t workers;    /* that do */
     uint32_t blocked;    /* of them */
+    uint32_t for_room;   /* of these, those that wait for room in the store; once there are … */
+    uint32_t room_max;   /* … so many, no more workers hold tasks of it (workers/relief.h) */
+    int64_t room_since;  /* there are, tasks are ready, and nothing moves; 0: no */
     int64_t moved_at;    /* when a task of it left a worker, the last time */
     int64_t stuck_since; /* no more may be started, tasks are ready, and nothing moves; 0: no */
 };
 TAILQ_HEAD(core_program_list, core_program);
 
 /* NULL: no memory. The session is its root. */
-struct core_program *core_program_create(struct core_session *root, uint32_t worker_max);
+struct core_program *core_program_create(struct core_session *root, uint32_t worker_max,
+                                         uint32_t room_max);
 
 /* The root has ended; its tasks may be there yet. */
 void core_program_end(struct core *core, struct core_program *program);

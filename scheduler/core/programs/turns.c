@@ -162,7 +162,7 @@ note_removed(struct core *core, struct core_program *program, struct core_lane *
         TAILQ_REMOVE(program->parked ? &core->parked : &core->programs, program, link);
         program->parked = false;
         note(core, program, true, false);
-        program->stuck_since = 0;
+        program->stuck_since = program->room_since = 0;
         return;
     }
     if (!TAILQ_EMPTY(&program->open)) {
@@ -210,12 +210,33 @@ core_program_used(struct core *core, struct core_program *program)
 
 /* ---- workers --------------------------------------------------------------------------------- */
 
+static bool
+has_all_workers(const struct core_program *program)
+{
+    return program->workers >= program->worker_max || program->for_room >= program->room_max;
+}
+
+static inline void
+note_capped(struct core *core, struct core_program *program)
+{
+    bool is_capped = has_all_workers(program);
+    if (is_capped == program->capped) {
+        return;
+    }
+    program->capped = is_capped;
+    if (is_capped) {
+        TAILQ_INSERT_TAIL(&core->capped, program, capped_link);
+    } else {
+        TAILQ_REMOVE(&core->capped, program, capped_link);
+        program->room_since = 0;
+    }
+}
+
 void
 core_program_add_worker(struct core *core, struct core_program *program)
 {
-    if (++program->workers == program->worker_max) {
-        TAILQ_INSERT_TAIL(&core->capped, program, capped_link);
-    }
+    program->workers++;
+    note_capped(core, program);
 }
 
 /* Of a program that waits: whether others make room for it, or it stands aside. */
@@ -256,17 +277,32 @@ void
 core_program_remove_worker(struct core *core, struct core_program *program)
 {
     if (program->workers-- == program->worker_max) {
-        TAILQ_REMOVE(&core->capped, program, capped_link);
         program->stuck_since = 0;
     }
+    note_capped(core, program);
     look_again(core, program);
 }
 
 void
-core_program_blocked(struct core *core, struct core_program *program, bool is_blocked)
+core_program_blocked(struct core *core, struct core_program *program, bool is_blocked,
+                     bool for_room)
 {
     program->blocked += is_blocked;
     program->blocked -= !is_blocked;
+    program->for_room += is_blocked && for_room;
+    program->for_room -= !is_blocked && for_room;
+    if (program->for_room < core->running_max) {
+        program->room_max = core->running_max;
+    }
+    note_capped(core, program);
+    look_again(core, program);
+}
+
+void
+core_program_let_wait_for_room(struct core *core, struct core_program *program)
+{
+    program->room_max = program->for_room + 1;
+    note_capped(core, program);
     look_again(core, program);
 }
 
@@ -278,7 +314,9 @@ core_program_more_workers(const struct core *core, const struct core_program *pr
     }
     uint32_t more = program->worker_max - program->workers;
     uint32_t awake = core->running_max - (program->workers - program->blocked);
-    return more < awake ? more : awake;
+    uint32_t wait = program->room_max - program->for_room;
+    more = more < awake ? more : awake;
+    return more < wait ? more : wait;
 }
 
 void
@@ -328,6 +366,8 @@ check_program(const struct core_program *program)
     LODE_ASSERT(program->ready > 0 && program->turn > 0);
     LODE_ASSERT(check_levels(program) == program->ready);
     LODE_ASSERT(program->blocked <= program->workers);
+    LODE_ASSERT(program->for_room <= program->blocked);
+    LODE_ASSERT(program->capped == has_all_workers(program));
     return program->ready;
 }
 

@@ -43,9 +43,10 @@ void core_lane_used(struct core_lane *lane);
 bool core_program_used(struct core *core, struct core_program *program);
 
 /*
- * How many more workers may hold tasks of the program (core_program_may_grow(): any). Two limits:
- * `worker_max` for all of them, and one for those that are not blocked. Tasks that need little or
- * no CPU would else start as many processes as there are tasks.
+ * How many more workers may hold tasks of the program (core_program_may_grow(): any). Three limits:
+ * `worker_max` for all of them, one for those that are not blocked, and one for those that wait for
+ * room in the store. Tasks that need little or no CPU, or that a full store holds up, would else
+ * start as many processes as there are tasks.
  */
 uint32_t core_program_more_workers(const struct core *core, const struct core_program *program);
 
@@ -60,8 +61,12 @@ void core_program_is_served(struct core *core, struct core_program *program);
 void core_program_add_worker(struct core *core, struct core_program *program);
 void core_program_remove_worker(struct core *core, struct core_program *program);
 
-/* One of its workers is blocked, or is not any more. */
-void core_program_blocked(struct core *core, struct core_program *program, bool is_blocked);
+/* One of its workers is blocked, as one that waits for room or not, or is not any more. */
+void core_program_blocked(struct core *core, struct core_program *program, bool is_blocked,
+                          bool for_room);
+
+/* One more may wait for room than do, until fewer do than always may. */
+void core_program_let_wait_for_room(struct core *core, struct core_program *program);
 
 /* The program goes: it has no ready tasks. */
 void core_turns_fini(struct core_program *program);

@@ -185,7 +185,7 @@ core_session_open(struct core *core, const struct core_event *event)
     if (!is_new) {
         session->store_session = 0; /* so that no id is of this session */
     }
-    session->program = core_program_create(session, core->options.worker_max);
+    session->program = core_program_create(session, core->options.worker_max, core->running_max);
     if (session->program == NULL || !enter(core, session)) {
         free(session->program);
         free(session);

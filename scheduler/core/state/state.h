@@ -41,8 +41,8 @@ enum {
     CORE_FAILURES_KEPT = 16,
     CORE_SERVED_KEPT = 16, /* programs that a worker may say its pipes are of */
     CORE_LATE_MOST = 1024, /* tasks whose time is over that fail in one step */
-    CORE_RUNNING_MAX = 64, /* workers of a program that are not blocked, and CORE_RUNNING_OF_CPU */
-    CORE_RUNNING_OF_CPU = 4, /* … more of them for each CPU */
+    CORE_RUNNING_MAX = 64, /* workers of a program that are not blocked; or that wait for room … */
+    CORE_RUNNING_OF_CPU = 4, /* … in the store; and as many more of either for each CPU */
     CORE_PROGRAM_LOOKS = 16, /* programs that are looked at for missing workers */
     CORE_IDLE_LOOKS = 8,     /* idle workers among which one that knows the program is looked for */
     CORE_LIBRARY_FUNCTIONS = 4096
@@ -217,7 +217,8 @@ struct core_worker {
     uint8_t state;
     uint8_t list; /* enum core_worker_list_name: where `link` is */
     bool blocked;
-    bool stale; /* has an old version of a library, what a task has left, or got SIGTERM: gets
+    bool for_room; /* blocked: for room in the store */
+    bool stale;    /* has an old version of a library, what a task has left, or got SIGTERM: gets
                    nothing, is replaced */
     bool killed;
     bool was_up;
@@ -344,7 +345,7 @@ struct core {
     uint32_t usable;                   /* up, not blocked, not stale */
     uint32_t stacked;                  /* workers with more than one task */
     struct core_resources total, used; /* used: the leases of workers that are not blocked */
-    uint32_t running_max;              /* workers of a program that are not blocked */
+    uint32_t running_max; /* workers of a program that are not blocked; or wait for room */
     struct core_starts starts;
     int64_t spawn_after;
     bool pool_changed;     /* a worker came, went, blocked …: count them again */
@@ -377,7 +378,8 @@ static inline bool
 core_program_may_grow(const struct core *core, const struct core_program *program)
 {
     return program->workers < program->worker_max &&
-           program->workers - program->blocked < core->running_max;
+           program->workers - program->blocked < core->running_max &&
+           program->for_room < program->room_max;
 }
 
 /*

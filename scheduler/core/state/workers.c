@@ -121,12 +121,13 @@ core_worker_set_blocked(struct core *core, struct core_worker *worker, bool is_b
     }
     worker->blocked = is_blocked;
     core->pool_changed = true;
-    core_program_blocked(core, worker->program, is_blocked);
+    core_program_blocked(core, worker->program, is_blocked, worker->for_room);
     if (is_blocked) {
         worker->blocked_number = ++core->blocked_number;
         worker->gives_up = false;
         core->used = core_resources_sub(core->used, worker->lease);
     } else {
+        worker->for_room = false;
         worker->unblocked_at = core->now;
         core->used = core_resources_add(core->used, worker->lease);
     }

@@ -135,6 +135,23 @@ look_at(struct core *core, struct core_program *program)
     return is_stuck(core, program) ? relieve_if_due(core, program) : 0;
 }
 
+/*
+ * Of one that may have no more only because so many wait for room: its ready task may be the one
+ * that makes some. Gives the time at which to look again.
+ */
+static int64_t
+let_one_more_wait_for_room(struct core *core, struct core_program *program)
+{
+    if (program->room_since < program->moved_at || program->room_since == 0) {
+        program->room_since = core->now;
+    }
+    if (core->now - program->room_since < CORE_STUCK_NS) {
+        return program->room_since + CORE_STUCK_NS;
+    }
+    core_program_let_wait_for_room(core, program);
+    return core->now; /* what is ready is given to a worker in the next step */
+}
+
 /* ---- all programs ---------------------------------------------------------------------------- */
 
 static void
@@ -239,6 +256,29 @@ relieve_system(struct core *core)
     return sooner(again, relieve_if_due(core, most));
 }
 
+/*
+ * Looks at each program that has ready tasks, and has all workers that it may have. `by_itself`:
+ * the system allows more, so those at their own limit are stuck by themselves.
+ */
+static int64_t
+relieve_capped(struct core *core, bool by_itself)
+{
+    int64_t again = 0;
+    struct core_program *program, *next;
+    for (program = TAILQ_FIRST(&core->capped); program != NULL; program = next) {
+        next = TAILQ_NEXT(program, capped_link);
+        if (program->ready == 0) {
+            continue;
+        }
+        if (program->workers < program->worker_max) {
+            again = sooner(again, let_one_more_wait_for_room(core, program));
+        } else if (by_itself) {
+            again = sooner(again, look_at(core, program));
+        }
+    }
+    return again;
+}
+
 int64_t
 core_relieve(struct core *core)
 {
@@ -247,14 +287,7 @@ core_relieve(struct core *core)
         fail_everything(core);
         return 0;
     }
-    if (core->processes >= CORE_WORKER_MAX || hopeless) {
-        return relieve_system(core);
-    }
-    int64_t again = 0;
-    struct core_program *program, *next;
-    for (program = TAILQ_FIRST(&core->capped); program != NULL; program = next) {
-        next = TAILQ_NEXT(program, capped_link);
-        again = program->ready > 0 ? sooner(again, look_at(core, program)) : again;
-    }
-    return again;
+    bool has_all = core->processes >= CORE_WORKER_MAX || hopeless;
+    int64_t again = relieve_capped(core, !has_all);
+    return has_all ? sooner(again, relieve_system(core)) : again;
 }

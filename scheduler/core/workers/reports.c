@@ -45,6 +45,7 @@ core_worker_blocked(struct core *core, struct core_worker *worker,
     if (worker->state != CORE_WORKER_UP || worker->blocked || !has_task(core, worker, said->task)) {
         return;
     }
+    worker->for_room = (said->flags & LODE_BLOCKED_FOR_ROOM) != 0;
     core_worker_set_blocked(core, worker, true);
     worker->blocked_task = said->task;
     worker->blocked_call = said->call;

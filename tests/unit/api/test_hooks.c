@@ -9,9 +9,9 @@
 static int times;
 
 static void
-fail_to_say_so(void *arg, bool blocked)
+fail_to_say_so(void *arg, enum lode_sleep sleep)
 {
-    (void)arg, (void)blocked;
+    (void)arg, (void)sleep;
     times++;
     (void)lode_fail_with(LODE_EDOWN, "the scheduler has ended");
 }
@@ -22,8 +22,8 @@ Test(hooks, that_fail_leave_the_sentence_of_the_call_that_slept)
     struct lode_hooks hooks = {{NULL}};
     expect(lode_hooks_install(&hooks, LODE_HOOKS_WORKER, &table) == &table);
     fails(lode_fail_with(LODE_EFULL, "1 MiB was wanted, and 4 KiB are free"), LODE_EFULL);
-    lode_hooks_blocked(&hooks, true);
-    lode_hooks_blocked(&hooks, false);
+    lode_hooks_blocked(&hooks, LODE_SLEEPS);
+    lode_hooks_blocked(&hooks, LODE_AWAKE);
     expect_eq(times, 2);
     expect_text(lode_last_error(), "1 MiB was wanted, and 4 KiB are free");
 }

@@ -199,17 +199,17 @@ Test(ring, a_put_waits_for_credit_and_is_woken)
 }
 
 struct told {
-    int asleep, awake;
+    int for_room, awake;
 };
 
 static void
-on_blocked(void *arg, bool blocked)
+on_blocked(void *arg, enum lode_sleep sleep)
 {
     struct told *told = arg;
     cr_assert(lode_mutex_try_lock(&ring.mu), "a hook sends messages: other threads must go on");
     lode_mutex_unlock(&ring.mu);
-    told->asleep += blocked;
-    told->awake += !blocked;
+    told->for_room += sleep == LODE_SLEEPS_FOR_ROOM;
+    told->awake += sleep == LODE_AWAKE;
 }
 
 Test(ring, a_wait_of_many_rounds_tells_the_worker_once_and_no_hook_runs_under_the_rings_lock)
@@ -230,13 +230,13 @@ Test(ring, a_wait_of_many_rounds_tells_the_worker_once_and_no_hook_runs_under_th
         row->credit_pages = round < 3 ? 0 : 8;
         err = lode_ring_reserve(&ring, LODE_RECORD_PUT, &need, &until, &body);
         cr_assert(err != LODE_EAGAIN || lode_ring_wait_again(&wait));
-        cr_assert_eq(told.asleep, 1, "from its second round on it is blocked");
+        cr_assert_eq(told.for_room, 1, "from its second round on it is blocked");
         cr_assert_eq(told.awake, 0);
     }
     cr_assert_eq(err, LODE_OK);
     lode_ring_cancel(&ring);
     lode_ring_wait_end(&wait, false);
-    cr_assert_eq(told.asleep, 1);
+    cr_assert_eq(told.for_room, 1);
     cr_assert_eq(told.awake, 1);
 }
 

@@ -7,15 +7,15 @@ enum { TASK = 7, NEXT = 8 };
 
 static struct sleeping sleeping;
 static uint32_t workers;
-static bool asleep;    /* what was told last, */
-static uint64_t whose; /* of which task */
+static enum lode_sleep asleep; /* what was told last, */
+static uint64_t whose;         /* of which task */
 static int told;
 
 static void
-tell(void *arg, bool is_asleep, uint64_t task, uint64_t call)
+tell(void *arg, enum lode_sleep sleep, uint64_t task, uint64_t call)
 {
     (void)arg, (void)call;
-    asleep = is_asleep;
+    asleep = sleep;
     whose = task;
     told++;
 }
@@ -38,7 +38,7 @@ TestSuite(sleeping, .init = setup, .fini = teardown);
 static uint64_t
 fall_asleep(void)
 {
-    (void)sleeping_main(&sleeping, true);
+    (void)sleeping_main(&sleeping, LODE_SLEEPS);
     return atomic_load(&sleeping.call);
 }
 
@@ -60,7 +60,7 @@ give_up_beside(void *arg)
 static void *
 sleep_beside(void *arg)
 {
-    *(bool *)arg = sleeping_other(&sleeping, true, false);
+    *(bool *)arg = sleeping_other(&sleeping, LODE_SLEEPS, false);
     return NULL;
 }
 
@@ -68,7 +68,7 @@ static void *
 sleep_and_wake_beside(void *arg)
 {
     (void)sleep_beside(arg);
-    (void)sleeping_other(&sleeping, false, false);
+    (void)sleeping_other(&sleeping, LODE_AWAKE, false);
     return NULL;
 }
 
@@ -77,12 +77,12 @@ static void *
 sleep_twice(void *arg)
 {
     const bool *main_has_run = arg;
-    (void)sleeping_other(&sleeping, true, false);
+    (void)sleeping_other(&sleeping, LODE_SLEEPS, false);
     (void)sleeping_look(&sleeping, true);
     cr_assert(asleep);
-    (void)sleeping_other(&sleeping, false, false);
+    (void)sleeping_other(&sleeping, LODE_AWAKE, false);
     cr_assert(!asleep, "it needs the CPU");
-    (void)sleeping_other(&sleeping, true, *main_has_run);
+    (void)sleeping_other(&sleeping, LODE_SLEEPS, *main_has_run);
     return NULL;
 }
 
@@ -167,7 +167,7 @@ Test(sleeping, a_main_thread_that_sleeps_here_itself_is_not_looked_at)
 {
     (void)fall_asleep();
     cr_assert(!beside(sleep_beside));
-    cr_assert(sleeping_main(&sleeping, false), "from now on it is");
+    cr_assert(sleeping_main(&sleeping, LODE_AWAKE), "from now on it is");
 }
 
 Test(sleeping, a_thread_that_has_outlived_its_task_counts_for_no_other)
@@ -194,7 +194,7 @@ Test(sleeping, what_lies_between_two_tasks_is_told_of_none)
 {
     sleeping_end(&sleeping);
     (void)fall_asleep();
-    (void)sleeping_main(&sleeping, false);
+    (void)sleeping_main(&sleeping, LODE_AWAKE);
     cr_assert_eq(told, 0);
 }
 
@@ -208,6 +208,51 @@ Test(sleeping, a_thread_of_the_next_task_is_alone_until_the_main_thread_was_look
     cr_assert(!asleep);
     (void)sleeping_look(&sleeping, true);
     cr_assert(asleep && whose == NEXT);
+}
+
+/* ---- for room -------------------------------------------------------------------------------- */
+
+static void *
+sleep_for_room_beside(void *arg)
+{
+    *(bool *)arg = sleeping_other(&sleeping, LODE_SLEEPS_FOR_ROOM, false);
+    return NULL;
+}
+
+static void *
+sleep_for_room_and_wake_beside(void *arg)
+{
+    (void)sleep_for_room_beside(arg);
+    (void)sleeping_other(&sleeping, LODE_AWAKE, false);
+    return NULL;
+}
+
+Test(sleeping, a_task_waits_for_room_as_its_main_thread_does)
+{
+    (void)beside(sleep_beside);
+    (void)sleeping_main(&sleeping, LODE_SLEEPS_FOR_ROOM);
+    cr_assert_eq(asleep, LODE_SLEEPS_FOR_ROOM);
+    (void)sleeping_main(&sleeping, LODE_AWAKE);
+    (void)beside(sleep_for_room_beside);
+    (void)sleeping_main(&sleeping, LODE_SLEEPS);
+    cr_assert_eq(asleep, LODE_SLEEPS);
+}
+
+Test(sleeping, a_task_waits_for_room_if_all_of_its_other_threads_that_sleep_do)
+{
+    (void)beside(sleep_for_room_and_wake_beside);
+    (void)beside(sleep_for_room_beside);
+    (void)beside(sleep_for_room_beside);
+    (void)sleeping_look(&sleeping, true);
+    cr_assert_eq(asleep, LODE_SLEEPS_FOR_ROOM);
+}
+
+Test(sleeping, a_task_waits_for_more_than_room_if_one_of_its_threads_does)
+{
+    (void)beside(sleep_for_room_beside);
+    (void)beside(sleep_beside);
+    (void)sleeping_look(&sleeping, true);
+    cr_assert_eq(asleep, LODE_SLEEPS);
 }
 
 /* ---- giving up ------------------------------------------------------------------------------- */
@@ -236,7 +281,7 @@ Test(sleeping, where_the_main_thread_sleeps_elsewhere_one_of_the_others_gives_up
 Test(sleeping, what_comes_too_late_meets_no_later_call)
 {
     uint64_t call = fall_asleep();
-    (void)sleeping_main(&sleeping, false);
+    (void)sleeping_main(&sleeping, LODE_AWAKE);
     sleeping_give_up(&sleeping, call, 5);
     cr_assert(!gives_up(), "a call that is about to sleep");
     cr_assert_neq(fall_asleep(), call);
@@ -246,7 +291,7 @@ Test(sleeping, what_comes_too_late_meets_no_later_call)
 Test(sleeping, a_call_that_gave_up_leaves_nothing_to_the_next_one)
 {
     sleeping_give_up(&sleeping, fall_asleep(), 5);
-    (void)sleeping_main(&sleeping, false);
+    (void)sleeping_main(&sleeping, LODE_AWAKE);
     cr_assert(!gives_up());
     (void)fall_asleep();
     cr_assert(!gives_up());

@@ -340,6 +340,14 @@ blocked(uint32_t worker, uint64_t task, bool is)
            sizeof message);
 }
 
+static inline void
+waits_for_room(uint32_t worker, uint64_t task)
+{
+    struct lode_task_worker message = {
+        .task = task, .call = ++calls, .flags = LODE_BLOCKED_FOR_ROOM};
+    record(FIRST_WORKER + worker, LODE_TASK_BLOCKED, &message, sizeof message);
+}
+
 /* Runs `tasks` of lib.f, each of run_ns, so that its run time is known. */
 static inline void
 learn(uint64_t run_ns, int tasks)

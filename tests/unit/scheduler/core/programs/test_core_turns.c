@@ -21,7 +21,7 @@ setup(void)
     for (int p = 0; p < PROGRAMS; p++) {
         root[p].number = 100 + (uint64_t)p;
         TAILQ_INIT(&root[p].lanes);
-        program[p] = core_program_create(&root[p], 8);
+        program[p] = core_program_create(&root[p], 8, 8);
         for (int i = 0; i < TASKS; i++) {
             core_lane_join(&program[p]->lane, &task[p][i]);
         }
