@@ -26,7 +26,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { HOLD_BACK_NS = 100000, HOLD_BACK_MAX = 64, TELL_MS = 2 };
+/* nng's timers burn a CPU for up to a millisecond at each of their ends: TELL_MS is a multiple. */
+enum { HOLD_BACK_NS = 100000, HOLD_BACK_MAX = 64, TELL_MS = 10 };
 
 /* ---- telling the scheduler ----------------------------------------------------------------- */
 
