@@ -214,6 +214,35 @@ cluster_open(void)
     return db;
 }
 
+enum { PIECES_MAX = 64 };
+static lode_id pieces[PIECES_MAX];
+static int piece_count;
+
+void
+store_fill(lode *db)
+{
+    piece_count = 0;
+    for (size_t size = 1 << 20; size >= 4096;) {
+        lode_draft draft;
+        lode_err err = lode_create(db, size, NULL, 0, &draft);
+        if (err != LODE_OK) {
+            expect_eq(err, LODE_EFULL);
+            size /= 2;
+            continue;
+        }
+        expect_lt(piece_count, PIECES_MAX);
+        must(lode_seal(&draft, &pieces[piece_count++]));
+    }
+}
+
+void
+store_make_room(lode *db)
+{
+    for (int i = 0; i < piece_count; i++) {
+        lode_drop(db, pieces[i]);
+    }
+}
+
 void
 cluster_offer(const char *tasks)
 {

@@ -44,6 +44,10 @@ void cluster_stop(pid_t supervisor);
 lode *cluster_open(void);
 lode *store_open(void);
 
+/* Creates objects until no page is free, and drops those again. For a store of some 16 MiB. */
+void store_fill(lode *db);
+void store_make_room(lode *db);
+
 /* `lode load`: offers a task library of the tests ("play") to all programs. */
 void cluster_offer(const char *tasks);
 

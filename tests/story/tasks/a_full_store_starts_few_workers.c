@@ -6,26 +6,9 @@
 #include "tests/support/cluster.h"
 #include "tests/support/story.h"
 
-enum { CPUS = 1, WAIT_MOST = 4 * CPUS + 64, TASKS = 300, PIECES_MAX = 64, BYTES = 1000 };
+enum { CPUS = 1, WAIT_MOST = 4 * CPUS + 64, TASKS = 300, BYTES = 1000 };
 
-static lode_id pieces[PIECES_MAX], results[TASKS];
-static int piece_count;
-
-static void
-fill(lode *db)
-{
-    for (size_t size = 1 << 20; size >= 4096;) {
-        lode_draft draft;
-        lode_err err = lode_create(db, size, NULL, 0, &draft);
-        if (err != LODE_OK) {
-            expect_eq(err, LODE_EFULL);
-            size /= 2;
-            continue;
-        }
-        expect_lt(piece_count, PIECES_MAX);
-        must(lode_seal(&draft, &pieces[piece_count++]));
-    }
-}
+static lode_id results[TASKS];
 
 /* Until so many tasks have workers, or more. Gives how many. */
 static uint64_t
@@ -55,9 +38,7 @@ few_of_them_have_workers(lode *db)
 static void
 all_results_come(lode *db)
 {
-    for (int i = 0; i < piece_count; i++) {
-        lode_drop(db, pieces[i]);
-    }
+    store_make_room(db);
     for (int i = 0; i < TASKS; i++) {
         lode_view view;
         must(lode_get(db, results[i], bound_ms(20000), &view));
@@ -73,7 +54,7 @@ story(int argc, char **argv)
     (void)argc, (void)argv;
     pid_t supervisor = cluster_start(CPUS, 16 << 20);
     lode *db = cluster_open_with("room");
-    fill(db);
+    store_fill(db);
     for (int i = 0; i < TASKS; i++) {
         must(lode_call(db, "room.bytes", LODE_NO_ARGS, NULL, &results[i]));
     }

@@ -8,35 +8,7 @@
 #include "tests/support/cluster.h"
 #include "tests/support/story.h"
 
-enum { PIECES_MAX = 64, RESULT_SECONDS = 30 };
-
-static lode_id pieces[PIECES_MAX];
-static int piece_count;
-
-static void
-fill(lode *db)
-{
-    piece_count = 0;
-    for (size_t size = 1 << 20; size >= 4096;) {
-        lode_draft draft;
-        lode_err err = lode_create(db, size, NULL, 0, &draft);
-        if (err != LODE_OK) {
-            expect_eq(err, LODE_EFULL);
-            size /= 2;
-            continue;
-        }
-        expect_lt(piece_count, PIECES_MAX);
-        must(lode_seal(&draft, &pieces[piece_count++]));
-    }
-}
-
-static void
-make_room(lode *db)
-{
-    for (int i = 0; i < piece_count; i++) {
-        lode_drop(db, pieces[i]);
-    }
-}
+enum { RESULT_SECONDS = 30 };
 
 /* Calls a function that sleeps for room, and sees that another one runs behind it. */
 static lode_id
@@ -56,9 +28,9 @@ static void
 goes_on_when_room_comes(lode *db, const char *function)
 {
     lode_view view;
-    fill(db);
+    store_fill(db);
     lode_id id = another_runs_beside(db, function);
-    make_room(db);
+    store_make_room(db);
     must(lode_get(db, id, bound_ms(10000), &view));
     lode_release(&view);
     lode_drop(db, id);
@@ -69,7 +41,7 @@ fails_when_no_room_comes(lode *db, const char *function)
 {
     lode_view view;
     lode_failure_info info;
-    fill(db);
+    store_fill(db);
     int64_t start = now_ms();
     lode_id id = another_runs_beside(db, function);
     fails(lode_get(db, id, bound_ms(2000 * RESULT_SECONDS), &view), LODE_ETASK);
@@ -77,7 +49,7 @@ fails_when_no_room_comes(lode *db, const char *function)
     must(lode_failure(db, id, &info));
     expect_eq(info.task_code, LODE_EFULL);
     lode_drop(db, id);
-    make_room(db);
+    store_make_room(db);
 }
 
 /* A cluster for each: a worker that an earlier one left would give its credit back any time. */
