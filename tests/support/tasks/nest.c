@@ -207,20 +207,6 @@ open_own(lode_task *task)
     return lode_task_return_i64(task, 0, same);
 }
 
-/* Opens a session with the cluster in that directory; what came of it. */
-static lode_err
-open_at(lode_task *task)
-{
-    lode *db;
-    const char *dir;
-    LODE_TRY(lode_task_str(task, 0, &dir));
-    lode_err err = lode_open(dir, NULL, &db);
-    if (err == LODE_OK) {
-        lode_close(db);
-    }
-    return lode_task_return_i64(task, 0, err);
-}
-
 /* A name in the task's own cluster: "is up 7". */
 static lode_err
 tell(lode *db, const char *what, int64_t n)
@@ -230,6 +216,21 @@ tell(lode *db, const char *what, int64_t n)
     snprintf(name, sizeof name, "%s %lld", what, (long long)n);
     LODE_TRY(lode_put(db, name, strlen(name), LODE_FOREVER, &id));
     return lode_name_set(db, NULL, name, id, 0);
+}
+
+/* Says that it begins, and opens a session with the cluster in that directory. What came of it. */
+static lode_err
+open_at(lode_task *task)
+{
+    lode *db;
+    const char *dir;
+    LODE_TRY(lode_task_str(task, 0, &dir));
+    LODE_TRY(passed_on(task, tell(lode_task_session(task), "opens", 0)));
+    lode_err err = lode_open(dir, NULL, &db);
+    if (err == LODE_OK) {
+        lode_close(db);
+    }
+    return lode_task_return_i64(task, 0, err);
 }
 
 /* Starts a private cluster, loads that library there, says so, and sleeps until it is ended. */
