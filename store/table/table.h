@@ -145,6 +145,31 @@ table_hash(const struct table *table, lode_id id)
     return lode_id_hash(id, table->header->hash_key);
 }
 
+/*
+ * For a caller that knows early which ids it is about to find or enter: brings the slots near that
+ * an id of this hash is looked for in, and, a little later, what its first slot leads to.
+ */
+static inline void
+table_prefetch(const struct table *table, uint64_t hash)
+{
+    const struct slots *slots = &table->slots;
+    __builtin_prefetch(&slots->now.slot[hash & slots->now.mask]);
+    if (slots->next.slot != NULL) {
+        __builtin_prefetch(&slots->next.slot[hash & slots->next.mask]);
+    }
+}
+
+static inline void
+table_prefetch_entry(const struct table *table, uint64_t hash)
+{
+    const struct slots_region *now = &table->slots.now;
+    uint32_t value = atomic_load_explicit(&now->slot[hash & now->mask], memory_order_relaxed);
+    if (value != 0 && value != LODE_TABLE_TOMBSTONE) {
+        __builtin_prefetch(&table->entries[value - 1]);
+        __builtin_prefetch(&table->truths[value - 1]);
+    }
+}
+
 /* Sets or clears one of LODE_SCARCE_… in the index. */
 void table_say_scarce(struct table *table, uint32_t what, bool on);
 
