@@ -105,6 +105,41 @@ lode_births_has(const struct lode_births *births, uint64_t counter)
     return chunk != NULL && (chunk->bits[bit / 64] >> bit % 64 & 1) != 0;
 }
 
+static bool
+is_none_in(const struct lode_births_chunk *chunk, uint64_t first, uint64_t last)
+{
+    uint64_t bits = 0;
+    for (uint64_t word = first / 64; word <= last / 64; word++) {
+        uint64_t mask = UINT64_MAX;
+        mask &= word == first / 64 ? UINT64_MAX << first % 64 : mask;
+        mask &= word == last / 64 ? UINT64_MAX >> (63 - last % 64) : mask;
+        bits |= chunk->bits[word] & mask;
+    }
+    return bits == 0;
+}
+
+bool
+lode_births_none(const struct lode_births *births, uint64_t first, uint64_t last)
+{
+    if (births->count >= LODE_BIRTHS_CHUNKS_MAX || first / LODE_BIRTHS_CHUNK < births->floor) {
+        return false;
+    }
+    for (uint64_t at = first; at <= last;) {
+        uint64_t number = at / LODE_BIRTHS_CHUNK;
+        uint64_t end = number * LODE_BIRTHS_CHUNK + LODE_BIRTHS_CHUNK - 1;
+        uint64_t upto = end < last ? end : last;
+        const struct lode_births_chunk *chunk = find(births, number);
+        if (chunk != NULL && !is_none_in(chunk, at % LODE_BIRTHS_CHUNK, upto % LODE_BIRTHS_CHUNK)) {
+            return false;
+        }
+        if (upto == last) {
+            break; /* at + 1 may be 0 */
+        }
+        at = upto + 1;
+    }
+    return true;
+}
+
 void
 lode_births_forget(struct lode_births *births, uint64_t counter)
 {

@@ -31,6 +31,12 @@ bool lode_births_prepare(struct lode_births *births, uint64_t counter);
 bool lode_births_note(struct lode_births *births, uint64_t counter);
 bool lode_births_has(const struct lode_births *births, uint64_t counter);
 
+/*
+ * True: none of the counters from `first` to `last` was born. That is certain. False: one was, or
+ * perhaps was, and is not remembered.
+ */
+bool lode_births_none(const struct lode_births *births, uint64_t first, uint64_t last);
+
 /* Takes a counter out again. A bitmap in which nothing is left takes no memory. */
 void lode_births_forget(struct lode_births *births, uint64_t counter);
 void lode_births_clear(struct lode_births *births);

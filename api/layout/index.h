@@ -22,7 +22,8 @@
  * [3] The table word {epoch, log2 of size, region} is published (release) after its slots. An old
  *     table may be rewritten while a slow reader is still in it. The reader may then miss what is
  *     there. It never finds what is not, since the id is compared in the entry. A miss in the index
- *     is no answer: the reader asks the store.
+ *     is no answer: the reader asks the store. A miss is certain only if the table word was the
+ *     same before and after it, and no entry with the id was found.
  * [4] counter: clients FUTEX_WAIT on it. The store adds one and wakes them when an id of the bucket
  *     was sealed, or when a waiter should look again.
  *     waited: not 0 while a client may wait in the bucket. A putter reads it after publishing its

@@ -21,7 +21,9 @@
 enum { LODE_STORE_WIRE_MAJOR = 2, LODE_STORE_WIRE_MINOR = 0 };
 enum {
     LODE_STORE_PACKET_MAX = 64 << 10,
-    LODE_STORE_IDS_MAX = 2048, /* ids in one packet */
+    LODE_STORE_IDS_MAX = 2048,    /* ids in one packet */
+    LODE_STORE_ROW_MAX = 1 << 18, /* ids in a row that one packet can mean */
+    LODE_STORE_STEP_MAX = 1 << 16,
     LODE_STORE_HOLDS_MAX = 1024
 };
 
@@ -82,7 +84,9 @@ enum {
     X(FORK,       39, client, lode_msg_head,        "")                                   /* KEPT or ERROR          */ \
     X(TAKE,       41, client, lode_msg_lookup,      "")                                   /* OK or ERROR            */ \
     X(KEPT,       42, store,  lode_msg_head,        "fds: the mark, the pipe's writing end")                           \
-    X(EXPIRE,     43, client, lode_msg_head,        "")                                   /* none: see below        */
+    X(EXPIRE,     43, client, lode_msg_head,        "")                                   /* none: see below        */ \
+    X(CHECK,      44, client, lode_msg_check,       "lode_id ids[count], or the first of a row")  /* CHECKED or ERROR       */ \
+    X(CHECKED,    45, store,  lode_msg_check,       "uint8_t bits[(count + 7) / 8]")
 /* clang-format on */
 
 enum lode_store_msg {
@@ -224,6 +228,19 @@ struct lode_msg_watch {
     uint64_t cookie; /* of the client's choice, repeated in NOTIFY */
     uint32_t count;
     uint32_t drain; /* UNWATCH, 1: drain all rings first, and tell what is found in them */
+};
+
+/*
+ * CHECK: which ids a get would not wait for. Nothing is armed. Bit i of CHECKED is 1 if the i-th
+ * object is sealed, or will never be. With a step, one id follows: the i-th is lode_id_plus(id,
+ * i * step).
+ */
+struct lode_msg_check {
+    struct lode_msg_head head;
+    uint32_t count; /* LODE_STORE_IDS_MAX at most; in a row LODE_STORE_ROW_MAX */
+    uint32_t step;  /* LODE_STORE_STEP_MAX at most; 0: no row, `count` ids follow */
+    uint32_t drain; /* 1: drain all rings first */
+    uint32_t pad;
 };
 
 struct lode_msg_ready {

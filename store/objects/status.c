@@ -100,6 +100,19 @@ status_may_come(const struct store *store, lode_id id)
     }
 }
 
+/*
+ * What is sealed was made. So an entry of one of these ids, if there is one, is a draft, or
+ * remembers references.
+ */
+bool
+status_all_may_come(const struct store *store, lode_id first, uint64_t count)
+{
+    struct noted noted = noted_of(store, first); /* its session lives */
+    uint64_t low = lode_id_low(first);
+    return noted.born != NULL && count > 0 && low <= UINT64_MAX - (count - 1) &&
+           lode_births_none(noted.born, low, low + (count - 1));
+}
+
 /* Without a scheduler a promise is worth nothing, although the mark may be there for a while. */
 static bool
 is_promised(const struct store *store, uint32_t entry)

@@ -24,6 +24,12 @@ enum lode_found status_of(const struct store *store, lode_id id, uint32_t *entry
 bool status_may_come(const struct store *store, lode_id id);
 
 /*
+ * True: `count` ids from `first` on may all come, and none was made: status_of() says PENDING of
+ * each. False: it must be asked about each. `first` may be any id.
+ */
+bool status_all_may_come(const struct store *store, lode_id first, uint64_t count);
+
+/*
  * Whether a promised id (result or reserved) was made, even if it is freed by now: it is too late.
  */
 bool status_was_made(const struct store *store, lode_id id);

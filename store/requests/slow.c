@@ -35,7 +35,9 @@ bool
 slow_end(struct session *session)
 {
     free(session->slow.ids);
+    free(session->slow.bits);
     session->slow.ids = NULL;
+    session->slow.bits = NULL;
     return true;
 }
 

@@ -1,7 +1,7 @@
 /*
- * slow.h: packets that take longer than a moment: a WATCH of many ids; an UNWATCH or a RESULTS
- * before which all rings are drained; a FORK of many pins; a DELETE where there are many names.
- * Such a packet is handled in parts, as a chore (state/chores.h). Until the last of them the
+ * slow.h: packets that take longer than a moment: a WATCH or CHECK of many ids; an UNWATCH or a
+ * RESULTS before which all rings are drained; a FORK of many pins; a DELETE where there are many
+ * names. Such a packet is handled in parts, as a chore (state/chores.h). Until the last of them the
  * session's next packet is not read, so its packets are still handled in the order in which they
  * came.
  *
@@ -27,7 +27,7 @@ bool slow_is_under_way(const struct session *session);
 bool slow_put_off(struct store *store, struct session *session, const void *ids, uint32_t count,
                   chore_fn *part);
 
-/* Frees the copy. Returns true, as the last part does. */
+/* Frees the copy and the bits. Returns true, as the last part does. */
 bool slow_end(struct session *session);
 
 /* True: the session will not be answered any more. */

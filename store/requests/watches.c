@@ -10,6 +10,8 @@
 #include "store/waits/notices.h"
 #include "store/waits/waits.h"
 
+#include <stdlib.h>
+
 /* ---- WATCH ---- */
 
 static void
@@ -157,5 +159,125 @@ handle_unwatch(struct store *store, struct session *session, const void *packet,
         session->slow.msg = *msg;
         chores_give(store, &session->slow.chore, unwatch_part);
     }
+    return LODE_OK;
+}
+
+/* ---- CHECK ---- */
+
+static void
+check_each(const struct store *store, const uint8_t *ids, uint32_t first, uint32_t end,
+           uint8_t *bits)
+{
+    for (uint32_t i = first; i < end; i++) {
+        if (status_of(store, ids_at(ids, i), NULL) != LODE_FOUND_PENDING) {
+            bits[i / 8] |= (uint8_t)(1 << i % 8);
+        }
+    }
+}
+
+/*
+ * Most ids of a row are still to come, and that is found out for some hundred at once. It takes a
+ * moment for each 4,096 numbers between the first and the last: so the step is bounded.
+ */
+static void
+check_row(const struct store *store, lode_id first, uint64_t step, uint32_t at, uint32_t end,
+          uint8_t *bits)
+{
+    enum { TOGETHER = 256 };
+    for (uint32_t i = at; i < end; i += TOGETHER) {
+        uint32_t upto = end - i < TOGETHER ? end : i + TOGETHER;
+        if (status_all_may_come(store, lode_id_plus(first, i * step), (upto - i - 1) * step + 1)) {
+            continue;
+        }
+        for (uint32_t j = i; j < upto; j++) {
+            if (status_of(store, lode_id_plus(first, j * step), NULL) != LODE_FOUND_PENDING) {
+                bits[j / 8] |= (uint8_t)(1 << j % 8);
+            }
+        }
+    }
+}
+
+static void
+check_some(const struct store *store, const struct lode_msg_check *msg, const void *ids,
+           uint32_t first, uint32_t end, uint8_t *bits)
+{
+    if (msg->step == 0) {
+        check_each(store, ids, first, end, bits);
+    } else {
+        check_row(store, ids_at(ids, 0), msg->step, first, end, bits);
+    }
+}
+
+static void
+answer_check(struct session *session, const struct lode_msg_check *msg, const uint8_t *bits)
+{
+    struct lode_msg_check checked = *msg;
+    checked.head.type = LODE_MSG_CHECKED;
+    if (msg->head.tag != 0) {
+        session_send(session, &checked, sizeof checked, bits, (msg->count + 7) / 8);
+    }
+}
+
+static bool
+check_part(struct store *store, struct chore *chore)
+{
+    struct session *session = slow_session(chore);
+    struct slow_packet *slow = &session->slow;
+    if (slow_is_over(session)) {
+        return slow_end(session);
+    }
+    if (slow->next == 0 && slow->check.drain != 0 && !ring_is_swept_for(store, chore)) {
+        return false;
+    }
+    uint32_t left = slow->check.count - slow->next;
+    uint32_t end = slow->next + (left < CHECKS_AT_ONCE ? left : CHECKS_AT_ONCE);
+    check_some(store, &slow->check, slow->ids, slow->next, end, slow->bits);
+    slow->next = end;
+    if (end < slow->check.count) {
+        return false;
+    }
+    answer_check(session, &slow->check, slow->bits);
+    return slow_end(session);
+}
+
+static lode_err
+put_check_off(struct store *store, struct session *session, const struct lode_msg_check *msg,
+              const void *ids, uint32_t id_count)
+{
+    uint8_t *bits = calloc(1, msg->count / 8 + 1);
+    if (bits == NULL || !slow_put_off(store, session, ids, id_count, check_part)) {
+        free(bits);
+        return lode_fail_with(LODE_ENOMEM, "the store has no memory to look for %u objects",
+                              msg->count);
+    }
+    session->slow.check = *msg;
+    session->slow.bits = bits;
+    session->slow.next = 0;
+    return LODE_OK;
+}
+
+lode_err
+handle_check(struct store *store, struct session *session, const void *packet, const uint8_t *rest,
+             size_t rest_size)
+{
+    const struct lode_msg_check *msg = packet;
+    uint8_t bits[CHECKS_AT_ONCE / 8] = {0};
+    uint32_t id_count = msg->step == 0 ? msg->count : 1;
+    LODE_TRY(ids_check(id_count, rest_size));
+    if (msg->count > LODE_STORE_ROW_MAX || msg->step > LODE_STORE_STEP_MAX) {
+        return lode_fail_with(LODE_EPROTO, "%u ids in a row, %u apart", msg->count, msg->step);
+    }
+    bool is_swept = msg->drain == 0 || ring_sweep(store);
+    if (!is_swept || msg->count > CHECKS_AT_ONCE) {
+        lode_err err = put_check_off(store, session, msg, rest, id_count);
+        if (err != LODE_OK) {
+            session_fail(store, session, msg->head.tag, err);
+        }
+        return LODE_OK;
+    }
+    if (msg->count > 0) {
+        check_some(store, msg, rest, 0, msg->count, bits);
+    }
+    answer_check(session, msg, bits);
     return LODE_OK;
 }

@@ -1,14 +1,18 @@
 /*
- * watches.h: WATCH and UNWATCH, of many ids. The former is handled in parts where it has many, the
- * latter where rings must be drained first, or the session has many waits (slow.h).
+ * watches.h: WATCH, UNWATCH and CHECK, of many ids. WATCH is handled in parts where it has many,
+ * UNWATCH where rings must be drained first, or the session has many waits, CHECK for the first of
+ * both reasons (slow.h).
  */
 #ifndef LODE_STORE_REQUESTS_WATCHES_H
 #define LODE_STORE_REQUESTS_WATCHES_H
 
 #include "store/requests/call.h"
 
-packet_fn handle_watch, handle_unwatch;
+packet_fn handle_watch, handle_unwatch, handle_check;
 
-enum { WATCHES_AT_ONCE = 128 }; /* ids of a WATCH in one part */
+enum {
+    WATCHES_AT_ONCE = 128, /* ids of a WATCH in one part */
+    CHECKS_AT_ONCE = 2048  /* ids of a CHECK in one part */
+};
 
 #endif

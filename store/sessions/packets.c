@@ -56,6 +56,7 @@ static const struct {
     [LODE_MSG_FORK]        = {handle_fork,        sizeof(struct lode_msg_head),     false},
     [LODE_MSG_TAKE]        = {handle_take,        sizeof(struct lode_msg_lookup),   false},
     [LODE_MSG_EXPIRE]      = {handle_expire,      sizeof(struct lode_msg_head),     false},
+    [LODE_MSG_CHECK]       = {handle_check,       sizeof(struct lode_msg_check),    true},
 };
 /* clang-format on */
 

@@ -25,14 +25,19 @@ struct session;
 struct fork;
 struct lost;
 
-/* A WATCH, UNWATCH, RESULTS, FORK or DELETE that is handled in parts, while the chore is given. */
+/*
+ * A WATCH, UNWATCH, RESULTS, CHECK, FORK or DELETE that is handled in parts, while the chore is
+ * given.
+ */
 struct slow_packet {
     struct chore chore;
     union {
         struct lode_msg_watch msg; /* of a FORK or DELETE: its head alone */
         struct lode_msg_settle results;
+        struct lode_msg_check check;
     };
     lode_id *ids;  /* NULL: none */
+    uint8_t *bits; /* of a CHECK; NULL: none */
     uint32_t next; /* of them; of the names that a DELETE looks at */
     struct fork *fork;
     lode_id id; /* of a DELETE */

@@ -171,6 +171,20 @@ found(struct answer *answer, lode_id id)
 }
 
 static void
+checked(struct answer *answer)
+{
+    struct {
+        struct lode_msg_check msg;
+        uint8_t bits[1024];
+    } packet;
+    memcpy(&packet.msg, asked.bytes, sizeof packet.msg);
+    memset(packet.bits, fuzz_u8(script), sizeof packet.bits);
+    uint32_t most = 8 * sizeof packet.bits, count = packet.msg.count;
+    answer_with(answer, LODE_MSG_CHECKED, &packet,
+                sizeof packet.msg + ((count < most ? count : most) + 7) / 8);
+}
+
+static void
 info(struct answer *answer)
 {
     struct {
@@ -229,6 +243,9 @@ answer_well(struct answer *answer)
         break;
     case LODE_MSG_LOOKUP:
         found(answer, lookup.id);
+        break;
+    case LODE_MSG_CHECK:
+        checked(answer);
         break;
     case LODE_MSG_NAME_LOOKUP:
         found(answer, pristine[INLINE].id);

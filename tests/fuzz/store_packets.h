@@ -118,6 +118,20 @@ send_lode_msg_watch(struct fuzz_input *input, struct client *client, uint8_t typ
     send_ids(input, client, &watch, sizeof watch, watch.count);
 }
 
+/* Of ids, or of a row of them, which may be longer than a packet may mean. */
+static void
+send_lode_msg_check(struct fuzz_input *input, struct client *client, uint8_t type)
+{
+    uint8_t shape = fuzz_u8(input);
+    struct lode_msg_check check = {
+        .head = {.type = type, .tag = 3}, .step = shape & 3, .drain = shape >> 2 & 1};
+    check.step <<= check.step == 3 ? fuzz_u8(input) & 31 : 0;
+    check.count = fuzz_u8(input) % IDS;
+    uint32_t count = check.step == 0 ? check.count : 1;
+    check.count <<= check.step == 0 ? 0 : shape >> 3;
+    send_ids(input, client, &check, sizeof check, count);
+}
+
 static void
 send_lode_msg_settle(struct fuzz_input *input, struct client *client, uint8_t type)
 {

@@ -79,6 +79,7 @@ lode_index_find(const struct lode_index_view *index, lode_id id, uint64_t hash, 
 
 /*
  * For a caller that looks at many ids: brings the table's slot near, and a little later the entry.
+ * The latter gives false if lode_index_find() would find nothing.
  */
 static inline void
 lode_index_prefetch_slot(const struct lode_index_view *index, uint64_t hash)
@@ -88,14 +89,17 @@ lode_index_prefetch_slot(const struct lode_index_view *index, uint64_t hash)
     __builtin_prefetch(&slots[lode_table_probe(table, hash, 0)]);
 }
 
-static inline void
+static inline bool
 lode_index_prefetch_entry(const struct lode_index_view *index, uint64_t hash)
 {
     uint64_t table = atomic_load_explicit(&index->header->table, memory_order_acquire);
     const _Atomic uint32_t *slots = (const void *)(index->base + lode_table_offset(table));
     uint32_t slot =
         atomic_load_explicit(&slots[lode_table_probe(table, hash, 0)], memory_order_relaxed);
-    __builtin_prefetch(&index->entries[slot - 1]); /* of whatever number: it is only a hint */
+    if (slot != 0) {
+        __builtin_prefetch(&index->entries[slot - 1]); /* of whatever number: it is only a hint */
+    }
+    return slot != 0;
 }
 
 /* The fence between a pin and the check of the word; a mutant for the race test leaves it out. */

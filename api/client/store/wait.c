@@ -1,29 +1,10 @@
 #include "api/base/fail.h"
 #include "api/client/session/session.h"
 #include "api/client/store/await.h"
+#include "api/client/store/many.h"
 #include "api/client/store/wait.h"
 
 #include <stdlib.h>
-
-/*
- * Waiting for many objects. Those that are in the index count at once. The others are watched: the
- * store tells once of each id that it is there, or will never be. An id that the caller gave more
- * than once is watched once and counts each time.
- */
-struct many {
-    struct lode_watch watch; /* first: a watch is found back by it */
-    lode *db;
-    const lode_id *ids;
-    size_t count, want;
-    size_t ready_count;
-    bool is_refused; /* the session has too many waits */
-    bool is_starved; /* the store has no memory for one of them */
-    bool *ready;
-    uint32_t *table; /* by hash: 1 + the last index with an id; 0: empty */
-    uint32_t *same;  /* 1 + the index before it with the same id; 0: none */
-    size_t mask;     /* of the table */
-    const struct lode_patience *patience;
-};
 
 /*
  * Between two looks whether the scheduler lives, and whether the task is cancelled: a call in it
@@ -31,46 +12,22 @@ struct many {
  */
 enum { LOOK_NS = 800000000 };
 
-static uint64_t
-hash_of(const struct many *m, lode_id id)
-{
-    return lode_id_hash(id, m->db->index.hash_key);
-}
-
-static bool
-is_there(lode *db, lode_id id, uint64_t hash)
-{
-    uint64_t word;
-    const struct lode_entry *entry = lode_index_find(&db->index, id, hash, &word);
-    return entry != NULL && lode_word_readable(word);
-}
-
-static void
-mark(struct many *m, size_t i)
-{
-    if (!m->ready[i]) {
-        m->ready[i] = true;
-        m->ready_count++;
-    }
-}
-
-enum { SCAN_BATCH = 16 };
-
 /* A look at one id misses the cache twice. The misses of a batch are on their way together. */
 static void
-scan_batch(struct many *m, size_t first, size_t count)
+scan_batch(struct lode_many *m, size_t first, size_t count)
 {
-    uint64_t hash[SCAN_BATCH];
+    uint64_t hash[LODE_MANY_BATCH];
     for (size_t i = 0; i < count; i++) {
-        hash[i] = hash_of(m, m->ids[first + i]);
+        hash[i] = lode_many_hash(m, m->ids[first + i]);
         lode_index_prefetch_slot(&m->db->index, hash[i]);
     }
+    bool may_be[LODE_MANY_BATCH];
     for (size_t i = 0; i < count; i++) {
-        lode_index_prefetch_entry(&m->db->index, hash[i]);
+        may_be[i] = lode_index_prefetch_entry(&m->db->index, hash[i]);
     }
     for (size_t i = 0; i < count; i++) {
-        if (is_there(m->db, m->ids[first + i], hash[i])) {
-            mark(m, first + i);
+        if (may_be[i] && lode_is_there(m->db, m->ids[first + i], hash[i])) {
+            lode_many_mark(m, first + i);
         }
     }
 }
@@ -80,16 +37,16 @@ scan_batch(struct many *m, size_t first, size_t count)
  * again and again, looks at a few ids each time, and not at all thousand.
  */
 static void
-scan(struct many *m)
+scan(struct lode_many *m)
 {
-    for (size_t i = 0; i < m->count && m->ready_count < m->want; i += SCAN_BATCH) {
+    for (size_t i = 0; i < m->count && m->ready_count < m->want; i += LODE_MANY_BATCH) {
         size_t left = m->count - i;
-        scan_batch(m, i, left < SCAN_BATCH ? left : SCAN_BATCH);
+        scan_batch(m, i, left < LODE_MANY_BATCH ? left : LODE_MANY_BATCH);
     }
 }
 
 static lode_err
-check_ids(const struct many *m)
+check_ids(const struct lode_many *m)
 {
     for (size_t i = 0; i < m->count; i++) {
         if (lode_id_is_zero(m->ids[i])) {
@@ -102,9 +59,9 @@ check_ids(const struct many *m)
 /* ---- ids that are missing ----------------------------------------------------------------- */
 
 static uint32_t *
-slot_of(const struct many *m, lode_id id)
+slot_of(const struct lode_many *m, lode_id id)
 {
-    size_t at = hash_of(m, id) & m->mask;
+    size_t at = lode_many_hash(m, id) & m->mask;
     while (m->table[at] != 0 && !lode_id_same(m->ids[m->table[at] - 1], id)) {
         at = (at + 1) & m->mask;
     }
@@ -112,7 +69,7 @@ slot_of(const struct many *m, lode_id id)
 }
 
 static lode_err
-make_table(struct many *m)
+make_table(struct lode_many *m)
 {
     size_t size = 16;
     while (size < 2 * m->count) {
@@ -129,7 +86,7 @@ make_table(struct many *m)
 static void
 notify(struct lode_watch *watch, const struct lode_msg_ready *ready, uint32_t count)
 {
-    struct many *m = (struct many *)watch;
+    struct lode_many *m = (struct lode_many *)watch;
     for (uint32_t i = 0; i < count; i++) {
         struct lode_msg_ready one;
         memcpy(&one, &ready[i], sizeof one);
@@ -139,7 +96,7 @@ notify(struct lode_watch *watch, const struct lode_msg_ready *ready, uint32_t co
             continue;
         }
         for (uint32_t at = *slot_of(m, one.id); at != 0; at = m->same[at - 1]) {
-            mark(m, at - 1);
+            lode_many_mark(m, at - 1);
         }
     }
     watch->done = m->ready_count >= m->want || m->is_refused || m->is_starved;
@@ -151,7 +108,7 @@ struct watch_packet {
 };
 
 static lode_err
-send_watch(const struct many *m, struct watch_packet *packet)
+send_watch(const struct lode_many *m, struct watch_packet *packet)
 {
     size_t size = sizeof packet->head + packet->head.count * sizeof packet->ids[0];
     return packet->head.count > 0 ? lode_store_send(&m->db->calls.socket, packet, size, NULL, 0,
@@ -165,7 +122,7 @@ send_watch(const struct many *m, struct watch_packet *packet)
  * not read its notices.
  */
 static lode_err
-send_full_watch(const struct many *m, struct watch_packet *packet)
+send_full_watch(const struct lode_many *m, struct watch_packet *packet)
 {
     lode_err err = lode_store_ask_exactly(&m->db->calls, &packet->head.head, sizeof *packet,
                                           LODE_MSG_OK, NULL, 0, m->patience->answer_by);
@@ -176,7 +133,7 @@ send_full_watch(const struct many *m, struct watch_packet *packet)
 
 /* Fills the table before the first packet is sent: from then on notices may come at any time. */
 static uint32_t
-list_missing(struct many *m)
+list_missing(struct lode_many *m)
 {
     uint32_t last = 0;
     for (size_t i = 0; i < m->count; i++) {
@@ -191,7 +148,7 @@ list_missing(struct many *m)
 }
 
 static lode_err
-send_watches(struct many *m, uint32_t end)
+send_watches(struct lode_many *m, uint32_t end)
 {
     struct watch_packet *packet = malloc(sizeof *packet);
     lode_err err = LODE_OK;
@@ -221,7 +178,7 @@ send_watches(struct many *m, uint32_t end)
  * has told the store of it yet.
  */
 static lode_err
-unwatch(struct many *m, bool late)
+unwatch(struct lode_many *m, bool late)
 {
     struct lode_msg_watch msg = {
         .head.type = LODE_MSG_UNWATCH, .cookie = m->watch.cookie, .drain = late};
@@ -238,7 +195,7 @@ unwatch(struct many *m, bool late)
  * One of the results that are missing, and how many they are. Notices mark under the calls' lock.
  */
 static size_t
-missing_results(struct many *m, lode_id *id_out)
+missing_results(struct lode_many *m, lode_id *id_out)
 {
     size_t count = 0;
     lode_mutex_lock(&m->db->calls.mu);
@@ -254,10 +211,10 @@ missing_results(struct many *m, lode_id *id_out)
 
 /*
  * Asks whether the scheduler lives: when it has died no missing result will come. The wait goes on
- * if `want` objects can be there without them.
+ * if `want` objects can be there without them. `late`: the time is up.
  */
 static lode_err
-look(struct many *m, bool late)
+look(struct lode_many *m, bool late)
 {
     lode_id id;
     size_t results = missing_results(m, &id);
@@ -270,7 +227,7 @@ look(struct many *m, bool late)
 
 /* LODE_ETIMEDOUT (no sentence): the time is up. */
 static lode_err
-sleep_until_done(struct many *m, struct lode_waiter *waiter, int64_t deadline)
+sleep_until_done(struct lode_many *m, struct lode_waiter *waiter, int64_t deadline)
 {
     for (;;) {
         int64_t next_look = lode_now_ns() + LOOK_NS;
@@ -291,7 +248,7 @@ sleep_until_done(struct many *m, struct lode_waiter *waiter, int64_t deadline)
 }
 
 static lode_err
-watch_missing(struct many *m, struct lode_waiter *waiter, uint32_t end)
+watch_missing(struct lode_many *m, struct lode_waiter *waiter, uint32_t end)
 {
     int64_t timeout_ms = m->patience->timeout_ms;
     LODE_TRY(send_watches(m, end));
@@ -308,7 +265,7 @@ watch_missing(struct many *m, struct lode_waiter *waiter, uint32_t end)
 
 /* The caller sees by ready_count whether it was in time. */
 static lode_err
-watch(struct many *m)
+watch(struct lode_many *m)
 {
     struct lode_waiter waiter;
     LODE_TRY(make_table(m));
@@ -326,6 +283,13 @@ watch(struct many *m)
     return err;
 }
 
+static lode_err
+check_now(struct lode_many *m)
+{
+    lode_err err = lode_many_check_now(m);
+    return err == LODE_OK && m->ready_count < m->want ? look(m, true) : err;
+}
+
 /* ---- one ---------------------------------------------------------------------------------- */
 
 struct one {
@@ -337,31 +301,33 @@ static lode_err
 try_one(lode *db, void *arg)
 {
     const struct one *one = arg;
-    return is_there(db, one->id, one->hash) ? LODE_OK : LODE_EAGAIN;
+    return lode_is_there(db, one->id, one->hash) ? LODE_OK : LODE_EAGAIN;
 }
 
 /* An object that is gone or was aborted counts as there: a get of it would not wait either. */
 static lode_err
-wait_one(struct many *m)
+wait_one(struct lode_many *m)
 {
-    struct one one = {m->ids[0], hash_of(m, m->ids[0])};
+    struct one one = {m->ids[0], lode_many_hash(m, m->ids[0])};
     lode_err err = lode_await(m->db, one.id, one.hash, m->patience, try_one, &one);
     if (err == LODE_OK || err == LODE_EGONE || err == LODE_EABORTED) {
-        mark(m, 0);
+        lode_many_mark(m, 0);
         return LODE_OK;
     }
     return err == LODE_EAGAIN ? LODE_OK : err;
 }
 
 static lode_err
-wait_many(struct many *m)
+wait_many(struct lode_many *m)
 {
     LODE_TRY(check_ids(m));
     scan(m);
     if (m->ready_count >= m->want) {
         return LODE_OK;
     }
-    lode_err err = m->count == 1 ? wait_one(m) : watch(m);
+    lode_err err = m->count == 1                  ? wait_one(m)
+                   : m->patience->timeout_ms == 0 ? check_now(m)
+                                                  : watch(m);
     if (m->ready_count >= m->want) {
         return LODE_OK;
     }
@@ -391,7 +357,7 @@ lode_wait_within(lode *db, const lode_id *ids, size_t count, size_t want,
     if (want > count || count > UINT32_MAX / 4) {
         return lode_fail_with(LODE_EINVAL, "lode_wait: %zu of %zu objects are wanted", want, count);
     }
-    struct many m = {.db = db, .ids = ids, .count = count, .want = want, .patience = patience};
+    struct lode_many m = {.db = db, .ids = ids, .count = count, .want = want, .patience = patience};
     m.ready = calloc(count + 1, sizeof *m.ready);
     if (m.ready == NULL) {
         return lode_fail_with(LODE_ENOMEM, "no memory to wait for %zu objects", count);

@@ -92,3 +92,33 @@ Test(births, without_memory_are_forgotten)
     expect(lode_births_note(&births, 5));
     expect(lode_births_has(&births, 5));
 }
+
+Test(births, none_in_a_span_is_said_only_if_it_is_certain)
+{
+    enum { CHUNK = LODE_BIRTHS_CHUNK };
+    lode_births_note(&births, 70);
+    lode_births_note(&births, 5 * CHUNK);
+    expect(!lode_births_none(&births, 0, 1)); /* there is no counter 0 */
+    expect(lode_births_none(&births, 1, 69));
+    expect(lode_births_none(&births, 71, 5 * CHUNK - 1));
+    expect(!lode_births_none(&births, 70, 70));
+    expect(!lode_births_none(&births, 1, 70));
+    expect(!lode_births_none(&births, 71, 5 * CHUNK));
+    expect(!lode_births_none(&births, 1, UINT64_MAX >> 40));
+    expect(lode_births_none(&births, 5 * CHUNK + 1, 9 * CHUNK));
+    expect(lode_births_none(&births, UINT64_MAX - 1, UINT64_MAX));
+    for (uint64_t i = 1; i < CHUNK; i++) {
+        lode_births_note(&births, i);
+    }
+    expect_eq(births.floor, 1);
+    expect(!lode_births_none(&births, 1, 1));
+    expect(lode_births_none(&births, CHUNK, CHUNK));
+}
+
+Test(births, of_which_not_all_are_remembered_are_none_in_no_span)
+{
+    for (uint64_t i = 1; i < 20000; i++) {
+        lode_births_note(&births, i << 40);
+    }
+    expect(!lode_births_none(&births, 1, 2));
+}

@@ -1,0 +1,59 @@
+/*
+ * many.h: one lode_wait() of many objects, for the files that it is made of: wait.c looks into the
+ * index, and sleeps; check_now.c is for timeout 0.
+ */
+#ifndef LODE_CLIENT_MANY_H
+#define LODE_CLIENT_MANY_H
+
+#include "api/client/channel/patience.h"
+#include "api/client/session/handle.h"
+
+/*
+ * Waiting for many objects. Those that are in the index count at once. The others are watched: the
+ * store tells once of each id that it is there, or will never be. An id that the caller gave more
+ * than once is watched once and counts each time.
+ */
+struct lode_many {
+    struct lode_watch watch; /* first: a watch is found back by it */
+    lode *db;
+    const lode_id *ids;
+    size_t count, want;
+    size_t ready_count;
+    bool is_refused; /* the session has too many waits */
+    bool is_starved; /* the store has no memory for one of them */
+    bool *ready;
+    uint32_t *table; /* by hash: 1 + the last index with an id; 0: empty */
+    uint32_t *same;  /* 1 + the index before it with the same id; 0: none */
+    size_t mask;     /* of the table */
+    const struct lode_patience *patience;
+};
+
+static inline uint64_t
+lode_many_hash(const struct lode_many *m, lode_id id)
+{
+    return lode_id_hash(id, m->db->index.hash_key);
+}
+
+static inline bool
+lode_is_there(lode *db, lode_id id, uint64_t hash)
+{
+    uint64_t word;
+    const struct lode_entry *entry = lode_index_find(&db->index, id, hash, &word);
+    return entry != NULL && lode_word_readable(word);
+}
+
+static inline void
+lode_many_mark(struct lode_many *m, size_t i)
+{
+    if (!m->ready[i]) {
+        m->ready[i] = true;
+        m->ready_count++;
+    }
+}
+
+enum { LODE_MANY_BATCH = 16 }; /* ids whose cache misses are on their way together */
+
+/* For timeout 0, after a first look into the index. It arms nothing. Errors: as lode_wait(). */
+LODE_MUST_CHECK lode_err lode_many_check_now(struct lode_many *m);
+
+#endif
