@@ -56,6 +56,7 @@ static const struct bench_case {
     {"tree_reduce_100", case_tree_reduce_100, true, false},
     {"chain_reduce_100", case_chain_reduce_100, true, false},
     {"wait_1k", case_wait_1k, false, false},
+    {"wait_many", case_wait_many, false, false},
     {"starvation", case_starvation, false, false},
     {"startup", case_startup, false, false},
     {"idle", case_idle, false, false},
