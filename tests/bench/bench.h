@@ -73,6 +73,8 @@ int bench_rounds(const struct bench *bench, int usual);
 /* The cases. */
 void case_get(struct bench *bench, size_t size_bytes, const char *name);
 void case_put_small(struct bench *bench);
+void case_put_small_two(struct bench *bench);
+void case_free_many(struct bench *bench);
 void case_put_large(struct bench *bench);
 void case_handoff(struct bench *bench);
 void case_task_sync(struct bench *bench);
@@ -92,6 +94,9 @@ int handoff_peer(const char *dir, int rounds, bool chosen);
 
 /* One of the processes that put for starvation: `lode-bench --peer DIR MS putter`. */
 int starve_putter(const char *dir, int ms);
+
+/* One of the two that put: `lode-bench --peer DIR MS "putter of few"`, or "putter of many". */
+int put_small_putter(const char *dir, int ms, bool beside_many);
 
 /* The process that startup measures: `lode-bench --first-result`. */
 int startup_child(void);

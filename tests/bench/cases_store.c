@@ -1,4 +1,4 @@
-/* The store's cases: get, put, handing over. */
+/* The store's cases: get, and put of large objects. */
 #include "tests/bench/bench.h"
 
 #include <errno.h>
@@ -9,14 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum {
-    KIB = 1024,
-    MB = 1000 * 1000,
-    LARGE = 100 * MB,
-    GETS_A_SAMPLE = 1000,
-    PUTS_A_BURST = 32,
-    PACE_US = 100
-};
+enum { MB = 1000 * 1000, LARGE = 100 * MB, GETS_A_SAMPLE = 1000 };
 
 extern char **environ;
 
@@ -106,98 +99,6 @@ case_get(struct bench *bench, size_t size_bytes, const char *name)
     bench_close(bench);
     free(bytes);
     free(us);
-}
-
-/* ---- small puts ----------------------------------------------------------------------------- */
-
-static void
-drop_all(lode *db, lode_id *ids, int count)
-{
-    lode_store_stats stats;
-    for (int i = 0; i < count; i++) {
-        lode_drop(db, ids[i]);
-    }
-    MUST(lode_get_store_stats(db, &stats)); /* the ring is drained: what it spent has come back */
-}
-
-static void
-emit_put_small(struct bench *bench, const char *variant, double *us, int count, double switches,
-               double floor)
-{
-    bench_sort(us, count);
-    double median = bench_at(us, count, 0.5);
-    struct bench_line line = {.name = "put_small",
-                              .variant = variant,
-                              .unit = "us",
-                              .value = median,
-                              .p99 = bench_at(us, count, 0.99),
-                              .cpus = bench->cpus,
-                              .floor_name = "memcpy",
-                              .floor = floor,
-                              .ratio = median / floor,
-                              .switches = switches,
-                              .counted = true};
-    bench_emit(&line);
-}
-
-static void
-put_bursts(struct bench *bench, const void *bytes, double floor)
-{
-    int rounds = bench_rounds(bench, 2000);
-    double *us = new_samples(rounds);
-    lode_id ids[PUTS_A_BURST];
-    uint64_t switches = 0;
-    for (int i = 0; i < rounds; i++) {
-        uint64_t before = i < 100 ? bench_switches(bench) : 0;
-        double start = bench_now_us();
-        for (int j = 0; j < PUTS_A_BURST; j++) {
-            MUST(lode_put(bench->db, bytes, KIB, LODE_FOREVER, &ids[j]));
-        }
-        us[i] = (bench_now_us() - start) / PUTS_A_BURST;
-        switches += i < 100 ? bench_switches(bench) - before : 0;
-        drop_all(bench->db, ids, PUTS_A_BURST);
-    }
-    int counted = rounds < 100 ? rounds : 100;
-    emit_put_small(bench, "burst", us, rounds, (double)switches / (counted * PUTS_A_BURST), floor);
-    free(us);
-}
-
-static void
-put_paced(struct bench *bench, const void *bytes, double floor)
-{
-    int rounds = bench_rounds(bench, 20000);
-    double *us = new_samples(rounds);
-    lode_id id;
-    uint64_t switches = bench_switches(bench);
-    double next = bench_now_us();
-    for (int i = 0; i < rounds; i++) {
-        next += PACE_US;
-        while (bench_now_us() < next) {
-        }
-        double start = bench_now_us();
-        MUST(lode_put(bench->db, bytes, KIB, LODE_FOREVER, &id));
-        us[i] = bench_now_us() - start;
-        lode_drop(bench->db, id);
-    }
-    switches = bench_switches(bench) - switches;
-    emit_put_small(bench, "paced", us, rounds, (double)switches / rounds, floor);
-    free(us);
-}
-
-void
-case_put_small(struct bench *bench)
-{
-    uint8_t bytes[KIB] = {1};
-    double floor = KIB / (floor_memcpy_gb_s(KIB, 20001) * 1e3);
-    bench_open(bench, 0, 0, false);
-    lode_id ids[PUTS_A_BURST];
-    for (int i = 0; i < PUTS_A_BURST; i++) {
-        MUST(lode_put(bench->db, bytes, KIB, LODE_FOREVER, &ids[i]));
-    }
-    drop_all(bench->db, ids, PUTS_A_BURST);
-    put_bursts(bench, bytes, floor);
-    put_paced(bench, bytes, floor);
-    bench_close(bench);
 }
 
 /* ---- large puts ----------------------------------------------------------------------------- */

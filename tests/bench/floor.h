@@ -24,6 +24,16 @@ double floor_memcpy_gb_s(size_t size_bytes, int rounds);
 struct floor_latency floor_futex_chain(int rounds);
 
 /*
+ * `writers` processes copy `size_bytes` into shared memory, over and over, each into the next of
+ * 1,000 places of its own, and write a record of 64 bytes about it into a ring of their own. One
+ * process more reads the records of all rings. Millions of copies a second, of all together.
+ */
+double floor_rings_m_s(int writers, size_t size_bytes, int ms);
+
+/* A random read from an array of so many lines of 64 bytes, in us: a cache miss, if it is large. */
+double floor_miss_us(size_t lines);
+
+/*
  * A task without scheduler or store:
  *
  *   client → (nng) dispatcher → (nng) worker's callback → futex → worker's main thread

@@ -48,7 +48,9 @@ static const struct bench_case {
     {"get_small", case_get_small, false, false},
     {"get_large", case_get_large, false, false},
     {"put_small", case_put_small, true, false},
+    {"put_small_two", case_put_small_two, false, false},
     {"put_large", case_put_large, false, false},
+    {"free_many", case_free_many, false, false},
     {"handoff", case_handoff, true, false},
     {"task_sync", case_task_sync, true, false},
     {"task_async", case_task_async, false, false},
@@ -165,6 +167,21 @@ run_only(const char *self)
     alarm(CASE_SECONDS); /* a case that hangs has failed */
     chosen->run(&bench);
     return 0;
+}
+
+/* The other process of a case: which one, its kind says. */
+static int
+run_peer(void)
+{
+    int number = arguments.chosen_count > 0 ? atoi(arguments.chosen[0]) : 0;
+    const char *kind = arguments.chosen_count > 1 ? arguments.chosen[1] : "";
+    if (strcmp(kind, "putter") == 0) {
+        return starve_putter(arguments.peer, number);
+    }
+    if (strncmp(kind, "putter of ", 10) == 0) {
+        return put_small_putter(arguments.peer, number, strcmp(kind, "putter of many") == 0);
+    }
+    return handoff_peer(arguments.peer, number, strcmp(kind, "chosen") == 0);
 }
 
 /* ---- all cases, each in a process of its own ------------------------------------------------ */
@@ -323,14 +340,8 @@ main(int argc, char **argv)
         fprintf(stderr, "%s: /proc/self/exe: %s\n", program_invocation_name, strerror(errno));
         return 1;
     }
-    if (arguments.peer != NULL && arguments.chosen_count > 1 &&
-        strcmp(arguments.chosen[1], "putter") == 0) {
-        return starve_putter(arguments.peer, atoi(arguments.chosen[0]));
-    }
     if (arguments.peer != NULL) {
-        return handoff_peer(
-            arguments.peer, arguments.chosen_count > 0 ? atoi(arguments.chosen[0]) : 0,
-            arguments.chosen_count > 1 && strcmp(arguments.chosen[1], "chosen") == 0);
+        return run_peer();
     }
     if (arguments.first_result) {
         return startup_child();
