@@ -230,6 +230,12 @@ arena_free(struct arena *arena, uint64_t extent, uint64_t size)
     slab_free(arena->slab, offset_of(arena, extent), size > 0 ? size : 1);
 }
 
+void
+arena_prefetch(const struct arena *arena, uint64_t extent)
+{
+    slab_prefetch(arena->slab, offset_of(arena, extent));
+}
+
 lode_err
 arena_warm(struct arena *arena, uint64_t extent, uint64_t size, arena_warmed_fn *done, void *owner,
            uint64_t token)

@@ -77,6 +77,9 @@ LODE_MUST_CHECK lode_err arena_check_fits(const struct arena *arena, uint64_t si
  */
 void arena_free(struct arena *arena, uint64_t extent, uint64_t size);
 
+/* Fetches what arena_free() of that extent will read. A hint: nothing depends on it. */
+void arena_prefetch(const struct arena *arena, uint64_t extent);
+
 /*
  * Warms an extent on the helper thread and calls done(owner, token, err) on the loop thread,
  * never from inside this call. A warming cannot be taken back. The token is the caller's (an

@@ -280,6 +280,16 @@ slab_free(struct slab *slab, uint64_t offset, uint64_t size)
     run_slot_free(slab, run, offset);
 }
 
+void
+slab_prefetch(const struct slab *slab, uint64_t offset)
+{
+    if (owns(slab, offset)) {
+        const struct run *run = &slab->runs[slab->run_of[offset / PAGE] - 1];
+        __builtin_prefetch(run, 1);
+        __builtin_prefetch(&run->taken[WORDS / 2], 1);
+    }
+}
+
 uint64_t
 slab_trim(struct slab *slab)
 {

@@ -48,6 +48,9 @@ LODE_MUST_CHECK lode_err slab_allocate_slot(struct slab *slab, uint64_t size, ui
 /* Gives back what slab_allocate() gave, run or whole pages; size as it was asked for. */
 void slab_free(struct slab *slab, uint64_t offset, uint64_t size);
 
+/* Fetches what slab_free() of that offset will read. A hint: nothing depends on it. */
+void slab_prefetch(const struct slab *slab, uint64_t offset);
+
 /* Gives the kept empty runs back to the pages; how many pages that were. */
 uint64_t slab_trim(struct slab *slab);
 

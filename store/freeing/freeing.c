@@ -14,6 +14,8 @@
  */
 enum { WORK_AT_ONCE = 4096, WORK_OF_RECORD = 8, WORK_OF_OBJECT = 16, JUDGED_AT_ONCE = 256 };
 
+enum { FETCHED_FAR = 16, FETCHED_NEAR = 8 }; /* victims ahead */
+
 static void
 mark_pinned(struct store *store, uint32_t entry, void *arg)
 {
@@ -100,11 +102,28 @@ drain_part(struct store *store, struct batch *batch, uint32_t *work)
     return is_over;
 }
 
+/*
+ * Fetches what judge() will read of the victims that come next, which may lie anywhere: first their
+ * entries, and then what these lead to. Otherwise each of these is a cache miss that is waited for.
+ */
+static void
+fetch_ahead(const struct store *store, const struct batch *batch)
+{
+    uint32_t far = batch->judged + FETCHED_FAR, near = batch->judged + FETCHED_NEAR;
+    if (far < batch->count) {
+        object_prefetch(&store->table, batch->victims[far]);
+    }
+    if (near < batch->count) {
+        object_prefetch_neighbours(&store->table, batch->victims[near]);
+    }
+}
+
 static bool
 judge_part(struct store *store, struct batch *batch, uint32_t *work)
 {
     candidates_to_front(&store->table, true);
     for (int i = 0; i < JUDGED_AT_ONCE && batch->judged < batch->count; i++) {
+        fetch_ahead(store, batch);
         uint32_t victim = batch->victims[batch->judged++];
         if (judge(store, victim)) {
             batch->victims[batch->wanted++] = victim;

@@ -4,6 +4,7 @@
 #include "api/base/fail.h"
 #include "store/objects/lost.h"
 #include "store/objects/status.h"
+#include "store/rings/ahead.h"
 #include "store/rings/commit.h"
 #include "store/rings/credit.h"
 #include "store/rings/part.h"
@@ -181,7 +182,10 @@ static uint64_t
 apply_all(struct store *store, struct session *session, uint64_t head, uint64_t tail)
 {
     lode_err err = LODE_OK;
+    struct ahead ahead;
+    ahead_begin(&ahead, session, head, tail);
     while (head != tail && err != LODE_EPROTO && !session->broken) {
+        ahead_go_on(&ahead, &store->table);
         err = apply_at(store, session, &head, tail);
         if (err != LODE_OK && !session->broken) {
             session_cut(session, "%s", lode_last_error());

@@ -187,6 +187,30 @@ object_room_now(struct table *table, uint64_t size, uint64_t *extent_out)
 /* ---- the end ---- */
 
 void
+object_prefetch(const struct table *table, uint32_t entry)
+{
+    __builtin_prefetch(&table->entries[entry], 1);
+    __builtin_prefetch(&table->truths[entry], 1);
+}
+
+void
+object_prefetch_neighbours(const struct table *table, uint32_t entry)
+{
+    const struct lode_entry *at = &table->entries[entry];
+    const struct truth_entry *truth = &table->truths[entry];
+    table_prefetch(table, table_hash(table, at->id));
+    if (truth->own_next != 0) {
+        __builtin_prefetch(&table->truths[truth->own_next - 1], 1);
+    }
+    if (truth->own_prev != 0) {
+        __builtin_prefetch(&table->truths[truth->own_prev - 1], 1);
+    }
+    if (at->extent != LODE_EXTENT_INLINE) {
+        arena_prefetch(table->arena, at->extent);
+    }
+}
+
+void
 object_free(struct table *table, uint32_t entry, enum lode_entry_state from)
 {
     struct lode_entry *at = &table->entries[entry];

@@ -54,6 +54,13 @@ void object_refill_spare(struct table *table);
 void object_spend_spare(struct table *table);
 
 /*
+ * Fetch what object_free() will read: the first call the entry, and the second, some time later,
+ * what the entry leads to. Hints: nothing depends on them.
+ */
+void object_prefetch(const struct table *table, uint32_t entry);
+void object_prefetch_neighbours(const struct table *table, uint32_t entry);
+
+/*
  * Ends an entry in any state that has an edge to FREE: takes it out of the table, gives its bytes
  * back, and ends all references to it and from it. It must be in no list of a session.
  */

@@ -1,0 +1,79 @@
+#include "store/rings/ahead.h"
+
+#include "store/rings/part.h"
+
+#include <string.h>
+
+void
+ahead_begin(struct ahead *ahead, const struct session *session, uint64_t head, uint64_t tail)
+{
+    ahead->session = session;
+    ahead->at = ahead->fetched = head;
+    ahead->tail = tail;
+    ahead->looked = ahead->applied = 0;
+}
+
+/* Where the id lies behind the record's header. */
+static uint64_t
+place_of_id(uint16_t type)
+{
+    return type == LODE_RECORD_COMMIT ? sizeof(struct lode_commit) : 0;
+}
+
+/*
+ * Another processor wrote the ring's lines, and has them in its cache. Where a record begins says
+ * the one before it, so without this each look would wait for a line, one after another.
+ */
+static void
+fetch_lines(struct ahead *ahead)
+{
+    const uint8_t *ring = ahead->session->file + LODE_RING_OFFSET;
+    uint64_t end = ahead->at + AHEAD_BYTES < ahead->tail ? ahead->at + AHEAD_BYTES : ahead->tail;
+    for (; ahead->fetched < end; ahead->fetched += LODE_LINE) {
+        __builtin_prefetch(ring + (ahead->fetched & (ahead->session->ring_bytes - 1)));
+    }
+}
+
+/*
+ * The hash of the id of the record that is looked at; 0: it has none. Behind a record that cannot
+ * be believed nothing is looked at.
+ */
+static uint64_t
+look(struct ahead *ahead, const struct table *table)
+{
+    const struct session *session = ahead->session;
+    uint64_t at = ahead->at & (session->ring_bytes - 1), to_end = session->ring_bytes - at;
+    const uint8_t *ring = session->file + LODE_RING_OFFSET;
+    struct lode_record record;
+    lode_id id;
+    memcpy(&record, ring + at, sizeof record);
+    RING_COPIED(record);
+    if (record.size < sizeof record || record.size > ahead->tail - ahead->at ||
+        record.size % LODE_RECORD_ALIGN != 0 || record.size > to_end) {
+        ahead->at = ahead->tail;
+        return 0;
+    }
+    ahead->at += record.size;
+    uint64_t place = sizeof record + place_of_id(record.type);
+    if (record.type == LODE_RECORD_PAD || place + sizeof id > record.size) {
+        return 0;
+    }
+    memcpy(&id, ring + at + place, sizeof id);
+    RING_COPIED(id);
+    return table_hash(table, id);
+}
+
+void
+ahead_go_on(struct ahead *ahead, const struct table *table)
+{
+    while (ahead->looked - ahead->applied < AHEAD_FAR && ahead->at != ahead->tail) {
+        fetch_lines(ahead);
+        uint64_t hash = look(ahead, table);
+        ahead->hash[ahead->looked++ % AHEAD_FAR] = hash;
+        table_prefetch(table, hash);
+    }
+    if (ahead->looked - ahead->applied > AHEAD_NEAR) {
+        table_prefetch_entry(table, ahead->hash[(ahead->applied + AHEAD_NEAR) % AHEAD_FAR]);
+    }
+    ahead->applied++;
+}
