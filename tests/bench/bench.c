@@ -187,25 +187,33 @@ switches_of_thread(const char *dir)
     return number_after(path, "voluntary_ctxt_switches:");
 }
 
-/* The sum over all threads of all processes; each is given its directory below /proc. */
+/* The sum over all threads of a process; each is given its directory below /proc. */
 static uint64_t
-sum_threads(const struct bench *bench, uint64_t (*of_thread)(const char *dir))
+sum_threads_of(pid_t pid, uint64_t (*of_thread)(const char *dir))
 {
     char path[64], thread[PATH_BYTES / 2];
     uint64_t sum = 0;
+    snprintf(path, sizeof path, "/proc/%d/task", (int)pid);
+    DIR *dir = opendir(path);
+    struct dirent *entry;
+    while (dir != NULL && (entry = readdir(dir)) != NULL) {
+        if (entry->d_name[0] != '.') {
+            snprintf(thread, sizeof thread, "%s/%s", path, entry->d_name);
+            sum += of_thread(thread);
+        }
+    }
+    if (dir != NULL) {
+        closedir(dir);
+    }
+    return sum;
+}
+
+static uint64_t
+sum_threads(const struct bench *bench, uint64_t (*of_thread)(const char *dir))
+{
+    uint64_t sum = 0;
     for (int i = 0; i < bench->processes.count; i++) {
-        snprintf(path, sizeof path, "/proc/%d/task", (int)bench->processes.pid[i]);
-        DIR *dir = opendir(path);
-        struct dirent *entry;
-        while (dir != NULL && (entry = readdir(dir)) != NULL) {
-            if (entry->d_name[0] != '.') {
-                snprintf(thread, sizeof thread, "%s/%s", path, entry->d_name);
-                sum += of_thread(thread);
-            }
-        }
-        if (dir != NULL) {
-            closedir(dir);
-        }
+        sum += sum_threads_of(bench->processes.pid[i], of_thread);
     }
     return sum;
 }
@@ -220,6 +228,12 @@ double
 bench_cpu_us(const struct bench *bench)
 {
     return (double)sum_threads(bench, cpu_of_thread) / 1e3;
+}
+
+double
+bench_cpu_us_of(pid_t pid)
+{
+    return (double)sum_threads_of(pid, cpu_of_thread) / 1e3;
 }
 
 uint64_t

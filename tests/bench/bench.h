@@ -58,6 +58,9 @@ uint64_t bench_switches(const struct bench *bench);
 /* CPU time so far of all threads of all processes of the cluster, in us. */
 double bench_cpu_us(const struct bench *bench);
 
+/* The same of one process. */
+double bench_cpu_us_of(pid_t pid);
+
 /* The resident set without shared memory (RssAnon + RssFile) of one process, in bytes. */
 uint64_t bench_own_memory(pid_t pid);
 
@@ -79,6 +82,7 @@ void case_put_large(struct bench *bench);
 void case_handoff(struct bench *bench);
 void case_task_sync(struct bench *bench);
 void case_task_async(struct bench *bench);
+void case_tasks_behind_one_id(struct bench *bench);
 void case_map_100(struct bench *bench);
 void case_tree_reduce_100(struct bench *bench);
 void case_chain_reduce_100(struct bench *bench);

@@ -1,10 +1,10 @@
-/* The scheduler's cases: one task after the other, many at once, trees and chains of them. */
+/* The scheduler's cases: one task after the other, trees and chains of them. */
 #include "tests/bench/bench.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-enum { FAN = 100, WAITED = 1000, OUTSTANDING = 100000, SHAPE_ROUNDS = 30 };
+enum { FAN = 100, WAITED = 1000, SHAPE_ROUNDS = 30 };
 
 /* ---- one after the other -------------------------------------------------------------------- */
 
@@ -63,54 +63,6 @@ case_task_sync(struct bench *bench)
                               .counted = true};
     bench_emit(&line);
     free(us);
-}
-
-/* ---- many at once --------------------------------------------------------------------------- */
-
-static double
-all_at_once(lode *db, lode_id *ids, int count)
-{
-    double start = bench_now_us();
-    for (int i = 0; i < count; i++) {
-        MUST(lode_call(db, "bench.noop", LODE_NO_ARGS, NULL, &ids[i]));
-    }
-    for (int i = 0; i < count; i++) {
-        lode_view view;
-        MUST(lode_get(db, ids[i], LODE_FOREVER, &view));
-        lode_release(&view);
-        lode_drop(db, ids[i]);
-    }
-    return count / (bench_now_us() - start) * 1e6;
-}
-
-void
-case_task_async(struct bench *bench)
-{
-    enum { ROUNDS = 7 };
-    int count = bench_rounds(bench, OUTSTANDING), rounds = bench->quick ? 3 : ROUNDS;
-    double rate[ROUNDS];
-    lode_id *ids = calloc((size_t)count, sizeof *ids);
-    bench_open(bench, 0, 0, true);
-    all_at_once(bench->db, ids, count);
-    uint64_t switches = bench_switches(bench);
-    double cpu = bench_cpu_us(bench);
-    for (int i = 0; i < rounds; i++) {
-        rate[i] = all_at_once(bench->db, ids, count);
-    }
-    switches = bench_switches(bench) - switches;
-    cpu = bench_cpu_us(bench) - cpu;
-    bench_sort(rate, rounds);
-    struct bench_line line = {.name = "task_async",
-                              .unit = "tasks/s",
-                              .value = bench_at(rate, rounds, 0.5),
-                              .p99 = rate[0],
-                              .cpus = bench->cpus,
-                              .switches = (double)switches / ((double)rounds * count),
-                              .cpu_us = cpu / ((double)rounds * count),
-                              .counted = true};
-    bench_emit(&line);
-    bench_close(bench);
-    free(ids);
 }
 
 /* ---- shapes --------------------------------------------------------------------------------- */

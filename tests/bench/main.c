@@ -54,6 +54,7 @@ static const struct bench_case {
     {"handoff", case_handoff, true, false},
     {"task_sync", case_task_sync, true, false},
     {"task_async", case_task_async, false, false},
+    {"tasks_behind_one_id", case_tasks_behind_one_id, false, false},
     {"map_100", case_map_100, true, false},
     {"tree_reduce_100", case_tree_reduce_100, true, false},
     {"chain_reduce_100", case_chain_reduce_100, true, false},

@@ -1,11 +1,21 @@
 /* The tasks of lode-bench: as little as a task can do. */
 #include <lode/lode.h>
+#include <poll.h>
 
 static lode_err
 noop(lode_task *task)
 {
     (void)task;
     return LODE_OK;
+}
+
+/* Takes as long as it is told, in ms: its result is awaited by others meanwhile. */
+static lode_err
+nap(lode_task *task)
+{
+    int64_t ms;
+    LODE_TRY(lode_task_i64(task, 0, &ms));
+    return poll(NULL, 0, (int)ms) == 0 ? lode_task_return_i64(task, 0, ms) : LODE_ESYS;
 }
 
 static lode_err
@@ -41,6 +51,8 @@ add(lode_task *task)
 
 static const lode_function functions[] = {
     {"noop", "()", noop, 0},
+    {"take", NULL, noop, 0},
+    {"nap", "(ms: i64) -> i64", nap, 1},
     {"inc", "(x: i64) -> i64", inc, 1},
     {"add", "(x: i64, y: i64) -> i64", add, 1},
     {0},
