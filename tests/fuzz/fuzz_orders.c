@@ -343,8 +343,11 @@ worker_is_down(void *arg)
 static lode_err
 begin_worker(void)
 {
-    const struct lode_tasks_worker role = {
-        .worker = 1, .arg = &worker, .record = worker_record, .down = worker_is_down};
+    const struct lode_tasks_worker role = {.worker = 1,
+                                           .arg = &worker,
+                                           .record = worker_record,
+                                           .records_end = worker_records_end,
+                                           .down = worker_is_down};
     memset(page, 0, sizeof page);
     fuzz_expect(worker_init(&worker, db, (void *)page) == LODE_OK);
     program_init(&worker);

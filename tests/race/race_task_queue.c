@@ -1,5 +1,6 @@
 /*
- * The worker's queue under four threads: two put, one recalls and stops, one takes. Every task is
+ * The worker's queue under four threads: one puts, one adds in batches, one recalls and stops, one
+ * takes. Every task is
  * started or recalled, none is both, and no word is raced for.
  */
 #include "worker/runtime/queue.h"
@@ -23,6 +24,22 @@ put_many(void *arg)
         uint64_t task = first + i;
         must(queue_put(&queue, QUEUE_RUN, task, &task, sizeof task));
     }
+    atomic_fetch_sub(&putting, 1);
+    return NULL;
+}
+
+static void *
+add_many(void *arg)
+{
+    uint64_t first = (uint64_t)(uintptr_t)arg;
+    for (uint64_t i = 0; i < TASKS; i++) {
+        uint64_t task = first + i;
+        must(queue_add(&queue, QUEUE_RUN, task, &task, sizeof task));
+        if (i % 7 == 0) {
+            queue_publish(&queue);
+        }
+    }
+    queue_publish(&queue);
     atomic_fetch_sub(&putting, 1);
     return NULL;
 }
@@ -74,7 +91,7 @@ main(void)
     pthread_t threads[PUTTERS + 1];
     queue_init(&queue);
     for (uintptr_t i = 0; i < PUTTERS; i++) {
-        pthread_create(&threads[i], NULL, put_many, (void *)(1 + i * TASKS));
+        pthread_create(&threads[i], NULL, i == 0 ? add_many : put_many, (void *)(1 + i * TASKS));
     }
     pthread_create(&threads[PUTTERS], NULL, recall_many, NULL);
     take_all();

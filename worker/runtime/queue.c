@@ -6,13 +6,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { USUAL_BYTES = 192, SPARE_MAX = 1024 };
+/*
+ * PUBLISH_MAX: an idle main thread does not wait for the rest of a large batch, and takes the lock
+ * far less often than it is taken for its own tasks.
+ */
+enum { USUAL_BYTES = 192, SPARE_MAX = 1024, PUBLISH_MAX = 32 };
 
 void
 queue_init(struct queue *queue)
 {
     *queue = (struct queue){0};
     queue->last = &queue->first;
+    queue->added.last = &queue->added.first;
     lode_mutex_init(&queue->mu, LODE_LOCK_WORKER_QUEUE);
     lode_cond_init(&queue->filled);
 }
@@ -32,26 +37,36 @@ queue_fini(struct queue *queue)
 {
     free_list(queue->first);
     free_list(queue->spare);
+    free_list(queue->added.first);
+    free_list(queue->added_spare);
     lode_cond_fini(&queue->filled);
     lode_mutex_fini(&queue->mu);
 }
 
 static struct queue_item *
-item_locked(struct queue *queue, uint32_t size)
+new_item(uint32_t size)
 {
-    lode_mutex_assert_held(&queue->mu);
-    struct queue_item *item = queue->spare;
-    if (size <= USUAL_BYTES && item != NULL) {
-        queue->spare = item->next;
-        queue->spare_count--;
-        return item;
-    }
     uint32_t room = size > USUAL_BYTES ? size : USUAL_BYTES;
-    item = malloc(sizeof *item + room);
-    if (item != NULL) {
-        item->room = room;
+    struct queue_item *item = malloc(sizeof *item + room);
+    if (item == NULL) {
+        (void)lode_fail_with(LODE_ENOMEM, "no room for a task of %u bytes", size);
+        return NULL;
     }
+    item->room = room;
     return item;
+}
+
+static void
+fill(struct queue_item *item, enum queue_type type, uint64_t task, const void *bytes, uint32_t size)
+{
+    item->next = NULL;
+    item->type = type;
+    item->task = task;
+    item->size = size;
+    item->cancelled = false;
+    if (size > 0) {
+        memcpy(item->bytes, bytes, size);
+    }
 }
 
 static void
@@ -74,34 +89,76 @@ count_locked(struct queue *queue, int change)
     atomic_store_explicit(&queue->waiting, waiting + (uint32_t)change, memory_order_relaxed);
 }
 
+/* Puts the items at the end. True: the main thread sleeps, and must be woken. */
+static bool
+append_locked(struct queue *queue, const struct queue_list *list)
+{
+    lode_mutex_assert_held(&queue->mu);
+    *queue->last = list->first;
+    queue->last = list->last;
+    count_locked(queue, (int)list->count);
+    bool wake = queue->sleeping;
+    queue->sleeping = false;
+    return wake;
+}
+
 lode_err
 queue_put(struct queue *queue, enum queue_type type, uint64_t task, const void *bytes,
           uint32_t size)
 {
-    lode_mutex_lock(&queue->mu);
-    struct queue_item *item = item_locked(queue, size);
+    struct queue_item *item = new_item(size);
     if (item == NULL) {
-        lode_mutex_unlock(&queue->mu);
-        return lode_fail_with(LODE_ENOMEM, "no room for a task of %u bytes", size);
+        return LODE_ENOMEM;
     }
-    item->next = NULL;
-    item->type = type;
-    item->task = task;
-    item->size = size;
-    item->cancelled = false;
-    if (size > 0) {
-        memcpy(item->bytes, bytes, size);
-    }
-    *queue->last = item;
-    queue->last = &item->next;
-    count_locked(queue, 1);
-    bool wake = queue->sleeping;
-    queue->sleeping = false;
+    fill(item, type, task, bytes, size);
+    const struct queue_list one = {.first = item, .last = &item->next, .count = 1};
+    lode_mutex_lock(&queue->mu);
+    bool wake = append_locked(queue, &one);
     lode_mutex_unlock(&queue->mu);
     if (wake) {
         lode_cond_signal(&queue->filled);
     }
     return LODE_OK;
+}
+
+lode_err
+queue_add(struct queue *queue, enum queue_type type, uint64_t task, const void *bytes,
+          uint32_t size)
+{
+    struct queue_item *item = queue->added_spare;
+    if (size <= USUAL_BYTES && item != NULL) {
+        queue->added_spare = item->next;
+    } else if ((item = new_item(size)) == NULL) {
+        return LODE_ENOMEM;
+    }
+    fill(item, type, task, bytes, size);
+    *queue->added.last = item;
+    queue->added.last = &item->next;
+    if (++queue->added.count >= PUBLISH_MAX) {
+        queue_publish(queue);
+    }
+    return LODE_OK;
+}
+
+/* Takes the spare items along: so the next ones need no lock. */
+void
+queue_publish(struct queue *queue)
+{
+    if (queue->added.count == 0) {
+        return;
+    }
+    lode_mutex_lock(&queue->mu);
+    bool wake = append_locked(queue, &queue->added);
+    if (queue->added_spare == NULL) {
+        queue->added_spare = queue->spare;
+        queue->spare = NULL;
+        queue->spare_count = 0;
+    }
+    lode_mutex_unlock(&queue->mu);
+    queue->added = (struct queue_list){.last = &queue->added.first};
+    if (wake) {
+        lode_cond_signal(&queue->filled);
+    }
 }
 
 static struct queue_item *

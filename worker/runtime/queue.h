@@ -6,9 +6,16 @@
  * One rule: starting and recalling take the same lock. So a task is either started here or given
  * back, never both.
  *
+ * Tasks come in batches of up to a thousand, and the main thread takes one each half microsecond.
+ * If each were put in under the lock, the two threads would put each other to sleep. So the thread
+ * that brings tasks collects them (queue_add()), and shows them to the main thread a few at a time
+ * (queue_publish()). What it has collected is not in the queue yet: it publishes before it recalls
+ * or stops a task.
+ *
  * Ownership  an item is the queue's. queue_take() lends it to the main thread, whose next
  *            queue_take() gives it back
- * Threads    any, except queue_take(): the main thread
+ * Threads    queue_take(): the main thread. queue_add(), queue_publish(): one thread at a time, the
+ *            one that handles the link's records. The others: any
  */
 #ifndef WORKER_RUNTIME_QUEUE_H
 #define WORKER_RUNTIME_QUEUE_H
@@ -30,6 +37,12 @@ struct queue_item {
     _Alignas(8) char bytes[];
 };
 
+/* Items in their order. */
+struct queue_list {
+    struct queue_item *first, **last;
+    uint32_t count;
+};
+
 struct queue {
     struct lode_mutex mu; /* WORKER_QUEUE */
     struct lode_cond filled;
@@ -39,14 +52,31 @@ struct queue {
     _Atomic uint32_t waiting; /* items in the queue; written under mu */
     bool sleeping;            /* the main thread waits for `filled` */
     _Atomic uint64_t running; /* the task that the main thread has taken; 0: none */
+
+    /* Of the thread that adds. */
+    struct queue_list added;        /* and not published */
+    struct queue_item *added_spare; /* for the next ones */
 };
 
 void queue_init(struct queue *queue);
 void queue_fini(struct queue *queue);
 
-/* Adds a copy of the bytes at the end, and wakes the main thread. Errors: LODE_ENOMEM. */
+/*
+ * Adds a copy of the bytes at the end, behind all that was published, and wakes the main thread.
+ * Errors: LODE_ENOMEM.
+ */
 LODE_MUST_CHECK lode_err queue_put(struct queue *queue, enum queue_type type, uint64_t task,
                                    const void *bytes, uint32_t size);
+
+/*
+ * The same without the wake-up: the main thread sees the item after queue_publish(), or soon if
+ * many are added.
+ */
+LODE_MUST_CHECK lode_err queue_add(struct queue *queue, enum queue_type type, uint64_t task,
+                                   const void *bytes, uint32_t size);
+
+/* Shows the main thread all that was added. */
+void queue_publish(struct queue *queue);
 
 /*
  * The first item, which is running from now on; NULL: there is none, and `wait` is false.

@@ -42,8 +42,8 @@ on_run(struct worker *worker, const void *bytes, uint32_t size)
         run->result_count == 0 || run->result_count > LODE_TASK_RESULTS_MAX) {
         return bad("RUN", size);
     }
-    bool waits = !queue_is_idle(&worker->queue);
-    LODE_TRY(queue_put(&worker->queue, QUEUE_RUN, run->task, bytes, size));
+    bool waits = worker->queue.added.count > 0 || !queue_is_idle(&worker->queue);
+    LODE_TRY(queue_add(&worker->queue, QUEUE_RUN, run->task, bytes, size));
     if (waits && run->arg_count > 0) {
         populate_args(worker, run, size);
     }
@@ -92,13 +92,22 @@ on_give_up(struct worker *worker, const void *bytes, uint32_t size)
     return LODE_OK;
 }
 
+void
+worker_records_end(void *arg)
+{
+    struct worker *worker = arg;
+    queue_publish(&worker->queue);
+}
+
 lode_err
 worker_record(void *arg, uint16_t type, const void *bytes, uint32_t size)
 {
     struct worker *worker = arg;
-    switch (type) {
-    case LODE_TASK_RUN:
+    if (type == LODE_TASK_RUN) {
         return on_run(worker, bytes, size);
+    }
+    queue_publish(&worker->queue); /* it may be about a task that has come just before */
+    switch (type) {
     case LODE_TASK_FUNCTION:
         return functions_add(&worker->functions, bytes, size);
     case LODE_TASK_RECALL:

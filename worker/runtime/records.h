@@ -10,4 +10,7 @@
  */
 lode_err worker_record(void *worker, uint16_t type, const void *bytes, uint32_t size);
 
+/* After the last one of those that came together. */
+void worker_records_end(void *worker);
+
 #endif

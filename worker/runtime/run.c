@@ -30,7 +30,7 @@
  * Not more often: nng's thread for timers uses CPU time before each end. With one every 2 ms that
  * was a tenth of a short task's.
  */
-enum { HOLD_BACK_NS = 100000, HOLD_BACK_MAX = 64, TELL_MS = 10 };
+enum { HOLD_BACK_NS = 200000, HOLD_BACK_MAX = 256, TELL_MS = 10 };
 
 /* ---- telling the scheduler ----------------------------------------------------------------- */
 

@@ -234,8 +234,11 @@ tell_ends(void *arg)
 lode_err
 worker_connect(struct worker *worker, uint32_t number)
 {
-    struct lode_tasks_worker role = {
-        .worker = number, .arg = worker, .record = worker_record, .down = worker_down};
+    struct lode_tasks_worker role = {.worker = number,
+                                     .arg = worker,
+                                     .record = worker_record,
+                                     .records_end = worker_records_end,
+                                     .down = worker_down};
     struct lode_task_worker ready = {.task = 0};
     LODE_TRY(lode_tasks_connect_worker(worker->db, &role, &worker->tasks));
     worker->printing.tasks = worker->tasks;

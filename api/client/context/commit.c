@@ -8,6 +8,7 @@
 #include "api/client/store/put_packet.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /*
  * A commit is one record. Values ride in it while the record has room for them and for all structs,
@@ -23,7 +24,10 @@ struct part {
     struct lode_open_draft open;
 };
 
-enum { PAGES_SURE = 16 }; /* on demand: the store has them soon unless it is all but full */
+enum {
+    PARTS_ON_STACK = 4, /* most tasks have one result */
+    PAGES_SURE = 16     /* on demand: the store has them soon unless it is all but full */
+};
 
 struct commit {
     lode *db;
@@ -254,19 +258,26 @@ lode_ring_commit(lode *db, uint64_t task, struct lode_result *results, uint32_t 
         return lode_fail_with(LODE_EINVAL, "a task commits 1 to 1024 results, not %u",
                               (unsigned)count);
     }
+    struct part few[PARTS_ON_STACK];
+    bool is_few = count <= PARTS_ON_STACK;
     struct commit c = {.db = db,
                        .count = count,
                        .patience = lode_patience_of(timeout_ms),
-                       .parts = calloc(count, sizeof *c.parts)};
+                       .parts = is_few ? few : calloc(count, sizeof *c.parts)};
     /* Results must not fail because the store was stopped for a while. */
     c.patience.answer_by = LODE_NEVER;
     if (c.parts == NULL) {
         return lode_fail_with(LODE_ENOMEM, "no memory to commit %u results", (unsigned)count);
     }
+    if (is_few) {
+        memset(few, 0, count * sizeof few[0]);
+    }
     lode_err err = commit(&c, task, results);
     if (err != LODE_OK) {
         give_up(&c, results);
     }
-    free(c.parts);
+    if (!is_few) {
+        free(c.parts);
+    }
     return err;
 }

@@ -232,6 +232,13 @@ find_host(struct lode_rendezvous_options *options)
     }
 }
 
+static void
+worker_records_end(void *arg)
+{
+    const struct lode_tasks *tasks = arg;
+    tasks->worker.records_end(tasks->worker.arg);
+}
+
 /* tasks.mu must not be held: records may come before this returns, and their handlers take it. */
 static lode_err
 connect_once(struct lode_tasks *tasks)
@@ -244,7 +251,9 @@ connect_once(struct lode_tasks *tasks)
         .store_session = lode_session_number(tasks->db),
         .timeout_ms = WELCOME_TIMEOUT_MS,
         .down = went_down,
-        .events = {.record = lode_tasks_record, .arg = tasks},
+        .events = {.record = lode_tasks_record,
+                   .batch_end = is_worker ? worker_records_end : NULL,
+                   .arg = tasks},
     };
     if (!is_worker) {
         find_host(&options);

@@ -37,7 +37,8 @@ enum lode_tasks_state {
 struct lode_tasks_worker {
     uint32_t worker;
     void *arg;
-    lode_link_record_fn record; /* what is not for a program */
+    lode_link_record_fn record;     /* what is not for a program */
+    void (*records_end)(void *arg); /* after the last one of those that came together */
     void (*down)(void *arg);
 };
 

@@ -165,3 +165,49 @@ Test(queue, nothing_is_lost_or_doubled_between_starting_and_recalling)
     }
     expect_eq(started + recalled, (uint64_t)TASKS * (TASKS + 1) / 2);
 }
+
+static void
+add(uint64_t task)
+{
+    must(queue_add(&queue, QUEUE_RUN, task, &task, sizeof task));
+}
+
+/* The tasks 1 to `last`, and nothing else. */
+static void
+expect_all(uint64_t last)
+{
+    struct queue_item *item = NULL;
+    for (uint64_t i = 1; i <= last; i++) {
+        item = queue_take(&queue, item, false);
+        expect(item != NULL);
+        expect_eq(item->task, i);
+    }
+    expect(queue_take(&queue, item, false) == NULL);
+}
+
+Test(queue, what_is_added_is_there_when_it_is_published)
+{
+    add(1);
+    add(2);
+    expect(queue_is_empty(&queue));
+    expect(queue_take(&queue, NULL, false) == NULL);
+    queue_publish(&queue);
+    put(3);
+    queue_publish(&queue); /* nothing */
+    expect_all(3);
+}
+
+Test(queue, of_many_that_are_added_the_first_are_published_soon)
+{
+    for (uint64_t i = 1; i <= 100; i++) {
+        add(i);
+    }
+    expect(atomic_load(&queue.waiting) > 50);
+    queue_publish(&queue);
+    expect_all(100);
+}
+
+Test(queue, what_is_added_and_not_published_is_freed_with_the_queue)
+{
+    add(1);
+}
