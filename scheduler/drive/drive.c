@@ -10,9 +10,10 @@
 #include <string.h>
 
 enum {
-    HOLD_RECORDS =
-        64,        /* records stepped in a row before others get their turn, and their answers */
-    FLUSH_MAX = 64 /* links flushed after one unlocking */
+    HOLD_FIRST =
+        32, /* records stepped in a row before others get their turn, and their answers … */
+    HOLD_MAX = 256, /* … twice as many each time, if more have come together */
+    FLUSH_MAX = 64  /* links flushed after one unlocking */
 };
 
 /* A record that waits for the core; its bytes follow. */
@@ -340,14 +341,22 @@ push_record(struct drive *drive, const struct core_event *event)
     lode_mutex_unlock(&drive->queue_mu);
 }
 
+static void
+end_turn(struct drive *drive, struct drive_hold *hold)
+{
+    bool more = hold->records > 0 && let_go(drive);
+    hold->records = 0;
+    settle(drive, more);
+}
+
 void
 drive_record(struct drive *drive, uint64_t session, uint16_t type, const void *bytes, uint32_t size,
-             uint32_t *holding_io)
+             struct drive_hold *hold)
 {
     struct core_event event = {
         .type = CORE_RECORD,
         .u.record = {.session = session, .bytes = bytes, .size = size, .type = type}};
-    if (*holding_io == 0) {
+    if (hold->records == 0) {
         if (!lode_mutex_try_lock(&drive->mu)) {
             push_record(drive, &event);
             return;
@@ -355,17 +364,18 @@ drive_record(struct drive *drive, uint64_t session, uint16_t type, const void *b
         drain_locked(drive);
     }
     step_locked(drive, &event);
-    if (++*holding_io == HOLD_RECORDS) {
-        drive_records_end(drive, holding_io);
+    uint32_t most = HOLD_FIRST << hold->turns;
+    if (++hold->records >= most) {
+        end_turn(drive, hold);
+        hold->turns += most < HOLD_MAX;
     }
 }
 
 void
-drive_records_end(struct drive *drive, uint32_t *holding_io)
+drive_records_end(struct drive *drive, struct drive_hold *hold)
 {
-    bool more = *holding_io > 0 && let_go(drive);
-    *holding_io = 0;
-    settle(drive, more);
+    end_turn(drive, hold);
+    hold->turns = 0;
 }
 
 void

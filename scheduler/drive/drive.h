@@ -70,12 +70,22 @@ LODE_MUST_CHECK lode_err drive_create(const struct core_options *options,
 void drive_destroy(struct drive *drive);
 
 /*
- * A receive callback's records, in order; `holding_io` is the caller's (false between batches) and
- * says whether this thread holds the core's lock. After the last record: drive_records_end().
+ * Of a receive callback; zero between batches. `records`: so many it has stepped since it took the
+ * core's lock; 0: it does not hold it. `turns`: how often it has let go of it. Each turn is twice
+ * as long as the one before, up to a limit. So the first tasks of a burst go out soon, and later
+ * ones cost few locks, flushes and wake-ups of workers.
+ */
+struct drive_hold {
+    uint32_t records, turns;
+};
+
+/*
+ * A receive callback's records, in order; `hold` is the caller's. After the last record:
+ * drive_records_end().
  */
 void drive_record(struct drive *drive, uint64_t session, uint16_t type, const void *bytes,
-                  uint32_t size, uint32_t *holding_io);
-void drive_records_end(struct drive *drive, uint32_t *holding_io);
+                  uint32_t size, struct drive_hold *hold);
+void drive_records_end(struct drive *drive, struct drive_hold *hold);
 
 /* Steps one event of the daemon's own, at once; its now_ns is filled in. Waits for the lock. */
 void drive_step(struct drive *drive, struct core_event *event);

@@ -12,6 +12,7 @@
 #include "api/base/hash.h"
 #include "api/wire/link.h"
 #include "scheduler/core/core.h"
+#include "scheduler/drive/drive.h"
 #include "scheduler/drive/loop.h"
 
 #include <stdatomic.h>
@@ -33,7 +34,7 @@ struct drive_session {
     struct lode_link *link;
     struct drive *drive;
     _Atomic uint32_t keepers;
-    uint32_t holding; /* of the receive callback: see drive.h */
+    struct drive_hold hold; /* of the receive callback */
 
     /* the core's lock */
     struct drive_session *next_dirty;

@@ -176,7 +176,7 @@ link_record(void *arg, uint16_t type, const void *bytes, uint32_t size)
         ask_after_output(session, bytes);
         return LODE_OK;
     }
-    drive_record(session->drive, session->number, type, bytes, size, &session->holding);
+    drive_record(session->drive, session->number, type, bytes, size, &session->hold);
     return LODE_OK; /* the core judges; whom it dislikes it cuts */
 }
 
@@ -184,7 +184,7 @@ static void
 link_batch_end(void *arg)
 {
     struct drive_session *session = arg;
-    drive_records_end(session->drive, &session->holding);
+    drive_records_end(session->drive, &session->hold);
 }
 
 static void

@@ -62,17 +62,17 @@ be_a_session(void *arg)
     struct lode_task_stats stats = {.tag = 1};
     unsigned seed = (unsigned)place;
     for (int round = 0; round < ROUNDS; round++) {
-        uint32_t holding = 0;
+        struct drive_hold hold = {0};
         pthread_barrier_wait(&begin);
         for (int i = 0; i < RECORDS; i++) {
             drive_record(drive, first_session + place, LODE_TASK_STATS, &stats, sizeof stats,
-                         &holding);
+                         &hold);
             if (rand_r(&seed) % 8 == 0) {
-                drive_records_end(drive, &holding);
+                drive_records_end(drive, &hold);
             }
         }
-        drive_record(drive, first_session + place, LODE_TASK_STATS, &stats, 3, &holding);
-        drive_records_end(drive, &holding);
+        drive_record(drive, first_session + place, LODE_TASK_STATS, &stats, 3, &hold);
+        drive_records_end(drive, &hold);
         pthread_barrier_wait(&end);
     }
     return NULL;
