@@ -3,13 +3,36 @@
 #include "scheduler/core/state/actions.h"
 #include "scheduler/core/state/objects.h"
 #include "scheduler/core/state/sessions.h"
+#include "scheduler/core/state/tasks.h"
 #include "scheduler/core/tasks/ends.h"
+
+/* True if there is memory that may go back once it has not been needed for a while. */
+static inline bool
+is_roomy(const struct core *core)
+{
+    size_t empty = core->task_pool.empty_chunks | core->objects.pool.empty_chunks |
+                   core->objects.deps.empty_chunks | core->objects.starving.empty_chunks;
+    _Static_assert((CORE_CHUNKS_FEW & (CORE_CHUNKS_FEW + 1)) == 0, "timer.c: the largest of them");
+    return empty > CORE_CHUNKS_FEW || core->objects.count < core->objects.few;
+}
+
+/* What a burst took is given back when nobody has needed it for two to four seconds. */
+static void
+tidy(struct core *core)
+{
+    core_tasks_tidy(core);
+    core_objects_tidy(&core->objects);
+    core->tidy_at = 0;
+}
 
 void
 core_timer_fired(struct core *core)
 {
     core->timer = 0;
     core->pool_changed = true;
+    if (core->tidy_at != 0 && core->now >= core->tidy_at) {
+        tidy(core);
+    }
     core_objects_ask_again(core);
     struct core_task *late;
     for (int i = 0; i < CORE_LATE_MOST && (late = core_deadlines_take(core)) != NULL; i++) {
@@ -45,8 +68,12 @@ void
 core_timer_arm(struct core *core)
 {
     const struct core_session *session = TAILQ_FIRST(&core->notices);
+    if (core->tidy_at == 0 && is_roomy(core)) {
+        core->tidy_at = core->now + CORE_TIDY_NS;
+    }
     uint64_t less_one = sooner((uint64_t)core->pool_deadline - 1, core->recall_at);
     less_one = sooner(less_one, core->objects.ask_at);
+    less_one = sooner(less_one, core->tidy_at);
     less_one = sooner(less_one, session != NULL ? session->notice_since + CORE_ENDED_NS : 0);
     if (core->deadlines.count > 0 || less_one < (uint64_t)core->timer - 1) {
         arm(core, less_one);

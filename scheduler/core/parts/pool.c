@@ -7,7 +7,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-enum { CHUNK_BYTES = 256 << 10, CHUNKS_KEPT = 2 };
+enum { CHUNK_BYTES = 256 << 10 };
 
 struct core_chunk {
     _Alignas(64) TAILQ_ENTRY(core_chunk) link; /* while it has a free item */
@@ -83,6 +83,12 @@ core_pool_give(struct core_pool *pool, void *item)
     free(item);
 }
 
+void
+core_pool_tidy(struct core_pool *pool)
+{
+    (void)pool;
+}
+
 #else
 
 static size_t
@@ -122,7 +128,10 @@ core_pool_take(struct core_pool *pool)
         chunk_map(pool);
     }
     struct core_chunk *chunk = TAILQ_FIRST(&pool->open);
-    pool->empty_chunks -= chunk->used == 0;
+    if (chunk->used == 0) {
+        pool->empty_chunks--;
+        pool->idle_chunks -= pool->idle_chunks > pool->empty_chunks;
+    }
     void *item = chunk->free;
     if (item != NULL) {
         chunk->free = *(void **)item;
@@ -150,12 +159,27 @@ core_pool_give(struct core_pool *pool, void *item)
         return;
     }
     TAILQ_REMOVE(&pool->open, chunk, link);
-    if (pool->empty_chunks >= CHUNKS_KEPT) {
+    if (pool->empty_chunks >= CORE_CHUNKS_MAX) {
         munmap(chunk, CHUNK_BYTES);
         return;
     }
+    chunk->free = NULL; /* the next ones come in the order of their addresses again */
+    chunk->fresh = 0;
     TAILQ_INSERT_TAIL(&pool->open, chunk, link);
     pool->empty_chunks++;
+}
+
+void
+core_pool_tidy(struct core_pool *pool)
+{
+    for (; pool->idle_chunks > CORE_CHUNKS_FEW; pool->idle_chunks--) {
+        struct core_chunk *chunk = TAILQ_LAST(&pool->open, core_chunk_list);
+        LODE_ASSERT(chunk->used == 0);
+        TAILQ_REMOVE(&pool->open, chunk, link);
+        munmap(chunk, CHUNK_BYTES);
+        pool->empty_chunks--;
+    }
+    pool->idle_chunks = pool->empty_chunks;
 }
 
 void

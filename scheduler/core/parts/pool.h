@@ -1,6 +1,8 @@
 /*
- * pool.h: things of one size, taken and given back in a few nanoseconds. Memory comes in chunks,
- * and a chunk that is wholly free goes back to the system, so that a burst leaves nothing behind.
+ * pool.h: things of one size, taken and given back in a few nanoseconds. Memory comes in chunks. A
+ * chunk that is wholly free is kept for the next burst: to fault its pages in again would cost more
+ * than all else that is done with a short task. core_pool_tidy() gives back what nobody has needed
+ * since it was called last. So a burst leaves nothing behind for long.
  */
 #ifndef LODE_SCHEDULER_CORE_POOL_H
 #define LODE_SCHEDULER_CORE_POOL_H
@@ -17,6 +19,12 @@ struct core_pool {
     size_t count;                /* items that are taken */
     struct core_chunk_list open; /* chunks with a free item; wholly free ones come last */
     size_t empty_chunks;
+    size_t idle_chunks; /* the fewest empty ones since the last core_pool_tidy() */
+};
+
+enum {
+    CORE_CHUNKS_FEW = 3, /* of 256 KiB; so many empty ones stay for ever */
+    CORE_CHUNKS_MAX = 256
 };
 
 void core_pool_init(struct core_pool *pool, size_t item_size);
@@ -25,6 +33,9 @@ void core_pool_fini(struct core_pool *pool); /* all items must be back */
 /* Not zeroed. Never NULL: out of memory ends the process. */
 void *core_pool_take(struct core_pool *pool);
 void core_pool_give(struct core_pool *pool, void *item);
+
+/* Gives empty chunks back that were empty all the time since the last call, but for a few. */
+void core_pool_tidy(struct core_pool *pool);
 
 /*
  * Gives `block` back. NULL, for which there was no memory, ends the process: the core cannot give

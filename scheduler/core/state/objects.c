@@ -51,6 +51,7 @@ resize(struct core_objects *objects, size_t buckets)
     }
     objects->bucket = bucket;
     objects->mask = buckets - 1;
+    objects->few = buckets >= 4 * BUCKETS_MIN ? buckets / 32 : 0;
     for (size_t i = 0; i < old_count; i++) {
         struct core_object *next;
         for (struct core_object *r = old[i]; r != NULL; r = next) {
@@ -85,6 +86,7 @@ add(struct core_objects *objects, lode_id id)
     *head = object;
     TAILQ_INIT(&object->waiters);
     objects->count++;
+    objects->most = objects->count > objects->most ? objects->count : objects->most;
     return object;
 }
 
@@ -101,12 +103,20 @@ take_out(struct core_objects *objects, struct core_object *object)
     objects->count--;
 }
 
-static void
-shrink(struct core_objects *objects)
+void
+core_objects_tidy(struct core_objects *objects)
 {
-    if (objects->mask >= 4 * BUCKETS_MIN && objects->count < objects->mask / 32) {
+    while (objects->most < objects->few) {
+        size_t few = objects->few;
         resize(objects, (objects->mask + 1) / 4);
+        if (objects->few == few) {
+            break; /* there was no memory for a smaller one */
+        }
     }
+    objects->most = objects->count;
+    core_pool_tidy(&objects->pool);
+    core_pool_tidy(&objects->deps);
+    core_pool_tidy(&objects->starving);
 }
 
 /* ---- what live tasks make -------------------------------------------------------------------- */
@@ -185,7 +195,6 @@ core_objects_forget(struct core *core, struct core_task *task)
         task->made = object->sibling;
         take_out(&core->objects, object);
     }
-    shrink(&core->objects);
 }
 
 /* ---- who waits ------------------------------------------------------------------------------- */
@@ -217,7 +226,6 @@ drop(struct core *core, struct core_dep *dep)
     if (object->watch != 0 && TAILQ_EMPTY(&object->waiters)) {
         unwatch(core, object);
         take_out(&core->objects, object);
-        shrink(&core->objects);
     }
 }
 
@@ -328,5 +336,4 @@ void
 core_object_close(struct core_objects *objects, struct core_object *object)
 {
     take_out(objects, object);
-    shrink(objects);
 }

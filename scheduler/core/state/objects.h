@@ -16,6 +16,9 @@
 void core_objects_init(struct core_objects *objects);
 void core_objects_fini(struct core_objects *objects);
 
+/* Gives memory back that no object has needed since the last call. */
+void core_objects_tidy(struct core_objects *objects);
+
 /* NULL: the core knows of nothing that will make the object, and does not wait for it. */
 struct core_object *core_object_find(const struct core_objects *objects, lode_id id);
 

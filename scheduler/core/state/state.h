@@ -57,6 +57,7 @@ enum {
 #define CORE_GIVE_UP_NS     INT64_C(1500000000) /* a call that is told to end looks once a second */
 #define CORE_SHIFT_NS       UINT64_C(2000000) /* a worker serves one program so long if others wait */
 #define CORE_GRACE_NS       INT64_C(2000000000) /* from the flag to SIGTERM, and from that to SIGKILL */
+#define CORE_TIDY_NS        INT64_C(2000000000) /* memory not needed for so long goes back */
 #define CORE_ORPHANS_NS     INT64_C(1000000000) /* until tasks of ended programs are looked at */
 #define CORE_WIDE_NS        INT64_C(50000000)   /* a wide task waits; then the others do */
 #define CORE_RUN_MAX_NS     UINT64_C(3600000000000) /* a run time that is believed */
@@ -168,6 +169,8 @@ struct core_objects {
     struct core_object **bucket;
     size_t mask;
     size_t count;
+    size_t most; /* that there were since the last core_objects_tidy() */
+    size_t few;  /* with less than so many for a while the table is made smaller; 0: it is small */
     size_t watched; /* of them: the store is asked */
     uint64_t watch; /* cookie of the next WATCH */
     struct core_starved_list starved;
@@ -352,6 +355,7 @@ struct core {
     int64_t pool_deadline; /* when time alone changes something in the pool; 0: never */
 
     int64_t timer;           /* armed for; 0: not */
+    int64_t tidy_at;         /* look for memory to give back; 0: there is little */
     int64_t recall_at;       /* look again for queued tasks to recall; 0: no */
     uint64_t blocked_number; /* of the last worker that blocked */
     int64_t wide_since;

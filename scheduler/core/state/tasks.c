@@ -30,11 +30,17 @@ slot_give(struct core *core, uint32_t slot)
     core->slot_free = slot + 1;
     if (core->task_pool.count == 0) {
         core->slot_used = core->slot_free = 0;
-        if (core->slot_room > SLOTS_FIRST) {
-            core->slot_room = SLOTS_FIRST;
-            core->slot = core_realloc(core->slot, SLOTS_FIRST * sizeof *core->slot);
-        }
     }
+}
+
+void
+core_tasks_tidy(struct core *core)
+{
+    if (core->task_pool.count == 0 && core->slot_room > SLOTS_FIRST) {
+        core->slot_room = SLOTS_FIRST;
+        core->slot = core_realloc(core->slot, SLOTS_FIRST * sizeof *core->slot);
+    }
+    core_pool_tidy(&core->task_pool);
 }
 
 struct core_task *

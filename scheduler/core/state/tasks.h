@@ -21,6 +21,9 @@ struct core_task *core_task_create(struct core *core, struct core_session *sessi
  * too, if it has ended and this was its last task. */
 void core_task_destroy(struct core *core, struct core_task *task);
 
+/* Gives memory back that no task has needed since the last call. */
+void core_tasks_tidy(struct core *core);
+
 /* How long ago it was submitted, to some 10 ms. */
 int64_t core_task_age_ns(const struct core *core, const struct core_task *task);
 

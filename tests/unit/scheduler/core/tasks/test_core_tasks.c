@@ -1,4 +1,6 @@
 /* Tasks in the scheduler's core: what they wait for, how they end, what is refused. */
+#include "scheduler/core/state/state.h"
+
 #include "tests/unit/scheduler/core/driver.h"
 
 TestSuite(core_tasks, .init = two_cpus, .fini = stop);
@@ -286,4 +288,65 @@ Test(core_tasks, beyond_the_most_that_there_can_be_a_task_ends_with_an_error_and
     cr_assert_not_null(strstr(text, "2 tasks"), "%s", text);
     cr_assert_null(find(CORE_CUT, 0, 0));
     cr_assert_eq(stats().failed, 1);
+}
+
+/* ---- memory --------------------------------------------------------------------------------- */
+
+enum { BURST = 5000 };
+
+static struct {
+    uint64_t task;
+    uint32_t worker;
+} placed[BURST + 1];
+static int placed_count;
+
+static void
+note_placed(void)
+{
+    for (int n = 0; (placed[placed_count].task = ran(n, &placed[placed_count].worker)) != 0; n++) {
+        placed_count++;
+    }
+}
+
+static void
+run_a_burst(void)
+{
+    placed_count = 0;
+    for (int i = 0; i < BURST; i++) {
+        submit(PROGRAM, (struct call){0});
+        note_placed();
+    }
+    for (int i = 0; i < placed_count; i++) {
+        done(placed[i].worker, placed[i].task, LODE_DONE_OK, 500);
+        note_placed();
+    }
+    cr_assert_eq(placed_count, BURST);
+    cr_assert_eq(core->task_pool.count, 0);
+}
+
+Test(core_tasks, the_memory_of_a_burst_is_kept_for_the_next_one)
+{
+    run_a_burst();
+    size_t buckets = core->objects.mask, chunks = core->task_pool.empty_chunks;
+    cr_assert_gt(buckets, BURST);
+    cr_assert_neq(core->tidy_at, 0);
+    timer(CORE_TIDY_NS); /* it was needed until just now */
+    cr_assert_eq(core->task_pool.empty_chunks, chunks);
+    run_a_burst();
+    cr_assert_eq(core->objects.mask, buckets);
+    cr_assert_eq(core->task_pool.empty_chunks, chunks);
+}
+
+Test(core_tasks, the_memory_of_a_burst_goes_back_when_nobody_needs_it_for_seconds)
+{
+    enum { SLOTS_FIRST = 1024 };
+    run_a_burst();
+    timer(CORE_TIDY_NS);
+    cr_assert_neq(core->tidy_at, 0);
+    timer(CORE_TIDY_NS);
+    cr_assert_eq(core->objects.few, 0, "the table is small");
+    cr_assert_eq(core->slot_room, SLOTS_FIRST);
+    cr_assert_leq(core->task_pool.empty_chunks, CORE_CHUNKS_FEW);
+    cr_assert_leq(core->objects.pool.empty_chunks, CORE_CHUNKS_FEW);
+    cr_assert_eq(core->tidy_at, 0, "nobody is woken for it any more");
 }
