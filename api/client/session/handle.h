@@ -25,6 +25,8 @@
 #include "api/client/session/segments.h"
 #include "api/layout/births.h"
 
+enum { LODE_LARGE_WORDS = 256 }; /* look.h */
+
 enum lode_session_state { LODE_SESSION_LIVE = 0, LODE_SESSION_CLOSED = 1, LODE_SESSION_FORKED = 2 };
 
 /* A session's part in the fork that is under way. Only the thread that forks looks at it. */
@@ -55,6 +57,7 @@ struct lode {
 
     _Atomic uint64_t drawn[LODE_ID_RESULT + 1]; /* ids drawn, by kind */
     _Atomic uint64_t reserved;                  /* ids reserved */
+    _Atomic uint64_t large[LODE_LARGE_WORDS];   /* look.h */
     struct lode_births reserved_made;           /* ring.mu */
     _Atomic int64_t pending_looked_ns;          /* lode_look_seldom() */
     struct lode_fork fork;

@@ -4,6 +4,7 @@
 #include "api/base/options.h"
 #include "api/client/session/process.h"
 #include "api/client/session/session.h"
+#include "api/client/store/look.h"
 #include "api/client/store/reserve.h"
 
 /* ---- what is wanted ----------------------------------------------------------------------- */
@@ -66,6 +67,10 @@ lode_spec_make(const lode *db, size_t size_bytes, const lode_create_options *giv
 {
     lode_create_options options;
     struct lode_spec spec = {.size = size_bytes};
+    if (given == NULL && size_bytes <= INT64_MAX) {
+        *spec_out = spec; /* as most puts have it: a blob under a new id, with nothing to check */
+        return LODE_OK;
+    }
     LODE_TRY(lode_options_read("lode_create_options", given, sizeof options, &options));
     LODE_TRY(check_options(&options));
     LODE_TRY(check_id(db, options.id));
@@ -214,6 +219,7 @@ lode_create_spec(lode *db, const struct lode_spec *spec, bool named,
                  const struct lode_patience *patience, lode_draft *draft_out)
 {
     struct lode_msg_created created;
+    lode_session_note_size(db, spec->id, spec->size);
     LODE_TRY(ask_patiently(db, spec, patience, &created));
     int64_t answer_by = lode_patience_anew(patience); /* getting memory may have taken long */
     struct lode_open_draft open = {.entry = created.entry,

@@ -6,9 +6,6 @@
 
 #include <stdlib.h>
 
-/* A drop of an object at least as large is told at once: its room may be waited for. */
-enum { URGENT_BYTES = 64 << 10 };
-
 static lode_err
 ask_about(lode *db, enum lode_store_msg type, lode_id id, enum lode_store_msg answer_type,
           void *answer, size_t answer_size)
@@ -88,7 +85,7 @@ lode_drop(lode *db, lode_id id)
         return;
     }
     lode_hooks_referenced(&db->hooks, id, -1);
-    lode_ring_drop(&db->ring, id, lode_session_size_hint(db, id) >= URGENT_BYTES);
+    lode_ring_drop(&db->ring, id, lode_session_is_large(db, id));
 }
 
 /* ---- questions about one object ----------------------------------------------------------- */

@@ -11,13 +11,13 @@
  * packet. Large bytes go into a draft.
  */
 
+/* What the object is, and what its record needs. */
 static struct lode_ring_need
-need_of(const struct lode_spec *spec)
+need_of(const struct lode_spec *spec, struct lode_made *made_out)
 {
-    struct lode_made made;
-    lode_spec_made(spec, &made);
+    lode_spec_made(spec, made_out);
     return (struct lode_ring_need){.size = (uint32_t)sizeof(struct lode_record) +
-                                           (uint32_t)sizeof made + made.carried,
+                                           (uint32_t)sizeof *made_out + made_out->carried,
                                    .pages = lode_made_pages(spec->size, spec->ndim, spec->flags),
                                    .entries = 1};
 }
@@ -29,8 +29,7 @@ put_by_ring(lode *db, const struct lode_spec *spec, const void *data,
 {
     struct lode_made made;
     void *body;
-    struct lode_ring_need need = need_of(spec);
-    lode_spec_made(spec, &made);
+    struct lode_ring_need need = need_of(spec, &made);
     struct lode_patience until = *patience;
     until.deadline = deadline;
     LODE_TRY(lode_ring_reserve(&db->ring, LODE_RECORD_PUT, &need, &until, &body));
@@ -86,7 +85,8 @@ put_small_patiently(lode *db, const struct lode_spec *spec, const void *data,
                     const struct lode_patience *patience)
 {
     struct lode_ring_wait wait;
-    struct lode_ring_need need = need_of(spec);
+    struct lode_made made;
+    struct lode_ring_need need = need_of(spec, &made);
     bool by_packet = false;
     lode_err err;
     lode_ring_wait_begin(&wait, &db->ring, &db->hooks, &need, patience->deadline);
