@@ -94,6 +94,7 @@ case_task_async(struct bench *bench)
     int count = bench_rounds(bench, OUTSTANDING), rounds = bench->quick ? 3 : ROUNDS;
     double rate[ROUNDS], tasks = (double)rounds * count;
     lode_id *ids = calloc((size_t)count, sizeof *ids);
+    double floor = floor_tasks_many(count);
     bench_open(bench, 0, 0, true);
     bench_all_at_once(bench->db, ids, count);
     struct bench_shares before = bench_shares(bench);
@@ -108,6 +109,9 @@ case_task_async(struct bench *bench)
                               .value = bench_at(rate, rounds, 0.5),
                               .p99 = rate[0],
                               .cpus = bench->cpus,
+                              .floor_name = "sockets and a ring",
+                              .floor = floor,
+                              .ratio = bench_at(rate, rounds, 0.5) / floor,
                               .switches = (double)(after.switches - before.switches) / tasks,
                               .cpu_us = (after.all_us - before.all_us) / tasks,
                               .counted = true};

@@ -45,4 +45,14 @@ double floor_miss_us(size_t lines);
  */
 struct floor_latency floor_task_skeleton(int rounds);
 
+/*
+ * `count` tasks at once without scheduler or store, in tasks a second:
+ *
+ *   client → (socket) dispatcher → (socket) worker → ring in shared memory → store → table
+ *                                   '→ (socket) a process that hears of the ends
+ *
+ * The bytes of a task are as many as lode's, and 512 tasks are written at once.
+ */
+double floor_tasks_many(int count);
+
 #endif
