@@ -221,7 +221,7 @@ struct lode_msg_found {
 
 /*
  * One-shot for each id: NOTIFY tells each once, at once where it is known already. The OK to a
- * WATCH says that all its ids were looked at; the last NOTIFY of what is known may come behind it.
+ * WATCH says that all its ids were looked at; what is known of them was told before it.
  */
 struct lode_msg_watch {
     struct lode_msg_head head;

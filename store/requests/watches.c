@@ -55,6 +55,16 @@ watch(struct store *store, struct session *session, uint64_t cookie, const void 
     }
 }
 
+/* What is known already, or refused, is told before the OK. */
+static void
+answer_watch(struct session *session, uint32_t tag)
+{
+    if (tag != 0) {
+        notices_send(session);
+        session_ok(session, tag);
+    }
+}
+
 static bool
 watch_part(struct store *store, struct chore *chore)
 {
@@ -68,7 +78,7 @@ watch_part(struct store *store, struct chore *chore)
         if (slow->next < slow->msg.count) {
             return false;
         }
-        session_ok(session, slow->msg.head.tag);
+        answer_watch(session, slow->msg.head.tag);
     }
     return slow_end(session);
 }
@@ -87,7 +97,7 @@ handle_watch(struct store *store, struct session *session, const void *packet, c
         return LODE_OK;
     }
     watch(store, session, msg->cookie, rest, msg->count);
-    session_ok(session, msg->head.tag);
+    answer_watch(session, msg->head.tag);
     return LODE_OK;
 }
 
