@@ -17,6 +17,7 @@
     X(LINK_DELIVERY,        5)   /* wire: one record of a link at a time is handed over       */ \
     X(PRIVATE_CLUSTERS,     5)   /* client: private clusters of this process                  */ \
     X(PROCESS_SESSIONS,    10)   /* client: the list of this process's sessions, fork         */ \
+    X(WAITSET,             15)   /* client: one change of a wait set at a time                */ \
     X(TASK_CLIENT,         20)   /* client: submissions, resolved functions                   */ \
     X(SEGMENT_MAPS,        30)   /* client: which segments are mapped                         */ \
     X(DRAFT_PAGES,         35)   /* client: which pages of the writable views are open        */ \

@@ -182,6 +182,33 @@ do_wait_many(struct round *r)
     return timed_out_is_ok(lode_wait(r->db, ids, MANY, MANY, 1, NULL, NULL));
 }
 
+/* A set is left as it was found, whatever fails: its end needs nothing. */
+static lode_err
+use_waitset(struct round *r, lode_waitset *set)
+{
+    lode_id ids[] = {r->ids[0], r->absent, r->ids[1]}, taken[3];
+    size_t count = 0;
+    int fd = -1;
+    LODE_TRY(lode_waitset_add(set, ids, 3));
+    LODE_TRY(lode_waitset_fd(set, &fd));
+    LODE_TRY(lode_waitset_take(set, 1, taken, 3, &count));
+    expect(count > 0 && fd >= 0);
+    LODE_TRY(timed_out_is_ok(lode_waitset_take(set, 1, taken, 3, &count)));
+    return lode_waitset_remove(set, &r->absent, 1);
+}
+
+static lode_err
+do_waitset(struct round *r)
+{
+    lode_waitset *set;
+    lode_err err = lode_waitset_open(r->db, &set);
+    if (err == LODE_OK) {
+        err = use_waitset(r, set);
+        lode_waitset_close(set);
+    }
+    return err;
+}
+
 static lode_err
 do_keep_and_drop(struct round *r)
 {
@@ -379,6 +406,7 @@ const struct call store_calls[] = {
     CALL(get_absent),
     CALL(wait),
     CALL(wait_many),
+    CALL(waitset),
     CALL(keep_and_drop),
     CALL(keep_absent),
     CALL(contains),

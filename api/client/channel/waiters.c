@@ -162,9 +162,8 @@ lead(struct lode_store_calls *calls, int64_t deadline)
     }
 }
 
-/* Reads what has come, unless another thread reads. */
-static void
-read_come_locked(struct lode_store_calls *calls)
+void
+lode_waiters_read_locked(struct lode_store_calls *calls)
 {
     int fds[LODE_SOCKET_FDS_MAX];
     struct packet packet = {.bytes = calls->buffer, .fds = fds};
@@ -181,7 +180,7 @@ lode_waiters_undo_lates(struct lode_store_calls *calls)
         return;
     }
     lode_mutex_lock(&calls->mu);
-    read_come_locked(calls);
+    lode_waiters_read_locked(calls);
     struct lode_late *late = lode_lates_take(&calls->lates);
     atomic_store_explicit(&calls->has_lates, calls->lates.asked != NULL, memory_order_relaxed);
     lode_mutex_unlock(&calls->mu);

@@ -24,6 +24,9 @@ void lode_waiter_unlink_locked(struct lode_store_calls *calls, struct lode_waite
 LODE_MUST_CHECK lode_err lode_waiter_await_locked(struct lode_store_calls *calls,
                                                   struct lode_waiter *waiter, int64_t deadline);
 
+/* Reads what has come, without sleeping, unless another thread reads. */
+void lode_waiters_read_locked(struct lode_store_calls *calls);
+
 /* The caller waits no more. Wakes a thread that does: it must read the socket from now on. */
 void lode_waiters_hand_over_locked(struct lode_store_calls *calls);
 

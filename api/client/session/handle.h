@@ -29,6 +29,17 @@ enum { LODE_LARGE_WORDS = 256 }; /* look.h */
 
 enum lode_session_state { LODE_SESSION_LIVE = 0, LODE_SESSION_CLOSED = 1, LODE_SESSION_FORKED = 2 };
 
+/* What ends with a session: dependents.h. */
+enum { LODE_DEPENDENT_FDS = 2 };
+
+struct lode_dependent {
+    lode *db;                    /* NULL: its session is closed */
+    int fds[LODE_DEPENDENT_FDS]; /* -1: none; closed with it, and in a child after fork */
+    /* The session is about to be closed; everything of it still works. No lock is held. */
+    void (*end)(struct lode_dependent *dependent);
+    struct lode_dependent *next;
+};
+
 /* A session's part in the fork that is under way. Only the thread that forks looks at it. */
 struct lode_fork {
     void *mark;   /* a page of it; NULL: none */
@@ -65,7 +76,8 @@ struct lode {
     size_t file_bytes;
     uint32_t open_flags;
     struct lode_paths paths;
-    struct lode *next; /* in the list of this process */
+    struct lode_dependent *dependents; /* the process' lock: dependents.h */
+    struct lode *next;                 /* in the list of this process */
 };
 
 #endif

@@ -47,6 +47,11 @@ fork_session(lode *db)
     atomic_store_explicit(&db->state, LODE_SESSION_FORKED, memory_order_relaxed);
     close_descriptor(&db->calls.socket.fd);
     close_descriptor(&db->calls.bell_fd);
+    for (struct lode_dependent *at = db->dependents; at != NULL; at = at->next) {
+        for (int i = 0; i < LODE_DEPENDENT_FDS; i++) {
+            close_descriptor(&at->fds[i]);
+        }
+    }
     lode_hooks_forked(&db->hooks);
 }
 

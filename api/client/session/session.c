@@ -5,6 +5,7 @@
 #include "api/system/membarrier.h"
 #include "api/base/fail.h"
 #include "api/cluster/files.h"
+#include "api/client/session/dependents.h"
 #include "api/client/session/handle.h"
 #include "api/client/session/process.h"
 #include "api/client/session/threads.h"
@@ -366,6 +367,7 @@ lode_session_close(lode *db)
     }
     lode_hooks_close(&db->hooks);
     lode_hooks_destroy(&db->hooks);
+    lode_dependents_end(db);
     abort_drafts(db);
     struct lode_thread *self = lode_thread_get();
     if (self != NULL) {

@@ -9,6 +9,7 @@
 #include "error.h"
 #include "object.h"
 #include "task.h"
+#include "waitset.h"
 #if __has_include("actor.h")
 #include "actor.h"
 #endif
