@@ -88,6 +88,7 @@ void case_tree_reduce_100(struct bench *bench);
 void case_chain_reduce_100(struct bench *bench);
 void case_wait_1k(struct bench *bench);
 void case_wait_many(struct bench *bench);
+void case_waitset(struct bench *bench);
 void case_starvation(struct bench *bench);
 void case_startup(struct bench *bench);
 void case_idle(struct bench *bench);

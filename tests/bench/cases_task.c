@@ -212,22 +212,52 @@ wait_one_at_a_time(lode *db)
     return (bench_now_us() - start) / 1e6;
 }
 
-void
-case_wait_1k(struct bench *bench)
+/* The same with a wait set. */
+static double
+take_one_at_a_time(lode *db)
+{
+    static lode_id ids[WAITED];
+    lode_waitset *set;
+    double start = bench_now_us();
+    for (int i = 0; i < WAITED; i++) {
+        MUST(lode_call(db, "bench.noop", LODE_NO_ARGS, NULL, &ids[i]));
+    }
+    MUST(lode_waitset_open(db, &set));
+    MUST(lode_waitset_add(set, ids, WAITED));
+    for (int i = 0; i < WAITED; i++) {
+        lode_id id;
+        size_t count;
+        MUST(lode_waitset_take(set, LODE_FOREVER, &id, 1, &count));
+        lode_drop(db, id);
+    }
+    lode_waitset_close(set);
+    return (bench_now_us() - start) / 1e6;
+}
+
+static void
+wait_1k(struct bench *bench, const char *variant, double (*once)(lode *db))
 {
     enum { ROUNDS = 15 };
     double s[ROUNDS];
     bench_open(bench, 0, 0, true);
-    wait_one_at_a_time(bench->db);
+    once(bench->db);
     for (int i = 0; i < ROUNDS; i++) {
-        s[i] = wait_one_at_a_time(bench->db);
+        s[i] = once(bench->db);
     }
     bench_sort(s, ROUNDS);
     struct bench_line line = {.name = "wait_1k",
+                              .variant = variant,
                               .unit = "s",
                               .value = bench_at(s, ROUNDS, 0.5),
                               .p99 = s[ROUNDS - 1],
                               .cpus = bench->cpus};
     bench_emit(&line);
     bench_close(bench);
+}
+
+void
+case_wait_1k(struct bench *bench)
+{
+    wait_1k(bench, NULL, wait_one_at_a_time);
+    wait_1k(bench, "wait set", take_one_at_a_time);
 }

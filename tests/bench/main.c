@@ -60,6 +60,7 @@ static const struct bench_case {
     {"chain_reduce_100", case_chain_reduce_100, true, false},
     {"wait_1k", case_wait_1k, false, false},
     {"wait_many", case_wait_many, false, false},
+    {"waitset", case_waitset, false, false},
     {"starvation", case_starvation, false, false},
     {"startup", case_startup, false, false},
     {"idle", case_idle, false, false},
