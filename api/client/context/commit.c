@@ -66,14 +66,9 @@ use_draft(struct part *part, lode_id id, uint64_t size)
 static lode_err
 move_to_draft(struct commit *c, struct part *part)
 {
-    lode_draft draft;
     lode_id id = part->spec.id;
     part->spec.id = (lode_id){{0}};
-    LODE_TRY(lode_create_spec(c->db, &part->spec, false, &c->patience, &draft));
-    if (part->spec.size > 0) {
-        memcpy(draft.data, part->data, part->spec.size);
-    }
-    LODE_TRY(lode_draft_close(c->db, &draft, &part->open));
+    LODE_TRY(lode_create_filled(c->db, &part->spec, part->data, false, &c->patience, &part->open));
     use_draft(part, id, part->spec.size);
     return LODE_OK;
 }

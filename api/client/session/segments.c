@@ -1,6 +1,8 @@
 #include "api/client/session/segments.h"
 
 #include "api/base/fail.h"
+#include "api/client/session/write_key.h"
+#include "api/system/copy.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -111,6 +113,10 @@ is_mapped(const struct lode_segment_map *map, bool to_write)
 /*
  * The writable map is not inherited: a child must not write into what its parent creates, least of
  * all once that is sealed.
+ *
+ * Where no draft is open, its pages are read-only, and not unreadable: the kernel closes and opens
+ * them in half the time (100 MB: 0.9 ms each in place of 1.8 and 1.6 ms), since it need not hide
+ * and find again which page it was.
  */
 static lode_err
 map_locked(struct lode_segments *segments, uint32_t number, bool to_write, int fd, uint64_t bytes)
@@ -118,9 +124,7 @@ map_locked(struct lode_segments *segments, uint32_t number, bool to_write, int f
     struct lode_segment_map *map = &segments->map[number];
     void *at;
     _Atomic uint64_t *chunks;
-    int protection = !to_write               ? PROT_READ
-                     : segments->unprotected ? PROT_READ | PROT_WRITE
-                                             : PROT_NONE;
+    int protection = to_write && segments->unprotected ? PROT_READ | PROT_WRITE : PROT_READ;
     lode_mutex_assert_held(&segments->mu);
     if (is_mapped(map, to_write)) {
         return LODE_OK; /* another thread was faster */
@@ -136,6 +140,7 @@ map_locked(struct lode_segments *segments, uint32_t number, bool to_write, int f
     }
     if (to_write) {
         madvise(at, bytes, MADV_DONTFORK);
+        map->keyed = !segments->unprotected && lode_write_key_cover(at, bytes);
         map->write_chunks = chunks;
         atomic_store_explicit(&map->write, at, memory_order_release);
     } else {
@@ -275,12 +280,11 @@ page_bytes(uint64_t size)
     return (pages > 0 ? pages : 1) * LODE_PAGE;
 }
 
-lode_err
-lode_segments_open(struct lode_segments *segments, uint64_t extent, uint64_t size,
-                   int64_t answer_by, void **bytes_out)
+static lode_err
+find_writable(struct lode_segments *segments, uint64_t extent, uint64_t bytes, int64_t answer_by,
+              struct lode_segment_map **map_out, uint8_t **base_out)
 {
     struct lode_segment_map *map;
-    uint64_t offset = lode_extent_offset(extent), bytes = page_bytes(size);
     LODE_TRY(segment_of(segments, extent, &map));
     uint8_t *base = atomic_load_explicit(&map->write, memory_order_acquire);
     if (base == NULL) {
@@ -288,15 +292,81 @@ lode_segments_open(struct lode_segments *segments, uint64_t extent, uint64_t siz
         base = atomic_load_explicit(&map->write, memory_order_acquire);
     }
     LODE_TRY(check_extent(map, extent, bytes));
-    if (offset % LODE_PAGE != 0) {
+    if (lode_extent_offset(extent) % LODE_PAGE != 0) {
         return lode_fail_with(LODE_EPROTO, "the store gave a draft at %llu, inside a page",
-                              (unsigned long long)offset);
+                              (unsigned long long)lode_extent_offset(extent));
     }
-    if (!segments->unprotected && mprotect(base + offset, bytes, PROT_READ | PROT_WRITE) != 0) {
-        return lode_fail_errno("cannot make %llu bytes writable: the process has too many maps "
-                               "(vm.max_map_count), or too many open drafts",
-                               (unsigned long long)bytes);
+    *map_out = map;
+    *base_out = base;
+    return LODE_OK;
+}
+
+static lode_err
+open_pages(const struct lode_segments *segments, const struct lode_segment_map *map, uint8_t *at,
+           uint64_t bytes)
+{
+    if (segments->unprotected || (map->keyed ? lode_write_key_uncover(at, bytes)
+                                             : mprotect(at, bytes, PROT_READ | PROT_WRITE)) == 0) {
+        return LODE_OK;
     }
+    return lode_fail_errno("cannot make %llu bytes writable: the process has too many maps "
+                           "(vm.max_map_count), or too many open drafts",
+                           (unsigned long long)bytes);
+}
+
+static lode_err
+close_pages(const struct lode_segments *segments, const struct lode_segment_map *map, uint8_t *at,
+            uint64_t bytes)
+{
+    if (segments->unprotected ||
+        (map->keyed ? lode_write_key_cover(at, bytes) : mprotect(at, bytes, PROT_READ) == 0)) {
+        return LODE_OK;
+    }
+    return lode_fail_errno("cannot make the %llu bytes of a draft read-only, so they cannot be "
+                           "sealed: the process has too many maps (vm.max_map_count)",
+                           (unsigned long long)bytes);
+}
+
+static void
+fill(struct lode_segment_map *map, uint8_t *base, uint64_t extent, uint64_t bytes,
+     const struct iovec *parts, size_t count)
+{
+    uint8_t *at = base + lode_extent_offset(extent);
+    populate(base, map->write_chunks, lode_extent_offset(extent), bytes, MADV_POPULATE_WRITE);
+    for (size_t i = 0; i < count; i++) {
+        lode_copy(at, parts[i].iov_base, parts[i].iov_len);
+        at += parts[i].iov_len;
+    }
+}
+
+lode_err
+lode_segments_fill(struct lode_segments *segments, uint64_t extent, uint64_t size,
+                   const struct iovec *parts, size_t count, int64_t answer_by)
+{
+    struct lode_segment_map *map;
+    uint8_t *base;
+    uint64_t offset = lode_extent_offset(extent), bytes = page_bytes(size);
+    LODE_TRY(find_writable(segments, extent, bytes, answer_by, &map, &base));
+    if (map->keyed) {
+        lode_write_key_open();
+        fill(map, base, extent, bytes, parts, count);
+        lode_write_key_close();
+        return LODE_OK;
+    }
+    LODE_TRY(open_pages(segments, map, base + offset, bytes));
+    fill(map, base, extent, bytes, parts, count);
+    return close_pages(segments, map, base + offset, bytes);
+}
+
+lode_err
+lode_segments_open(struct lode_segments *segments, uint64_t extent, uint64_t size,
+                   int64_t answer_by, void **bytes_out)
+{
+    struct lode_segment_map *map;
+    uint8_t *base;
+    uint64_t offset = lode_extent_offset(extent), bytes = page_bytes(size);
+    LODE_TRY(find_writable(segments, extent, bytes, answer_by, &map, &base));
+    LODE_TRY(open_pages(segments, map, base + offset, bytes));
     populate(base, map->write_chunks, offset, bytes, MADV_POPULATE_WRITE);
     *bytes_out = base + offset;
     return LODE_OK;
@@ -307,12 +377,5 @@ lode_segments_close(struct lode_segments *segments, uint64_t extent, uint64_t si
 {
     struct lode_segment_map *map = &segments->map[lode_extent_segment(extent)];
     uint8_t *base = atomic_load_explicit(&map->write, memory_order_acquire);
-    uint64_t bytes = page_bytes(size);
-    if (!segments->unprotected &&
-        mprotect(base + lode_extent_offset(extent), bytes, PROT_NONE) != 0) {
-        return lode_fail_errno("cannot make the %llu bytes of a draft read-only, so they cannot be "
-                               "sealed: the process has too many maps (vm.max_map_count)",
-                               (unsigned long long)bytes);
-    }
-    return LODE_OK;
+    return close_pages(segments, map, base + lode_extent_offset(extent), page_bytes(size));
 }

@@ -1,6 +1,13 @@
 /*
  * segments.h: where the bytes of objects lie in this process: one read-only map of each segment,
- * and, for creators only, one that is writable nowhere but in the extents of open drafts.
+ * and, for creators only, one that is writable nowhere but in the extents of open drafts, and where
+ * a put copies at this moment. The second is guarded in one of three ways:
+ *
+ *   under a key   a put opens the process' key for its own thread (write_key.h). A draft's pages
+ *                 are taken out from under the key until it ends, by pkey_mprotect()
+ *   by pages      where there is no key: all is read-only, and mprotect() makes the pages of a put
+ *                 or draft writable, and read-only again
+ *   not at all    LODE_OPEN_UNPROTECTED: all is writable
  */
 #ifndef LODE_CLIENT_SEGMENTS_H
 #define LODE_CLIENT_SEGMENTS_H
@@ -8,11 +15,14 @@
 #include "api/client/channel/store_calls.h"
 #include "api/layout/index.h"
 
+#include <sys/uio.h>
+
 struct lode_segment_map {
     _Atomic(const uint8_t *) read; /* published after `bytes` and its chunks */
     uint64_t bytes; /* of both maps; written once, before the first of them is published */
     _Atomic uint64_t *read_chunks; /* which chunks have been populated; a bit each */
     _Atomic(uint8_t *) write;
+    bool keyed; /* the writable map lies under the key; written before it is published */
     _Atomic uint64_t *write_chunks;
 };
 
@@ -90,8 +100,22 @@ lode_segments_is_populated(const struct lode_segments *segments, uint64_t extent
 void lode_segments_populate_read(struct lode_segments *segments, uint64_t extent, uint64_t size);
 
 /*
- * Opens the pages of an extent for writing, and populates them where they are fresh. answer_by and
- * errors: as lode_segments_read(), but never 0.
+ * Copies the parts, one after the other, to the begin of an extent, which no other thread can write
+ * meanwhile if the map lies under a key, and none afterwards.
+ *
+ *   size       of the extent's object; the parts have no more
+ *   answer_by  as lode_segments_read(), but never 0
+ *
+ * Errors  those of lode_segments_open() and lode_segments_close(): what lies there must not be
+ *         sealed
+ */
+LODE_MUST_CHECK lode_err lode_segments_fill(struct lode_segments *segments, uint64_t extent,
+                                            uint64_t size, const struct iovec *parts, size_t count,
+                                            int64_t answer_by);
+
+/*
+ * Opens the pages of an extent for writing by any thread, and populates them where they are fresh.
+ * answer_by and errors: as lode_segments_read(), but never 0.
  */
 LODE_MUST_CHECK lode_err lode_segments_open(struct lode_segments *segments, uint64_t extent,
                                             uint64_t size, int64_t answer_by, void **bytes_out);

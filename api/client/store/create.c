@@ -214,25 +214,56 @@ ask_patiently(lode *db, const struct lode_spec *spec, const struct lode_patience
     return err;
 }
 
-lode_err
-lode_create_spec(lode *db, const struct lode_spec *spec, bool named,
-                 const struct lode_patience *patience, lode_draft *draft_out)
+/* Room for a draft, whose pages are closed yet. answer_by_out: getting memory may take long. */
+static lode_err
+make_room(lode *db, const struct lode_spec *spec, bool named, const struct lode_patience *patience,
+          struct lode_open_draft *open_out, int64_t *answer_by_out)
 {
     struct lode_msg_created created;
     lode_session_note_size(db, spec->id, spec->size);
     LODE_TRY(ask_patiently(db, spec, patience, &created));
-    int64_t answer_by = lode_patience_anew(patience); /* getting memory may have taken long */
-    struct lode_open_draft open = {.entry = created.entry,
-                                   .generation = created.generation,
-                                   .extent = created.extent,
-                                   .stored = lode_made_stored(spec->size, spec->flags),
-                                   .named = named,
-                                   .id = spec->id};
+    *answer_by_out = lode_patience_anew(patience);
+    *open_out = (struct lode_open_draft){.entry = created.entry,
+                                         .generation = created.generation,
+                                         .extent = created.extent,
+                                         .stored = lode_made_stored(spec->size, spec->flags),
+                                         .named = named,
+                                         .id = spec->id};
+    return LODE_OK;
+}
+
+static lode_err
+create_spec(lode *db, const struct lode_spec *spec, bool named,
+            const struct lode_patience *patience, lode_draft *draft_out)
+{
+    struct lode_open_draft open;
+    int64_t answer_by;
+    LODE_TRY(make_room(db, spec, named, patience, &open, &answer_by));
     lode_err err = open_draft(db, spec, &open, answer_by, draft_out);
     if (err != LODE_OK) {
         lode_draft_abort(db, &open, answer_by);
     }
     return err;
+}
+
+lode_err
+lode_create_filled(lode *db, const struct lode_spec *spec, const void *data, bool named,
+                   const struct lode_patience *patience, struct lode_open_draft *open_out)
+{
+    struct lode_open_draft open;
+    int64_t answer_by, strides[LODE_MAX_NDIM] = {0};
+    LODE_TRY(make_room(db, spec, named, patience, &open, &answer_by));
+    memcpy(strides, spec->array.strides, spec->ndim * sizeof(int64_t));
+    const struct iovec parts[] = {
+        {.iov_base = strides, .iov_len = spec->flags & LODE_ENTRY_STRIDED ? sizeof strides : 0},
+        {.iov_base = (void *)(uintptr_t)data, .iov_len = spec->size}};
+    lode_err err = lode_segments_fill(&db->segments, open.extent, open.stored, parts, 2, answer_by);
+    if (err != LODE_OK) {
+        lode_draft_abort(db, &open, answer_by);
+        return err;
+    }
+    *open_out = open;
+    return LODE_OK;
 }
 
 lode_err
@@ -288,7 +319,7 @@ create_named(lode *db, struct lode_spec *spec, int64_t timeout_ms, lode_draft *d
 {
     struct lode_patience patience = lode_patience_of(timeout_ms);
     name_spec(db, spec);
-    LODE_TRY(lode_create_spec(db, spec, true, &patience, draft_out));
+    LODE_TRY(create_spec(db, spec, true, &patience, draft_out));
     lode_hooks_drafted(&db->hooks, draft_out, true);
     return LODE_OK;
 }
@@ -325,7 +356,7 @@ lode_result_draft(lode *db, const lode_array *array, size_t size_bytes, lode_kin
     if (array != NULL) {
         LODE_TRY(lode_spec_array(array, &spec));
     }
-    return lode_create_spec(db, &spec, false, &patience, draft_out);
+    return create_spec(db, &spec, false, &patience, draft_out);
 }
 
 /* The session of a draft. The draft may be a copy of one that was ended, and its session closed. */

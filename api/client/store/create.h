@@ -35,10 +35,18 @@ void lode_spec_packet(const struct lode_spec *spec, enum lode_store_msg type, in
 /* What a ring record says of it. */
 void lode_spec_made(const struct lode_spec *spec, struct lode_made *made_out);
 
-/* Creates a draft; spec->id may be zero for a nameless one (`named` false). */
-LODE_MUST_CHECK lode_err lode_create_spec(lode *db, const struct lode_spec *spec, bool named,
-                                          const struct lode_patience *patience,
-                                          lode_draft *draft_out);
+/*
+ * A draft with the data in it, and closed: to be sealed, by lode_draft_seal() or a commit. No other
+ * thread could write it at any time, where the processor has keys for that (segments.h).
+ *
+ *   spec  its id may be zero for a nameless one (`named` false)
+ *
+ * Errors  as lode_create(); LODE_ENOMEM its pages cannot be closed. It is aborted then.
+ */
+LODE_MUST_CHECK lode_err lode_create_filled(lode *db, const struct lode_spec *spec,
+                                            const void *data, bool named,
+                                            const struct lode_patience *patience,
+                                            struct lode_open_draft *open_out);
 
 /*
  * A draft without a name, for a result: lode_ring_commit() will name it, or lode_abort() ends it.

@@ -69,13 +69,8 @@ static lode_err
 put_by_draft(lode *db, const struct lode_spec *spec, const void *data,
              const struct lode_patience *patience)
 {
-    lode_draft draft;
     struct lode_open_draft open;
-    LODE_TRY(lode_create_spec(db, spec, true, patience, &draft));
-    if (spec->size > 0) {
-        memcpy(draft.data, data, spec->size);
-    }
-    LODE_TRY(lode_draft_close(db, &draft, &open));
+    LODE_TRY(lode_create_filled(db, spec, data, true, patience, &open));
     return lode_draft_seal(db, &open, lode_patience_anew(patience));
 }
 

@@ -22,11 +22,20 @@ static bool no_more_maps;
 __attribute__((visibility("default"))) int
 mprotect(void *at, size_t bytes, int protection)
 {
-    if (no_more_maps && protection == PROT_NONE) {
+    if (no_more_maps && protection == PROT_READ) {
         errno = ENOMEM;
         return -1;
     }
     return (int)syscall(SYS_mprotect, at, bytes, protection);
+}
+
+/* Under a protection key a put would close no pages. */
+__attribute__((visibility("default"))) int
+pkey_alloc(unsigned flags, unsigned rights)
+{
+    (void)flags, (void)rights;
+    errno = ENOSPC;
+    return -1;
 }
 
 static void
