@@ -9,7 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { MB = 1000 * 1000, LARGE = 100 * MB, GETS_A_SAMPLE = 1000 };
+enum { MB = 1000 * 1000, GETS_A_SAMPLE = 1000 };
 
 extern char **environ;
 
@@ -99,52 +99,4 @@ case_get(struct bench *bench, size_t size_bytes, const char *name)
     bench_close(bench);
     free(bytes);
     free(us);
-}
-
-/* ---- large puts ----------------------------------------------------------------------------- */
-
-static void
-put_large(struct bench *bench, const void *bytes, uint32_t flags, const char *variant)
-{
-    int rounds = bench_rounds(bench, 20) < 5 ? 5 : bench_rounds(bench, 20);
-    double *gb_s = new_samples(rounds);
-    lode_id id;
-    lode_store_stats stats;
-    double floor_before = floor_memcpy_gb_s(LARGE, 9);
-    bench_open(bench, UINT64_C(6) * LARGE, flags, false);
-    for (int i = -3; i < rounds; i++) {
-        double start = bench_now_us();
-        MUST(lode_put(bench->db, bytes, LARGE, LODE_FOREVER, &id));
-        double us = bench_now_us() - start;
-        if (i >= 0) {
-            gb_s[i] = LARGE / us / 1e3;
-        }
-        lode_drop(bench->db, id);
-        MUST(lode_get_store_stats(bench->db, &stats)); /* freed: the next put gets warm pages */
-    }
-    bench_close(bench);
-    double floor = (floor_before + floor_memcpy_gb_s(LARGE, 9)) / 2;
-    bench_sort(gb_s, rounds);
-    double median = bench_at(gb_s, rounds, 0.5);
-    struct bench_line line = {.name = "put_large",
-                              .variant = variant,
-                              .unit = "GB/s",
-                              .value = median,
-                              .p99 = bench_at(gb_s, rounds, 0.01),
-                              .cpus = bench->cpus,
-                              .floor_name = "memcpy",
-                              .floor = floor,
-                              .ratio = median / floor};
-    bench_emit(&line);
-    free(gb_s);
-}
-
-void
-case_put_large(struct bench *bench)
-{
-    uint8_t *bytes = malloc(LARGE);
-    memset(bytes, 1, LARGE);
-    put_large(bench, bytes, 0, "protected");
-    put_large(bench, bytes, LODE_OPEN_UNPROTECTED, "not protected");
-    free(bytes);
 }

@@ -50,6 +50,7 @@ static const struct bench_case {
     {"put_small", case_put_small, true, false},
     {"put_small_two", case_put_small_two, false, false},
     {"put_large", case_put_large, false, false},
+    {"fragmentation", case_fragmentation, false, false},
     {"free_many", case_free_many, false, false},
     {"handoff", case_handoff, true, false},
     {"task_sync", case_task_sync, true, false},
