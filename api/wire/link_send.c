@@ -1,6 +1,5 @@
 #include "api/wire/link_send.h"
 
-#include "api/base/clock.h"
 #include "api/base/fail.h"
 #include "api/wire/link_retire.h"
 
@@ -145,15 +144,14 @@ end_use(struct lode_link_pipe *pipe)
     atomic_fetch_sub_explicit(&pipe->users, 1, memory_order_release);
 }
 
-/* In a burst the completion is a callback on another thread: what queues up until then goes as one
- * message. */
+/*
+ * What others have appended while this thread wrote goes out by the other aio, whose completion is
+ * a callback on another thread: so no thread writes for the others without end.
+ */
 void
 lode_link_start(struct lode_link_pipe *pipe)
 {
-    int64_t now = lode_now_ns();
-    bool quiet = now - pipe->out_begun_ns >= LODE_LINK_QUIET_NS;
-    pipe->out_begun_ns = now;
-    if (quiet && !send_at_once(pipe)) {
+    if (!send_at_once(pipe)) {
         lode_link_retire(pipe);
     } else if (pipe->out_sent < pipe->out_size) {
         send_rest(pipe);

@@ -40,7 +40,7 @@
 #include <nng/nng.h>
 
 enum {
-    LODE_LINK_ACK_RECORDS = 64,      /* a pure acknowledgement goes after so many records, */
+    LODE_LINK_ACK_RECORDS = 512,     /* a pure acknowledgement goes after so many records, */
     LODE_LINK_ACK_BYTES = 256 << 10, /* or bytes, if no record goes the other way */
     LODE_LINK_REFUSED_MAX = 8,       /* bad batches of the peer, in a row, that a link survives */
     LODE_LINK_VISITORS_MAX = 8,      /* pipes at a time */
@@ -49,8 +49,7 @@ enum {
     LODE_LINK_SMALL_IN_A_ROW = 64,
     LODE_LINK_REDIAL_FIRST_MS = 1,
     LODE_LINK_REDIAL_LAST_MS = 100,
-    LODE_LINK_ACCEPT_AGAIN_MS = 100, /* after an error such as too many open files */
-    LODE_LINK_QUIET_NS = 50000 /* a message after so long a pause is completed by its sender */
+    LODE_LINK_ACCEPT_AGAIN_MS = 100 /* after an error such as too many open files */
 };
 
 struct lode_link_pipe {
@@ -65,8 +64,7 @@ struct lode_link_pipe {
     bool retired;       /* link.mu */
     char *out;          /* the message under way; the thread's that set busy */
     size_t out_size, out_sent, out_room;
-    int64_t out_begun_ns; /* when the last message was started */
-    char *in;             /* what came and is not handled yet; the receive callback */
+    char *in; /* what came and is not handled yet; the receive callback */
     size_t in_size, in_room;
     uint32_t in_small; /* messages in a row that left nothing */
 };

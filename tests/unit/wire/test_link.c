@@ -1,4 +1,5 @@
 /* Two ends of a link in one process: what is promised while nothing goes wrong. */
+#include "api/wire/link_state.h"
 #include "api/wire/task_msg.h"
 #include "tests/support/scratch.h"
 #include "tests/unit/wire/link_end.h"
@@ -149,7 +150,7 @@ Test(link, acknowledged_records_are_forgotten_without_being_asked_for)
     do {
         expect_ne(lode_remaining_ms(deadline), 0);
         lode_link_count(client.link, &counters);
-    } while (counters.records_acked + 64 < 1000);
+    } while (counters.records_acked + LODE_LINK_ACK_RECORDS < 1000);
 }
 
 Test(link, drain_returns_when_the_other_side_has_everything)
