@@ -1,14 +1,16 @@
 #include "api/wire/later.h"
 
+#include "api/base/clock.h"
 #include "api/base/fail.h"
+#include "api/wire/reaper.h"
 #include "api/wire/start.h"
 
-#include <nng/nng.h>
 #include <stdatomic.h>
+#include <stddef.h>
 #include <stdlib.h>
 
 struct lode_later {
-    nng_aio *aio;
+    struct lode_reaper_job job;
     lode_later_fn run;
     void *arg;
     _Atomic bool is_due;
@@ -19,14 +21,12 @@ struct lode_later {
  * gets another call.
  */
 static void
-slept(void *arg)
+run_due(struct lode_reaper_job *job)
 {
-    struct lode_later *later = arg;
-    bool is_over = nng_aio_result(later->aio) != 0;
+    struct lode_later *later =
+        (struct lode_later *)((char *)job - offsetof(struct lode_later, job));
     atomic_exchange(&later->is_due, false);
-    if (!is_over) {
-        later->run(later->arg);
-    }
+    later->run(later->arg);
 }
 
 lode_err
@@ -37,21 +37,18 @@ lode_later_open(lode_later_fn run, void *arg, struct lode_later **later_out)
     if (later == NULL) {
         return lode_fail_with(LODE_ENOMEM, "no memory for a timer");
     }
+    later->job.run = run_due;
     later->run = run;
     later->arg = arg;
-    if (nng_aio_alloc(&later->aio, slept, later) != 0) {
-        free(later);
-        return lode_fail_with(LODE_ENOMEM, "no memory for a timer");
-    }
     *later_out = later;
     return LODE_OK;
 }
 
 void
-lode_later_call(struct lode_later *later, int32_t ms)
+lode_later_call(struct lode_later *later, int64_t delay_ns)
 {
     if (!atomic_exchange(&later->is_due, true)) {
-        nng_sleep_aio(ms, later->aio);
+        lode_reaper_add_at(&later->job, lode_now_ns() + delay_ns);
     }
 }
 
@@ -59,8 +56,7 @@ void
 lode_later_close(struct lode_later *later)
 {
     if (later != NULL) {
-        nng_aio_stop(later->aio);
-        nng_aio_free(later->aio);
+        lode_reaper_cancel(&later->job);
         free(later);
     }
 }

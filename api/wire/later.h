@@ -1,6 +1,9 @@
 /*
- * later.h: a call of a function after a time, on a thread of nng's. It needs no thread of its own,
- * so that a worker near the limit of threads has it, too.
+ * later.h: a call of a function after a time, on the reaper's thread. It needs no thread of its
+ * own, so that a worker near the limit of threads has it, too.
+ *
+ * nng_sleep_aio() is no help: the thread of nng 1.5.2 that waits for it spins through the last
+ * millisecond before each end (its clock counts milliseconds, and the end must lie behind it).
  */
 #ifndef LODE_WIRE_LATER_H
 #define LODE_WIRE_LATER_H
@@ -17,10 +20,10 @@ LODE_MUST_CHECK lode_err lode_later_open(lode_later_fn run, void *arg,
                                          struct lode_later **later_out);
 
 /*
- * Has the function called in so many milliseconds, or sooner if a call is to come already. The call
+ * Has the function called in so many nanoseconds, or sooner if a call is to come already. The call
  * sees all that was done before. Any thread.
  */
-void lode_later_call(struct lode_later *later, int32_t ms);
+void lode_later_call(struct lode_later *later, int64_t delay_ns);
 
 /* No call runs once this returns. Nobody may be in lode_later_call(). NULL does nothing. */
 void lode_later_close(struct lode_later *later);

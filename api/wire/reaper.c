@@ -12,22 +12,57 @@ static struct {
     struct lode_mutex mu;
     bool runs; /* reaper.mu */
     struct lode_cond changed;
-    TAILQ_HEAD(, lode_reaper_job) jobs; /* reaper.mu */
-    struct lode_reaper_job *running;    /* reaper.mu; only compared, never followed */
+    TAILQ_HEAD(lode_reaper_jobs, lode_reaper_job) jobs, timed; /* reaper.mu */
+    int64_t wakes_ns;                /* reaper.mu; when it looks at `timed` again by itself */
+    struct lode_reaper_job *running; /* reaper.mu; only compared, never followed */
 } reaper = {.once = PTHREAD_ONCE_INIT};
+
+static struct lode_reaper_jobs *
+list_of(const struct lode_reaper_job *job)
+{
+    return job->due_ns != 0 ? &reaper.timed : &reaper.jobs;
+}
+
+static void
+remove_locked(struct lode_reaper_job *job)
+{
+    lode_mutex_assert_held(&reaper.mu);
+    TAILQ_REMOVE(list_of(job), job, entry);
+    job->queued = false;
+}
+
+/* The job to run now; NULL: none before reaper.wakes_ns. A process has few timed jobs. */
+static struct lode_reaper_job *
+next_locked(void)
+{
+    struct lode_reaper_job *job = TAILQ_FIRST(&reaper.jobs);
+    lode_mutex_assert_held(&reaper.mu);
+    reaper.wakes_ns = LODE_NEVER;
+    if (job != NULL || TAILQ_EMPTY(&reaper.timed)) {
+        return job;
+    }
+    int64_t now = lode_now_ns();
+    TAILQ_FOREACH(job, &reaper.timed, entry)
+    {
+        if (job->due_ns <= now) {
+            return job;
+        }
+        reaper.wakes_ns = job->due_ns < reaper.wakes_ns ? job->due_ns : reaper.wakes_ns;
+    }
+    return NULL;
+}
 
 static void *
 reap(void *arg)
 {
     lode_mutex_lock(&reaper.mu);
     for (;;) {
-        struct lode_reaper_job *job = TAILQ_FIRST(&reaper.jobs);
+        struct lode_reaper_job *job = next_locked();
         if (job == NULL) {
-            lode_cond_wait(&reaper.changed, &reaper.mu, LODE_NEVER);
+            lode_cond_wait(&reaper.changed, &reaper.mu, reaper.wakes_ns);
             continue;
         }
-        TAILQ_REMOVE(&reaper.jobs, job, entry);
-        job->queued = false;
+        remove_locked(job);
         reaper.running = job;
         lode_mutex_unlock(&reaper.mu);
         job->run(job);
@@ -44,6 +79,7 @@ init_once(void)
     lode_mutex_init(&reaper.mu, LODE_LOCK_REAPER);
     lode_cond_init(&reaper.changed);
     TAILQ_INIT(&reaper.jobs);
+    TAILQ_INIT(&reaper.timed);
 }
 
 lode_err
@@ -68,16 +104,25 @@ lode_reaper_start(void)
 }
 
 void
-lode_reaper_add(struct lode_reaper_job *job)
+lode_reaper_add_at(struct lode_reaper_job *job, int64_t due_ns)
 {
     pthread_once(&reaper.once, init_once);
     lode_mutex_lock(&reaper.mu);
     if (!job->queued) {
         job->queued = true;
-        TAILQ_INSERT_TAIL(&reaper.jobs, job, entry);
-        lode_cond_broadcast(&reaper.changed);
+        job->due_ns = due_ns;
+        TAILQ_INSERT_TAIL(list_of(job), job, entry);
+        if (due_ns < reaper.wakes_ns) { /* else it looks in time without being woken */
+            lode_cond_broadcast(&reaper.changed);
+        }
     }
     lode_mutex_unlock(&reaper.mu);
+}
+
+void
+lode_reaper_add(struct lode_reaper_job *job)
+{
+    lode_reaper_add_at(job, 0);
 }
 
 void
@@ -87,8 +132,7 @@ lode_reaper_cancel(struct lode_reaper_job *job)
     lode_mutex_lock(&reaper.mu);
     for (;;) {
         if (job->queued) {
-            TAILQ_REMOVE(&reaper.jobs, job, entry);
-            job->queued = false;
+            remove_locked(job);
         }
         if (reaper.running != job || pthread_equal(pthread_self(), reaper.thread)) {
             break;

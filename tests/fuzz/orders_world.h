@@ -174,7 +174,7 @@ link_brings(uint16_t type, const void *bytes, size_t size)
 
 bool __wrap_lode_cond_wait(struct lode_cond *cond, struct lode_mutex *mu, long long deadline_ns);
 lode_err __wrap_lode_wire_start(void);
-void __wrap_lode_later_call(struct lode_later *later, int32_t ms);
+void __wrap_lode_later_call(struct lode_later *later, int64_t delay_ns);
 lode_err __wrap_lode_starting_wait(const char *dir, int64_t deadline);
 lode_err __wrap_lode_socket_send(int fd, const void *head, size_t head_size, const void *rest,
                                  size_t rest_size, const int *fds, size_t fd_count);
@@ -207,9 +207,9 @@ __wrap_lode_cond_wait(struct lode_cond *cond, struct lode_mutex *mu, long long d
 
 /* What is held back goes out with what comes next, as in a worker whose tasks are short. */
 void
-__wrap_lode_later_call(struct lode_later *later, int32_t ms)
+__wrap_lode_later_call(struct lode_later *later, int64_t delay_ns)
 {
-    (void)later, (void)ms;
+    (void)later, (void)delay_ns;
 }
 
 lode_err

@@ -26,11 +26,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/*
- * Not more often: nng's thread for timers uses CPU time before each end. With one every 2 ms that
- * was a tenth of a short task's.
- */
-enum { HOLD_BACK_NS = 200000, HOLD_BACK_MAX = 256, TELL_MS = 10 };
+enum { HOLD_BACK_NS = 200000, HOLD_BACK_MAX = 256, TELL_NS = 2000000 };
 
 /* ---- telling the scheduler ----------------------------------------------------------------- */
 
@@ -49,7 +45,7 @@ tell_done(struct worker *worker, const struct lode_task_done *done, const char *
     lode_err err = lode_link_send(worker->tasks->link, LODE_TASK_DONE, done, sizeof *done, why,
                                   (uint32_t)strnlen(why, LODE_TASK_WHY_MAX), hold);
     if (hold) {
-        lode_later_call(worker->teller, TELL_MS);
+        lode_later_call(worker->teller, TELL_NS);
     }
     return err;
 }

@@ -7,7 +7,7 @@
 
 #include <unistd.h>
 
-enum { WATCH_MS = 100 };
+enum { WATCH_NS = 100000000 };
 
 /* CPU time of a thread that only looks now and then whether another one is done. */
 enum { POLLING_NS = 5000000 };
@@ -87,7 +87,7 @@ watch_main_thread(void *arg)
 {
     struct worker *worker = arg;
     if (sleeping_look(&worker->sleeping, !look_at_main(worker) && !is_ready_to_run())) {
-        lode_later_call(worker->watch, WATCH_MS);
+        lode_later_call(worker->watch, WATCH_NS);
     }
 }
 
@@ -105,7 +105,7 @@ worker_blocked(void *arg, enum lode_sleep sleep)
     }
     if (watch) {
         (void)look_at_main(worker);
-        lode_later_call(worker->watch, WATCH_MS);
+        lode_later_call(worker->watch, WATCH_NS);
     }
 }
 
