@@ -23,13 +23,14 @@ table_of(const struct lode_hooks *hooks, int slot)
 
 /*
  * A hook that cannot send its message fails alone: the sentence stays that of the call which slept.
+ * The worker's is first: its BLOCKED takes along what the task client holds.
  */
 void
 lode_hooks_blocked(const struct lode_hooks *hooks, enum lode_sleep sleep)
 {
     char sentence[LODE_FAIL_MAX];
     snprintf(sentence, sizeof sentence, "%s", lode_last_error());
-    for (int i = 0; i < LODE_HOOK_SLOTS; i++) {
+    for (int i = LODE_HOOK_SLOTS - 1; i >= 0; i--) {
         const struct lode_session_hooks *table = table_of(hooks, i);
         if (table != NULL && table->blocked != NULL) {
             table->blocked(table->arg, sleep);

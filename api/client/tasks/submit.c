@@ -222,12 +222,22 @@ static lode_err
 send_locked(struct lode_tasks *tasks, struct call *call, const void *rest, uint32_t rest_size)
 {
     call->head.results = lode_session_draw(tasks->db, LODE_ID_RESULT, call->head.result_count);
+    bool hold = lode_burst_holds(&tasks->burst, rest_size);
     lode_err err = lode_link_send(tasks->link, LODE_TASK_SUBMIT, &call->head, sizeof call->head,
-                                  rest, rest_size, false);
+                                  rest, rest_size, hold);
     if (err != LODE_OK) {
         lode_session_draw_back(tasks->db, LODE_ID_RESULT, call->head.result_count);
+        return err;
     }
-    return err;
+    lode_burst_appended(&tasks->burst, rest_size, hold);
+    return LODE_OK;
+}
+
+/* Something is held until the call ends, or its ids must be found together. */
+static bool
+is_noted(const struct call *call)
+{
+    return call->refs != NULL || call->head.result_count > 1;
 }
 
 static void
@@ -250,7 +260,7 @@ note_locked(struct lode_tasks *tasks, struct call *call)
 static lode_err
 append_locked(struct lode_tasks *tasks, struct call *call, const void *rest, uint32_t rest_size)
 {
-    bool noted = call->refs != NULL || call->head.result_count > 1;
+    bool noted = is_noted(call);
     lode_mutex_assert_held(&tasks->mu);
     if (atomic_load_explicit(&tasks->state, memory_order_relaxed) != LODE_TASKS_UP) {
         return lode_tasks_down();

@@ -25,6 +25,16 @@ become_locked(struct lode_tasks *tasks, enum lode_tasks_state state)
 
 /* ---- hooks of the session ------------------------------------------------------------------ */
 
+/* What this thread waits for may be made by a call that is still held. */
+static void
+blocked(void *arg, enum lode_sleep sleep)
+{
+    struct lode_tasks *tasks = arg;
+    if (sleep != LODE_AWAKE && lode_tasks_state(tasks) == LODE_TASKS_UP) {
+        lode_burst_wait(&tasks->burst);
+    }
+}
+
 static lode_err
 still_lives(struct lode_tasks *tasks)
 {
@@ -86,11 +96,22 @@ hand_over(struct lode_tasks *tasks)
     lode_task_output_flush(lode_remaining_ms(deadline), lode_session_paths(tasks->db)->logs);
 }
 
+/* A call that comes while the session is closed goes at once. */
+static void
+close_burst(struct lode_tasks *tasks)
+{
+    lode_mutex_lock(&tasks->mu);
+    struct lode_later *timer = lode_burst_close(&tasks->burst);
+    lode_mutex_unlock(&tasks->mu);
+    lode_later_close(timer);
+}
+
 static void
 close_tasks(void *arg)
 {
     struct lode_tasks *tasks = arg;
     hand_over(tasks);
+    close_burst(tasks);
     lode_rendezvous_close(&tasks->rendezvous);
     tasks->link = NULL;
     lode_mutex_lock(&tasks->mu);
@@ -134,6 +155,7 @@ tasks_create(lode *db, const struct lode_tasks_worker *worker)
     lode_cond_init(&tasks->changed);
     tasks->hooks = (struct lode_session_hooks){
         .arg = tasks,
+        .blocked = blocked,
         .pending = pending,
         .close = close_tasks,
         .forked = forked,
@@ -321,6 +343,7 @@ connect_tasks(struct lode_tasks *tasks)
     lode_mutex_lock(&tasks->mu);
     if (err == LODE_OK) {
         tasks->link = lode_rendezvous_link(tasks->rendezvous);
+        lode_burst_open(&tasks->burst, tasks->link);
         if (lode_tasks_state(tasks) == LODE_TASKS_CONNECTING) { /* else it has ended already */
             become_locked(tasks, LODE_TASKS_UP);
         }

@@ -17,8 +17,10 @@
 #ifndef LODE_CLIENT_TASKS_H
 #define LODE_CLIENT_TASKS_H
 
+#include "api/base/fail.h"
 #include "api/base/lock.h"
 #include "api/client/channel/hooks.h"
+#include "api/client/tasks/burst.h"
 #include "api/client/tasks/function_cache.h"
 #include "api/client/tasks/rendezvous.h"
 #include "api/client/tasks/submissions.h"
@@ -52,6 +54,7 @@ struct lode_tasks {
     _Atomic int state;                    /* enum lode_tasks_state; written under mu */
     struct lode_rendezvous *rendezvous;   /* the connecting thread's; complete from UP on */
     struct lode_link *link;               /* the rendezvous' */
+    struct lode_burst burst;              /* of calls; see there for the locks */
     struct lode_function_cache functions;
     struct lode_submissions submissions;
     struct lode_request *requests; /* that wait for an answer */
@@ -74,9 +77,19 @@ lode_tasks_state(const struct lode_tasks *tasks)
  * The scheduler's number of the task that makes this call; 0: none does. A session that a task has
  * opened itself knows of the task through its process.
  */
-uint64_t lode_tasks_parent(const struct lode_tasks *tasks);
+static inline uint64_t
+lode_tasks_parent(const struct lode_tasks *tasks)
+{
+    return tasks->worker.record != NULL ? atomic_load_explicit(&tasks->parent, memory_order_relaxed)
+                                        : lode_hooks_task();
+}
 
 /* Fails with the sentence for a scheduler that is gone. */
-lode_err lode_tasks_down(void);
+static inline lode_err
+lode_tasks_down(void)
+{
+    return lode_fail_with(LODE_EDOWN, "the scheduler has ended, and with it what was submitted; "
+                                      "open a new session");
+}
 
 #endif
