@@ -73,7 +73,8 @@ struct lode_task_arg {
 };
 
 enum {
-    LODE_SUBMIT_UNATTENDED = 1 /* nobody waits: print a failure at the submitter */
+    LODE_SUBMIT_UNATTENDED = 1, /* nobody waits: print a failure at the submitter */
+    LODE_SUBMIT_UNTOLD = 2      /* the submitter holds nothing for the call: no ENDED */
 };
 
 /* submission: the session's own running number, from 1, without gaps. */
@@ -152,7 +153,7 @@ struct lode_task_give_up {
     uint32_t pad;
 };
 
-/* End notices: what these submissions held may be dropped. */
+/* End notices: what these submissions held may be dropped. Of those that are not UNTOLD. */
 struct lode_task_ended {
     uint32_t count;
     uint32_t pad;

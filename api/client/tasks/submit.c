@@ -311,6 +311,7 @@ static lode_err
 submit(struct lode_tasks *tasks, struct call *call, lode_id *results_out)
 {
     LODE_TRY(take_refs(tasks->db, call));
+    call->head.flags |= is_noted(call) ? 0 : LODE_SUBMIT_UNTOLD;
     lode_err err = append(tasks, call);
     if (err == LODE_OK) {
         hand_out_results(tasks->db, call, results_out);

@@ -126,7 +126,7 @@ core_task_end(struct core *core, struct core_task *task, bool error)
     core->stats.finished++;
     core->stats.failed += error && !task->gave_up;
     core->stats.cancelled += error && task->gave_up;
-    if (!task->lane->session->ended) {
+    if (!task->lane->session->ended && (task->flags & LODE_SUBMIT_UNTOLD) == 0) {
         core_session_notice(core, task->lane->session, task->submission);
     }
     core_task_destroy(core, task);

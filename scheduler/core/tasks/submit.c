@@ -180,7 +180,9 @@ refuse(struct core *core, struct core_session *session, const struct lode_task_s
     core->stats.failed++;
     core_failure_note(core, &refused, LODE_ELIMIT, NULL, text);
     core_put_error(core, &refused, (lode_id){{0}}, LODE_ELIMIT, NULL, text);
-    core_session_notice(core, session, submit->submission);
+    if ((submit->flags & LODE_SUBMIT_UNTOLD) == 0) {
+        core_session_notice(core, session, submit->submission);
+    }
 }
 
 void

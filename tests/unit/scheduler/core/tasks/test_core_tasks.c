@@ -51,6 +51,22 @@ Test(core_tasks, sixty_four_end_notices_are_one_message)
     cr_assert_eq(((const struct lode_task_ended *)sent(LODE_TASK_ENDED, NULL))->count, 64);
 }
 
+Test(core_tasks, the_end_of_a_call_for_which_nothing_is_held_is_told_to_nobody)
+{
+    uint32_t worker = 0;
+    submit(PROGRAM, (struct call){.flags = LODE_SUBMIT_UNTOLD});
+    uint64_t task = ran(0, &worker);
+    done(worker, task, LODE_DONE_OK, 1000);
+    submit(PROGRAM, (struct call){.args = 1,
+                                  .arg = {lode_id_make(LODE_ID_PUT, 77, 5)},
+                                  .flags = LODE_SUBMIT_UNTOLD});
+    notify(find(CORE_WATCH, 0, 0)->a.cookie, lode_id_make(LODE_ID_PUT, 77, 5), LODE_FOUND_GONE, 0);
+    error_done();
+    timer(6000000);
+    cr_assert_null(find(CORE_SEND, LODE_TASK_ENDED, 0));
+    cr_assert_eq(stats().finished, 2);
+}
+
 Test(core_tasks, a_dependent_task_waits_for_its_maker_without_asking_the_store)
 {
     lode_id made = submit(PROGRAM, (struct call){0});
