@@ -75,6 +75,7 @@ int bench_rounds(const struct bench *bench, int usual);
 
 /* The cases. */
 void case_get(struct bench *bench, size_t size_bytes, const char *name);
+void case_get_random(struct bench *bench);
 void case_put_small(struct bench *bench);
 void case_put_small_two(struct bench *bench);
 void case_free_many(struct bench *bench);

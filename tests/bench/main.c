@@ -47,6 +47,7 @@ static const struct bench_case {
     {"matmul_fanout", case_matmul_fanout, false, true},
     {"get_small", case_get_small, false, false},
     {"get_large", case_get_large, false, false},
+    {"get_random", case_get_random, false, false},
     {"put_small", case_put_small, true, false},
     {"put_small_two", case_put_small_two, false, false},
     {"put_large", case_put_large, false, false},
