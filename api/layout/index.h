@@ -10,11 +10,11 @@
  *   12 KiB       struct lode_session_row[…]          store        [5]              that client
  *   sessions end struct lode_entry[LODE_ENTRY_MAX]   store        [1] [2]          clients
  *   entries end  tables: for k = LODE_TABLE_LOG2_MIN .. MAX, two regions of 2^k uint32_t each:
- *                entry number + 1; 0 empty; LODE_TABLE_TOMBSTONE
+ *                tag:9 | entry number + 1:23; 0 empty; LODE_TABLE_TOMBSTONE
  *
- * [1] A get finds the entry (acquire loads), checks id and word, writes the pin, fences seq_cst,
- *     and reads the word again. If the word is the same and its state readable, the object stays
- *     until the pin is cleared. Size, extent and the rest are read AFTER that check.
+ * [1] A get finds the entry (acquire loads), checks id and word, writes the pin (seq_cst), and
+ *     reads the word again (seq_cst). If the word is the same and its state readable, the object
+ *     stays until the pin is cleared. Size, extent and the rest are read AFTER that check.
  * [2] Entries are type-stable: never moved, never used for anything else. The generation in the
  *     word grows each time that the entry is freed. Fields of an entry are written before its
  *     state becomes SEALED (release) and never while it is readable; only `target` of a name
@@ -36,7 +36,8 @@
  *     without a WAIT: it finds what was sealed before the word was set. When the word goes back to
  *     0, every counter changes after it.
  *
- * Invariant: an entry whose number a table slot holds has had that id since the slot was written.
+ * Invariant: an entry whose number a table slot holds has had that id since the slot was written,
+ * and the slot's tag is of that id's hash.
  * Crash rule: after every single write readers can use the index. The table can be built anew from
  * the entries.
  */
@@ -50,7 +51,7 @@
 #include <stdint.h>
 
 #define LODE_INDEX_MAGIC UINT64_C(0x317865646e49444c) /* "LDIndex1" */
-enum { LODE_LAYOUT_MAJOR = 1, LODE_LAYOUT_MINOR = 0 };
+enum { LODE_LAYOUT_MAJOR = 2, LODE_LAYOUT_MINOR = 0 };
 
 enum {
     LODE_PAGE = 4096,
@@ -206,6 +207,33 @@ static_assert(LODE_ENTRIES_OFFSET % LODE_PAGE == 0, "index.h");
 
 #define LODE_TABLE_TOMBSTONE UINT32_MAX
 
+/*
+ * The tag is nine bits of the id's hash. Who looks for an id touches the entries of those slots
+ * only whose tag is the id's: of another id's, one in 512.
+ */
+#define LODE_SLOT_NUMBER_MASK ((UINT32_C(1) << 23) - 1)
+static_assert(LODE_ENTRY_MAX < LODE_SLOT_NUMBER_MASK, "index.h: a tombstone leads to no entry");
+
+static inline uint32_t
+lode_slot_make(uint64_t hash, uint32_t entry)
+{
+    return ((uint32_t)(hash >> 32) & ~LODE_SLOT_NUMBER_MASK) | (entry + 1);
+}
+
+/* False: the slot leads to another id, or to none. True: it may lead to an id of this hash. */
+static inline bool
+lode_slot_fits(uint32_t slot, uint64_t hash)
+{
+    return (slot ^ (uint32_t)(hash >> 32)) <= LODE_SLOT_NUMBER_MASK;
+}
+
+/* The entry that the slot leads to; LODE_ENTRY_MAX or more: none. */
+static inline uint32_t
+lode_slot_entry(uint32_t slot)
+{
+    return (slot & LODE_SLOT_NUMBER_MASK) - 1;
+}
+
 static inline uint64_t
 lode_table_make(uint64_t epoch, uint32_t log2, uint32_t region)
 {
@@ -230,15 +258,29 @@ lode_table_offset(uint64_t table)
 /*
  * Keyed hash (H21): one 64 × 64 → 128 bit multiply, folded, as in wyhash, and mixed once more. Ids
  * are counted up: without the second step one key in a hundred put them into long chains.
+ *
+ * Four ids that differ in their lowest two bits only are a group, as ids of a session that follow
+ * each other are. Those of one group have the same hash but for these two bits, which are added
+ * without a carry in four places: where the slot's place in its cache line is taken from (the home
+ * slots of a group are every fourth slot of one line, so that four groups fit in between each
+ * other), the head of a chain of waits, the wake bucket, and the tag. Who chooses ids to do harm
+ * can bring four of them together and no more. Groups of eight were no better: at load 1/2 they
+ * overflow the line as often as they save one.
  */
+enum { LODE_ID_GROUP = 4 };
+#define LODE_ID_GROUP_SPREAD                                                                       \
+    (UINT64_C(1) << 2 | UINT64_C(1) << 24 | UINT64_C(1) << 48 | UINT64_C(1) << 62)
+static_assert(LODE_TABLE_LOG2_MAX < 24, "index.h: a group's home slots are in one line");
+
 static inline uint64_t
 lode_id_hash(lode_id id, const uint64_t key[2])
 {
+    uint64_t low = lode_id_low(id);
     unsigned __int128 product =
-        (unsigned __int128)(lode_id_high(id) ^ key[0]) * (lode_id_low(id) ^ key[1]);
+        (unsigned __int128)(lode_id_high(id) ^ key[0]) * (low / LODE_ID_GROUP ^ key[1]);
     uint64_t hash = (uint64_t)product ^ (uint64_t)(product >> 64);
     hash *= UINT64_C(0x9e3779b97f4a7c15);
-    return hash ^ hash >> 32;
+    return (hash ^ hash >> 32) ^ low % LODE_ID_GROUP * LODE_ID_GROUP_SPREAD;
 }
 
 /*

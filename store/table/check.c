@@ -98,7 +98,8 @@ check_next(const struct table *table)
     for (uint64_t at = 0; at <= slots->next.mask; at++) {
         uint32_t value = atomic_load_explicit(&slots->next.slot[at], memory_order_relaxed);
         if (value != 0 && value != LODE_TABLE_TOMBSTONE) {
-            entry = value - 1;
+            entry = lode_slot_entry(value);
+            EXPECT(lode_slot_fits(value, table_hash(table, table->entries[entry].id)));
             EXPECT(table->truths[entry].flags & TRUTH_IN_TABLE);
             used++;
         }

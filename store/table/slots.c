@@ -23,9 +23,10 @@ value_of(const struct slots_region *region, uint64_t at)
 
 /* The slot that leads to the id; or, not found, the first one that a new id could use. */
 static bool
-probe(const struct table *table, const struct slots_region *region, lode_id id, uint64_t *slot_out)
+probe(const struct table *table, const struct slots_region *region, lode_id id, uint64_t hash,
+      uint64_t *slot_out)
 {
-    uint64_t at = table_hash(table, id) & region->mask;
+    uint64_t at = hash & region->mask;
     uint64_t usable = UINT64_MAX;
     for (;; at = (at + 1) & region->mask) {
         uint32_t value = value_of(region, at);
@@ -35,7 +36,8 @@ probe(const struct table *table, const struct slots_region *region, lode_id id, 
         }
         if (value == LODE_TABLE_TOMBSTONE) {
             usable = usable == UINT64_MAX ? at : usable;
-        } else if (lode_id_same(table->entries[value - 1].id, id)) {
+        } else if (lode_slot_fits(value, hash) &&
+                   lode_id_same(table->entries[lode_slot_entry(value)].id, id)) {
             *slot_out = at;
             return true;
         }
@@ -47,15 +49,16 @@ probe(const struct table *table, const struct slots_region *region, lode_id id, 
 static bool
 enter(const struct table *table, struct slots_region *region, uint32_t entry, uint32_t *old_out)
 {
-    uint64_t at;
-    bool is_there = probe(table, region, table->entries[entry].id, &at);
+    lode_id id = table->entries[entry].id;
+    uint64_t hash = table_hash(table, id), at;
+    bool is_there = probe(table, region, id, hash, &at);
     if (is_there) {
-        *old_out = value_of(region, at) - 1;
+        *old_out = lode_slot_entry(value_of(region, at));
     } else {
         region->tombstones -= value_of(region, at) != 0;
         region->used++;
     }
-    atomic_store_explicit(&region->slot[at], entry + 1, memory_order_release);
+    atomic_store_explicit(&region->slot[at], lode_slot_make(hash, entry), memory_order_release);
     return is_there;
 }
 
@@ -180,10 +183,10 @@ bool
 slots_find(const struct table *table, lode_id id, uint32_t *entry_out)
 {
     uint64_t at;
-    if (!probe(table, &table->slots.now, id, &at)) {
+    if (!probe(table, &table->slots.now, id, table_hash(table, id), &at)) {
         return false;
     }
-    *entry_out = value_of(&table->slots.now, at) - 1;
+    *entry_out = lode_slot_entry(value_of(&table->slots.now, at));
     return true;
 }
 
@@ -211,10 +214,11 @@ slots_remove(struct table *table, uint32_t entry)
 {
     struct slots *slots = &table->slots;
     lode_id id = table->entries[entry].id;
-    uint64_t at;
-    LODE_ASSERT(probe(table, &slots->now, id, &at) && value_of(&slots->now, at) == entry + 1);
+    uint64_t hash = table_hash(table, id), at;
+    LODE_ASSERT(probe(table, &slots->now, id, hash, &at));
+    LODE_ASSERT(lode_slot_entry(value_of(&slots->now, at)) == entry);
     clear_slot(&slots->now, at);
-    if (takes_entries(slots) && probe(table, &slots->next, id, &at)) {
+    if (takes_entries(slots) && probe(table, &slots->next, id, hash, &at)) {
         clear_slot(&slots->next, at);
     }
     go_on(table);

@@ -1,6 +1,6 @@
 /*
  * slots.h: the hash table of the index, which leads from an id to its entry: linear probing over
- * 32-bit slots (index.h [3]).
+ * 32-bit slots with a tag of the id's hash (index.h [3]).
  *
  * A greater table, or one without tombstones, is never built in one go: for millions of objects
  * that takes most of a second. The next one is filled a little with each id that is entered or
@@ -19,7 +19,7 @@
 struct table;
 
 struct slots_region {
-    _Atomic uint32_t *slot; /* entry + 1, LODE_TABLE_TOMBSTONE or 0; NULL: there is no region */
+    _Atomic uint32_t *slot; /* as index.h says; NULL: there is no region */
     uint64_t mask;
     uint64_t word; /* the table word under which it is published */
     uint64_t used, tombstones;

@@ -164,9 +164,9 @@ table_prefetch_entry(const struct table *table, uint64_t hash)
 {
     const struct slots_region *now = &table->slots.now;
     uint32_t value = atomic_load_explicit(&now->slot[hash & now->mask], memory_order_relaxed);
-    if (value != 0 && value != LODE_TABLE_TOMBSTONE) {
-        __builtin_prefetch(&table->entries[value - 1]);
-        __builtin_prefetch(&table->truths[value - 1]);
+    if (lode_slot_fits(value, hash) && lode_slot_entry(value) < table->entry_count) {
+        __builtin_prefetch(&table->entries[lode_slot_entry(value)]);
+        __builtin_prefetch(&table->truths[lode_slot_entry(value)]);
     }
 }
 

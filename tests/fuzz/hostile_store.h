@@ -126,7 +126,7 @@ make_object(enum object object)
     while (slots[lode_table_probe(table, hash, at)] != 0) {
         at++;
     }
-    slots[lode_table_probe(table, hash, at)] = object + 1u;
+    slots[lode_table_probe(table, hash, at)] = lode_slot_make(hash, object);
     *entry = (struct lode_entry){.word = lode_word_make(1, LODE_ENTRY_SEALED),
                                  .id = id,
                                  .extent = lode_extent_make(0, object * UINT64_C(8192)),

@@ -92,7 +92,7 @@ make_index(void)
         while (slots[lode_table_probe(header->table, hash, at)] != 0) {
             at++;
         }
-        slots[lode_table_probe(header->table, hash, at)] = i + 1;
+        slots[lode_table_probe(header->table, hash, at)] = lode_slot_make(hash, i);
         entries[i].id = id_of(i);
         entries[i].word = lode_word_make(0, LODE_ENTRY_SEALED);
     }

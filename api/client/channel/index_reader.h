@@ -64,10 +64,10 @@ lode_index_find(const struct lode_index_view *index, lode_id id, uint64_t hash, 
         if (slot == 0) {
             return NULL;
         }
-        if (slot > count) {
-            continue; /* a tombstone */
+        if (!lode_slot_fits(slot, hash) || lode_slot_entry(slot) >= count) {
+            continue; /* another id's, or a tombstone */
         }
-        const struct lode_entry *entry = &index->entries[slot - 1];
+        const struct lode_entry *entry = &index->entries[lode_slot_entry(slot)];
         uint64_t word = atomic_load_explicit(&entry->word, memory_order_acquire);
         if (lode_index_id_is(entry, id) && lode_word_state(word) != LODE_ENTRY_FREE) {
             *word_out = word;
@@ -97,7 +97,7 @@ lode_index_prefetch_entry(const struct lode_index_view *index, uint64_t hash)
     uint32_t slot =
         atomic_load_explicit(&slots[lode_table_probe(table, hash, 0)], memory_order_relaxed);
     if (slot != 0) {
-        __builtin_prefetch(&index->entries[slot - 1]); /* of whatever number: it is only a hint */
+        __builtin_prefetch(&index->entries[lode_slot_entry(slot)]); /* whichever: only a hint */
     }
     return slot != 0;
 }

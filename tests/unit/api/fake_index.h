@@ -60,7 +60,7 @@ fake_index_add(struct fake_index *fake, uint32_t number, lode_id id, enum lode_e
     while (fake->slots[lode_table_probe(table, hash, i)] != 0) {
         i++;
     }
-    fake->slots[lode_table_probe(table, hash, i)] = number + 1;
+    fake->slots[lode_table_probe(table, hash, i)] = lode_slot_make(hash, number);
     return entry;
 }
 

@@ -112,6 +112,39 @@ Test(index_reader, an_entry_freed_and_made_again_under_one_id_is_found_behind_th
     cr_assert_eq(pin, 4);
 }
 
+/* A slot of this very chain whose tag is another one: its entry is not looked at. */
+Test(index_reader, a_slot_of_another_tag_leads_to_another_id)
+{
+    uint64_t hash = lode_id_hash(id_of(1), fake.view.hash_key);
+    uint64_t home = lode_table_probe(fake.header->table, hash, 0);
+    fake_index_add(&fake, 2, id_of(1), LODE_ENTRY_SEALED);
+    fake.slots[home] ^= LODE_SLOT_NUMBER_MASK + 1;
+    cr_assert_eq(look(id_of(1)), LODE_LOOK_MISS);
+    fake_index_add(&fake, 3, id_of(1), LODE_ENTRY_SEALED);
+    cr_assert_eq(look(id_of(1)), LODE_LOOK_PINNED);
+    cr_assert_eq(pin, 4);
+}
+
+Test(index_reader, ids_of_one_group_share_a_line_of_the_table_and_nothing_else)
+{
+    enum { SLOTS_OF_LINE = LODE_LINE / sizeof(uint32_t) };
+    uint64_t table = lode_table_make(1, LODE_TABLE_LOG2_MAX, 0);
+    for (uint64_t first = 0; first < 1000 * LODE_ID_GROUP; first += LODE_ID_GROUP) {
+        for (uint64_t i = 0; i < LODE_ID_GROUP; i++) {
+            uint64_t hash = lode_id_hash(id_of(first + i), fake.view.hash_key);
+            for (uint64_t j = 0; j < i; j++) {
+                uint64_t other = lode_id_hash(id_of(first + j), fake.view.hash_key);
+                uint64_t a = lode_table_probe(table, hash, 0);
+                uint64_t b = lode_table_probe(table, other, 0);
+                cr_assert_eq(a / SLOTS_OF_LINE, b / SLOTS_OF_LINE);
+                cr_assert_neq(a, b);
+                cr_assert_neq(lode_wake_bucket(hash), lode_wake_bucket(other));
+                cr_assert_not(lode_slot_fits(lode_slot_make(hash, 1), other));
+            }
+        }
+    }
+}
+
 Test(index_reader, a_full_table_ends_the_search)
 {
     for (uint32_t i = 0; i < 1 << LODE_TABLE_LOG2_MIN; i++) {
@@ -134,5 +167,12 @@ Test(index_reader, numbers_beyond_the_entries_are_never_followed)
 {
     fake.header->entry_count = 2;
     fake_index_add(&fake, 2, id_of(1), LODE_ENTRY_SEALED);
+    cr_assert_eq(look(id_of(1)), LODE_LOOK_MISS);
+}
+
+Test(index_reader, a_slot_with_a_tag_and_without_a_number_leads_nowhere)
+{
+    uint64_t hash = lode_id_hash(id_of(1), fake.view.hash_key);
+    fake.slots[lode_table_probe(fake.header->table, hash, 0)] = lode_slot_make(hash, UINT32_MAX);
     cr_assert_eq(look(id_of(1)), LODE_LOOK_MISS);
 }

@@ -2,6 +2,7 @@
 #include "tests/unit/store/table/one_table.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 TestSuite(slots, .init = table_setup, .fini = table_teardown, .timeout = 60);
 
@@ -143,4 +144,59 @@ Test(slots, a_table_that_is_all_but_full_is_replaced_with_one_id_however_great_t
     }
     table_unreserve(&table, table.reserved);
     expect(table_check(&table));
+}
+
+/* ---- how long the search is ---- */
+
+/* Slots that are looked at for each of the ids of a table at load 1/2. */
+static double
+probes(lode_id (*id)(uint64_t n), const uint64_t key[2])
+{
+    enum { LOG2 = 14, IDS = 1 << (LOG2 - 1) };
+    static bool taken[1 << LOG2];
+    uint64_t word = lode_table_make(1, LOG2, 0), sum = 0;
+    memset(taken, 0, sizeof taken);
+    for (uint64_t n = 0; n < IDS; n++) {
+        uint64_t hash = lode_id_hash(id(n), key), i = 0;
+        while (taken[lode_table_probe(word, hash, i)]) {
+            i++;
+        }
+        taken[lode_table_probe(word, hash, i)] = true;
+        sum += i + 1;
+    }
+    return (double)sum / IDS;
+}
+
+static lode_id
+counted(uint64_t n)
+{
+    return lode_id_make(LODE_ID_PUT, 77, n + 1);
+}
+
+static lode_id
+every_fourth(uint64_t n)
+{
+    return lode_id_make(LODE_ID_PUT, 77, n * LODE_ID_GROUP);
+}
+
+static lode_id
+of_many_sessions(uint64_t n)
+{
+    return lode_id_make(LODE_ID_RESULT, 77 + n % 100, n / 100);
+}
+
+/* Neither of ids that are counted up, nor of ids that are chosen so as to be no neighbours. */
+Test(slots, chains_are_short_whatever_the_key_and_however_ids_are_chosen)
+{
+    uint64_t random = 5;
+    for (int i = 0; i < 100; i++) {
+        uint64_t key[2];
+        for (int j = 0; j < 2; j++) {
+            random = random * UINT64_C(6364136223846793005) + 1442695040888963407;
+            key[j] = random ^ random >> 29;
+        }
+        expect(probes(counted, key) < 2.6);
+        expect(probes(every_fourth, key) < 1.8);
+        expect(probes(of_many_sessions, key) < 2.6);
+    }
 }
