@@ -20,10 +20,9 @@
  *     After publishing the tail: fence seq_cst, read the `waited` word of the bucket of each id
  *     that the record makes; if it is set, ring the doorbell.
  * [2] A pin is an entry's number + 1; 0: free. Slots below pin_high may be in use. pin_high is
- *     published (seq_cst) before a slot above it is first used. To pin, the client writes the pin,
- *     fences seq_cst, and checks the entry's word again (index.h [1]). To release, it clears the
- *     pin (release), fences seq_cst, and reads the entry's word: if its state is WANTED, it sends
- *     RELEASED.
+ *     published (seq_cst) before a slot above it is first used. To pin, the client writes the pin
+ *     and checks the entry's word again, both seq_cst (index.h [1]). To release, it clears the pin
+ *     and reads the entry's word, both seq_cst: if its state is WANTED, it sends RELEASED.
  * [3] credit_waits: how many threads are about to sleep on credit_wake. It is counted up before
  *     FUTEX_WAIT and down after it. The store moves head or credit, adds one to credit_wake, fences
  *     seq_cst, and wakes only if this is not 0. A sleeper that it misses finds credit_wake changed.

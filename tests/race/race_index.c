@@ -19,6 +19,7 @@
 /* The mutant: the same header once more, under other names, without the fence. */
 #undef LODE_CLIENT_INDEX_READER_H
 #define LODE_MUTANT_NO_FENCE
+#undef LODE_PIN_ORDER
 #define lode_index_view           mutant_index_view
 #define lode_index_view_init      mutant_index_view_init
 #define lode_index_wake           mutant_index_wake
@@ -26,7 +27,6 @@
 #define lode_index_find           mutant_index_find
 #define lode_index_prefetch_slot  mutant_index_prefetch_slot
 #define lode_index_prefetch_entry mutant_index_prefetch_entry
-#define lode_pin_fence            mutant_pin_fence
 #define lode_index_pin            mutant_index_pin
 #define lode_index_unpin          mutant_index_unpin
 #define lode_cpu_relax            mutant_cpu_relax
@@ -35,6 +35,7 @@
 #define LODE_LOOK_MISS            MUTANT_LOOK_MISS
 #define LODE_DOOMED_SPINS         MUTANT_DOOMED_SPINS
 #define lode_index_look           mutant_index_look
+#define lode_index_look_first     mutant_index_look_first
 #include "api/client/channel/index_reader.h"
 #undef lode_index_view
 #undef lode_index_view_init

@@ -20,6 +20,7 @@
 #include "api/cluster/paths.h"
 #include "api/client/session/drafts.h"
 #include "api/client/channel/hooks.h"
+#include "api/client/channel/near.h"
 #include "api/client/session/pin_slots.h"
 #include "api/client/channel/ring.h"
 #include "api/client/session/segments.h"
@@ -78,6 +79,7 @@ struct lode {
     struct lode_paths paths;
     struct lode_dependent *dependents; /* the process' lock: dependents.h */
     struct lode *next;                 /* in the list of this process */
+    struct lode_near near;
 };
 
 #endif

@@ -73,6 +73,11 @@ lode_pin_slots_give(struct lode_pin_slots *slots, uint32_t slot)
 bool
 lode_pins_all_clear(const struct lode_pin_slots *slots, const _Atomic uint32_t *pins)
 {
+    /*
+     * The caller has said that the session closes, or has cleared its own pin. Of two threads that
+     * do so at once, one must see what the other did.
+     */
+    atomic_thread_fence(memory_order_seq_cst);
     uint32_t high = atomic_load_explicit(slots->high, memory_order_seq_cst);
     high = high < LODE_PIN_MAX ? high : LODE_PIN_MAX; /* it lies in a file that others may write */
     for (uint32_t i = 0; i < high; i++) {

@@ -44,19 +44,20 @@ give_slot(lode *db, struct lode_thread *self, uint32_t slot)
 static inline bool
 row_is_ours(const lode *db)
 {
-    return atomic_load_explicit(&db->row->session, memory_order_acquire) == db->number;
+    return atomic_load_explicit(&db->row->session, memory_order_seq_cst) == db->number;
 }
 
 /*
  * True if the store will see the pin. When the store ends a session, it clears the row, fences, and
  * looks at the pins once more. So a pin counts if the row is still this session's after it
  * (session.h [2]). A fork does the same with `forking`: a pin that comes too late for the fork's
- * copy makes no view before the fork is over (fork.h).
+ * copy makes no view before the fork is over (fork.h). Both words are read seq_cst: the pin's own
+ * store is, too, and no fence stands between them (lode_index_pin()).
  */
 static inline bool
 pin_counts(const lode *db)
 {
-    return row_is_ours(db) && !atomic_load_explicit(&db->forking, memory_order_relaxed);
+    return row_is_ours(db) && !atomic_load_explicit(&db->forking, memory_order_seq_cst);
 }
 
 /*
@@ -79,6 +80,13 @@ settle_pin(lode *db, struct lode_thread *self, uint32_t slot)
     return lode_fail_with(LODE_EDOWN, "the store has ended this session: open a new one");
 }
 
+static __attribute__((noinline)) bool
+look(lode *db, lode_id id, uint64_t hash, uint32_t slot, struct lode_pinned *pinned_out)
+{
+    return lode_index_look(&db->index, id, hash, &db->pins[slot], &pinned_out->entry,
+                           &pinned_out->word) == LODE_LOOK_PINNED;
+}
+
 /* The three that a get and a release are made of are inlined there: calls cost them 10 to 20 %. */
 static inline __attribute__((always_inline)) lode_err
 pin(lode *db, lode_id id, uint64_t hash, int64_t answer_by, struct lode_pinned *pinned_out)
@@ -86,8 +94,9 @@ pin(lode *db, lode_id id, uint64_t hash, int64_t answer_by, struct lode_pinned *
     struct lode_thread *self = lode_thread_get();
     uint32_t slot;
     LODE_TRY(take_slot(db, self, answer_by, &slot));
-    if (lode_index_look(&db->index, id, hash, &db->pins[slot], &pinned_out->entry,
-                        &pinned_out->word) != LODE_LOOK_PINNED) {
+    if (!lode_index_look_first(&db->index, id, hash, &db->pins[slot], &pinned_out->entry,
+                               &pinned_out->word) &&
+        !look(db, id, hash, slot, pinned_out)) {
         give_slot(db, self, slot);
         return LODE_EAGAIN;
     }
@@ -126,8 +135,9 @@ unpin(lode *db, const struct lode_pinned *pinned)
     if (__builtin_expect(wanted, 0)) {
         tell_released(db, pinned);
     }
+    /* seq_cst, as the cleared pin is: either this sees that it closes, or who closes it the pin. */
     if (__builtin_expect(
-            atomic_load_explicit(&db->state, memory_order_relaxed) == LODE_SESSION_LIVE, 1)) {
+            atomic_load_explicit(&db->state, memory_order_seq_cst) == LODE_SESSION_LIVE, 1)) {
         if (self != NULL) {
             atomic_store_explicit(&self->busy, NULL, memory_order_release);
         }
@@ -194,23 +204,6 @@ lode_view_bytes(lode *db, const struct lode_entry *entry, int64_t answer_by, con
     return find_bytes(db, entry, answer_by, data_out, strides_out);
 }
 
-/* 32 bytes each: what memset() of so few becomes takes longer than the rest of a get. */
-typedef uint64_t view_words __attribute__((vector_size(32), aligned(8), may_alias));
-enum { VIEW_WORDS = sizeof(lode_view) / sizeof(view_words) };
-_Static_assert(sizeof(lode_view) == VIEW_WORDS * sizeof(view_words) + sizeof(uint64_t), "get.c");
-
-static inline void
-clear_view(lode_view *view)
-{
-    const view_words zero = {0};
-    view_words *words = (view_words *)view;
-#pragma GCC unroll 8
-    for (int i = 0; i < VIEW_WORDS; i++) {
-        words[i] = zero;
-    }
-    view->reserved_[2] = 0;
-}
-
 /*
  * The maker could write the strides while the object was a draft. So they are checked: no element
  * may lie outside the object.
@@ -250,29 +243,79 @@ fill_array(const struct lode_entry *entry, const int64_t *strides, lode_array *a
     }
 }
 
+/*
+ * In two words, through registers. The maker of the entry, or of the view, wrote it in two: one
+ * load of 16 bytes would wait until both have left the processor's store buffer.
+ */
+static inline void
+copy_id(const lode_id *from, lode_id *to)
+{
+    uint64_t high, low;
+    memcpy(&high, from->byte, sizeof high);
+    memcpy(&low, from->byte + sizeof high, sizeof low);
+    __asm__("" : "+r"(high), "+r"(low));
+    memcpy(to->byte, &high, sizeof high);
+    memcpy(to->byte + sizeof high, &low, sizeof low);
+}
+
+/*
+ * What the axes do not need stays as it was: a locked instruction follows in the next get or
+ * release, and waits until each store is done.
+ */
+static inline void
+write_view(const struct lode_entry *entry, const void *data, const int64_t *strides,
+           lode_view *view_out)
+{
+    view_out->data = data;
+    view_out->size = entry->size;
+    view_out->kind = (lode_kind)entry->kind;
+    copy_id(&entry->id, &view_out->id);
+    fill_array(entry, strides, &view_out->array);
+}
+
 /* Nothing is written to the view until nothing can fail any more. */
-static inline lode_err
-fill(lode *db, const struct lode_entry *entry, int64_t answer_by, lode_view *view_out)
+static __attribute__((noinline)) lode_err
+fill_slowly(lode *db, const struct lode_entry *entry, int64_t answer_by, lode_view *view_out)
 {
     const void *data, *strides;
     int64_t copy[LODE_MAX_NDIM];
     LODE_TRY(find_bytes(db, entry, answer_by, &data, &strides));
-    if (__builtin_expect(entry->kind == LODE_KIND_ERROR, 0)) {
+    if (entry->kind == LODE_KIND_ERROR) {
         return lode_error_object_fail(data, entry->size);
     }
-    if (__builtin_expect(entry->ndim > LODE_MAX_NDIM, 0)) {
+    if (entry->ndim > LODE_MAX_NDIM) {
         return fail_corrupt(entry);
     }
-    if (__builtin_expect(strides != NULL, 0)) {
+    if (strides != NULL) {
         LODE_TRY(check_strides(entry, strides, copy));
         strides = copy;
     }
-    clear_view(view_out);
-    view_out->data = data;
-    view_out->size = entry->size;
-    view_out->kind = (lode_kind)entry->kind;
-    view_out->id = entry->id;
-    fill_array(entry, strides, &view_out->array);
+    write_view(entry, data, strides, view_out);
+    return LODE_OK;
+}
+
+/* Where the bytes are, if they are small and nothing needs to be mapped for them; else NULL. */
+static inline const void *
+bytes_at_once(const lode *db, const struct lode_entry *entry)
+{
+    uint64_t extent = entry->extent, size = entry->size;
+    if (extent == LODE_EXTENT_INLINE) {
+        return size <= LODE_INLINE_MAX ? entry->u.bytes : NULL;
+    }
+    return size < POPULATE_MIN ? lode_segments_at(&db->segments, extent, size) : NULL;
+}
+
+/* The common case by itself: it needs few registers. */
+static inline __attribute__((always_inline)) lode_err
+fill(lode *db, const struct lode_entry *entry, int64_t answer_by, lode_view *view_out)
+{
+    const void *data = bytes_at_once(db, entry);
+    bool plain = data != NULL && entry->kind != LODE_KIND_ERROR && entry->ndim <= LODE_MAX_NDIM &&
+                 (entry->flags & LODE_ENTRY_STRIDED) == 0;
+    if (__builtin_expect(!plain, 0)) {
+        return fill_slowly(db, entry, answer_by, view_out);
+    }
+    write_view(entry, data, NULL, view_out);
     return LODE_OK;
 }
 
@@ -319,7 +362,9 @@ lode_release(lode_view *view)
                                      .slot = (uint32_t)(view->reserved_[1] >> 32)};
         unpin(db, &pinned);
     }
-    clear_view(view);
+    view->data = NULL;
+    view->size = 0;
+    view->reserved_[0] = 0;
 }
 
 /* ---- getting ---------------------------------------------------------------------------- */
@@ -337,6 +382,18 @@ get_now(lode *db, lode_id id, uint64_t hash, int64_t answer_by, lode_view *view_
     struct lode_pinned pinned;
     lode_err err = pin(db, id, hash, answer_by, &pinned);
     return __builtin_expect(err == LODE_OK, 1) ? fill_view(db, &pinned, answer_by, view_out) : err;
+}
+
+/* get_now() in a store of many objects: the entry is likely in no cache. */
+static __attribute__((noinline)) lode_err
+get_among_many(lode *db, lode_id id, uint64_t hash, int64_t answer_by, lode_view *view_out)
+{
+    lode_near_prefetch(&db->near, &db->index, id);
+    lode_err err = get_now(db, id, hash, answer_by, view_out);
+    if (err == LODE_OK) {
+        lode_near_note(&db->near, id, (uint32_t)view_out->reserved_[1]);
+    }
+    return err;
 }
 
 static lode_err
@@ -385,7 +442,8 @@ lode_get(lode *db, lode_id id, int64_t timeout_ms, lode_view *view_out)
     }
     LODE_NEED("lode_get", view_out);
     uint64_t hash = lode_id_hash(id, db->index.hash_key);
-    lode_err err = get_now(db, id, hash, 0, view_out);
+    lode_err err = lode_near_helps(&db->index) ? get_among_many(db, id, hash, 0, view_out)
+                                               : get_now(db, id, hash, 0, view_out);
     return __builtin_expect(err != LODE_EAGAIN, 1) ? err : get_slowly(db, id, timeout_ms, view_out);
 }
 
@@ -415,36 +473,4 @@ lode_get_many(lode *db, const lode_id *ids, size_t count, int64_t timeout_ms, lo
         }
     }
     return LODE_OK;
-}
-
-static lode_err
-get_scalar(lode *db, lode_id id, int64_t timeout_ms, lode_dtype dtype, void *value_out)
-{
-    lode_view view;
-    LODE_NEED("lode_get of a scalar", value_out);
-    LODE_TRY(lode_get(db, id, timeout_ms, &view));
-    bool fits = view.kind == LODE_KIND_ARRAY && view.array.ndim == 0 && view.array.dtype == dtype;
-    lode_err err = LODE_OK;
-    if (fits) {
-        memcpy(value_out, view.data, sizeof(uint64_t));
-    } else {
-        err = lode_fail_with(LODE_ETYPE, "the object is %s of %d axes of %s, not a scalar %s",
-                             view.kind == LODE_KIND_ARRAY ? "an array" : "bytes, as an array",
-                             (int)view.array.ndim, lode_dtype_name(view.array.dtype),
-                             lode_dtype_name(dtype));
-    }
-    lode_release(&view);
-    return err;
-}
-
-lode_err
-lode_get_i64(lode *db, lode_id id, int64_t timeout_ms, int64_t *value_out)
-{
-    return get_scalar(db, id, timeout_ms, LODE_I64, value_out);
-}
-
-lode_err
-lode_get_f64(lode *db, lode_id id, int64_t timeout_ms, double *value_out)
-{
-    return get_scalar(db, id, timeout_ms, LODE_F64, value_out);
 }

@@ -205,8 +205,9 @@ LODE_API LODE_MUST_CHECK lode_err lode_get_f64(lode *db, lode_id id, int64_t tim
                                                double *value_out);
 
 /*
- * Ends a view and zeroes it. Any thread. NULL or a zeroed view: nothing. Never blocks, but for a
- * store that waits for this pin and reads no messages: 5 s at most.
+ * Ends a view, whose `data` is NULL and `size` 0 then. Any thread. NULL, a zeroed view, or one that
+ * was released: nothing. Never blocks, but for a store that waits for this pin and reads no
+ * messages: 5 s at most.
  */
 LODE_API void lode_release(lode_view *view);
 
