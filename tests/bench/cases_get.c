@@ -1,14 +1,4 @@
-/*
- * Gets: of one object again and again, and of many objects at random.
- *
- * What made them faster, as measured on two CPUs, 260 MiB of L3, 4 KiB pages, beside other work:
- *
- *   get_small, ns (floor: 20)                                    from  to
- *     the view is not zeroed before and after; the id goes in two words   42   28.1
- *     a pin by one locked instruction (xchg) in place of store and fence, alone: 19.6 to 14.0
- *   get_random, 10^6 objects, in dependent loads (214 to 357 ns)
- *     tags in the slots, four ids a line, and near.h           1.13 .. 1.49   0.94 .. 1.08
- */
+/* Gets: of one object again and again, and of many objects at random. README.md has the figures. */
 #include "api/base/clock.h"
 #include "api/layout/id.h"
 #include "tests/bench/bench.h"
