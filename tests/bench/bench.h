@@ -88,6 +88,8 @@ void case_tasks_behind_one_id(struct bench *bench);
 void case_map_100(struct bench *bench);
 void case_tree_reduce_100(struct bench *bench);
 void case_chain_reduce_100(struct bench *bench);
+void case_fib(struct bench *bench);
+void case_print(struct bench *bench);
 void case_wait_1k(struct bench *bench);
 void case_wait_many(struct bench *bench);
 void case_waitset(struct bench *bench);

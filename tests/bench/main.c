@@ -60,6 +60,8 @@ static const struct bench_case {
     {"map_100", case_map_100, true, false},
     {"tree_reduce_100", case_tree_reduce_100, true, false},
     {"chain_reduce_100", case_chain_reduce_100, true, false},
+    {"fib", case_fib, false, false},
+    {"print", case_print, false, false},
     {"wait_1k", case_wait_1k, false, false},
     {"wait_many", case_wait_many, false, false},
     {"waitset", case_waitset, false, false},
