@@ -95,7 +95,7 @@ head_arrived(struct lode_link *link, struct lode_link_pipe *pipe,
         if (hello && !gone) {
             say_welcome_locked(link, pipe, &replaced);
         }
-        link->say_ack |= (batch->flags & LODE_LINK_ASK_ACK) != 0;
+        link->asked |= (batch->flags & LODE_LINK_ASK_ACK) != 0;
         if (link->asks > 0) {
             lode_cond_broadcast(&link->changed);
         }
@@ -168,7 +168,11 @@ take_batch(struct lode_link *link, struct lode_link_pipe *pipe, const struct lod
     return LODE_OK;
 }
 
-/* After all that came together: what follows acknowledges it, with records or without. */
+/*
+ * After all that came together: what follows acknowledges it, with records or without. The peer's
+ * question is answered from here on. A message that somebody sends while the records are handed
+ * over does not count them yet, and would pass for the answer: the peer would wait in vain.
+ */
 static void
 batches_taken(struct lode_link *link)
 {
@@ -178,8 +182,9 @@ batches_taken(struct lode_link *link)
     link->delivered = false;
     lode_mutex_lock(&link->mu);
     uint64_t unacked = link->received - link->ack_said;
-    link->say_ack |= unacked >= LODE_LINK_ACK_RECORDS ||
+    link->say_ack |= link->asked || unacked >= LODE_LINK_ACK_RECORDS ||
                      (unacked > 0 && link->unacked_bytes >= LODE_LINK_ACK_BYTES);
+    link->asked = false;
     struct lode_link_pipe *pipe = lode_link_ready_pipe_locked(link);
     lode_mutex_unlock(&link->mu);
     if (pipe != NULL) {

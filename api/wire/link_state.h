@@ -83,6 +83,7 @@ struct lode_link {
     struct lode_mutex delivery;
     uint64_t received; /* every record up to this one was handed over; both locks to write */
     bool delivered;    /* link.delivery; some of what came together was handed over */
+    bool asked;        /* link.delivery; the peer wants to know when all of that was */
 
     struct lode_mutex mu;
     struct lode_cond changed; /* acknowledged, closing, broken */

@@ -26,7 +26,8 @@ struct end {
     lode_err why;
     char last[64]; /* the beginning of the last other record */
     uint32_t last_size;
-    struct end *echo; /* a number is sent back from the callback */
+    struct end *echo;  /* a number is sent back from the callback */
+    bool echo_at_once; /* in a message of its own */
     bool reap_when_broken;
 };
 
@@ -63,7 +64,7 @@ end_record(void *arg, uint16_t type, const void *bytes, uint32_t size)
     pthread_cond_broadcast(&end->changed);
     pthread_mutex_unlock(&end->mu);
     if (end->echo != NULL && type == TYPE_NUMBER) {
-        return lode_link_send(end->link, type, bytes, size, NULL, 0, true);
+        return lode_link_send(end->link, type, bytes, size, NULL, 0, !end->echo_at_once);
     }
     return LODE_OK;
 }

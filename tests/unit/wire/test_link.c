@@ -169,6 +169,19 @@ Test(link, drain_returns_when_the_other_side_has_everything)
     must(lode_link_drain(server.link, 0)); /* nothing was sent */
 }
 
+/* The answer acknowledges what came before the message that asks, and not that one. */
+Test(link, drain_returns_though_the_other_side_answers_each_record_at_once)
+{
+    connect_both();
+    server.echo = &server;
+    server.echo_at_once = true;
+    for (uint64_t i = 0; i < 100; i++) {
+        end_send_number(&client, i, true); /* goes with the question */
+        must(lode_link_drain(client.link, bound_ms(5000)));
+    }
+    end_await(&client, &client.numbers, 100);
+}
+
 Test(link, drain_without_a_peer_times_out)
 {
     end_listen(&server, path);
