@@ -189,6 +189,8 @@ void __real_lode_task_output_print(const struct lode_task_output *head, const ch
                                    const char *text, const char *logs);
 void __wrap_lode_task_output_print(const struct lode_task_output *head, const char *name,
                                    const char *text, const char *logs);
+void __real_lode_task_output_write(const char *logs);
+void __wrap_lode_task_output_write(const char *logs);
 
 bool
 __wrap_lode_cond_wait(struct lode_cond *cond, struct lode_mutex *mu, long long deadline_ns)
@@ -266,6 +268,15 @@ __wrap_lode_task_output_print(const struct lode_task_output *head, const char *n
     FILE *terminal = stderr;
     stderr = nowhere;
     __real_lode_task_output_print(head, name, text, logs);
+    stderr = terminal;
+}
+
+void
+__wrap_lode_task_output_write(const char *logs)
+{
+    FILE *terminal = stderr;
+    stderr = nowhere;
+    __real_lode_task_output_write(logs);
     stderr = terminal;
 }
 

@@ -205,6 +205,7 @@ went_down(void *arg)
     lode_mutex_lock(&tasks->mu);
     become_locked(tasks, LODE_TASKS_DOWN);
     lode_mutex_unlock(&tasks->mu);
+    lode_task_output_write(lode_session_paths(tasks->db)->logs);
     if (tasks->worker.down != NULL) {
         tasks->worker.down(tasks->worker.arg);
     }
@@ -254,13 +255,6 @@ find_host(struct lode_rendezvous_options *options)
     }
 }
 
-static void
-worker_records_end(void *arg)
-{
-    const struct lode_tasks *tasks = arg;
-    tasks->worker.records_end(tasks->worker.arg);
-}
-
 /* tasks.mu must not be held: records may come before this returns, and their handlers take it. */
 static lode_err
 connect_once(struct lode_tasks *tasks)
@@ -273,9 +267,7 @@ connect_once(struct lode_tasks *tasks)
         .store_session = lode_session_number(tasks->db),
         .timeout_ms = WELCOME_TIMEOUT_MS,
         .down = went_down,
-        .events = {.record = lode_tasks_record,
-                   .batch_end = is_worker ? worker_records_end : NULL,
-                   .arg = tasks},
+        .events = {.record = lode_tasks_record, .batch_end = lode_tasks_records_end, .arg = tasks},
     };
     if (!is_worker) {
         find_host(&options);

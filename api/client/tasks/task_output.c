@@ -7,6 +7,7 @@
 #include "api/cluster/log_file.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -15,14 +16,21 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 /*
- * What stderr has not taken yet, of all sessions. Whoever prints writes it at once, for INLINE_NS.
+ * What stderr has not taken yet, of all sessions. lode_task_output_write() writes it for INLINE_NS.
  * What is left then is the thread's, which takes all of `kept` and writes it without the mutex.
  */
-enum { KEPT_FIRST = 64 << 10, HEADING_BYTES = 1024, INLINE_NS = 2000000, STACK_BYTES = 64 << 10 };
+enum {
+    KEPT_FIRST = 64 << 10,
+    KEPT_OVER = 32 << 10, /* so much is written before the last of the records has come */
+    HEADING_BYTES = 1024,
+    INLINE_NS = 2000000,
+    STACK_BYTES = 64 << 10
+};
 static pthread_mutex_t printing = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t all_shown = PTHREAD_COND_INITIALIZER;
 static char *kept; /* malloc'ed; this and all below: printing */
@@ -30,10 +38,29 @@ static size_t kept_size, kept_room;
 static unsigned lost;            /* lines that found no room, since the last that did */
 static unsigned lost_whole;      /* of these, those that are not in the log either */
 static bool showing;             /* the thread runs */
+static bool looked;              /* `sink` is what stderr is, for lines that come together */
 static _Atomic size_t shown_of;  /* bytes that the thread has, and stderr has not */
 static _Atomic bool is_given_up; /* the thread is to end: nobody waits for stderr any longer */
 
+/* What stderr is. Programs may change it at any time. */
+static struct sink {
+    bool is_terminal;
+    bool takes_many; /* lines in one write; a pipe has up to PIPE_BUF bytes in one piece */
+} sink;              /* printing */
+
 /* ---- writing -------------------------------------------------------------------------------- */
+
+static struct sink
+look_at_stderr(void)
+{
+    struct stat file;
+    int fd = fileno(stderr);
+    if (fd < 0 || fstat(fd, &file) != 0) {
+        return (struct sink){0};
+    }
+    return (struct sink){.is_terminal = S_ISCHR(file.st_mode) && isatty(fd) == 1,
+                         .takes_many = S_ISFIFO(file.st_mode) || S_ISREG(file.st_mode)};
+}
 
 /* A stderr that is closed, or that nobody can read any more, takes all. */
 static size_t
@@ -47,20 +74,29 @@ write_some(const char *bytes, size_t size)
     return (size_t)wrote;
 }
 
-/* One line, or what is left of one, is one write. Gives how much stderr has taken of it. */
+/*
+ * One line, or what is left of one, is one write; where stderr takes many, as many whole lines as
+ * nobody's write can come between. Gives how much stderr has taken of them.
+ */
 static size_t
-write_line(const char *bytes, size_t size)
+write_lines(const char *bytes, size_t size, bool many)
 {
-    const char *feed = memchr(bytes, '\n', size);
+    size_t most = size < PIPE_BUF ? size : PIPE_BUF;
+    const char *feed = many ? memrchr(bytes, '\n', most) : NULL;
+    if (feed == NULL) {
+        feed = memchr(bytes, '\n', size);
+    }
     return write_some(bytes, feed != NULL ? (size_t)(feed + 1 - bytes) : size);
 }
 
 static void
 write_kept_locked(void)
 {
+    bool many = look_at_stderr().takes_many;
+    int64_t until = lode_now_ns() + INLINE_NS;
     size_t done = 0, wrote = 1;
-    while (done < kept_size && wrote > 0) {
-        wrote = write_line(kept + done, kept_size - done);
+    while (done < kept_size && wrote > 0 && lode_now_ns() < until) {
+        wrote = write_lines(kept + done, kept_size - done, many);
         done += wrote;
     }
     kept_size -= done;
@@ -133,10 +169,13 @@ static void
 lose_locked(const char *logs, const char *who, const char *text, size_t size)
 {
     unsigned lines = count_lines(text, size);
+    struct shelter shelter;
     lost += lines;
+    take_shelter(&shelter);
     if (lode_log_file_entry(logs, LODE_FILE_OUTPUT_LOG, who, text, size) != LODE_OK) {
         lost_whole += lines;
     }
+    leave_shelter(&shelter);
 }
 
 /* Lines that have their headings already. */
@@ -154,9 +193,10 @@ lose_kept_locked(const char *logs, const char *text, size_t size)
 static size_t
 show_bytes(const char *bytes, size_t size)
 {
+    bool many = look_at_stderr().takes_many;
     size_t done = 0;
     while (done < size && !atomic_load(&is_given_up)) {
-        size_t wrote = write_line(bytes + done, size - done);
+        size_t wrote = write_lines(bytes + done, size - done, many);
         done += wrote;
         atomic_store(&shown_of, size - done);
         if (wrote == 0) {
@@ -370,14 +410,28 @@ lose_text_locked(const struct lode_task_output *head, const char *name, const ch
 
 /* The thread has its turn if it runs, or if stderr takes too long. */
 static void
+show_kept_locked(const char *logs)
+{
+    struct shelter shelter;
+    looked = false;
+    if (showing || kept_size == 0) {
+        return;
+    }
+    take_shelter(&shelter);
+    write_kept_locked();
+    if (kept_size > 0) {
+        start_thread_locked(logs);
+    }
+    leave_shelter(&shelter);
+}
+
+static void
 keep_locked(const struct lode_task_output *head, const char *name, const char *text,
             const char *logs)
 {
     char heading[HEADING_BYTES];
     size_t heading_size = write_heading(heading, head, name);
-    bool is_terminal = isatty(fileno(stderr)) == 1;
     const char *end = text + head->text_size;
-    int64_t until = lode_now_ns() + INLINE_NS;
     keep_lost_locked(logs);
     if (head->dropped > 0) {
         keep_missing_locked(head, name, text);
@@ -385,22 +439,11 @@ keep_locked(const struct lode_task_output *head, const char *name, const char *t
     while (text < end && !(head->flags & LODE_OUTPUT_DROPPED)) {
         const char *feed = memchr(text, '\n', (size_t)(end - text));
         size_t size = (size_t)((feed != NULL ? feed : end) - text);
-        if (lost > 0 || !keep_line_locked(heading, heading_size, text, size, is_terminal)) {
+        if (lost > 0 || !keep_line_locked(heading, heading_size, text, size, sink.is_terminal)) {
             lose_text_locked(head, name, text, (size_t)(end - text), logs);
             break;
         }
-        if (!showing && lode_now_ns() < until) {
-            write_kept_locked();
-        }
         text += size + 1;
-    }
-    if (!showing) {
-        if (lode_now_ns() < until) {
-            write_kept_locked();
-        }
-        if (kept_size > 0) {
-            start_thread_locked(logs);
-        }
     }
 }
 
@@ -408,11 +451,23 @@ void
 lode_task_output_print(const struct lode_task_output *head, const char *name, const char *text,
                        const char *logs)
 {
-    struct shelter shelter;
     pthread_mutex_lock(&printing);
-    take_shelter(&shelter);
+    if (!looked) {
+        sink = look_at_stderr();
+        looked = true;
+    }
     keep_locked(head, name, text, logs);
-    leave_shelter(&shelter);
+    if (kept_size >= KEPT_OVER) {
+        show_kept_locked(logs);
+    }
+    pthread_mutex_unlock(&printing);
+}
+
+void
+lode_task_output_write(const char *logs)
+{
+    pthread_mutex_lock(&printing);
+    show_kept_locked(logs);
     pthread_mutex_unlock(&printing);
 }
 
@@ -442,9 +497,7 @@ lode_task_output_flush(int64_t timeout_ms, const char *logs)
     pthread_mutex_lock(&printing);
     take_shelter(&shelter);
     keep_lost_locked(logs);
-    if (!showing && kept_size > 0) {
-        start_thread_locked(logs);
-    }
+    show_kept_locked(logs);
     while (showing &&
            pthread_cond_clockwait(&all_shown, &printing, CLOCK_MONOTONIC, &until) != ETIMEDOUT) {
     }

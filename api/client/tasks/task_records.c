@@ -134,7 +134,7 @@ on_forget(struct lode_tasks *tasks, const void *bytes, uint32_t size)
 
 /* A worker prints nothing of what it is told: it would come back as a line of its own. */
 static lode_err
-on_output(const struct lode_tasks *tasks, const void *bytes, uint32_t size)
+on_output(struct lode_tasks *tasks, const void *bytes, uint32_t size)
 {
     const struct lode_task_output *head = bytes;
     if (size < sizeof *head || head->name_size > size - sizeof *head ||
@@ -143,6 +143,7 @@ on_output(const struct lode_tasks *tasks, const void *bytes, uint32_t size)
     }
     const char *name = (const char *)(head + 1);
     if (tasks->worker.record == NULL) {
+        tasks->has_printed = true;
         lode_task_output_print(head, name, name + head->name_size,
                                lode_session_paths(tasks->db)->logs);
     }
@@ -172,5 +173,17 @@ lode_tasks_record(void *arg, uint16_t type, const void *bytes, uint32_t size)
         return tasks->worker.record != NULL
                    ? tasks->worker.record(tasks->worker.arg, type, bytes, size)
                    : lode_fail_with(LODE_EPROTO, "a record of type %u for a program", type);
+    }
+}
+
+void
+lode_tasks_records_end(void *arg)
+{
+    struct lode_tasks *tasks = arg;
+    if (tasks->worker.record != NULL) {
+        tasks->worker.records_end(tasks->worker.arg);
+    } else if (tasks->has_printed) {
+        tasks->has_printed = false;
+        lode_task_output_write(lode_session_paths(tasks->db)->logs);
     }
 }

@@ -9,4 +9,7 @@
 /* A record from the scheduler; the link's callback, with a struct lode_tasks. See link.h. */
 lode_err lode_tasks_record(void *tasks, uint16_t type, const void *bytes, uint32_t size);
 
+/* After the last of those that came together: lines of output go to stderr. */
+void lode_tasks_records_end(void *tasks);
+
 #endif

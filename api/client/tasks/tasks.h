@@ -54,6 +54,7 @@ struct lode_tasks {
     _Atomic int state;                    /* enum lode_tasks_state; written under mu */
     struct lode_rendezvous *rendezvous;   /* the connecting thread's; complete from UP on */
     struct lode_link *link;               /* the rendezvous' */
+    bool has_printed;                     /* since records came; the link's thread's */
     struct lode_burst burst;              /* of calls; see there for the locks */
     struct lode_function_cache functions;
     struct lode_submissions submissions;

@@ -4,9 +4,11 @@
 #include "tests/support/scratch.h"
 
 #include <criterion/criterion.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 enum { LINES = 3000, TEXT_BYTES = 100 };
@@ -33,6 +35,21 @@ print(int number, const char *logs)
     const struct lode_task_output head = {
         .pid = 7, .name_size = 3, .text_size = (uint32_t)strlen(text)};
     lode_task_output_print(&head, "f.g", text, logs);
+}
+
+/* Prints three lines together; stderr is `fd`. Gives how many bytes the reader's first read has. */
+static ssize_t
+print_three(int fd, int reader, char *bytes, size_t room, const char *logs)
+{
+    int before = dup(STDERR_FILENO);
+    cr_assert_eq(dup2(fd, STDERR_FILENO), STDERR_FILENO);
+    for (int i = 0; i < 3; i++) {
+        print(i, logs);
+    }
+    lode_task_output_write(logs);
+    dup2(before, STDERR_FILENO);
+    close(before);
+    return read(reader, bytes, room);
 }
 
 /* Reads slowly: nothing before all lines were printed. */
@@ -69,4 +86,28 @@ Test(task_output, is_kept_for_a_slow_reader_however_large_the_programs_thread_lo
     dup2(before, STDERR_FILENO); /* the pipe ends */
     pthread_join(reader, &wrong);
     cr_assert_null(wrong, "a line is '%s'", (const char *)wrong);
+}
+
+/* A pipe that keeps packets apart shows what one write() brought. */
+Test(task_output, lines_that_come_together_go_to_a_pipe_in_one_write)
+{
+    char logs[] = "/tmp/lt-XXXXXX", bytes[4096];
+    int ends[2];
+    scratch_dir(logs);
+    cr_assert_eq(pipe2(ends, O_CLOEXEC | O_DIRECT), 0);
+    ssize_t size = print_three(ends[1], ends[0], bytes, sizeof bytes, logs);
+    cr_assert_eq(size, 3 * (TEXT_BYTES + (ssize_t)strlen("(f.g pid=7) \n")));
+    cr_assert_eq(bytes[size - 1], '\n');
+}
+
+Test(task_output, each_line_is_a_message_where_stderr_has_messages)
+{
+    char logs[] = "/tmp/lt-XXXXXX", bytes[4096];
+    int ends[2];
+    scratch_dir(logs);
+    cr_assert_eq(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends), 0);
+    ssize_t size = print_three(ends[1], ends[0], bytes, sizeof bytes, logs);
+    cr_assert_eq(size, TEXT_BYTES + (ssize_t)strlen("(f.g pid=7) \n"));
+    cr_assert_eq(read(ends[0], bytes, sizeof bytes), size);
+    cr_assert_eq(read(ends[0], bytes, sizeof bytes), size);
 }
