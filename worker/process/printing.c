@@ -148,9 +148,13 @@ begin_piece(struct printing *printing, uint32_t size, uint32_t was_there)
     return piece;
 }
 
-/* `printed` counts the record before it is sent: a scheduler that sees it knows what is to come. */
+/*
+ * `printed` counts the record before it is sent: a scheduler that sees it knows what is to come.
+ *
+ *   hold  the record is the task's last one: it goes with the task's DONE, in one message
+ */
 static lode_err
-send_piece(struct printing *printing, struct lode_taken *piece, uint32_t size)
+send_piece(struct printing *printing, struct lode_taken *piece, uint32_t size, bool hold)
 {
     const struct lode_task_printed record = {.task = printing->begun, .size = size};
     piece->size = size;
@@ -159,7 +163,7 @@ send_piece(struct printing *printing, struct lode_taken *piece, uint32_t size)
     printing->records++;
     atomic_fetch_add_explicit(&printing->page->printed, 1, memory_order_release);
     return lode_link_send(printing->tasks->link, LODE_TASK_PRINTED, &record, sizeof record,
-                          piece + 1, size, false);
+                          piece + 1, size, hold);
 }
 
 /* What others add meanwhile, threads or processes that the task has left, is left to the next. */
@@ -177,7 +181,7 @@ take_out(struct printing *printing, uint32_t size)
             }
             return LODE_OK; /* user code has closed it, or somebody reads as well */
         }
-        LODE_TRY(send_piece(printing, piece, (uint32_t)got));
+        LODE_TRY(send_piece(printing, piece, (uint32_t)got, (uint32_t)got == size));
         size -= (uint32_t)got;
     }
     return LODE_OK;

@@ -51,8 +51,9 @@ printing_code_ran(struct printing *printing, int64_t ns)
 }
 
 /*
- * It has run: sends what is left of its output. One system call if there is nothing; and none if
- * its code was over sooner than it could have written anything.
+ * It has run: sends what is left of its output; the last of it goes with the next record that is
+ * sent. One system call if there is nothing; and none if its code was over sooner than it could
+ * have written anything.
  */
 LODE_MUST_CHECK lode_err printing_end(struct printing *printing);
 

@@ -1,7 +1,7 @@
 /*
  * A task takes the lock under which the scheduler reads its worker's output, and keeps it. Another
  * one prints without end. Tasks of a second program run at once all the same, its lines come out,
- * and the first program's calls end. What nobody can take is in a bounded log.
+ * and the first program's calls end. What the program cannot take as fast is in a bounded log.
  */
 #include "tests/support/child.h"
 #include "tests/support/cluster.h"
@@ -87,9 +87,12 @@ story(int argc, char **argv)
     expect_eq(count_lines(good, ") mine\n"), CALLS);
     child_signal(&first);
     child_must_end(&first);
-    expect_eq(count_lines(bad, "the lock is mine") + count_lines(log_path, "the lock is mine"), 1);
-    expect_eq(stat(log_path, &info), 0);
-    expect_lt(info.st_size, LOG_MAX);
+    int said = count_lines(bad, "the lock is mine");
+    if (stat(log_path, &info) == 0) { /* a fast machine needs none */
+        said += count_lines(log_path, "the lock is mine");
+        expect_lt(info.st_size, LOG_MAX);
+    }
+    expect_eq(said, 1);
     cluster_stop(supervisor);
     close(fd);
 }
