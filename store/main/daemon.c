@@ -12,6 +12,7 @@
 #include "api/system/shell.h"
 #include "api/cluster/sweep.h"
 #include "store/main/life.h"
+#include "store/requests/held.h"
 #include "store/sessions/connection.h"
 
 #include <errno.h>
@@ -221,6 +222,9 @@ static int
 timeout_of(struct daemon *d)
 {
     enum { ROUNDS = 4 }; /* a round that frees makes room, the next gives it away: mostly 2 */
+    if (d->store->held.session != NULL) {
+        return 0; /* held.h: just to look */
+    }
     for (int i = 0; i < ROUNDS && store_has_work(d->store) && d->empty_looks >= EMPTY_LOOKS; i++) {
         store_settle(d->store, true);
     }
@@ -259,6 +263,7 @@ look(struct daemon *d)
     begin_turn(d->store, timeout != 0);
     if (count > 1) {
         d->empty_looks = 0;
+        held_send(d->store);
     } else if (timeout == 0 && count == 0 && d->empty_looks < EMPTY_LOOKS) {
         d->empty_looks++;
     }

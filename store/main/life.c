@@ -5,6 +5,7 @@
 #include "api/base/fail.h"
 #include "api/system/futex.h"
 #include "store/requests/creates.h"
+#include "store/requests/held.h"
 #include "store/requests/later.h"
 #include "store/rings/credit.h"
 #include "store/sessions/connection.h"
@@ -107,7 +108,7 @@ bool
 store_has_work(const struct store *store)
 {
     return store->table.candidate_count > 0 || freeing_is_under_way(store) || store->freed_room ||
-           waits_unasked(store) > 0 || store->chores.first != NULL;
+           waits_unasked(store) > 0 || store->chores.first != NULL || store->held.session != NULL;
 }
 
 /* A walk takes longer the larger the store is. So it comes ever more rarely, and often in tests. */
@@ -120,6 +121,7 @@ is_time_to_check(const struct store *store)
 void
 store_settle(struct store *store, bool would_sleep)
 {
+    held_round(store, would_sleep);
     chores_turn(store);
     if (would_sleep || store->later != NULL || freeing_is_under_way(store) ||
         store->table.candidate_count >= STORE_CANDIDATES_AT_ONCE) {

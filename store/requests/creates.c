@@ -7,6 +7,7 @@
 #include "store/objects/own.h"
 #include "store/objects/quota.h"
 #include "store/requests/create_entry.h"
+#include "store/requests/held.h"
 #include "store/rings/credit.h"
 #include "store/rings/recall.h"
 #include "store/state/answers.h"
@@ -37,7 +38,9 @@ answer_created(struct store *store, const struct create *create, uint32_t entry)
         .generation = lode_word_generation(entry_word(&store->table, entry)),
         .extent = store->table.entries[entry].extent,
     };
-    if (create->tag != 0) {
+    if (create->tag != 0 && create->is_put && create_is_named(create)) {
+        held_answer(store, create->session, &created);
+    } else if (create->tag != 0) {
         session_send(create->session, &created, sizeof created, NULL, 0);
     }
 }

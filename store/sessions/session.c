@@ -3,6 +3,7 @@
 #include "api/base/fail.h"
 #include "store/objects/settled.h"
 #include "store/requests/creates.h"
+#include "store/requests/held.h"
 #include "store/requests/later.h"
 #include "store/requests/slow.h"
 #include "store/rings/credit.h"
@@ -356,6 +357,7 @@ session_end(struct store *store, struct session *session)
         session->ended = true;
         ending_bury(store, session);
     }
+    held_end_session(store, session);
     outbox_clear(&session->out);
     take_bell(store, session);
     close(session->fd); /* leaves the epoll by that */

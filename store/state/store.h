@@ -178,6 +178,13 @@ struct creates;
 struct later;
 struct strided;
 
+/* An answer that is sent a little later: requests/held.h. */
+struct withheld {
+    struct session *session; /* NULL: none is held */
+    struct lode_msg_created answer;
+    uint64_t round; /* in which it was held */
+};
+
 struct store {
     struct table table;
     struct arena *arena;
@@ -210,6 +217,7 @@ struct store {
     uint64_t fork_pins;  /* of them all */
     uint64_t next_fork;  /* number of the next */
     uint64_t forks_freed;
+    struct withheld held;
     struct later *later, **later_end; /* later.h */
     uint32_t later_count;
     struct session *notify[64]; /* have NOTIFY entries; more: sent at once */

@@ -46,10 +46,11 @@ wakes_mark_for(struct store *store, lode_id id, struct session *stream)
     store->wakes.stream[bucket] = stream;
 }
 
-void
+bool
 wakes_send(struct store *store)
 {
     struct wakes *wakes = &store->wakes;
+    bool any = false;
     for (uint32_t i = 0; i < wakes->marked_count; i++) {
         uint32_t bucket = wakes->marked[i];
         struct lode_wake *wake = &store->table.wakes[bucket];
@@ -59,7 +60,9 @@ wakes_send(struct store *store)
         if (woke && wakes->stream[bucket] != NULL) {
             wakes->stream[bucket]->idle_seals = 0;
         }
+        any = any || woke;
         store->counts.wakes++;
     }
     wakes->marked_count = 0;
+    return any;
 }

@@ -30,7 +30,7 @@ void wakes_mark_all(struct store *store);
 /* Marks the id's bucket. If that wakes a client, `stream` stays a stream for longer (stream.h). */
 void wakes_mark_for(struct store *store, lode_id id, struct session *stream);
 
-/* Wakes every client that sleeps in a marked bucket. */
-void wakes_send(struct store *store);
+/* Wakes every client that sleeps in a marked bucket. True: one slept there. */
+bool wakes_send(struct store *store);
 
 #endif
