@@ -86,7 +86,8 @@ enum {
     X(KEPT,       42, store,  lode_msg_head,        "fds: the mark, the pipe's writing end")                           \
     X(EXPIRE,     43, client, lode_msg_head,        "")                                   /* none: see below        */ \
     X(CHECK,      44, client, lode_msg_check,       "lode_id ids[count], or the first of a row")  /* CHECKED or ERROR       */ \
-    X(CHECKED,    45, store,  lode_msg_check,       "uint8_t bits[(count + 7) / 8]")
+    X(CHECKED,    45, store,  lode_msg_check,       "uint8_t bits[(count + 7) / 8]")                                   \
+    X(WATCH_ROW,  46, client, lode_msg_watch_row,   "")                                   /* OK or ERROR; NOTIFY later */
 /* clang-format on */
 
 enum lode_store_msg {
@@ -228,6 +229,19 @@ struct lode_msg_watch {
     uint64_t cookie; /* of the client's choice, repeated in NOTIFY */
     uint32_t count;
     uint32_t drain; /* UNWATCH, 1: drain all rings first, and tell what is found in them */
+};
+
+/*
+ * A WATCH of ids in a row of one session: the i-th is lode_id_plus(first, i * step). It is about
+ * what is decided from now on. What was before, the client asks with CHECK after the OK. ERROR: the
+ * ids must be watched one by one. UNWATCH without ids ends it.
+ */
+struct lode_msg_watch_row {
+    struct lode_msg_head head;
+    uint64_t cookie;
+    lode_id first;
+    uint32_t count; /* 1 to LODE_STORE_ROW_MAX */
+    uint32_t step;  /* 1 to LODE_STORE_STEP_MAX */
 };
 
 /*

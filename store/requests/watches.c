@@ -8,6 +8,7 @@
 #include "store/rings/ring.h"
 #include "store/state/answers.h"
 #include "store/waits/notices.h"
+#include "store/waits/ranges.h"
 #include "store/waits/waits.h"
 
 #include <stdlib.h>
@@ -101,6 +102,33 @@ handle_watch(struct store *store, struct session *session, const void *packet, c
     return LODE_OK;
 }
 
+/*
+ * The fence is for the drain of the CHECK that follows. A putter publishes its tail, fences and
+ * reads `waited`: so either it sees `waited` and rings, or that drain sees its record.
+ */
+lode_err
+handle_watch_row(struct store *store, struct session *session, const void *packet,
+                 const uint8_t *rest, size_t rest_size)
+{
+    const struct lode_msg_watch_row *msg = packet;
+    const struct id_row ids = {msg->first, msg->count, msg->step};
+    (void)rest;
+    (void)rest_size;
+    if (ids.count == 0 || ids.count > LODE_STORE_ROW_MAX || ids.step == 0 ||
+        ids.step > LODE_STORE_STEP_MAX || lode_id_session(ids.first) == 0) {
+        return lode_fail_with(LODE_EPROTO, "%u ids in a row, %u apart", ids.count, ids.step);
+    }
+    waits_tell_decided(store); /* it is told of nothing that was before it */
+    lode_err err = ranges_arm(store, session, &ids, msg->cookie);
+    if (err != LODE_OK) {
+        session_fail(store, session, msg->head.tag, err);
+        return LODE_OK;
+    }
+    atomic_thread_fence(memory_order_seq_cst);
+    answer_watch(session, msg->head.tag);
+    return LODE_OK;
+}
+
 /* ---- UNWATCH ---- */
 
 static void
@@ -129,6 +157,10 @@ begin_unwatch(struct store *store, struct session *session, const struct lode_ms
         waits_unwatch_id(store, session, ids_at(ids, i), msg->cookie);
     }
     session->unwatch_next = msg->count == 0 ? session->wait_first : 0;
+    if (msg->count == 0) {
+        waits_tell_decided(store);
+        ranges_unwatch(store, session, msg->cookie);
+    }
     return unwatch_all_part(store, session, msg);
 }
 

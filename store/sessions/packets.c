@@ -57,6 +57,7 @@ static const struct {
     [LODE_MSG_TAKE]        = {handle_take,        sizeof(struct lode_msg_lookup),   false},
     [LODE_MSG_EXPIRE]      = {handle_expire,      sizeof(struct lode_msg_head),     false},
     [LODE_MSG_CHECK]       = {handle_check,       sizeof(struct lode_msg_check),    true},
+    [LODE_MSG_WATCH_ROW]   = {handle_watch_row,   sizeof(struct lode_msg_watch_row), false},
 };
 /* clang-format on */
 

@@ -91,7 +91,9 @@ struct session {
     struct lost *lost;                   /* references that it lacks, by id; NULL: none. lost.h */
     uint32_t draft_first;                /* unsealed objects that it makes, by link_next */
     uint32_t wait_first;                 /* waits.h */
-    uint32_t wait_count;
+    uint32_t wait_count;                 /* the ids of its ranges among them */
+    struct range *range_first;           /* waits/ranges.h */
+    uint32_t range_count;
     struct slow_packet slow; /* requests/slow.h */
     uint32_t unwatch_next;   /* the wait that an UNWATCH looks at next */
     uint32_t idle_seals;     /* stream.h: ids in a row that woke nobody */

@@ -1,6 +1,7 @@
 #include "store/waits/pool.h"
 
 #include "api/base/fail.h"
+#include "store/waits/ranges.h"
 #include "store/waits/wakes.h"
 
 #include <stdlib.h>
@@ -39,6 +40,7 @@ pool_destroy(struct waits *waits)
     while (waits->chunk_count > 0) {
         free(waits->chunks[--waits->chunk_count]);
     }
+    ranges_destroy(waits);
     free(waits->chunks);
     free(waits->heads);
     free(waits->unasked);

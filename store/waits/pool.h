@@ -45,11 +45,21 @@ _Static_assert((uint64_t)LODE_SESSION_WAITS_MAX *(sizeof(struct lode_msg_watch) 
                "outbox.h");
 _Static_assert(LODE_WAKE_BUCKETS <= UINT16_MAX + 1, "wait.bucket");
 
+/* The ranges (ranges.h) over ids of the sessions of one row, and a walk over them, in parts. */
+struct row_ranges {
+    struct chore chore;
+    struct range *first;
+    struct range *walk; /* the range that the walk is in; NULL: none is under way */
+    uint32_t walk_at;   /* the id in it that the walk looks at next */
+    uint32_t count;
+};
+
 /* The waits for ids of the sessions of one row, and a walk over them, in parts. */
 struct row_waits {
     struct chore chore;
     uint32_t first; /* + 1 */
     uint32_t next;  /* + 1: the wait that the walk looks at next */
+    struct row_ranges ranges;
 };
 
 struct waits {
@@ -63,7 +73,8 @@ struct waits {
     uint32_t head_base; /* the largest power of two that is not above head_count */
     uint32_t pair_count;
     struct row_waits rows[LODE_SESSION_ROWS];
-    struct chore all; /* a walk over all waits */
+    uint32_t range_count; /* of all rows */
+    struct chore all;     /* a walk over all waits */
     uint32_t all_next;
     struct chore shrinking;
     uint32_t *unasked; /* + 1: armed by a record; whether the id is there already is to be asked */

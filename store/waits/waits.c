@@ -5,6 +5,7 @@
 #include "store/objects/status.h"
 #include "store/waits/notices.h"
 #include "store/waits/pool.h"
+#include "store/waits/ranges.h"
 #include "store/waits/stream.h"
 
 #include <stdlib.h>
@@ -164,6 +165,7 @@ waits_unwatch_id(struct store *store, struct session *session, lode_id id, uint6
 bool
 waits_end_session(struct store *store, struct session *session, uint32_t most)
 {
+    ranges_end_session(store, session);
     while (session->wait_first != 0) {
         if (most-- == 0) {
             return false;
@@ -226,6 +228,7 @@ tell_all(struct store *store, lode_id id, enum lode_found status, bool is_error)
             tell_pair(store, number, status, is_error);
         }
     }
+    ranges_tell(store, id, status, is_error);
 }
 
 void
@@ -261,7 +264,7 @@ waits_any(struct store *store, lode_id id)
             return true;
         }
     }
-    return false;
+    return ranges_any(store, id);
 }
 
 /* ---- what was decided ---- */
@@ -307,6 +310,7 @@ look_at_row(struct store *store, uint64_t session)
     if (!row->chore.is_given && !look_at_row_part(store, &row->chore)) {
         chores_give(store, &row->chore, look_at_row_part);
     }
+    ranges_look_at_row(store, session);
 }
 
 static bool
@@ -332,6 +336,7 @@ look_at_all(struct store *store)
 {
     store->waits->all_next = 0;
     chores_give(store, &store->waits->all, look_at_all_part);
+    ranges_look_at_all(store);
 }
 
 static void

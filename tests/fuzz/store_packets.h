@@ -132,6 +132,20 @@ send_lode_msg_check(struct fuzz_input *input, struct client *client, uint8_t typ
     send_ids(input, client, &check, sizeof check, count);
 }
 
+/* The ids of some client's session, or others, in a row that may be longer than it may be. */
+static void
+send_lode_msg_watch_row(struct fuzz_input *input, struct client *client, uint8_t type)
+{
+    uint8_t shape = fuzz_u8(input);
+    struct lode_msg_watch_row row = {.head = {.type = type, .tag = 3},
+                                     .cookie = shape & 3,
+                                     .first = pick_id(input, client),
+                                     .step = fuzz_u8(input)};
+    row.count = (uint32_t)fuzz_u8(input) << (shape >> 2 & 15);
+    row.step <<= shape >> 6 == 3 ? 10 : 0;
+    client_send(client, &row, sizeof row);
+}
+
 static void
 send_lode_msg_settle(struct fuzz_input *input, struct client *client, uint8_t type)
 {
