@@ -8,6 +8,7 @@
 
 #include "api/client/session/fork.h"
 #include "api/client/store/put_packet.h"
+#include "api/client/store/rows.h"
 
 enum { VIEWS = 4, DRAFTS = 4 };
 
@@ -140,19 +141,24 @@ get_many(struct fuzz_input *input)
     }
 }
 
+/* A few ids, or a few and a row of them, which the store is asked to watch as one. */
 static void
 wait_for(struct fuzz_input *input)
 {
-    lode_id ids[VIEWS];
-    bool ready[VIEWS] = {false};
+    enum { IN_A_ROW = LODE_ROW_LEAST + 100 };
+    lode_id ids[VIEWS + IN_A_ROW];
+    bool ready[VIEWS + IN_A_ROW] = {false};
     uint8_t shape = fuzz_u8(input);
     size_t ids_count = 1 + shape % VIEWS, want = (shape >> 2) % (ids_count + 1), count = 0,
            seen = 0;
     for (size_t i = 0; i < ids_count; i++) {
         ids[i] = pick_id(input);
     }
+    for (int i = 0; i < IN_A_ROW && (shape & 64); i++) {
+        ids[ids_count++] = lode_id_make(LODE_ID_RESULT, SESSION, (uint64_t)(1 + (shape & 3)) * i);
+    }
     lode_err err = lode_wait(db, ids, ids_count, want, shape & 128 ? 2500 : 0, ready, &count);
-    for (int i = 0; i < VIEWS; i++) {
+    for (size_t i = 0; i < ids_count; i++) {
         seen += ready[i];
     }
     fuzz_expect(seen == count && (err != LODE_OK || count >= want));

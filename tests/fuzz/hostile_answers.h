@@ -86,6 +86,12 @@ __wrap_lode_socket_try_send(int fd, const void *head, size_t head_size, const vo
         asked.watched = watch.cookie;
         memcpy(&asked.watched_id, (const uint8_t *)head + sizeof watch, sizeof(lode_id));
     }
+    if (first.type == LODE_MSG_WATCH_ROW) {
+        struct lode_msg_watch_row row;
+        memcpy(&row, head, sizeof row);
+        asked.watched = row.cookie;
+        asked.watched_id = lode_id_plus(row.first, (uint64_t)row.step * (row.count / 2));
+    }
     if (first.tag != 0) {
         check_list(head, head_size);
         asked.tag_before = asked.size > 0 ? ((struct lode_msg_head *)(void *)asked.bytes)->tag : 0;

@@ -89,7 +89,9 @@ ask_row(struct lode_checks *checks)
     checks->packet.ids[0] = checks->ids[checks->row_at];
     LODE_TRY(ask(checks, (uint32_t)checks->row_count, checks->row_step, 1));
     for (uint32_t i = 0; i < checks->row_count; i++) {
-        if (is_found(checks, i)) {
+        if (i % 8 == 0 && checks->answer.bits[i / 8] == 0) {
+            i += 7; /* most are still to come */
+        } else if (is_found(checks, i)) {
             checks->found(checks->arg, checks->row_at + i);
         }
     }
@@ -150,6 +152,21 @@ lode_checks_add(struct lode_checks *checks, size_t at)
     checks->row_at = at;
     checks->row_count = 1;
     return LODE_OK;
+}
+
+lode_err
+lode_checks_row(struct lode_checks *checks, const struct lode_row *row)
+{
+    LODE_TRY(end_row(checks));
+    if (checks->count > 0) {
+        LODE_TRY(ask_packet(checks)); /* its ids would be overwritten */
+    }
+    checks->row_at = row->at;
+    checks->row_count = row->count;
+    checks->row_step = row->step;
+    lode_err err = ask_row(checks);
+    checks->row_count = 0;
+    return err;
 }
 
 lode_err

@@ -6,7 +6,7 @@
 #ifndef LODE_CLIENT_CHECKS_H
 #define LODE_CLIENT_CHECKS_H
 
-#include <lode/object.h>
+#include "api/client/store/rows.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -27,6 +27,9 @@ LODE_MUST_CHECK lode_err lode_checks_begin(lode *db, const lode_id *ids, bool dr
 
 /* Has the id at that place asked about, now or with others later. Errors: those of a question. */
 LODE_MUST_CHECK lode_err lode_checks_add(struct lode_checks *checks, size_t at);
+
+/* Asks about a whole row at once, now. */
+LODE_MUST_CHECK lode_err lode_checks_row(struct lode_checks *checks, const struct lode_row *row);
 
 /* Asks about all that is left. After it, rings were drained even if there was nothing to ask. */
 LODE_MUST_CHECK lode_err lode_checks_flush(struct lode_checks *checks);

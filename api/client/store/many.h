@@ -7,6 +7,7 @@
 
 #include "api/client/channel/patience.h"
 #include "api/client/session/handle.h"
+#include "api/client/store/rows.h"
 
 /*
  * Waiting for many objects. Those that are in the index count at once. The others are watched: the
@@ -18,10 +19,13 @@ struct lode_many {
     lode *db;
     const lode_id *ids;
     size_t count, want;
+    struct lode_row rows[LODE_ROWS_MAX]; /* watched as such; the other ids one by one */
+    size_t row_count;
     size_t ready_count;
     bool is_refused; /* the session has too many waits */
     bool is_starved; /* the store has no memory for one of them */
     bool *ready;
+    bool has_table;  /* some ids are watched one by one */
     uint32_t *table; /* by hash: 1 + the last index with an id; 0: empty */
     uint32_t *same;  /* 1 + the index before it with the same id; 0: none */
     size_t mask;     /* of the table */

@@ -1,6 +1,7 @@
 #include "api/base/fail.h"
 #include "api/client/session/session.h"
 #include "api/client/store/await.h"
+#include "api/client/store/checks.h"
 #include "api/client/store/many.h"
 #include "api/client/store/wait.h"
 
@@ -68,19 +69,52 @@ slot_of(const struct lode_many *m, lode_id id)
     return &m->table[at];
 }
 
+/* `i` is the place of an id. If a row begins there, it becomes that of the row's last id. */
+static bool
+skip_row(const struct lode_many *m, size_t *row, size_t *i)
+{
+    if (*row == m->row_count || *i != m->rows[*row].at) {
+        return false;
+    }
+    *i += m->rows[(*row)++].count - 1;
+    return true;
+}
+
 static lode_err
 make_table(struct lode_many *m)
 {
-    size_t size = 16;
-    while (size < 2 * m->count) {
+    size_t size = 16, count = m->count;
+    for (size_t row = 0; row < m->row_count; row++) {
+        count -= m->rows[row].count;
+    }
+    if (count == 0) {
+        return LODE_OK;
+    }
+    while (size < 2 * count) {
         size *= 2;
     }
+    m->has_table = true;
     m->mask = size - 1;
     m->table = calloc(size, sizeof *m->table);
     m->same = calloc(m->count, sizeof *m->same);
     return m->table != NULL && m->same != NULL
                ? LODE_OK
                : lode_fail_with(LODE_ENOMEM, "no memory to wait for %zu objects", m->count);
+}
+
+/* An id that the caller gave more than once may be in several rows, and in the table. */
+static void
+mark_all(struct lode_many *m, lode_id id)
+{
+    size_t place;
+    for (size_t i = 0; i < m->row_count; i++) {
+        if (lode_row_has(&m->rows[i], m->ids, id, &place)) {
+            lode_many_mark(m, place);
+        }
+    }
+    for (uint32_t at = m->has_table ? *slot_of(m, id) : 0; at != 0; at = m->same[at - 1]) {
+        lode_many_mark(m, at - 1);
+    }
 }
 
 static void
@@ -95,9 +129,7 @@ notify(struct lode_watch *watch, const struct lode_msg_ready *ready, uint32_t co
             m->is_starved |= one.status == LODE_FOUND_STARVED;
             continue;
         }
-        for (uint32_t at = *slot_of(m, one.id); at != 0; at = m->same[at - 1]) {
-            lode_many_mark(m, at - 1);
-        }
+        mark_all(m, one.id);
     }
     watch->done = m->ready_count >= m->want || m->is_refused || m->is_starved;
 }
@@ -136,8 +168,8 @@ static uint32_t
 list_missing(struct lode_many *m)
 {
     uint32_t last = 0;
-    for (size_t i = 0; i < m->count; i++) {
-        if (!m->ready[i]) {
+    for (size_t i = 0, row = 0; i < m->count; i++) {
+        if (!skip_row(m, &row, &i) && !m->ready[i]) {
             uint32_t *slot = slot_of(m, m->ids[i]);
             m->same[i] = *slot;
             *slot = (uint32_t)i + 1;
@@ -156,9 +188,9 @@ send_watches(struct lode_many *m, uint32_t end)
         return lode_fail_with(LODE_ENOMEM, "no memory to wait for %zu objects", m->count);
     }
     packet->head = (struct lode_msg_watch){.head.type = LODE_MSG_WATCH, .cookie = m->watch.cookie};
-    for (uint32_t i = 0; i < end && err == LODE_OK; i++) {
+    for (size_t i = 0, row = 0; i < end && err == LODE_OK; i++) {
         /* Only the last of those with the same id is in the table itself. */
-        if (*slot_of(m, m->ids[i]) != i + 1) {
+        if (skip_row(m, &row, &i) || *slot_of(m, m->ids[i]) != i + 1) {
             continue;
         }
         packet->ids[packet->head.count++] = m->ids[i];
@@ -170,6 +202,56 @@ send_watches(struct lode_many *m, uint32_t end)
     free(packet);
     return err;
 }
+
+/* ---- rows that are missing ---------------------------------------------------------------- */
+
+/* LODE_ELIMIT, LODE_ENOMEM: the store watches no more rows, but may watch their ids one by one. */
+static lode_err
+send_rows(const struct lode_many *m)
+{
+    for (size_t i = 0; i < m->row_count; i++) {
+        const struct lode_row *row = &m->rows[i];
+        struct lode_msg_watch_row msg = {.head.type = LODE_MSG_WATCH_ROW,
+                                         .cookie = m->watch.cookie,
+                                         .first = m->ids[row->at],
+                                         .count = row->count,
+                                         .step = row->step};
+        LODE_TRY(lode_store_ask_exactly(&m->db->calls, &msg.head, sizeof msg, LODE_MSG_OK, NULL, 0,
+                                        m->patience->answer_by));
+    }
+    return LODE_OK;
+}
+
+/* Notices may come meanwhile: another thread may read the socket. */
+static void
+found_in_row(void *arg, size_t at)
+{
+    struct lode_many *m = arg;
+    lode_mutex_lock(&m->db->calls.mu);
+    lode_many_mark(m, at);
+    m->watch.done |= m->ready_count >= m->want;
+    lode_mutex_unlock(&m->db->calls.mu);
+}
+
+/* What was decided before the rows were watched, or lies in a ring since then. */
+static lode_err
+check_rows(struct lode_many *m)
+{
+    struct lode_checks *checks;
+    lode_err err = LODE_OK;
+    if (m->row_count == 0) {
+        return LODE_OK;
+    }
+    LODE_TRY(
+        lode_checks_begin(m->db, m->ids, true, m->patience->answer_by, found_in_row, m, &checks));
+    for (size_t i = 0; i < m->row_count && err == LODE_OK; i++) {
+        err = lode_checks_row(checks, &m->rows[i]);
+    }
+    lode_checks_end(checks);
+    return err;
+}
+
+/* ---- the wait ----------------------------------------------------------------------------- */
 
 /*
  * Ends the watch. The store's answer comes behind all its notices. A store that is stopped is told
@@ -252,6 +334,7 @@ watch_missing(struct lode_many *m, struct lode_waiter *waiter, uint32_t end)
 {
     int64_t timeout_ms = m->patience->timeout_ms;
     LODE_TRY(send_watches(m, end));
+    LODE_TRY(check_rows(m));
     if (timeout_ms != 0) {
         LODE_TRY(lode_hooks_interrupted(&m->db->hooks));
         lode_hooks_blocked(&m->db->hooks, LODE_SLEEPS);
@@ -263,9 +346,11 @@ watch_missing(struct lode_many *m, struct lode_waiter *waiter, uint32_t end)
     return err;
 }
 
-/* The caller sees by ready_count whether it was in time. */
+/*
+ * The caller sees by ready_count whether it was in time. rows_refused_out: nothing was waited for.
+ */
 static lode_err
-watch(struct lode_many *m)
+watch_once(struct lode_many *m, bool *rows_refused_out)
 {
     struct lode_waiter waiter;
     LODE_TRY(make_table(m));
@@ -273,7 +358,9 @@ watch(struct lode_many *m)
     m->watch.cookie = lode_store_cookie(&m->db->calls);
     m->watch.notify = notify;
     lode_store_watch_add(&m->db->calls, &waiter, &m->watch);
-    lode_err err = watch_missing(m, &waiter, end);
+    lode_err err = send_rows(m);
+    *rows_refused_out = err == LODE_ELIMIT || err == LODE_ENOMEM;
+    err = err == LODE_OK ? watch_missing(m, &waiter, end) : err;
     bool late = err == LODE_ETIMEDOUT;
     if (!atomic_load_explicit(&m->db->calls.socket.down, memory_order_relaxed)) {
         lode_err ended = unwatch(m, late);
@@ -281,6 +368,23 @@ watch(struct lode_many *m)
     }
     lode_store_watch_remove(&m->db->calls, &waiter);
     return err;
+}
+
+static lode_err
+watch(struct lode_many *m)
+{
+    bool rows_refused;
+    m->row_count = lode_rows_find(m->ids, m->count, m->rows);
+    lode_err err = watch_once(m, &rows_refused);
+    if (!rows_refused || m->ready_count >= m->want) {
+        return err;
+    }
+    m->row_count = 0;
+    m->has_table = false;
+    free(m->table);
+    free(m->same);
+    m->table = m->same = NULL;
+    return watch_once(m, &rows_refused);
 }
 
 static lode_err
