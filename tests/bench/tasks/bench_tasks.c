@@ -27,26 +27,12 @@ inc(lode_task *task)
     return lode_task_return_i64(task, 0, x + 1);
 }
 
-/* An argument: a number that came along, or the result of another task. */
-static lode_err
-number(lode_task *task, size_t index, int64_t *value_out)
-{
-    lode_view view;
-    lode_id id;
-    if (lode_task_ref(task, index, &id) != LODE_OK) {
-        return lode_task_i64(task, index, value_out);
-    }
-    LODE_TRY(lode_task_array(task, index, LODE_I64, 0, &view));
-    *value_out = *(const int64_t *)view.data;
-    return LODE_OK;
-}
-
 static lode_err
 add(lode_task *task)
 {
     int64_t x, y;
-    LODE_TRY(number(task, 0, &x));
-    LODE_TRY(number(task, 1, &y));
+    LODE_TRY(lode_task_i64(task, 0, &x));
+    LODE_TRY(lode_task_i64(task, 1, &y));
     return lode_task_return_i64(task, 0, x + y);
 }
 
