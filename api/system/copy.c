@@ -1,5 +1,7 @@
 #include "api/system/copy.h"
 
+#include "api/system/tricks.h"
+
 #include <stdatomic.h>
 #include <stdint.h>
 #include <unistd.h>
@@ -69,7 +71,9 @@ lode_copy_streams_from(void)
     static _Atomic size_t known; /* threads that find it out at a time find the same */
     size_t from = atomic_load_explicit(&known, memory_order_relaxed);
     if (from == 0) {
-        from = lode_copy_threshold(sysconf(_SC_LEVEL3_CACHE_SIZE));
+        from = lode_trick_wanted(LODE_TRICK_STREAM)
+                   ? lode_copy_threshold(sysconf(_SC_LEVEL3_CACHE_SIZE))
+                   : SIZE_MAX;
         atomic_store_explicit(&known, from, memory_order_relaxed);
     }
     return from;

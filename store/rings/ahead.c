@@ -1,8 +1,20 @@
 #include "store/rings/ahead.h"
 
+#include "api/system/tricks.h"
 #include "store/rings/part.h"
 
 #include <string.h>
+
+/* The environment of a store does not change. */
+static bool
+is_off(void)
+{
+    static enum { UNKNOWN, ON, OFF } now;
+    if (now == UNKNOWN) {
+        now = lode_trick_wanted(LODE_TRICK_AHEAD) ? ON : OFF;
+    }
+    return now == OFF;
+}
 
 void
 ahead_begin(struct ahead *ahead, const struct session *session, uint64_t head, uint64_t tail)
@@ -10,6 +22,7 @@ ahead_begin(struct ahead *ahead, const struct session *session, uint64_t head, u
     ahead->session = session;
     ahead->at = ahead->fetched = head;
     ahead->tail = tail;
+    ahead->off = is_off();
     ahead->looked = ahead->applied = 0;
 }
 
@@ -66,6 +79,9 @@ look(struct ahead *ahead, const struct table *table)
 void
 ahead_go_on(struct ahead *ahead, const struct table *table)
 {
+    if (ahead->off) {
+        return;
+    }
     while (ahead->looked - ahead->applied < AHEAD_FAR && ahead->at != ahead->tail) {
         fetch_lines(ahead);
         uint64_t hash = look(ahead, table);

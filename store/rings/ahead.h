@@ -22,6 +22,7 @@ enum {
 
 struct ahead {
     const struct session *session;
+    bool off;                 /* LODE_WITHOUT says so (tricks.h) */
     uint64_t fetched;         /* of the ring, up to here */
     uint64_t at, tail;        /* the record that is looked at next; where the records end */
     uint32_t looked, applied; /* records */

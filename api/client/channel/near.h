@@ -17,6 +17,7 @@
 #define LODE_CLIENT_NEAR_H
 
 #include "api/client/channel/index_reader.h"
+#include "api/system/tricks.h"
 
 enum {
     LODE_NEAR_CELLS = 512,
@@ -25,13 +26,20 @@ enum {
 };
 
 struct lode_near {
+    uint32_t from; /* LODE_NEAR_FROM, or more entries than there can be: no guesses */
     _Atomic uint32_t cell[LODE_NEAR_CELLS]; /* difference of entry and id << 1 | it was so twice */
 };
 
-static inline bool
-lode_near_helps(const struct lode_index_view *index)
+static inline void
+lode_near_init(struct lode_near *near)
 {
-    return atomic_load_explicit(&index->header->entry_count, memory_order_relaxed) > LODE_NEAR_FROM;
+    near->from = lode_trick_wanted(LODE_TRICK_NEAR) ? LODE_NEAR_FROM : UINT32_MAX;
+}
+
+static inline bool
+lode_near_helps(const struct lode_near *near, const struct lode_index_view *index)
+{
+    return atomic_load_explicit(&index->header->entry_count, memory_order_relaxed) > near->from;
 }
 
 static inline _Atomic uint32_t *

@@ -79,6 +79,7 @@ map_index(lode *db, int fd, uint64_t generation)
                               (unsigned)header->major, (unsigned)header->minor, LODE_LAYOUT_MAJOR);
     }
     lode_index_view_init(&db->index, base);
+    lode_near_init(&db->near);
     return LODE_OK;
 }
 

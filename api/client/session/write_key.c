@@ -1,6 +1,7 @@
 #include "api/client/session/write_key.h"
 
 #include "api/base/assert.h"
+#include "api/system/tricks.h"
 
 #include <stdatomic.h>
 #include <sys/mman.h>
@@ -21,7 +22,7 @@ key_of_process(void)
     if (known != KEY_UNKNOWN) {
         return known;
     }
-    mine = pkey_alloc(0, PKEY_DISABLE_ACCESS);
+    mine = lode_trick_wanted(LODE_TRICK_KEY) ? pkey_alloc(0, PKEY_DISABLE_ACCESS) : KEY_NONE;
     mine = mine > KEY_OF_ALL ? mine : KEY_NONE;
     if (atomic_compare_exchange_strong_explicit(&key, &known, mine, memory_order_relaxed,
                                                 memory_order_relaxed)) {

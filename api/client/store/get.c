@@ -442,8 +442,9 @@ lode_get(lode *db, lode_id id, int64_t timeout_ms, lode_view *view_out)
     }
     LODE_NEED("lode_get", view_out);
     uint64_t hash = lode_id_hash(id, db->index.hash_key);
-    lode_err err = lode_near_helps(&db->index) ? get_among_many(db, id, hash, 0, view_out)
-                                               : get_now(db, id, hash, 0, view_out);
+    lode_err err = lode_near_helps(&db->near, &db->index)
+                       ? get_among_many(db, id, hash, 0, view_out)
+                       : get_now(db, id, hash, 0, view_out);
     return __builtin_expect(err != LODE_EAGAIN, 1) ? err : get_slowly(db, id, timeout_ms, view_out);
 }
 
