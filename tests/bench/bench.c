@@ -72,7 +72,10 @@ bench_emit(const struct bench_line *line)
     printf("{\"schema\":\"lode.bench/1\",\"peer\":\"lode\",\"case\":\"%s\"", line->name);
     text("variant", line->variant);
     text("unit", line->unit);
-    printf(",\"value\":%.6g", line->value);
+    text("absent", line->absent);
+    if (line->absent == NULL) {
+        printf(",\"value\":%.6g", line->value);
+    }
     number("p99", line->p99);
     number("first", line->first);
     printf(",\"cpus\":%d", line->cpus);

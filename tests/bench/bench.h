@@ -18,6 +18,7 @@ struct bench_line {
     const char *variant; /* of the case: "burst", "paced" … */
     const char *unit;
     const char *floor_name;
+    const char *absent; /* not NULL: why this machine cannot measure it; there is no value */
     double value, p99, floor, ratio;
     double switches; /* an operation, if counted: voluntary, of all threads of all processes */
     double cpu_us; /* an operation: CPU time of all processes; what others do here does not count */
@@ -94,6 +95,8 @@ void case_wait_1k(struct bench *bench);
 void case_wait_many(struct bench *bench);
 void case_waitset(struct bench *bench);
 void case_starvation(struct bench *bench);
+void case_many_programs(struct bench *bench);
+void case_tricks(struct bench *bench);
 void case_startup(struct bench *bench);
 void case_idle(struct bench *bench);
 void case_matmul_fanout(struct bench *bench);
@@ -106,6 +109,12 @@ int starve_putter(const char *dir, int ms);
 
 /* One of the two that put: `lode-bench --peer DIR MS "putter of few"`, or "putter of many". */
 int put_small_putter(const char *dir, int ms, bool beside_many);
+
+/* One of many programs: `lode-bench --peer DIR MS "program that puts"`, or "… calls". */
+int programs_peer(const char *dir, int ms, bool calls);
+
+/* A process that puts large objects for tricks: `lode-bench --peer DIR N "putter of large"`. */
+int tricks_putter(const char *dir, bool unprotected);
 
 /* The process that startup measures: `lode-bench --first-result`. */
 int startup_child(void);

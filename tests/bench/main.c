@@ -66,6 +66,8 @@ static const struct bench_case {
     {"wait_many", case_wait_many, false, false},
     {"waitset", case_waitset, false, false},
     {"starvation", case_starvation, false, false},
+    {"many_programs", case_many_programs, false, false},
+    {"tricks", case_tricks, false, false},
     {"startup", case_startup, false, false},
     {"idle", case_idle, false, false},
 };
@@ -184,6 +186,12 @@ run_peer(void)
     if (strcmp(kind, "putter") == 0) {
         return starve_putter(arguments.peer, number);
     }
+    if (strcmp(kind, "putter of large") == 0) {
+        return tricks_putter(arguments.peer, number != 0);
+    }
+    if (strncmp(kind, "program that ", 13) == 0) {
+        return programs_peer(arguments.peer, number, strcmp(kind, "program that calls") == 0);
+    }
     if (strncmp(kind, "putter of ", 10) == 0) {
         return put_small_putter(arguments.peer, number, strcmp(kind, "putter of many") == 0);
     }
@@ -231,7 +239,8 @@ print_row(FILE *out, const char *text)
     cell(out, get(line, "cpu_us"), 7);
     cell(out, get(line, "memory_mb"), 8);
     const char *floor = json_string_value(json_object_get(line, "floor_is"));
-    fprintf(out, "  %s\n", floor ? floor : "");
+    const char *absent = json_string_value(json_object_get(line, "absent"));
+    fprintf(out, "  %s\n", absent ? absent : floor ? floor : "");
     fflush(out);
     json_decref(line);
 }
