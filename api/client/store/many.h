@@ -1,6 +1,6 @@
 /*
  * many.h: one lode_wait() of many objects, for the files that it is made of: wait.c looks into the
- * index, and sleeps; check_now.c is for timeout 0.
+ * index, and sleeps; watch_rows.c is for ids in a row; check_now.c for timeout 0.
  */
 #ifndef LODE_CLIENT_MANY_H
 #define LODE_CLIENT_MANY_H
@@ -27,7 +27,7 @@ struct lode_many {
     bool *ready;
     bool has_table;  /* some ids are watched one by one */
     uint32_t *table; /* by hash: 1 + the last index with an id; 0: empty */
-    uint32_t *same;  /* 1 + the index before it with the same id; 0: none */
+    uint32_t *same;  /* 1 + the index before with the same id; ALONE: none; 0: not listed */
     size_t mask;     /* of the table */
     const struct lode_patience *patience;
 };
@@ -56,8 +56,18 @@ lode_many_mark(struct lode_many *m, size_t i)
 }
 
 enum { LODE_MANY_BATCH = 16 }; /* ids whose cache misses are on their way together */
+#define LODE_MANY_ALONE UINT32_MAX
 
 /* For timeout 0, after a first look into the index. It arms nothing. Errors: as lode_wait(). */
 LODE_MUST_CHECK lode_err lode_many_check_now(struct lode_many *m);
+
+/*
+ * Has the rows watched. Errors: LODE_ELIMIT, LODE_ENOMEM the store watches no more rows, but may
+ * watch their ids one by one; others as lode_wait().
+ */
+LODE_MUST_CHECK lode_err lode_many_watch_rows(const struct lode_many *m);
+
+/* After that: asks what was decided before, or has lain in a ring since. Errors: as lode_wait(). */
+LODE_MUST_CHECK lode_err lode_many_check_rows(struct lode_many *m);
 
 #endif

@@ -1,7 +1,6 @@
 #include "api/base/fail.h"
 #include "api/client/session/session.h"
 #include "api/client/store/await.h"
-#include "api/client/store/checks.h"
 #include "api/client/store/many.h"
 #include "api/client/store/wait.h"
 
@@ -112,7 +111,8 @@ mark_all(struct lode_many *m, lode_id id)
             lode_many_mark(m, place);
         }
     }
-    for (uint32_t at = m->has_table ? *slot_of(m, id) : 0; at != 0; at = m->same[at - 1]) {
+    uint32_t at = m->has_table ? *slot_of(m, id) : 0;
+    for (; at != 0 && at != LODE_MANY_ALONE; at = m->same[at - 1]) {
         lode_many_mark(m, at - 1);
     }
 }
@@ -149,18 +149,27 @@ send_watch(const struct lode_many *m, struct watch_packet *packet)
 }
 
 /*
- * After each full packet this process waits for the store's answer, and so reads what the store has
- * sent. The packet may have brought 2,048 notices at once, and the store cuts a session that does
- * not read its notices.
+ * After some full packets this process waits for the store's answer, and so reads what the store
+ * has sent. Each may have brought 2,048 notices at once, and the store cuts a session that does not
+ * read its notices. After each would be too often: neither process would work while the other does.
  */
+enum { ASK_AFTER = 8 };
+
 static lode_err
 send_full_watch(const struct lode_many *m, struct watch_packet *packet)
 {
     lode_err err = lode_store_ask_exactly(&m->db->calls, &packet->head.head, sizeof *packet,
                                           LODE_MSG_OK, NULL, 0, m->patience->answer_by);
     packet->head.head.tag = 0;
-    packet->head.count = 0;
     return err;
+}
+
+static void
+prefetch_slots(const struct lode_many *m, size_t first)
+{
+    for (size_t i = first; i < m->count && i < first + LODE_MANY_BATCH; i++) {
+        __builtin_prefetch(&m->table[lode_many_hash(m, m->ids[i]) & m->mask], 1);
+    }
 }
 
 /* Fills the table before the first packet is sent: from then on notices may come at any time. */
@@ -168,13 +177,18 @@ static uint32_t
 list_missing(struct lode_many *m)
 {
     uint32_t last = 0;
-    for (size_t i = 0, row = 0; i < m->count; i++) {
-        if (!skip_row(m, &row, &i) && !m->ready[i]) {
-            uint32_t *slot = slot_of(m, m->ids[i]);
-            m->same[i] = *slot;
-            *slot = (uint32_t)i + 1;
-            last = (uint32_t)i + 1;
+    for (size_t i = 0, row = 0, fetched = 0; i < m->count; i++) {
+        if (skip_row(m, &row, &i) || m->ready[i]) {
+            continue;
         }
+        if (i >= fetched) {
+            prefetch_slots(m, i);
+            fetched = i + LODE_MANY_BATCH;
+        }
+        uint32_t *slot = slot_of(m, m->ids[i]);
+        m->same[i] = *slot != 0 ? *slot : LODE_MANY_ALONE;
+        *slot = (uint32_t)i + 1;
+        last = (uint32_t)i + 1;
     }
     return last;
 }
@@ -184,70 +198,24 @@ send_watches(struct lode_many *m, uint32_t end)
 {
     struct watch_packet *packet = malloc(sizeof *packet);
     lode_err err = LODE_OK;
+    uint32_t full = 0;
     if (packet == NULL) {
         return lode_fail_with(LODE_ENOMEM, "no memory to wait for %zu objects", m->count);
     }
     packet->head = (struct lode_msg_watch){.head.type = LODE_MSG_WATCH, .cookie = m->watch.cookie};
     for (size_t i = 0, row = 0; i < end && err == LODE_OK; i++) {
-        /* Only the last of those with the same id is in the table itself. */
-        if (skip_row(m, &row, &i) || *slot_of(m, m->ids[i]) != i + 1) {
+        /* Of those with the same id only the first is sent. */
+        if (skip_row(m, &row, &i) || m->same[i] != LODE_MANY_ALONE) {
             continue;
         }
         packet->ids[packet->head.count++] = m->ids[i];
         if (packet->head.count == LODE_STORE_IDS_MAX) {
-            err = send_full_watch(m, packet);
+            err = ++full % ASK_AFTER == 0 ? send_full_watch(m, packet) : send_watch(m, packet);
+            packet->head.count = 0;
         }
     }
     err = err == LODE_OK ? send_watch(m, packet) : err;
     free(packet);
-    return err;
-}
-
-/* ---- rows that are missing ---------------------------------------------------------------- */
-
-/* LODE_ELIMIT, LODE_ENOMEM: the store watches no more rows, but may watch their ids one by one. */
-static lode_err
-send_rows(const struct lode_many *m)
-{
-    for (size_t i = 0; i < m->row_count; i++) {
-        const struct lode_row *row = &m->rows[i];
-        struct lode_msg_watch_row msg = {.head.type = LODE_MSG_WATCH_ROW,
-                                         .cookie = m->watch.cookie,
-                                         .first = m->ids[row->at],
-                                         .count = row->count,
-                                         .step = row->step};
-        LODE_TRY(lode_store_ask_exactly(&m->db->calls, &msg.head, sizeof msg, LODE_MSG_OK, NULL, 0,
-                                        m->patience->answer_by));
-    }
-    return LODE_OK;
-}
-
-/* Notices may come meanwhile: another thread may read the socket. */
-static void
-found_in_row(void *arg, size_t at)
-{
-    struct lode_many *m = arg;
-    lode_mutex_lock(&m->db->calls.mu);
-    lode_many_mark(m, at);
-    m->watch.done |= m->ready_count >= m->want;
-    lode_mutex_unlock(&m->db->calls.mu);
-}
-
-/* What was decided before the rows were watched, or lies in a ring since then. */
-static lode_err
-check_rows(struct lode_many *m)
-{
-    struct lode_checks *checks;
-    lode_err err = LODE_OK;
-    if (m->row_count == 0) {
-        return LODE_OK;
-    }
-    LODE_TRY(
-        lode_checks_begin(m->db, m->ids, true, m->patience->answer_by, found_in_row, m, &checks));
-    for (size_t i = 0; i < m->row_count && err == LODE_OK; i++) {
-        err = lode_checks_row(checks, &m->rows[i]);
-    }
-    lode_checks_end(checks);
     return err;
 }
 
@@ -334,7 +302,7 @@ watch_missing(struct lode_many *m, struct lode_waiter *waiter, uint32_t end)
 {
     int64_t timeout_ms = m->patience->timeout_ms;
     LODE_TRY(send_watches(m, end));
-    LODE_TRY(check_rows(m));
+    LODE_TRY(lode_many_check_rows(m));
     if (timeout_ms != 0) {
         LODE_TRY(lode_hooks_interrupted(&m->db->hooks));
         lode_hooks_blocked(&m->db->hooks, LODE_SLEEPS);
@@ -358,7 +326,7 @@ watch_once(struct lode_many *m, bool *rows_refused_out)
     m->watch.cookie = lode_store_cookie(&m->db->calls);
     m->watch.notify = notify;
     lode_store_watch_add(&m->db->calls, &waiter, &m->watch);
-    lode_err err = send_rows(m);
+    lode_err err = lode_many_watch_rows(m);
     *rows_refused_out = err == LODE_ELIMIT || err == LODE_ENOMEM;
     err = err == LODE_OK ? watch_missing(m, &waiter, end) : err;
     bool late = err == LODE_ETIMEDOUT;
