@@ -6,6 +6,7 @@
  * index a second time once the rings are drained: 152 ms / 15 s -> 4 / 82 ms in a row, 1.7 / 35 ms
  * of the user's choice. To look at a row's ids by 256, and to fetch no entry ahead for an empty
  * place of the table: 2.2 / 24 and 1.6 / 26 ms.
+ * With a time limit that is over at once: README.md.
  */
 #include "tests/bench/bench.h"
 
