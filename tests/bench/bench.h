@@ -82,6 +82,7 @@ void case_put_small_two(struct bench *bench);
 void case_free_many(struct bench *bench);
 void case_put_large(struct bench *bench);
 void case_fragmentation(struct bench *bench);
+void case_drop_many(struct bench *bench);
 void case_handoff(struct bench *bench);
 void case_task_sync(struct bench *bench);
 void case_task_async(struct bench *bench);

@@ -53,6 +53,7 @@ static const struct bench_case {
     {"put_large", case_put_large, false, false},
     {"fragmentation", case_fragmentation, false, false},
     {"free_many", case_free_many, false, false},
+    {"drop_many", case_drop_many, false, false},
     {"handoff", case_handoff, true, false},
     {"task_sync", case_task_sync, true, false},
     {"task_async", case_task_async, false, false},

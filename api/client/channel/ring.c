@@ -425,6 +425,33 @@ lode_ring_drop_now(struct lode_ring *ring, lode_id id)
     drop(ring, id, true, 0);
 }
 
+/* One piece of the ring, and one write of the tail, for as many records as there are ids. */
+static lode_err
+drop_part(struct lode_ring *ring, const lode_id *ids, uint32_t count, bool urgent)
+{
+    struct lode_ring_need need = {.size = count * DROP_BYTES};
+    void *body;
+    LODE_TRY(reserve(ring, LODE_RECORD_DROP, &need, LODE_NEVER, ROOM_UNLESS_OWING, &body));
+    uint8_t *at = (uint8_t *)body - sizeof(struct lode_record);
+    for (uint32_t i = 0; i < count; i++, at += DROP_BYTES) {
+        struct lode_record record = {.size = DROP_BYTES, .type = LODE_RECORD_DROP};
+        memcpy(at, &record, sizeof record);
+        memcpy(at + sizeof record, &ids[i], sizeof ids[i]);
+    }
+    lode_ring_publish(ring, &need, NULL, 0, 0, urgent);
+    return LODE_OK;
+}
+
+void
+lode_ring_drop_part(struct lode_ring *ring, const lode_id *ids, uint32_t count, bool urgent)
+{
+    if (drop_part(ring, ids, count, urgent) == LODE_ETIMEDOUT) {
+        for (uint32_t i = 0; i < count; i++) {
+            owe_drop(ring, ids[i]);
+        }
+    }
+}
+
 lode_err
 lode_ring_wait(struct lode_ring *ring, lode_id id, uint64_t cookie, int64_t answer_by)
 {

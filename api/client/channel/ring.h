@@ -101,6 +101,10 @@ LODE_MUST_CHECK lode_err lode_ring_take(struct lode_ring *ring, lode_id id);
 void lode_ring_drop(struct lode_ring *ring, lode_id id, bool urgent);
 void lode_ring_drop_now(struct lode_ring *ring, lode_id id);
 
+/* lode_ring_drop() of `count` ids, 1 to LODE_RING_DROPS_MAX. None is the zero id. */
+enum { LODE_RING_DROPS_MAX = 256 };
+void lode_ring_drop_part(struct lode_ring *ring, const lode_id *ids, uint32_t count, bool urgent);
+
 /*
  * WAIT: this thread is about to sleep until the id is decided. Errors: LODE_EDOWN; LODE_ETIMEDOUT
  * the ring had no room until then.

@@ -88,6 +88,48 @@ lode_drop(lode *db, lode_id id)
     lode_ring_drop(&db->ring, id, lode_session_is_large(db, id));
 }
 
+/* Whether one of them is so large that its drop is told at once. */
+static bool
+any_urgent(lode *db, const lode_id *ids, uint32_t count)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        if (lode_session_is_large(db, ids[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/*
+ * A look at the size costs more than all else that a drop does here. So it is spared where the bell
+ * is rung for many together in any case.
+ */
+void
+lode_drop_many(lode *db, const lode_id *ids, size_t count)
+{
+    enum { LOOKED_AT_MAX = 32 };
+    lode_id part[LODE_RING_DROPS_MAX];
+    if (ids == NULL || lode_session_check(db) != LODE_OK) {
+        return;
+    }
+    for (size_t done = 0; done < count;) {
+        uint32_t size = 0;
+        for (; done < count && size < LODE_RING_DROPS_MAX; done++) {
+            if (!lode_id_is_zero(ids[done])) {
+                lode_hooks_referenced(&db->hooks, ids[done], -1);
+                part[size++] = ids[done];
+            }
+        }
+        if (size > 0) {
+            bool urgent = count <= LOOKED_AT_MAX && any_urgent(db, part, size);
+            lode_ring_drop_part(&db->ring, part, size, urgent);
+        }
+    }
+    if (count > LOOKED_AT_MAX) {
+        lode_ring_bell(&db->ring);
+    }
+}
+
 /* ---- questions about one object ----------------------------------------------------------- */
 
 lode_err

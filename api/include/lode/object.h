@@ -233,6 +233,13 @@ LODE_API LODE_MUST_CHECK lode_err lode_keep(lode *db, lode_id id);
 LODE_API void lode_drop(lode *db, lode_id id);
 
 /*
+ * lode_drop() of each of `count` ids, at a fraction of the cost. The same id may occur more than
+ * once: each time ends one reference. NULL: nothing. While the session's ring is full it waits 5 s
+ * at most for all of them together.
+ */
+LODE_API void lode_drop_many(lode *db, const lode_id *ids, size_t count);
+
+/*
  * Waits until `want` of `count` objects are there. An object is there if a get would not wait: it
  * is sealed, failed or gone.
  *

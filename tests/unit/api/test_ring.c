@@ -356,6 +356,34 @@ Test(ring, a_drop_that_finds_no_room_is_owed)
     cr_assert_eq(record_at(64)->type, LODE_RECORD_TAKE);
 }
 
+Test(ring, drops_that_go_together_are_one_piece_and_one_write_of_the_tail)
+{
+    const lode_id ids[] = {id_of(1), id_of(2), id_of(2)};
+    lode_ring_drop_part(&ring, ids, 3, false);
+    cr_assert_eq(file->ring_tail, 3 * 32);
+    for (uint32_t i = 0; i < 3; i++) {
+        const struct lode_record *record = record_at(i * 32);
+        cr_assert_eq(record->type, LODE_RECORD_DROP);
+        cr_assert_eq(record->size, 32);
+        cr_assert_arr_eq((const uint8_t *)(record + 1), ids[i].byte, sizeof ids[i]);
+    }
+}
+
+Test(ring, drops_that_go_together_and_find_no_room_are_owed_together)
+{
+    const lode_id ids[] = {id_of(1), id_of(2), id_of(3)};
+    fill_the_ring();
+    uint64_t tail = file->ring_tail;
+    lode_ring_drop_now(&ring, id_of(9));
+    lode_ring_drop_part(&ring, ids, 3, false); /* something is owed: it does not wait */
+    cr_assert_eq(file->ring_tail, tail);
+    row->ring_head = tail;
+    cr_assert_eq(lode_ring_take(&ring, id_of(4)), LODE_OK);
+    cr_assert_eq(file->ring_tail, tail + 5 * 32);
+    cr_assert_eq(record_at(3 * 32)->type, LODE_RECORD_DROP);
+    cr_assert_eq(record_at(4 * 32)->type, LODE_RECORD_TAKE);
+}
+
 Test(ring, a_put_that_finds_no_room_ends_a_second_after_its_time)
 {
     fill_the_ring();
