@@ -17,7 +17,7 @@
  *     stays until the pin is cleared. Size, extent and the rest are read AFTER that check.
  * [2] Entries are type-stable: never moved, never used for anything else. The generation in the
  *     word grows each time that the entry is freed. Fields of an entry are written before its
- *     state becomes SEALED (release) and never while it is readable; only `target` of a name
+ *     state becomes SEALED (release) and never while it is readable; only `binding` of a name
  *     changes, by one atomic store.
  * [3] The table word {epoch, log2 of size, region} is published (release) after its slots. An old
  *     table may be rewritten while a slow reader is still in it. The reader may then miss what is
@@ -35,6 +35,11 @@
  *     or not. So a client that reads the counter, then `awaited`, and then misses the id may sleep
  *     without a WAIT: it finds what was sealed before the word was set. When the word goes back to
  *     0, every counter changes after it.
+ * [7] The same for a name that exists: while its binding says so, the store adds one to the counter
+ *     of the name's bucket each time after it has changed the binding, whether a client waits or
+ *     not. So a client that reads the counter, then the binding, and finds the binding told and its
+ *     version old, may sleep without a WAIT. The binding stops to be told, or ends, by a change of
+ *     it, and the counter changes after that, too.
  *
  * Invariant: an entry whose number a table slot holds has had that id since the slot was written,
  * and the slot's tag is of that id's hash.
@@ -133,9 +138,8 @@ struct lode_entry {
     uint8_t object_class; /* enum lode_object_class */
     uint8_t ndim;
     uint8_t flags;
-    _Atomic uint32_t target; /* a name: its object's entry number + 1 */
-    uint32_t pad;
-    uint64_t created_ns; /* CLOCK_MONOTONIC */
+    _Atomic uint64_t binding; /* a name: lode_binding_make(); 0: it has ended */
+    uint64_t created_ns;      /* CLOCK_MONOTONIC */
     union {
         uint8_t bytes[LODE_INLINE_MAX]; /* extent == LODE_EXTENT_INLINE */
         int64_t shape[LODE_MAX_NDIM];   /* ndim > 0 */
@@ -144,6 +148,35 @@ struct lode_entry {
 static_assert(sizeof(struct lode_entry) == 128, "index.h");
 static_assert(offsetof(struct lode_entry, extent) == 24, "index.h");
 static_assert(offsetof(struct lode_entry, u) == LODE_LINE, "index.h");
+
+/*
+ * What a name stands for, in one word, so that a reader sees an object with its version:
+ *
+ *   version << 24 | is_told [7] << 23 | the object's entry number + 1
+ */
+#define LODE_BINDING_TOLD UINT64_C(0x800000)
+enum { LODE_BINDING_SHIFT = 24 };
+#define LODE_VERSION_MAX ((UINT64_C(1) << (64 - LODE_BINDING_SHIFT)) - 1)
+static_assert(LODE_ENTRY_MAX < LODE_BINDING_TOLD, "index.h");
+
+static inline uint64_t
+lode_binding_make(uint64_t version, uint32_t entry)
+{
+    return version << LODE_BINDING_SHIFT | (entry + 1);
+}
+
+static inline uint64_t
+lode_binding_version(uint64_t binding)
+{
+    return binding >> LODE_BINDING_SHIFT;
+}
+
+/* The object's entry number + 1. */
+static inline uint32_t
+lode_binding_target(uint64_t binding)
+{
+    return (uint32_t)(binding & (LODE_BINDING_TOLD - 1));
+}
 
 struct lode_wake {
     _Atomic uint32_t counter;

@@ -4,7 +4,7 @@
  * The text of a name is "namespace, 0, name". Its hash is the id of the name's entry, which stores
  * the text, so that a reader can tell two names of one hash apart. The entry's `size` is the size
  * of the text. A text of up to LODE_INLINE_MAX bytes lies in the entry, a longer one in the entry's
- * extent. `target` is the object's entry number + 1. The default namespace is the empty one.
+ * extent. `binding` says which object it stands for. The default namespace is the empty one.
  * (Calls that a program makes: <lode/object.h>. Entries, and what they are bound to:
  * store/table/names.h.)
  */

@@ -5,6 +5,7 @@
 #include "store/rings/asking.h"
 #include "store/state/answers.h"
 #include "store/table/names.h"
+#include "store/waits/follow.h"
 
 #include <string.h>
 
@@ -64,7 +65,7 @@ handle_name_set(struct store *store, struct session *session, const void *packet
 {
     const struct lode_msg_name *msg = packet;
     struct name_text text;
-    uint32_t object;
+    uint32_t object, name;
     bool is_new = false;
     lode_err err = read_name(store, msg, rest, rest_size, &text);
     if (err == LODE_EPROTO) {
@@ -74,11 +75,13 @@ handle_name_set(struct store *store, struct session *session, const void *packet
         err = find_sealed(store, msg->id, &object);
     }
     if (err == LODE_OK) {
-        err =
-            name_bind(&store->table, &text, object, (msg->flags & LODE_NAME_REPLACE) != 0, &is_new);
+        err = name_bind(&store->table, &text, object, (msg->flags & LODE_NAME_REPLACE) != 0, &name,
+                        &is_new);
     }
     if (err == LODE_OK && is_new) {
         decided_add(store, text.id, LODE_FOUND_SEALED, false);
+    } else if (err == LODE_OK) {
+        follow_bound(store, name);
     }
     answer(store, session, msg->head.tag, err);
     return LODE_OK;
@@ -126,6 +129,7 @@ handle_name_remove(struct store *store, struct session *session, const void *pac
     }
     if (err == LODE_OK) {
         name_unbind(&store->table, name);
+        follow_ended(store);
     }
     answer(store, session, msg->head.tag, err);
     return LODE_OK;

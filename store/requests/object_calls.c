@@ -16,6 +16,7 @@
 #include "store/state/answers.h"
 #include "store/objects/strides.h"
 #include "store/table/names.h"
+#include "store/waits/follow.h"
 
 #include <string.h>
 #include <unistd.h>
@@ -100,7 +101,9 @@ delete_part(struct store *store, struct chore *chore)
         return true;
     }
     if (table_find(&store->table, slow->id, &entry) && entry_is_sealed(&store->table, entry)) {
-        if (!names_forget_part(&store->table, entry, &slow->next, CHORE_LOOKS)) {
+        bool was_last = names_forget_part(&store->table, entry, &slow->next, CHORE_LOOKS);
+        follow_ended(store);
+        if (!was_last) {
             return false;
         }
         delete_entry(store, entry);

@@ -32,10 +32,35 @@ name_is_bound(const struct table *table, uint32_t entry)
            entry_is_sealed(table, entry) && !(table->truths[entry].flags & TRUTH_DELETED);
 }
 
+static uint64_t
+binding_of(const struct table *table, uint32_t name)
+{
+    return atomic_load_explicit(&table->entries[name].binding, memory_order_relaxed);
+}
+
+static void
+bind(struct table *table, uint32_t name, uint64_t binding)
+{
+    atomic_store_explicit(&table->entries[name].binding, binding, memory_order_release);
+}
+
 uint32_t
 name_object(const struct table *table, uint32_t name)
 {
-    return atomic_load_explicit(&table->entries[name].target, memory_order_relaxed) - 1;
+    return lode_binding_target(binding_of(table, name)) - 1;
+}
+
+bool
+name_is_told(const struct table *table, uint32_t name)
+{
+    return (binding_of(table, name) & LODE_BINDING_TOLD) != 0;
+}
+
+void
+name_set_told(struct table *table, uint32_t name, bool is_told)
+{
+    uint64_t binding = binding_of(table, name) & ~LODE_BINDING_TOLD;
+    bind(table, name, binding | (is_told ? LODE_BINDING_TOLD : 0));
 }
 
 lode_err
@@ -84,7 +109,7 @@ list_remove(struct table *table, uint32_t name)
 
 static void
 write_entry(struct table *table, uint32_t name, const struct name_text *text, uint64_t extent,
-            uint32_t object)
+            uint64_t binding)
 {
     struct lode_entry *at = &table->entries[name];
     at->extent = extent;
@@ -94,14 +119,27 @@ write_entry(struct table *table, uint32_t name, const struct name_text *text, ui
     at->created_ns = (uint64_t)table->now_ns;
     table->truths[name].stored = extent == LODE_EXTENT_INLINE ? 0 : text->size;
     memcpy(object_data(table, name), text->text, text->size);
-    atomic_store_explicit(&at->target, object + 1, memory_order_relaxed);
+    atomic_store_explicit(&at->binding, binding, memory_order_relaxed);
 }
 
 static lode_err
-make_name(struct table *table, const struct name_text *text, uint32_t object)
+next_version(uint64_t *version)
+{
+    if (*version == LODE_VERSION_MAX) {
+        return lode_fail_with(LODE_ELIMIT, "names were bound %llu times, and no more can be told",
+                              (unsigned long long)LODE_VERSION_MAX);
+    }
+    ++*version;
+    return LODE_OK;
+}
+
+static lode_err
+make_name(struct table *table, const struct name_text *text, uint32_t object, uint32_t *name_out)
 {
     uint64_t extent = LODE_EXTENT_INLINE;
+    uint64_t version = table->versions_ended;
     uint32_t name;
+    LODE_TRY(next_version(&version));
     if (text->size > LODE_INLINE_MAX) {
         LODE_TRY(object_room_now(table, text->size, &extent));
     }
@@ -117,8 +155,9 @@ make_name(struct table *table, const struct name_text *text, uint32_t object)
     if (err != LODE_OK) {
         goto unname;
     }
-    write_entry(table, name, text, extent, object);
+    write_entry(table, name, text, extent, lode_binding_make(version, object));
     object_become(table, name, LODE_ENTRY_FREE, LODE_ENTRY_SEALED);
+    *name_out = name;
     return LODE_OK;
 
 unname:
@@ -135,13 +174,13 @@ free_room:
 
 lode_err
 name_bind(struct table *table, const struct name_text *text, uint32_t object, bool replace,
-          bool *new_out)
+          uint32_t *name_out, bool *new_out)
 {
     uint32_t name;
     lode_err err = name_find(table, text, &name);
     *new_out = err == LODE_ENOTFOUND;
     if (err == LODE_ENOTFOUND) {
-        return make_name(table, text, object);
+        return make_name(table, text, object, name_out);
     }
     LODE_TRY(err);
     if (!replace) {
@@ -150,20 +189,39 @@ name_bind(struct table *table, const struct name_text *text, uint32_t object, bo
                               text->text + text->space_size + 1);
     }
     uint32_t old = name_object(table, name);
+    uint64_t binding = binding_of(table, name), version = lode_binding_version(binding);
+    LODE_TRY(next_version(&version));
     LODE_TRY(ref_name(table, object));
-    atomic_store_explicit(&table->entries[name].target, object + 1, memory_order_release);
+    bind(table, name, lode_binding_make(version, object) | (binding & LODE_BINDING_TOLD));
     ref_unname(table, old);
+    *name_out = name;
     return LODE_OK;
+}
+
+/* A name that is set once more later begins above all versions that it had. */
+static void
+note_end(struct table *table, uint32_t name)
+{
+    uint64_t binding = binding_of(table, name), version = lode_binding_version(binding);
+    if (version > table->versions_ended) {
+        table->versions_ended = version;
+    }
+    if (binding & LODE_BINDING_TOLD) {
+        uint32_t bucket = lode_wake_bucket(table_hash(table, table->entries[name].id));
+        table->told_ended[bucket / 64] |= UINT64_C(1) << bucket % 64;
+        table->any_told_ended = true;
+    }
 }
 
 void
 name_unbind(struct table *table, uint32_t name)
 {
     uint32_t object = name_object(table, name);
+    note_end(table, name);
     list_remove(table, name);
     table_remove(table, name);
     table->truths[name].flags |= TRUTH_DELETED;
-    atomic_store_explicit(&table->entries[name].target, 0, memory_order_release);
+    bind(table, name, 0);
     candidate_add(table, name); /* a reader may have it pinned */
     ref_unname(table, object);
 }

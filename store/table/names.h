@@ -2,8 +2,8 @@
  * names.h: the entries of names (api/layout/name_key.h). A name is bound to one object, and holds a
  * reference to it.
  *
- * A name's entry is SEALED while the name exists. To rebind a name is one atomic write of `target`:
- * a reader sees the old object or the new one.
+ * A name's entry is SEALED while the name exists. To rebind a name is one atomic write of its
+ * `binding`: a reader sees the old object with its version, or the new one with its own.
  */
 #ifndef LODE_STORE_TABLE_NAMES_H
 #define LODE_STORE_TABLE_NAMES_H
@@ -28,14 +28,17 @@ LODE_MUST_CHECK lode_err name_find(const struct table *table, const struct name_
 
 /*
  * Binds a name to a sealed object. A name that exists is bound anew only with `replace`; its old
- * object loses the name's reference.
+ * object loses the name's reference. The version of the name is one more than before. A new name
+ * begins above the versions of all names that have ended.
  *
- *   new_out  true: the name is new, and clients that wait for it must be told
+ *   name_out  the name's entry
+ *   new_out   true: the name is new, and clients that wait for it must be told
  *
  * Errors  LODE_EEXIST, LODE_EFULL, LODE_ELIMIT, LODE_ENOMEM
  */
 LODE_MUST_CHECK lode_err name_bind(struct table *table, const struct name_text *text,
-                                   uint32_t object, bool replace, bool *new_out);
+                                   uint32_t object, bool replace, uint32_t *name_out,
+                                   bool *new_out);
 
 /* Ends a name. Its entry goes like a deleted object: when no reader has it pinned. */
 void name_unbind(struct table *table, uint32_t name);
@@ -48,6 +51,10 @@ bool names_forget_part(struct table *table, uint32_t object, uint32_t *left, uin
 
 /* True for the entry of a name that exists. It has no reference, and yet must not be freed. */
 bool name_is_bound(const struct table *table, uint32_t entry);
+
+/* index.h [7]: whether each change of a name's binding is told. */
+bool name_is_told(const struct table *table, uint32_t name);
+void name_set_told(struct table *table, uint32_t name, bool is_told);
 
 /* The object of a name, and its text (`size` of the entry bytes). */
 uint32_t name_object(const struct table *table, uint32_t name);

@@ -105,7 +105,7 @@ object_describe(struct table *table, uint32_t entry, const struct object_desc *d
     at->object_class = desc->object_class;
     at->ndim = desc->ndim;
     at->flags = desc->flags;
-    atomic_store_explicit(&at->target, 0, memory_order_relaxed);
+    atomic_store_explicit(&at->binding, 0, memory_order_relaxed);
     at->created_ns = (uint64_t)table->now_ns;
     if (desc->ndim > 0) {
         memcpy(at->u.shape, desc->shape, sizeof at->u.shape);

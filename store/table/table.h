@@ -44,6 +44,10 @@ struct table {
     uint32_t reserved; /* of free_count: promised to sessions as credit */
     uint32_t *names;   /* entries of kind name, dense */
     uint32_t name_count, name_room;
+    uint64_t versions_ended; /* the greatest version of all names that have ended */
+    /* Wake buckets of names that have ended and were told (index.h [7]): to be woken. */
+    uint64_t told_ended[LODE_WAKE_BUCKETS / 64];
+    bool any_told_ended;
     uint64_t state_count[8]; /* entries in each state */
     /* Entries that may be freed, by candidate_next, oldest first: entry + 1; 0: none. */
     uint32_t candidate_first, candidate_last;

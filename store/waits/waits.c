@@ -3,6 +3,7 @@
 #include "api/base/fail.h"
 #include "store/objects/decided.h"
 #include "store/objects/status.h"
+#include "store/waits/follow.h"
 #include "store/waits/notices.h"
 #include "store/waits/pool.h"
 #include "store/waits/ranges.h"
@@ -92,6 +93,7 @@ waits_arm_and_ask(struct store *store, struct session *session, lode_id id, uint
     uint32_t number;
     LODE_TRY(arm(store, session, id, cookie, false, &number));
     stream_awaited(store, id);
+    follow_awaited(store, id);
     return pool_at(store->waits, number)->is_unasked ? LODE_OK : ask_later(store->waits, number);
 }
 

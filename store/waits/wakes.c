@@ -46,6 +46,18 @@ wakes_mark_for(struct store *store, lode_id id, struct session *stream)
     store->wakes.stream[bucket] = stream;
 }
 
+uint32_t
+wakes_idle(const struct store *store, uint32_t bucket)
+{
+    return store->wakes.idle[bucket];
+}
+
+void
+wakes_follow(struct store *store, uint32_t bucket)
+{
+    store->wakes.idle[bucket] = 0;
+}
+
 bool
 wakes_send(struct store *store)
 {
@@ -57,6 +69,7 @@ wakes_send(struct store *store)
         wakes->is_marked[bucket] = false;
         atomic_fetch_add_explicit(&wake->counter, 1, memory_order_release);
         bool woke = lode_futex_wake_all(&wake->counter) > 0;
+        wakes->idle[bucket] = woke ? 0 : wakes->idle[bucket] + (wakes->idle[bucket] < UINT8_MAX);
         if (woke && wakes->stream[bucket] != NULL) {
             wakes->stream[bucket]->idle_seals = 0;
         }

@@ -19,6 +19,7 @@ struct wakes {
     struct session *stream[LODE_WAKE_BUCKETS]; /* of a marked bucket; NULL: none */
     uint32_t marked_count;
     bool is_marked[LODE_WAKE_BUCKETS];
+    uint8_t idle[LODE_WAKE_BUCKETS]; /* wakes in vain since one that woke a client, at most 255 */
 };
 
 void wakes_arm(struct store *store, uint32_t bucket);
@@ -29,6 +30,10 @@ void wakes_mark_all(struct store *store);
 
 /* Marks the id's bucket. If that wakes a client, `stream` stays a stream for longer (stream.h). */
 void wakes_mark_for(struct store *store, lode_id id, struct session *stream);
+
+/* How often in a row the bucket was woken in vain, as far as is known; and counts from 0 again. */
+uint32_t wakes_idle(const struct store *store, uint32_t bucket);
+void wakes_follow(struct store *store, uint32_t bucket);
 
 /* Wakes every client that sleeps in a marked bucket. True: one slept there. */
 bool wakes_send(struct store *store);

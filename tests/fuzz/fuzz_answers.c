@@ -116,6 +116,15 @@ get(struct fuzz_input *input)
     uint8_t shape = fuzz_u8(input);
     lode_view *view = &views[shape % VIEWS];
     lode_release(view);
+    if ((shape & 36) == 36) {
+        uint64_t version = 0;
+        uint64_t after = shape >> 6;
+        int64_t timeout_ms = shape & 16 ? 3000 : 0;
+        lode_err got =
+            lode_name_wait(db, NULL, shape & 8 ? "n" : "m", after, timeout_ms, view, &version);
+        fuzz_expect(got == LODE_OK ? version > after : version == 0 && view->data == NULL);
+        return;
+    }
     lode_err err = shape & 4
                        ? lode_name_get(db, NULL, shape & 8 ? "n" : "m", shape & 16 ? 3000 : 0, view)
                        : lode_get(db, pick_id(input), shape & 16 ? 3000 : 0, view);

@@ -164,7 +164,7 @@ make_objects(void)
                                           pristine[FAILED].u.bytes) == LODE_OK);
     pristine[NAME].size = lode_name_text("", 0, "n", 1, key);
     memcpy(pristine[NAME].u.bytes, key, pristine[NAME].size);
-    pristine[NAME].target = MATRIX + 1;
+    pristine[NAME].binding = lode_binding_make(1, MATRIX);
 }
 
 static void

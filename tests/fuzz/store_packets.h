@@ -35,6 +35,9 @@ pick_id(struct fuzz_input *input, struct client *client)
     case 5:
         return lode_id_make(LODE_ID_USER, 0, counter);
     case 6:
+        if (pick & 128 && store->table.name_count > 0) {
+            return store->table.entries[store->table.names[counter % store->table.name_count]].id;
+        }
         return pick & 64 ? lode_id_from_words(UINT64_C(3) << 62, counter) : (lode_id){{0}};
     default:
         return witness_id[counter % WITNESS_OBJECTS];

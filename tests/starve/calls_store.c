@@ -313,6 +313,24 @@ do_name_get(struct round *r)
     return lode_name_get(r->db, NULL, "large", 0, &r->views[0]);
 }
 
+static lode_err
+do_name_wait(struct round *r)
+{
+    uint64_t version;
+    lode_err err = lode_name_wait(r->db, NULL, "large", 0, 0, &r->views[0], &version);
+    return err != LODE_OK
+               ? err
+               : timed_out_is_ok(lode_name_wait(r->db, NULL, "large", version, 1, NULL, NULL));
+}
+
+static lode_err
+do_drop_many(struct round *r)
+{
+    const lode_id none[2] = {{{0}}};
+    lode_drop_many(r->db, none, 2);
+    return LODE_OK;
+}
+
 static bool
 see_name(const char *space, const char *name, lode_id id, void *arg)
 {
@@ -419,6 +437,8 @@ const struct call store_calls[] = {
     CALL(name_lookup),
     CALL(name_lookup_absent),
     CALL(name_get),
+    CALL(name_wait),
+    CALL(drop_many),
     CALL(name_list),
     CALL(name_remove),
     CALL(ids),

@@ -26,6 +26,7 @@ grow(void **list, size_t count, size_t *room, size_t size)
 }
 
 struct filling {
+    lode *db;
     struct listing *listing;
     bool no_memory;
 };
@@ -43,6 +44,20 @@ note_object(const lode_object_info *info, void *arg)
     return true;
 }
 
+/* A look into the index; the pin tells whether the version is that of the object listed. */
+static uint64_t
+version_of(lode *db, const char *space, const char *name, lode_id id)
+{
+    lode_view view;
+    uint64_t version;
+    if (lode_name_wait(db, space, name, 0, 0, &view, &version) != LODE_OK) {
+        return 0;
+    }
+    bool is_same = lode_id_equal(view.id, id);
+    lode_release(&view);
+    return is_same ? version : 0;
+}
+
 static bool
 note_name(const char *space, const char *name, lode_id id, void *arg)
 {
@@ -54,7 +69,8 @@ note_name(const char *space, const char *name, lode_id id, void *arg)
         filling->no_memory = true;
         return false;
     }
-    l->names[l->name_count++] = (struct listed_name){.id = id, .text = text};
+    l->names[l->name_count++] = (struct listed_name){
+        .id = id, .text = text, .version = version_of(filling->db, space, name, id)};
     return true;
 }
 
@@ -70,7 +86,7 @@ lode_err
 listing_read(lode *db, bool with_objects, struct listing *listing_out)
 {
     struct listing listing = {0};
-    struct filling filling = {.listing = &listing};
+    struct filling filling = {.db = db, .listing = &listing};
     lode_err err = lode_name_list(db, NULL, note_name, &filling);
     if (err == LODE_OK && with_objects) {
         err = lode_list(db, note_object, &filling);
@@ -121,25 +137,30 @@ listing_names(const struct listing *listing, lode_id id, const struct listed_nam
 }
 
 size_t
-listing_print_names(const struct listing *listing, lode_id id)
+listing_print_names(const struct listing *listing, lode_id id, bool with_versions)
 {
     const struct listed_name *first;
     size_t count = listing_names(listing, id, &first);
     for (size_t i = 0; i < count; i++) {
         fputs(i > 0 ? ", " : "", stdout);
         describe_text(first[i].text, stdout);
+        if (with_versions && first[i].version > 0) {
+            printf(" (version %llu)", (unsigned long long)first[i].version);
+        }
     }
     return count;
 }
 
-json_t *
-listing_names_json(const struct listing *listing, lode_id id)
+void
+listing_add_names(const struct listing *listing, lode_id id, json_t *object)
 {
     const struct listed_name *first;
     size_t count = listing_names(listing, id, &first);
-    json_t *list = json_array();
+    json_t *names = json_array(), *versions = json_array();
     for (size_t i = 0; i < count; i++) {
-        json_array_append_new(list, document_text(first[i].text));
+        json_array_append_new(names, document_text(first[i].text));
+        json_array_append_new(versions, document_u64(first[i].version));
     }
-    return list;
+    json_object_set_new(object, "names", names);
+    json_object_set_new(object, "name_versions", versions);
 }

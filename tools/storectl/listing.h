@@ -7,7 +7,8 @@
 
 struct listed_name {
     lode_id id;
-    char *text; /* "NAME", "SPACE/NAME" */
+    char *text;       /* "NAME", "SPACE/NAME" */
+    uint64_t version; /* 0: the name went, or was bound anew, while it was listed */
 };
 
 struct listing {
@@ -25,10 +26,10 @@ void listing_free(struct listing *listing);
 size_t listing_names(const struct listing *listing, lode_id id,
                      const struct listed_name **first_out);
 
-/* Prints them on stdout. Returns how many. */
-size_t listing_print_names(const struct listing *listing, lode_id id);
+/* Prints them on stdout, with or without their versions. Returns how many. */
+size_t listing_print_names(const struct listing *listing, lode_id id, bool with_versions);
 
-/* The same as a JSON list of strings. The caller's; NULL: no memory. */
-json_t *listing_names_json(const struct listing *listing, lode_id id);
+/* Adds "names", a list of strings, and "name_versions", a list of numbers, to a JSON object. */
+void listing_add_names(const struct listing *listing, lode_id id, json_t *object);
 
 #endif

@@ -131,7 +131,7 @@ print_row(const struct listing *listing, const lode_object_info *info)
            describe_kind(info->kind), size_format(info->size_bytes, size),
            (unsigned long long)info->references, (unsigned long long)info->pins,
            describe_age(info->age_ns, age), describe_array(info, array));
-    listing_print_names(listing, info->id);
+    listing_print_names(listing, info->id, false);
     putchar('\n');
 }
 
@@ -153,7 +153,7 @@ static json_t *
 row_json(const struct listing *listing, const lode_object_info *info)
 {
     json_t *object = describe_json(info);
-    json_object_set_new(object, "names", listing_names_json(listing, info->id));
+    listing_add_names(listing, info->id, object);
     return object;
 }
 

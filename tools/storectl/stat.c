@@ -111,7 +111,7 @@ print_object(const struct listing *listing, const lode_object_info *info)
     char id[LODE_ID_TEXT_SIZE], size[SIZE_TEXT_MAX], text[DESCRIBE_MAX];
     lode_id_format(info->id, id);
     printf("%-11s %s\n%-11s ", "id:", id, "names:");
-    if (listing_print_names(listing, info->id) == 0) {
+    if (listing_print_names(listing, info->id, true) == 0) {
         putchar('-');
     }
     printf("\n%-11s %s\n%-11s %s\n", "state:", describe_state(info->state),
@@ -180,7 +180,7 @@ stat_objects(lode *db, const struct options_common *a)
             code = code == EXIT_OK ? one : code;
         } else if (a->json) {
             json_t *object = describe_json(&info);
-            json_object_set_new(object, "names", listing_names_json(&listing, info.id));
+            listing_add_names(&listing, info.id, object);
             json_array_append_new(all, object);
         } else {
             fputs(printed++ > 0 ? "\n" : "", stdout);

@@ -72,6 +72,7 @@ struct lode {
     _Atomic uint64_t large[LODE_LARGE_WORDS];   /* look.h */
     struct lode_births reserved_made;           /* ring.mu */
     _Atomic int64_t pending_looked_ns;          /* lode_look_seldom() */
+    _Atomic int64_t alive_looked_ns;            /* name_versions.c */
     struct lode_fork fork;
     _Atomic uint32_t refused_told; /* of row->refused, what lode_keep() has said */
     size_t file_bytes;

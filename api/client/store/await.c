@@ -20,7 +20,9 @@ struct await {
     lode_try_fn try_it;
     void *arg;
     uint64_t cookie; /* 0: the store has not been told that this thread waits */
-    bool is_told;    /* index.h [6]: it need not be */
+    bool is_told;    /* index.h [6] [7]: it need not be */
+    /* lode_await_news(): what the last try has found of that. NULL: there is an object to come. */
+    const bool *news_told;
     int64_t next_look;
     int64_t answer_by; /* how long an answer of the store is waited for */
 };
@@ -76,6 +78,10 @@ ask(struct await *a)
                                   (unsigned)found.status);
         }
         lode_err err = a->try_it(a->db, a->arg);
+        if (a->news_told != NULL) {
+            a->is_told = *a->news_told;
+            return err;
+        }
         if (err != LODE_EAGAIN) {
             return err;
         }
@@ -98,13 +104,18 @@ is_told_unasked(const struct await *a)
            atomic_load_explicit(&row->awaited, memory_order_acquire) != 0;
 }
 
-/* Read before each try: a seal after it changes the counter, and the next sleep ends at once. */
-static uint32_t
-read_counter(struct await *a)
+/*
+ * The counter is read before each try: a seal after it changes the counter, and the next sleep ends
+ * at once. Whether that is told is read after the counter, and before the try or by it.
+ */
+static lode_err
+try_now(struct await *a, uint32_t *seen_out)
 {
-    uint32_t seen = atomic_load_explicit(&a->wake->counter, memory_order_acquire);
-    a->is_told = is_told_unasked(a); /* after the counter, and before the try */
-    return seen;
+    *seen_out = atomic_load_explicit(&a->wake->counter, memory_order_acquire);
+    a->is_told = a->news_told == NULL && is_told_unasked(a);
+    lode_err err = a->try_it(a->db, a->arg);
+    a->is_told = a->news_told != NULL ? *a->news_told : a->is_told;
+    return err;
 }
 
 lode_err
@@ -137,7 +148,7 @@ look(struct await *a, int64_t now)
  * the try finds nothing, it asks the store in two cases: after a change, which may have told of
  * this id's end, and after a look, since a wake-up may have been lost. The counter is read before
  * the store is asked. What the store tells after its answer changes the counter again, and the next
- * sleep ends at once. LODE_EAGAIN: go on.
+ * sleep ends at once. Of news that are told, the try has found all. LODE_EAGAIN: go on.
  */
 static lode_err
 sleep_once(struct await *a, uint32_t *seen, int64_t deadline)
@@ -147,8 +158,7 @@ sleep_once(struct await *a, uint32_t *seen, int64_t deadline)
         lode_futex_wait(&a->wake->counter, *seen, end - now);
     }
     uint32_t before = *seen;
-    *seen = read_counter(a);
-    lode_err err = a->try_it(a->db, a->arg);
+    lode_err err = try_now(a, seen);
     if (err != LODE_EAGAIN) {
         return err;
     }
@@ -157,14 +167,15 @@ sleep_once(struct await *a, uint32_t *seen, int64_t deadline)
     if (looks) {
         LODE_TRY(look(a, now));
     }
-    return looks || *seen != before ? ask(a) : LODE_EAGAIN;
+    bool knows = a->news_told != NULL && a->is_told;
+    return (looks || *seen != before) && !knows ? ask(a) : LODE_EAGAIN;
 }
 
 static lode_err
 wait_for_it(struct await *a, int64_t deadline)
 {
-    uint32_t seen = read_counter(a);
-    lode_err err = a->try_it(a->db, a->arg);
+    uint32_t seen;
+    lode_err err = try_now(a, &seen);
     while (err == LODE_EAGAIN && lode_now_ns() < deadline) {
         if (a->cookie == 0 && !a->is_told) {
             uint64_t cookie = lode_store_cookie(&a->db->calls);
@@ -220,11 +231,19 @@ lode_err
 lode_await(lode *db, lode_id id, uint64_t hash, const struct lode_patience *patience,
            lode_try_fn try_it, void *arg)
 {
+    return lode_await_news(db, id, hash, patience, try_it, arg, NULL);
+}
+
+lode_err
+lode_await_news(lode *db, lode_id id, uint64_t hash, const struct lode_patience *patience,
+                lode_try_fn try_it, void *arg, const bool *news_told)
+{
     struct await a = {.db = db,
                       .id = id,
                       .wake = lode_index_wake(&db->index, hash),
                       .try_it = try_it,
                       .arg = arg,
+                      .news_told = news_told,
                       .next_look = lode_now_ns() + FIRST_LOOK_NS,
                       .answer_by = patience->answer_by};
     lode_err err = LODE_EAGAIN;
@@ -234,7 +253,7 @@ lode_await(lode *db, lode_id id, uint64_t hash, const struct lode_patience *pati
         err = sleep_till_the_end(&a, patience->deadline);
         lode_hooks_blocked(&db->hooks, LODE_AWAKE);
     }
-    if (err == LODE_EAGAIN) {
+    if (err == LODE_EAGAIN && !(news_told != NULL && a.is_told)) {
         err = ask_at_the_end(&a);
     }
     return take_back(&a, err);

@@ -25,6 +25,16 @@ LODE_MUST_CHECK lode_err lode_await(lode *db, lode_id id, uint64_t hash,
                                     void *arg);
 
 /*
+ * The same for what is there already, and changes again and again: a name, whose versions are
+ * awaited. That the store says "it is there" does not end the wait.
+ *
+ *   news_told  each try sets it. True: the store will tell the next change unasked (index.h [7])
+ */
+LODE_MUST_CHECK lode_err lode_await_news(lode *db, lode_id id, uint64_t hash,
+                                         const struct lode_patience *patience, lode_try_fn try_it,
+                                         void *arg, const bool *news_told);
+
+/*
  * For a wait whose time is up, and which may have been too short for a look. Asks the hooks whether
  * the id can still come (lode_hooks_pending()), unless another such wait of this session has asked
  * within the last 50 ms.

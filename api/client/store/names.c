@@ -1,29 +1,18 @@
 #include "api/base/fail.h"
-#include "api/client/store/await.h"
 #include "api/client/session/session.h"
-#include "api/client/store/get.h"
-#include "api/layout/name_key.h"
+#include "api/client/store/await.h"
+#include "api/client/store/names.h"
 
 #include <stdlib.h>
 
-/* A name that has passed its checks. */
-struct name {
-    const char *space, *text; /* as given; space "" is the default one */
-    size_t space_size, text_size;
-    lode_id id; /* of its index entry */
-    uint64_t hash;
-    char key[LODE_NAME_TEXT_MAX]; /* what the entry holds */
-    size_t key_size;
-};
-
-static lode_err
-name_make(const lode *db, const char *space, const char *text, struct name *name_out)
+lode_err
+lode_name_make(const lode *db, const char *space, const char *text, struct lode_name *name_out)
 {
     LODE_TRY(lode_session_check(db));
     if (text == NULL) {
         return lode_fail_with(LODE_EINVAL, "the name is NULL");
     }
-    struct name name = {.space = space != NULL ? space : "", .text = text};
+    struct lode_name name = {.space = space != NULL ? space : "", .text = text};
     name.space_size = strlen(name.space);
     name.text_size = strlen(text);
     LODE_TRY(lode_name_check("namespace", name.space, name.space_size, true));
@@ -41,8 +30,8 @@ struct name_packet {
 };
 
 static lode_err
-ask_name(lode *db, enum lode_store_msg type, const struct name *name, lode_id id, uint32_t flags,
-         struct lode_reply *reply)
+ask_name(lode *db, enum lode_store_msg type, const struct lode_name *name, lode_id id,
+         uint32_t flags, struct lode_reply *reply)
 {
     struct name_packet packet = {.head = {.head.type = (uint8_t)type,
                                           .id = id,
@@ -58,9 +47,9 @@ ask_name(lode *db, enum lode_store_msg type, const struct name *name, lode_id id
 lode_err
 lode_name_set(lode *db, const char *space, const char *text, lode_id id, uint32_t flags)
 {
-    struct name name;
+    struct lode_name name;
     struct lode_reply reply = {.type = LODE_MSG_OK, .answer_by = lode_answer_by()};
-    LODE_TRY(name_make(db, space, text, &name));
+    LODE_TRY(lode_name_make(db, space, text, &name));
     if (lode_id_is_zero(id)) {
         return lode_fail_zero_id("lode_name_set");
     }
@@ -74,16 +63,16 @@ lode_name_set(lode *db, const char *space, const char *text, lode_id id, uint32_
 lode_err
 lode_name_remove(lode *db, const char *space, const char *text)
 {
-    struct name name;
+    struct lode_name name;
     struct lode_reply reply = {.type = LODE_MSG_OK, .answer_by = lode_answer_by()};
-    LODE_TRY(name_make(db, space, text, &name));
+    LODE_TRY(lode_name_make(db, space, text, &name));
     return ask_name(db, LODE_MSG_NAME_REMOVE, &name, (lode_id){{0}}, 0, &reply);
 }
 
 /* ---- looking up --------------------------------------------------------------------------- */
 
 struct lookup {
-    const struct name *name;
+    const struct lode_name *name;
     int64_t answer_by;
     lode_id id;
 };
@@ -111,8 +100,8 @@ try_lookup(lode *db, void *arg)
     return LODE_OK;
 }
 
-static lode_err
-fail_missing(const struct name *name, int64_t timeout_ms)
+lode_err
+lode_name_fail_missing(const struct lode_name *name, int64_t timeout_ms)
 {
     if (timeout_ms == 0) {
         return lode_fail_with(LODE_ENOTFOUND, "there is no object named '%s%s%s'", name->space,
@@ -123,8 +112,9 @@ fail_missing(const struct name *name, int64_t timeout_ms)
                           (long long)timeout_ms);
 }
 
-static lode_err
-look_up(lode *db, const struct name *name, const struct lode_patience *patience, lode_id *id_out)
+lode_err
+lode_name_look_up(lode *db, const struct lode_name *name, const struct lode_patience *patience,
+                  lode_id *id_out)
 {
     struct lookup lookup = {.name = name, .answer_by = patience->answer_by};
     lode_err err = try_lookup(db, &lookup);
@@ -132,7 +122,7 @@ look_up(lode *db, const struct name *name, const struct lode_patience *patience,
         err = lode_await(db, name->id, name->hash, patience, try_lookup, &lookup);
     }
     if (err != LODE_OK) {
-        return err == LODE_EAGAIN ? fail_missing(name, patience->timeout_ms) : err;
+        return err == LODE_EAGAIN ? lode_name_fail_missing(name, patience->timeout_ms) : err;
     }
     lode_hooks_referenced(&db->hooks, lookup.id, 1);
     *id_out = lookup.id;
@@ -142,107 +132,11 @@ look_up(lode *db, const struct name *name, const struct lode_patience *patience,
 lode_err
 lode_name_lookup(lode *db, const char *space, const char *text, int64_t timeout_ms, lode_id *id_out)
 {
-    struct name name;
+    struct lode_name name;
     struct lode_patience patience = lode_patience_of(timeout_ms);
     LODE_NEED("lode_name_lookup", id_out);
-    LODE_TRY(name_make(db, space, text, &name));
-    return look_up(db, &name, &patience, id_out);
-}
-
-/* ---- getting ------------------------------------------------------------------------------ */
-
-struct name_get {
-    const struct name *name;
-    int64_t answer_by; /* 0: the store is not asked (get.h) */
-    lode_view *view;
-};
-
-/*
- * Pins the object that the name stands for. The caller has pinned the name's entry, so `target` is
- * this name's. The name may be bound to another object at any time, and the old one may be freed
- * then. So after the pin `target` is read once more. LODE_EAGAIN: it has changed.
- */
-static lode_err
-pin_target(lode *db, const struct lode_entry *name, int64_t answer_by,
-           struct lode_pinned *pinned_out)
-{
-    uint32_t target = atomic_load_explicit(&name->target, memory_order_acquire);
-    if (target == 0 ||
-        target > atomic_load_explicit(&db->index.header->entry_count, memory_order_acquire)) {
-        return LODE_EAGAIN;
-    }
-    const struct lode_entry *entry = &db->index.entries[target - 1];
-    uint64_t word = atomic_load_explicit(&entry->word, memory_order_acquire);
-    lode_id id = lode_id_from_words(
-        __builtin_bswap64(
-            __atomic_load_n((const uint64_t *)(const void *)entry->id.byte, __ATOMIC_RELAXED)),
-        __builtin_bswap64(__atomic_load_n((const uint64_t *)(const void *)(entry->id.byte + 8),
-                                          __ATOMIC_RELAXED)));
-    if (!lode_word_readable(word)) {
-        return LODE_EAGAIN;
-    }
-    LODE_TRY(lode_pin(db, id, lode_id_hash(id, db->index.hash_key), answer_by, pinned_out));
-    if (pinned_out->entry == entry &&
-        atomic_load_explicit(&name->target, memory_order_acquire) == target) {
-        return LODE_OK;
-    }
-    lode_unpin(db, pinned_out);
-    return LODE_EAGAIN;
-}
-
-/* Whether the entry is of this name. Two names may have one hash: the store is asked then. */
-static bool
-has_key(lode *db, const struct lode_entry *entry, const struct name *name, int64_t answer_by)
-{
-    const void *key = entry->u.bytes;
-    if (entry->size != name->key_size) {
-        return false;
-    }
-    if (entry->extent != LODE_EXTENT_INLINE &&
-        lode_segments_read(&db->segments, entry->extent, entry->size, answer_by, &key) != LODE_OK) {
-        return false;
-    }
-    return memcmp(key, name->key, name->key_size) == 0;
-}
-
-static lode_err
-try_name_get(lode *db, const struct name_get *get)
-{
-    struct lode_pinned name, object;
-    int64_t answer_by = get->answer_by;
-    LODE_TRY(lode_pin(db, get->name->id, get->name->hash, answer_by, &name));
-    lode_err err = has_key(db, name.entry, get->name, answer_by)
-                       ? pin_target(db, name.entry, answer_by, &object)
-                       : LODE_EAGAIN;
-    lode_unpin(db, &name);
-    LODE_TRY(err);
-    return lode_view_fill(db, &object, answer_by, get->view);
-}
-
-lode_err
-lode_name_get(lode *db, const char *space, const char *text, int64_t timeout_ms,
-              lode_view *view_out)
-{
-    struct name name;
-    LODE_NEED("lode_name_get", view_out);
-    LODE_TRY(name_make(db, space, text, &name));
-    struct name_get get = {.name = &name, .view = view_out};
-    lode_err err = try_name_get(db, &get);
-    if (err != LODE_EAGAIN) {
-        return err;
-    }
-    struct lode_patience patience = lode_patience_of(timeout_ms);
-    get.answer_by = patience.answer_by;
-    err = try_name_get(db, &get);
-    if (err != LODE_EAGAIN) {
-        return err;
-    }
-    /* By message: the name may be there with an object that is not sealed yet. */
-    lode_id id;
-    LODE_TRY(look_up(db, &name, &patience, &id));
-    err = lode_get_within(db, id, &patience, view_out);
-    lode_drop(db, id);
-    return err;
+    LODE_TRY(lode_name_make(db, space, text, &name));
+    return lode_name_look_up(db, &name, &patience, id_out);
 }
 
 /* ---- listing ------------------------------------------------------------------------------ */

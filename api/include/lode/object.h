@@ -364,6 +364,35 @@ LODE_API LODE_MUST_CHECK lode_err lode_name_get(lode *db, const char *space, con
                                                 int64_t timeout_ms, lode_view *view_out);
 
 /*
+ * Waits until the version of a name is above `after_version`, and gets the object that the name is
+ * bound to then. A name has a version, which each lode_name_set() counts up by one. It never goes
+ * back while the cluster lives: a name that was removed, and is set again, has a version above all
+ * that it had before. The versions of a new name begin with 1, as long as no name was removed.
+ *
+ * A consumer calls this with the version that it has seen last, or 0. It never polls, and always
+ * gets the latest version; those that came and went meanwhile are skipped. A name that does not
+ * exist, or is removed while this waits, is waited for. A version that is there already takes no
+ * message, no lock and no system call, and a wait for a name that was waited for before takes none
+ * of the store's time.
+ *
+ *   view_out     the pinned object; NULL: not wanted
+ *   version_out  its version; NULL: not wanted. Both are set only on LODE_OK
+ *
+ * Ownership  the caller ends the view with lode_release()
+ * Blocking   up to timeout_ms; 0: no message if the name exists, else one message and its answer
+ * Errors     LODE_ETIMEDOUT  there is no version above after_version yet, or the store does not
+ *                            answer: the sentence says which
+ *            LODE_ENOTFOUND  the name does not exist, with timeout_ms 0
+ *            LODE_EDOWN      the store has died
+ *            LODE_ECANCELLED in a task that is cancelled
+ *            LODE_ETASK, LODE_ECRASHED and others  the name is bound to the error of a task that
+ *                            has failed. Without view_out the version is given all the same
+ */
+LODE_API LODE_MUST_CHECK lode_err lode_name_wait(lode *db, const char *space, const char *name,
+                                                 uint64_t after_version, int64_t timeout_ms,
+                                                 lode_view *view_out, uint64_t *version_out);
+
+/*
  * Ends a name, and the name's reference to its object.
  *
  * Blocking  one message and its answer

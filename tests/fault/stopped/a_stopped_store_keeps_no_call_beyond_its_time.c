@@ -101,6 +101,8 @@ find_by_name(void *arg)
     late(lode_name_lookup(c->db, NULL, "known", TIMEOUT_MS, &id));
     late(lode_name_lookup(c->db, NULL, "unknown", TIMEOUT_MS, &id));
     late(lode_name_get(c->db, NULL, "unknown", TIMEOUT_MS, &view));
+    late(lode_name_wait(c->db, NULL, "unknown", 0, TIMEOUT_MS, &view, NULL));
+    late(lode_name_wait(c->db, NULL, "known", 9, TIMEOUT_MS, &view, NULL));
     return NULL;
 }
 

@@ -27,7 +27,9 @@ child_uses_the_parents(struct child *parent, void *arg)
     fails(lode_create(mine->db, 100000, NULL, 0, &draft), LODE_EFORKED);
     fails(lode_wait(mine->db, &mine->id, 1, 1, 0, NULL, NULL), LODE_EFORKED);
     fails(lode_keep(mine->db, mine->id), LODE_EFORKED);
+    fails(lode_name_wait(mine->db, NULL, "its", 0, LODE_FOREVER, &view, NULL), LODE_EFORKED);
     lode_drop(mine->db, mine->id);
+    lode_drop_many(mine->db, &mine->id, 1);
     expect(memcmp(mine->view.data, "parent's", 8) == 0); /* still mapped, still pinned by it */
     lode_release(&mine->view);
     lode_close(mine->db);

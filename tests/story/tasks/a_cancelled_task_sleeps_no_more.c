@@ -35,12 +35,17 @@ static void
 what_waits_for_objects(lode *db)
 {
     char never[LODE_ID_TEXT_SIZE];
-    lode_id id;
+    lode_id id, bound;
     must(lode_reserve(db, 1, &id));
     lode_id_format(id, never);
     ends_when_cancelled(db, "nest.await", never, 1);
     ends_when_cancelled(db, "nest.await_both", never, 1);
     ends_when_cancelled(db, "nest.await_name", "never", 1);
+    must(lode_put(db, "still", 5, 0, &bound));
+    must(lode_name_set(db, NULL, "still", bound, 0));
+    ends_when_cancelled(db, "nest.await_version", "still", 1);
+    must(lode_name_remove(db, NULL, "still"));
+    lode_drop(db, bound);
     ends_when_cancelled(db, "nest.parent", never, 2);
     lode_drop(db, id);
 }

@@ -99,6 +99,19 @@ status 0 storectl get x
 same f.npy out
 status 3 storectl stat "$id"
 
+# How often a name was bound is its version.
+status 0 storectl stat x
+prints '^names: *x (version [0-9]*)$'
+status 0 storectl ls x --jsonl
+before=$(sed 's/.*"name_versions":\[\([0-9]*\)\].*/\1/' out)
+status 0 storectl put f.npy --name x --replace
+status 0 storectl ls x --jsonl
+prints '"names":\["x"\],"name_versions":\['"$((before + 1))"'\]'
+status 0 storectl stat x
+prints "^names: *x (version $((before + 1)))\$"
+status 0 storectl ls x
+prints ' x$'
+
 # Removing names and objects gives the room back.
 status 0 storectl rm large scalar none
 status 3 storectl rm large

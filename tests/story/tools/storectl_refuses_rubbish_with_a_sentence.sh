@@ -149,7 +149,7 @@ status 0 storectl put good.npy --name "$(printf 'a\nb\033[31m')"
 status 0 storectl ls
 prints '^[0-9a-f]\{32\} .* a\\nb\\x1b\[31m$'
 status 0 storectl stat "$(printf 'a\nb\033[31m')"
-prints '^names: .*a\\nb\\x1b\[31m$'
+prints '^names: .*a\\nb\\x1b\[31m (version [0-9]*)$'
 status 0 storectl rm "$(printf 'a\nb\033[31m')"
 status 3 storectl stat nothing good
 grep -q '^id: ' <(head -1 out) || give_up "the first line is not the first object's"

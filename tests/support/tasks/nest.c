@@ -128,6 +128,18 @@ await_name(lode_task *task)
     return LODE_OK;
 }
 
+/* Waits until the name is bound anew. */
+static lode_err
+await_version(lode_task *task)
+{
+    const char *name;
+    uint64_t version;
+    lode *db = lode_task_session(task);
+    LODE_TRY(lode_task_str(task, 0, &name));
+    LODE_TRY(passed_on(task, lode_name_wait(db, NULL, name, 0, 0, NULL, &version)));
+    return passed_on(task, lode_name_wait(db, NULL, name, version, LODE_FOREVER, NULL, NULL));
+}
+
 /* Submits a task that waits for the object with that id, and waits for it. */
 static lode_err
 parent(lode_task *task)
@@ -354,6 +366,7 @@ static const lode_function functions[] = {
     {"await_both", "(id: str)", await_both, 0},
     {"look_when_cancelled", "(id: str) -> i64", look_when_cancelled, 1},
     {"await_name", "(name: str)", await_name, 0},
+    {"await_version", "(name: str)", await_version, 0},
     {"say", "(text: str)", say, 0},
     {"say_below", "(text: str)", say_below, 0},
     {"say_aside", "(text: str)", say_aside, 0},

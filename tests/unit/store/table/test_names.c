@@ -12,6 +12,8 @@ text(const char *space, const char *name)
     return made;
 }
 
+static uint32_t bound; /* the entry of the name that was bound last */
+
 static uint32_t
 sealed(struct fake *fake)
 {
@@ -26,7 +28,7 @@ Test(names, keep_their_object_alive)
     struct name_text a = text("", "a");
     uint32_t object = sealed(&fake), name;
     bool is_new = false;
-    must(name_bind(&store->table, &a, object, false, &is_new));
+    must(name_bind(&store->table, &a, object, false, &bound, &is_new));
     expect(is_new);
     fake_die(&fake);
     expect_eq(entry_state(&store->table, object), LODE_ENTRY_SEALED);
@@ -45,16 +47,84 @@ Test(names, are_rebound_only_on_demand_and_let_the_old_object_go)
     struct name_text a = text("", "a");
     uint32_t one = sealed(&fake), two = sealed(&fake);
     bool is_new;
-    must(name_bind(&store->table, &a, one, false, &is_new));
-    fails(name_bind(&store->table, &a, two, false, &is_new), LODE_EEXIST);
-    must(name_bind(&store->table, &a, two, true, &is_new));
+    must(name_bind(&store->table, &a, one, false, &bound, &is_new));
+    fails(name_bind(&store->table, &a, two, false, &bound, &is_new), LODE_EEXIST);
+    must(name_bind(&store->table, &a, two, true, &bound, &is_new));
     expect(!is_new);
     expect_eq(store->table.truths[one].refs, 1);
     expect_eq(store->table.truths[two].refs, 2);
-    must(name_bind(&store->table, &a, two, true, &is_new)); /* to the same one */
+    must(name_bind(&store->table, &a, two, true, &bound, &is_new)); /* to the same one */
     expect_eq(store->table.truths[two].refs, 2);
     expect(store_check(store));
     fake_die(&fake);
+}
+
+static uint64_t
+version_of(uint32_t name)
+{
+    return lode_binding_version(atomic_load(&store->table.entries[name].binding));
+}
+
+Test(names, count_their_versions_up_and_never_back)
+{
+    struct fake fake = fake_attach(0);
+    struct name_text a = text("", "a"), b = text("", "b");
+    uint32_t object = sealed(&fake), name;
+    bool is_new;
+    must(name_bind(&store->table, &a, object, true, &name, &is_new));
+    expect_eq(version_of(name), 1);
+    must(name_bind(&store->table, &a, object, true, &name, &is_new));
+    must(name_bind(&store->table, &a, object, true, &name, &is_new));
+    expect_eq(version_of(name), 3);
+    must(name_bind(&store->table, &b, object, true, &name, &is_new));
+    expect_eq(version_of(name), 1);
+    name_unbind(&store->table, name);
+    must(name_find(&store->table, &a, &name));
+    name_unbind(&store->table, name);
+    must(name_bind(&store->table, &a, object, true, &name, &is_new));
+    expect(is_new);
+    expect_eq(version_of(name), 4);
+    must(name_bind(&store->table, &b, object, true, &name, &is_new));
+    expect_eq(version_of(name), 4);
+}
+
+Test(names, whose_versions_are_used_up_are_bound_no_more)
+{
+    struct fake fake = fake_attach(0);
+    struct name_text a = text("", "a"), b = text("", "b");
+    uint32_t object = sealed(&fake), name;
+    bool is_new;
+    store->table.versions_ended = LODE_VERSION_MAX - 1;
+    must(name_bind(&store->table, &a, object, true, &name, &is_new));
+    expect_eq(version_of(name), LODE_VERSION_MAX);
+    expect_eq(name_object(&store->table, name), object);
+    fails(name_bind(&store->table, &a, object, true, &name, &is_new), LODE_ELIMIT);
+    name_unbind(&store->table, name);
+    fails(name_bind(&store->table, &b, object, true, &name, &is_new), LODE_ELIMIT);
+    expect(store_check(store));
+}
+
+Test(names, that_are_told_stay_so_when_they_are_bound_anew)
+{
+    struct fake fake = fake_attach(0);
+    struct name_text a = text("", "a");
+    uint32_t one = sealed(&fake), two = sealed(&fake), name;
+    bool is_new;
+    must(name_bind(&store->table, &a, one, true, &name, &is_new));
+    expect(!name_is_told(&store->table, name));
+    name_set_told(&store->table, name, true);
+    must(name_bind(&store->table, &a, two, true, &name, &is_new));
+    expect(name_is_told(&store->table, name));
+    expect_eq(name_object(&store->table, name), two);
+    expect_eq(version_of(name), 2);
+    name_set_told(&store->table, name, false);
+    expect(!name_is_told(&store->table, name));
+    expect_eq(name_object(&store->table, name), two);
+    expect_eq(version_of(name), 2);
+    expect(!store->table.any_told_ended);
+    name_set_told(&store->table, name, true);
+    name_unbind(&store->table, name);
+    expect(store->table.any_told_ended);
 }
 
 Test(names, of_two_namespaces_are_two)
@@ -63,8 +133,8 @@ Test(names, of_two_namespaces_are_two)
     struct name_text a = text("", "n"), b = text("other", "n");
     uint32_t object = sealed(&fake);
     bool is_new;
-    must(name_bind(&store->table, &a, object, false, &is_new));
-    must(name_bind(&store->table, &b, object, false, &is_new));
+    must(name_bind(&store->table, &a, object, false, &bound, &is_new));
+    must(name_bind(&store->table, &b, object, false, &bound, &is_new));
     expect_eq(store->table.truths[object].names, 2);
     expect_eq(store->table.name_count, 2);
     uint32_t left = UINT32_MAX;
@@ -84,7 +154,7 @@ Test(names, of_the_greatest_length_are_stored_whole)
     uint32_t object = sealed(&fake), found;
     size_t size;
     bool is_new;
-    must(name_bind(&store->table, &longest, object, false, &is_new));
+    must(name_bind(&store->table, &longest, object, false, &bound, &is_new));
     must(name_find(&store->table, &longest, &found));
     const char *there = name_text_of(&store->table, found, &size);
     expect_eq(size, 511);
@@ -114,13 +184,13 @@ Test(names, stay_while_a_reader_has_them_pinned)
     struct name_text a = text("", "a");
     uint32_t object = sealed(&fake), name;
     bool is_new;
-    must(name_bind(&store->table, &a, object, false, &is_new));
+    must(name_bind(&store->table, &a, object, false, &bound, &is_new));
     must(name_find(&store->table, &a, &name));
     fake_pin(&fake, 0, name + 1);
     name_unbind(&store->table, name);
     pump();
     expect_eq(entry_state(&store->table, name), LODE_ENTRY_WANTED);
-    expect_eq(atomic_load(&store->table.entries[name].target), 0);
+    expect_eq(atomic_load(&store->table.entries[name].binding), 0);
     fails(name_find(&store->table, &a, &name), LODE_ENOTFOUND);
     fake_die(&fake);
     expect_eq(store->table.state_count[LODE_ENTRY_WANTED], 0);
@@ -141,7 +211,7 @@ Test(names, whose_entry_was_to_be_freed_before_stay)
     fake_drop(&gone, id); /* its birth's, too */
     session_end(store, gone.session);
     chores_turn(store);
-    must(name_bind(&store->table, &a, object, false, &is_new));
+    must(name_bind(&store->table, &a, object, false, &bound, &is_new));
     must(name_find(&store->table, &a, &name));
     expect_eq(name, before);
     pump();
@@ -166,7 +236,7 @@ bind_many(uint32_t object, uint32_t other)
         char name[32];
         snprintf(name, sizeof name, "%d", i);
         struct name_text made = text("", name);
-        must(name_bind(&store->table, &made, i % 3 == 0 ? other : object, false, &is_new));
+        must(name_bind(&store->table, &made, i % 3 == 0 ? other : object, false, &bound, &is_new));
     }
 }
 
@@ -203,11 +273,11 @@ Test(names, that_an_object_is_given_while_its_names_end_end_too)
     bool is_new;
     for (char name[] = "a"; name[0] <= 'e'; name[0]++) {
         struct name_text made = text("", name);
-        must(name_bind(&store->table, &made, object, false, &is_new));
+        must(name_bind(&store->table, &made, object, false, &bound, &is_new));
     }
     expect(!names_forget_part(&store->table, object, &left, 3));
     struct name_text late = text("", "late");
-    must(name_bind(&store->table, &late, object, false, &is_new));
+    must(name_bind(&store->table, &late, object, false, &bound, &is_new));
     expect(!names_forget_part(&store->table, object, &left, 2));
     expect(names_forget_part(&store->table, object, &left, 3));
     expect_eq(store->table.name_count, 0);
