@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # consumer.sh CMAKE BUILD [LIBDIR]: installs the build into a prefix, moves the prefix elsewhere,
-# and builds and runs a program outside the tree against it: in C and in C++, by pkg-config and by
-# find_package. With LIBDIR it builds the tree anew, for libraries that lie there.
+# and builds and runs programs outside the tree against it: in C, in C++ and with lode.hpp, by
+# pkg-config and by find_package. With LIBDIR it builds the tree anew, for libraries that lie there.
 # ctest: ci lib/x86_64-linux-gnu
 set -euo pipefail
 cmake=$1
@@ -29,7 +29,7 @@ mv "$work/first" "$work/moved"
 prefix=$work/moved
 cp -r "$here/consumer" "$work/source"
 
-for wanted in include/lode/lode.h "$lib/liblode.so.0" "$lib/pkgconfig/lode.pc" \
+for wanted in include/lode/lode.h include/lode/lode.hpp "$lib/liblode.so.0" "$lib/pkgconfig/lode.pc" \
     "$lib/liblode-blas.so" "$lib/cmake/lode/lodeConfig.cmake" bin/lode bin/lode-store \
     bin/lode-scheduler bin/lode-worker bin/storectl; do
     [ -e "$prefix/$wanted" ] || { echo "not installed: $wanted" >&2; exit 1; }
@@ -44,12 +44,23 @@ fi
 export PKG_CONFIG_PATH=$prefix/$lib/pkgconfig
 flags=(-Wall -Wextra -Wpedantic -Werror)
 cxx=(-Wold-style-cast -Wzero-as-null-pointer-constant)
+bare=(-fno-exceptions -fno-rtti)
 # shellcheck disable=SC2046
 gcc -std=c11 "${flags[@]}" "$work/source/consumer.c" -o "$work/by_pkg_config_c" \
     $(pkg-config --cflags --libs lode)
 # shellcheck disable=SC2046
 g++ -std=c++17 "${flags[@]}" "${cxx[@]}" "$work/source/consumer.cpp" -o "$work/by_pkg_config_cpp" \
     $(pkg-config --cflags --libs lode)
+# shellcheck disable=SC2046
+g++ -std=c++17 "${flags[@]}" "${cxx[@]}" "${bare[@]}" "$work/source/objects.cpp" \
+    -o "$work/objects_by_pkg_config" $(pkg-config --cflags --libs lode)
+for std in c++17 c++20; do
+    for way in "" "${bare[*]}"; do
+        # shellcheck disable=SC2086
+        g++ -std=$std $way "${flags[@]}" "${cxx[@]}" "-I$prefix/include" -fsyntax-only \
+            "$work/source/objects.cpp"
+    done
+done
 for header in "$prefix"/include/lode/*.h; do
     echo "#include <lode/$(basename "$header")>" |
         g++ -std=c++17 "${flags[@]}" "${cxx[@]}" "-I$prefix/include" -x c++ -fsyntax-only -
@@ -80,6 +91,8 @@ for program in "$work/by_pkg_config_c" "$work/by_pkg_config_cpp"; do
     LD_LIBRARY_PATH=$prefix/$lib "$program" >"$work/out"
     [ "$(cat "$work/out")" = "$version 10" ] || { cat "$work/out" >&2; exit 1; }
 done
+LD_LIBRARY_PATH=$prefix/$lib "$work/objects_by_pkg_config"
+"$work/build/objects_by_find_package"
 for program in "$work/build/by_find_package_c" "$work/build/by_find_package_cpp"; do
     "$program" >"$work/out"
     [ "$(cat "$work/out")" = "$version 10" ] || { cat "$work/out" >&2; exit 1; }

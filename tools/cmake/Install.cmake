@@ -7,6 +7,9 @@ install(TARGETS lode EXPORT lodeTargets
         LIBRARY DESTINATION "${CMAKE_INSTALL_LIBDIR}"
         FILE_SET HEADERS DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}"
         INCLUDES DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}")
+# For C++, which the tree itself does not compile: so it is in no set of headers.
+install(FILES "${PROJECT_SOURCE_DIR}/api/include/lode/lode.hpp"
+        DESTINATION "${CMAKE_INSTALL_INCLUDEDIR}/lode")
 set(LODE_CMAKE_DIR "${CMAKE_INSTALL_LIBDIR}/cmake/lode")
 install(EXPORT lodeTargets NAMESPACE lode:: DESTINATION "${LODE_CMAKE_DIR}")
 configure_package_config_file("${CMAKE_CURRENT_LIST_DIR}/lodeConfig.cmake.in"

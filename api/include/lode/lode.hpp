@@ -1,0 +1,440 @@
+/*
+ * lode.hpp: objects from C++17 on: sessions, references, drafts and views that end by themselves.
+ * Header only, above lode.h: what it calls, and what that promises, is said there. It throws
+ * nothing, and needs neither exceptions nor RTTI.
+ *
+ *     auto db = lode::session::open();
+ *     if (!db) { return db.error(); }
+ *     auto draft = db->create_array<double>({1000});
+ *     for (double &x : draft->as<double>().value()) { x = 1; }
+ *     auto id = draft->seal();
+ *     auto view = db->get(*id);
+ *     lode::span<const double> numbers = view->as<double>().value();
+ *
+ * In C `lode` is the type of a session, so it can be no namespace. In C++ it is a type that has no
+ * values, and the names are its members. A `lode *` is still the handle that lode.h takes, and
+ * session::handle() gives it.
+ *
+ * Results  a call gives a result<T>: LODE_OK and a value, or an error and an empty value, which does
+ *          nothing when it ends. lode_last_error() has the sentence, but for LODE_ETYPE of as()
+ * Moves    all but results of plain values can be moved and not copied. What was moved from is empty
+ * Order    references end before their session does: they are the session's. A draft that lives on
+ *          was aborted by the session's end. Views may live on
+ * Threads  calls of one session, as in C. One value is used by one thread at a time
+ */
+#ifndef LODE_LODE_HPP
+#define LODE_LODE_HPP
+
+#include "lode.h"
+
+#include <cstdint>
+#include <cstring>
+#include <initializer_list>
+#include <type_traits>
+#include <utility>
+
+struct lode {
+    lode() = delete;
+    lode(const lode &) = delete;
+    lode &operator=(const lode &) = delete;
+
+    template <class T> class result;
+    template <class T> class span;
+    class id;
+    class draft;
+    class view;
+    class session;
+    struct version;
+
+    /* The element type of an array of T; 0: there is none, and T is read from bytes alone. */
+    template <class T> static constexpr lode_dtype dtype_of();
+};
+
+/* An error, or LODE_OK and a value. */
+template <class T> class [[nodiscard]] lode::result
+{
+  public:
+    result(lode_err err) : err_(err)
+    {
+    }
+    result(T &&value) : err_(LODE_OK), value_(std::move(value))
+    {
+    }
+    explicit operator bool() const noexcept
+    {
+        return err_ == LODE_OK;
+    }
+    lode_err error() const noexcept
+    {
+        return err_;
+    }
+    /* Empty if there is an error. */
+    T &value() & noexcept
+    {
+        return value_;
+    }
+    T &&value() && noexcept
+    {
+        return std::move(value_);
+    }
+    T &operator*() & noexcept
+    {
+        return value_;
+    }
+    T &&operator*() && noexcept
+    {
+        return std::move(value_);
+    }
+    T *operator->() noexcept
+    {
+        return &value_;
+    }
+
+  private:
+    lode_err err_;
+    T value_{};
+};
+
+/* `size()` elements that lie one after the other. It owns nothing. */
+template <class T> class lode::span
+{
+  public:
+    span() noexcept = default;
+    span(T *data, std::size_t size) noexcept : data_(data), size_(size)
+    {
+    }
+    T *data() const noexcept
+    {
+        return data_;
+    }
+    std::size_t size() const noexcept
+    {
+        return size_;
+    }
+    T *begin() const noexcept
+    {
+        return data_;
+    }
+    T *end() const noexcept
+    {
+        return data_ + size_;
+    }
+    T &operator[](std::size_t i) const noexcept
+    {
+        return data_[i];
+    }
+
+  private:
+    T *data_ = nullptr;
+    std::size_t size_ = 0;
+};
+
+template <class T>
+constexpr lode_dtype
+lode::dtype_of()
+{
+    if (std::is_same<T, bool>::value) {
+        return LODE_BOOL;
+    }
+    if (std::is_floating_point<T>::value && sizeof(T) <= 8) {
+        return LODE_DTYPE(2, 8 * sizeof(T), 1);
+    }
+    if (std::is_integral<T>::value && sizeof(T) <= 8) {
+        return LODE_DTYPE(std::is_signed<T>::value ? 0 : 1, 8 * sizeof(T), 1);
+    }
+    return 0;
+}
+
+/* One reference to an object, which it drops at its end. */
+class lode::id
+{
+  public:
+    id() noexcept = default;
+    /* Takes over a reference that the caller has, as from lode_reserve() or lode_call(). */
+    id(lode *db, const lode_id &raw) noexcept : db_(db), raw_(raw)
+    {
+    }
+    id(id &&other) noexcept : db_(other.db_), raw_(other.leave())
+    {
+    }
+    id &operator=(id &&other) noexcept
+    {
+        if (this != &other) {
+            reset();
+            db_ = other.db_;
+            raw_ = other.leave();
+        }
+        return *this;
+    }
+    ~id()
+    {
+        reset();
+    }
+    operator lode_id() const noexcept
+    {
+        return raw_;
+    }
+    /* One more reference. */
+    result<id> keep() const
+    {
+        lode_err err = lode_keep(db_, raw_);
+        return err != LODE_OK ? result<id>(err) : result<id>(id(db_, raw_));
+    }
+    /* The reference is the caller's now. */
+    lode_id leave() noexcept
+    {
+        return std::exchange(raw_, lode_id{});
+    }
+    void reset() noexcept
+    {
+        lode_id raw = leave();
+        if (db_ != nullptr && !lode_id_is_zero(raw)) {
+            lode_drop(db_, raw);
+        }
+    }
+
+  private:
+    lode *db_ = nullptr;
+    lode_id raw_{};
+};
+
+/* A pinned object: its bytes stay, and do not change, until this ends. */
+class lode::view
+{
+  public:
+    view() noexcept = default;
+    /* Takes over a view that the caller has. */
+    explicit view(const lode_view &raw) noexcept : raw_(raw)
+    {
+    }
+    view(view &&other) noexcept : raw_(std::exchange(other.raw_, lode_view{}))
+    {
+    }
+    view &operator=(view &&other) noexcept
+    {
+        if (this != &other) {
+            lode_release(&raw_);
+            raw_ = std::exchange(other.raw_, lode_view{});
+        }
+        return *this;
+    }
+    ~view()
+    {
+        lode_release(&raw_);
+    }
+    const void *data() const noexcept
+    {
+        return raw_.data;
+    }
+    std::size_t size() const noexcept
+    {
+        return raw_.size;
+    }
+    const lode_view &raw() const noexcept
+    {
+        return raw_;
+    }
+    /*
+     * The elements of an array of T in C order without gaps; or any other object's bytes as values
+     * of T. Errors: LODE_ETYPE, it is something else, or is no whole number of them.
+     */
+    template <class T> result<span<const T>> as() const
+    {
+        static_assert(std::is_trivially_copyable<T>::value, "other processes have written it");
+        bool fits = raw_.kind == LODE_KIND_ARRAY
+                        ? raw_.array.dtype == dtype_of<T>() && lode_array_is_contiguous(&raw_.array)
+                        : raw_.data != nullptr || raw_.size == 0;
+        if (!fits || raw_.size % sizeof(T) != 0 ||
+            reinterpret_cast<std::uintptr_t>(raw_.data) % alignof(T) != 0) {
+            return LODE_ETYPE;
+        }
+        return span<const T>(static_cast<const T *>(raw_.data), raw_.size / sizeof(T));
+    }
+
+  private:
+    lode_view raw_{};
+};
+
+/* An object that is being written. It is aborted at its end, unless it was sealed. */
+class lode::draft
+{
+  public:
+    draft() noexcept = default;
+    /* Takes over a draft that the caller has. */
+    draft(lode *db, const lode_draft &raw) noexcept : db_(db), raw_(raw)
+    {
+    }
+    draft(draft &&other) noexcept : db_(other.db_), raw_(std::exchange(other.raw_, lode_draft{}))
+    {
+    }
+    draft &operator=(draft &&other) noexcept
+    {
+        if (this != &other) {
+            lode_abort(&raw_);
+            db_ = other.db_;
+            raw_ = std::exchange(other.raw_, lode_draft{});
+        }
+        return *this;
+    }
+    ~draft()
+    {
+        lode_abort(&raw_);
+    }
+    void *data() const noexcept
+    {
+        return raw_.data;
+    }
+    std::size_t size() const noexcept
+    {
+        return raw_.size;
+    }
+    /* Its bytes as values of T. Errors: LODE_ETYPE, they are no whole number of them. */
+    template <class T> result<span<T>> as() const
+    {
+        static_assert(std::is_trivially_copyable<T>::value, "other processes will read it");
+        if (raw_.size % sizeof(T) != 0 ||
+            reinterpret_cast<std::uintptr_t>(raw_.data) % alignof(T) != 0) {
+            return LODE_ETYPE;
+        }
+        return span<T>(static_cast<T *>(raw_.data), raw_.size / sizeof(T));
+    }
+    /* lode_seal(). It ends the draft, also when it fails. */
+    result<id> seal()
+    {
+        lode_draft raw = std::exchange(raw_, lode_draft{});
+        lode_id sealed{};
+        lode_err err = lode_seal(&raw, &sealed);
+        return err != LODE_OK ? result<id>(err) : result<id>(id(db_, sealed));
+    }
+
+  private:
+    lode *db_ = nullptr;
+    lode_draft raw_{};
+};
+
+/* What session::wait_name() gives. */
+struct lode::version {
+    lode::view view;
+    std::uint64_t number = 0;
+};
+
+/* A session, which is closed at its end. */
+class lode::session
+{
+  public:
+    session() noexcept = default;
+    /* Takes over a session that the caller has. */
+    explicit session(lode *db) noexcept : db_(db)
+    {
+    }
+    session(session &&other) noexcept : db_(std::exchange(other.db_, nullptr))
+    {
+    }
+    session &operator=(session &&other) noexcept
+    {
+        if (this != &other) {
+            lode_close(db_);
+            db_ = std::exchange(other.db_, nullptr);
+        }
+        return *this;
+    }
+    ~session()
+    {
+        lode_close(db_);
+    }
+    static result<session> open(const char *dir = nullptr,
+                                const lode_open_options *options = nullptr)
+    {
+        lode *db = nullptr;
+        lode_err err = lode_open(dir, options, &db);
+        return err != LODE_OK ? result<session>(err) : result<session>(session(db));
+    }
+    /* For all calls of lode.h. The session stays this value's. */
+    lode *handle() const noexcept
+    {
+        return db_;
+    }
+
+    result<draft> create(std::size_t size_bytes, std::int64_t timeout_ms = LODE_FOREVER,
+                         const lode_create_options *options = nullptr) const
+    {
+        lode_draft raw{};
+        lode_err err = lode_create(db_, size_bytes, options, timeout_ms, &raw);
+        return err != LODE_OK ? result<draft>(err) : result<draft>(draft(db_, raw));
+    }
+    /* Of LODE_MAX_NDIM axes at most. Errors: LODE_EINVAL also for more. */
+    template <class T>
+    result<draft> create_array(std::initializer_list<std::int64_t> shape,
+                               std::int64_t timeout_ms = LODE_FOREVER) const
+    {
+        lode_array array = array_of<T>(shape);
+        lode_draft raw{};
+        lode_err err = lode_create_array(db_, &array, timeout_ms, &raw);
+        return err != LODE_OK ? result<draft>(err) : result<draft>(draft(db_, raw));
+    }
+    result<id> put(const void *data, std::size_t size_bytes,
+                   std::int64_t timeout_ms = LODE_FOREVER) const
+    {
+        lode_id raw{};
+        lode_err err = lode_put(db_, data, size_bytes, timeout_ms, &raw);
+        return err != LODE_OK ? result<id>(err) : result<id>(id(db_, raw));
+    }
+    /* `data` has as many elements as the shape says. */
+    template <class T>
+    result<id> put_array(const T *data, std::initializer_list<std::int64_t> shape,
+                         std::int64_t timeout_ms = LODE_FOREVER) const
+    {
+        lode_array array = array_of<T>(shape);
+        lode_id raw{};
+        lode_err err = lode_put_array(db_, &array, data, timeout_ms, &raw);
+        return err != LODE_OK ? result<id>(err) : result<id>(id(db_, raw));
+    }
+    result<view> get(const lode_id &object, std::int64_t timeout_ms = LODE_FOREVER) const
+    {
+        lode_view raw{};
+        lode_err err = lode_get(db_, object, timeout_ms, &raw);
+        return err != LODE_OK ? result<view>(err) : result<view>(view(raw));
+    }
+
+    /* `space` NULL: the default one. */
+    LODE_MUST_CHECK lode_err set_name(const char *space, const char *name, const lode_id &object,
+                                      std::uint32_t flags = 0) const
+    {
+        return lode_name_set(db_, space, name, object, flags);
+    }
+    result<view> get_name(const char *space, const char *name,
+                          std::int64_t timeout_ms = LODE_FOREVER) const
+    {
+        lode_view raw{};
+        lode_err err = lode_name_get(db_, space, name, timeout_ms, &raw);
+        return err != LODE_OK ? result<view>(err) : result<view>(view(raw));
+    }
+    result<version> wait_name(const char *space, const char *name, std::uint64_t after_version,
+                              std::int64_t timeout_ms = LODE_FOREVER) const
+    {
+        lode_view raw{};
+        std::uint64_t number = 0;
+        lode_err err = lode_name_wait(db_, space, name, after_version, timeout_ms, &raw, &number);
+        return err != LODE_OK ? result<version>(err) : result<version>(version{view(raw), number});
+    }
+
+  private:
+    template <class T> static lode_array array_of(std::initializer_list<std::int64_t> shape)
+    {
+        static_assert(dtype_of<T>() != 0, "an array's elements are numbers or bools");
+        lode_array array{};
+        array.dtype = dtype_of<T>();
+        array.ndim = static_cast<std::int32_t>(shape.size());
+        std::int32_t axis = 0;
+        for (std::int64_t extent : shape) {
+            if (axis < LODE_MAX_NDIM) {
+                array.shape[axis++] = extent;
+            }
+        }
+        return array;
+    }
+
+    lode *db_ = nullptr;
+};
+
+#endif
