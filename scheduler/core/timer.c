@@ -16,12 +16,25 @@ is_roomy(const struct core *core)
     return empty > CORE_CHUNKS_FEW || core->objects.count < core->objects.few;
 }
 
-/* What a burst took is given back when nobody has needed it for two to four seconds. */
+/*
+ * What a burst took is given back when nobody has needed it for two to four seconds: the pools one
+ * after the other, in parts, so that nobody waits for it; at last the tables.
+ */
 static void
 tidy(struct core *core)
 {
+    struct core_pool *const pools[] = {&core->task_pool, &core->objects.pool, &core->objects.deps,
+                                       &core->objects.starving};
+    while (core->tidied < sizeof pools / sizeof pools[0]) {
+        if (!core_pool_tidy(pools[core->tidied])) {
+            core->tidy_at = core->now + CORE_TIDY_PART_NS;
+            return;
+        }
+        core->tidied++;
+    }
     core_tasks_tidy(core);
     core_objects_tidy(&core->objects);
+    core->tidied = 0;
     core->tidy_at = 0;
 }
 

@@ -83,10 +83,11 @@ core_pool_give(struct core_pool *pool, void *item)
     free(item);
 }
 
-void
+bool
 core_pool_tidy(struct core_pool *pool)
 {
     (void)pool;
+    return true;
 }
 
 #else
@@ -169,10 +170,13 @@ core_pool_give(struct core_pool *pool, void *item)
     pool->empty_chunks++;
 }
 
-void
+bool
 core_pool_tidy(struct core_pool *pool)
 {
-    for (; pool->idle_chunks > CORE_CHUNKS_FEW; pool->idle_chunks--) {
+    for (int given = 0; pool->idle_chunks > CORE_CHUNKS_FEW; pool->idle_chunks--) {
+        if (given++ == CORE_CHUNKS_AT_ONCE) {
+            return false;
+        }
         struct core_chunk *chunk = TAILQ_LAST(&pool->open, core_chunk_list);
         LODE_ASSERT(chunk->used == 0);
         TAILQ_REMOVE(&pool->open, chunk, link);
@@ -180,6 +184,7 @@ core_pool_tidy(struct core_pool *pool)
         pool->empty_chunks--;
     }
     pool->idle_chunks = pool->empty_chunks;
+    return true;
 }
 
 void

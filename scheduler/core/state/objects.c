@@ -114,9 +114,6 @@ core_objects_tidy(struct core_objects *objects)
         }
     }
     objects->most = objects->count;
-    core_pool_tidy(&objects->pool);
-    core_pool_tidy(&objects->deps);
-    core_pool_tidy(&objects->starving);
 }
 
 /* ---- what live tasks make -------------------------------------------------------------------- */

@@ -58,6 +58,7 @@ enum {
 #define CORE_SHIFT_NS       UINT64_C(2000000) /* a worker serves one program so long if others wait */
 #define CORE_GRACE_NS       INT64_C(2000000000) /* from the flag to SIGTERM, and from that to SIGKILL */
 #define CORE_TIDY_NS        INT64_C(2000000000) /* memory not needed for so long goes back */
+#define CORE_TIDY_PART_NS   INT64_C(1000000)    /* between two parts of it */
 #define CORE_ORPHANS_NS     INT64_C(1000000000) /* until tasks of ended programs are looked at */
 #define CORE_WIDE_NS        INT64_C(50000000)   /* a wide task waits; then the others do */
 #define CORE_RUN_MAX_NS     UINT64_C(3600000000000) /* a run time that is believed */
@@ -356,6 +357,7 @@ struct core {
 
     int64_t timer;           /* armed for; 0: not */
     int64_t tidy_at;         /* look for memory to give back; 0: there is little */
+    unsigned tidied;         /* pools that have given theirs back, this time */
     int64_t recall_at;       /* look again for queued tasks to recall; 0: no */
     uint64_t blocked_number; /* of the last worker that blocked */
     int64_t wide_since;

@@ -40,7 +40,6 @@ core_tasks_tidy(struct core *core)
         core->slot_room = SLOTS_FIRST;
         core->slot = core_realloc(core->slot, SLOTS_FIRST * sizeof *core->slot);
     }
-    core_pool_tidy(&core->task_pool);
 }
 
 struct core_task *

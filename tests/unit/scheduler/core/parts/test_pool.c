@@ -2,7 +2,7 @@
 
 #include <criterion/criterion.h>
 
-enum { ITEM_BYTES = 256, CHUNKS = 20, A_CHUNK = (256 << 10) / ITEM_BYTES - 1 };
+enum { ITEM_BYTES = 256, CHUNKS = 22, A_CHUNK = (256 << 10) / ITEM_BYTES - 1 };
 
 static struct core_pool pool;
 static void *item[CHUNKS * A_CHUNK];
@@ -44,7 +44,7 @@ Test(pool, what_a_burst_took_is_there_for_the_next_one)
     take_all();
     give_all();
     cr_assert_eq(pool.empty_chunks, CHUNKS);
-    core_pool_tidy(&pool); /* in use until now */
+    cr_assert(core_pool_tidy(&pool)); /* in use until now */
     cr_assert_eq(pool.empty_chunks, CHUNKS);
     take_all();
     cr_assert_eq(pool.empty_chunks, 0);
@@ -56,8 +56,12 @@ Test(pool, what_nobody_has_needed_between_two_looks_goes_back)
 {
     take_all();
     give_all();
-    core_pool_tidy(&pool);
-    core_pool_tidy(&pool);
+    cr_assert(core_pool_tidy(&pool));
+    cr_assert_not(core_pool_tidy(&pool), "in parts");
+    cr_assert_eq(pool.empty_chunks, CHUNKS - CORE_CHUNKS_AT_ONCE);
+    cr_assert(core_pool_tidy(&pool));
+    cr_assert_eq(pool.empty_chunks, CORE_CHUNKS_FEW);
+    cr_assert(core_pool_tidy(&pool));
     cr_assert_eq(pool.empty_chunks, CORE_CHUNKS_FEW);
 }
 
@@ -65,14 +69,14 @@ Test(pool, what_was_needed_between_two_looks_stays)
 {
     take_all();
     give_all();
-    core_pool_tidy(&pool);
+    cr_assert(core_pool_tidy(&pool));
     for (int i = 0; i < 10 * A_CHUNK; i++) {
         item[i] = core_pool_take(&pool);
     }
     for (int i = 0; i < 10 * A_CHUNK; i++) {
         core_pool_give(&pool, item[i]);
     }
-    core_pool_tidy(&pool);
+    cr_assert(core_pool_tidy(&pool));
     cr_assert_eq(pool.empty_chunks, 10 + CORE_CHUNKS_FEW);
 }
 
