@@ -81,6 +81,7 @@ lode_births_note(struct lode_births *births, uint64_t counter)
     struct lode_births_chunk *chunk = find(births, number);
     chunk = chunk == NULL ? make(births, number) : chunk;
     if (chunk == NULL) {
+        births->lossy = true;
         return false;
     }
     births->last = chunk;
@@ -121,7 +122,7 @@ is_none_in(const struct lode_births_chunk *chunk, uint64_t first, uint64_t last)
 bool
 lode_births_none(const struct lode_births *births, uint64_t first, uint64_t last)
 {
-    if (births->count >= LODE_BIRTHS_CHUNKS_MAX || first / LODE_BIRTHS_CHUNK < births->floor) {
+    if (births->lossy || first / LODE_BIRTHS_CHUNK < births->floor) {
         return false;
     }
     for (uint64_t at = first; at <= last;) {
@@ -165,4 +166,5 @@ lode_births_clear(struct lode_births *births)
         drop(births, chunk);
     }
     births->floor = 0;
+    births->lossy = false;
 }

@@ -22,6 +22,7 @@ struct lode_births {
     uint64_t floor; /* every counter in chunks below this one was born */
     struct lode_births_chunk *chunks, *last;
     uint32_t count;
+    bool lossy; /* one was not remembered: nobody can tell any more who was not born */
 };
 
 /* Makes the bitmap for a counter, so that noting it needs no memory. False: there is none. */

@@ -121,4 +121,8 @@ Test(births, of_which_not_all_are_remembered_are_none_in_no_span)
         lode_births_note(&births, i << 40);
     }
     expect(!lode_births_none(&births, 1, 2));
+    lode_births_forget(&births, UINT64_C(1) << 40); /* there is room again */
+    expect(!lode_births_none(&births, 19999ULL << 40, 19999ULL << 40));
+    lode_births_clear(&births);
+    expect(lode_births_none(&births, 1, 2));
 }
