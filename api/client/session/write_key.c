@@ -24,6 +24,10 @@ key_of_process(void)
     }
     mine = lode_trick_wanted(LODE_TRICK_KEY) ? pkey_alloc(0, PKEY_DISABLE_ACCESS) : KEY_NONE;
     mine = mine > KEY_OF_ALL ? mine : KEY_NONE;
+    if (mine != KEY_NONE && pkey_set(mine, PKEY_DISABLE_ACCESS) != 0) { /* an old libc's stub */
+        (void)pkey_free(mine);
+        mine = KEY_NONE;
+    }
     if (atomic_compare_exchange_strong_explicit(&key, &known, mine, memory_order_relaxed,
                                                 memory_order_relaxed)) {
         return mine;
