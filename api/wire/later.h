@@ -20,8 +20,8 @@ LODE_MUST_CHECK lode_err lode_later_open(lode_later_fn run, void *arg,
                                          struct lode_later **later_out);
 
 /*
- * Has the function called in so many nanoseconds, or sooner if a call is to come already. The call
- * sees all that was done before. Any thread.
+ * Has the function called in so many nanoseconds. If a call is to come already nothing changes: it
+ * comes when it is due. It sees all that was done before. Any thread.
  */
 void lode_later_call(struct lode_later *later, int64_t delay_ns);
 

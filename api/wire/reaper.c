@@ -31,17 +31,17 @@ remove_locked(struct lode_reaper_job *job)
     job->queued = false;
 }
 
-/* The job to run now; NULL: none before reaper.wakes_ns. A process has few timed jobs. */
+/*
+ * The job to run now; NULL: none before reaper.wakes_ns. A process has few timed jobs, and they
+ * never block: what is due goes before links that are to be closed.
+ */
 static struct lode_reaper_job *
 next_locked(void)
 {
-    struct lode_reaper_job *job = TAILQ_FIRST(&reaper.jobs);
+    struct lode_reaper_job *job;
     lode_mutex_assert_held(&reaper.mu);
     reaper.wakes_ns = LODE_NEVER;
-    if (job != NULL || TAILQ_EMPTY(&reaper.timed)) {
-        return job;
-    }
-    int64_t now = lode_now_ns();
+    int64_t now = TAILQ_EMPTY(&reaper.timed) ? 0 : lode_now_ns();
     TAILQ_FOREACH(job, &reaper.timed, entry)
     {
         if (job->due_ns <= now) {
@@ -49,7 +49,7 @@ next_locked(void)
         }
         reaper.wakes_ns = job->due_ns < reaper.wakes_ns ? job->due_ns : reaper.wakes_ns;
     }
-    return NULL;
+    return TAILQ_FIRST(&reaper.jobs);
 }
 
 static void *
