@@ -19,11 +19,8 @@ is_off(void)
 void
 ahead_begin(struct ahead *ahead, const struct session *session, uint64_t head, uint64_t tail)
 {
-    ahead->session = session;
-    ahead->at = ahead->fetched = head;
-    ahead->tail = tail;
-    ahead->off = is_off();
-    ahead->looked = ahead->applied = 0;
+    *ahead = (struct ahead){
+        .session = session, .at = head, .fetched = head, .tail = tail, .off = is_off()};
 }
 
 /* Where the id lies behind the record's header. */
