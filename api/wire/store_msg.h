@@ -23,7 +23,7 @@ enum {
     LODE_STORE_PACKET_MAX = 64 << 10,
     LODE_STORE_IDS_MAX = 2048,    /* ids in one packet */
     LODE_STORE_ROW_MAX = 1 << 18, /* ids in a row that one packet can mean */
-    LODE_STORE_STEP_MAX = 1 << 16,
+    LODE_STORE_STEP_MAX = 1 << 12,
     LODE_STORE_HOLDS_MAX = 1024
 };
 
