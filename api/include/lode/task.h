@@ -313,8 +313,8 @@ LODE_API lode_err lode_fail(lode_task *task, lode_err err, const char *format, .
     LODE_PRINTF(3, 4);
 
 /*
- * The worker's own session: a task can put, get and call. References, views and drafts that the
- * task has not ended when it returns are ended for it. The task must not close the session.
+ * The worker's own session: a task can put, get and call. References, views, drafts and wait sets
+ * that the task has not ended when it returns are ended for it. The task must not close the session.
  */
 LODE_API lode *lode_task_session(lode_task *task);
 

@@ -5,6 +5,8 @@
 #include "tests/support/cluster.h"
 #include "tests/support/story.h"
 
+#include <stdio.h>
+
 enum { ROUNDS = 50 };
 
 static void
@@ -71,6 +73,20 @@ what_a_name_holds_stays(lode *db)
 }
 
 static void
+a_wait_set_ends_with_its_task(lode *db)
+{
+    char files[32];
+    snprintf(files, sizeof files, "/proc/%d/fd", (int)story_process("lode-worker"));
+    expect_done(db, "leave.wait_set", LODE_NO_ARGS, LODE_OK);
+    int open = story_count_files(files);
+    for (int i = 0; i < ROUNDS; i++) {
+        expect_done(db, "leave.wait_set", LODE_NO_ARGS, LODE_OK);
+    }
+    expect_lt(story_count_files(files), open + ROUNDS); /* two a set */
+    await_stat(db, objects, 0);
+}
+
+static void
 story(int argc, char **argv)
 {
     (void)argc, (void)argv;
@@ -80,6 +96,7 @@ story(int argc, char **argv)
     references_views_and_drafts(db);
     what_a_child_needs_stays(db);
     what_a_name_holds_stays(db);
+    a_wait_set_ends_with_its_task(db);
     lode_close(db);
     cluster_stop(supervisor);
 }

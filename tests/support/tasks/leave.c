@@ -1,5 +1,6 @@
 /* Functions that return without ending what they hold. */
 #include <lode/lode.h>
+#include <lode/waitset.h>
 
 #include <string.h>
 
@@ -48,6 +49,20 @@ an_orphan(lode_task *task)
     return LODE_OK;
 }
 
+/* With an id that never comes, and a descriptor. */
+static lode_err
+a_wait_set(lode_task *task)
+{
+    lode *db = lode_task_session(task);
+    lode_waitset *set;
+    lode_id never;
+    int fd;
+    LODE_TRY(lode_id_random(&never));
+    LODE_TRY(lode_waitset_open(db, &set));
+    LODE_TRY(lode_waitset_add(set, &never, 1));
+    return lode_waitset_fd(set, &fd);
+}
+
 /* The name keeps what the task does not. */
 static lode_err
 a_name(lode_task *task)
@@ -90,6 +105,7 @@ static const lode_function functions[] = {
     {"everything_and_fail", "(x: any)", everything_and_fail, 0},
     {"orphan", "()", an_orphan, 0},
     {"name", "()", a_name, 0},
+    {"wait_set", "()", a_wait_set, 0},
     {"half", "() -> u8[n]", half_a_result, 1},
     {0},
 };
