@@ -300,6 +300,16 @@ state_of_thread(const char *task_dir, const char *thread)
     return state;
 }
 
+void
+story_await_asleep(pid_t thread)
+{
+    char name[16];
+    snprintf(name, sizeof name, "%d", (int)thread);
+    while (state_of_thread("/proc/self/task", name) != 'S') {
+        sched_yield();
+    }
+}
+
 static bool
 is_stopped(pid_t pid)
 {

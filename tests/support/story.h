@@ -51,6 +51,9 @@ pid_t story_process(const char *name);
  */
 void story_stop_process(pid_t pid);
 
+/* Waits until that thread of this process sleeps (gettid()). */
+void story_await_asleep(pid_t thread);
+
 /* Waits until the process has ended (it need not be a child). False after `ms`. */
 bool story_wait_end(pid_t pid, int64_t ms);
 

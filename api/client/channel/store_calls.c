@@ -78,6 +78,13 @@ draw_tag(struct lode_store_calls *calls)
     return tag;
 }
 
+void
+lode_store_nudge(struct lode_store_calls *calls)
+{
+    struct lode_msg_watch nothing = {.head = {.type = LODE_MSG_WATCH, .tag = draw_tag(calls)}};
+    lode_store_owe(&calls->socket, &nothing, sizeof nothing, 0);
+}
+
 static lode_err
 fail_from(const struct lode_reply *reply)
 {

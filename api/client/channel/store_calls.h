@@ -84,6 +84,12 @@ LODE_MUST_CHECK lode_err lode_store_ask_exactly(struct lode_store_calls *calls,
                                                 enum lode_store_msg type, void *answer,
                                                 size_t answer_size, int64_t answer_by);
 
+/*
+ * Has the store send an answer that nobody wants: it wakes the thread that reads the socket, which
+ * looks whether its own watch is done. Never blocks.
+ */
+void lode_store_nudge(struct lode_store_calls *calls);
+
 /* Rings the doorbell: the store will look into the ring. Never blocks. */
 void lode_store_ring_bell(struct lode_store_calls *calls);
 

@@ -1,6 +1,5 @@
 #include "api/client/channel/store_socket.h"
 
-#include "api/base/assert.h"
 #include "api/base/clock.h"
 #include "api/base/fail.h"
 #include "api/wire/store_msg.h"
@@ -15,7 +14,7 @@ enum { SLICE_MS = 1000 }; /* between two looks whether the store lives */
 struct lode_owed_packet {
     struct lode_owed_packet *next;
     size_t size;
-    uint8_t bytes[LODE_OWED_BYTES];
+    uint8_t bytes[];
 };
 
 void
@@ -147,8 +146,7 @@ lode_store_send(struct lode_store_socket *at, const void *head, size_t head_size
 static void
 keep(struct lode_store_socket *at, const void *packet, size_t size)
 {
-    LODE_ASSERT(size <= LODE_OWED_BYTES);
-    struct lode_owed_packet *owed = malloc(sizeof *owed);
+    struct lode_owed_packet *owed = malloc(sizeof *owed + size);
     if (owed == NULL) {
         return;
     }

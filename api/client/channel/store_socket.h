@@ -36,9 +36,6 @@ LODE_MUST_CHECK lode_err lode_store_send(struct lode_store_socket *at, const voi
                                          size_t head_size, const void *rest, size_t rest_size,
                                          int64_t deadline);
 
-/* Packets that the store does not answer have at most so many bytes. */
-enum { LODE_OWED_BYTES = 64 };
-
 /*
  * Sends a packet without an answer (tag 0) that the store must have. It waits until the deadline at
  * most, and not at all where other packets are owed. Then the packet is owed. If the store is dead,

@@ -94,7 +94,7 @@ notify_locked(struct lode_store_calls *calls, const struct packet *packet)
         return;
     }
     for (struct lode_waiter *w = calls->first; w != NULL; w = w->next) {
-        if (w->watch != NULL && w->watch->cookie == msg.cookie) {
+        if (w->watch != NULL && w->watch->cookie == msg.cookie && w->watch->notify != NULL) {
             w->watch->notify(w->watch, (const void *)(packet->bytes + sizeof msg), msg.count);
             if (w->watch->done) {
                 lode_cond_signal(&w->cond);
@@ -137,6 +137,13 @@ receive(struct lode_store_calls *calls, int flags, struct packet *packet)
     return packet->fds_lost ? LODE_OK : err;
 }
 
+static void
+down_locked(struct lode_store_calls *calls)
+{
+    atomic_store_explicit(&calls->socket.down, true, memory_order_relaxed);
+    wake_all_locked(calls);
+}
+
 /* The leader receives one packet, or sleeps for a slice. It does not hold the lock meanwhile. */
 static void
 lead(struct lode_store_calls *calls, int64_t deadline)
@@ -157,8 +164,7 @@ lead(struct lode_store_calls *calls, int64_t deadline)
     if (err == LODE_OK) {
         dispatch_locked(calls, &packet);
     } else if (err != LODE_EAGAIN) {
-        atomic_store_explicit(&calls->socket.down, true, memory_order_relaxed);
-        wake_all_locked(calls);
+        down_locked(calls);
     }
 }
 
@@ -167,9 +173,15 @@ lode_waiters_read_locked(struct lode_store_calls *calls)
 {
     int fds[LODE_SOCKET_FDS_MAX];
     struct packet packet = {.bytes = calls->buffer, .fds = fds};
+    lode_err err = LODE_OK;
     lode_mutex_assert_held(&calls->mu);
-    while (!calls->has_leader && receive(calls, MSG_DONTWAIT, &packet) == LODE_OK) {
-        dispatch_locked(calls, &packet);
+    while (err == LODE_OK && !calls->has_leader) {
+        err = receive(calls, MSG_DONTWAIT, &packet);
+        if (err == LODE_OK) {
+            dispatch_locked(calls, &packet);
+        } else if (err != LODE_EAGAIN) {
+            down_locked(calls);
+        }
     }
 }
 

@@ -7,6 +7,7 @@
 #include "api/client/session/handle.h"
 #include "api/client/session/process.h"
 #include "api/client/session/session.h"
+#include "api/client/store/await.h"
 #include "api/client/store/idset.h"
 #include "api/client/store/waitset_fd.h"
 
@@ -99,8 +100,9 @@ end(struct lode_dependent *dependent)
     struct lode_waitset *set = (struct lode_waitset *)dependent;
     struct lode_store_calls *calls = &dependent->db->calls;
     struct lode_msg_watch msg = {.head.type = LODE_MSG_UNWATCH, .cookie = set->watch.cookie};
+    lode_store_watch_remove(calls, &set->waiter); /* from here on nobody else changes the ids */
     bool awaits = set->ids.count > set->ids.ready_count;
-    lode_store_watch_remove(calls, &set->waiter);
+    lode_idset_clear(&set->ids);
     if (awaits && !atomic_load_explicit(&calls->socket.down, memory_order_relaxed)) {
         lode_store_owe(&calls->socket, &msg, sizeof msg, 0);
     }
@@ -139,7 +141,6 @@ lode_waitset_close(lode_waitset *set)
         end(&set->dependent);
         lode_dependents_remove(&set->dependent);
     }
-    lode_idset_clear(&set->ids);
     lode_mutex_fini(&set->changing);
     free(set);
 }
@@ -227,7 +228,10 @@ refused(uint32_t refusals, uint32_t starved)
                : LODE_OK;
 }
 
-/* Notices of what the store refuses come before its OK. */
+/*
+ * Notices of what the store refuses come before its OK. The OK also wakes a taker that reads the
+ * socket, for what was ready at once. Where nothing is asked for, a nudge does.
+ */
 static lode_err
 add_some(struct lode_waitset *set, const lode_id *ids, size_t count, struct packet *packet)
 {
@@ -237,8 +241,12 @@ add_some(struct lode_waitset *set, const lode_id *ids, size_t count, struct pack
     set->refused = set->starved = 0;
     lode_err listed = list_locked(set, ids, count, packet);
     follow_locked(set);
+    bool nudge = set->takers != NULL && set->ids.ready_count > 0 && calls->has_leader;
     lode_mutex_unlock(&calls->mu);
     if (packet->head.count == 0) {
+        if (nudge) {
+            lode_store_nudge(calls);
+        }
         return listed;
     }
     lode_err err = ask(set, packet, LODE_MSG_WATCH, &sent);
@@ -378,15 +386,18 @@ sleep_locked(struct lode_waitset *set, int64_t deadline)
 
 /* When the scheduler has died no result of a task will come. Other objects may. */
 static lode_err
-look(struct lode_waitset *set)
+look(struct lode_waitset *set, bool seldom)
 {
+    lode *db = set->dependent.db;
     struct lode_store_calls *calls = &set->dependent.db->calls;
     lode_mutex_lock(&calls->mu);
     uint32_t results = set->ids.result_count, awaited = set->ids.count - set->ids.ready_count;
     lode_id id = results > 0 ? lode_idset_result(&set->ids) : (lode_id){{0}};
     lode_mutex_unlock(&calls->mu);
-    return results > 0 && results == awaited ? lode_hooks_pending(&set->dependent.db->hooks, id)
-                                             : LODE_OK;
+    if (results == 0 || results != awaited) {
+        return LODE_OK;
+    }
+    return seldom ? lode_look_seldom(db, id) : lode_hooks_pending(&db->hooks, id);
 }
 
 /* One sleep, and a look around if it was long. LODE_EAGAIN: go on. */
@@ -408,7 +419,7 @@ sleep_once(struct lode_waitset *set, int64_t deadline, lode_id *ids_out, size_t 
         return lode_store_down();
     }
     LODE_TRY(lode_hooks_interrupted(&db->hooks));
-    LODE_TRY(look(set));
+    LODE_TRY(look(set, false));
     return lode_now_ns() >= deadline ? LODE_ETIMEDOUT : LODE_EAGAIN;
 }
 
@@ -425,6 +436,17 @@ sleep_until_ready(struct lode_waitset *set, int64_t deadline, lode_id *ids_out, 
     } while (err == LODE_EAGAIN);
     lode_hooks_blocked(hooks, LODE_AWAKE);
     return err;
+}
+
+/* A program with a loop of its own never sleeps here: it learns of deaths by asking. */
+static lode_err
+look_around(struct lode_waitset *set)
+{
+    if (atomic_load_explicit(&set->dependent.db->calls.socket.down, memory_order_relaxed)) {
+        return lode_store_down();
+    }
+    LODE_TRY(look(set, true));
+    return LODE_EAGAIN;
 }
 
 lode_err
@@ -445,8 +467,9 @@ lode_waitset_take(lode_waitset *set, int64_t timeout_ms, lode_id *ids_out, size_
     }
     lode_err err = take_locked(set, ids_out, room, count_out);
     lode_mutex_unlock(&calls->mu);
-    if (err == LODE_EAGAIN && timeout_ms != 0) {
-        err = sleep_until_ready(set, patience.deadline, ids_out, room, count_out);
+    if (err == LODE_EAGAIN) {
+        err = timeout_ms == 0 ? look_around(set)
+                              : sleep_until_ready(set, patience.deadline, ids_out, room, count_out);
     }
     return err == LODE_EAGAIN || err == LODE_ETIMEDOUT
                ? lode_fail_with(LODE_ETIMEDOUT, "nothing of the wait set was ready within %lld ms",
@@ -461,8 +484,8 @@ lode_waitset_fd(lode_waitset *set, int *fd_out)
     LODE_NEED("lode_waitset_fd", fd_out);
     struct lode_store_calls *calls = &set->dependent.db->calls;
     lode_process_lock();
-    lode_err err = lode_waitset_fd_open(set->dependent.fds, calls->socket.fd);
     lode_mutex_lock(&calls->mu);
+    lode_err err = lode_waitset_fd_open(set->dependent.fds, calls->socket.fd);
     lode_waitset_fd_show(set->dependent.fds, set->ids.ready_count > 0);
     lode_mutex_unlock(&calls->mu);
     lode_process_unlock();

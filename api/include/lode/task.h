@@ -314,7 +314,7 @@ LODE_API lode_err lode_fail(lode_task *task, lode_err err, const char *format, .
 
 /*
  * The worker's own session: a task can put, get and call. References, views, drafts and wait sets
- * that the task has not ended when it returns are ended for it. The task must not close the session.
+ * that the task has not ended when it returns are ended for it. The task must not close it.
  */
 LODE_API lode *lode_task_session(lode_task *task);
 

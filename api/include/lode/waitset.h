@@ -7,7 +7,8 @@
  * once, and is in the set no more. It may be added again.
  *
  * A set belongs to its session. When that is closed, every call but lode_waitset_close() gives
- * LODE_ECLOSED. In a child after fork() a set is closed, as its session is: LODE_EFORKED.
+ * LODE_ECLOSED; in a task that is when the task returns. A child after fork() has no set, as it has
+ * no session: LODE_EFORKED.
  *
  * Threads, and the errors of every call: see `lode` in cluster.h.
  */
@@ -91,7 +92,9 @@ LODE_API LODE_MUST_CHECK lode_err lode_waitset_take(lode_waitset *set, int64_t t
 /*
  * A descriptor for poll() and epoll, which is readable as long as there may be something to take,
  * and when the store has died. It may be readable for nothing, while other threads of the session
- * ask the store: lode_waitset_take() with timeout 0 then says LODE_ETIMEDOUT.
+ * ask the store: lode_waitset_take() with timeout 0 then says LODE_ETIMEDOUT. The scheduler's death
+ * does not make it readable: a loop that waits for results of tasks takes with timeout 0 now and
+ * then, once a second say, and is told LODE_EDOWN.
  *
  * Ownership  the set's: it is closed with the set, or its session. Do not read, write or close it
  * Blocking   never

@@ -9,6 +9,8 @@
 #include <lode/waitset.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -140,6 +142,7 @@ the_descriptor_is_level_triggered(lode *db, lode *other)
 struct sleeper {
     lode_waitset *set;
     pthread_t thread;
+    _Atomic pid_t tid;
     lode_err err;
     lode_id id;
 };
@@ -149,6 +152,7 @@ sleep_in_take(void *arg)
 {
     struct sleeper *sleeper = arg;
     size_t count;
+    atomic_store(&sleeper->tid, gettid());
     sleeper->err = lode_waitset_take(sleeper->set, LODE_FOREVER, &sleeper->id, 1, &count);
     return NULL;
 }
@@ -178,6 +182,38 @@ removing_ends_those_that_wait_for_nothing_more(lode *db, lode *other)
     expect_eq(taken, 1);
     lode_waitset_close(set);
     lode_drop(other, ids[0]);
+}
+
+/*
+ * One that sleeps, and reads the store's socket meanwhile, has nothing to come from there for what
+ * is added as it is there already. Without a nudge it would look up after 800 ms.
+ */
+static void
+a_sleeper_is_woken_by_what_is_there_when_it_is_added(lode *db)
+{
+    enum { ROUNDS = 5, SLOW_MS = 400 };
+    int slow = 0;
+    lode_id there, pending = chosen();
+    must(lode_put(db, "x", 1, 0, &there));
+    for (int i = 0; i < ROUNDS; i++) {
+        struct sleeper sleeper = {0};
+        must(lode_waitset_open(db, &sleeper.set));
+        must(lode_waitset_add(sleeper.set, &pending, 1));
+        expect_eq(pthread_create(&sleeper.thread, NULL, sleep_in_take, &sleeper), 0);
+        while (atomic_load(&sleeper.tid) == 0) {
+            sched_yield();
+        }
+        story_await_asleep(atomic_load(&sleeper.tid));
+        int64_t start = now_ms();
+        must(lode_waitset_add(sleeper.set, &there, 1));
+        pthread_join(sleeper.thread, NULL);
+        slow += now_ms() - start > SLOW_MS;
+        must(sleeper.err);
+        expect(lode_id_equal(sleeper.id, there));
+        lode_waitset_close(sleeper.set);
+    }
+    expect_lt(slow, ROUNDS / 2); /* a busy machine may be the reason once */
+    lode_drop(db, there);
 }
 
 static void
@@ -267,6 +303,24 @@ the_stores_death_wakes_all(lode *db, pid_t store)
     lode_waitset_close(sleeper.set);
 }
 
+/* Nobody else reads the socket here. */
+static void
+a_loop_that_never_sleeps_in_a_take_hears_of_the_stores_death(lode *db, pid_t store)
+{
+    lode_waitset *set;
+    lode_id id = chosen();
+    size_t count;
+    int fd;
+    must(lode_waitset_open(db, &set));
+    must(lode_waitset_add(set, &id, 1));
+    must(lode_waitset_fd(set, &fd));
+    daemon_kill(store);
+    struct pollfd at = {.fd = fd, .events = POLLIN};
+    expect_eq(poll(&at, 1, HANG_MS), 1);
+    fails(lode_waitset_take(set, 0, &id, 1, &count), LODE_EDOWN);
+    lode_waitset_close(set);
+}
+
 static void
 story(int argc, char **argv)
 {
@@ -277,6 +331,7 @@ story(int argc, char **argv)
     each_is_handed_out_once(db, other);
     the_descriptor_is_level_triggered(db, other);
     removing_ends_those_that_wait_for_nothing_more(db, other);
+    a_sleeper_is_woken_by_what_is_there_when_it_is_added(db);
     lode_close(other);
     await_stat(db, sessions, 1);
     what_is_given_up_and_what_never_comes_is_ready(db);
@@ -286,6 +341,10 @@ story(int argc, char **argv)
     await_stat(db, sessions, 1);
     expect_empty_store(db);
     the_stores_death_wakes_all(db, store);
+    lode_close(db);
+    store = store_start(16 << 20);
+    db = store_open();
+    a_loop_that_never_sleeps_in_a_take_hears_of_the_stores_death(db, store);
     lode_close(db);
     daemon_stop(store_start(16 << 20)); /* takes away what the other one has left */
 }

@@ -2,6 +2,7 @@
 #include "api/client/channel/store_calls.h"
 
 #include "api/base/clock.h"
+#include "api/client/channel/waiters.h"
 
 #include <criterion/criterion.h>
 #include <pthread.h>
@@ -166,6 +167,39 @@ Test(store_calls, a_dead_store_is_seen_behind_unread_packets)
     cr_assert_not(lode_store_is_dead(&calls.socket));
     shutdown(store, SHUT_RDWR);
     cr_assert(lode_store_is_dead(&calls.socket));
+}
+
+/* A packet of many ids, say, for which the socket of a stopped store has no room. */
+Test(store_calls, what_is_owed_may_be_large_and_keeps_its_order)
+{
+    static uint8_t packet[LODE_STORE_PACKET_MAX], got[sizeof packet];
+    size_t sent = 0, count = 0;
+    packet[sizeof packet - 1] = 7;
+    while (lode_socket_try_send(calls.socket.fd, "filler", 6, NULL, 0) == LODE_OK) {
+        sent++;
+    }
+    lode_store_owe(&calls.socket, packet, sizeof packet, 0);
+    lode_store_owe(&calls.socket, "after", 5, 0);
+    while (recv(store, got, sizeof got, MSG_DONTWAIT) == 6) {
+        count++;
+    }
+    cr_assert_eq(count, sent);
+    cr_assert_eq(lode_store_send(&calls.socket, "last", 4, NULL, 0, LODE_NEVER), LODE_OK);
+    cr_assert_eq(recv(store, got, sizeof got, 0), (ssize_t)sizeof packet);
+    cr_assert_eq(memcmp(got, packet, sizeof got), 0);
+    cr_assert_eq(recv(store, got, sizeof got, 0), 5);
+    cr_assert_eq(recv(store, got, sizeof got, 0), 4);
+}
+
+Test(store_calls, a_reader_that_does_not_sleep_sees_the_stores_end)
+{
+    lode_mutex_lock(&calls.mu);
+    lode_waiters_read_locked(&calls);
+    cr_assert_not(calls.socket.down);
+    shutdown(store, SHUT_RDWR);
+    lode_waiters_read_locked(&calls);
+    cr_assert(calls.socket.down);
+    lode_mutex_unlock(&calls.mu);
 }
 
 static void
