@@ -86,7 +86,7 @@ LODE_MUST_CHECK lode_err lode_store_ask_exactly(struct lode_store_calls *calls,
 
 /*
  * Has the store send an answer that nobody wants: it wakes the thread that reads the socket, which
- * looks whether its own watch is done. Never blocks.
+ * looks whether its own watch is done. Never blocks; does nothing if the socket has no room.
  */
 void lode_store_nudge(struct lode_store_calls *calls);
 

@@ -100,9 +100,12 @@ end(struct lode_dependent *dependent)
     struct lode_waitset *set = (struct lode_waitset *)dependent;
     struct lode_store_calls *calls = &dependent->db->calls;
     struct lode_msg_watch msg = {.head.type = LODE_MSG_UNWATCH, .cookie = set->watch.cookie};
-    lode_store_watch_remove(calls, &set->waiter); /* from here on nobody else changes the ids */
+    lode_store_watch_remove(calls, &set->waiter);
+    lode_mutex_lock(&calls->mu); /* a thread that a task has left may be looking at them */
     bool awaits = set->ids.count > set->ids.ready_count;
     lode_idset_clear(&set->ids);
+    wake_locked(set, UINT32_MAX);
+    lode_mutex_unlock(&calls->mu);
     if (awaits && !atomic_load_explicit(&calls->socket.down, memory_order_relaxed)) {
         lode_store_owe(&calls->socket, &msg, sizeof msg, 0);
     }

@@ -7,8 +7,9 @@
  * once, and is in the set no more. It may be added again.
  *
  * A set belongs to its session. When that is closed, every call but lode_waitset_close() gives
- * LODE_ECLOSED; in a task that is when the task returns. A child after fork() has no set, as it has
- * no session: LODE_EFORKED.
+ * LODE_ECLOSED; in a task that is when the task returns, and no thread may be in a call with the
+ * set then (what is left of it in the worker, some 300 bytes, stays). A child after fork() has no
+ * set, as it has no session: LODE_EFORKED.
  *
  * Threads, and the errors of every call: see `lode` in cluster.h.
  */
