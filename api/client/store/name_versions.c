@@ -190,7 +190,8 @@ static lode_err
 await_version(lode *db, struct look *look, int64_t timeout_ms)
 {
     lode_err err = look_into_index(db, look);
-    if (err == LODE_EAGAIN && (timeout_ms != 0 || look->version == 0)) {
+    bool is_old = look->version != 0 && look->version <= look->after; /* else it needs a pin slot */
+    if (err == LODE_EAGAIN && (timeout_ms != 0 || !is_old)) {
         struct lode_patience patience = lode_patience_of(timeout_ms);
         look->answer_by = patience.answer_by;
         err = lode_await_news(db, look->name->id, look->name->hash, &patience, try_version, look,

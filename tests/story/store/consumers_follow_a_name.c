@@ -267,6 +267,30 @@ a_dead_store_ends_the_wait(lode *db, pid_t store)
     expect_eq(err, LODE_EDOWN);
 }
 
+/* A look pins the name, and then its object: also where one slot is left of those it has. */
+static void
+held_views_hide_no_version(void)
+{
+    enum { HELD = 1030 };
+    static lode_view held[HELD];
+    lode *db = store_open();
+    lode_id id;
+    publish(db, "held", 5);
+    must(lode_name_lookup(db, "follow", "held", 0, &id));
+    for (int i = 0; i < HELD; i++) {
+        lode_view view;
+        must(lode_get(db, id, 0, &held[i]));
+        must(lode_name_wait(db, "follow", "held", 0, 0, &view, NULL));
+        expect_eq(word_of(&view), 5);
+    }
+    for (int i = 0; i < HELD; i++) {
+        lode_release(&held[i]);
+    }
+    lode_drop(db, id);
+    must(lode_name_remove(db, "follow", "held"));
+    lode_close(db);
+}
+
 static void
 story(int argc, char **argv)
 {
@@ -278,6 +302,7 @@ story(int argc, char **argv)
     versions_are_counted(db);
     versions_never_go_back(db);
     a_look_takes_no_message(db);
+    held_views_hide_no_version();
     child_start(&child, follower, gone);
     a_removed_name_is_waited_for(db, &child);
     each_follower_comes_to_the_last_version(db, next_version(db), count);
