@@ -73,7 +73,12 @@ template <class T> class [[nodiscard]] lode::result
     {
         return value_;
     }
-    T &&value() && noexcept
+    const T &value() const & noexcept
+    {
+        return value_;
+    }
+    /* By value: a loop over the value of a call goes on when the call's result has ended. */
+    T value() && noexcept
     {
         return std::move(value_);
     }
@@ -81,11 +86,19 @@ template <class T> class [[nodiscard]] lode::result
     {
         return value_;
     }
-    T &&operator*() && noexcept
+    const T &operator*() const & noexcept
+    {
+        return value_;
+    }
+    T operator*() && noexcept
     {
         return std::move(value_);
     }
     T *operator->() noexcept
+    {
+        return &value_;
+    }
+    const T *operator->() const noexcept
     {
         return &value_;
     }
@@ -133,10 +146,10 @@ template <class T>
 constexpr lode_dtype
 lode::dtype_of()
 {
-    if (std::is_same<T, bool>::value) {
+    if (std::is_same<typename std::remove_cv<T>::type, bool>::value) {
         return LODE_BOOL;
     }
-    if (std::is_floating_point<T>::value && sizeof(T) <= 8) {
+    if (std::is_floating_point<T>::value && (sizeof(T) == 4 || sizeof(T) == 8)) {
         return LODE_DTYPE(2, 8 * sizeof(T), 1);
     }
     if (std::is_integral<T>::value && sizeof(T) <= 8) {
