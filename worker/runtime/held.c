@@ -3,7 +3,6 @@
 #include "api/base/assert.h"
 #include "api/base/fail.h"
 #include "api/base/hash.h"
-#include "api/client/session/dependents.h"
 #include "api/client/tasks/call_refs.h"
 
 #include <stdlib.h>
@@ -184,7 +183,6 @@ held_end(struct held *held, lode *db)
 {
     struct held_item *item, *next;
     atomic_store_explicit(&held->active, false, memory_order_relaxed);
-    lode_dependents_end(db);
     if (held->items == NULL && !held->lost) {
         return LODE_OK;
     }

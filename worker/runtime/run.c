@@ -16,6 +16,7 @@
 #include "api/base/clock.h"
 #include "api/base/fail.h"
 #include "api/base/log.h"
+#include "api/client/session/dependents.h"
 #include "api/client/session/handle.h"
 #include "worker/libraries/library.h"
 #include "worker/libraries/signature.h"
@@ -224,6 +225,7 @@ run_task(struct worker *worker, const struct queue_item *item)
     }
     LODE_TRY(lode_task_finish(&worker->task, err, &ended));
     worker->unrung = true;
+    lode_dependents_end(worker->db); /* wait sets, say */
     lode_err held = held_end(&worker->held, worker->db);
     page_finish(worker->page);
     sleeping_end(&worker->sleeping);
