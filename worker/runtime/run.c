@@ -220,7 +220,7 @@ run_task(struct worker *worker, const struct queue_item *item)
     }
     if (begun == LODE_TASK_GO) {
         err = run_started(worker, item, function);
-        /* Before the results are published: a program that has them may look for the output. */
+        /* Its lines are taken before the results are published, and go with the word of its end. */
         LODE_TRY(printing_end(&worker->printing));
     }
     LODE_TRY(lode_task_finish(&worker->task, err, &ended));
