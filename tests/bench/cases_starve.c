@@ -4,6 +4,7 @@
  * put costs in CPU while it waits for room.
  */
 #include "tests/bench/bench.h"
+#include "tests/bench/peer.h"
 
 #include <poll.h>
 #include <signal.h>
@@ -27,23 +28,13 @@ struct putter {
     int from;
 };
 
-static lode *
-attach(const char *dir)
-{
-    lode *db;
-    lode_open_options options = {.struct_size = sizeof options,
-                                 .flags = LODE_OPEN_ATTACH | LODE_OPEN_STORE_ONLY};
-    MUST(lode_open(dir, &options, &db));
-    return db;
-}
-
 int
 starve_putter(const char *dir, int ms)
 {
     static const uint8_t bytes[SMALL] = {1};
     struct said said = {0};
     lode_id ids[BURST];
-    lode *db = attach(dir);
+    lode *db = peer_attach(dir);
     double start = bench_now_us(), end = start + ms * 1e3, puts = 0;
     while (bench_now_us() < end) {
         for (int i = 0; i < BURST; i++) {
@@ -120,7 +111,7 @@ look_beside(const struct bench *bench, int ms)
     static double took_ms[CONTAINS_MAX];
     int count = 0;
     double start = bench_now_us(), end = start + ms * 1e3;
-    lode *db = attach(lode_cluster_dir(bench->db));
+    lode *db = peer_attach(lode_cluster_dir(bench->db));
     emit(bench, "open beside", "ms", (bench_now_us() - start) / 1e3, 0);
     while (count < CONTAINS_MAX && bench_now_us() < end) {
         lode_id id;
