@@ -223,9 +223,8 @@ send_watches(struct lode_many *m, uint32_t end)
 
 /*
  * Ends the watch. The store's answer comes behind all its notices. A store that is stopped is told
- * later. If the time is up, the store
- * drains every ring before it answers: an object whose put has returned counts, although nobody
- * has told the store of it yet.
+ * later. If the time is up, the store drains every ring before it answers: an object whose put has
+ * returned counts, although nobody has told the store of it yet.
  */
 static lode_err
 unwatch(struct lode_many *m, bool late)
