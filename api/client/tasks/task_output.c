@@ -38,15 +38,16 @@ static size_t kept_size, kept_room;
 static unsigned lost;            /* lines that found no room, since the last that did */
 static unsigned lost_whole;      /* of these, those that are not in the log either */
 static bool showing;             /* the thread runs */
-static bool looked;              /* `sink` is what stderr is, for lines that come together */
+static bool looked;              /* the next one is known, for lines that come together */
+static bool on_terminal;         /* stderr is one */
 static _Atomic size_t shown_of;  /* bytes that the thread has, and stderr has not */
 static _Atomic bool is_given_up; /* the thread is to end: nobody waits for stderr any longer */
 
 /* What stderr is. Programs may change it at any time. */
-static struct sink {
+struct sink {
     bool is_terminal;
     bool takes_many; /* lines in one write; a pipe has up to PIPE_BUF bytes in one piece */
-} sink;              /* printing */
+};
 
 /* ---- writing -------------------------------------------------------------------------------- */
 
@@ -439,7 +440,7 @@ keep_locked(const struct lode_task_output *head, const char *name, const char *t
     while (text < end && !(head->flags & LODE_OUTPUT_DROPPED)) {
         const char *feed = memchr(text, '\n', (size_t)(end - text));
         size_t size = (size_t)((feed != NULL ? feed : end) - text);
-        if (lost > 0 || !keep_line_locked(heading, heading_size, text, size, sink.is_terminal)) {
+        if (lost > 0 || !keep_line_locked(heading, heading_size, text, size, on_terminal)) {
             lose_text_locked(head, name, text, (size_t)(end - text), logs);
             break;
         }
@@ -453,7 +454,7 @@ lode_task_output_print(const struct lode_task_output *head, const char *name, co
 {
     pthread_mutex_lock(&printing);
     if (!looked) {
-        sink = look_at_stderr();
+        on_terminal = look_at_stderr().is_terminal;
         looked = true;
     }
     keep_locked(head, name, text, logs);
