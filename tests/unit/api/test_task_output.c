@@ -37,7 +37,11 @@ print(int number, const char *logs)
     lode_task_output_print(&head, "f.g", text, logs);
 }
 
-/* Prints three lines together; stderr is `fd`. Gives how many bytes the reader's first read has. */
+/*
+ * Prints three lines together; stderr is `fd`. Gives how many bytes the reader's first read has.
+ * The writer may lose the CPU for longer than a program writes itself: then they are the thread's,
+ * which has to be waited for before stderr is another.
+ */
 static ssize_t
 print_three(int fd, int reader, char *bytes, size_t room, const char *logs)
 {
@@ -46,7 +50,7 @@ print_three(int fd, int reader, char *bytes, size_t room, const char *logs)
     for (int i = 0; i < 3; i++) {
         print(i, logs);
     }
-    lode_task_output_write(logs);
+    lode_task_output_flush(30000, logs);
     dup2(before, STDERR_FILENO);
     close(before);
     return read(reader, bytes, room);
@@ -89,7 +93,7 @@ Test(task_output, is_kept_for_a_slow_reader_however_large_the_programs_thread_lo
 }
 
 /* A pipe that keeps packets apart shows what one write() brought. */
-Test(task_output, lines_that_come_together_go_to_a_pipe_in_one_write)
+Test(task_output, lines_that_come_together_go_to_a_pipe_in_one_write, .timeout = 60)
 {
     char logs[] = "/tmp/lt-XXXXXX", bytes[4096];
     int ends[2];
@@ -100,7 +104,7 @@ Test(task_output, lines_that_come_together_go_to_a_pipe_in_one_write)
     cr_assert_eq(bytes[size - 1], '\n');
 }
 
-Test(task_output, each_line_is_a_message_where_stderr_has_messages)
+Test(task_output, each_line_is_a_message_where_stderr_has_messages, .timeout = 60)
 {
     char logs[] = "/tmp/lt-XXXXXX", bytes[4096];
     int ends[2];
