@@ -51,7 +51,9 @@ Test(chores, have_their_parts_done_in_the_order_in_which_they_were_given)
     chores_give(store, &a.chore, count_part);
     chores_give(store, &b.chore, count_part);
     chores_give(store, &c.chore, count_part);
-    chores_turn(store);
+    while (store->chores.first != NULL) { /* one that loses the CPU ends its turn early */
+        chores_turn(store);
+    }
     expect_lt(a.first, b.first);
     expect_lt(b.first, c.first);
     expect_lt(c.first, a.last);
