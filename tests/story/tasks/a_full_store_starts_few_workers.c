@@ -10,28 +10,25 @@ enum { CPUS = 1, WAIT_MOST = 4 * CPUS + 64, TASKS = 300, BYTES = 1000 };
 
 static lode_id results[TASKS];
 
-/* Until so many tasks have workers, or more. Gives how many. */
+/* Until so many tasks have workers, or more. Gives how many, and when that was asked. */
 static uint64_t
-await_running(lode *db, uint64_t tasks)
+await_running(lode *db, uint64_t tasks, int64_t *asked_ms_out)
 {
     lode_scheduler_stats stats;
-    int64_t end = now_ms() + bound_ms(25000);
-    do {
+    do { /* on a busy machine so many processes take their time to start */
+        *asked_ms_out = now_ms();
         must(lode_get_scheduler_stats(db, &stats));
-        if (now_ms() > end) {
-            give_up("%d tasks have workers", (int)stats.tasks_running);
-        }
     } while (stats.tasks_running < tasks);
     return stats.tasks_running;
 }
 
-/* Three more take two whole seconds at least. */
+/* Three more take two whole seconds at least: the first may come just behind the answer. */
 static void
 few_of_them_have_workers(lode *db)
 {
-    uint64_t first = await_running(db, WAIT_MOST);
-    int64_t start = now_ms();
-    (void)await_running(db, first + 3);
+    int64_t start, last;
+    uint64_t first = await_running(db, WAIT_MOST, &start);
+    (void)await_running(db, first + 3, &last);
     expect_le(2000, now_ms() - start);
 }
 
