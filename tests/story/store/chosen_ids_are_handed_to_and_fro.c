@@ -124,9 +124,11 @@ beside_others_it_is_the_same(lode *db, long count)
 
 /* ---- one that waits, and does not put ---- */
 
+/* The answer to its question comes when the store has counted all that it said of its wait. */
 static void
 waiter(struct child *parent, void *arg)
 {
+    lode_store_stats stats;
     lode *db = store_open();
     lode_id id;
     (void)arg;
@@ -136,6 +138,7 @@ waiter(struct child *parent, void *arg)
             break;
         }
         expect_eq(take_number(db, id), 7);
+        must(lode_get_store_stats(db, &stats));
         child_signal(parent);
     }
     lode_close(db);

@@ -98,11 +98,15 @@ struct waiting {
     lode_err want;
 };
 
-/* Waits for what it is told to, and says so before each wait. */
+/*
+ * Waits for what it is told to, and says when it has been. The answer to its question comes when
+ * the store has seen all that it said of the wait: so the next wait that is counted is the next.
+ */
 static void
 waiter(struct child *parent, void *arg)
 {
     struct waiting job;
+    lode_store_stats stats;
     lode *db = store_open();
     (void)arg;
     for (;;) {
@@ -117,6 +121,7 @@ waiter(struct child *parent, void *arg)
         if (err == LODE_OK) {
             lode_release(&view);
         }
+        must(lode_get_store_stats(db, &stats));
         child_signal(parent);
     }
     lode_close(db);
