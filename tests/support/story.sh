@@ -4,6 +4,7 @@
 #   must CMD…   runs it; it must succeed; its stdout is in $out, its stderr in $err
 #   exits N CMD…  it must end with that status
 #   says WHERE TEXT…  "$out" or "$err" contains each TEXT
+#   freeze PID  stops a process
 #
 # At the end nothing may be left: no process, no file in shared memory, no socket.
 set -uo pipefail
@@ -100,6 +101,19 @@ start() {
     IFS= read -r -N 1 -t 20 byte <&"$ready" && [ "$byte" != - ] ||
         give_up "$* did not start: $(cat "$base/daemon.err")"
     exec {ready}<&-
+}
+
+# Stops a process, and returns when each of its threads stands still: until the signal is obeyed,
+# one of them may still answer.
+freeze() {
+    local stat line state=
+    kill -STOP "$1"
+    until [ "$state" = T ]; do
+        for stat in "/proc/$1/task"/*/stat; do
+            read -r line <"$stat" && line=${line##*) } && state=${line%% *}
+            [ "$state" = T ] || break
+        done
+    done
 }
 
 # SIGTERM; it must end in good order.

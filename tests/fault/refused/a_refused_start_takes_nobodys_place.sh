@@ -9,7 +9,7 @@
 refused_in_place_of() {
     local pid=$1 lock=$2 other
     shift 2
-    kill -STOP "$pid"
+    freeze "$pid"
     rm "$lock"
     rm -f "${lock%.lock}.sock"
     "$@" >"$base/out" 2>"$base/err" &

@@ -11,13 +11,6 @@ pid_of() {
     tr -d ' \n' <"$base/out" | sed "s/.*\"$1\":{\"up\":true,\"pid\":\([0-9]*\),.*/\1/"
 }
 
-# Returns once the process is stopped: the signal alone may take a moment.
-freeze() {
-    local state=
-    kill -STOP "$1"
-    until [ "$state" = T ]; do state=$(sed 's/.*) \(.\).*/\1/' "/proc/$1/stat"); done
-}
-
 # silent PID NAME COMMAND…: in the background, for each takes its five seconds. It ends with status
 # 4, and its stderr has the pid. What is wrong stands in a file NAME.wrong.
 silent() {

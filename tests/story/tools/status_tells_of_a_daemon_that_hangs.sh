@@ -13,13 +13,13 @@ start lode start --num-cpus 1 --capacity 32M
 store=$(pid_of store)
 scheduler=$(pid_of scheduler)
 
-kill -STOP "$scheduler"
+freeze "$scheduler"
 exits 1 lode status --json
 says "$out" '"healthy": false' '"capacity_bytes": 33554432' "\"why\": \"the scheduler, process $scheduler, has not answered"
 kill -CONT "$scheduler"
 must lode status
 
-kill -STOP "$store"
+freeze "$store"
 exits 1 lode status
 says "$out" "healthy   supervisor" "SILENT    store      pid $store" \
     ": the store, process $store, has not answered in time"
