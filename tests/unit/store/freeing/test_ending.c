@@ -201,7 +201,7 @@ Test(ending, of_pins_frees_what_they_kept_though_it_frees_between_its_parts)
     struct session *session = reader.session;
     session_end(store, session);
     expect(!session->ending.part(store, &session->ending));
-    freeing_turn(store);
+    fake_free();
     expect_eq(state_of(early), LODE_ENTRY_FREE);
     pump();
     expect_eq(store->table.state_count[LODE_ENTRY_WANTED], 0);

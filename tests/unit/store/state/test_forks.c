@@ -333,9 +333,7 @@ Test(forks, that_end_come_to_their_end_however_fast_others_follow)
         forks += fork_again(&forkers[0]);
         forks += fork_again(&forkers[1]);
         fake_round();
-        do {
-            freeing_turn(store);
-        } while (freeing_is_under_way(store));
+        fake_free();
         expect_le(store->fork_pins, FORK_PINS_OF_PROCESS_MAX);
     }
     expect_eq(state_of(firsts[0]), LODE_ENTRY_FREE);
