@@ -199,6 +199,9 @@ struct lode_session_row {
 };
 static_assert(sizeof(struct lode_session_row) == LODE_LINE, "index.h");
 
+/* flags: those of the HELLO (store_msg.h), and what the store does for the session. */
+enum { LODE_ROW_PLAIN_RELEASE = 1 << 16 }; /* session.h [2]: its releases need no fence */
+
 /*
  * What all sessions together have almost used up. A client then takes references by packets, which
  * can be refused, and not by records. The first two stay once they are set. The others are set when

@@ -23,6 +23,14 @@
  *     published (seq_cst) before a slot above it is first used. To pin, the client writes the pin
  *     and checks the entry's word again, both seq_cst (index.h [1]). To release, it clears the pin
  *     and reads the entry's word, both seq_cst: if its state is WANTED, it sends RELEASED.
+ *     Where the flags of the row say LODE_ROW_PLAIN_RELEASE, nothing but the compiler is fenced
+ *     between these two: the store fences for both (api/system/membarrier.h). It marks the entry
+ *     WANTED, calls membarrier, and looks at the pins once more. Each thread has an instant at
+ *     which it was fenced meanwhile. A pin that it cleared before that is seen cleared. If it
+ *     clears its pin after that, it reads WANTED. The bytes are read before the pin is cleared
+ *     (release), so no object is freed beneath a reader, whoever is fenced. Only a client that said
+ *     LODE_HELLO_FENCED is told so, and only by a store whose membarrier works. One that said so
+ *     and is not fenced may leave its own pinned objects in the store until it ends.
  * [3] credit_waits: how many threads are about to sleep on credit_wake. It is counted up before
  *     FUTEX_WAIT and down after it. The store moves head or credit, adds one to credit_wake, fences
  *     seq_cst, and wakes only if this is not 0. A sleeper that it misses finds credit_wake changed.

@@ -44,4 +44,14 @@ lode_membarrier(void)
     return syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL_EXPEDITED, 0, 0) == 0;
 }
 
+/*
+ * lode_membarrier() for a caller that cannot do without. Where the system has no memory for it, it
+ * waits some 20 ms for what needs none. False: the system refuses both.
+ */
+static inline bool
+lode_membarrier_surely(void)
+{
+    return lode_membarrier() || syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0) == 0;
+}
+
 #endif

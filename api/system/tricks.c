@@ -7,7 +7,7 @@
 static unsigned
 named_in(const char *list)
 {
-    static const char *const NAMES[] = {"stream", "key", "near", "ahead"};
+    static const char *const NAMES[] = {"stream", "key", "near", "ahead", "plain"};
     unsigned named = 0;
     while (list != NULL && *list != '\0') {
         size_t length = strcspn(list, ",");

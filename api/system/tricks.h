@@ -11,6 +11,8 @@
  *           (api/client/channel/near.h)
  *   ahead   records are looked at before their turn      else each waits for its own cache misses
  *           (store/rings/ahead.h)
+ *   plain   a release fences nothing, the store does     else it fences itself
+ *           (api/layout/session.h [2])
  */
 #ifndef LODE_SYSTEM_TRICKS_H
 #define LODE_SYSTEM_TRICKS_H
@@ -21,7 +23,8 @@ enum lode_trick {
     LODE_TRICK_STREAM = 1,
     LODE_TRICK_KEY = 2,
     LODE_TRICK_NEAR = 4,
-    LODE_TRICK_AHEAD = 8
+    LODE_TRICK_AHEAD = 8,
+    LODE_TRICK_PLAIN = 16
 };
 
 /*

@@ -71,7 +71,7 @@ say_hello(struct lode_store_async *async)
         .magic = LODE_STORE_MAGIC,
         .major = LODE_STORE_WIRE_MAJOR,
         .minor = LODE_STORE_WIRE_MINOR,
-        .flags = LODE_HELLO_SCHEDULER | LODE_HELLO_FENCED, /* it never spends credit */
+        .flags = LODE_HELLO_SCHEDULER | LODE_HELLO_FENCED, /* it neither spends nor pins */
     };
     struct lode_msg_welcome welcome;
     struct timeval limit = {.tv_sec = HELLO_S};

@@ -2,6 +2,7 @@
 
 #include "api/base/assert.h"
 #include "api/base/clock.h"
+#include "api/system/membarrier.h"
 #include "store/objects/own.h"
 #include "store/rings/ring.h"
 #include "store/state/pins.h"
@@ -152,12 +153,20 @@ end_batch(struct store *store, struct batch *batch)
 /*
  * A client that cleared its pin while the entry was DOOMED told nobody. So the pins of the entries
  * that became WANTED are looked at once more: an entry that is not pinned now is a candidate again.
+ *
+ * Clients that do not fence when they release are fenced here: session.h [2]. Where the system
+ * refuses that, it mostly did so when the store began, and no client was told to do without. If it
+ * begins to refuse it later, no object is freed too early, but a release may go unheard. So all
+ * that is WANTED is looked at again when memory is lacking: reclaim().
  */
 static void
 look_again(struct store *store, struct batch *batch)
 {
     for (uint32_t i = 0; i < batch->wanted; i++) {
         store->table.truths[batch->victims[i]].flags |= TRUTH_SCANNED;
+    }
+    if (store->fences_releases && !lode_membarrier_surely()) {
+        store->releases_unheard = true;
     }
     begin_scan(store, batch, BATCH_LOOK_AGAIN);
 }

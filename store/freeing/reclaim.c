@@ -20,8 +20,11 @@ anyone_lingers(const struct store *store)
 struct reclaim_mark
 reclaim(struct store *store)
 {
-    if (anyone_lingers(store)) {
+    bool lingers = anyone_lingers(store);
+    if (lingers) {
         lingering_reap(store);
+    }
+    if (lingers || store->releases_unheard) {
         freeing_revisit(store);
     }
     forks_reap(store);

@@ -9,6 +9,7 @@
 #include "api/cluster/log_to_file.h"
 #include "api/cluster/paths.h"
 #include "api/cluster/presence.h"
+#include "api/system/membarrier.h"
 #include "api/system/shell.h"
 #include "api/cluster/sweep.h"
 #include "store/main/life.h"
@@ -188,7 +189,9 @@ open_store(struct daemon *d, const struct lode_paths *paths, const struct option
         return lode_fail_errno("cannot draw the store's generation");
     }
     store.generation |= 1; /* not 0 */
-    return store_create(&store, &d->store);
+    LODE_TRY(store_create(&store, &d->store));
+    d->store->fences_releases = lode_membarrier();
+    return LODE_OK;
 }
 
 static lode_err

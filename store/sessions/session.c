@@ -206,7 +206,8 @@ enlist(struct store *store, struct session *session)
     *truth = (struct truth_row){
         .session = session->number, .flags = session->flags, .pid = session->pid};
     atomic_store_explicit(&row->ring_head, 0, memory_order_relaxed);
-    row->flags = session->flags;
+    bool is_plain = store->fences_releases && (session->flags & LODE_HELLO_FENCED) != 0;
+    row->flags = session->flags | (is_plain ? LODE_ROW_PLAIN_RELEASE : 0);
     atomic_store_explicit(&row->awaited, 0, memory_order_relaxed);
     atomic_store_explicit(&row->expected, 0, memory_order_relaxed);
     atomic_store_explicit(&row->expected_own, 0, memory_order_relaxed);

@@ -229,6 +229,8 @@ struct store {
     struct line line;           /* of sessions that wait for credit */
     bool credit_lacks;          /* a session came into the line since the store last recalled */
     uint64_t create_pages;      /* the fewest that a create lacks which waits; 0: none waits */
+    bool fences_releases;       /* membarrier(2) works, and clients rely on it: session.h [2] */
+    bool releases_unheard;      /* it failed once: WANTED entries may be pinned by nobody */
     bool cannot_recall;         /* the system refuses membarrier(2) */
     int64_t recall_again_ns;    /* before this nothing is recalled from others: recall.h */
     uint32_t credit_turn;       /* the place in sessions[] that gets credit first next time */

@@ -146,6 +146,35 @@ compare_gets(const struct bench *bench, struct many *many)
     emit(bench, "near, get", "ns CPU", on, off);
 }
 
+/* A get and a release of what was got just now. */
+static double
+get_again_ns(lode *reader, lode_id id)
+{
+    enum { GETS = 100000 };
+    double start = thread_ns();
+    for (int i = 0; i < GETS; i++) {
+        lode_view view;
+        MUST(lode_get(reader, id, LODE_FOREVER, &view));
+        lode_release(&view);
+    }
+    return (thread_ns() - start) / GETS;
+}
+
+static void
+compare_releases(const struct bench *bench, const struct many *many)
+{
+    double on[ROUNDS], off[ROUNDS];
+    setenv("LODE_WITHOUT", "plain", 1);
+    lode *fencing = peer_attach(lode_cluster_dir(many->db));
+    unsetenv("LODE_WITHOUT");
+    for (int i = -1; i < ROUNDS; i++) {
+        on[i < 0 ? 0 : i] = get_again_ns(many->db, many->first);
+        off[i < 0 ? 0 : i] = get_again_ns(fencing, many->first);
+    }
+    lode_close(fencing);
+    emit(bench, "plain, get again", "ns CPU", on, off);
+}
+
 static void
 compare_puts(const struct bench *bench, const char *variant, struct many *with,
              struct many *without)
@@ -163,6 +192,7 @@ compare_many(const struct bench *bench)
 {
     struct many with = open_many(bench, "");
     compare_gets(bench, &with);
+    compare_releases(bench, &with);
     struct many late = open_many(bench, "ahead");
     compare_puts(bench, "ahead, store a put", &with, &late);
     close_many(&late);

@@ -196,7 +196,7 @@ read_on(void *arg)
             continue;
         }
         violations += !is_whole((uint32_t)(entry - entries), lode_word_generation(word));
-        lode_index_unpin(entry, lode_word_generation(word), pin);
+        lode_index_unpin(entry, lode_word_generation(word), pin, true);
         if (++gets % 1024 == 0) {
             bool proven = without_fence && violations > 0;
             atomic_fetch_add(&total_violations, violations);

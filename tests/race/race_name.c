@@ -199,7 +199,7 @@ try_version(const struct lode_index_view *index, uint64_t after, _Atomic uint32_
     for (size_t i = 0; is_same && i < WORDS; i++) {
         torn += atomic_load_explicit(&memory[entry - entries][i], memory_order_relaxed) != version;
     }
-    lode_index_unpin(entry, lode_word_generation(word), pin);
+    lode_index_unpin(entry, lode_word_generation(word), pin, false);
     *version_out = version;
     return is_same;
 }

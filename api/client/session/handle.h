@@ -57,6 +57,7 @@ struct lode {
     struct lode_session_header *file;
     uint64_t serial; /* of this process; never reused */
     _Atomic uint32_t state;
+    bool plain_release;    /* session.h [2]: the row says so */
     _Atomic bool forking;  /* a fork is under way: what is pinned now waits for its end (fork.h) */
     _Atomic bool attached; /* all that a fork looks at is there */
     struct lode_hooks hooks;

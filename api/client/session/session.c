@@ -3,6 +3,7 @@
 #include "api/base/assert.h"
 #include "api/system/descriptor.h"
 #include "api/system/membarrier.h"
+#include "api/system/tricks.h"
 #include "api/base/fail.h"
 #include "api/cluster/files.h"
 #include "api/client/session/dependents.h"
@@ -165,6 +166,8 @@ attach(lode *db, uint32_t hello_flags)
     LODE_TRY(err);
     LODE_TRY(lode_pin_slots_init(&db->pin_slots, &db->file->pin_high, LODE_PIN_FIRST));
     db->row = (const struct lode_session_row *)(db->index.base + LODE_ROWS_OFFSET) + welcome.row;
+    bool is_fenced = (db->row->flags & LODE_ROW_PLAIN_RELEASE) != 0;
+    db->plain_release = is_fenced && lode_trick_wanted(LODE_TRICK_PLAIN);
     lode_ring_init(&db->ring, db->file, db->row, &db->index, &db->calls);
     db->calls.drop_late_arg = db;
     db->calls.drop_late = drop_late;
@@ -375,6 +378,14 @@ lode_session_close(lode *db)
         atomic_store(&self->busy, db);
     }
     atomic_store(&db->state, LODE_SESSION_CLOSED);
+    if (db->plain_release) {
+        /*
+         * A release clears its pin and then reads the state, without a fence. Each thread that does
+         * so has now an instant at which it was fenced. If it cleared the pin before that, it is
+         * seen here; if after that, it sees that the session is closed, and leaves it as this does.
+         */
+        (void)lode_membarrier_surely();
+    }
     if (!lode_pins_all_clear(&db->pin_slots, db->pins)) {
         tell_leave(db);
     }

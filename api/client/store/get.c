@@ -130,12 +130,15 @@ unpin(lode *db, const struct lode_pinned *pinned)
         atomic_store_explicit(&self->busy, db, memory_order_relaxed);
     }
     bool wanted = lode_index_unpin(pinned->entry, lode_word_generation(pinned->word),
-                                   &db->pins[pinned->slot]);
+                                   &db->pins[pinned->slot], db->plain_release);
     give_slot(db, self, pinned->slot);
     if (__builtin_expect(wanted, 0)) {
         tell_released(db, pinned);
     }
-    /* seq_cst, as the cleared pin is: either this sees that it closes, or who closes it the pin. */
+    /*
+     * Either this sees that the session closes, or who closes it sees the pin cleared: both are
+     * seq_cst, or who closes it has fenced this thread (lode_session_close()).
+     */
     if (__builtin_expect(
             atomic_load_explicit(&db->state, memory_order_seq_cst) == LODE_SESSION_LIVE, 1)) {
         if (self != NULL) {

@@ -59,12 +59,16 @@ Test(index_reader, a_wanted_entry_is_readable_and_its_release_is_told)
 {
     struct lode_entry *entry = fake_index_add(&fake, 3, id_of(1), LODE_ENTRY_WANTED);
     uint64_t generation = lode_word_generation(entry->word);
-    cr_assert_eq(look(id_of(1)), LODE_LOOK_PINNED);
-    cr_assert(lode_index_unpin(entry, generation, &pin));
-    cr_assert_eq(pin, 0);
-    cr_assert_not(lode_index_unpin(entry, generation + 1, &pin), "of another life of the entry");
-    entry->word = lode_word_make(generation, LODE_ENTRY_SEALED);
-    cr_assert_not(lode_index_unpin(entry, generation, &pin));
+    for (int is_plain = 0; is_plain < 2; is_plain++) {
+        entry->word = lode_word_make(generation, LODE_ENTRY_WANTED);
+        cr_assert_eq(look(id_of(1)), LODE_LOOK_PINNED);
+        cr_assert(lode_index_unpin(entry, generation, &pin, is_plain));
+        cr_assert_eq(pin, 0);
+        cr_assert_not(lode_index_unpin(entry, generation + 1, &pin, is_plain),
+                      "of another life of the entry");
+        entry->word = lode_word_make(generation, LODE_ENTRY_SEALED);
+        cr_assert_not(lode_index_unpin(entry, generation, &pin, is_plain));
+    }
 }
 
 Test(index_reader, an_entry_that_lives_again_is_another_one)

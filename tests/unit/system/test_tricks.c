@@ -12,7 +12,7 @@ left_out_by(const char *list)
 {
     unsigned out = 0;
     setenv("LODE_WITHOUT", list, 1);
-    for (unsigned trick = LODE_TRICK_STREAM; trick <= LODE_TRICK_AHEAD; trick *= 2) {
+    for (unsigned trick = LODE_TRICK_STREAM; trick <= LODE_TRICK_PLAIN; trick *= 2) {
         out |= lode_trick_wanted((enum lode_trick)trick) ? 0 : trick;
     }
     return out;
@@ -24,6 +24,7 @@ Test(tricks, that_a_list_names_are_left_out_and_other_words_passed_over)
     cr_assert_eq(left_out_by("stream"), LODE_TRICK_STREAM);
     cr_assert_eq(left_out_by("key,near"), LODE_TRICK_KEY | LODE_TRICK_NEAR);
     cr_assert_eq(left_out_by(",,key,"), LODE_TRICK_KEY);
+    cr_assert_eq(left_out_by("plain"), LODE_TRICK_PLAIN);
     cr_assert_eq(left_out_by("ahead,streams,strea,no such,ke"), LODE_TRICK_AHEAD);
 }
 
