@@ -7,6 +7,7 @@
 #include "store/rings/ahead.h"
 #include "store/rings/commit.h"
 #include "store/rings/credit.h"
+#include "store/rings/pairs.h"
 #include "store/rings/part.h"
 #include "store/objects/quota.h"
 #include "store/state/answers.h"
@@ -183,9 +184,16 @@ apply_all(struct store *store, struct session *session, uint64_t head, uint64_t 
 {
     lode_err err = LODE_OK;
     struct ahead ahead;
+    struct pairs pairs;
     ahead_begin(&ahead, session, head, tail);
+    pairs_begin(&pairs, store, session, head);
     while (head != tail && err != LODE_EPROTO && !session->broken) {
         ahead_go_on(&ahead, &store->table);
+        if (pairs_skip(&pairs, head, tail)) {
+            head += PAIRS_RECORD;
+            store->counts.ring_records++;
+            continue;
+        }
         err = apply_at(store, session, &head, tail);
         if (err != LODE_OK && !session->broken) {
             session_cut(session, "%s", lode_last_error());
