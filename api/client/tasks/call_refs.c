@@ -2,6 +2,12 @@
 
 #include "api/client/session/threads.h"
 
+/*
+ * lode_drop_many() of more than this rings the bell: here nobody waits for the room, and the store
+ * would wake up for it.
+ */
+enum { SHARE = 32 };
+
 bool
 lode_call_refs_busy(void)
 {
@@ -25,8 +31,8 @@ void
 lode_call_refs_drop(lode *db, const lode_id *ids, size_t count)
 {
     be_busy(true);
-    for (size_t i = 0; i < count; i++) {
-        lode_drop(db, ids[i]);
+    for (size_t i = 0; i < count; i += SHARE) {
+        lode_drop_many(db, ids + i, count - i < SHARE ? count - i : SHARE);
     }
     be_busy(false);
 }

@@ -4,9 +4,19 @@
 #include "api/base/fail.h"
 #include "api/layout/id.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 enum { SUBMISSION_SLOTS_FIRST = 64 };
+static_assert(sizeof(struct lode_submission) == 64, "submissions.h: a line of the cache");
+
+void
+lode_refs_free(union lode_refs *refs, uint32_t count)
+{
+    if (count > LODE_REFS_FEW) {
+        free(refs->list);
+    }
+}
 
 /*
  * Numbers of calls run on. Eight consecutive ones lie side by side, in few lines of the cache. The
@@ -116,7 +126,7 @@ void
 lode_submissions_fini(struct lode_submissions *table)
 {
     for (size_t i = 0; i < table->slot_count; i++) {
-        free(table->slot[i].refs);
+        lode_refs_free(&table->slot[i].refs, table->slot[i].ref_count);
     }
     free(table->slot);
     *table = (struct lode_submissions){0};

@@ -3,7 +3,8 @@
  * ids belong together. Only calls that pass references or have several results are noted: for an
  * empty call there is nothing to keep.
  *
- * Ownership  the table holds the lists that lode_submissions_add() is given
+ * Ownership  the table holds the lists that lode_submissions_add() is given. Few references need no
+ *            list: most calls have one or two, and would allocate one for each call
  * Threads    locking is the caller's (task_client.h: tasks.mu); nothing blocks
  */
 #ifndef LODE_CLIENT_SUBMISSIONS_H
@@ -11,13 +12,30 @@
 
 #include <lode/object.h>
 
+enum { LODE_REFS_FEW = 2 };
+
+/* Either few, or a list: malloc'ed. */
+union lode_refs {
+    lode_id few[LODE_REFS_FEW];
+    lode_id *list;
+};
+
 struct lode_submission {
     uint64_t number; /* 0: an empty slot */
     lode_id results; /* the first of result_count consecutive ids */
     uint32_t result_count;
     uint32_t ref_count;
-    lode_id *refs; /* malloc'ed; NULL: none */
+    union lode_refs refs; /* a list: ref_count > LODE_REFS_FEW */
 };
+
+static inline lode_id *
+lode_refs_of(union lode_refs *refs, uint32_t count)
+{
+    return count > LODE_REFS_FEW ? refs->list : refs->few;
+}
+
+/* Frees the list, if there is one. */
+void lode_refs_free(union lode_refs *refs, uint32_t count);
 
 /* Open addressing with linear probing, at most half full; a zeroed one is empty. */
 struct lode_submissions {

@@ -26,11 +26,12 @@ enum { REST_ON_STACK = 512, RETRIES_DEFAULT = 3 };
 struct call {
     struct lode_task_submit head;
     lode_args args;
-    const char *name;    /* for display; NULL: the function's */
-    size_t results_room; /* 0: as many as the function had at first */
-    size_t args_size;    /* as bytes */
-    lode_id *refs;       /* malloc'ed; the arguments that are references */
-    uint32_t ref_count;
+    const char *name;     /* for display; NULL: the function's */
+    size_t results_room;  /* 0: as many as the function had at first */
+    size_t args_size;     /* as bytes */
+    union lode_refs refs; /* the arguments that are references, then results that nobody wants */
+    uint32_t ref_count;   /* of all of them, */
+    uint32_t arg_refs;    /* and of the arguments */
 };
 
 /* ---- options ------------------------------------------------------------------------------- */
@@ -126,10 +127,7 @@ static lode_err
 check_cpus(struct lode_tasks *tasks, uint32_t cpus)
 {
     lode_scheduler_stats stats;
-    lode_mutex_lock(&tasks->mu);
-    bool known = cpus <= tasks->cpus_total;
-    lode_mutex_unlock(&tasks->mu);
-    if (known) {
+    if (cpus <= atomic_load_explicit(&tasks->cpus_total, memory_order_relaxed)) {
         return LODE_OK;
     }
     LODE_TRY(lode_tasks_status(tasks->db, &stats, NULL));
@@ -138,9 +136,7 @@ check_cpus(struct lode_tasks *tasks, uint32_t cpus)
                               (double)cpus / LODE_CPU_UNIT,
                               (double)stats.cpus_total / LODE_CPU_UNIT);
     }
-    lode_mutex_lock(&tasks->mu);
-    tasks->cpus_total = stats.cpus_total;
-    lode_mutex_unlock(&tasks->mu);
+    atomic_store_explicit(&tasks->cpus_total, stats.cpus_total, memory_order_relaxed);
     return LODE_OK;
 }
 
@@ -163,21 +159,25 @@ take_refs(lode *db, struct call *call)
     if (count == 0) {
         return LODE_OK;
     }
-    call->refs = malloc(count * sizeof *call->refs);
-    if (call->refs == NULL) {
-        return lode_fail_with(LODE_ENOMEM, "no room for the references of a call");
-    }
-    for (size_t i = 0; i < call->args.count; i++) {
-        if (call->args.arg[i].kind == LODE_ARG_REF) {
-            call->refs[call->ref_count++] = call->args.arg[i].u.id;
+    if (count > LODE_REFS_FEW) {
+        call->refs.list = malloc(count * sizeof *call->refs.list);
+        if (call->refs.list == NULL) {
+            return lode_fail_with(LODE_ENOMEM, "no room for the references of a call");
         }
     }
-    lode_err err = lode_call_refs_take(db, call->refs, call->ref_count);
-    if (err != LODE_OK) {
-        free(call->refs);
-        call->refs = NULL;
+    lode_id *refs = lode_refs_of(&call->refs, count);
+    for (size_t i = 0; i < call->args.count; i++) {
+        if (call->args.arg[i].kind == LODE_ARG_REF) {
+            refs[call->arg_refs++] = call->args.arg[i].u.id;
+        }
     }
-    return err;
+    lode_err err = lode_call_refs_take(db, refs, call->arg_refs);
+    if (err != LODE_OK) {
+        lode_refs_free(&call->refs, count);
+        return err;
+    }
+    call->ref_count = count;
+    return LODE_OK;
 }
 
 /*
@@ -237,14 +237,15 @@ send_locked(struct lode_tasks *tasks, struct call *call, const void *rest, uint3
 static bool
 is_noted(const struct call *call)
 {
-    return call->refs != NULL || call->head.result_count > 1;
+    return call->ref_count > 0 || call->head.result_count > 1;
 }
 
 static void
 note_locked(struct lode_tasks *tasks, struct call *call)
 {
+    lode_id *refs = lode_refs_of(&call->refs, call->ref_count);
     for (uint32_t i = 0; i < unattended_results(call); i++) {
-        call->refs[call->ref_count++] = lode_id_plus(call->head.results, i);
+        refs[call->arg_refs + i] = lode_id_plus(call->head.results, i);
     }
     struct lode_submission submission = {
         .number = call->head.submission,
@@ -254,7 +255,6 @@ note_locked(struct lode_tasks *tasks, struct call *call)
         .refs = call->refs,
     };
     lode_submissions_add(&tasks->submissions, &submission);
-    call->refs = NULL;
 }
 
 static lode_err
@@ -317,8 +317,8 @@ submit(struct lode_tasks *tasks, struct call *call, lode_id *results_out)
         hand_out_results(tasks->db, call, results_out);
         return LODE_OK;
     }
-    lode_call_refs_drop(tasks->db, call->refs, call->ref_count);
-    free(call->refs);
+    lode_call_refs_drop(tasks->db, lode_refs_of(&call->refs, call->ref_count), call->arg_refs);
+    lode_refs_free(&call->refs, call->ref_count);
     return err;
 }
 

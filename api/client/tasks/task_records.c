@@ -14,7 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ENDED_AT_ONCE = 64 }; /* calls whose references are dropped in one go */
+/* Calls that are taken out of the table in one go; and references that are dropped in one go. */
+enum { ENDED_AT_ONCE = 64, DROPS_AT_ONCE = 32 };
 
 static lode_err
 too_short(const char *what, uint32_t size)
@@ -83,11 +84,38 @@ on_listed(struct lode_tasks *tasks, const void *bytes, uint32_t size)
     return LODE_OK;
 }
 
+/* References that go into the ring together. */
+struct drops {
+    lode_id id[DROPS_AT_ONCE];
+    uint32_t count;
+};
+
+static void
+drop_held(struct lode_tasks *tasks, struct drops *drops)
+{
+    lode_call_refs_drop(tasks->db, drops->id, drops->count);
+    drops->count = 0;
+}
+
+static void
+drop_refs(struct lode_tasks *tasks, struct lode_submission *ended, struct drops *drops)
+{
+    const lode_id *refs = lode_refs_of(&ended->refs, ended->ref_count);
+    for (uint32_t i = 0; i < ended->ref_count; i++) {
+        drops->id[drops->count++] = refs[i];
+        if (drops->count == DROPS_AT_ONCE) {
+            drop_held(tasks, drops);
+        }
+    }
+    lode_refs_free(&ended->refs, ended->ref_count);
+}
+
 /* Takes the calls that have ended out of the table, and drops what they held outside the lock. */
 static void
 end_calls(struct lode_tasks *tasks, const uint64_t *number, uint32_t count)
 {
     struct lode_submission ended[ENDED_AT_ONCE];
+    struct drops drops = {.count = 0};
     uint32_t found = 0;
     lode_mutex_lock(&tasks->mu);
     for (uint32_t i = 0; i < count; i++) {
@@ -95,9 +123,9 @@ end_calls(struct lode_tasks *tasks, const uint64_t *number, uint32_t count)
     }
     lode_mutex_unlock(&tasks->mu);
     for (uint32_t i = 0; i < found; i++) {
-        lode_call_refs_drop(tasks->db, ended[i].refs, ended[i].ref_count);
-        free(ended[i].refs);
+        drop_refs(tasks, &ended[i], &drops);
     }
+    drop_held(tasks, &drops);
 }
 
 static lode_err

@@ -60,7 +60,7 @@ struct lode_tasks {
     struct lode_submissions submissions;
     struct lode_request *requests; /* that wait for an answer */
     uint64_t submitted;            /* number of the last submission */
-    uint64_t cpus_total;           /* as far as was asked; a call may have so many */
+    _Atomic uint64_t cpus_total;   /* as far as was asked; a call may have so many. No lock */
     uint32_t last_tag;
     uint64_t unanswered;     /* attempts to connect in which the scheduler did not answer */
     pid_t silent;            /* the scheduler of the last of those; 0: it cannot be told */

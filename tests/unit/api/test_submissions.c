@@ -90,3 +90,33 @@ Test(submissions, any_result_leads_to_the_first)
     expect(lode_id_same(lode_submissions_first_result(&table, other), other));
     lode_submissions_fini(&table);
 }
+
+/* Up to LODE_REFS_FEW lie in the slot itself, and move with it when the table grows. */
+Test(submissions, the_references_of_a_call_come_back_with_it_be_they_few_or_many)
+{
+    enum { CALLS = 503, MOST = 5 };
+    struct lode_submissions table = {0};
+    struct lode_submission out;
+    for (uint64_t i = 1; i <= CALLS; i++) {
+        struct lode_submission one = {.number = i, .ref_count = i % (MOST + 1)};
+        if (one.ref_count > LODE_REFS_FEW) {
+            one.refs.list = malloc(one.ref_count * sizeof *one.refs.list);
+        }
+        for (uint32_t k = 0; k < one.ref_count; k++) {
+            lode_refs_of(&one.refs, one.ref_count)[k] =
+                lode_id_make(LODE_ID_RESULT, 3, MOST * i + k);
+        }
+        must(lode_submissions_reserve(&table));
+        lode_submissions_add(&table, &one);
+    }
+    for (uint64_t i = 1; i < CALLS; i++) { /* the last one is the table's to free */
+        expect(lode_submissions_take(&table, i, &out));
+        expect_eq(out.ref_count, i % (MOST + 1));
+        for (uint32_t k = 0; k < out.ref_count; k++) {
+            expect(lode_id_same(lode_refs_of(&out.refs, out.ref_count)[k],
+                                lode_id_make(LODE_ID_RESULT, 3, MOST * i + k)));
+        }
+        lode_refs_free(&out.refs, out.ref_count);
+    }
+    lode_submissions_fini(&table);
+}
