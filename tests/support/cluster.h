@@ -40,6 +40,12 @@ pid_t cluster_start_patient(int cpus, uint64_t capacity_bytes, int load_s);
 /* `lode stop`, and asserts that the supervisor has ended with status 0. */
 void cluster_stop(pid_t supervisor);
 
+/*
+ * Takes the lines out of a text in which a supervisor says that it killed a daemon which did not
+ * end in its time: on a busy machine the daemon may have had no CPU.
+ */
+void leave_out_slow_ends(char *text);
+
 /* A session with what runs in the story's directory; store_open() never asks the scheduler. */
 lode *cluster_open(void);
 lode *store_open(void);

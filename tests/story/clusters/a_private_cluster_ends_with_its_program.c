@@ -43,10 +43,11 @@ open_listened_to(void)
 static void
 expect_nothing_said(void)
 {
-    char text[1024] = "";
+    char text[4096] = "";
     int said = open(said_path(), O_RDONLY | O_CLOEXEC);
     ssize_t got = said < 0 ? 0 : read(said, text, sizeof text - 1);
-    if (got != 0) {
+    leave_out_slow_ends(text);
+    if (got < 0 || text[0] != '\0') {
         give_up("the cluster said: %s", text);
     }
     if (said >= 0) {

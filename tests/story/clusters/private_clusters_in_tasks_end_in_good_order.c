@@ -5,6 +5,7 @@
  *
  * ctest: ci 20
  */
+#include "api/cluster/files.h"
 #include "tests/support/child.h"
 #include "tests/support/cluster.h"
 #include "tests/support/story.h"
@@ -84,13 +85,17 @@ count_private_directories(void)
     return count;
 }
 
+/*
+ * Without the log that private clusters share, which stays: on a busy machine a supervisor may say
+ * there that a daemon did not end within its second.
+ */
 static int
 count_entries(const char *path)
 {
     int count = 0;
     DIR *dir = opendir(path);
     for (struct dirent *entry; dir != NULL && (entry = readdir(dir)) != NULL;) {
-        count += entry->d_name[0] != '.';
+        count += entry->d_name[0] != '.' && strcmp(entry->d_name, LODE_FILE_PRIVATE_LOG) != 0;
     }
     if (dir != NULL) {
         closedir(dir);
