@@ -23,7 +23,6 @@
 #include "tests/support/check.h"
 
 #include <pthread.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -262,18 +261,10 @@ race(bool mutant, int64_t deadline)
 }
 
 #if !defined(__SANITIZE_THREAD__) && !defined(__SANITIZE_ADDRESS__)
-/* How many the process may use; 0: more than a cpu_set_t has. */
-static int
-cpu_count(void)
-{
-    cpu_set_t cpus;
-    return sched_getaffinity(0, sizeof cpus, &cpus) == 0 ? CPU_COUNT(&cpus) : 0;
-}
-
 static void
 race_mutant(void)
 {
-    if (cpu_count() == 1) {
+    if (usable_cpus() == 1) {
         printf("not proven: on one CPU the store and the client never meet\n");
         return;
     }

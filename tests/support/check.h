@@ -42,6 +42,9 @@ int64_t bound_ms(int64_t ms);
 /* Milliseconds of CLOCK_MONOTONIC. */
 int64_t now_ms(void);
 
+/* How many CPUs this process may use; 0: more than a cpu_set_t has. */
+int usable_cpus(void);
+
 /* The test's own argument `index` (from 1) as a count; `usual` where none is given. */
 long count_argument(int argc, char **argv, int index, long usual);
 
