@@ -96,6 +96,21 @@ threads_come_and_go(lode *db)
     lode_drop(db, id);
 }
 
+/*
+ * Waits in vain, and says which are there: all of them, unless the store had no CPU to answer for
+ * the second that a call gives it beyond its time.
+ */
+static void
+wait_in_vain(lode *db, const lode_id *ids, size_t want, bool *ready, size_t *count_out)
+{
+    enum { TIMEOUT_MS = 10, GRACE_MS = 1000 };
+    int64_t start;
+    do {
+        start = now_ms();
+        fails(lode_wait(db, ids, 2 * MISSING, want, TIMEOUT_MS, ready, count_out), LODE_ETIMEDOUT);
+    } while (now_ms() - start >= GRACE_MS);
+}
+
 /* More missing ids than a packet holds, each one twice. */
 static void
 waits_for_thousands(lode *db)
@@ -108,7 +123,7 @@ waits_for_thousands(lode *db)
         must(lode_id_random(&ids[i]));
         ids[MISSING + i] = ids[i];
     }
-    fails(lode_wait(db, ids, 2 * MISSING, 1, 10, ready, &count), LODE_ETIMEDOUT);
+    wait_in_vain(db, ids, 1, ready, &count);
     expect_eq(count, 0);
     for (int i = 0; i < MISSING; i += 2) {
         options.id = ids[i];
@@ -116,7 +131,7 @@ waits_for_thousands(lode *db)
     }
     must(lode_wait(db, ids, 2 * MISSING, MISSING, 0, ready, &count));
     expect_eq(count, MISSING);
-    fails(lode_wait(db, ids, 2 * MISSING, MISSING + 1, 10, ready, &count), LODE_ETIMEDOUT);
+    wait_in_vain(db, ids, MISSING + 1, ready, &count);
     for (int i = 0; i < 2 * MISSING; i++) {
         expect_eq(ready[i], i % MISSING % 2 == 0);
     }
