@@ -87,7 +87,8 @@ enum {
     X(EXPIRE,     43, client, lode_msg_head,        "")                                   /* none: see below        */ \
     X(CHECK,      44, client, lode_msg_check,       "lode_id ids[count], or the first of a row")  /* CHECKED or ERROR       */ \
     X(CHECKED,    45, store,  lode_msg_check,       "uint8_t bits[(count + 7) / 8]")                                   \
-    X(WATCH_ROW,  46, client, lode_msg_watch_row,   "")                                   /* OK or ERROR; NOTIFY later */
+    X(WATCH_ROW,  46, client, lode_msg_watch_row,   "")                                   /* OK or ERROR; NOTIFY later */ \
+    X(WATCH_FILTER, 47, client, lode_msg_watch_filter, "uint8_t bits[]")                  /* the same               */
 /* clang-format on */
 
 enum lode_store_msg {
@@ -211,7 +212,8 @@ enum lode_found {
     LODE_FOUND_ABORTED = 3, /* given up while this wait was armed */
     LODE_FOUND_GONE = 4,    /* not there, and it will not come */
     LODE_FOUND_REFUSED = 5, /* NOTIFY: it is not watched, the session has too many waits */
-    LODE_FOUND_STARVED = 6  /* NOTIFY: it is not watched, for want of memory: ask again later */
+    LODE_FOUND_STARVED = 6, /* NOTIFY: it is not watched, for want of memory: ask again later */
+    LODE_FOUND_LOOK = 7     /* NOTIFY, of no id: a WATCH_FILTER has ended, look and watch anew */
 };
 
 struct lode_msg_found {
@@ -243,6 +245,21 @@ struct lode_msg_watch_row {
     lode_id first;
     uint32_t count; /* 1 to LODE_STORE_ROW_MAX */
     uint32_t step;  /* 1 to LODE_STORE_STEP_MAX */
+};
+
+/*
+ * A WATCH of ids of the user's choice, by a bit for the hash of each (api/layout/id_filter.h). The
+ * bits go in parts, in order; the first has `at` 0, and the last ends with the last bit and arms
+ * the watch. NOTIFY may tell of other ids, too, and tells of `count` at most; then it says LOOK.
+ * What was before the OK to the last part, the client looks for itself, after a CHECK that drains.
+ * ERROR, to the first part: the ids must be watched one by one. UNWATCH without ids ends it.
+ */
+struct lode_msg_watch_filter {
+    struct lode_msg_head head;
+    uint64_t cookie;
+    uint32_t count; /* 1 to LODE_SESSION_WAITS_MAX */
+    uint32_t log2;  /* of the bits; lode_filter_log2(count) at most */
+    uint64_t at;    /* bytes before this part */
 };
 
 /*

@@ -1,6 +1,7 @@
 #include "store/requests/watches.h"
 
 #include "api/base/fail.h"
+#include "api/layout/id_filter.h"
 #include "store/objects/status.h"
 #include "store/requests/ids.h"
 #include "store/requests/slow.h"
@@ -8,6 +9,7 @@
 #include "store/rings/ring.h"
 #include "store/state/answers.h"
 #include "store/waits/notices.h"
+#include "store/waits/filters.h"
 #include "store/waits/ranges.h"
 #include "store/waits/waits.h"
 
@@ -129,6 +131,30 @@ handle_watch_row(struct store *store, struct session *session, const void *packe
     return LODE_OK;
 }
 
+/* The fence is for the drain of the CHECK that follows, as of a row. */
+lode_err
+handle_watch_filter(struct store *store, struct session *session, const void *packet,
+                    const uint8_t *rest, size_t rest_size)
+{
+    const struct lode_msg_watch_filter *msg = packet;
+    if (msg->count == 0 || msg->count > LODE_SESSION_WAITS_MAX ||
+        msg->log2 < LODE_FILTER_LOG2_LEAST || msg->log2 > lode_filter_log2(msg->count)) {
+        return lode_fail_with(LODE_EPROTO, "a filter of %u ids with 2^%u bits", msg->count,
+                              msg->log2);
+    }
+    waits_tell_decided(store); /* it is told of nothing that was before it */
+    lode_err err =
+        msg->at == 0 ? filters_begin(store, session, msg->cookie, msg->count, msg->log2) : LODE_OK;
+    if (err != LODE_OK) {
+        session_fail(store, session, msg->head.tag, err);
+        return LODE_OK;
+    }
+    LODE_TRY(filters_fill(store, session, msg->cookie, msg->at, rest, rest_size));
+    atomic_thread_fence(memory_order_seq_cst);
+    answer_watch(session, msg->head.tag);
+    return LODE_OK;
+}
+
 /* ---- UNWATCH ---- */
 
 static void
@@ -160,6 +186,7 @@ begin_unwatch(struct store *store, struct session *session, const struct lode_ms
     if (msg->count == 0) {
         waits_tell_decided(store);
         ranges_unwatch(store, session, msg->cookie);
+        filters_unwatch(store, session, msg->cookie);
     }
     return unwatch_all_part(store, session, msg);
 }

@@ -8,7 +8,7 @@
 
 #include "store/requests/call.h"
 
-packet_fn handle_watch, handle_watch_row, handle_unwatch, handle_check;
+packet_fn handle_watch, handle_watch_row, handle_watch_filter, handle_unwatch, handle_check;
 
 enum {
     WATCHES_AT_ONCE = 128, /* ids of a WATCH in one part */

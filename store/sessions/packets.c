@@ -58,6 +58,7 @@ static const struct {
     [LODE_MSG_EXPIRE]      = {handle_expire,      sizeof(struct lode_msg_head),     false},
     [LODE_MSG_CHECK]       = {handle_check,       sizeof(struct lode_msg_check),    true},
     [LODE_MSG_WATCH_ROW]   = {handle_watch_row,   sizeof(struct lode_msg_watch_row), false},
+    [LODE_MSG_WATCH_FILTER] = {handle_watch_filter, sizeof(struct lode_msg_watch_filter), true},
 };
 /* clang-format on */
 

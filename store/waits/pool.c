@@ -41,6 +41,7 @@ pool_destroy(struct waits *waits)
         free(waits->chunks[--waits->chunk_count]);
     }
     ranges_destroy(waits);
+    filters_destroy(&waits->filters);
     free(waits->chunks);
     free(waits->heads);
     free(waits->unasked);

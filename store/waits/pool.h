@@ -17,6 +17,7 @@
 #define LODE_STORE_WAITS_POOL_H
 
 #include "store/state/store.h"
+#include "store/waits/filters.h"
 
 enum {
     WAIT_CHUNK = 1024, /* waits that get memory together */
@@ -74,7 +75,8 @@ struct waits {
     uint32_t pair_count;
     struct row_waits rows[LODE_SESSION_ROWS];
     uint32_t range_count; /* of all rows */
-    struct chore all;     /* a walk over all waits */
+    struct filters filters;
+    struct chore all; /* a walk over all waits */
     uint32_t all_next;
     struct chore shrinking;
     uint32_t *unasked; /* + 1: armed by a record; whether the id is there already is to be asked */

@@ -168,6 +168,7 @@ bool
 waits_end_session(struct store *store, struct session *session, uint32_t most)
 {
     ranges_end_session(store, session);
+    filters_end_session(store, session);
     while (session->wait_first != 0) {
         if (most-- == 0) {
             return false;
@@ -231,6 +232,7 @@ tell_all(struct store *store, lode_id id, enum lode_found status, bool is_error)
         }
     }
     ranges_tell(store, id, status, is_error);
+    filters_tell(store, id, hash, status, is_error);
 }
 
 void
@@ -260,13 +262,14 @@ waits_any(struct store *store, lode_id id)
 {
     struct waits *waits = store->waits;
     waits_tell_decided(store);
-    uint32_t number = pool_head(waits, table_hash(&store->table, id));
+    uint64_t hash = table_hash(&store->table, id);
+    uint32_t number = pool_head(waits, hash);
     for (; number != 0; number = pool_at(waits, number)->hash_next) {
         if (lode_id_same(pool_at(waits, number)->id, id) && is_any_armed(waits, number)) {
             return true;
         }
     }
-    return ranges_any(store, id);
+    return ranges_any(store, id) || filters_any(store, id, hash);
 }
 
 /* ---- what was decided ---- */
@@ -339,6 +342,7 @@ look_at_all(struct store *store)
     store->waits->all_next = 0;
     chores_give(store, &store->waits->all, look_at_all_part);
     ranges_look_at_all(store);
+    filters_look_at_all(store);
 }
 
 static void

@@ -6,6 +6,7 @@
 #define TESTS_FUZZ_STORE_PACKETS_H
 
 #include "api/layout/error_object.h"
+#include "api/layout/id_filter.h"
 #include "tests/fuzz/store_world.h"
 
 enum {
@@ -147,6 +148,25 @@ send_lode_msg_watch_row(struct fuzz_input *input, struct client *client, uint8_t
     row.count = (uint32_t)fuzz_u8(input) << (shape >> 2 & 15);
     row.step <<= shape >> 6 == 3 ? 10 : 0;
     client_send(client, &row, sizeof row);
+}
+
+/* Of all ids of users, or of some, in parts that are one filter or not. */
+static void
+send_lode_msg_watch_filter(struct fuzz_input *input, struct client *client, uint8_t type)
+{
+    uint8_t shape = fuzz_u8(input);
+    struct {
+        struct lode_msg_watch_filter msg;
+        uint8_t bits[128];
+    } packet = {.msg = {.head = {.type = type, .tag = shape >> 2 & 1},
+                        .cookie = shape & 3,
+                        .count = fuzz_u8(input) % 32,
+                        .log2 = LODE_FILTER_LOG2_LEAST}};
+    size_t size = shape & 8 ? sizeof packet.bits : sizeof packet.bits / 2;
+    packet.msg.at = shape & 16 ? sizeof packet.bits / 2 : 0;
+    packet.msg.log2 += shape >> 5 == 7 ? fuzz_u8(input) : 0;
+    memset(packet.bits, shape & 32 ? fuzz_u8(input) : 0xff, sizeof packet.bits);
+    client_send(client, &packet, sizeof packet.msg + size);
 }
 
 static void

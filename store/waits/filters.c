@@ -1,0 +1,197 @@
+#include "store/waits/filters.h"
+
+#include "api/base/fail.h"
+#include "api/layout/id_filter.h"
+#include "store/waits/notices.h"
+#include "store/waits/pool.h"
+#include "store/waits/wakes.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct filter {
+    struct session *session;
+    uint64_t cookie;
+    uint64_t bytes, filled; /* of the bits; the same: it is armed */
+    uint32_t count;         /* the waits that its session is charged with */
+    uint32_t told;
+    uint32_t log2;
+    uint8_t bits[]; /* of these `filled` bytes */
+};
+
+static bool
+is_armed(const struct filter *filter)
+{
+    return filter->filled == filter->bytes;
+}
+
+/* ---- begun, filled and taken away ---- */
+
+static lode_err
+check_limits(const struct filters *filters, const struct session *session, uint32_t count)
+{
+    uint32_t of_session = 0;
+    if (session->wait_count + (uint64_t)count > LODE_SESSION_WAITS_MAX) {
+        return lode_fail_with(LODE_ELIMIT, "one session waits for %u ids: it can't for %u more",
+                              session->wait_count, count);
+    }
+    for (uint32_t i = 0; i < filters->count; i++) {
+        of_session += filters->list[i]->session == session;
+    }
+    return filters->count == FILTERS_MAX || of_session >= FILTERS_OF_SESSION_MAX
+               ? lode_fail_with(LODE_ELIMIT, "no more filters of ids can be watched")
+               : LODE_OK;
+}
+
+lode_err
+filters_begin(struct store *store, struct session *session, uint64_t cookie, uint32_t count,
+              uint32_t log2)
+{
+    struct filters *filters = &store->waits->filters;
+    LODE_TRY(check_limits(filters, session, count));
+    struct filter *filter = malloc(sizeof *filter + lode_filter_bytes(log2));
+    if (filter == NULL) {
+        return lode_fail_with(LODE_ENOMEM, "no memory to watch %u ids", count);
+    }
+    *filter = (struct filter){.session = session,
+                              .cookie = cookie,
+                              .bytes = lode_filter_bytes(log2),
+                              .count = count,
+                              .log2 = log2};
+    filters->list[filters->count++] = filter;
+    session->wait_count += count;
+    return LODE_OK;
+}
+
+static struct filter *
+find_filling(const struct filters *filters, const struct session *session, uint64_t cookie)
+{
+    for (uint32_t i = 0; i < filters->count; i++) {
+        struct filter *filter = filters->list[i];
+        if (filter->session == session && filter->cookie == cookie && !is_armed(filter)) {
+            return filter;
+        }
+    }
+    return NULL;
+}
+
+lode_err
+filters_fill(struct store *store, const struct session *session, uint64_t cookie, uint64_t at,
+             const void *bytes, size_t size)
+{
+    struct filter *filter = find_filling(&store->waits->filters, session, cookie);
+    if (filter == NULL || at != filter->filled || size == 0 || size > filter->bytes - at) {
+        return lode_fail_with(LODE_EPROTO, "%zu bytes of a filter at %llu", size,
+                              (unsigned long long)at);
+    }
+    memcpy(filter->bits + at, bytes, size);
+    filter->filled += size;
+    if (is_armed(filter)) {
+        wakes_arm_all(store);
+    }
+    return LODE_OK;
+}
+
+static void
+end(struct store *store, uint32_t i)
+{
+    struct filters *filters = &store->waits->filters;
+    struct filter *filter = filters->list[i];
+    if (is_armed(filter)) {
+        wakes_disarm_all(store);
+    }
+    filter->session->wait_count -= filter->count;
+    filters->list[i] = filters->list[--filters->count];
+    free(filter);
+}
+
+void
+filters_unwatch(struct store *store, const struct session *session, uint64_t cookie)
+{
+    struct filters *filters = &store->waits->filters;
+    for (uint32_t i = filters->count; i-- > 0;) { /* the last one takes the place of who goes */
+        if (filters->list[i]->session == session && filters->list[i]->cookie == cookie) {
+            end(store, i);
+        }
+    }
+}
+
+void
+filters_end_session(struct store *store, const struct session *session)
+{
+    struct filters *filters = &store->waits->filters;
+    for (uint32_t i = filters->count; i-- > 0;) {
+        if (filters->list[i]->session == session) {
+            end(store, i);
+        }
+    }
+}
+
+void
+filters_destroy(struct filters *filters)
+{
+    while (filters->count > 0) {
+        free(filters->list[--filters->count]);
+    }
+}
+
+/* ---- telling ---- */
+
+/* The client is to look itself. The filter tells no more, and goes. */
+static void
+say_look(struct store *store, uint32_t i)
+{
+    const struct filter *filter = store->waits->filters.list[i];
+    struct session *session = filter->session;
+    if (!session->ended && !session->left) {
+        notices_add(store, session, (lode_id){{0}}, filter->cookie, LODE_FOUND_LOOK, false);
+    }
+    end(store, i);
+}
+
+static bool
+may_have(const struct filter *filter, uint64_t hash)
+{
+    return is_armed(filter) && !filter->session->ended && !filter->session->left &&
+           lode_filter_has(filter->bits, lode_filter_at(hash, filter->log2));
+}
+
+void
+filters_tell(struct store *store, lode_id id, uint64_t hash, enum lode_found status, bool is_error)
+{
+    struct filters *filters = &store->waits->filters;
+    if (filters->count == 0 || lode_id_kind(id) != LODE_ID_USER) {
+        return;
+    }
+    for (uint32_t i = filters->count; i-- > 0;) {
+        struct filter *filter = filters->list[i];
+        if (may_have(filter, hash)) {
+            notices_add(store, filter->session, id, filter->cookie, status, is_error);
+            if (++filter->told == filter->count) {
+                say_look(store, i);
+            }
+        }
+    }
+}
+
+bool
+filters_any(const struct store *store, lode_id id, uint64_t hash)
+{
+    const struct filters *filters = &store->waits->filters;
+    bool any = false;
+    for (uint32_t i = 0; i < filters->count && lode_id_kind(id) == LODE_ID_USER; i++) {
+        any |= may_have(filters->list[i], hash);
+    }
+    return any;
+}
+
+void
+filters_look_at_all(struct store *store)
+{
+    struct filters *filters = &store->waits->filters;
+    for (uint32_t i = filters->count; i-- > 0;) {
+        if (is_armed(filters->list[i])) {
+            say_look(store, i);
+        }
+    }
+}

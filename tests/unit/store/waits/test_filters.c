@@ -1,0 +1,338 @@
+/* Filters: what a session is told that watches many ids of users' choice, and what they take. */
+#include "api/layout/id_filter.h"
+#include "store/objects/decided.h"
+#include "store/sessions/packets.h"
+#include "store/waits/filters.h"
+#include "store/waits/pool.h"
+#include "store/waits/waits.h"
+#include "tests/unit/store/fake_client.h"
+
+TestSuite(filters, .init = store_setup, .fini = store_teardown, .timeout = 120);
+
+enum { COOKIE = 7, PART = 1 << 15 };
+
+static struct {
+    struct lode_msg_watch head;
+    struct lode_msg_ready ready[LODE_STORE_IDS_MAX];
+} notify;
+
+static uint8_t bits[4 << 20];
+
+static void
+set(lode_id id, uint32_t log2)
+{
+    uint64_t at = lode_filter_at(table_hash(&store->table, id), log2);
+    bits[at / 8] |= (uint8_t)(1 << at % 8);
+}
+
+/* The user's ids from `from` on. */
+static void
+set_users(uint64_t from, uint32_t count)
+{
+    memset(bits, 0, sizeof bits);
+    for (uint64_t i = from; i < from + count; i++) {
+        set(user(i), lode_filter_log2(count));
+    }
+}
+
+/* One packet; tag 0: without an answer. */
+static void
+send_part(struct fake *fake, uint32_t count, uint32_t log2, uint64_t at, size_t size, uint32_t tag)
+{
+    static struct {
+        struct lode_msg_watch_filter msg;
+        uint8_t bits[PART];
+    } packet;
+    packet.msg = (struct lode_msg_watch_filter){.head = {.type = LODE_MSG_WATCH_FILTER, .tag = tag},
+                                                .cookie = COOKIE,
+                                                .count = count,
+                                                .log2 = log2,
+                                                .at = at};
+    memcpy(packet.bits, bits + at, size);
+    fake_send(fake, &packet, sizeof packet.msg + size);
+    pump();
+}
+
+static void
+expect_ok(struct fake *fake)
+{
+    struct lode_msg_head answer;
+    expect_eq(fake_receive(fake, &answer, sizeof answer, NULL), LODE_MSG_OK);
+}
+
+static void
+expect_refused(struct fake *fake)
+{
+    struct {
+        struct lode_msg_error error;
+        char text[200];
+    } answer;
+    expect_eq(fake_receive(fake, &answer, sizeof answer, NULL), LODE_MSG_ERROR);
+    expect_eq(answer.error.err, LODE_ELIMIT);
+}
+
+static void
+send_bits(struct fake *fake, uint32_t count)
+{
+    uint32_t log2 = lode_filter_log2(count);
+    uint64_t size, all = lode_filter_bytes(log2);
+    for (uint64_t at = 0; at < all; at += size) {
+        size = all - at < PART ? all - at : PART;
+        send_part(fake, count, log2, at, size, at + size == all);
+    }
+    expect_ok(fake);
+}
+
+static void
+watch_users(struct fake *fake, uint64_t from, uint32_t count)
+{
+    set_users(from, count);
+    send_bits(fake, count);
+}
+
+static void
+unwatch(struct fake *fake, bool drain)
+{
+    struct lode_msg_watch end = {
+        .head = {.type = LODE_MSG_UNWATCH, .tag = 2}, .cookie = COOKIE, .drain = drain};
+    fake_send(fake, &end, sizeof end);
+    pump();
+    expect_ok(fake);
+}
+
+static void
+expect_nothing_is_left(const struct fake *fake)
+{
+    expect_eq(fake->session->wait_count, 0);
+    expect_eq(store->waits->filters.count, 0);
+    for (uint32_t i = 0; i < LODE_WAKE_BUCKETS; i++) {
+        expect_eq(store->wakes.armed[i], 0);
+    }
+}
+
+static void
+put(struct fake *maker, lode_id id)
+{
+    struct lode_msg_created draft;
+    expect_eq(fake_create(maker, id, 1, 0, &draft), LODE_MSG_CREATED);
+    expect_eq(fake_draft_call(maker, LODE_MSG_SEAL, &draft), LODE_MSG_OK);
+}
+
+static void
+receive(struct fake *fake, uint32_t count)
+{
+    expect_eq(fake_receive(fake, &notify, sizeof notify, NULL), LODE_MSG_NOTIFY);
+    expect_eq(notify.head.cookie, COOKIE);
+    expect_eq(notify.head.count, count);
+}
+
+static void
+expect_told(struct fake *fake, lode_id id, enum lode_found status)
+{
+    receive(fake, 1);
+    expect(lode_id_same(notify.ready[0].id, id));
+    expect_eq(notify.ready[0].status, status);
+    expect(!fake_has_packet(fake));
+}
+
+Test(filters, tell_of_every_id_that_is_in_them_and_of_few_others)
+{
+    enum { COUNT = 40000, OTHERS = 2000 };
+    struct fake maker = fake_attach(0), watcher = fake_attach(0);
+    uint32_t wrong = 0;
+    watch_users(&watcher, 1, COUNT);
+    expect_eq(watcher.session->wait_count, COUNT);
+    for (uint64_t i = 1; i <= COUNT; i += COUNT / 100) {
+        expect(waits_any(store, user(i)));
+        put(&maker, user(i));
+        expect_told(&watcher, user(i), LODE_FOUND_SEALED);
+    }
+    for (uint64_t i = COUNT + 1; i <= COUNT + OTHERS; i++) {
+        wrong += waits_any(store, user(i));
+    }
+    expect_lt(wrong, OTHERS / 10);
+    unwatch(&watcher, false);
+    expect_nothing_is_left(&watcher);
+    fake_die(&watcher);
+    fake_die(&maker);
+}
+
+Test(filters, tell_of_an_abort_and_of_no_ids_of_sessions)
+{
+    struct fake maker = fake_attach(0), watcher = fake_attach(0);
+    struct lode_msg_created draft;
+    memset(bits, 0xff, sizeof bits);
+    send_bits(&watcher, 100);
+    fake_put_reserved(&maker, 1);
+    fake_ring(&maker);
+    pump();
+    expect(!fake_has_packet(&watcher));
+    expect(!waits_any(store, lode_id_reserve(maker.number, 2)));
+    fake_create(&maker, user(5), 10, 0, &draft);
+    fake_draft_call(&maker, LODE_MSG_ABORT, &draft);
+    expect_told(&watcher, user(5), LODE_FOUND_ABORTED);
+    fake_die(&watcher);
+    fake_die(&maker);
+}
+
+/* Another watch of one of the ids, and another filter, are told of their own. */
+Test(filters, and_watches_of_the_same_id_are_all_told)
+{
+    struct fake maker = fake_attach(0), watcher = fake_attach(0), other = fake_attach(0);
+    watch_users(&watcher, 1, 10);
+    watch_users(&other, 5, 10);
+    must(waits_arm(store, watcher.session, user(7), COOKIE, true));
+    put(&maker, user(7));
+    receive(&watcher, 2);
+    expect_told(&other, user(7), LODE_FOUND_SEALED);
+    unwatch(&other, true);
+    expect(waits_any(store, user(3)));
+    unwatch(&watcher, false);
+    expect_nothing_is_left(&watcher);
+    fake_die(&other);
+    fake_die(&watcher);
+    fake_die(&maker);
+}
+
+/* However many others are decided, the client that does not read is sent no more than it asked. */
+Test(filters, tell_as_often_as_they_have_ids_and_then_say_that_the_client_is_to_look)
+{
+    struct fake maker = fake_attach(0), watcher = fake_attach(0);
+    memset(bits, 0xff, sizeof bits);
+    send_bits(&watcher, 3);
+    for (uint64_t i = 1; i <= 2; i++) {
+        put(&maker, user(i));
+        expect_told(&watcher, user(i), LODE_FOUND_SEALED);
+    }
+    put(&maker, user(3));
+    receive(&watcher, 2);
+    expect_eq(notify.ready[0].status, LODE_FOUND_SEALED);
+    expect_eq(notify.ready[1].status, LODE_FOUND_LOOK);
+    expect_nothing_is_left(&watcher);
+    put(&maker, user(4));
+    expect(!fake_has_packet(&watcher));
+    watch_users(&watcher, 5, 10); /* again, under the same cookie */
+    put(&maker, user(5));
+    expect_told(&watcher, user(5), LODE_FOUND_SEALED);
+    fake_die(&watcher);
+    fake_die(&maker);
+}
+
+Test(filters, say_that_the_client_is_to_look_when_a_decision_was_lost)
+{
+    struct fake watcher = fake_attach(0), other = fake_attach(0);
+    watch_users(&watcher, 1, 10);
+    send_part(&other, 5000, lode_filter_log2(5000), 0, 100, 1); /* it is filled later */
+    expect_ok(&other);
+    store->decided.lost = true;
+    pump();
+    expect_told(&watcher, (lode_id){{0}}, LODE_FOUND_LOOK);
+    expect(!fake_has_packet(&other));
+    expect_eq(store->waits->filters.count, 1);
+    fake_die(&watcher);
+    fake_die(&other);
+    expect_eq(store->waits->filters.count, 0);
+}
+
+/* All putters must ring: the ids may have any bucket. */
+Test(filters, arm_all_buckets_once_they_are_filled_and_as_long_as_there_is_one)
+{
+    struct fake watcher = fake_attach(0);
+    uint32_t count = 8 * PART / LODE_FILTER_BITS_OF_ID * 2, log2 = lode_filter_log2(count);
+    expect_eq(lode_filter_bytes(log2), 2 * PART);
+    set_users(1, count);
+    send_part(&watcher, count, log2, 0, PART, 1);
+    expect_ok(&watcher);
+    expect_eq(atomic_load(&store->table.wakes[0].waited), 0);
+    expect(!waits_any(store, user(1)));
+    send_part(&watcher, count, log2, PART, PART, 1);
+    expect_ok(&watcher);
+    for (uint32_t i = 0; i < LODE_WAKE_BUCKETS; i++) {
+        expect_eq(atomic_load(&store->table.wakes[i].waited), 1);
+    }
+    expect(waits_any(store, user(1)));
+    watch_users(&watcher, 1, 10);
+    unwatch(&watcher, false);
+    for (uint32_t i = 0; i < LODE_WAKE_BUCKETS; i++) {
+        expect_eq(atomic_load(&store->table.wakes[i].waited), 0);
+    }
+    expect_nothing_is_left(&watcher);
+    fake_die(&watcher);
+}
+
+Test(filters, are_so_many_and_so_large_and_one_more_is_refused)
+{
+    enum { SESSIONS = FILTERS_MAX / FILTERS_OF_SESSION_MAX };
+    struct fake fakes[SESSIONS + 1];
+    set_users(1, 2);
+    for (int i = 0; i < SESSIONS; i++) {
+        fakes[i] = fake_attach(0);
+        for (int j = 0; j < FILTERS_OF_SESSION_MAX; j++) {
+            send_bits(&fakes[i], 2);
+        }
+        if (i < SESSIONS - 1) {
+            send_part(&fakes[i], 2, LODE_FILTER_LOG2_LEAST, 0, 128, 1);
+            expect_refused(&fakes[i]);
+        }
+    }
+    struct fake *last = &fakes[SESSIONS];
+    *last = fake_attach(0);
+    send_part(last, 2, LODE_FILTER_LOG2_LEAST, 0, 128, 1);
+    expect_refused(last);
+    fake_die(&fakes[0]);
+    last->session->wait_count += LODE_SESSION_WAITS_MAX - 100;
+    send_part(last, 101, lode_filter_log2(101), 0, 128, 1);
+    expect_refused(last);
+    send_bits(last, 100);
+    expect_eq(last->session->wait_count, LODE_SESSION_WAITS_MAX);
+    last->session->wait_count -= LODE_SESSION_WAITS_MAX - 100;
+    for (int i = 1; i <= SESSIONS; i++) {
+        fake_die(&fakes[i]);
+    }
+    expect_eq(store->waits->filters.count, 0);
+}
+
+Test(filters, of_as_many_ids_as_a_session_may_wait_for_take_two_mib)
+{
+    struct fake watcher = fake_attach(0);
+    expect_eq(lode_filter_bytes(lode_filter_log2(LODE_SESSION_WAITS_MAX)), 2 << 20);
+    set_users(1, LODE_SESSION_WAITS_MAX);
+    send_bits(&watcher, LODE_SESSION_WAITS_MAX);
+    expect(waits_any(store, user(LODE_SESSION_WAITS_MAX)));
+    unwatch(&watcher, false);
+    expect_nothing_is_left(&watcher);
+    fake_die(&watcher);
+}
+
+Test(filters, that_break_a_rule_cut)
+{
+    const struct {
+        uint32_t count, log2;
+        uint64_t at;
+        uint32_t size;
+    } wrong[] = {{0, LODE_FILTER_LOG2_LEAST, 0, 128},
+                 {LODE_SESSION_WAITS_MAX + 1, LODE_FILTER_LOG2_LEAST, 0, 128},
+                 {2, LODE_FILTER_LOG2_LEAST - 1, 0, 64},
+                 {2, LODE_FILTER_LOG2_LEAST + 1, 0, 256},
+                 {2, UINT32_MAX, 0, 128},
+                 {2, LODE_FILTER_LOG2_LEAST, 0, 0},
+                 {2, LODE_FILTER_LOG2_LEAST, 0, 129},
+                 {2, LODE_FILTER_LOG2_LEAST, 64, 64}}; /* the first part is missing */
+    memset(bits, 0xff, sizeof bits);
+    for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+        struct fake fake = fake_attach(0);
+        send_part(&fake, wrong[i].count, wrong[i].log2, wrong[i].at, wrong[i].size, 1);
+        expect(fake_is_cut(&fake));
+        close(fake.fd);
+    }
+    for (uint64_t at = 32; at <= 128; at += 96) { /* it was filled up to 64 */
+        struct fake fake = fake_attach(0);
+        send_part(&fake, 2, LODE_FILTER_LOG2_LEAST, 0, 64, 1);
+        expect_ok(&fake);
+        send_part(&fake, 2, LODE_FILTER_LOG2_LEAST, at, 32, 1);
+        expect(fake_is_cut(&fake));
+        close(fake.fd);
+    }
+    pump();
+    expect_eq(store->waits->filters.count, 0);
+}
