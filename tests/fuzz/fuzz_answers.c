@@ -150,21 +150,23 @@ get_many(struct fuzz_input *input)
     }
 }
 
-/* A few ids, or a few and a row of them, which the store is asked to watch as one. */
+/* A few ids; or a few and many more in a row or of users' choice, which are watched as one. */
 static void
 wait_for(struct fuzz_input *input)
 {
-    enum { IN_A_ROW = LODE_ROW_LEAST + 100 };
-    lode_id ids[VIEWS + IN_A_ROW];
-    bool ready[VIEWS + IN_A_ROW] = {false};
+    enum { MANY = LODE_ROW_LEAST + 100 };
+    lode_id ids[VIEWS + MANY];
+    bool ready[VIEWS + MANY] = {false};
     uint8_t shape = fuzz_u8(input);
     size_t ids_count = 1 + shape % VIEWS, want = (shape >> 2) % (ids_count + 1), count = 0,
            seen = 0;
     for (size_t i = 0; i < ids_count; i++) {
         ids[i] = pick_id(input);
     }
-    for (int i = 0; i < IN_A_ROW && (shape & 64); i++) {
-        ids[ids_count++] = lode_id_make(LODE_ID_RESULT, SESSION, (uint64_t)(1 + (shape & 3)) * i);
+    for (int i = 0; i < MANY && (shape & 64); i++) {
+        uint64_t counter = (uint64_t)(1 + (shape & 3)) * i;
+        ids[ids_count++] = shape & 32 ? lode_id_make(LODE_ID_USER, 0, counter)
+                                      : lode_id_make(LODE_ID_RESULT, SESSION, counter);
     }
     lode_err err = lode_wait(db, ids, ids_count, want, shape & 128 ? 2500 : 0, ready, &count);
     for (size_t i = 0; i < ids_count; i++) {

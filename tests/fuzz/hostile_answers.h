@@ -92,6 +92,11 @@ __wrap_lode_socket_try_send(int fd, const void *head, size_t head_size, const vo
         asked.watched = row.cookie;
         asked.watched_id = lode_id_plus(row.first, (uint64_t)row.step * (row.count / 2));
     }
+    if (first.type == LODE_MSG_WATCH_FILTER) {
+        struct lode_msg_watch_filter filter;
+        memcpy(&filter, head, sizeof filter);
+        asked.watched = filter.cookie;
+    }
     if (first.tag != 0) {
         check_list(head, head_size);
         asked.tag_before = asked.size > 0 ? ((struct lode_msg_head *)(void *)asked.bytes)->tag : 0;

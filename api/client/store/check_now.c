@@ -1,6 +1,63 @@
 #include "api/client/store/checks.h"
 #include "api/client/store/many.h"
 
+/* ---- the first look ---- */
+
+/* A look at one id misses the cache twice. The misses of a batch are on their way together. */
+static void
+scan_batch(struct lode_many *m, size_t first, size_t count)
+{
+    uint64_t hash[LODE_MANY_BATCH];
+    for (size_t i = 0; i < count; i++) {
+        hash[i] = lode_many_hash(m, m->ids[first + i]);
+        lode_index_prefetch_slot(&m->db->index, hash[i]);
+    }
+    bool may_be[LODE_MANY_BATCH];
+    for (size_t i = 0; i < count; i++) {
+        may_be[i] = lode_index_prefetch_entry(&m->db->index, hash[i]);
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (may_be[i] && lode_is_there(m->db, m->ids[first + i], hash[i])) {
+            lode_many_mark(m, first + i);
+        }
+    }
+}
+
+void
+lode_many_scan(struct lode_many *m)
+{
+    for (size_t i = 0; i < m->count && m->ready_count < m->want; i += LODE_MANY_BATCH) {
+        size_t left = m->count - i;
+        scan_batch(m, i, left < LODE_MANY_BATCH ? left : LODE_MANY_BATCH);
+    }
+}
+
+/* ---- the second look ---- */
+
+static void
+found(void *arg, size_t at)
+{
+    struct lode_many *m = arg;
+    if (m->has_filter) {
+        lode_many_found(m, at);
+    } else {
+        lode_many_mark(m, at);
+    }
+}
+
+/* While a filter is armed, notices change what is ready: all ids that it watches are looked at. */
+static bool
+is_looked_at(const struct lode_many *m, size_t i)
+{
+    return m->has_filter ? lode_many_is_filtered(m, i) : !m->ready[i];
+}
+
+static bool
+goes_on(const struct lode_many *m)
+{
+    return m->has_filter || m->ready_count < m->want;
+}
+
 /*
  * Of a chosen id (the user's own) that is not in the index the store knows no more than the index
  * does: nothing. So it is not asked, if the reader's miss is certain: the table was not rewritten
@@ -13,7 +70,7 @@ must_be_asked(struct lode_many *m, size_t i, uint64_t hash)
     uint64_t word;
     const struct lode_entry *entry = lode_index_find(&m->db->index, m->ids[i], hash, &word);
     if (entry != NULL && lode_word_readable(word)) {
-        lode_many_mark(m, i);
+        found(m, i);
         return false;
     }
     return entry != NULL || lode_id_kind(m->ids[i]) != LODE_ID_USER;
@@ -31,7 +88,7 @@ check_batch(struct lode_many *m, struct lode_checks *checks, size_t first, size_
         (void)lode_index_prefetch_entry(&m->db->index, hash[i]);
     }
     for (size_t i = 0; i < count; i++) {
-        if (!m->ready[first + i] && must_be_asked(m, first + i, hash[i])) {
+        if (is_looked_at(m, first + i) && must_be_asked(m, first + i, hash[i])) {
             LODE_TRY(lode_checks_add(checks, first + i));
         }
     }
@@ -41,7 +98,7 @@ check_batch(struct lode_many *m, struct lode_checks *checks, size_t first, size_
 static lode_err
 check_each(struct lode_many *m, struct lode_checks *checks)
 {
-    for (size_t i = 0; i < m->count && m->ready_count < m->want; i += LODE_MANY_BATCH) {
+    for (size_t i = 0; i < m->count && goes_on(m); i += LODE_MANY_BATCH) {
         size_t left = m->count - i;
         LODE_TRY(check_batch(m, checks, i, left < LODE_MANY_BATCH ? left : LODE_MANY_BATCH));
     }
@@ -51,8 +108,8 @@ check_each(struct lode_many *m, struct lode_checks *checks)
 static lode_err
 check_all(struct lode_many *m, struct lode_checks *checks)
 {
-    for (size_t i = 0; i < m->count && m->ready_count < m->want; i++) {
-        if (!m->ready[i]) {
+    for (size_t i = 0; i < m->count && goes_on(m); i++) {
+        if (is_looked_at(m, i)) {
             LODE_TRY(lode_checks_add(checks, i));
         }
     }
@@ -66,26 +123,14 @@ table_of(const struct lode_many *m)
     return atomic_load_explicit(&m->db->index.header->table, memory_order_acquire);
 }
 
-/*
- * The store drains all rings, and then tells of the ids that are missing. Of few ids it is asked in
- * the same question. Of many it is asked after a second look, which finds what was in the rings.
- */
+/* The store drains all rings. A second look finds what was in them. */
 static lode_err
-check_missing(struct lode_many *m, struct lode_checks *checks)
+check_many(struct lode_many *m, struct lode_checks *checks)
 {
-    if (m->count - m->ready_count <= LODE_STORE_IDS_MAX) {
-        return check_all(m, checks);
-    }
     LODE_TRY(lode_checks_flush(checks));
     uint64_t table = table_of(m);
     LODE_TRY(check_each(m, checks));
     return table_of(m) == table ? LODE_OK : check_all(m, checks);
-}
-
-static void
-found(void *arg, size_t at)
-{
-    lode_many_mark(arg, at);
 }
 
 lode_err
@@ -93,7 +138,19 @@ lode_many_check_now(struct lode_many *m)
 {
     struct lode_checks *checks;
     LODE_TRY(lode_checks_begin(m->db, m->ids, true, m->patience->answer_by, found, m, &checks));
-    lode_err err = check_missing(m, checks);
+    /* Few ids go with the question that has the rings drained. */
+    bool few = m->count - m->ready_count <= LODE_STORE_IDS_MAX;
+    lode_err err = few ? check_all(m, checks) : check_many(m, checks);
+    lode_checks_end(checks);
+    return err;
+}
+
+lode_err
+lode_many_check_filter(struct lode_many *m)
+{
+    struct lode_checks *checks;
+    LODE_TRY(lode_checks_begin(m->db, m->ids, true, m->patience->answer_by, found, m, &checks));
+    lode_err err = check_many(m, checks);
     lode_checks_end(checks);
     return err;
 }

@@ -1,6 +1,7 @@
 /*
- * many.h: one lode_wait() of many objects, for the files that it is made of: wait.c looks into the
- * index, and sleeps; watch_rows.c is for ids in a row; check_now.c for timeout 0.
+ * many.h: one lode_wait() of many objects, for the files that it is made of: wait.c watches and
+ * sleeps; check_now.c looks into the index, and is for timeout 0; watch_rows.c is for ids in a row,
+ * watch_filter.c for many ids of users' choice.
  */
 #ifndef LODE_CLIENT_MANY_H
 #define LODE_CLIENT_MANY_H
@@ -24,11 +25,14 @@ struct lode_many {
     size_t ready_count;
     bool is_refused; /* the session has too many waits */
     bool is_starved; /* the store has no memory for one of them */
+    bool has_filter; /* the ids of users' choice are watched by one */
+    bool must_look;  /* calls.mu; that filter has ended */
     bool *ready;
     bool has_table;  /* some ids are watched one by one */
-    uint32_t *table; /* by hash: 1 + the last index with an id; 0: empty */
+    uint32_t *table; /* by hash: 1 + the last index with an id, and bits of its hash; 0: empty */
     uint32_t *same;  /* 1 + the index before with the same id; ALONE: none; 0: not listed */
     size_t mask;     /* of the table */
+    uint32_t index_mask; /* in a place of the table: the index; the other bits are of the hash */
     const struct lode_patience *patience;
 };
 
@@ -55,11 +59,51 @@ lode_many_mark(struct lode_many *m, size_t i)
     }
 }
 
-enum { LODE_MANY_BATCH = 16 }; /* ids whose cache misses are on their way together */
+enum {
+    LODE_MANY_BATCH = 16,      /* ids whose cache misses are on their way together */
+    LODE_FILTER_LEAST = 1 << 9 /* fewer ids of users' choice are watched one by one */
+};
 #define LODE_MANY_ALONE UINT32_MAX
+
+/*
+ * Marks what is in the index. Stops as soon as `want` objects are found. So a program that waits
+ * for one of a thousand objects, again and again, looks at a few ids each time, and not at all
+ * thousand.
+ */
+void lode_many_scan(struct lode_many *m);
 
 /* For timeout 0, after a first look into the index. It arms nothing. Errors: as lode_wait(). */
 LODE_MUST_CHECK lode_err lode_many_check_now(struct lode_many *m);
+
+/* The same while the ids are watched: notices mark as well, and wake the thread that waits. */
+void lode_many_found(struct lode_many *m, size_t at);
+
+/*
+ * Has those of the missing ids that are of users' choice watched by a filter, if they are many, and
+ * looks at them once more; again after that filter has ended. m->has_filter says whether they are:
+ * the store may refuse. Errors: as lode_wait().
+ */
+LODE_MUST_CHECK lode_err lode_many_watch_filter(struct lode_many *m);
+
+/* calls.mu */
+static inline bool
+lode_many_is_done(const struct lode_many *m)
+{
+    return m->ready_count >= m->want || m->is_refused || m->is_starved;
+}
+
+/* True, once: the filter has ended, and there is more to wait for. */
+bool lode_many_must_look(struct lode_many *m);
+
+/* The second look: those that are watched by the filter. */
+LODE_MUST_CHECK lode_err lode_many_check_filter(struct lode_many *m);
+
+/* Whether the place is of an id that the filter watches. */
+static inline bool
+lode_many_is_filtered(const struct lode_many *m, size_t i)
+{
+    return m->same[i] != 0 && lode_id_kind(m->ids[i]) == LODE_ID_USER;
+}
 
 /*
  * Has the rows watched. Errors: LODE_ELIMIT, LODE_ENOMEM the store watches no more rows, but may

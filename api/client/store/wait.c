@@ -12,39 +12,6 @@
  */
 enum { LOOK_NS = 800000000 };
 
-/* A look at one id misses the cache twice. The misses of a batch are on their way together. */
-static void
-scan_batch(struct lode_many *m, size_t first, size_t count)
-{
-    uint64_t hash[LODE_MANY_BATCH];
-    for (size_t i = 0; i < count; i++) {
-        hash[i] = lode_many_hash(m, m->ids[first + i]);
-        lode_index_prefetch_slot(&m->db->index, hash[i]);
-    }
-    bool may_be[LODE_MANY_BATCH];
-    for (size_t i = 0; i < count; i++) {
-        may_be[i] = lode_index_prefetch_entry(&m->db->index, hash[i]);
-    }
-    for (size_t i = 0; i < count; i++) {
-        if (may_be[i] && lode_is_there(m->db, m->ids[first + i], hash[i])) {
-            lode_many_mark(m, first + i);
-        }
-    }
-}
-
-/*
- * Stops as soon as `want` objects are found. So a program that waits for one of a thousand objects,
- * again and again, looks at a few ids each time, and not at all thousand.
- */
-static void
-scan(struct lode_many *m)
-{
-    for (size_t i = 0; i < m->count && m->ready_count < m->want; i += LODE_MANY_BATCH) {
-        size_t left = m->count - i;
-        scan_batch(m, i, left < LODE_MANY_BATCH ? left : LODE_MANY_BATCH);
-    }
-}
-
 static lode_err
 check_ids(const struct lode_many *m)
 {
@@ -58,11 +25,25 @@ check_ids(const struct lode_many *m)
 
 /* ---- ids that are missing ----------------------------------------------------------------- */
 
-static uint32_t *
-slot_of(const struct lode_many *m, lode_id id)
+/* The bits of a place in the table that the index leaves: so others' ids are hardly ever read. */
+static uint32_t
+tag_of(const struct lode_many *m, uint64_t hash)
 {
-    size_t at = lode_many_hash(m, id) & m->mask;
-    while (m->table[at] != 0 && !lode_id_same(m->ids[m->table[at] - 1], id)) {
+    return (uint32_t)(hash >> 32) & ~m->index_mask;
+}
+
+static bool
+is_of(const struct lode_many *m, uint32_t slot, uint32_t tag, lode_id id)
+{
+    return (slot & ~m->index_mask) == tag && lode_id_same(m->ids[(slot & m->index_mask) - 1], id);
+}
+
+static uint32_t *
+slot_of(const struct lode_many *m, lode_id id, uint64_t hash)
+{
+    uint32_t tag = tag_of(m, hash);
+    size_t at = hash & m->mask;
+    while (m->table[at] != 0 && !is_of(m, m->table[at], tag, id)) {
         at = (at + 1) & m->mask;
     }
     return &m->table[at];
@@ -94,6 +75,9 @@ make_table(struct lode_many *m)
     }
     m->has_table = true;
     m->mask = size - 1;
+    while (m->index_mask < m->count) {
+        m->index_mask = 2 * m->index_mask + 1;
+    }
     m->table = calloc(size, sizeof *m->table);
     m->same = calloc(m->count, sizeof *m->same);
     return m->table != NULL && m->same != NULL
@@ -111,7 +95,7 @@ mark_all(struct lode_many *m, lode_id id)
             lode_many_mark(m, place);
         }
     }
-    uint32_t at = m->has_table ? *slot_of(m, id) : 0;
+    uint32_t at = m->has_table ? *slot_of(m, id, lode_many_hash(m, id)) & m->index_mask : 0;
     for (; at != 0 && at != LODE_MANY_ALONE; at = m->same[at - 1]) {
         lode_many_mark(m, at - 1);
     }
@@ -124,14 +108,21 @@ notify(struct lode_watch *watch, const struct lode_msg_ready *ready, uint32_t co
     for (uint32_t i = 0; i < count; i++) {
         struct lode_msg_ready one;
         memcpy(&one, &ready[i], sizeof one);
-        if (one.status == LODE_FOUND_REFUSED || one.status == LODE_FOUND_STARVED) {
-            m->is_refused |= one.status == LODE_FOUND_REFUSED;
-            m->is_starved |= one.status == LODE_FOUND_STARVED;
-            continue;
+        switch (one.status) {
+        case LODE_FOUND_REFUSED:
+            m->is_refused = true;
+            break;
+        case LODE_FOUND_STARVED:
+            m->is_starved = true;
+            break;
+        case LODE_FOUND_LOOK:
+            m->must_look = true;
+            break;
+        default:
+            mark_all(m, one.id);
         }
-        mark_all(m, one.id);
     }
-    watch->done = m->ready_count >= m->want || m->is_refused || m->is_starved;
+    watch->done = lode_many_is_done(m) || m->must_look;
 }
 
 struct watch_packet {
@@ -164,10 +155,12 @@ send_full_watch(const struct lode_many *m, struct watch_packet *packet)
     return err;
 }
 
+/* Fetches the places of the batch after this one. */
 static void
 prefetch_slots(const struct lode_many *m, size_t first)
 {
-    for (size_t i = first; i < m->count && i < first + LODE_MANY_BATCH; i++) {
+    size_t next = first + LODE_MANY_BATCH;
+    for (size_t i = next; i < m->count && i < next + LODE_MANY_BATCH; i++) {
         __builtin_prefetch(&m->table[lode_many_hash(m, m->ids[i]) & m->mask], 1);
     }
 }
@@ -185,9 +178,10 @@ list_missing(struct lode_many *m)
             prefetch_slots(m, i);
             fetched = i + LODE_MANY_BATCH;
         }
-        uint32_t *slot = slot_of(m, m->ids[i]);
-        m->same[i] = *slot != 0 ? *slot : LODE_MANY_ALONE;
-        *slot = (uint32_t)i + 1;
+        uint64_t hash = lode_many_hash(m, m->ids[i]);
+        uint32_t *slot = slot_of(m, m->ids[i], hash);
+        m->same[i] = *slot != 0 ? *slot & m->index_mask : LODE_MANY_ALONE;
+        *slot = tag_of(m, hash) | ((uint32_t)i + 1);
         last = (uint32_t)i + 1;
     }
     return last;
@@ -205,7 +199,8 @@ send_watches(struct lode_many *m, uint32_t end)
     packet->head = (struct lode_msg_watch){.head.type = LODE_MSG_WATCH, .cookie = m->watch.cookie};
     for (size_t i = 0, row = 0; i < end && err == LODE_OK; i++) {
         /* Of those with the same id only the first is sent. */
-        if (skip_row(m, &row, &i) || m->same[i] != LODE_MANY_ALONE) {
+        if (skip_row(m, &row, &i) || m->same[i] != LODE_MANY_ALONE ||
+            (m->has_filter && lode_many_is_filtered(m, i))) {
             continue;
         }
         packet->ids[packet->head.count++] = m->ids[i];
@@ -296,21 +291,45 @@ sleep_until_done(struct lode_many *m, struct lode_waiter *waiter, int64_t deadli
     }
 }
 
+/* If the filter ends, and the store takes no other one, all ids are watched one by one. */
+static lode_err
+sleep_on(struct lode_many *m, struct lode_waiter *waiter, uint32_t end)
+{
+    lode_err err = sleep_until_done(m, waiter, m->patience->deadline);
+    while (err == LODE_OK && lode_many_must_look(m)) {
+        LODE_TRY(lode_many_watch_filter(m));
+        LODE_TRY(m->has_filter ? LODE_OK : send_watches(m, end));
+        err = lode_now_ns() < m->patience->deadline
+                  ? sleep_until_done(m, waiter, m->patience->deadline)
+                  : LODE_ETIMEDOUT;
+    }
+    return err;
+}
+
 static lode_err
 watch_missing(struct lode_many *m, struct lode_waiter *waiter, uint32_t end)
 {
     int64_t timeout_ms = m->patience->timeout_ms;
+    LODE_TRY(lode_many_watch_filter(m));
     LODE_TRY(send_watches(m, end));
     LODE_TRY(lode_many_check_rows(m));
     if (timeout_ms != 0) {
         LODE_TRY(lode_hooks_interrupted(&m->db->hooks));
         lode_hooks_blocked(&m->db->hooks, LODE_SLEEPS);
     }
-    lode_err err = sleep_until_done(m, waiter, m->patience->deadline);
+    lode_err err = sleep_on(m, waiter, end);
     if (timeout_ms != 0) {
         lode_hooks_blocked(&m->db->hooks, LODE_AWAKE);
     }
     return err;
+}
+
+/* The filter may have ended just before: then the index tells what else is there. */
+static lode_err
+end_watch(struct lode_many *m, bool late)
+{
+    LODE_TRY(unwatch(m, late));
+    return late && lode_many_must_look(m) ? lode_many_check_filter(m) : LODE_OK;
 }
 
 /*
@@ -330,7 +349,7 @@ watch_once(struct lode_many *m, bool *rows_refused_out)
     err = err == LODE_OK ? watch_missing(m, &waiter, end) : err;
     bool late = err == LODE_ETIMEDOUT;
     if (!atomic_load_explicit(&m->db->calls.socket.down, memory_order_relaxed)) {
-        lode_err ended = unwatch(m, late);
+        lode_err ended = end_watch(m, late);
         err = err == LODE_OK || late ? ended : err;
     }
     lode_store_watch_remove(&m->db->calls, &waiter);
@@ -392,7 +411,7 @@ static lode_err
 wait_many(struct lode_many *m)
 {
     LODE_TRY(check_ids(m));
-    scan(m);
+    lode_many_scan(m);
     if (m->ready_count >= m->want) {
         return LODE_OK;
     }

@@ -17,15 +17,20 @@ lode_many_watch_rows(const struct lode_many *m)
     return LODE_OK;
 }
 
-/* Notices may come meanwhile: another thread may read the socket. */
-static void
-found_in_row(void *arg, size_t at)
+/* Another thread may read the socket, and hand notices to this wait meanwhile. */
+void
+lode_many_found(struct lode_many *m, size_t at)
 {
-    struct lode_many *m = arg;
     lode_mutex_lock(&m->db->calls.mu);
     lode_many_mark(m, at);
     m->watch.done |= m->ready_count >= m->want;
     lode_mutex_unlock(&m->db->calls.mu);
+}
+
+static void
+found_in_row(void *arg, size_t at)
+{
+    lode_many_found(arg, at);
 }
 
 lode_err
