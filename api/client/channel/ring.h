@@ -10,6 +10,7 @@
 #define LODE_CLIENT_RING_H
 
 #include "api/client/channel/index_reader.h"
+#include "api/client/channel/made.h"
 #include "api/client/channel/patience.h"
 #include "api/client/channel/store_calls.h"
 #include "api/layout/ring.h"
@@ -111,16 +112,5 @@ void lode_ring_drop_part(struct lode_ring *ring, const lode_id *ids, uint32_t co
  */
 LODE_MUST_CHECK lode_err lode_ring_wait(struct lode_ring *ring, lode_id id, uint64_t cookie,
                                         int64_t answer_by);
-
-/* How a value lies behind its struct lode_made: sizes in bytes. */
-struct lode_made_layout {
-    uint32_t head;    /* shape and strides, filled to 16 */
-    uint32_t carried; /* head and bytes, filled to 16 */
-};
-struct lode_made_layout lode_made_layout(uint64_t size, uint8_t ndim, uint8_t flags);
-
-/* Writes struct lode_made, shape, strides and bytes; returns where the next one goes. */
-uint8_t *lode_made_write(uint8_t *at, const struct lode_made *made, const int64_t *shape,
-                         const int64_t *strides, const void *bytes);
 
 #endif
