@@ -195,7 +195,8 @@ struct lode_session_row {
     _Atomic uint32_t expected;     /* ids of others that it refers to, and that do not exist yet */
     _Atomic uint32_t expected_own; /* the same of its own */
     _Atomic uint32_t refused;      /* TAKE records that could not be applied: no memory */
-    uint32_t pad[2];
+    _Atomic uint32_t ring_backed;  /* bytes of the ring that have memory: session.h [5]; 0: all */
+    uint32_t pad;
 };
 static_assert(sizeof(struct lode_session_row) == LODE_LINE, "index.h");
 

@@ -1,9 +1,10 @@
 /*
  * ring.h: the records in a session's ring: what a client tells the store without a message.
  *
- * A record is a header and a body, a multiple of 16 bytes. It never straddles the ring's end: the
- * rest there is one PAD record. Records are applied in their order in the ring. A record that
- * breaks a rule ends the session (the store cuts it), and nothing of the record is applied.
+ * A record is a header and a body, a multiple of 16 bytes. It never straddles the ring's end, nor
+ * the end of what has memory (session.h [5]): the rest of the ring is one PAD record then. Records
+ * are applied in their order in the ring. A record that breaks a rule ends the session (the store
+ * cuts it), and nothing of the record is applied.
  *
  *   PAD      no body
  *   TAKE     id                  one more reference of this session
@@ -25,6 +26,8 @@
 #define LODE_LAYOUT_RING_H
 
 #include "api/layout/session.h"
+
+#include <stdbool.h>
 
 enum lode_record_type {
     LODE_RECORD_PAD = 1,
@@ -48,6 +51,17 @@ struct lode_record {
     uint64_t pad1; /* keeps bodies aligned to 16 */
 };
 static_assert(sizeof(struct lode_record) == 16, "ring.h");
+
+/*
+ * session.h [5]: where records may end, in bytes from the ring's beginning, if `backed` of its
+ * `size` bytes have memory. A value of `backed` that cannot be, 0 among them: all have some.
+ */
+static inline uint32_t
+lode_ring_reach(uint32_t backed, uint32_t size)
+{
+    bool is_part = backed >= LODE_RING_BYTES_FIRST && backed < size;
+    return is_part ? backed - (uint32_t)sizeof(struct lode_record) : size;
+}
 
 /* An object that a record makes. */
 struct lode_made {

@@ -10,6 +10,7 @@
  *   72            credit_waits            client       seq_cst [3]    store     relaxed
  *   76            credit_need             client       relaxed [3]    store     relaxed
  *   80            spending                client       [4]            store     acquire
+ *   84            ring_need               client       relaxed [5]    store     relaxed
  *   128           pin_high                  client       release [2]    store     acquire
  *   4 KiB         ring, ring_bytes          client       plain          store     plain
  *   4 KiB + ring  pins[LODE_PIN_MAX]        client       [2]            store     acquire
@@ -56,6 +57,21 @@
  *     Only for sessions that said LODE_HELLO_FENCED. A client that says so and is not fenced, or
  *     that writes 0 too early, harms itself: a record without credit ends its session. One that
  *     always leaves 1 there keeps what it was granted.
+ * [5] The ring of a session that said LODE_HELLO_LEAN has memory only at its beginning at first:
+ *     most sessions put nothing, and drop little. ring_backed in the session's row says how many
+ *     bytes have some. The store gives memory first and writes the word (release) after it, and
+ *     the word only grows. The client reads it (acquire), and writes nothing behind so many bytes:
+ *     there the kernel would have to find memory at the write, and a full tmpfs is SIGBUS.
+ *     Positions count modulo ring_bytes all the same. Records end at lode_ring_reach() at the
+ *     latest. What does not fit in front of that goes to the ring's beginning, behind a PAD that
+ *     covers the rest of the ring: 16 bytes are kept for the head of this PAD. So both sides agree
+ *     on where each record lies, whichever value of the word the client has seen.
+ *     The store gives memory to the whole ring when a PAD has led back to its beginning, and when a
+ *     thread waits (credit_waits) to write a record that is larger than what has memory: ring_need,
+ *     written before credit_waits is counted up, is the size of the largest of these. If the tmpfs
+ *     is full, the ring stays as it is: its client goes round in what there is, and puts by packet
+ *     what is larger. The store does not read behind ring_backed, whatever the client writes: to
+ *     read there would take memory, too.
  *
  * Invariant: ring_head <= ring_tail <= ring_head + ring_bytes.
  * Crash rule: when the session's socket ends, records below ring_tail are whole, and the store
@@ -70,6 +86,7 @@
 #define LODE_SESSION_MAGIC UINT64_C(0x316e6f697373534c) /* "LSssion1" */
 
 enum {
+    LODE_RING_BYTES_FIRST = 8 << 10, /* that have memory at attach: [5] */
     LODE_RING_BYTES_MIN = 64 << 10,
     LODE_RING_BYTES_DEFAULT = 256 << 10,
     LODE_RING_BYTES_MAX = 256 << 10, /* the store drains it in one go, in about a millisecond */
@@ -87,7 +104,8 @@ struct lode_session_header {
     _Atomic uint32_t credit_waits;
     _Atomic uint32_t credit_need; /* pages | entries << 16 */
     _Atomic uint32_t spending;    /* 1: a thread reads its limits, or has not published yet */
-    uint32_t pad1[11];
+    _Atomic uint32_t ring_need;   /* bytes of a record */
+    uint32_t pad1[10];
     _Atomic uint32_t pin_high;
     uint32_t pad2[15];
 };
@@ -95,6 +113,7 @@ static_assert(offsetof(struct lode_session_header, ring_tail) == 64, "session.h"
 static_assert(offsetof(struct lode_session_header, credit_waits) == 72, "session.h");
 static_assert(offsetof(struct lode_session_header, credit_need) == 76, "session.h");
 static_assert(offsetof(struct lode_session_header, spending) == 80, "session.h");
+static_assert(offsetof(struct lode_session_header, ring_need) == 84, "session.h");
 static_assert(offsetof(struct lode_session_header, pin_high) == 128, "session.h");
 static_assert(sizeof(struct lode_session_header) <= LODE_PAGE, "session.h");
 

@@ -122,8 +122,9 @@ struct lode_msg_head {
 enum {
     LODE_HELLO_MAKER = 1,     /* makes results: its ring is drained before a result is missed */
     LODE_HELLO_SCHEDULER = 2, /* may SETTLE, ask for RESULTS, and PUT errors under result ids */
-    LODE_HELLO_FENCED = 4     /* membarrier(2) reaches it, or it neither spends nor pins: */
+    LODE_HELLO_FENCED = 4,    /* membarrier(2) reaches it, or it neither spends nor pins: */
                               /* session.h [2] and [4] */
+    LODE_HELLO_LEAN = 16      /* asks for credit and for most of its ring when it wants them */
 };
 
 struct lode_msg_hello {

@@ -2,6 +2,7 @@
 
 #include "api/system/tricks.h"
 #include "store/rings/part.h"
+#include "store/state/file.h"
 
 #include <string.h>
 
@@ -53,9 +54,14 @@ look(struct ahead *ahead, const struct table *table)
 {
     const struct session *session = ahead->session;
     uint64_t at = ahead->at & (session->ring_bytes - 1), to_end = session->ring_bytes - at;
+    uint64_t left = file_ring_left(session, ahead->at);
     const uint8_t *ring = session->file + LODE_RING_OFFSET;
     struct lode_record record;
     lode_id id;
+    if (left < sizeof record) {
+        ahead->at = ahead->tail;
+        return 0;
+    }
     memcpy(&record, ring + at, sizeof record);
     RING_COPIED(record);
     if (record.size < sizeof record || record.size > ahead->tail - ahead->at ||
@@ -65,7 +71,8 @@ look(struct ahead *ahead, const struct table *table)
     }
     ahead->at += record.size;
     uint64_t place = sizeof record + place_of_id(record.type);
-    if (record.type == LODE_RECORD_PAD || place + sizeof id > record.size) {
+    if (record.type == LODE_RECORD_PAD || place + sizeof id > record.size ||
+        place + sizeof id > left) {
         return 0;
     }
     memcpy(&id, ring + at + place, sizeof id);

@@ -202,6 +202,19 @@ need_of(const struct session *session)
                            .entries = least(need >> 16, NEED_ENTRIES_MAX)};
 }
 
+/*
+ * A lean session has asked for credit for the first time: from now on it gets some ahead of need.
+ */
+static void
+begin_to_put(struct session *session)
+{
+    if (session->entries_target == 0) {
+        session->pages_target = PAGES_FIRST;
+        session->entries_target = ENTRIES_FIRST;
+        session->starved = true;
+    }
+}
+
 /* Grants all that the record needs, or nothing: a part would lie idle while others need it. */
 static bool
 grant_need(struct store *store, struct session *session, struct amount need)
@@ -218,6 +231,7 @@ grant_need(struct store *store, struct session *session, struct amount need)
     }
     add_pages(store, session, pages);
     add_entries(store, session, entries);
+    begin_to_put(session);
     session->granted_ns = lode_now_ns(); /* its client has time to wake up and to spend it */
     session->active_ns = session->granted_ns;
     return true;
@@ -353,9 +367,11 @@ credit_take_back(struct store *store, struct session *session)
 void
 credit_start(struct store *store, struct session *session)
 {
-    session->pages_target = PAGES_FIRST;
-    session->entries_target = ENTRIES_FIRST;
-    fill(store, session, PAGES_MOST);
+    if ((session->flags & LODE_HELLO_LEAN) == 0) {
+        session->pages_target = PAGES_FIRST;
+        session->entries_target = ENTRIES_FIRST;
+        fill(store, session, PAGES_MOST);
+    }
     publish(store, session);
 }
 
@@ -387,14 +403,18 @@ credit_after_drain(struct store *store, struct session *session, uint64_t pages_
 }
 
 void
-credit_rang(struct store *store, struct session *session)
+credit_rang(struct store *store, struct session *session, bool ring_grew)
 {
     struct amount before = granted(session);
     meet_need(store, session);
     if (session->starved) {
         fill(store, session, PAGES_MOST);
     }
-    publish_and_wake(store, session, before);
+    if (ring_grew) {
+        credit_show(store, session);
+    } else {
+        publish_and_wake(store, session, before);
+    }
 }
 
 /*

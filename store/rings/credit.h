@@ -24,7 +24,10 @@
 
 #include "store/state/store.h"
 
-/* Grants a new session its first credit. */
+/*
+ * Grants a new session its first credit. A lean session (LODE_HELLO_LEAN) gets none before it asks:
+ * most only read, and credit is memory that others lack.
+ */
 void credit_start(struct store *store, struct session *session);
 
 /*
@@ -55,9 +58,10 @@ void credit_after_drain(struct store *store, struct session *session, uint64_t p
 
 /*
  * After the drain that a doorbell asked for: the client may have rung for want of credit. Wakes its
- * threads only if more was granted: a thread that was woken for nothing would ring again at once.
+ * threads only if more was granted, or if their ring grew (ring_meet_need()): a thread that was
+ * woken for nothing would ring again at once.
  */
-void credit_rang(struct store *store, struct session *session);
+void credit_rang(struct store *store, struct session *session, bool ring_grew);
 
 /* Grants fresh room to the sessions in the line, then to those with less than their target. */
 void credit_feed(struct store *store);
@@ -67,8 +71,8 @@ bool credit_anyone_waits(const struct store *store);
 
 /*
  * The parts of a recall (session.h [4]). The first lowers the limits that the client sees to what
- * it has spent. Then either the second puts them back, and wakes threads that have seen the low
- * ones; or the third gives what is not spent back to the arena and the table.
+ * it has spent. Then either the second publishes what was granted, and wakes threads that have seen
+ * less; or the third gives what is not spent back to the arena and the table.
  */
 void credit_hide(struct store *store, const struct session *session);
 void credit_show(struct store *store, const struct session *session);

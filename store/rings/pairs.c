@@ -1,6 +1,7 @@
 #include "store/rings/pairs.h"
 
 #include "store/rings/part.h"
+#include "store/state/file.h"
 
 #include <string.h>
 
@@ -62,8 +63,8 @@ find_drop(struct pairs *pairs, const uint8_t *ring, uint64_t left, lode_id id)
 bool
 pairs_skip(struct pairs *pairs, uint64_t head, uint64_t tail)
 {
-    uint32_t ring_bytes = pairs->session->ring_bytes;
-    uint64_t at = head & (ring_bytes - 1), to_end = ring_bytes - at;
+    uint64_t at = head & (pairs->session->ring_bytes - 1);
+    uint64_t to_end = file_ring_left(pairs->session, head);
     uint64_t left = tail - head < to_end ? tail - head : to_end;
     const uint8_t *ring = pairs->session->file + LODE_RING_OFFSET + at;
     static const lode_id zero; /* cuts the session when it is applied */

@@ -11,6 +11,7 @@
 #include "store/rings/part.h"
 #include "store/objects/quota.h"
 #include "store/state/answers.h"
+#include "store/state/file.h"
 #include "store/waits/waits.h"
 
 #include <string.h>
@@ -154,13 +155,17 @@ static lode_err
 apply_at(struct store *store, struct session *session, uint64_t *head, uint64_t tail)
 {
     const uint8_t *ring = session->file + LODE_RING_OFFSET;
-    uint64_t at = *head & (session->ring_bytes - 1), to_end = session->ring_bytes - at;
+    uint64_t at = *head & (session->ring_bytes - 1), left = file_ring_left(session, *head);
     struct lode_record record;
+    if (left < sizeof record) {
+        return lode_fail_with(LODE_EPROTO, "a record in a part of the ring that has no memory");
+    }
     memcpy(&record, ring + at, sizeof record);
     RING_COPIED(record);
-    bool is_pad = record.type == LODE_RECORD_PAD;
+    bool is_pad = record.type == LODE_RECORD_PAD; /* nothing but its head is read */
+    uint64_t most = is_pad ? session->ring_bytes - at : left;
     if (record.size < sizeof record || record.size % LODE_RECORD_ALIGN != 0 ||
-        record.size > tail - *head || record.size > to_end ||
+        record.size > tail - *head || record.size > most ||
         (record.size > LODE_RECORD_MAX && !is_pad)) {
         return lode_fail_with(LODE_EPROTO, "a record of %u bytes, of %llu that are there",
                               record.size, (unsigned long long)(tail - *head));
@@ -225,7 +230,21 @@ ring_drain(struct store *store, struct session *session)
     }
     store_set_now(store);
     session->ring_head = apply_all(store, session, head, tail);
+    bool went_round = (head ^ session->ring_head) >= session->ring_bytes;
+    if (went_round) {
+        (void)file_grow_ring(store, session); /* session.h [5] */
+    }
     credit_after_drain(store, session, pages, entries);
+}
+
+bool
+ring_meet_need(struct store *store, struct session *session)
+{
+    const struct lode_session_header *header = (const struct lode_session_header *)session->file;
+    uint32_t reach = lode_ring_reach(session->ring_backed, session->ring_bytes);
+    return atomic_load_explicit(&header->credit_waits, memory_order_relaxed) != 0 &&
+           atomic_load_explicit(&header->ring_need, memory_order_relaxed) > reach &&
+           file_grow_ring(store, session);
 }
 
 void

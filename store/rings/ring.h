@@ -12,6 +12,12 @@
 /* Applies the records up to the tail that the ring has now. Does nothing for an ended session. */
 void ring_drain(struct store *store, struct session *session);
 
+/*
+ * session.h [5]: gives memory to the whole ring if a thread of the client waits for it. Wakes
+ * nobody. True: the ring has grown.
+ */
+bool ring_meet_need(struct store *store, struct session *session);
+
 /* Drains every session's ring, up to the tail that it has now. */
 void ring_drain_all(struct store *store);
 

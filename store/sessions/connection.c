@@ -71,7 +71,7 @@ on_bell(struct store *store, struct source *source, uint32_t events)
     if (session->cut) {
         session_end(store, session);
     } else {
-        credit_rang(store, session);
+        credit_rang(store, session, ring_meet_need(store, session));
     }
 }
 

@@ -206,6 +206,7 @@ enlist(struct store *store, struct session *session)
     *truth = (struct truth_row){
         .session = session->number, .flags = session->flags, .pid = session->pid};
     atomic_store_explicit(&row->ring_head, 0, memory_order_relaxed);
+    atomic_store_explicit(&row->ring_backed, session->ring_backed, memory_order_relaxed);
     bool is_plain = store->fences_releases && (session->flags & LODE_HELLO_FENCED) != 0;
     row->flags = session->flags | (is_plain ? LODE_ROW_PLAIN_RELEASE : 0);
     atomic_store_explicit(&row->awaited, 0, memory_order_relaxed);
@@ -243,7 +244,8 @@ session_hello(struct store *store, struct session *session, const struct lode_ms
 {
     int client_fd = -1;
     LODE_TRY(check_hello(hello, &session->ring_bytes));
-    session->flags = hello->flags & (LODE_HELLO_MAKER | LODE_HELLO_SCHEDULER | LODE_HELLO_FENCED);
+    session->flags = hello->flags & (LODE_HELLO_MAKER | LODE_HELLO_SCHEDULER | LODE_HELLO_FENCED |
+                                     LODE_HELLO_LEAN);
     LODE_TRY(check_rows(store, session));
     if (session->flags & LODE_HELLO_SCHEDULER) {
         LODE_TRY(notices_reserve(session));

@@ -1,5 +1,6 @@
 #include "store/state/file.h"
 
+#include "api/base/clock.h"
 #include "api/base/fail.h"
 #include "api/cluster/files.h"
 #include "api/cluster/paths.h"
@@ -79,7 +80,8 @@ file_path(const struct store *store, const struct session *session, char path_ou
 static lode_err
 make_file(struct session *session, const char *path)
 {
-    uint64_t used = lode_pins_offset(session->ring_bytes) + LODE_PIN_FIRST * sizeof(uint32_t);
+    bool is_lean = session->flags & LODE_HELLO_LEAN;
+    uint32_t backed = is_lean ? LODE_RING_BYTES_FIRST : session->ring_bytes;
     session->file_bytes = lode_session_file_bytes(session->ring_bytes);
     session->file_fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (session->file_fd < 0) {
@@ -88,13 +90,16 @@ make_file(struct session *session, const char *path)
     if (ftruncate(session->file_fd, (off_t)session->file_bytes) != 0) {
         return lode_fail_errno("cannot size '%s'", path);
     }
-    LODE_TRY(shared_file_warm(session->file_fd, 0, used, "a session"));
+    LODE_TRY(shared_file_warm(session->file_fd, 0, LODE_RING_OFFSET + backed, "a session"));
+    LODE_TRY(shared_file_warm(session->file_fd, lode_pins_offset(session->ring_bytes),
+                              LODE_PIN_FIRST * sizeof(uint32_t), "a session"));
     void *base = mmap(NULL, session->file_bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE,
                       session->file_fd, 0);
     if (base == MAP_FAILED) {
         return lode_fail_errno("cannot map '%s'", path);
     }
     session->file = base;
+    session->ring_backed = backed;
     session->pin_slots = LODE_PIN_FIRST;
     return LODE_OK;
 }
@@ -146,6 +151,25 @@ file_close(struct store *store, struct session *session)
             unlink(path);
         }
     }
+}
+
+bool
+file_grow_ring(struct store *store, struct session *session)
+{
+    enum { PAUSE_NS = 10000000 };
+    uint32_t backed = session->ring_backed, more = session->ring_bytes - backed;
+    int64_t now = more > 0 ? lode_now_ns() : 0;
+    if (more == 0 || now < session->ring_again_ns) {
+        return false;
+    }
+    if (shared_file_warm(session->file_fd, LODE_RING_OFFSET + backed, more, "a ring") != LODE_OK) {
+        session->ring_again_ns = now + PAUSE_NS;
+        return false;
+    }
+    session->ring_backed = session->ring_bytes;
+    atomic_store_explicit(&store->table.rows[session->row].ring_backed, session->ring_bytes,
+                          memory_order_release);
+    return true;
 }
 
 lode_err

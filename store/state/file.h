@@ -9,7 +9,8 @@
 #include "store/state/store.h"
 
 /*
- * Makes the file of `session` (number, ring_bytes are set), warms its memory, maps it.
+ * Makes the file of `session` (number, flags, ring_bytes are set), warms its memory, maps it. Only
+ * the beginning of a lean session's ring gets memory (api/layout/session.h [5]).
  *
  *   client_fd_out  read-write, an open file of its own: for the client
  *
@@ -20,6 +21,24 @@ LODE_MUST_CHECK lode_err file_open(struct store *store, struct session *session,
 
 /* Unmaps, closes and unlinks it. */
 void file_close(struct store *store, struct session *session);
+
+/*
+ * Gives memory to the whole ring, and says so in the session's row. False: it had some, or there is
+ * none. If there is none, nothing is tried for the next 10 ms: a client may ask as often as it
+ * likes, and a refusal by the system costs as much as a grant.
+ */
+bool file_grow_ring(struct store *store, struct session *session);
+
+/*
+ * Bytes of the ring that have memory and lie in one piece, from that position on. Nobody reads more
+ * than these: there is none behind them, and a read would take some.
+ */
+static inline uint64_t
+file_ring_left(const struct session *session, uint64_t position)
+{
+    uint64_t at = position & (session->ring_bytes - 1);
+    return at < session->ring_backed ? session->ring_backed - at : 0;
+}
 
 /* More pin slots may be used: warms their memory. Errors: LODE_ELIMIT, LODE_EFULL. */
 LODE_MUST_CHECK lode_err file_grow_pins(struct session *session, uint32_t slots);

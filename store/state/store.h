@@ -67,6 +67,8 @@ struct session {
     uint8_t *file;
     uint64_t file_bytes;
     uint32_t ring_bytes;
+    uint32_t ring_backed;  /* bytes of it that have memory: api/layout/session.h [5] */
+    int64_t ring_again_ns; /* there was none for more: not asked for again before this */
     uint32_t pin_slots;
     volatile int broken;
     uint64_t ring_head;

@@ -18,7 +18,8 @@ connect_or_attach(struct fuzz_input *input)
         client_connect(client);
     }
     if (client->fake.number == 0 && how < 240) {
-        client_attach(client, (how & 3) | (how & 8 ? LODE_HELLO_FENCED : 0));
+        client_attach(client, (how & 3) | (how & 8 ? LODE_HELLO_FENCED : 0) |
+                                  ((how & 48) == 48 ? LODE_HELLO_LEAN : 0));
         client->unread = how & 4;
     } else if (client->fake.number == 0) {
         struct lode_msg_hello hello = {.head = {.type = LODE_MSG_HELLO},

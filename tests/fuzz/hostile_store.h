@@ -219,7 +219,10 @@ store_begin(struct fuzz_input *input)
                                              .major = LODE_LAYOUT_MAJOR,
                                              .ring_bytes = LODE_RING_BYTES_MIN,
                                              .session = SESSION};
-    *row = (struct lode_session_row){.session = SESSION, .credit_pages = 3, .credit_entries = 3};
+    *row = (struct lode_session_row){.session = SESSION,
+                                     .credit_pages = 3,
+                                     .credit_entries = 3,
+                                     .ring_backed = LODE_RING_BYTES_FIRST};
     memcpy(index_map + LODE_ENTRIES_OFFSET, pristine, sizeof pristine);
     ((struct lode_index_header *)(void *)index_map)->scarce = 0;
     memset(&asked, 0, sizeof asked);

@@ -1,6 +1,7 @@
 /*
  * The ring between threads that put and a store that drains: every record arrives whole, once, in
  * its thread's order, through a ring that is full most of the time and credit that comes in crumbs.
+ * At first only the beginning of the ring has memory. From the middle of the run on all of it has.
  *
  *   race_ring [RECORDS]     of each of the threads; default 3,000
  *
@@ -71,6 +72,7 @@ put_on(void *arg)
 /* ---- the store ---------------------------------------------------------------------------- */
 
 static uint64_t seen[THREADS + 1], pages_used, entries_used;
+static uint32_t backed = LODE_RING_BYTES_FIRST;
 
 static void
 take_put(const struct lode_record *record)
@@ -99,10 +101,16 @@ drain(uint64_t *head)
         const struct lode_record *record =
             (const void *)((uint8_t *)file + LODE_RING_OFFSET + *head % file->ring_bytes);
         expect(record->type == LODE_RECORD_PAD || record->type == LODE_RECORD_PUT);
+        expect_le(*head % file->ring_bytes + (record->type == LODE_RECORD_PUT ? record->size : 16),
+                  backed);
         if (record->type == LODE_RECORD_PUT) {
             take_put(record);
         }
         *head += record->size;
+    }
+    if (entries_used >= records * THREADS / 2 && backed < file->ring_bytes) {
+        backed = file->ring_bytes;
+        atomic_store_explicit(&row->ring_backed, backed, memory_order_release);
     }
     atomic_store_explicit(&row->ring_head, *head, memory_order_release);
     atomic_store_explicit(&row->credit_pages, pages_used + CRUMB_PAGES, memory_order_release);
@@ -140,6 +148,7 @@ setup(void)
     file = aligned_alloc(LODE_PAGE, LODE_RING_OFFSET + LODE_RING_BYTES_MIN);
     memset(file, 0, LODE_RING_OFFSET + LODE_RING_BYTES_MIN);
     file->ring_bytes = LODE_RING_BYTES_MIN;
+    atomic_store(&row->ring_backed, backed);
     expect_eq(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, ends), 0);
     store = ends[1];
     must(lode_store_calls_init(&calls));

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
@@ -229,6 +230,29 @@ cluster_open(void)
     lode_open_options options = {.struct_size = sizeof options, .flags = LODE_OPEN_ATTACH};
     must(lode_open(NULL, &options, &db));
     return db;
+}
+
+static long most_kib;
+static int session_files;
+
+static int
+look_at_file(const char *path, const struct stat *st, int type, struct FTW *walk)
+{
+    if (type == FTW_F && strncmp(path + walk->base, "session-", 8) == 0) {
+        long kib = (long)st->st_blocks / 2;
+        most_kib = kib > most_kib ? kib : most_kib;
+        session_files++;
+    }
+    return 0;
+}
+
+long
+store_session_kib(int *count_out)
+{
+    most_kib = session_files = 0;
+    expect_eq(nftw(story_shm(), look_at_file, 8, FTW_PHYS), 0);
+    *count_out = session_files;
+    return most_kib;
 }
 
 enum { PIECES_MAX = 64 };

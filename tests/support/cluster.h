@@ -50,6 +50,9 @@ void leave_out_slow_ends(char *text);
 lode *cluster_open(void);
 lode *store_open(void);
 
+/* The most shared memory that a session's file takes, in KiB, and how many such files there are. */
+long store_session_kib(int *count_out);
+
 /* Creates objects until no page is free, and drops those again. For a store of some 16 MiB. */
 void store_fill(lode *db);
 void store_make_room(lode *db);

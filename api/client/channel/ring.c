@@ -31,6 +31,7 @@ lode_ring_init(struct lode_ring *ring, struct lode_session_header *file,
                                .shared_tail = &file->ring_tail,
                                .waits = &file->credit_waits,
                                .credit_need = &file->credit_need,
+                               .ring_need = &file->ring_need,
                                .spending = &file->spending,
                                .row = row,
                                .session = file->session,
@@ -60,12 +61,26 @@ used_locked(const struct lode_ring *ring)
     return ring->tail - atomic_load_explicit(&ring->row->ring_head, memory_order_acquire);
 }
 
-/* Bytes up to the ring's end; 0 if the record fits in front of it. */
-static uint32_t
-pad_before(const struct lode_ring *ring, uint32_t size)
+/*
+ * session.h [5]: true if records may end at `end`, counted from the ring's first byte. Only where
+ * they may not is looked at how much of the ring has memory by now.
+ */
+static bool
+is_in_reach_locked(struct lode_ring *ring, uint32_t end)
 {
-    uint32_t left = ring->size - (uint32_t)(ring->tail & (ring->size - 1));
-    return left < size ? left : 0;
+    if (__builtin_expect(end > ring->reach, 0)) {
+        uint32_t backed = atomic_load_explicit(&ring->row->ring_backed, memory_order_acquire);
+        ring->reach = lode_ring_reach(backed, ring->size);
+    }
+    return end <= ring->reach;
+}
+
+/* Bytes up to the ring's end; 0 if the record fits where the tail is. */
+static uint32_t
+pad_before_locked(struct lode_ring *ring, uint32_t size)
+{
+    uint32_t at = (uint32_t)(ring->tail & (ring->size - 1));
+    return is_in_reach_locked(ring, at + size) ? 0 : ring->size - at;
 }
 
 static void
@@ -76,13 +91,13 @@ write_header(struct lode_ring *ring, enum lode_record_type type, uint32_t size)
 }
 
 /*
- * Skips the rest of the ring with a record of its own, so that a record lies in one piece. Even a
- * large one fits once the store has caught up.
+ * Skips the rest of the ring with a record of its own, so that a record lies in one piece, and in
+ * memory. Even a large one fits once the store has caught up.
  */
 static bool
 make_room_locked(struct lode_ring *ring, uint32_t size)
 {
-    uint32_t pad = pad_before(ring, size);
+    uint32_t pad = pad_before_locked(ring, size);
     if (pad > 0) {
         if (used_locked(ring) + pad > ring->size) {
             return false;
@@ -168,20 +183,24 @@ is_dead_locked(struct lode_ring *ring)
 }
 
 /*
- * session.h [3]: writes what this thread needs, and counts it as a waiter, before the kernel
- * compares credit_wake. Otherwise the store could grant the credit and wake nobody. `need` NULL:
- * this thread waits for room in the ring.
+ * session.h [3] [5]: writes what this thread needs, and counts it as a waiter, before the kernel
+ * compares credit_wake. Otherwise the store could grant it and wake nobody. `need` NULL: this
+ * thread waits for room in the ring.
  */
 static void
 announce_wait_locked(struct lode_ring *ring, const struct lode_ring_need *need)
 {
     uint32_t pages = need != NULL ? need->pages : 0, entries = need != NULL ? need->entries : 0;
+    uint32_t bytes = need != NULL ? need->size : 0;
     if (atomic_load_explicit(ring->waits, memory_order_relaxed) > 0) {
         uint32_t others = atomic_load_explicit(ring->credit_need, memory_order_relaxed);
+        uint32_t others_bytes = atomic_load_explicit(ring->ring_need, memory_order_relaxed);
         pages = pages > (others & 0xffff) ? pages : others & 0xffff;
         entries = entries > others >> 16 ? entries : others >> 16;
+        bytes = bytes > others_bytes ? bytes : others_bytes;
     }
     atomic_store_explicit(ring->credit_need, pages | entries << 16, memory_order_relaxed);
+    atomic_store_explicit(ring->ring_need, bytes, memory_order_relaxed);
     atomic_fetch_add_explicit(ring->waits, 1, memory_order_seq_cst);
 }
 
@@ -190,7 +209,12 @@ lode_ring_stand_in_line(struct lode_ring *ring, const struct lode_ring_need *nee
 {
     lode_mutex_lock(&ring->mu);
     announce_wait_locked(ring, need);
+    bool asks = !is_in_reach_locked(ring, need->size) ||
+                atomic_load_explicit(&ring->row->credit_entries, memory_order_relaxed) == 0;
     lode_mutex_unlock(&ring->mu);
+    if (asks) {
+        lode_store_ring_bell(ring->calls);
+    }
 }
 
 void
@@ -212,6 +236,9 @@ wait_for_store(struct lode_ring *ring, uint32_t seen, int64_t deadline)
 }
 
 enum { DROP_BYTES = sizeof(struct lode_record) + sizeof(lode_id) };
+static_assert(LODE_RING_DROPS_MAX * DROP_BYTES + sizeof(struct lode_record) <=
+                  LODE_RING_BYTES_FIRST,
+              "ring.h");
 
 /* Puts in as many of the owed drops as the ring has room for. */
 static void
@@ -252,7 +279,7 @@ reserve(struct lode_ring *ring, enum lode_record_type type, const struct lode_ri
             write_owed_locked(ring);
         }
         begin_spending_locked(ring);
-        bool has_credit = has_credit_locked(ring, need);
+        bool has_credit = is_in_reach_locked(ring, need->size) && has_credit_locked(ring, need);
         if (has_credit && make_room_locked(ring, need->size)) {
             write_header(ring, type, need->size);
             *body_out = ring->bytes + (ring->tail & (ring->size - 1)) + sizeof(struct lode_record);

@@ -19,10 +19,12 @@ struct lode_ring {
     struct lode_mutex mu;
     uint8_t *bytes;
     uint32_t size;
+    uint32_t reach;                /* mu: no record ends behind this byte. session.h [5] */
     uint64_t tail;                 /* mu */
     _Atomic uint64_t *shared_tail; /* in the session file */
     _Atomic uint32_t *waits;       /* session.h [3] */
     _Atomic uint32_t *credit_need; /* session.h [3] */
+    _Atomic uint32_t *ring_need;   /* session.h [5] */
     _Atomic uint32_t *spending;    /* session.h [4]: 1 while the ring is locked for a record */
     const struct lode_session_row *row;
     uint64_t session; /* the number in the row, as long as the store has not ended the session */
@@ -54,7 +56,8 @@ struct lode_ring_need {
  * which is filled in), then lode_ring_publish().
  *
  *   patience  its deadline is for credit, its answer_by for room in the ring, which a store that
- *             runs makes as it goes
+ *             runs makes as it goes. As for credit, it waits for memory for more of the ring, if
+ *             the record is larger than what has some
  *   body_out  size - sizeof(struct lode_record) bytes
  *
  * Errors    LODE_EAGAIN (no sentence) no credit came in time; LODE_ETIMEDOUT no room came: the
@@ -66,7 +69,9 @@ LODE_MUST_CHECK lode_err lode_ring_reserve(struct lode_ring *ring, enum lode_rec
 
 /*
  * Session.h [3]: takes a place in the store's line of those that wait for credit, and gives it up.
- * The store learns of it when the bell is rung: lode_ring_reserve() rings when it waits.
+ * The store learns of it when the bell is rung: lode_ring_reserve() rings when it waits. This rings
+ * if the session has had no credit yet, or the ring is too small. Otherwise a session that never
+ * waits would put by packet for ever.
  */
 void lode_ring_stand_in_line(struct lode_ring *ring, const struct lode_ring_need *need);
 void lode_ring_leave_line(struct lode_ring *ring);
@@ -102,8 +107,11 @@ LODE_MUST_CHECK lode_err lode_ring_take(struct lode_ring *ring, lode_id id);
 void lode_ring_drop(struct lode_ring *ring, lode_id id, bool urgent);
 void lode_ring_drop_now(struct lode_ring *ring, lode_id id);
 
-/* lode_ring_drop() of `count` ids, 1 to LODE_RING_DROPS_MAX. None is the zero id. */
-enum { LODE_RING_DROPS_MAX = 256 };
+/*
+ * lode_ring_drop() of `count` ids, 1 to LODE_RING_DROPS_MAX. None is the zero id. So many fit into
+ * a ring that has little memory: a drop waits for nothing but room.
+ */
+enum { LODE_RING_DROPS_MAX = 128 };
 void lode_ring_drop_part(struct lode_ring *ring, const lode_id *ids, uint32_t count, bool urgent);
 
 /*

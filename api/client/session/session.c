@@ -204,6 +204,7 @@ lode_session_attach(const struct lode_paths *paths, uint32_t hello_flags, uint32
 {
     /* session.h [4]. First of all: as long as there is no other thread, it takes some us. */
     hello_flags |= lode_membarrier_join() ? LODE_HELLO_FENCED : 0;
+    hello_flags |= hello_flags & LODE_HELLO_MAKER ? 0 : LODE_HELLO_LEAN; /* workers always commit */
     LODE_TRY(lode_process_watch_forks());
     lode *db = aligned_alloc(LODE_LINE, (sizeof *db + LODE_LINE - 1) / LODE_LINE * LODE_LINE);
     if (db == NULL) {
