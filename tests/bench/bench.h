@@ -98,6 +98,8 @@ void case_waitset(struct bench *bench);
 void case_starvation(struct bench *bench);
 void case_many_programs(struct bench *bench);
 void case_tricks(struct bench *bench);
+void case_idle_session_memory(struct bench *bench);
+void case_first_put(struct bench *bench);
 void case_startup(struct bench *bench);
 void case_idle(struct bench *bench);
 void case_matmul_fanout(struct bench *bench);

@@ -68,6 +68,8 @@ static const struct bench_case {
     {"waitset", case_waitset, false, false},
     {"starvation", case_starvation, false, false},
     {"many_programs", case_many_programs, false, false},
+    {"idle_session_memory", case_idle_session_memory, false, false},
+    {"first_put", case_first_put, false, false},
     {"tricks", case_tricks, false, false},
     {"startup", case_startup, false, false},
     {"idle", case_idle, false, false},
