@@ -363,6 +363,16 @@ story_stderr_into(const char *path)
 }
 
 int
+story_fifo(char *path_out, size_t room, const char *name)
+{
+    snprintf(path_out, room, "%s/%s", story_files(), name);
+    expect_eq(mkfifo(path_out, 0600), 0);
+    int fd = open(path_out, O_RDWR | O_CLOEXEC);
+    expect(fd >= 0);
+    return fd;
+}
+
+int
 story_count_files(const char *dir)
 {
     return count_files(dir);

@@ -60,6 +60,13 @@ bool story_wait_end(pid_t pid, int64_t ms);
 /* What this process says on stderr goes to that file from now on, which is empty or made. */
 void story_stderr_into(const char *path);
 
+/*
+ * Makes a fifo of that name in the story's own directory; writes its path. Gives a descriptor that
+ * reads and writes: nobody waits until the other side has opened it, and there is no end of file
+ * between two writers.
+ */
+int story_fifo(char *path_out, size_t room, const char *name);
+
 /* How many entries a directory has, all its subdirectories' included; 0 where there is none. */
 int story_count_files(const char *dir);
 

@@ -11,7 +11,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 enum { LINES = 200, LONG_LINE = 8000, ROOM = 64 << 10 };
@@ -147,10 +146,7 @@ static void
 story(int argc, char **argv)
 {
     (void)argc, (void)argv;
-    snprintf(fifo, sizeof fifo, "%s/fifo", story_files());
-    expect_eq(mkfifo(fifo, 0600), 0);
-    int fd = open(fifo, O_RDWR | O_CLOEXEC); /* read-write: no end of file between two writers */
-    expect(fd >= 0);
+    int fd = story_fifo(fifo, sizeof fifo, "fifo");
     pid_t supervisor = cluster_start(1, 32 << 20);
     struct child child;
     child_start(&child, loader, NULL);

@@ -6,11 +6,8 @@
 #include "tests/support/cluster.h"
 #include "tests/support/story.h"
 
-#include <fcntl.h>
 #include <poll.h>
-#include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 enum { LIMIT_MS = 200 };
@@ -135,10 +132,7 @@ story(int argc, char **argv)
 {
     lode_scheduler_stats stats;
     (void)argc, (void)argv;
-    snprintf(fifo, sizeof fifo, "%s/fifo", story_files());
-    expect_eq(mkfifo(fifo, 0600), 0);
-    int fd = open(fifo, O_RDWR | O_CLOEXEC);
-    expect(fd >= 0);
+    int fd = story_fifo(fifo, sizeof fifo, "fifo");
     pid_t supervisor = cluster_start(1, 32 << 20);
     lode *db = cluster_open_with("play");
     must(lode_load(db, story_tasks("nest")));

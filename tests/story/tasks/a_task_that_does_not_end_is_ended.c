@@ -7,9 +7,6 @@
 #include "tests/support/cluster.h"
 #include "tests/support/story.h"
 
-#include <fcntl.h>
-#include <stdio.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 static char fifo[256];
@@ -87,10 +84,7 @@ story(int argc, char **argv)
 {
     struct child child, second;
     (void)argc, (void)argv;
-    snprintf(fifo, sizeof fifo, "%s/fifo", story_files());
-    expect_eq(mkfifo(fifo, 0600), 0);
-    int fd = open(fifo, O_RDWR | O_CLOEXEC); /* read-write: no end of file between two writers */
-    expect(fd >= 0);
+    int fd = story_fifo(fifo, sizeof fifo, "fifo");
     pid_t supervisor = cluster_start(1, 32 << 20);
     child_start(&child, loader, NULL);
     child_must_end(&child);

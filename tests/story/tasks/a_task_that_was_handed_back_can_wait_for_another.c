@@ -8,9 +8,6 @@
 #include "tests/support/cluster.h"
 #include "tests/support/story.h"
 
-#include <fcntl.h>
-#include <stdio.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 static char fifo[256];
@@ -84,10 +81,7 @@ static void
 story(int argc, char **argv)
 {
     long rounds = count_argument(argc, argv, 1, 3);
-    snprintf(fifo, sizeof fifo, "%s/fifo", story_files());
-    expect_eq(mkfifo(fifo, 0600), 0);
-    int fd = open(fifo, O_RDWR | O_CLOEXEC); /* read-write: no end of file between two writers */
-    expect(fd >= 0);
+    int fd = story_fifo(fifo, sizeof fifo, "fifo");
     pid_t supervisor = cluster_start(1, 32 << 20);
     lode *db = cluster_open_with("play");
     for (long i = 0; i < rounds; i++) {

@@ -8,10 +8,7 @@
 #include "tests/support/namespaces.h"
 #include "tests/support/story.h"
 
-#include <fcntl.h>
 #include <signal.h>
-#include <stdio.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -57,9 +54,7 @@ story(int argc, char **argv)
     child_start(&child, waiter, NULL);
     pid_t supervisor = cluster_start(1, 16 << 20);
     lode *db = cluster_open_with("play");
-    snprintf(said, sizeof said, "%s/said", story_files());
-    expect_eq(mkfifo(said, 0600), 0);
-    int fifo = open(said, O_RDWR | O_CLOEXEC);
+    int fifo = story_fifo(said, sizeof said, "said");
     must(lode_call(db, "play.loop_until_cancelled", LODE_ARGS(lode_str(said)), NULL, &result));
     child_say(&child, &result, sizeof result);
     child_await(&child);

@@ -5,24 +5,11 @@
 #include "tests/support/cluster.h"
 #include "tests/support/story.h"
 
-#include <fcntl.h>
-#include <stdio.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 enum { SHORT_ONES = 100 };
 
 static char runs[256], go[256];
-
-static int
-make_fifo(char *path, size_t room, const char *name)
-{
-    snprintf(path, room, "%s/%s", story_files(), name);
-    expect_eq(mkfifo(path, 0600), 0);
-    int fd = open(path, O_RDWR | O_CLOEXEC);
-    expect(fd >= 0);
-    return fd;
-}
 
 static lode_id
 call_until(lode *db)
@@ -54,7 +41,7 @@ story(int argc, char **argv)
     char bytes[SHORT_ONES] = "";
     lode_id id[SHORT_ONES], last;
     int64_t attempt;
-    int runs_fd = make_fifo(runs, sizeof runs, "runs"), go_fd = make_fifo(go, sizeof go, "go");
+    int runs_fd = story_fifo(runs, sizeof runs, "runs"), go_fd = story_fifo(go, sizeof go, "go");
     pid_t supervisor = cluster_start(1, 32 << 20);
     lode *db = cluster_open_with("hold");
     expect_eq(write(go_fd, bytes, SHORT_ONES), SHORT_ONES);
