@@ -194,6 +194,22 @@ run_started(struct worker *worker, const struct queue_item *item, struct functio
     return err == LODE_OK ? LODE_OK : blame_limit(worker, err);
 }
 
+/*
+ * The task's lines are taken out before the results are published. The last of them go with DONE.
+ * They do not wait for it if it takes long to publish the results: the store may have to make room
+ * for some of them, and may stand still.
+ */
+static lode_err
+end_printing(struct worker *worker)
+{
+    uint64_t sent = worker->printing.records;
+    LODE_TRY(printing_end(&worker->printing));
+    if (worker->printing.records != sent) {
+        lode_later_call(worker->teller, TELL_NS);
+    }
+    return LODE_OK;
+}
+
 static lode_err
 run_task(struct worker *worker, const struct queue_item *item)
 {
@@ -220,8 +236,7 @@ run_task(struct worker *worker, const struct queue_item *item)
     }
     if (begun == LODE_TASK_GO) {
         err = run_started(worker, item, function);
-        /* Its lines are taken before the results are published, and go with the word of its end. */
-        LODE_TRY(printing_end(&worker->printing));
+        LODE_TRY(end_printing(worker));
     }
     LODE_TRY(lode_task_finish(&worker->task, err, &ended));
     worker->unrung = true;

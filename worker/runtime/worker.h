@@ -42,7 +42,7 @@ struct worker {
     pthread_t main_thread;
     clockid_t main_clock;      /* of its CPU time */
     _Atomic int64_t main_ran;  /* that time, when it was looked at last */
-    struct lode_later *teller; /* sends the ends that run.c holds back */
+    struct lode_later *teller; /* sends what run.c holds back */
     struct lode_later *watch;  /* looks whether the main thread runs; see sleeping.h */
     struct sleeping sleeping;
     _Atomic uint32_t limit_ms; /* of the task page->cancelled: why it is to stop; see STOP_TASK */

@@ -14,6 +14,8 @@
 #include <time.h>
 #include <unistd.h>
 
+enum { RESULTS = 1000 };
+
 static lode_err
 whole(lode_task *task)
 {
@@ -33,6 +35,33 @@ whole_or_die(lode_task *task)
         raise(SIGKILL);
     }
     return whole(task);
+}
+
+/*
+ * Says by a byte that it runs, waits for one, prints, and returns more numbers than a commit record
+ * can carry. Its stdout has a large buffer, where the line stays until the function has returned.
+ */
+static lode_err
+thousand(lode_task *task)
+{
+    const char *runs, *go, *text;
+    char byte = 'r';
+    LODE_TRY(lode_task_str(task, 0, &runs));
+    LODE_TRY(lode_task_str(task, 1, &go));
+    LODE_TRY(lode_task_str(task, 2, &text));
+    int to = open(runs, O_WRONLY | O_CLOEXEC);
+    int from = open(go, O_RDONLY | O_CLOEXEC);
+    if (to < 0 || from < 0 || write(to, &byte, 1) != 1 || read(from, &byte, 1) != 1) {
+        return LODE_ESYS;
+    }
+    close(to);
+    close(from);
+    setvbuf(stdout, NULL, _IOFBF, BUFSIZ);
+    printf("%s\n", text);
+    for (size_t i = 0; i < RESULTS; i++) {
+        LODE_TRY(lode_task_return_i64(task, i, (int64_t)i));
+    }
+    return LODE_OK;
 }
 
 /* A line that has no line feed. */
@@ -235,6 +264,7 @@ count_too_many(lode_task *task)
 static const lode_function functions[] = {
     {"whole", "(text: str) -> i64", whole, 1},
     {"whole_or_die", "(text: str) -> i64", whole_or_die, 1},
+    {"thousand", "(runs: str, go: str, text: str) -> 1000 i64", thousand, RESULTS},
     {"part", "(text: str) -> i64", part, 1},
     {"often", "(text: str, count: i64) -> i64", often, 1},
     {"often_then_fail", "(text: str, count: i64) -> i64", often_then_fail, 1},
