@@ -223,13 +223,19 @@ look_part(struct store *store, struct chore *chore)
     return row->walk == NULL;
 }
 
+static void
+begin_walk(struct row_ranges *row)
+{
+    row->walk = row->first;
+    row->walk_at = 0;
+}
+
 void
 ranges_look_at_row(struct store *store, uint64_t session)
 {
     struct row_ranges *row = row_of(store->waits, session);
-    row->walk = row->first;
-    row->walk_at = 0;
-    if (row->walk != NULL) {
+    begin_walk(row);
+    if (row->walk != NULL && !row->chore.is_given && !look_part(store, &row->chore)) {
         chores_give(store, &row->chore, look_part);
     }
 }
@@ -238,6 +244,10 @@ void
 ranges_look_at_all(struct store *store)
 {
     for (uint64_t i = 0; i < LODE_SESSION_ROWS && store->waits->range_count > 0; i++) {
-        ranges_look_at_row(store, i);
+        struct row_ranges *row = row_of(store->waits, i);
+        begin_walk(row);
+        if (row->walk != NULL) {
+            chores_give(store, &row->chore, look_part);
+        }
     }
 }

@@ -7,7 +7,9 @@
  *
  *   armed --UNWATCH, or its session ends--> gone
  *
- * A range has a bit for each id that was told, so each is told once.
+ * A range has a bit for each id that was told, so each is told once. Its session is charged with
+ * all of its ids (LODE_SESSION_WAITS_MAX) until the range ends, however many of them were told; a
+ * watch of one id is charged until that is told.
  */
 #ifndef LODE_STORE_WAITS_RANGES_H
 #define LODE_STORE_WAITS_RANGES_H
@@ -44,7 +46,8 @@ bool ranges_any(const struct store *store, lode_id id);
 
 /*
  * Looks at each id that was not told, in parts: of the ranges over ids of the sessions of one row,
- * or of all. If such a walk is under way, it begins anew.
+ * or of all. If such a walk is under way, it begins anew. The first part for one row is done at
+ * once: the packet that is handled next may be an UNWATCH, which ends the range.
  */
 void ranges_look_at_row(struct store *store, uint64_t session);
 void ranges_look_at_all(struct store *store);

@@ -219,6 +219,21 @@ Test(ranges, are_told_of_all_their_ids_when_the_session_of_these_ends)
     fake_die(&watcher);
 }
 
+/* The maker's end and the UNWATCH come in one round. */
+Test(ranges, that_end_late_are_told_of_a_session_that_has_just_ended)
+{
+    struct fake maker = fake_attach(0), watcher = fake_attach(0);
+    watch_row(&watcher, lode_id_reserve(maker.number, 1), 10, 1);
+    close(maker.fd);
+    unwatch(&watcher, true);
+    expect_eq(fake_receive(&watcher, &notify, sizeof notify, NULL), LODE_MSG_NOTIFY);
+    expect_eq(notify.head.count, 10);
+    expect_eq(notify.ready[0].status, LODE_FOUND_GONE);
+    expect_eq(fake_receive(&watcher, &notify, sizeof notify, NULL), LODE_MSG_OK);
+    expect_nothing_is_left(&watcher);
+    fake_die(&watcher);
+}
+
 Test(ranges, of_a_session_that_ends_go_also_while_they_are_looked_at)
 {
     enum { COUNT = 10 * CHORE_LOOKS };
