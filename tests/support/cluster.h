@@ -42,9 +42,9 @@ void cluster_stop(pid_t supervisor);
 
 /*
  * Takes the lines out of a text in which a supervisor says that it killed a daemon which did not
- * end in its time: on a busy machine the daemon may have had no CPU.
+ * end in its time: on a busy machine the daemon may have had no CPU. Gives how many they are.
  */
-void leave_out_slow_ends(char *text);
+int leave_out_slow_ends(char *text);
 
 /* A session with what runs in the story's directory; store_open() never asks the scheduler. */
 lode *cluster_open(void);

@@ -40,19 +40,21 @@ open_listened_to(void)
     return db;
 }
 
-static void
+/* Nothing is said, but that a daemon did not end in its second. Gives how often that is. */
+static int
 expect_nothing_said(void)
 {
-    char text[4096] = "";
+    char text[8192] = "";
     int said = open(said_path(), O_RDONLY | O_CLOEXEC);
     ssize_t got = said < 0 ? 0 : read(said, text, sizeof text - 1);
-    leave_out_slow_ends(text);
+    int slow = leave_out_slow_ends(text);
     if (got < 0 || text[0] != '\0') {
         give_up("the cluster said: %s", text);
     }
     if (said >= 0) {
         close(said);
     }
+    return slow;
 }
 
 static void
@@ -92,7 +94,7 @@ program(struct child *parent, void *arg)
 }
 
 /* All that the program started has come to this process, and ends now. */
-static void
+static int
 expect_nothing_left(void)
 {
     while (waitpid(-1, NULL, 0) > 0) {
@@ -102,7 +104,7 @@ expect_nothing_left(void)
     expect_eq(story_count_files(story_shm()), 0);
     expect_eq(story_count_files(story_dir()), 0);
     expect_eq(story_count_state(), 0);
-    expect_nothing_said();
+    return expect_nothing_said();
 }
 
 static void
@@ -121,7 +123,7 @@ run(enum ending ending)
         }
         child_must_end(&child);
     }
-    expect_nothing_left();
+    (void)expect_nothing_left();
 }
 
 static const char *const names[2] = {"first", "second"};
@@ -161,7 +163,7 @@ two_programs_do_not_meet(void)
         child_say(&children[i], &ids[1 - i], sizeof ids[i]);
         child_must_end(&children[i]);
     }
-    expect_nothing_left();
+    (void)expect_nothing_left();
 }
 
 static void
@@ -187,7 +189,7 @@ what_no_cluster_can_have_is_refused(void)
     refused(0, UINT64_C(1) << 60, 0, "1152921504606846976 bytes");
     refused(0, 0, -1, "-1 workers");
     refused(0, 0, 4097, "4097 workers");
-    expect_nothing_left();
+    (void)expect_nothing_left();
 }
 
 static void
@@ -206,6 +208,7 @@ story(int argc, char **argv)
     }
     what_no_cluster_can_have_is_refused();
     two_programs_do_not_meet();
+    expect_lt(expect_nothing_left(), rounds * ENDINGS); /* a busy machine is no reason for all */
 }
 
 int
