@@ -11,9 +11,8 @@ void
 pairs_begin(struct pairs *pairs, const struct store *store, const struct session *session,
             uint64_t head)
 {
-    *pairs = (struct pairs){.session = session,
-                            .off = store->batch.phase != BATCH_NONE || session->lost != NULL,
-                            .at = head};
+    *pairs =
+        (struct pairs){.session = session, .off = store->batch.phase != BATCH_NONE, .at = head};
 }
 
 /* Moves the bits: the record at `head` is the one of bit 0. */
@@ -75,6 +74,9 @@ pairs_skip(struct pairs *pairs, uint64_t head, uint64_t tail)
     move_on(pairs, head);
     if ((pairs->skip & 1) != 0) {
         return true;
+    }
+    if (pairs->session->lost != NULL) { /* it may be lost since the drain began */
+        return false;
     }
     memcpy(&take, ring, sizeof take);
     RING_COPIED(take);

@@ -194,3 +194,28 @@ Test(pairs, count_while_objects_are_doomed)
     fake_ring(&fake);
     fake_die(&fake);
 }
+
+/* The drop that follows ends the lost one. What was found before that is left out as a whole. */
+Test(pairs, count_once_a_reference_is_lost)
+{
+    struct fake fake = fake_attach(0);
+    lode_id a = fake_put(&fake, "a", 1);
+    struct pairs pairs;
+    struct lost *lost = (struct lost *)&pairs;
+    fake_ring(&fake);
+    uint64_t head = fake.session->ring_head;
+    for (int i = 0; i < 2; i++) {
+        fake_take(&fake, a);
+        fake_drop(&fake, a);
+    }
+    pairs_begin(&pairs, store, fake.session, head);
+    expect(pairs_skip(&pairs, head, fake.tail));
+    fake.session->lost = lost;
+    expect(pairs_skip(&pairs, head + PAIRS_RECORD, fake.tail));
+    expect(!pairs_skip(&pairs, head + 2 * PAIRS_RECORD, fake.tail));
+    expect(!pairs_skip(&pairs, head + 3 * PAIRS_RECORD, fake.tail));
+    fake.session->lost = NULL;
+    fake_ring(&fake);
+    expect_eq(refs_of(a), 1);
+    fake_die(&fake);
+}
