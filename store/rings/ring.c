@@ -210,6 +210,13 @@ apply_all(struct store *store, struct session *session, uint64_t head, uint64_t 
     return head;
 }
 
+/* No record ends behind this byte of the ring. */
+static uint32_t
+reach_of(const struct session *session)
+{
+    return lode_ring_reach(session->ring_backed, session->ring_bytes);
+}
+
 void
 ring_drain(struct store *store, struct session *session)
 {
@@ -231,9 +238,7 @@ ring_drain(struct store *store, struct session *session)
     store_set_now(store);
     session->ring_head = apply_all(store, session, head, tail);
     bool went_round = (head ^ session->ring_head) >= session->ring_bytes;
-    if (went_round) {
-        (void)file_grow_ring(store, session); /* session.h [5] */
-    }
+    session->ring_wants |= went_round || tail - head >= reach_of(session) / 2; /* session.h [5] */
     credit_after_drain(store, session, pages, entries);
 }
 
@@ -241,10 +246,10 @@ bool
 ring_meet_need(struct store *store, struct session *session)
 {
     const struct lode_session_header *header = (const struct lode_session_header *)session->file;
-    uint32_t reach = lode_ring_reach(session->ring_backed, session->ring_bytes);
-    return atomic_load_explicit(&header->credit_waits, memory_order_relaxed) != 0 &&
-           atomic_load_explicit(&header->ring_need, memory_order_relaxed) > reach &&
-           file_grow_ring(store, session);
+    bool is_asked =
+        atomic_load_explicit(&header->credit_waits, memory_order_relaxed) != 0 &&
+        atomic_load_explicit(&header->ring_need, memory_order_relaxed) > reach_of(session);
+    return (is_asked || session->ring_wants) && file_grow_ring(store, session);
 }
 
 void

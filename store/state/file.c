@@ -159,14 +159,15 @@ file_grow_ring(struct store *store, struct session *session)
     enum { PAUSE_NS = 10000000 };
     uint32_t backed = session->ring_backed, more = session->ring_bytes - backed;
     int64_t now = more > 0 ? lode_now_ns() : 0;
-    if (more == 0 || now < session->ring_again_ns) {
+    if (more == 0 || now < store->ring_again_ns) {
         return false;
     }
     if (shared_file_warm(session->file_fd, LODE_RING_OFFSET + backed, more, "a ring") != LODE_OK) {
-        session->ring_again_ns = now + PAUSE_NS;
+        store->ring_again_ns = now + PAUSE_NS;
         return false;
     }
     session->ring_backed = session->ring_bytes;
+    session->ring_wants = false;
     atomic_store_explicit(&store->table.rows[session->row].ring_backed, session->ring_bytes,
                           memory_order_release);
     return true;

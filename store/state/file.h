@@ -24,8 +24,8 @@ void file_close(struct store *store, struct session *session);
 
 /*
  * Gives memory to the whole ring, and says so in the session's row. False: it had some, or there is
- * none. If there is none, nothing is tried for the next 10 ms: a client may ask as often as it
- * likes, and a refusal by the system costs as much as a grant.
+ * none. If there is none, nothing is tried for the next 10 ms, for any session: clients may ask as
+ * often as they like, and a refusal by the system costs as much as a grant.
  */
 bool file_grow_ring(struct store *store, struct session *session);
 

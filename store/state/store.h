@@ -67,8 +67,8 @@ struct session {
     uint8_t *file;
     uint64_t file_bytes;
     uint32_t ring_bytes;
-    uint32_t ring_backed;  /* bytes of it that have memory: api/layout/session.h [5] */
-    int64_t ring_again_ns; /* there was none for more: not asked for again before this */
+    uint32_t ring_backed; /* bytes of it that have memory: api/layout/session.h [5] */
+    bool ring_wants;      /* its client uses much of what has memory */
     uint32_t pin_slots;
     volatile int broken;
     uint64_t ring_head;
@@ -242,11 +242,12 @@ struct store {
     bool freed_room;            /* since creates were last tried */
     struct lode_store_stats counts; /* the counters; gauges are filled in when asked for */
     int64_t started_ns;
-    int64_t turn_ns; /* when the turn began that is under way */
-    bool turn_began; /* just now: nobody has looked at the clock since */
-    bool has_events; /* that the loop handles in its next turn: they name their sessions */
-    uint64_t rounds; /* of the loop */
-    uint8_t *packet; /* LODE_STORE_PACKET_MAX bytes */
+    int64_t turn_ns;       /* when the turn began that is under way */
+    bool turn_began;       /* just now: nobody has looked at the clock since */
+    bool has_events;       /* that the loop handles in its next turn: they name their sessions */
+    uint64_t rounds;       /* of the loop */
+    int64_t ring_again_ns; /* no memory for a ring was left: none is asked for before this */
+    uint8_t *packet;       /* LODE_STORE_PACKET_MAX bytes */
     struct ring_scratch *scratch;
     char dir[512]; /* LODE_SHM_DIR */
 };

@@ -70,7 +70,11 @@ is_in_reach_locked(struct lode_ring *ring, uint32_t end)
 {
     if (__builtin_expect(end > ring->reach, 0)) {
         uint32_t backed = atomic_load_explicit(&ring->row->ring_backed, memory_order_acquire);
-        ring->reach = lode_ring_reach(backed, ring->size);
+        bool is_own =
+            atomic_load_explicit(&ring->row->session, memory_order_relaxed) == ring->session;
+        if (is_own) { /* else the row may be that of another session by now */
+            ring->reach = lode_ring_reach(backed, ring->size);
+        }
     }
     return end <= ring->reach;
 }
@@ -236,7 +240,7 @@ wait_for_store(struct lode_ring *ring, uint32_t seen, int64_t deadline)
 }
 
 enum { DROP_BYTES = sizeof(struct lode_record) + sizeof(lode_id) };
-static_assert(LODE_RING_DROPS_MAX * DROP_BYTES + sizeof(struct lode_record) <=
+static_assert(2 * LODE_RING_DROPS_MAX * DROP_BYTES + sizeof(struct lode_record) <=
                   LODE_RING_BYTES_FIRST,
               "ring.h");
 
@@ -258,6 +262,16 @@ write_owed_locked(struct lode_ring *ring)
     if (ring->tail != before) {
         lode_store_ring_bell(ring->calls);
     }
+}
+
+/* Whether the store is to be rung for room. Once for each position of the store. */
+static bool
+must_ring_locked(struct lode_ring *ring)
+{
+    uint64_t head = atomic_load_explicit(&ring->row->ring_head, memory_order_acquire);
+    bool must = ring->rung_head != head;
+    ring->rung_head = head;
+    return must;
 }
 
 /* deadline: for credit. room_by: for room in the ring; it may be one of ROOM_… */
@@ -292,7 +306,11 @@ reserve(struct lode_ring *ring, enum lode_record_type type, const struct lode_ri
         }
         int64_t until = has_credit ? room_by : deadline;
         if (until != LODE_NEVER && lode_now_ns() >= until) {
+            bool rings = has_credit && must_ring_locked(ring);
             lode_mutex_unlock(&ring->mu);
+            if (rings) {
+                lode_store_ring_bell(ring->calls);
+            }
             return has_credit ? lode_store_late(&ring->calls->socket) : LODE_EAGAIN;
         }
         announce_wait_locked(ring, has_credit ? NULL : need);
@@ -312,20 +330,15 @@ lode_ring_reserve(struct lode_ring *ring, enum lode_record_type type,
 /* ---- publishing --------------------------------------------------------------------------- */
 
 /*
- * True if half of the ring or of the credit is used: the store is rung before all is. Once for each
- * position and each grant of the store.
+ * True if half of what can be used of the ring is used, or half of the credit: the store is rung
+ * before all is. Once for each position and each grant of the store.
  */
 static bool
 wants_service_locked(struct lode_ring *ring)
 {
-    uint64_t head = atomic_load_explicit(&ring->row->ring_head, memory_order_acquire);
     uint64_t limit = atomic_load_explicit(&ring->row->credit_pages, memory_order_acquire);
-    bool wants = false;
-    if (ring->tail - head >= ring->size / 2 && ring->rung_head != head) {
-        ring->rung_head = head;
-        wants = true;
-    }
-    if (ring->rung_pages != limit) {
+    bool wants = used_locked(ring) >= ring->reach / 2 && must_ring_locked(ring);
+    if (ring->rung_pages != limit && limit > 0) { /* 0: it has had none, and asks for some */
         uint64_t left = limit > ring->spent_pages ? limit - ring->spent_pages : 0;
         if (left > ring->window_pages) {
             ring->window_pages = left;

@@ -29,7 +29,7 @@ struct lode_ring {
     const struct lode_session_row *row;
     uint64_t session; /* the number in the row, as long as the store has not ended the session */
     uint64_t spent_pages, spent_entries; /* mu; counted as the store counts them */
-    uint64_t rung_head;                  /* mu: the ring's half was reported at this head */
+    uint64_t rung_head;                  /* mu: the store was rung for room at this head */
     uint64_t rung_pages;                 /* mu: the same for this limit of credit */
     uint64_t window_pages;               /* mu: credit that there was when the limit last grew */
     _Atomic uint64_t rung_tail;          /* the bell was rung with this tail published */
@@ -108,10 +108,10 @@ void lode_ring_drop(struct lode_ring *ring, lode_id id, bool urgent);
 void lode_ring_drop_now(struct lode_ring *ring, lode_id id);
 
 /*
- * lode_ring_drop() of `count` ids, 1 to LODE_RING_DROPS_MAX. None is the zero id. So many fit into
- * a ring that has little memory: a drop waits for nothing but room.
+ * lode_ring_drop() of `count` ids, 1 to LODE_RING_DROPS_MAX. None is the zero id. Twice as many
+ * fit into a ring that has little memory: a drop waits for nothing but room.
  */
-enum { LODE_RING_DROPS_MAX = 128 };
+enum { LODE_RING_DROPS_MAX = 127 };
 void lode_ring_drop_part(struct lode_ring *ring, const lode_id *ids, uint32_t count, bool urgent);
 
 /*

@@ -149,17 +149,48 @@ Test(ring_lean, asks_for_its_first_credit_though_it_must_not_wait)
     lode_ring_leave_line(&ring);
 }
 
-Test(ring_lean, takes_as_many_drops_at_once_as_ever)
+/* And not for its first record, which needs no credit. */
+Test(ring_lean, rings_when_half_of_what_has_memory_is_used)
+{
+    enum { DROP_BYTES = 2 * HEAD, HALF = FIRST / 2 / DROP_BYTES };
+    row->credit_pages = row->credit_entries = 0;
+    for (int i = 1; i < HALF; i++) {
+        lode_ring_drop(&ring, lode_id_make(LODE_ID_PUT, 1, 1), false);
+    }
+    cr_assert_eq(bells(), 0);
+    lode_ring_drop(&ring, lode_id_make(LODE_ID_PUT, 1, 1), false);
+    cr_assert_eq(bells(), 1);
+    lode_ring_drop(&ring, lode_id_make(LODE_ID_PUT, 1, 1), false);
+    cr_assert_eq(bells(), 0);
+}
+
+/* The PAD in front of what finds no room fills the ring: later records find none, either. */
+Test(ring_lean, rings_when_it_is_full_and_nobody_waits)
+{
+    const struct lode_ring_need need = {.size = 4208, .pages = 1, .entries = 1};
+    const struct lode_patience none = {0};
+    void *body;
+    cr_assert_eq(put(4000, 0), LODE_OK);
+    (void)bells();
+    cr_assert_eq(lode_ring_reserve(&ring, LODE_RECORD_PUT, &need, &none, &body), LODE_ETIMEDOUT);
+    cr_assert_eq(bells(), 1);
+    lode_ring_drop_now(&ring, lode_id_make(LODE_ID_PUT, 1, 1));
+    cr_assert(ring.owed != NULL);
+    cr_assert_eq(bells(), 0, "it was rung for room already");
+}
+
+Test(ring_lean, takes_two_lots_of_drops_in_a_lap)
 {
     lode_id ids[LODE_RING_DROPS_MAX];
     for (uint32_t i = 0; i < LODE_RING_DROPS_MAX; i++) {
         ids[i] = lode_id_make(LODE_ID_PUT, 1, i + 1);
     }
-    for (int i = 0; i < 5; i++) {
+    for (int lap = 0; lap < 5; lap++) {
         lode_ring_drop_part(&ring, ids, LODE_RING_DROPS_MAX, false);
+        lode_ring_drop_part(&ring, ids, LODE_RING_DROPS_MAX, false);
+        cr_assert_eq(file->ring_tail / LODE_RING_BYTES_MIN, lap);
         row->ring_head = file->ring_tail;
     }
-    cr_assert_leq(LODE_RING_BYTES_MIN, file->ring_tail);
     cr_assert(ring.owed == NULL);
 }
 

@@ -112,6 +112,23 @@ Test(lean, rings_get_memory_when_they_have_gone_round)
     fake_die(&fake);
 }
 
+Test(lean, rings_get_memory_when_half_of_what_has_some_was_used_at_once)
+{
+    enum { DROP_BYTES = 32, HALF = FIRST / 2 / DROP_BYTES };
+    struct fake fake = fake_attach(LODE_HELLO_LEAN);
+    for (int i = 0; i < HALF - 1; i++) {
+        fake_drop(&fake, fake_next(&fake));
+    }
+    fake_ring(&fake);
+    expect_eq(atomic_load(&row_of(&fake)->ring_backed), FIRST);
+    for (int i = 0; i < HALF; i++) {
+        fake_drop(&fake, fake_next(&fake));
+    }
+    fake_ring(&fake);
+    expect_eq(atomic_load(&row_of(&fake)->ring_backed), RING);
+    fake_die(&fake);
+}
+
 Test(lean, rings_get_memory_when_a_record_wants_it_and_whoever_waits_is_woken)
 {
     struct fake fake = fake_attach(LODE_HELLO_LEAN);
@@ -178,6 +195,16 @@ Test(lean, sessions_are_cut_whose_records_lie_behind_their_memory)
     goes_on_at(RING - 32);
 }
 
+/* Though it has gone round in its ring. */
+Test(lean, a_session_that_is_cut_gets_no_memory)
+{
+    struct fake bad = fake_attach(LODE_HELLO_LEAN);
+    fake_drop(&bad, fake_next(&bad));
+    go_round(&bad);
+    fake_reference(&bad, LODE_RECORD_TAKE, (lode_id){{0}});
+    is_cut(&bad);
+}
+
 Test(lean, sessions_are_cut_whose_record_reaches_behind_their_memory)
 {
     struct fake bad = fake_attach(LODE_HELLO_LEAN);
@@ -227,13 +254,10 @@ take_all_memory(void)
 
 Test(lean_in_a_full_tmpfs, rings_stay_small_and_go_round)
 {
-    struct fake fake = fake_attach(LODE_HELLO_LEAN), other = fake_attach(0);
-    lode_id id = fake_put(&other, "hello", 5);
-    fake_ring(&other);
+    struct fake fake = fake_attach(LODE_HELLO_LEAN);
     int others = take_all_memory();
     for (int i = 0; i < 100; i++) {
-        fake_reference(&fake, LODE_RECORD_TAKE, id);
-        fake_drop(&fake, id);
+        fake_drop(&fake, fake_next(&fake));
         go_round(&fake);
         fake_ring(&fake);
     }
@@ -247,9 +271,5 @@ Test(lean_in_a_full_tmpfs, rings_stay_small_and_go_round)
         ask(&fake, 0, 0, FIRST);
     }
     expect_eq(atomic_load(&row_of(&fake)->ring_backed), RING);
-    fake_drop(&other, id);
-    fake_ring(&other);
-    expect_eq(state_of(id), LODE_ENTRY_FREE);
-    fake_die(&other);
     fake_die(&fake);
 }
