@@ -12,7 +12,7 @@
 #include "worker/runtime/run.c"
 
 #include "api/client/cluster/starting.h"
-#include "api/client/tasks/task_output.h"
+#include "api/client/output/task_output.h"
 #include "api/client/tasks/tasks.h"
 #include "api/wire/rendezvous_msg.h"
 #include "api/wire/start.h"

@@ -6,7 +6,7 @@
 #include "api/client/store/scheduler_lives.h"
 #include "api/client/tasks/requests.h"
 #include "api/client/cluster/starting.h"
-#include "api/client/tasks/task_output.h"
+#include "api/client/output/task_output.h"
 #include "api/client/tasks/task_records.h"
 
 #include <stdlib.h>

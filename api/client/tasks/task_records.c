@@ -9,7 +9,7 @@
 #include "api/client/session/session.h"
 #include "api/client/tasks/call_refs.h"
 #include "api/client/tasks/requests.h"
-#include "api/client/tasks/task_output.h"
+#include "api/client/output/task_output.h"
 
 #include <stdlib.h>
 #include <string.h>

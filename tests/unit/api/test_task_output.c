@@ -1,5 +1,5 @@
 /* What tasks print, on the stderr of a program. */
-#include "api/client/tasks/task_output.h"
+#include "api/client/output/task_output.h"
 
 #include "tests/support/scratch.h"
 

@@ -1,14 +1,12 @@
-#include "api/client/tasks/task_output.h"
+#include "api/client/output/task_output.h"
 
 #include "api/base/clock.h"
 #include "api/base/printable.h"
-#include "api/base/write_at_once.h"
+#include "api/client/output/sink.h"
 #include "api/cluster/files.h"
 #include "api/cluster/log_file.h"
 
 #include <errno.h>
-#include <limits.h>
-#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -16,7 +14,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -43,61 +40,16 @@ static bool on_terminal;         /* stderr is one */
 static _Atomic size_t shown_of;  /* bytes that the thread has, and stderr has not */
 static _Atomic bool is_given_up; /* the thread is to end: nobody waits for stderr any longer */
 
-/* What stderr is. Programs may change it at any time. */
-struct sink {
-    bool is_terminal;
-    bool takes_many; /* lines in one write; a pipe has up to PIPE_BUF bytes in one piece */
-};
-
 /* ---- writing -------------------------------------------------------------------------------- */
-
-static struct sink
-look_at_stderr(void)
-{
-    struct stat file;
-    int fd = fileno(stderr);
-    if (fd < 0 || fstat(fd, &file) != 0) {
-        return (struct sink){0};
-    }
-    return (struct sink){.is_terminal = S_ISCHR(file.st_mode) && isatty(fd) == 1,
-                         .takes_many = S_ISFIFO(file.st_mode) || S_ISREG(file.st_mode)};
-}
-
-/* A stderr that is closed, or that nobody can read any more, takes all. */
-static size_t
-write_some(const char *bytes, size_t size)
-{
-    ssize_t wrote =
-        fileno(stderr) < 0 ? (ssize_t)size : lode_write_at_once(fileno(stderr), bytes, size);
-    if (wrote < 0) {
-        return errno == EAGAIN || errno == EINTR ? 0 : size;
-    }
-    return (size_t)wrote;
-}
-
-/*
- * One line, or what is left of one, is one write; where stderr takes many, as many whole lines as
- * nobody's write can come between. Gives how much stderr has taken of them.
- */
-static size_t
-write_lines(const char *bytes, size_t size, bool many)
-{
-    size_t most = size < PIPE_BUF ? size : PIPE_BUF;
-    const char *feed = many ? memrchr(bytes, '\n', most) : NULL;
-    if (feed == NULL) {
-        feed = memchr(bytes, '\n', size);
-    }
-    return write_some(bytes, feed != NULL ? (size_t)(feed + 1 - bytes) : size);
-}
 
 static void
 write_kept_locked(void)
 {
-    bool many = look_at_stderr().takes_many;
+    bool many = lode_sink_takes_many();
     int64_t until = lode_now_ns() + INLINE_NS;
     size_t done = 0, wrote = 1;
     while (done < kept_size && wrote > 0 && lode_now_ns() < until) {
-        wrote = write_lines(kept + done, kept_size - done, many);
+        wrote = lode_sink_write(kept + done, kept_size - done, many);
         done += wrote;
     }
     kept_size -= done;
@@ -107,48 +59,6 @@ write_kept_locked(void)
         free(kept);
         kept = NULL;
         kept_room = 0;
-    }
-}
-
-/*
- * Between the two, any thread may write. A reader that has ended must not strike the program with a
- * SIGPIPE, nor a file that may not grow with a SIGXFSZ.
- */
-struct shelter {
-    sigset_t risen, before;
-    bool was_pending;
-};
-
-static void
-take_shelter(struct shelter *shelter)
-{
-    sigset_t pending;
-    sigemptyset(&shelter->risen);
-    sigaddset(&shelter->risen, SIGPIPE);
-    sigaddset(&shelter->risen, SIGXFSZ);
-    sigpending(&pending);
-    shelter->was_pending =
-        sigismember(&pending, SIGPIPE) == 1 || sigismember(&pending, SIGXFSZ) == 1;
-    pthread_sigmask(SIG_BLOCK, &shelter->risen, &shelter->before);
-}
-
-static void
-leave_shelter(const struct shelter *shelter)
-{
-    const struct timespec none = {0};
-    while (!shelter->was_pending && sigtimedwait(&shelter->risen, NULL, &none) > 0) {
-    }
-    pthread_sigmask(SIG_SETMASK, &shelter->before, NULL);
-}
-
-/* Waits for a stderr that may take something; without the mutex. One that says so may not. */
-static void
-await_room(void)
-{
-    enum { SLICE_MS = 50, PAUSE_MS = 2 };
-    struct pollfd out = {.fd = fileno(stderr), .events = POLLOUT};
-    if (poll(&out, 1, SLICE_MS) > 0) {
-        poll(NULL, 0, PAUSE_MS);
     }
 }
 
@@ -170,13 +80,13 @@ static void
 lose_locked(const char *logs, const char *who, const char *text, size_t size)
 {
     unsigned lines = count_lines(text, size);
-    struct shelter shelter;
+    struct lode_sink_shelter shelter;
     lost += lines;
-    take_shelter(&shelter);
+    lode_sink_take_shelter(&shelter);
     if (lode_log_file_entry(logs, LODE_FILE_OUTPUT_LOG, who, text, size) != LODE_OK) {
         lost_whole += lines;
     }
-    leave_shelter(&shelter);
+    lode_sink_leave_shelter(&shelter);
 }
 
 /* Lines that have their headings already. */
@@ -194,14 +104,14 @@ lose_kept_locked(const char *logs, const char *text, size_t size)
 static size_t
 show_bytes(const char *bytes, size_t size)
 {
-    bool many = look_at_stderr().takes_many;
+    bool many = lode_sink_takes_many();
     size_t done = 0;
     while (done < size && !atomic_load(&is_given_up)) {
-        size_t wrote = write_lines(bytes + done, size - done, many);
+        size_t wrote = lode_sink_write(bytes + done, size - done, many);
         done += wrote;
         atomic_store(&shown_of, size - done);
         if (wrote == 0) {
-            await_room();
+            lode_sink_await_room();
         }
     }
     return done;
@@ -413,17 +323,17 @@ lose_text_locked(const struct lode_task_output *head, const char *name, const ch
 static void
 show_kept_locked(const char *logs)
 {
-    struct shelter shelter;
+    struct lode_sink_shelter shelter;
     looked = false;
     if (showing || kept_size == 0) {
         return;
     }
-    take_shelter(&shelter);
+    lode_sink_take_shelter(&shelter);
     write_kept_locked();
     if (kept_size > 0) {
         start_thread_locked(logs);
     }
-    leave_shelter(&shelter);
+    lode_sink_leave_shelter(&shelter);
 }
 
 static void
@@ -454,7 +364,7 @@ lode_task_output_print(const struct lode_task_output *head, const char *name, co
 {
     pthread_mutex_lock(&printing);
     if (!looked) {
-        on_terminal = look_at_stderr().is_terminal;
+        on_terminal = lode_sink_is_terminal();
         looked = true;
     }
     keep_locked(head, name, text, logs);
@@ -472,7 +382,7 @@ lode_task_output_write(const char *logs)
     pthread_mutex_unlock(&printing);
 }
 
-/* The thread, if there is one, ends soon: it never waits for longer than await_room(). */
+/* The thread, if there is one, ends soon: it never waits for longer than lode_sink_await_room(). */
 static void
 give_up_locked(const char *logs)
 {
@@ -494,9 +404,9 @@ lode_task_output_flush(int64_t timeout_ms, const char *logs)
 {
     int64_t deadline = lode_deadline(timeout_ms);
     const struct timespec until = {deadline / 1000000000, deadline % 1000000000};
-    struct shelter shelter;
+    struct lode_sink_shelter shelter;
     pthread_mutex_lock(&printing);
-    take_shelter(&shelter);
+    lode_sink_take_shelter(&shelter);
     keep_lost_locked(logs);
     show_kept_locked(logs);
     while (showing &&
@@ -507,6 +417,6 @@ lode_task_output_flush(int64_t timeout_ms, const char *logs)
     }
     keep_lost_locked(logs);
     write_kept_locked(); /* that lines are missing; if stderr takes it now */
-    leave_shelter(&shelter);
+    lode_sink_leave_shelter(&shelter);
     pthread_mutex_unlock(&printing);
 }

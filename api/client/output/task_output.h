@@ -15,8 +15,8 @@
  * (api/cluster/log_file.h). The next line that does is preceded by how many are missing, and where
  * they are.
  */
-#ifndef LODE_CLIENT_TASKS_TASK_OUTPUT_H
-#define LODE_CLIENT_TASKS_TASK_OUTPUT_H
+#ifndef LODE_CLIENT_OUTPUT_TASK_OUTPUT_H
+#define LODE_CLIENT_OUTPUT_TASK_OUTPUT_H
 
 #include "api/wire/task_msg.h"
 
