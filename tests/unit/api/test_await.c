@@ -1,56 +1,11 @@
 /* Waiting for one id; the test plays the store, with the worst timing. */
-#include "api/client/store/await.h"
+#include "tests/unit/api/await_fixture.h"
 
 #include "api/base/clock.h"
-#include "api/system/futex.h"
-#include "tests/unit/api/fake_index.h"
 
-#include <criterion/criterion.h>
 #include <pthread.h>
-#include <stdlib.h>
-#include <sys/eventfd.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
-static struct fake_index fake;
-static lode db;
-static lode_id id;
-static uint64_t hash;
-static int store; /* the other end of the socket */
-static struct lode_session_header *file;
-
-static void
-setup(void)
-{
-    int ends[2];
-    fake = fake_index_make();
-    memset(&db, 0, sizeof db);
-    db.index = fake.view;
-    cr_assert_eq(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, ends), 0);
-    store = ends[1];
-    cr_assert_eq(lode_store_calls_init(&db.calls), LODE_OK);
-    db.calls.socket.fd = ends[0];
-    db.calls.bell_fd = eventfd(0, EFD_CLOEXEC);
-    cr_assert_eq(lode_store_calls_start(&db.calls), LODE_OK);
-    file = aligned_alloc(LODE_PAGE, LODE_RING_OFFSET + LODE_RING_BYTES_MIN);
-    memset(file, 0, LODE_RING_OFFSET + LODE_RING_BYTES_MIN);
-    file->ring_bytes = LODE_RING_BYTES_MIN;
-    lode_ring_init(&db.ring, file, &fake.rows[5], &db.index, &db.calls);
-    id = lode_id_make(LODE_ID_PUT, 1, 1);
-    hash = lode_id_hash(id, fake.view.hash_key);
-}
-
-static void
-teardown(void)
-{
-    lode_ring_fini(&db.ring);
-    lode_store_calls_fini(&db.calls);
-    close(store);
-    free(file);
-    fake_index_free(&fake);
-}
-
-TestSuite(await, .init = setup, .fini = teardown);
+TestSuite(await, .init = await_setup, .fini = await_teardown);
 
 static lode_err
 never_there(lode *session, void *arg)
@@ -65,59 +20,6 @@ await_ms(int64_t timeout_ms, lode_try_fn try_it, void *arg)
 {
     const struct lode_patience patience = lode_patience_of(timeout_ms);
     return lode_await(&db, id, hash, &patience, try_it, arg);
-}
-
-static void
-bump(void)
-{
-    struct lode_wake *wake = &fake.wakes[lode_wake_bucket(hash)];
-    atomic_fetch_add(&wake->counter, 1);
-    lode_futex_wake_all(&wake->counter);
-}
-
-static struct lode_msg_lookup
-receive(enum lode_store_msg type)
-{
-    struct lode_msg_lookup msg = {.cookie = 0};
-    cr_assert_eq(recv(store, &msg, sizeof msg, 0), (ssize_t)sizeof msg);
-    cr_assert_eq(msg.head.type, type);
-    cr_assert(lode_id_same(msg.id, id));
-    return msg;
-}
-
-static bool
-has_waited(void)
-{
-    return atomic_load(&file->ring_tail) != 0;
-}
-
-/* The bell, and what the one record in the ring says: the cookie. 0: there is none. */
-static uint64_t
-receive_wait(void)
-{
-    uint64_t rung;
-    struct lode_record record;
-    struct lode_wait_record wait;
-    const uint8_t *at = (const uint8_t *)file + LODE_RING_OFFSET;
-    cr_assert_eq(read(db.calls.bell_fd, &rung, sizeof rung), (ssize_t)sizeof rung);
-    if (!has_waited()) {
-        return 0;
-    }
-    cr_assert_eq(rung, 1);
-    memcpy(&record, at, sizeof record);
-    memcpy(&wait, at + sizeof record, sizeof wait);
-    cr_assert_eq(atomic_load(&file->ring_tail), sizeof record + sizeof wait);
-    cr_assert_eq(record.type, LODE_RECORD_WAIT);
-    cr_assert(lode_id_same(wait.id, id));
-    return wait.cookie;
-}
-
-static void
-answer(const struct lode_msg_lookup *asked, uint8_t status)
-{
-    struct lode_msg_found found = {.head = {.type = LODE_MSG_FOUND, .tag = asked->head.tag},
-                                   .status = status};
-    send(store, &found, sizeof found, 0);
 }
 
 /* The counter changes for another id; the answer is PENDING, and the end comes right behind it. */
@@ -165,13 +67,6 @@ await_once(void *(*play)(void *), int64_t timeout_ms, lode_try_fn try_it)
     shutdown(store, SHUT_RDWR);
     pthread_join(thread, NULL);
     return err;
-}
-
-static void
-begin_anew(void)
-{
-    teardown();
-    setup();
 }
 
 /* On a busy machine the time may be up before the wait begins: then all begins anew. */
@@ -438,92 +333,4 @@ Test(await, who_is_told_unasked_sends_no_wait, .timeout = 30)
     } while (!has_waited());
     cr_assert_eq(read(db.calls.bell_fd, &rung, sizeof rung), (ssize_t)sizeof rung);
     pthread_join(thread, NULL);
-}
-
-/* ---- news of what is there already ---- */
-
-struct news {
-    int tries, news_at; /* from that try on there are news */
-    bool is_told, told_at_once;
-};
-
-static lode_err
-look_for_news(lode *session, void *arg)
-{
-    struct news *news = arg;
-    (void)session;
-    news->tries++;
-    news->is_told = news->told_at_once;
-    return news->tries >= news->news_at ? LODE_OK : LODE_EAGAIN;
-}
-
-static lode_err
-await_news(struct news *news, int64_t timeout_ms)
-{
-    const struct lode_patience patience = lode_patience_of(timeout_ms);
-    return lode_await_news(&db, id, hash, &patience, look_for_news, news, &news->is_told);
-}
-
-static void *
-bump_until_over(void *arg)
-{
-    const _Atomic bool *over = arg;
-    while (!atomic_load(over)) {
-        bump();
-    }
-    return NULL;
-}
-
-Test(await, news_that_are_told_take_no_message, .timeout = 30)
-{
-    struct news news = {.news_at = 5, .told_at_once = true};
-    _Atomic bool over = false;
-    struct lode_msg_lookup msg;
-    pthread_t thread;
-    pthread_create(&thread, NULL, bump_until_over, &over);
-    lode_err err = await_news(&news, LODE_FOREVER);
-    atomic_store(&over, true);
-    pthread_join(thread, NULL);
-    cr_assert_eq(err, LODE_OK);
-    cr_assert_eq(news.tries, 5);
-    cr_assert(!has_waited());
-    cr_assert_lt(recv(store, &msg, sizeof msg, MSG_DONTWAIT), 0);
-    news = (struct news){.news_at = 1000000, .told_at_once = true};
-    cr_assert_eq(await_news(&news, 1), LODE_EAGAIN);
-    cr_assert(!has_waited());
-    cr_assert_lt(recv(store, &msg, sizeof msg, MSG_DONTWAIT), 0);
-}
-
-/* It says that it is there, which is no news; the bucket is woken, and then it is told. */
-static void *
-say_that_it_is_there(void *arg)
-{
-    struct news *news = arg;
-    if (receive_wait() == 0) {
-        return NULL;
-    }
-    bump();
-    struct lode_msg_lookup asked = receive(LODE_MSG_LOOKUP);
-    news->told_at_once = true;
-    answer(&asked, LODE_FOUND_SEALED);
-    return NULL;
-}
-
-Test(await, that_it_is_there_is_no_news_and_does_not_end_the_wait, .timeout = 30)
-{
-    struct news news = {.news_at = 1000000};
-    pthread_t thread;
-    do {
-        if (news.tries > 0) {
-            begin_anew(); /* the time was up before the wait began */
-        }
-        news = (struct news){.news_at = 1000000};
-        pthread_create(&thread, NULL, say_that_it_is_there, &news);
-        cr_assert_eq(await_news(&news, 200), LODE_EAGAIN);
-        eventfd_write(db.calls.bell_fd, 1);
-        shutdown(store, SHUT_RDWR);
-        pthread_join(thread, NULL);
-    } while (!news.told_at_once);
-    cr_assert_eq(atomic_load(&file->ring_tail), /* one WAIT, and no other */
-                 sizeof(struct lode_record) + sizeof(struct lode_wait_record));
 }
