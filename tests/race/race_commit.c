@@ -19,7 +19,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-enum { FAILURES = 20, PIECES_MAX = 64, LARGE = 1 << 20, SMALL = 4096, ROOM_MS = 20 };
+enum { FAILURES = 20, LARGE = 1 << 20, SMALL = 4096, ROOM_MS = 20 };
 
 static lode *submitter, *maker;
 static _Atomic bool is_over;
@@ -60,24 +60,6 @@ commit_numbers(void *arg)
     return NULL;
 }
 
-static void
-fill(lode *db)
-{
-    static lode_id pieces[PIECES_MAX];
-    int count = 0;
-    for (size_t size = LARGE; size >= SMALL;) {
-        lode_draft draft;
-        lode_err err = lode_create(db, size, NULL, 0, &draft);
-        if (err != LODE_OK) {
-            expect_eq(err, LODE_EFULL);
-            size /= 2;
-            continue;
-        }
-        expect_lt(count, PIECES_MAX);
-        must(lode_seal(&draft, &pieces[count++]));
-    }
-}
-
 /* A draft, a value that fits into its draft, one that does not, and a draft behind it. */
 static void
 commit_too_much(lode_draft drafts[2])
@@ -105,7 +87,7 @@ commits_without_room_leave_nothing(void)
         must(lode_create(maker, SMALL, NULL, 0, &drafts[i][0]));
         must(lode_create(maker, SMALL, NULL, 0, &drafts[i][1]));
     }
-    fill(filler);
+    store_fill(filler);
     await_stat(filler, unsealed_objects, 2 * FAILURES);
     expect_eq(pthread_create(&thread, NULL, commit_numbers, NULL), 0);
     for (int i = 0; i < FAILURES; i++) {

@@ -6,11 +6,11 @@
  */
 #include "tests/support/child.h"
 #include "tests/support/cluster.h"
+#include "tests/support/handoff.h"
 #include "tests/support/story.h"
 
 #include <poll.h>
 #include <stdlib.h>
-#include <string.h>
 
 enum { BESIDE = 2 };
 
@@ -21,27 +21,14 @@ put_under(lode *db, lode_id id, int64_t number)
     return lode_put_with(db, &number, sizeof number, &options, LODE_FOREVER, NULL);
 }
 
-static int64_t
-take_number(lode *db, lode_id id)
-{
-    lode_view view;
-    int64_t number;
-    must(lode_get(db, id, LODE_FOREVER, &view));
-    expect_eq(view.size, sizeof number);
-    memcpy(&number, view.data, sizeof number);
-    lode_release(&view);
-    return number;
-}
-
 static lode_id *
 exchange_ids(struct child *other, long count, lode_id *others)
 {
     lode_id *own = calloc((size_t)count, sizeof *own);
-    for (long i = 0; i < count; i++) { /* one by one: neither side fills the pipe */
+    for (long i = 0; i < count; i++) {
         must(lode_id_random(&own[i]));
-        child_say(other, &own[i], sizeof own[i]);
-        child_hear(other, &others[i], sizeof others[i]);
     }
+    handoff_exchange(other, own, others, count);
     return own;
 }
 
@@ -53,7 +40,7 @@ far_side(struct child *parent, void *arg)
     lode_id *others = calloc((size_t)count, sizeof *others);
     lode_id *own = exchange_ids(parent, count, others);
     for (long i = 0; i < count; i++) {
-        int64_t number = take_number(db, others[i]) + 1;
+        int64_t number = handoff_take(db, others[i]) + 1;
         fails(put_under(db, others[i], 0), LODE_EEXIST); /* its putter may still wait for its OK */
         must(put_under(db, own[i], number));
         if (i > 0) {
@@ -78,7 +65,7 @@ each_answer_follows_from_the_question(lode *db, long count)
         if (i % 16 == 0) {
             fails(put_under(db, own[i], i), LODE_EEXIST);
         }
-        expect_eq(take_number(db, others[i]), i + 1);
+        expect_eq(handoff_take(db, others[i]), i + 1);
         lode_drop(db, own[i]);
     }
     child_signal(&other);
@@ -137,7 +124,7 @@ waiter(struct child *parent, void *arg)
         if (lode_id_is_zero(id)) {
             break;
         }
-        expect_eq(take_number(db, id), 7);
+        expect_eq(handoff_take(db, id), 7);
         must(lode_get_store_stats(db, &stats));
         child_signal(parent);
     }

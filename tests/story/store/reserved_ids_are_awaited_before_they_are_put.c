@@ -5,10 +5,10 @@
  */
 #include "tests/support/child.h"
 #include "tests/support/cluster.h"
+#include "tests/support/handoff.h"
 #include "tests/support/story.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 enum { LARGE = 1 << 20 };
 
@@ -29,27 +29,12 @@ reserve_one(lode *db)
 
 /* ---- two processes that hand each other a number, each time larger by one -------------------- */
 
-static int64_t
-take_number(lode *db, lode_id id)
-{
-    lode_view view;
-    int64_t number;
-    must(lode_get(db, id, LODE_FOREVER, &view));
-    expect_eq(view.size, sizeof number);
-    memcpy(&number, view.data, sizeof number);
-    lode_release(&view);
-    return number;
-}
-
 static lode_id *
 exchange_ids(lode *db, struct child *other, long count, lode_id *others)
 {
     lode_id *own = calloc((size_t)count, sizeof *own);
     must(lode_reserve(db, (size_t)count, own));
-    for (long i = 0; i < count; i++) { /* one by one: neither side fills the pipe */
-        child_say(other, &own[i], sizeof own[i]);
-        child_hear(other, &others[i], sizeof others[i]);
-    }
+    handoff_exchange(other, own, others, count);
     return own;
 }
 
@@ -61,7 +46,7 @@ far_side(struct child *parent, void *arg)
     lode_id *others = calloc((size_t)count, sizeof *others);
     lode_id *own = exchange_ids(db, parent, count, others);
     for (long i = 0; i < count; i++) {
-        int64_t number = take_number(db, others[i]) + 1;
+        int64_t number = handoff_take(db, others[i]) + 1;
         must(put_under(db, own[i], &number, sizeof number));
         if (i > 0) {
             lode_drop(db, own[i - 1]);
@@ -82,7 +67,7 @@ each_answer_follows_from_the_question(lode *db, long count)
     lode_id *own = exchange_ids(db, &other, count, others);
     for (int64_t i = 0; i < count; i++) {
         must(put_under(db, own[i], &i, sizeof i));
-        expect_eq(take_number(db, others[i]), i + 1);
+        expect_eq(handoff_take(db, others[i]), i + 1);
         lode_drop(db, own[i]);
     }
     child_signal(&other);

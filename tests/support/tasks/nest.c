@@ -1,6 +1,8 @@
 /* Tasks that submit tasks, and wait for them or for an object. */
 #include <lode/lode.h>
 
+#include "tests/support/tasks/say.h"
+
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
@@ -152,15 +154,6 @@ parent(lode_task *task)
     LODE_TRY(lode_call(db, "nest.await", LODE_ARGS(lode_str(text)), NULL, &child));
     LODE_TRY(passed_on(task, lode_get_i64(db, child, LODE_FOREVER, &value)));
     return lode_task_return_i64(task, 0, value);
-}
-
-static lode_err
-say(lode_task *task)
-{
-    const char *text;
-    LODE_TRY(lode_task_str(task, 0, &text));
-    printf("%s\n", text);
-    return LODE_OK;
 }
 
 /* Has another task say it, and waits for that. */

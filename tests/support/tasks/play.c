@@ -4,6 +4,8 @@
  */
 #include <lode/lode.h>
 
+#include "tests/support/tasks/say.h"
+
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -83,15 +85,6 @@ describe(lode_task *task)
                  lode_task_arg_count(task), (long long)i, f, s, ((const double *)array.data)[0],
                  lode_task_threads(task), lode_task_attempt(task));
     return lode_task_return_bytes(task, 0, text, (size_t)size);
-}
-
-static lode_err
-say(lode_task *task)
-{
-    const char *text;
-    LODE_TRY(lode_task_str(task, 0, &text));
-    printf("%s\n", text);
-    return LODE_OK;
 }
 
 static lode_err

@@ -8,10 +8,10 @@
 #include "store/rings/recall.h"
 #include "api/base/clock.h"
 #include "api/system/membarrier.h"
+#include "tests/support/own_syscall.h"
 #include "tests/unit/store/fake_client.h"
 
 #include <errno.h>
-#include <stdarg.h>
 
 enum {
     FENCED = LODE_HELLO_FENCED,
@@ -23,28 +23,19 @@ static void (*meanwhile)(void);
 static int refused_with; /* an error number; 0: it is not refused */
 static int membarriers;
 
-long __real_syscall(long number, ...); /* NOLINT: the linker's name */
-long __wrap_syscall(long number, ...); /* NOLINT */
-
-long
-__wrap_syscall(long number, ...) /* NOLINT */
+static bool
+play_syscall(long number, long *result_out)
 {
-    long arg[6];
-    va_list args;
-    va_start(args, number);
-    for (int i = 0; i < 6; i++) {
-        arg[i] = va_arg(args, long);
-    }
-    va_end(args);
     if (number != SYS_membarrier) {
-        return __real_syscall(number, arg[0], arg[1], arg[2], arg[3], arg[4], arg[5]);
+        return false;
     }
     membarriers++;
     if (meanwhile != NULL) {
         meanwhile();
     }
     errno = refused_with;
-    return refused_with != 0 ? -1 : 0;
+    *result_out = refused_with != 0 ? -1 : 0;
+    return true;
 }
 
 static inline uint64_t
