@@ -78,7 +78,7 @@ ask_for_function(struct lode_tasks *tasks, const char *name,
 }
 
 lode_err
-lode_tasks_resolve(struct lode_tasks *tasks, const char *name,
+lode_tasks_look_up(struct lode_tasks *tasks, const char *name,
                    struct lode_known_function *function_out)
 {
     if (name != NULL) {
@@ -93,6 +93,14 @@ lode_tasks_resolve(struct lode_tasks *tasks, const char *name,
         }
     }
     return ask_for_function(tasks, name, function_out);
+}
+
+lode_err
+lode_tasks_resolve(struct lode_tasks *tasks, const char *name,
+                   struct lode_known_function *function_out)
+{
+    lode_err err = lode_tasks_look_up(tasks, name, function_out);
+    return err == LODE_ENOTFOUND ? LODE_ELIBRARY : err; /* the sentence is the same */
 }
 
 lode_err

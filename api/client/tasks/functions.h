@@ -7,9 +7,13 @@
 #include "api/client/tasks/tasks.h"
 
 /*
- * The function of that name, asked for if it is not known.
- * Errors: LODE_ELIBRARY; LODE_EINVAL no "library.function"; LODE_EDOWN.
+ * The function of that name, asked for if it is not known. The first tells two things apart that
+ * are LODE_ELIBRARY to programs (task.h), and so to the second.
+ * Errors: LODE_ENOTFOUND there is no such library or function; LODE_ELIBRARY the library is there,
+ * and cannot be used; LODE_EINVAL no "library.function"; LODE_EDOWN.
  */
+LODE_MUST_CHECK lode_err lode_tasks_look_up(struct lode_tasks *tasks, const char *name,
+                                            struct lode_known_function *function_out);
 LODE_MUST_CHECK lode_err lode_tasks_resolve(struct lode_tasks *tasks, const char *name,
                                             struct lode_known_function *function_out);
 

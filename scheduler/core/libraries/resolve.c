@@ -150,7 +150,7 @@ core_resolve_name(struct core *core, struct core_session *session,
     size_t library_size = core_library_part(name);
     if (library_size == 0) {
         snprintf(text, sizeof text, "\"%.200s\" is no \"library.function\"", name);
-        core_send_resolved(core, session->number, asked->tag, LODE_ELIBRARY, NULL, text);
+        core_send_resolved(core, session->number, asked->tag, LODE_ENOTFOUND, NULL, text);
         return;
     }
     const char *symbol = name + library_size + 1;
@@ -165,5 +165,5 @@ core_resolve_name(struct core *core, struct core_session *session,
     }
     session->knows_names = session->knows_names || function != NULL;
     core_send_resolved(core, session->number, asked->tag,
-                       function != NULL ? LODE_OK : LODE_ELIBRARY, function, text);
+                       function != NULL ? LODE_OK : LODE_ENOTFOUND, function, text);
 }

@@ -7,7 +7,7 @@
 /* How long the library's part of "library.function" is; 0: it is no such name. */
 size_t core_library_part(const char *name);
 
-/* Answers from what is in the table now. */
+/* Answers from what is in the table now. LODE_ENOTFOUND: there is no such library or function. */
 void core_resolve_name(struct core *core, struct core_session *session,
                        const struct lode_task_resolve *asked, const char *name);
 

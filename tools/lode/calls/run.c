@@ -1,5 +1,7 @@
 #include "api/base/clock.h"
 #include "api/base/fail.h"
+#include "api/client/tasks/functions.h"
+#include "api/client/tasks/task_client.h"
 #include "api/wire/task_msg.h"
 #include "tools/cli/document.h"
 #include "tools/cli/interrupts.h"
@@ -200,15 +202,6 @@ check_names(const struct call *call, const struct run_options *wanted)
     return LODE_OK;
 }
 
-/* Else the library of that name is there, and cannot be used. */
-static bool
-is_unknown(const char *why)
-{
-    return strstr(why, "there is no library") != NULL || strstr(why, "has no function") != NULL ||
-           strstr(why, "was lost when") != NULL ||
-           strstr(why, "is no \"library.function\"") != NULL;
-}
-
 /* What a library is and who has it is said by the scheduler; how to get one, by us. */
 static lode_err
 no_such_function(const struct run_options *wanted)
@@ -223,6 +216,21 @@ no_such_function(const struct run_options *wanted)
                                      "load LIBRARY.so` offers one to all");
 }
 
+static lode_err
+count_results(struct call *call, const struct run_options *wanted)
+{
+    struct lode_tasks *tasks;
+    struct lode_known_function function;
+    LODE_TRY(lode_tasks_of(call->db, &tasks));
+    lode_err err = lode_tasks_look_up(tasks, call->function, &function);
+    if (err == LODE_ENOTFOUND) {
+        return no_such_function(wanted);
+    }
+    LODE_TRY(err);
+    call->result_count = function.results;
+    return LODE_OK;
+}
+
 /* The arguments are the task's from here on; ours are dropped either way. */
 static lode_err
 submit(struct call *call, const struct run_options *wanted)
@@ -232,11 +240,7 @@ submit(struct call *call, const struct run_options *wanted)
                              .timeout_ms = wanted->task_timeout_ms};
     lode_args args = {call->args, wanted->arg_count};
     LODE_TRY(name_function(call, wanted->function));
-    lode_err known = lode_result_count(call->db, call->function, &call->result_count);
-    if (known == LODE_ELIBRARY && is_unknown(lode_last_error())) {
-        return no_such_function(wanted);
-    }
-    LODE_TRY(known);
+    LODE_TRY(count_results(call, wanted));
     LODE_TRY(check_outputs(call, wanted));
     LODE_TRY(check_names(call, wanted));
     call->results = calloc(call->result_count, sizeof *call->results);

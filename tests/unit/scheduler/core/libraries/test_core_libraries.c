@@ -43,15 +43,15 @@ Test(core_libraries, what_is_not_there_is_said_with_what_is_there)
     uint32_t err, function;
     resolve("another.f");
     const char *text = resolved(&err, &function);
-    cr_assert_eq(err, LODE_ELIBRARY);
+    cr_assert_eq(err, LODE_ENOTFOUND);
     cr_assert_not_null(strstr(text, "there are: lib, blas"), "%s", text);
     resolve("lib.nofunction");
     text = resolved(&err, &function);
-    cr_assert_eq(err, LODE_ELIBRARY);
+    cr_assert_eq(err, LODE_ENOTFOUND);
     cr_assert_not_null(strstr(text, "it has: f, g, n"), "%s", text);
     resolve("nodot");
     resolved(&err, &function);
-    cr_assert_eq(err, LODE_ELIBRARY);
+    cr_assert_eq(err, LODE_ENOTFOUND);
 }
 
 Test(core_libraries, the_built_in_library_is_loaded_when_it_is_first_asked_for)

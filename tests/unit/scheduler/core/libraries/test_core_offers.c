@@ -77,7 +77,7 @@ Test(core_offers, a_library_that_is_not_there_any_more_is_lost_with_its_reason)
     copied(cookie, NULL, "no such file");
     for (int i = 0; i < 2; i++) {
         const struct lode_task_resolved *answer = sent(LODE_TASK_RESOLVED, NULL);
-        cr_assert_eq(answer->err, LODE_ELIBRARY);
+        cr_assert_eq(answer->err, LODE_ENOTFOUND);
         cr_assert_not_null(strstr((const char *)(answer + 1), "was lost"));
         cr_assert_not_null(strstr((const char *)(answer + 1), "no such file"));
         resolve("util.f");
