@@ -303,6 +303,12 @@ lode_table_offset(uint64_t table)
  * other), the head of a chain of waits, the wake bucket, and the tag. Who chooses ids to do harm
  * can bring four of them together and no more. Groups of eight were no better: at load 1/2 they
  * overflow the line as often as they save one.
+ *
+ * How many slots are looked at, counted with 2^20 slots and ids that are counted up. While the
+ * table is filled to 1/2: 2.0 an id on average, and 4.7 for those entered last. A store that puts
+ * and drops has tombstones, too, up to 6/8 of the slots: with half of them live, an enter looks at
+ * 14 (368 at worst), since it must see that the id is not there, and a find at 2.6. A line has 16
+ * slots, so what counts for time is the lines: about two for such an enter.
  */
 enum { LODE_ID_GROUP = 4 };
 #define LODE_ID_GROUP_SPREAD                                                                       \

@@ -234,8 +234,9 @@ LODE_API void lode_drop(lode *db, lode_id id);
 
 /*
  * lode_drop() of each of `count` ids, at a fraction of the cost. The same id may occur more than
- * once: each time ends one reference. NULL: nothing. While the session's ring is full it waits 5 s
- * at most for all of them together.
+ * once: each time ends one reference. NULL: nothing. While the session's ring is full it waits for
+ * room, 5 s at most for each 256 of them. If a store that stands still makes none in that time, it
+ * waits no more: these and all that follow are kept, and done with a later call.
  */
 LODE_API void lode_drop_many(lode *db, const lode_id *ids, size_t count);
 
@@ -338,7 +339,8 @@ enum { LODE_NAME_REPLACE = 1 }; /* lode_name_set(): an existing name is rebound,
  *           LODE_EGONE   no such object
  *           LODE_EAGAIN  the object is still to come: wait for it first
  *           LODE_EINVAL  the zero id, or flags that there are not
- *           LODE_ELIMIT, LODE_EFULL  the store can have no more names
+ *           LODE_ELIMIT, LODE_EFULL  the store can have no more names, or no later version (see
+ *                        lode_name_wait())
  */
 LODE_API LODE_MUST_CHECK lode_err lode_name_set(lode *db, const char *space, const char *name,
                                                 lode_id id, uint32_t flags);
@@ -367,7 +369,11 @@ LODE_API LODE_MUST_CHECK lode_err lode_name_get(lode *db, const char *space, con
  * Waits until the version of a name is above `after_version`, and gets the object that the name is
  * bound to then. A name has a version, which each lode_name_set() counts up by one. It never goes
  * back while the cluster lives: a name that was removed, and is set again, has a version above all
- * that it had before. The versions of a new name begin with 1, as long as no name was removed.
+ * that it had before. So whoever follows it sees the new version, and never an old one again. The
+ * versions of a new name begin with 1 as long as no name was removed, and then above the highest
+ * version that any removed name had: a version says what is newer, not how often the name was set.
+ * The last one is 2^40 - 1. It is reached after four months at 100,000 a second; then that name
+ * cannot be set again, and if it is removed, no new name can be set.
  *
  * A consumer calls this with the version that it has seen last, or 0. It never polls, and always
  * gets the latest version; those that came and went meanwhile are skipped. A name that does not
