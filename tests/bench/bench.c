@@ -24,6 +24,14 @@ bench_now_us(void)
     return (double)lode_now_ns() / 1e3;
 }
 
+double
+bench_clock_us(clockid_t clock)
+{
+    struct timespec at = {0};
+    bench_must(clock_gettime(clock, &at) == 0 ? LODE_OK : LODE_ESYS, "clock_gettime");
+    return (double)at.tv_sec * 1e6 + (double)at.tv_nsec / 1e3;
+}
+
 int
 bench_rounds(const struct bench *bench, int usual)
 {
@@ -35,6 +43,14 @@ by_value(const void *a, const void *b)
 {
     double x = *(const double *)a, y = *(const double *)b;
     return x < y ? -1 : x > y;
+}
+
+double *
+bench_samples(int count)
+{
+    double *samples = calloc((size_t)count, sizeof *samples);
+    bench_must(samples != NULL ? LODE_OK : LODE_ENOMEM, "samples");
+    return samples;
 }
 
 void

@@ -11,6 +11,7 @@
 
 #include <lode/lode.h>
 #include <stdio.h>
+#include <time.h>
 
 /* One line of output. What is 0 or NULL was not measured and is left out, but for the value. */
 struct bench_line {
@@ -65,11 +66,17 @@ double bench_cpu_us_of(pid_t pid);
 /* The resident set without shared memory (RssAnon + RssFile) of one process, in bytes. */
 uint64_t bench_own_memory(pid_t pid);
 
+/* Room for so many samples, from malloc(). */
+double *bench_samples(int count);
+
 /* `count` samples, sorted by this; fraction 0.5 is the median. */
 void bench_sort(double *samples, int count);
 double bench_at(const double *sorted, int count, double fraction);
 
 double bench_now_us(void);
+
+/* CPU time by that clock: CLOCK_THREAD_CPUTIME_ID, CLOCK_PROCESS_CPUTIME_ID, another process'. */
+double bench_clock_us(clockid_t clock);
 
 /* How often: the usual number, or a tenth of it with --quick. */
 int bench_rounds(const struct bench *bench, int usual);

@@ -8,27 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <time.h>
 
 enum { MB = 1000 * 1000, GETS_A_SAMPLE = 1000, SESSIONS_MAX = 16, THREADS_MAX = 4, ITEM = 16 };
-
-static double *
-new_samples(int count)
-{
-    double *samples = calloc((size_t)count, sizeof *samples);
-    if (samples == NULL) {
-        bench_must(LODE_ENOMEM, "samples");
-    }
-    return samples;
-}
-
-static double
-thread_cpu_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-    return (double)now.tv_sec * 1e9 + (double)now.tv_nsec;
-}
 
 /* ---- get ------------------------------------------------------------------------------------ */
 
@@ -75,7 +56,7 @@ case_get(struct bench *bench, size_t size_bytes, const char *name)
 {
     int rounds = bench_rounds(bench, 2000);
     double floor = floor_pin_and_look();
-    double *us = new_samples(rounds);
+    double *us = bench_samples(rounds);
     uint8_t *bytes = malloc(size_bytes);
     lode_id id;
     uint64_t sum = 0;
@@ -150,11 +131,11 @@ floor_dependent_load(uint32_t count)
         lines[j].next = old;
     }
     uint32_t at = 0;
-    double start = thread_cpu_ns();
+    double start = bench_clock_us(CLOCK_THREAD_CPUTIME_ID);
     for (int i = 0; i < LOADS; i++) {
         at = lines[at].next;
     }
-    double ns = (thread_cpu_ns() - start) / LOADS;
+    double ns = (bench_clock_us(CLOCK_THREAD_CPUTIME_ID) - start) * 1e3 / LOADS;
     bench_must(at < count ? LODE_OK : LODE_ECORRUPT, "floor");
     munmap(lines, bytes);
     return ns;
@@ -199,7 +180,7 @@ get_at_random(void *arg)
     struct getter *getter = arg;
     const struct objects *objects = getter->objects;
     lode_view view;
-    double start = thread_cpu_ns();
+    double start = bench_clock_us(CLOCK_THREAD_CPUTIME_ID);
     for (int i = 0; i < getter->gets; i++) {
         uint64_t random = next_random(&getter->random);
         uint32_t s = (uint32_t)(random >> 56) % objects->sessions;
@@ -207,7 +188,7 @@ get_at_random(void *arg)
         MUST(lode_get(objects->reader, lode_id_plus(objects->first[s], n), LODE_FOREVER, &view));
         lode_release(&view);
     }
-    getter->ns = (thread_cpu_ns() - start) / getter->gets;
+    getter->ns = (bench_clock_us(CLOCK_THREAD_CPUTIME_ID) - start) * 1e3 / getter->gets;
     return NULL;
 }
 

@@ -4,6 +4,8 @@
  * task has printed before. The floor is as many lines through a pipe between two processes, a
  * write() each, with the same reader.
  */
+#include "api/base/clock.h"
+#include "api/system/futex.h"
 #include "tests/bench/bench_async.h"
 #include "tests/bench/floor_private.h"
 
@@ -13,12 +15,14 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-enum { LINES = 100000, QUICK = 10, ROUNDS = 5, BUFFER_BYTES = 64 << 10, PATIENCE_US = 30000000 };
+enum { LINES = 100000, QUICK = 10, ROUNDS = 5, BUFFER_BYTES = 64 << 10, PATIENCE_MS = 30000 };
 
 /* Shared with the reader. */
 struct paper {
     _Alignas(64) _Atomic uint32_t whole; /* lines as they must be, so far */
     _Atomic uint32_t spoilt;             /* others */
+    _Atomic uint32_t wanted;             /* so many are waited for */
+    _Atomic uint32_t news;               /* bumped when they are there, or one is spoilt */
     int fd;
     uint32_t lines;       /* that each task prints */
     uint32_t next[LINES]; /* line of each task */
@@ -58,28 +62,35 @@ read_all(void *arg)
         size = (size_t)(end - line);
         memmove(buffer, line, size);
         atomic_fetch_add(&paper->spoilt, spoilt);
-        atomic_fetch_add(&paper->whole, whole);
+        whole += atomic_fetch_add(&paper->whole, whole);
+        if (spoilt > 0 || whole == atomic_load(&paper->wanted)) {
+            floor_bump(&paper->news);
+        }
     }
 }
 
-/* Waits for so many lines. Ends the process if one is spoilt, or if they do not come. */
+/* Waits for all that are wanted. Ends the process if one is spoilt, or if they do not come. */
 static void
-await_lines(struct paper *paper, uint32_t count)
+await_lines(struct paper *paper)
 {
-    const double end = bench_now_us() + PATIENCE_US;
-    while (atomic_load(&paper->whole) != count) {
-        if (atomic_load(&paper->spoilt) > 0 || bench_now_us() > end) {
+    int64_t deadline = lode_deadline(PATIENCE_MS);
+    uint32_t wanted = atomic_load(&paper->wanted), seen = atomic_load(&paper->news);
+    while (atomic_load(&paper->whole) != wanted) {
+        int64_t left_ns = deadline - lode_now_ns();
+        if (atomic_load(&paper->spoilt) > 0 || left_ns <= 0) {
             fprintf(stderr, "lode-bench: print: %u whole lines, %u others of %u\n",
-                    atomic_load(&paper->whole), atomic_load(&paper->spoilt), count);
+                    atomic_load(&paper->whole), atomic_load(&paper->spoilt), wanted);
             exit(1);
         }
-        usleep(100);
+        lode_futex_wait(&paper->news, seen, left_ns);
+        seen = atomic_load(&paper->news);
     }
 }
 
 static void
-turn_page(struct paper *paper)
+turn_page(struct paper *paper, uint32_t wanted)
 {
+    atomic_store(&paper->wanted, wanted);
     atomic_store(&paper->whole, 0);
     memset(paper->next, 0, sizeof paper->next);
 }
@@ -108,10 +119,10 @@ floor_lines(struct paper *paper, int fd, int lines)
     double rate[ROUNDS];
     struct writer writer = {.fd = fd, .lines = lines};
     for (int i = 0; i < ROUNDS; i++) {
-        turn_page(paper);
+        turn_page(paper, (uint32_t)lines);
         double start = bench_now_us();
         pid_t child = floor_child(write_all, &writer);
-        await_lines(paper, (uint32_t)lines);
+        await_lines(paper);
         rate[i] = lines / (bench_now_us() - start) * 1e6;
         floor_end_child(child);
     }
@@ -125,13 +136,13 @@ floor_lines(struct paper *paper, int fd, int lines)
 static double
 print_once(lode *db, struct paper *paper, lode_id *ids, int tasks, int lines)
 {
-    turn_page(paper);
+    turn_page(paper, (uint32_t)lines);
     double start = bench_now_us();
     for (int i = 0; i < tasks; i++) {
         MUST(lode_call(db, "bench.print", LODE_ARGS(lode_i64(i), lode_i64(lines / tasks)), NULL,
                        &ids[i]));
     }
-    await_lines(paper, (uint32_t)lines);
+    await_lines(paper);
     double us = bench_now_us() - start;
     for (int i = 0; i < tasks; i++) {
         int64_t done;

@@ -6,23 +6,14 @@
 #include "tests/bench/peer.h"
 
 #include <string.h>
-#include <time.h>
 
 enum { KIB = 1024, LIVE = 200, CALLS = 200, PROGRAMS_MAX = 64, SAMPLES = 4096 };
 
 struct said {
-    double done, seconds, cpu_s, p99_us;
+    double done, seconds, cpu_us, p99_us;
 };
 
 /* ---- a program ------------------------------------------------------------------------------ */
-
-static double
-cpu_seconds(void)
-{
-    struct timespec now = {0};
-    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
-    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
 
 /* Puts, with the drop of the oldest of LIVE objects. Returns how many. */
 static double
@@ -68,7 +59,7 @@ programs_peer(const char *dir, int ms, bool calls)
     peer_say_ready_and_wait();
     struct said said = {0};
     int rounds = 0;
-    double start = bench_now_us(), cpu_s = cpu_seconds(), now = start;
+    double start = bench_now_us(), now = start, cpu_us = bench_clock_us(CLOCK_PROCESS_CPUTIME_ID);
     while (now < start + ms * 1e3) {
         double before = now;
         said.done += some(db);
@@ -76,7 +67,7 @@ programs_peer(const char *dir, int ms, bool calls)
         us[rounds++ % SAMPLES] = now - before;
     }
     said.seconds = (now - start) / 1e6;
-    said.cpu_s = cpu_seconds() - cpu_s;
+    said.cpu_us = bench_clock_us(CLOCK_PROCESS_CPUTIME_ID) - cpu_us;
     rounds = rounds < SAMPLES ? rounds : SAMPLES;
     bench_sort(us, rounds);
     said.p99_us = bench_at(us, rounds, 0.99);
@@ -116,7 +107,7 @@ run_together(const struct bench *bench, int programs, bool calls, int ms)
         all.fastest = rate > all.fastest ? rate : all.fastest;
         all.p99_us = said.p99_us > all.p99_us ? said.p99_us : all.p99_us;
         done += said.done;
-        cpu_us += said.cpu_s * 1e6;
+        cpu_us += said.cpu_us;
     }
     all.cpu_us = (bench_cpu_us(bench) - before + cpu_us) / done;
     for (int i = 0; i < programs; i++) {

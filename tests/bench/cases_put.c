@@ -4,7 +4,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum {
     KIB = 1024,
@@ -14,16 +13,6 @@ enum {
     LIVE = 1000, /* objects that each of two putters keeps: then it drops the oldest */
     MANY = 500000
 };
-
-static double *
-new_samples(int count)
-{
-    double *samples = calloc((size_t)count, sizeof *samples);
-    if (samples == NULL) {
-        bench_must(LODE_ENOMEM, "samples");
-    }
-    return samples;
-}
 
 /* ---- one program ---------------------------------------------------------------------------- */
 
@@ -61,7 +50,7 @@ static void
 put_bursts(struct bench *bench, const void *bytes, double floor)
 {
     int rounds = bench_rounds(bench, 2000);
-    double *us = new_samples(rounds);
+    double *us = bench_samples(rounds);
     lode_id ids[PUTS_A_BURST];
     uint64_t switches = 0;
     for (int i = 0; i < rounds; i++) {
@@ -83,7 +72,7 @@ static void
 put_paced(struct bench *bench, const void *bytes, double floor)
 {
     int rounds = bench_rounds(bench, 20000);
-    double *us = new_samples(rounds);
+    double *us = bench_samples(rounds);
     lode_id id;
     uint64_t switches = bench_switches(bench);
     double next = bench_now_us();
@@ -120,16 +109,8 @@ case_put_small(struct bench *bench)
 /* ---- two programs --------------------------------------------------------------------------- */
 
 struct said {
-    double puts, seconds, cpu_s;
+    double puts, seconds, cpu_us;
 };
-
-static double
-cpu_seconds(clockid_t clock)
-{
-    struct timespec at = {0};
-    bench_must(clock_gettime(clock, &at) == 0 ? LODE_OK : LODE_ESYS, "clock_gettime");
-    return (double)at.tv_sec + (double)at.tv_nsec / 1e9;
-}
 
 static const uint8_t bytes_of_all[KIB] = {1};
 
@@ -161,10 +142,10 @@ put_small_putter(const char *dir, int ms, bool beside_many)
     }
     (void)put_for(db, live, ms / 10); /* the session's credit has grown, and memory is warm */
     peer_say_ready_and_wait();
-    double start = bench_now_us(), cpu_s = cpu_seconds(CLOCK_PROCESS_CPUTIME_ID);
+    double start = bench_now_us(), cpu_us = bench_clock_us(CLOCK_PROCESS_CPUTIME_ID);
     struct said said = {.puts = put_for(db, live, ms)};
     said.seconds = (bench_now_us() - start) / 1e6;
-    said.cpu_s = cpu_seconds(CLOCK_PROCESS_CPUTIME_ID) - cpu_s;
+    said.cpu_us = bench_clock_us(CLOCK_PROCESS_CPUTIME_ID) - cpu_us;
     peer_say(&said, sizeof said);
     lode_close(db);
     return 0;
@@ -188,14 +169,14 @@ emit_two(const struct bench *bench, const char *variant, const char *unit, doubl
 
 /* The store's CPU time so far. It is another process, whose clock everybody may read. */
 static double
-store_seconds(const struct bench *bench)
+store_us(const struct bench *bench)
 {
     lode_store_stats stats;
     clockid_t clock;
     MUST(lode_get_store_stats(bench->db, &stats));
     bench_must(clock_getcpuclockid((pid_t)stats.store_pid, &clock) == 0 ? LODE_OK : LODE_ESYS,
                "the store's clock");
-    return cpu_seconds(clock);
+    return bench_clock_us(clock);
 }
 
 static void
@@ -203,7 +184,7 @@ put_two(struct bench *bench, bool beside_many, const char *names[3])
 {
     struct peer putters[PUTTERS];
     int ms = bench_rounds(bench, 2000);
-    double rate = 0, puts = 0, cpu_s = 0;
+    double rate = 0, puts = 0, clients_us = 0;
     double floor = floor_rings_m_s(PUTTERS, KIB, ms / 4);
     bench_open(bench, 0, 0, false);
     for (int i = 0; i < PUTTERS; i++) {
@@ -212,7 +193,7 @@ put_two(struct bench *bench, bool beside_many, const char *names[3])
     for (int i = 0; i < PUTTERS; i++) {
         peer_await_ready(&putters[i]);
     }
-    double store_s = store_seconds(bench);
+    double us_of_store = store_us(bench);
     for (int i = 0; i < PUTTERS; i++) {
         peer_go(&putters[i]);
     }
@@ -221,15 +202,15 @@ put_two(struct bench *bench, bool beside_many, const char *names[3])
         peer_hear(&putters[i], &said, sizeof said);
         rate += said.puts / said.seconds / 1e6;
         puts += said.puts;
-        cpu_s += said.cpu_s;
+        clients_us += said.cpu_us;
     }
-    store_s = store_seconds(bench) - store_s;
+    us_of_store = store_us(bench) - us_of_store;
     for (int i = 0; i < PUTTERS; i++) {
         peer_end(&putters[i]);
     }
-    emit_two(bench, names[0], "M/s", rate, floor, (store_s + cpu_s) / puts * 1e6);
-    emit_two(bench, names[1], "ns", store_s / puts * 1e9, 0, 0);
-    emit_two(bench, names[2], "ns", cpu_s / puts * 1e9, 0, 0);
+    emit_two(bench, names[0], "M/s", rate, floor, (us_of_store + clients_us) / puts);
+    emit_two(bench, names[1], "ns", us_of_store / puts * 1e3, 0, 0);
+    emit_two(bench, names[2], "ns", clients_us / puts * 1e3, 0, 0);
     bench_close(bench);
 }
 

@@ -11,18 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { MB = 1000 * 1000, MIB = 1 << 20, ROUNDS = 9, LARGEST = 100 * MB };
-
-static double
-thread_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-    return (double)now.tv_sec * 1e9 + (double)now.tv_nsec;
-}
 
 static void
 emit(const struct bench *bench, const char *variant, const char *unit, double with[ROUNDS],
@@ -104,14 +95,14 @@ static double
 get_ns(struct many *many, lode *reader)
 {
     int gets = (int)many->count / 10;
-    double start = thread_ns();
+    double start = bench_clock_us(CLOCK_THREAD_CPUTIME_ID);
     for (int i = 0; i < gets; i++) {
         lode_view view;
         uint64_t at = (next_random(many) & 0xffffffff) * many->count >> 32;
         MUST(lode_get(reader, lode_id_plus(many->first, at), LODE_FOREVER, &view));
         lode_release(&view);
     }
-    return (thread_ns() - start) / gets;
+    return (bench_clock_us(CLOCK_THREAD_CPUTIME_ID) - start) * 1e3 / gets;
 }
 
 /* What the store pays for a put and the drop of an object that nobody used lately. */
@@ -151,13 +142,13 @@ static double
 get_again_ns(lode *reader, lode_id id)
 {
     enum { GETS = 100000 };
-    double start = thread_ns();
+    double start = bench_clock_us(CLOCK_THREAD_CPUTIME_ID);
     for (int i = 0; i < GETS; i++) {
         lode_view view;
         MUST(lode_get(reader, id, LODE_FOREVER, &view));
         lode_release(&view);
     }
-    return (thread_ns() - start) / GETS;
+    return (bench_clock_us(CLOCK_THREAD_CPUTIME_ID) - start) * 1e3 / GETS;
 }
 
 static void
