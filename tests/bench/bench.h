@@ -91,6 +91,7 @@ void case_put_large(struct bench *bench);
 void case_fragmentation(struct bench *bench);
 void case_drop_many(struct bench *bench);
 void case_handoff(struct bench *bench);
+void case_name_wait(struct bench *bench);
 void case_task_sync(struct bench *bench);
 void case_task_async(struct bench *bench);
 void case_tasks_behind_one_id(struct bench *bench);
@@ -113,6 +114,9 @@ void case_matmul_fanout(struct bench *bench);
 
 /* The other process of the handoff: `lode-bench --peer DIR ROUNDS KIND`. */
 int handoff_peer(const char *dir, int rounds, bool chosen);
+
+/* The other process of the names: `lode-bench --peer DIR ROUNDS follower`. */
+int names_follower(const char *dir, int rounds);
 
 /* One of the processes that put for starvation: `lode-bench --peer DIR MS putter`. */
 int starve_putter(const char *dir, int ms);

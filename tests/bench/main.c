@@ -55,6 +55,7 @@ static const struct bench_case {
     {"free_many", case_free_many, false, false},
     {"drop_many", case_drop_many, false, false},
     {"handoff", case_handoff, true, false},
+    {"name_wait", case_name_wait, true, false},
     {"task_sync", case_task_sync, true, false},
     {"task_async", case_task_async, false, false},
     {"tasks_behind_one_id", case_tasks_behind_one_id, false, false},
@@ -188,6 +189,9 @@ run_peer(void)
     const char *kind = arguments.chosen_count > 1 ? arguments.chosen[1] : "";
     if (strcmp(kind, "putter") == 0) {
         return starve_putter(arguments.peer, number);
+    }
+    if (strcmp(kind, "follower") == 0) {
+        return names_follower(arguments.peer, number);
     }
     if (strcmp(kind, "putter of large") == 0) {
         return tricks_putter(arguments.peer, number != 0);
