@@ -1,6 +1,6 @@
 /*
- * id_filter.h: a set of ids as a row of bits, one for each id, by the hash of the id. Who looks for
- * an id finds its bit set if it is in the set; and by chance, if it is not. With as many bits as
+ * id_filter.h: a set of ids as a row of bits, one for each id, by the hash of the id. The bit
+ * of an id is set if the id is in the set; and by chance, if it is not. With as many bits as
  * lode_filter_log2() says, that happens for 3 to 6 ids of a hundred.
  */
 #ifndef LODE_LAYOUT_ID_FILTER_H

@@ -214,7 +214,7 @@ enum lode_found {
     LODE_FOUND_GONE = 4,    /* not there, and it will not come */
     LODE_FOUND_REFUSED = 5, /* NOTIFY: it is not watched, the session has too many waits */
     LODE_FOUND_STARVED = 6, /* NOTIFY: it is not watched, for want of memory: ask again later */
-    LODE_FOUND_LOOK = 7     /* NOTIFY, of no id: a WATCH_FILTER has ended, look and watch anew */
+    LODE_FOUND_LOOK = 7     /* NOTIFY, of no id, to WATCH_FILTER: a decision was lost, look again */
 };
 
 struct lode_msg_found {
@@ -251,9 +251,10 @@ struct lode_msg_watch_row {
 /*
  * A WATCH of ids of the user's choice, by a bit for the hash of each (api/layout/id_filter.h). The
  * bits go in parts, in order; the first has `at` 0, and the last ends with the last bit and arms
- * the watch. NOTIFY may tell of other ids, too, and tells of `count` at most; then it says LOOK.
- * What was before the OK to the last part, the client looks for itself, after a CHECK that drains.
- * ERROR, to the first part: the ids must be watched one by one. UNWATCH without ids ends it.
+ * the watch. NOTIFY may tell of other ids, too. If the client does not read what it is told, the
+ * watch ends and says STARVED, of no id. What was before the OK to the last part, the client looks
+ * for itself. ERROR, to the first part: the ids must be watched one by one. UNWATCH without ids
+ * ends it.
  */
 struct lode_msg_watch_filter {
     struct lode_msg_head head;

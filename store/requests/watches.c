@@ -131,7 +131,7 @@ handle_watch_row(struct store *store, struct session *session, const void *packe
     return LODE_OK;
 }
 
-/* The fence is for the drain of the CHECK that follows, as of a row. */
+/* No fence as for a row: its ids come by no ring. */
 lode_err
 handle_watch_filter(struct store *store, struct session *session, const void *packet,
                     const uint8_t *rest, size_t rest_size)
@@ -150,7 +150,6 @@ handle_watch_filter(struct store *store, struct session *session, const void *pa
         return LODE_OK;
     }
     LODE_TRY(filters_fill(store, session, msg->cookie, msg->at, rest, rest_size));
-    atomic_thread_fence(memory_order_seq_cst);
     answer_watch(session, msg->head.tag);
     return LODE_OK;
 }

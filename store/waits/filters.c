@@ -4,7 +4,6 @@
 #include "api/layout/id_filter.h"
 #include "store/waits/notices.h"
 #include "store/waits/pool.h"
-#include "store/waits/wakes.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -14,7 +13,7 @@ struct filter {
     uint64_t cookie;
     uint64_t bytes, filled; /* of the bits; the same: it is armed */
     uint32_t count;         /* the waits that its session is charged with */
-    uint32_t told;
+    uint32_t told;          /* since the client had read all that was sent to it */
     uint32_t log2;
     uint8_t bits[]; /* of these `filled` bytes */
 };
@@ -76,7 +75,7 @@ find_filling(const struct filters *filters, const struct session *session, uint6
 }
 
 lode_err
-filters_fill(struct store *store, const struct session *session, uint64_t cookie, uint64_t at,
+filters_fill(const struct store *store, const struct session *session, uint64_t cookie, uint64_t at,
              const void *bytes, size_t size)
 {
     struct filter *filter = find_filling(&store->waits->filters, session, cookie);
@@ -86,9 +85,6 @@ filters_fill(struct store *store, const struct session *session, uint64_t cookie
     }
     memcpy(filter->bits + at, bytes, size);
     filter->filled += size;
-    if (is_armed(filter)) {
-        wakes_arm_all(store);
-    }
     return LODE_OK;
 }
 
@@ -97,9 +93,6 @@ end(struct store *store, uint32_t i)
 {
     struct filters *filters = &store->waits->filters;
     struct filter *filter = filters->list[i];
-    if (is_armed(filter)) {
-        wakes_disarm_all(store);
-    }
     filter->session->wait_count -= filter->count;
     filters->list[i] = filters->list[--filters->count];
     free(filter);
@@ -109,7 +102,7 @@ void
 filters_unwatch(struct store *store, const struct session *session, uint64_t cookie)
 {
     struct filters *filters = &store->waits->filters;
-    for (uint32_t i = filters->count; i-- > 0;) { /* the last one takes the place of who goes */
+    for (uint32_t i = filters->count; i-- > 0;) { /* the last one moves up */
         if (filters->list[i]->session == session && filters->list[i]->cookie == cookie) {
             end(store, i);
         }
@@ -137,39 +130,65 @@ filters_destroy(struct filters *filters)
 
 /* ---- telling ---- */
 
-/* The client is to look itself. The filter tells no more, and goes. */
-static void
-say_look(struct store *store, uint32_t i)
+_Static_assert((uint64_t)LODE_SESSION_WAITS_MAX *(sizeof(struct lode_msg_watch) +
+                                                  sizeof(struct lode_msg_ready)) +
+                       FILTERS_UNREAD_MAX + FILTERS_OF_SESSION_MAX * LODE_STORE_PACKET_MAX <
+                   OUTBOX_MAX,
+               "outbox.h");
+
+static bool
+tells(const struct filter *filter)
 {
-    const struct filter *filter = store->waits->filters.list[i];
-    struct session *session = filter->session;
-    if (!session->ended && !session->left) {
-        notices_add(store, session, (lode_id){{0}}, filter->cookie, LODE_FOUND_LOOK, false);
-    }
-    end(store, i);
+    return is_armed(filter) && !filter->session->ended && !filter->session->left;
 }
 
 static bool
 may_have(const struct filter *filter, uint64_t hash)
 {
-    return is_armed(filter) && !filter->session->ended && !filter->session->left &&
-           lode_filter_has(filter->bits, lode_filter_at(hash, filter->log2));
+    return lode_filter_has(filter->bits, lode_filter_at(hash, filter->log2));
 }
 
+/* False: so much is not read that the filter has ended, and has said so. */
+static bool
+tell(struct store *store, uint32_t i, lode_id id, enum lode_found status, bool is_error)
+{
+    struct filter *filter = store->waits->filters.list[i];
+    struct session *session = filter->session;
+    if (outbox_is_empty(&session->out)) {
+        filter->told = 0;
+    }
+    if (filter->told >= filter->count && session->out.bytes > FILTERS_UNREAD_MAX) {
+        notices_add(store, session, (lode_id){{0}}, filter->cookie, LODE_FOUND_STARVED, false);
+        end(store, i);
+        return false;
+    }
+    filter->told++;
+    notices_add(store, session, id, filter->cookie, status, is_error);
+    return true;
+}
+
+static void
+tell_one_filter(struct store *store, uint32_t i)
+{
+    const struct filter *filter = store->waits->filters.list[i];
+    for (uint32_t j = 0; j < store->decided.count; j++) {
+        const struct decision *decision = &store->decided.list[j];
+        if (decision->status != LODE_FOUND_PENDING && lode_id_kind(decision->id) == LODE_ID_USER &&
+            may_have(filter, table_hash(&store->table, decision->id)) &&
+            !tell(store, i, decision->id, decision->status, decision->is_error)) {
+            return;
+        }
+    }
+}
+
+/* Filter by filter: what gathers for one goes out as one packet. */
 void
-filters_tell(struct store *store, lode_id id, uint64_t hash, enum lode_found status, bool is_error)
+filters_tell_decided(struct store *store)
 {
     struct filters *filters = &store->waits->filters;
-    if (filters->count == 0 || lode_id_kind(id) != LODE_ID_USER) {
-        return;
-    }
     for (uint32_t i = filters->count; i-- > 0;) {
-        struct filter *filter = filters->list[i];
-        if (may_have(filter, hash)) {
-            notices_add(store, filter->session, id, filter->cookie, status, is_error);
-            if (++filter->told == filter->count) {
-                say_look(store, i);
-            }
+        if (tells(filters->list[i])) {
+            tell_one_filter(store, i);
         }
     }
 }
@@ -180,7 +199,7 @@ filters_any(const struct store *store, lode_id id, uint64_t hash)
     const struct filters *filters = &store->waits->filters;
     bool any = false;
     for (uint32_t i = 0; i < filters->count && lode_id_kind(id) == LODE_ID_USER; i++) {
-        any |= may_have(filters->list[i], hash);
+        any |= tells(filters->list[i]) && may_have(filters->list[i], hash);
     }
     return any;
 }
@@ -190,8 +209,8 @@ filters_look_at_all(struct store *store)
 {
     struct filters *filters = &store->waits->filters;
     for (uint32_t i = filters->count; i-- > 0;) {
-        if (is_armed(filters->list[i])) {
-            say_look(store, i);
+        if (tells(filters->list[i])) {
+            (void)tell(store, i, (lode_id){{0}}, LODE_FOUND_LOOK, false);
         }
     }
 }

@@ -5,17 +5,21 @@
  * 2 MiB, no look into a table, and nothing when the watch ends.
  *
  *   filling --last part--> armed --UNWATCH, or its session ends--> gone
- *                            +--has told `count` times; a decision was lost--> gone, and says LOOK
+ *                            +--its client does not read--> gone, and says STARVED
  *
- * A filter is charged to its session with as many waits as it has ids, and tells that often at
- * most: a client that does not read is sent no more than by as many watches. The client that is
- * told to look does so, and watches anew what is still missing.
+ * A filter tells until it is taken away: nothing that is decided while it is armed is lost. A
+ * client that keeps up reads what others' ids bring, too. For one that does not, the filter is
+ * charged to its session with as many waits as it has ids, until it ends, however many of them
+ * were told. So many notices it may always have unread, as by so many watches. Beyond, all that is
+ * unread of its session (outbox.h) may take FILTERS_UNREAD_MAX. Then the filter goes, and the wait
+ * of its client fails: it can't be told what it has missed.
  *
- * Only ids of users' choice are watched in this way: what becomes of them never depends on the end
- * of a session, which would have to be told for each id.
+ * Only ids of users' choice are watched in this way. What becomes of them never depends on the end
+ * of a session, which would have to be told for each id. And they are never put by a record in a
+ * ring: who puts one need not ring the store for the sake of a filter, so no bucket is armed.
  *
- * While there is a filter, all buckets are armed: whoever puts rings the store. A decided id looks
- * into FILTERS_MAX filters at most.
+ * A decided id looks into FILTERS_MAX filters at most. One that is begun and never filled holds its
+ * place until its session ends; then others' ids are watched one by one.
  */
 #ifndef LODE_STORE_WAITS_FILTERS_H
 #define LODE_STORE_WAITS_FILTERS_H
@@ -24,7 +28,7 @@
 
 struct filter;
 
-enum { FILTERS_MAX = 64, FILTERS_OF_SESSION_MAX = 8 };
+enum { FILTERS_MAX = 64, FILTERS_OF_SESSION_MAX = 8, FILTERS_UNREAD_MAX = 7 << 20 };
 
 struct filters {
     struct filter *list[FILTERS_MAX];
@@ -39,25 +43,24 @@ LODE_MUST_CHECK lode_err filters_begin(struct store *store, struct session *sess
                                        uint64_t cookie, uint32_t count, uint32_t log2);
 
 /*
- * Fills in the bytes from `at` on. The last part arms the filter, and the caller fences then. It
- * tells of nothing that was before it: the client looks at that itself. Errors: LODE_EPROTO: no
- * such filter is being filled, or not from there.
+ * Fills in the bytes from `at` on. The last part arms the filter. It tells of nothing that was
+ * before it: the client looks at that itself. Errors: LODE_EPROTO: no such filter is being filled,
+ * or not from there.
  */
-LODE_MUST_CHECK lode_err filters_fill(struct store *store, const struct session *session,
+LODE_MUST_CHECK lode_err filters_fill(const struct store *store, const struct session *session,
                                       uint64_t cookie, uint64_t at, const void *bytes, size_t size);
 
 /* Takes away the filters of a session with that cookie, or all of a session that ends. */
 void filters_unwatch(struct store *store, const struct session *session, uint64_t cookie);
 void filters_end_session(struct store *store, const struct session *session);
 
-/* Tells all filters that have the id what was decided of it. */
-void filters_tell(struct store *store, lode_id id, uint64_t hash, enum lode_found status,
-                  bool is_error);
+/* Tells all filters what was decided of their ids (objects/decided.h). */
+void filters_tell_decided(struct store *store);
 
 /* Whether a filter may have the id. */
 bool filters_any(const struct store *store, lode_id id, uint64_t hash);
 
-/* A decision was lost: all clients that have a filter are to look themselves. */
+/* A decision was lost: all clients that have a filter are to look themselves. It stays armed. */
 void filters_look_at_all(struct store *store);
 
 /* Frees what is left at the store's end. */

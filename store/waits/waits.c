@@ -232,7 +232,6 @@ tell_all(struct store *store, lode_id id, enum lode_found status, bool is_error)
         }
     }
     ranges_tell(store, id, status, is_error);
-    filters_tell(store, id, hash, status, is_error);
 }
 
 void
@@ -371,6 +370,7 @@ waits_tell_decided(struct store *store)
     for (uint32_t i = 0; i < decided->count; i++) {
         tell_one_decision(store, &decided->list[i]);
     }
+    filters_tell_decided(store);
     for (uint32_t i = 0; i < decided->count; i++) {
         if (decided->list[i].status == LODE_FOUND_PENDING) {
             look_at_row(store, lode_id_session(decided->list[i].id));

@@ -123,7 +123,7 @@ table_of(const struct lode_many *m)
     return atomic_load_explicit(&m->db->index.header->table, memory_order_acquire);
 }
 
-/* The store drains all rings. A second look finds what was in them. */
+/* The store drains all rings, if they have to be. A second look finds what was in them. */
 static lode_err
 check_many(struct lode_many *m, struct lode_checks *checks)
 {
@@ -145,11 +145,15 @@ lode_many_check_now(struct lode_many *m)
     return err;
 }
 
+/* No ring is drained: an id of the user's choice comes by none. */
 lode_err
 lode_many_check_filter(struct lode_many *m)
 {
+    if (!m->has_filter) {
+        return LODE_OK;
+    }
     struct lode_checks *checks;
-    LODE_TRY(lode_checks_begin(m->db, m->ids, true, m->patience->answer_by, found, m, &checks));
+    LODE_TRY(lode_checks_begin(m->db, m->ids, false, m->patience->answer_by, found, m, &checks));
     lode_err err = check_many(m, checks);
     lode_checks_end(checks);
     return err;

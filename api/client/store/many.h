@@ -26,7 +26,7 @@ struct lode_many {
     bool is_refused; /* the session has too many waits */
     bool is_starved; /* the store has no memory for one of them */
     bool has_filter; /* the ids of users' choice are watched by one */
-    bool must_look;  /* calls.mu; that filter has ended */
+    bool must_look;  /* calls.mu; the store has lost what it should have told */
     bool *ready;
     bool has_table;  /* some ids are watched one by one */
     uint32_t *table; /* by hash: 1 + the last index with an id, and bits of its hash; 0: empty */
@@ -80,8 +80,8 @@ void lode_many_found(struct lode_many *m, size_t at);
 
 /*
  * Has those of the missing ids that are of users' choice watched by a filter, if they are many, and
- * looks at them once more; again after that filter has ended. m->has_filter says whether they are:
- * the store may refuse. Errors: as lode_wait().
+ * looks at them once more. m->has_filter says whether they are: the store may refuse. Errors: as
+ * lode_wait().
  */
 LODE_MUST_CHECK lode_err lode_many_watch_filter(struct lode_many *m);
 
@@ -92,10 +92,10 @@ lode_many_is_done(const struct lode_many *m)
     return m->ready_count >= m->want || m->is_refused || m->is_starved;
 }
 
-/* True, once: the filter has ended, and there is more to wait for. */
+/* True, once: the store has lost what it should have told, and there is more to wait for. */
 bool lode_many_must_look(struct lode_many *m);
 
-/* The second look: those that are watched by the filter. */
+/* The second look: those that are watched by the filter, if there is one. */
 LODE_MUST_CHECK lode_err lode_many_check_filter(struct lode_many *m);
 
 /* Whether the place is of an id that the filter watches. */

@@ -269,39 +269,44 @@ look(struct lode_many *m, bool late)
     return m->count - results >= m->want ? LODE_OK : err;
 }
 
-/* LODE_ETIMEDOUT (no sentence): the time is up. */
+/*
+ * `*next_look`: the time of the next look, of the whole wait: what the store says in between moves
+ * it not. LODE_ETIMEDOUT (no sentence): the time is up.
+ */
 static lode_err
-sleep_until_done(struct lode_many *m, struct lode_waiter *waiter, int64_t deadline)
+sleep_until_done(struct lode_many *m, struct lode_waiter *waiter, int64_t *next_look)
 {
+    int64_t deadline = m->patience->deadline;
     for (;;) {
-        int64_t next_look = lode_now_ns() + LOOK_NS;
-        lode_err err = lode_store_watch_wait(&m->db->calls, waiter,
-                                             next_look < deadline ? next_look : deadline);
-        if (err != LODE_ETIMEDOUT) {
-            return err;
+        int64_t now = lode_now_ns();
+        bool late = now >= deadline;
+        if (late || now >= *next_look) {
+            if (m->patience->timeout_ms != 0) { /* what does not sleep goes on when cancelled */
+                LODE_TRY(lode_hooks_interrupted(&m->db->hooks));
+            }
+            LODE_TRY(look(m, late));
+            *next_look = now + LOOK_NS;
         }
-        bool late = lode_now_ns() >= deadline;
-        if (m->patience->timeout_ms != 0) { /* what does not sleep goes on in a cancelled task */
-            LODE_TRY(lode_hooks_interrupted(&m->db->hooks));
-        }
-        LODE_TRY(look(m, late));
         if (late) {
             return LODE_ETIMEDOUT;
+        }
+        lode_err err = lode_store_watch_wait(&m->db->calls, waiter,
+                                             *next_look < deadline ? *next_look : deadline);
+        if (err != LODE_ETIMEDOUT) {
+            return err;
         }
     }
 }
 
-/* If the filter ends, and the store takes no other one, all ids are watched one by one. */
+/* The store may have lost what it should have told: then the index tells what else is there. */
 static lode_err
-sleep_on(struct lode_many *m, struct lode_waiter *waiter, uint32_t end)
+sleep_on(struct lode_many *m, struct lode_waiter *waiter)
 {
-    lode_err err = sleep_until_done(m, waiter, m->patience->deadline);
+    int64_t next_look = lode_now_ns() + LOOK_NS;
+    lode_err err = sleep_until_done(m, waiter, &next_look);
     while (err == LODE_OK && lode_many_must_look(m)) {
-        LODE_TRY(lode_many_watch_filter(m));
-        LODE_TRY(m->has_filter ? LODE_OK : send_watches(m, end));
-        err = lode_now_ns() < m->patience->deadline
-                  ? sleep_until_done(m, waiter, m->patience->deadline)
-                  : LODE_ETIMEDOUT;
+        LODE_TRY(lode_many_check_filter(m));
+        err = sleep_until_done(m, waiter, &next_look);
     }
     return err;
 }
@@ -317,14 +322,13 @@ watch_missing(struct lode_many *m, struct lode_waiter *waiter, uint32_t end)
         LODE_TRY(lode_hooks_interrupted(&m->db->hooks));
         lode_hooks_blocked(&m->db->hooks, LODE_SLEEPS);
     }
-    lode_err err = sleep_on(m, waiter, end);
+    lode_err err = sleep_on(m, waiter);
     if (timeout_ms != 0) {
         lode_hooks_blocked(&m->db->hooks, LODE_AWAKE);
     }
     return err;
 }
 
-/* The filter may have ended just before: then the index tells what else is there. */
 static lode_err
 end_watch(struct lode_many *m, bool late)
 {

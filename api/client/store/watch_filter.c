@@ -7,15 +7,21 @@
 enum { PART_BYTES = 1 << 15 }; /* of the bits, in one packet */
 
 /*
- * Such an id is in no row. So only notices of a filter mark its place, and while none is armed this
- * thread reads the marks without the lock.
+ * An id that the caller gave more than once counts once. None is in a row: so only notices of a
+ * filter mark its place, and while none is armed this thread reads the marks without the lock.
  */
+static bool
+is_in_filter(const struct lode_many *m, size_t i)
+{
+    return m->same[i] == LODE_MANY_ALONE && lode_many_is_filtered(m, i) && !m->ready[i];
+}
+
 static size_t
 count_missing(const struct lode_many *m)
 {
     size_t count = 0;
     for (size_t i = 0; i < m->count; i++) {
-        count += lode_many_is_filtered(m, i) && !m->ready[i];
+        count += is_in_filter(m, i);
     }
     return count;
 }
@@ -24,7 +30,7 @@ static void
 fill(const struct lode_many *m, uint8_t *bits, uint32_t log2)
 {
     for (size_t i = 0; i < m->count; i++) {
-        if (lode_many_is_filtered(m, i) && !m->ready[i]) {
+        if (is_in_filter(m, i)) {
             uint64_t at = lode_filter_at(lode_many_hash(m, m->ids[i]), log2);
             bits[at / 8] |= (uint8_t)(1 << at % 8);
         }
@@ -87,12 +93,8 @@ lode_err
 lode_many_watch_filter(struct lode_many *m)
 {
     size_t count = m->has_table ? count_missing(m) : 0;
-    if (count < (m->has_filter ? 1 : LODE_FILTER_LEAST)) {
-        return LODE_OK;
-    }
-    m->has_filter = false;
-    if (count > LODE_SESSION_WAITS_MAX) {
-        return LODE_OK; /* the store refuses some of them */
+    if (count < LODE_FILTER_LEAST || count > LODE_SESSION_WAITS_MAX) {
+        return LODE_OK; /* too many: the store refuses some of them, one by one */
     }
     uint32_t log2 = lode_filter_log2(count);
     uint8_t *bits = calloc(1, lode_filter_bytes(log2));

@@ -255,6 +255,8 @@ LODE_API void lode_drop_many(lode *db, const lode_id *ids, size_t count);
  * Errors    LODE_ETIMEDOUT  fewer than `want` are there
  *           LODE_EINVAL     want > count, or a zero id
  *           LODE_ELIMIT     the session waits for more than 1,048,576 objects
+ *           LODE_ENOMEM     no memory to wait for so many; or the store can keep no more for this
+ *                           process, which was stopped while 10^5 objects and more were made
  */
 LODE_API LODE_MUST_CHECK lode_err lode_wait(lode *db, const lode_id *ids, size_t count, size_t want,
                                             int64_t timeout_ms, bool *ready_out,

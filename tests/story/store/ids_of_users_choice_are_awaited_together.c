@@ -54,7 +54,7 @@ static void *
 wait_for(void *arg)
 {
     struct waiter *w = arg;
-    w->err = lode_wait(w->db, w->ids, w->count, w->want, HANG_MS, NULL, &w->found);
+    w->err = lode_wait(w->db, w->ids, w->count, w->want, LODE_FOREVER, NULL, &w->found);
     atomic_store(&w->ended, true);
     return NULL;
 }
@@ -117,20 +117,17 @@ what_is_given_up_counts(lode *db, lode *other)
     finish(&waiter);
 }
 
-/*
- * So many others are put that the filter takes them for its own more often than it may tell. The
- * client then looks, and has the rest watched anew.
- */
+/* So many others are put that the filter takes hundreds for its own. */
 static void
 others_that_are_put_end_no_wait(lode *db, lode *other)
 {
-    enum { OTHERS = 10 * 10 * LODE_FILTER_LEAST };
+    enum { OTHERS = 20 };
     static lode_id ids[LODE_FILTER_LEAST];
     struct waiter waiter;
     draw(ids, LODE_FILTER_LEAST);
     start(&waiter, db, ids, LODE_FILTER_LEAST, LODE_FILTER_LEAST);
     for (size_t i = 0; i < LODE_FILTER_LEAST; i++) {
-        for (int j = 0; j < OTHERS / LODE_FILTER_LEAST; j++) {
+        for (int j = 0; j < OTHERS; j++) {
             lode_id id;
             draw(&id, 1);
             put_under(other, id);

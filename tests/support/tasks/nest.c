@@ -103,6 +103,17 @@ await_both(lode_task *task)
     return passed_on(task, lode_wait(lode_task_session(task), ids, 2, 2, LODE_FOREVER, NULL, NULL));
 }
 
+/* Waits for all objects whose ids are in that one. */
+static lode_err
+await_all(lode_task *task)
+{
+    lode_view list;
+    LODE_TRY(lode_task_view(task, 0, &list));
+    size_t count = list.size / sizeof(lode_id);
+    return passed_on(task, lode_wait(lode_task_session(task), list.data, count, count, LODE_FOREVER,
+                                     NULL, NULL));
+}
+
 /* Goes on when it is cancelled; then looks at that object and another one. What the look gave. */
 static lode_err
 look_when_cancelled(lode_task *task)
@@ -357,6 +368,7 @@ static const lode_function functions[] = {
     {"fall", "(n: i64, why: str) -> i64", fall, 1},
     {"await", "(id: str) -> i64", await, 1},
     {"await_both", "(id: str)", await_both, 0},
+    {"await_all", "(ids: any)", await_all, 0},
     {"look_when_cancelled", "(id: str) -> i64", look_when_cancelled, 1},
     {"await_name", "(name: str)", await_name, 0},
     {"await_version", "(name: str)", await_version, 0},

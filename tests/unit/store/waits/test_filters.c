@@ -11,6 +11,8 @@ TestSuite(filters, .init = store_setup, .fini = store_teardown, .timeout = 120);
 
 enum { COOKIE = 7, PART = 1 << 15 };
 
+static uint64_t cookie = COOKIE; /* of the filters that are sent */
+
 static struct {
     struct lode_msg_watch head;
     struct lode_msg_ready ready[LODE_STORE_IDS_MAX];
@@ -44,7 +46,7 @@ send_part(struct fake *fake, uint32_t count, uint32_t log2, uint64_t at, size_t 
         uint8_t bits[PART];
     } packet;
     packet.msg = (struct lode_msg_watch_filter){.head = {.type = LODE_MSG_WATCH_FILTER, .tag = tag},
-                                                .cookie = COOKIE,
+                                                .cookie = cookie,
                                                 .count = count,
                                                 .log2 = log2,
                                                 .at = at};
@@ -119,6 +121,14 @@ put(struct fake *maker, lode_id id)
 }
 
 static void
+abort_draft_of(struct fake *maker, lode_id id)
+{
+    struct lode_msg_created draft;
+    expect_eq(fake_create(maker, id, 10, 0, &draft), LODE_MSG_CREATED);
+    expect_eq(fake_draft_call(maker, LODE_MSG_ABORT, &draft), LODE_MSG_OK);
+}
+
+static void
 receive(struct fake *fake, uint32_t count)
 {
     expect_eq(fake_receive(fake, &notify, sizeof notify, NULL), LODE_MSG_NOTIFY);
@@ -160,7 +170,6 @@ Test(filters, tell_of_every_id_that_is_in_them_and_of_few_others)
 Test(filters, tell_of_an_abort_and_of_no_ids_of_sessions)
 {
     struct fake maker = fake_attach(0), watcher = fake_attach(0);
-    struct lode_msg_created draft;
     memset(bits, 0xff, sizeof bits);
     send_bits(&watcher, 100);
     fake_put_reserved(&maker, 1);
@@ -168,8 +177,7 @@ Test(filters, tell_of_an_abort_and_of_no_ids_of_sessions)
     pump();
     expect(!fake_has_packet(&watcher));
     expect(!waits_any(store, lode_id_reserve(maker.number, 2)));
-    fake_create(&maker, user(5), 10, 0, &draft);
-    fake_draft_call(&maker, LODE_MSG_ABORT, &draft);
+    abort_draft_of(&maker, user(5));
     expect_told(&watcher, user(5), LODE_FOUND_ABORTED);
     fake_die(&watcher);
     fake_die(&maker);
@@ -194,33 +202,88 @@ Test(filters, and_watches_of_the_same_id_are_all_told)
     fake_die(&maker);
 }
 
-/* However many others are decided, the client that does not read is sent no more than it asked. */
-Test(filters, tell_as_often_as_they_have_ids_and_then_say_that_the_client_is_to_look)
+/* An abort is told while it happens, or never. */
+Test(filters, tell_of_an_abort_however_many_others_they_have_told_of)
 {
     struct fake maker = fake_attach(0), watcher = fake_attach(0);
     memset(bits, 0xff, sizeof bits);
     send_bits(&watcher, 3);
-    for (uint64_t i = 1; i <= 2; i++) {
+    for (uint64_t i = 1; i <= 20; i++) {
         put(&maker, user(i));
         expect_told(&watcher, user(i), LODE_FOUND_SEALED);
+        abort_draft_of(&maker, user(100 + i));
+        expect_told(&watcher, user(100 + i), LODE_FOUND_ABORTED);
     }
-    put(&maker, user(3));
-    receive(&watcher, 2);
-    expect_eq(notify.ready[0].status, LODE_FOUND_SEALED);
-    expect_eq(notify.ready[1].status, LODE_FOUND_LOOK);
-    expect_nothing_is_left(&watcher);
-    put(&maker, user(4));
-    expect(!fake_has_packet(&watcher));
-    watch_users(&watcher, 5, 10); /* again, under the same cookie */
-    put(&maker, user(5));
-    expect_told(&watcher, user(5), LODE_FOUND_SEALED);
     fake_die(&watcher);
     fake_die(&maker);
 }
 
+static uint32_t
+read_until(struct fake *fake, enum lode_found status)
+{
+    uint32_t count = 0;
+    do {
+        receive(fake, 1);
+        count++;
+        pump();
+    } while (notify.ready[0].status != status);
+    return count;
+}
+
+/*
+ * What others put does not fill the outbox, so that the watches of the same client would be too
+ * many. The test lays in what would take it minutes.
+ */
+Test(filters, of_a_client_that_does_not_read_end_and_say_so_and_not_before_they_told_of_as_many)
+{
+    enum { COUNT = 100 };
+    struct fake maker = fake_attach(0), watcher = fake_attach(0);
+    uint64_t i = 0;
+    memset(bits, 0xff, sizeof bits);
+    send_bits(&watcher, COUNT);
+    while (outbox_is_empty(&watcher.session->out)) {
+        put(&maker, user(++i));
+    }
+    watcher.session->out.bytes += FILTERS_UNREAD_MAX;
+    for (uint64_t end = i + COUNT - 1; i < end;) {
+        put(&maker, user(++i));
+        expect_eq(store->waits->filters.count, 1);
+    }
+    for (uint64_t beyond = 1; beyond <= 2; beyond++) {
+        put(&maker, user(i + beyond));
+    }
+    expect_nothing_is_left(&watcher);
+    watcher.session->out.bytes -= FILTERS_UNREAD_MAX;
+    expect_eq(read_until(&watcher, LODE_FOUND_STARVED) - 1, i);
+    expect(!fake_has_packet(&watcher));
+    fake_die(&watcher);
+    fake_die(&maker);
+}
+
+Test(filters, tell_of_what_was_decided_together_in_one_packet_each)
+{
+    enum { IDS = 5 };
+    struct fake watcher = fake_attach(0);
+    memset(bits, 0xff, sizeof bits);
+    for (cookie = COOKIE; cookie < COOKIE + 2; cookie++) {
+        send_bits(&watcher, 100);
+    }
+    for (uint64_t i = 1; i <= IDS; i++) {
+        decided_add(store, user(i), LODE_FOUND_ABORTED, false);
+    }
+    pump();
+    for (int i = 0; i < 2; i++) {
+        expect_eq(fake_receive(&watcher, &notify, sizeof notify, NULL), LODE_MSG_NOTIFY);
+        expect_eq(notify.head.count, IDS);
+    }
+    expect(!fake_has_packet(&watcher));
+    fake_die(&watcher);
+}
+
+/* It looks, and is told on. */
 Test(filters, say_that_the_client_is_to_look_when_a_decision_was_lost)
 {
-    struct fake watcher = fake_attach(0), other = fake_attach(0);
+    struct fake maker = fake_attach(0), watcher = fake_attach(0), other = fake_attach(0);
     watch_users(&watcher, 1, 10);
     send_part(&other, 5000, lode_filter_log2(5000), 0, 100, 1); /* it is filled later */
     expect_ok(&other);
@@ -228,36 +291,37 @@ Test(filters, say_that_the_client_is_to_look_when_a_decision_was_lost)
     pump();
     expect_told(&watcher, (lode_id){{0}}, LODE_FOUND_LOOK);
     expect(!fake_has_packet(&other));
-    expect_eq(store->waits->filters.count, 1);
+    expect_eq(store->waits->filters.count, 2);
+    abort_draft_of(&maker, user(3));
+    expect_told(&watcher, user(3), LODE_FOUND_ABORTED);
     fake_die(&watcher);
     fake_die(&other);
+    fake_die(&maker);
     expect_eq(store->waits->filters.count, 0);
 }
 
-/* All putters must ring: the ids may have any bucket. */
-Test(filters, arm_all_buckets_once_they_are_filled_and_as_long_as_there_is_one)
+/* Their ids come by no ring: nobody who puts by one has to ring the store for them. */
+Test(filters, arm_no_bucket_and_tell_once_they_are_filled)
 {
-    struct fake watcher = fake_attach(0);
+    struct fake watcher = fake_attach(0), maker = fake_attach(0);
     uint32_t count = 8 * PART / LODE_FILTER_BITS_OF_ID * 2, log2 = lode_filter_log2(count);
     expect_eq(lode_filter_bytes(log2), 2 * PART);
     set_users(1, count);
     send_part(&watcher, count, log2, 0, PART, 1);
     expect_ok(&watcher);
-    expect_eq(atomic_load(&store->table.wakes[0].waited), 0);
     expect(!waits_any(store, user(1)));
     send_part(&watcher, count, log2, PART, PART, 1);
     expect_ok(&watcher);
-    for (uint32_t i = 0; i < LODE_WAKE_BUCKETS; i++) {
-        expect_eq(atomic_load(&store->table.wakes[i].waited), 1);
-    }
     expect(waits_any(store, user(1)));
-    watch_users(&watcher, 1, 10);
-    unwatch(&watcher, false);
     for (uint32_t i = 0; i < LODE_WAKE_BUCKETS; i++) {
         expect_eq(atomic_load(&store->table.wakes[i].waited), 0);
     }
+    put(&maker, user(1));
+    expect_told(&watcher, user(1), LODE_FOUND_SEALED);
+    unwatch(&watcher, false);
     expect_nothing_is_left(&watcher);
     fake_die(&watcher);
+    fake_die(&maker);
 }
 
 Test(filters, are_so_many_and_so_large_and_one_more_is_refused)
