@@ -1,6 +1,7 @@
 #include "store/requests/create_request.h"
 
 #include "api/base/fail.h"
+#include "store/objects/quota.h"
 #include "store/objects/status.h"
 
 #include <string.h>
@@ -49,6 +50,14 @@ create_check_id(const struct store *store, const struct session *session,
         return lode_fail_with(LODE_EEXIST, "an object of that reserved id was made before");
     }
     return LODE_OK;
+}
+
+lode_err
+create_check_quota(const struct store *store, const struct create *create)
+{
+    lode_id id = create->desc.id;
+    bool is_new = create->is_put && lode_id_kind(id) == LODE_ID_PUT && !lode_id_is_reserved(id);
+    return is_new ? LODE_OK : quota_check(store, create->session);
 }
 
 void

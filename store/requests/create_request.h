@@ -43,6 +43,12 @@ LODE_MUST_CHECK lode_err create_check_id(const struct store *store, const struct
                                          const struct create *create);
 
 /*
+ * Whether the session may have one more id that is referred to and does not exist: an abort may
+ * leave one. Not of an id that nobody knew before. Errors: LODE_ELIMIT.
+ */
+LODE_MUST_CHECK lode_err create_check_quota(const struct store *store, const struct create *create);
+
+/*
  * Whether the request may wait beside those that are in the two lists. What waits of one process is
  * limited apart, or one program could fill the lists, and the creates of all others would fail.
  * What programs have in them keeps no worker and no scheduler out.

@@ -5,7 +5,6 @@
 #include "store/freeing/reclaim.h"
 #include "store/objects/drafts.h"
 #include "store/objects/own.h"
-#include "store/objects/quota.h"
 #include "store/requests/create_entry.h"
 #include "store/requests/held.h"
 #include "store/rings/credit.h"
@@ -190,7 +189,7 @@ try_create(struct store *store, const struct create *create)
     struct arena_room room;
     uint32_t entry;
     LODE_TRY(create_check_id(store, create->session, create));
-    LODE_TRY(quota_check(store, create->session)); /* an abort may leave one more */
+    LODE_TRY(create_check_quota(store, create));
     LODE_TRY(get_room(store, create, &room));
     lode_err err = create_entry(store, create, room.extent, &entry);
     if (err != LODE_OK) {

@@ -276,6 +276,27 @@ Test(expected, a_create_beyond_the_quota_is_refused_with_a_sentence)
     fake_die(&submitter);
 }
 
+/* As by ring: it adds to nothing that does not exist. */
+Test(expected, a_put_under_an_id_that_nobody_knew_needs_no_quota)
+{
+    struct fake fake = fake_attach(0);
+    struct {
+        struct lode_msg_create create;
+        char bytes[3];
+    } __attribute__((packed))
+    put = {.create = {.head = {.type = LODE_MSG_PUT, .tag = 1}, .size = 3}, .bytes = "new"};
+    struct lode_msg_created answer;
+    uint64_t *expected = &store->table.truth_rows[fake.row].expected;
+    put.create.id = fake_next(&fake);
+    *expected += LODE_SESSION_EXPECTED_MAX;
+    fake_send(&fake, &put, sizeof put);
+    pump();
+    *expected -= LODE_SESSION_EXPECTED_MAX;
+    expect_eq(fake_receive(&fake, &answer, sizeof answer, NULL), LODE_MSG_CREATED);
+    expect_eq(state_of(put.create.id), LODE_ENTRY_SEALED);
+    fake_die(&fake);
+}
+
 /* ---- in a tmpfs that is full ---- */
 
 static void
