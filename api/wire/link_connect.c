@@ -90,6 +90,7 @@ begin_pipe(struct lode_link *link, nng_stream *stream)
         return NNG_ENOMEM;
     }
     lode_mutex_lock(&link->mu);
+    link->last_try = 0; /* before a record goes over it */
     crowded = admit_locked(link, pipe);
     if (link->closing || link->broken) {
         lode_link_retire_locked(link, pipe);
