@@ -46,6 +46,9 @@ void cluster_stop(pid_t supervisor);
  */
 int leave_out_slow_ends(char *text);
 
+/* How many such lines are in that file, if there is one. It has no other lines. */
+int count_slow_ends(const char *path);
+
 /* A session with what runs in the story's directory; store_open() never asks the scheduler. */
 lode *cluster_open(void);
 lode *store_open(void);

@@ -76,6 +76,10 @@ warm_all_pages(void)
     store_fill(db);
     store_make_room(db);
     lode_close(db);
+    int count;
+    do { /* what its session had goes back, too */
+        (void)store_session_kib(&count);
+    } while (count > 0);
 }
 
 static void

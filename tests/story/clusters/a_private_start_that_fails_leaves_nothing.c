@@ -71,6 +71,8 @@ hear_all(int fd, char *text, size_t room)
     close(fd);
 }
 
+static int attempts, late; /* late: a daemon did not end in its second */
+
 static void
 fails_under(int resource, rlim_t limit, const char *named)
 {
@@ -83,7 +85,8 @@ fails_under(int resource, rlim_t limit, const char *named)
     child_hear(&child, attempt.sentence, sizeof attempt.sentence);
     child_must_end(&child);
     hear_all(attempt.stderr_pipe[0], said, sizeof said);
-    (void)leave_out_slow_ends(said);
+    attempts++;
+    late += leave_out_slow_ends(said) > 0;
     if (strstr(said, named) == NULL) {
         expect_text(attempt.sentence, named);
     }
@@ -107,6 +110,7 @@ story(int argc, char **argv)
 #ifndef __SANITIZE_ADDRESS__ /* it reserves terabytes of addresses before main() */
     fails_under(RLIMIT_AS, 300 << 20, "ulimit -v");
 #endif
+    expect_lt(late, attempts / 2); /* a busy machine may be the reason now and then */
 }
 
 int

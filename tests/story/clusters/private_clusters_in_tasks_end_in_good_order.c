@@ -140,6 +140,9 @@ story(int argc, char **argv)
     for (enum ending ending = PROGRAM_IS_KILLED; ending < ENDINGS; ending++) {
         run(ending);
     }
+    char log[256];
+    snprintf(log, sizeof log, "%s/" LODE_FILE_PRIVATE_LOG, story_state());
+    expect_lt(count_slow_ends(log), clusters); /* one in four at most, on a busy machine */
 }
 
 int
