@@ -130,6 +130,15 @@ absolute_path(const char *path, char absolute_out[PATH_MAX])
     return LODE_OK;
 }
 
+/* The answer's text becomes the caller's. It may be empty, and is never NULL. */
+static lode_err
+take_text(struct lode_request *answer, char **text_out)
+{
+    *text_out = answer->text != NULL ? answer->text : strdup("");
+    answer->text = NULL;
+    return *text_out != NULL ? LODE_OK : lode_fail_with(LODE_ENOMEM, "no memory for an answer");
+}
+
 /* If names have changed by it, the scheduler has said FORGET before LOADED. */
 lode_err
 lode_tasks_load(lode *db, const char *path, uint32_t flags, char **name_out)
@@ -146,10 +155,9 @@ lode_tasks_load(lode *db, const char *path, uint32_t flags, char **name_out)
         return err;
     }
     if (name_out != NULL) {
-        *name_out = request.text;
-    } else {
-        free(request.text);
+        return take_text(&request, name_out);
     }
+    free(request.text);
     return LODE_OK;
 }
 
@@ -174,8 +182,7 @@ ask_for_stats(lode *db, uint32_t flags, lode_scheduler_stats *stats_out, char **
         *stats_out = request.stats;
     }
     if (err == LODE_OK && json_out != NULL) {
-        *json_out = request.text;
-        request.text = NULL;
+        err = take_text(&request, json_out);
     }
     free(request.text);
     return err;
@@ -206,8 +213,7 @@ lode_tasks_list(lode *db, uint64_t *at, char **json_out)
         return err;
     }
     *at = request.at;
-    *json_out = request.text;
-    return LODE_OK;
+    return take_text(&request, json_out);
 }
 
 lode_err

@@ -196,6 +196,9 @@ lode_tasks_answer(struct lode_tasks *tasks, const struct lode_request *answer, c
         request->times_forgotten = tasks->functions.times_forgotten;
         request->at = answer->at;
         request->text = text_size > 0 ? strndup(text, text_size) : NULL;
+        if (text_size > 0 && request->text == NULL && request->err == LODE_OK) {
+            request->err = LODE_ENOMEM;
+        }
         request->done = true;
         lode_cond_broadcast(&tasks->changed);
     }
