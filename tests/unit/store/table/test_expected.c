@@ -289,8 +289,7 @@ Test(expected, a_put_under_an_id_that_nobody_knew_needs_no_quota)
     uint64_t *expected = &store->table.truth_rows[fake.row].expected;
     put.create.id = fake_next(&fake);
     *expected += LODE_SESSION_EXPECTED_MAX;
-    fake_send(&fake, &put, sizeof put);
-    pump();
+    must(packets_handle(store, fake.session, &put, sizeof put));
     *expected -= LODE_SESSION_EXPECTED_MAX;
     expect_eq(fake_receive(&fake, &answer, sizeof answer, NULL), LODE_MSG_CREATED);
     expect_eq(state_of(put.create.id), LODE_ENTRY_SEALED);
