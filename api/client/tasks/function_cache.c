@@ -72,11 +72,14 @@ lode_function_cache_add(struct lode_function_cache *cache, const char *name, uin
         if (copy == NULL) {
             return lode_fail_with(LODE_ENOMEM, "no room for the name of a function");
         }
-        *slot = (struct lode_known_function){.name = copy, .hash = hash, .first_results = results};
+        *slot = (struct lode_known_function){.name = copy, .hash = hash, .least_results = results};
         cache->used++;
     }
     slot->number = number;
     slot->results = results;
+    if (results < slot->least_results) {
+        slot->least_results = results;
+    }
     slot->forgotten = false;
     return LODE_OK;
 }

@@ -18,7 +18,7 @@ struct lode_known_function {
     uint64_t hash;
     uint32_t number;
     uint32_t results;       /* ids that a call gives: at least 1 */
-    uint32_t first_results; /* the same when the session first asked */
+    uint32_t least_results; /* the fewest that the session was ever told: its callers have room */
     bool forgotten;
 };
 

@@ -27,7 +27,7 @@ struct call {
     struct lode_task_submit head;
     lode_args args;
     const char *name;     /* for display; NULL: the function's */
-    size_t results_room;  /* 0: as many as the function had at first */
+    size_t results_room;  /* 0: for the fewest that the function ever had */
     size_t args_size;     /* as bytes */
     union lode_refs refs; /* the arguments that are references, then results that nobody wants */
     uint32_t ref_count;   /* of all of them, */
@@ -111,7 +111,7 @@ check_room(const char *function, const struct lode_known_function *known, struct
 {
     bool is_given = call->results_room > 0;
     if (!is_given) {
-        call->results_room = known->first_results;
+        call->results_room = known->least_results;
     }
     return known->results <= call->results_room
                ? LODE_OK

@@ -81,8 +81,8 @@ typedef struct lode_call_options {
  *                one: of an empty object that says done. NULL: nobody waits, and a failure is
  *                printed once on this process's stderr. A library that is loaded again may give
  *                more results than before. options.results_room says for how many there is room;
- *                the rest of it is zeroed. Without it, that is as many as the function had when
- *                this session first asked for it or called it
+ *                the rest of it is zeroed. Without it, that is the fewest that the function has had
+ *                since this session first asked for it or called it
  *
  * Ownership  the caller has one reference to each result. What the arguments refer to is kept until
  *            the task has ended: the caller may drop it at once

@@ -42,3 +42,15 @@ Test(function_cache, a_name_that_is_added_again_means_the_new_thing)
     expect_eq(lode_function_cache_find(&cache, "a.b")->number, 2);
     lode_function_cache_clear(&cache);
 }
+
+/* A caller that was told of fewer has no room for more, whoever was told of more before. */
+Test(function_cache, the_fewest_results_of_a_name_are_kept)
+{
+    struct lode_function_cache cache = {0};
+    must(lode_function_cache_add(&cache, "a.b", 1, 3));
+    must(lode_function_cache_add(&cache, "a.b", 2, 2));
+    must(lode_function_cache_add(&cache, "a.b", 3, 4));
+    expect_eq(lode_function_cache_find(&cache, "a.b")->results, 4);
+    expect_eq(lode_function_cache_find(&cache, "a.b")->least_results, 2);
+    lode_function_cache_clear(&cache);
+}
