@@ -33,7 +33,7 @@ struct commit {
     lode *db;
     struct part *parts;
     uint32_t count;
-    uint64_t pages_most; /* more might never be granted at once */
+    uint64_t pages_most; /* more might never be granted at once; 0: nobody has asked yet */
     struct lode_patience patience;
     struct lode_ring_need need;
 };
@@ -86,6 +86,26 @@ add_draft(struct commit *c, struct part *part, struct lode_result *result)
     return LODE_OK;
 }
 
+/*
+ * Bounded by the credit that the session has now. It may be gone when the record is written:
+ * another thread has spent it, or the store has recalled it, and may have no room to grant as much
+ * again. Then the values go by packets, one after the other (publish_patiently()).
+ *
+ * To ask takes the ring's lock. A task whose results lie in their entries need not.
+ */
+static bool
+are_too_many_pages(struct commit *c, uint32_t pages)
+{
+    if (pages == 0) {
+        return false;
+    }
+    if (c->pages_most == 0) {
+        uint64_t credit = lode_ring_pages(&c->db->ring);
+        c->pages_most = credit > PAGES_SURE ? credit : PAGES_SURE;
+    }
+    return c->need.pages + pages > c->pages_most;
+}
+
 static lode_err
 add_value(struct commit *c, struct part *part, const struct lode_result *result)
 {
@@ -99,7 +119,7 @@ add_value(struct commit *c, struct part *part, const struct lode_result *result)
     lode_spec_made(&part->spec, &part->made);
     uint32_t pages = lode_made_pages(part->spec.size, part->spec.ndim, part->spec.flags);
     if (structs + c->need.size + part->made.carried > LODE_RECORD_MAX ||
-        c->need.pages + pages > c->pages_most) {
+        are_too_many_pages(c, pages)) {
         return move_to_draft(c, part);
     }
     c->need.size += part->made.carried;
@@ -108,17 +128,10 @@ add_value(struct commit *c, struct part *part, const struct lode_result *result)
     return LODE_OK;
 }
 
-/*
- * Until the end of this, need.size counts what is carried. The pages that the values may need are
- * bounded by the credit that the session has now. It may be gone when the record is written:
- * another thread has spent it, or the store has recalled it, and may have no room to grant as much
- * again. Then the values go by packets, one after the other (publish_patiently()).
- */
+/* Until the end of this, need.size counts what is carried. */
 static lode_err
 add_parts(struct commit *c, struct lode_result *results)
 {
-    uint64_t pages = lode_ring_pages(&c->db->ring);
-    c->pages_most = pages > PAGES_SURE ? pages : PAGES_SURE;
     for (uint32_t i = 0; i < c->count; i++) {
         LODE_TRY(results[i].draft != NULL ? add_draft(c, &c->parts[i], &results[i])
                                           : add_value(c, &c->parts[i], &results[i]));
