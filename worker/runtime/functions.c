@@ -126,10 +126,13 @@ functions_add(struct functions *functions, const void *bytes, uint32_t size)
 struct function *
 functions_find(struct functions *functions, uint32_t number)
 {
-    lode_mutex_lock(&functions->mu);
-    struct function *function = number < functions->room ? functions->at[number] : NULL;
-    lode_mutex_unlock(&functions->mu);
-    return function;
+    struct function **found = &functions->found[number % FUNCTIONS_FOUND];
+    if (*found == NULL || (*found)->number != number) {
+        lode_mutex_lock(&functions->mu);
+        *found = number < functions->room ? functions->at[number] : NULL;
+        lode_mutex_unlock(&functions->mu);
+    }
+    return *found;
 }
 
 bool

@@ -25,10 +25,15 @@ struct function {
     char *why;                   /* the sentence for it */
 };
 
+enum { FUNCTIONS_FOUND = 8 };
+
 struct functions {
     struct lode_mutex mu; /* WORKER_FUNCTIONS */
     struct function **at; /* by number */
     uint32_t room;
+
+    /* The main thread's: what it has found last. A function stays what it is, and where it is. */
+    struct function *found[FUNCTIONS_FOUND]; /* by number % FUNCTIONS_FOUND */
 };
 
 void functions_init(struct functions *functions);
@@ -41,7 +46,7 @@ void functions_fini(struct functions *functions);
 LODE_MUST_CHECK lode_err functions_add(struct functions *functions, const void *bytes,
                                        uint32_t size);
 
-/* NULL: the scheduler has not said what that number is. */
+/* NULL: the scheduler has not said what that number is. Main thread. */
 struct function *functions_find(struct functions *functions, uint32_t number);
 
 /* False: its library is not open, and must not be opened here for that program (library.h). */

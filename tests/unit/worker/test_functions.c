@@ -58,6 +58,21 @@ Test(functions, a_number_stands_for_what_was_said)
     expect(functions_find(&functions, UINT32_MAX) == NULL);
 }
 
+/* What was found last is remembered, without a lock. */
+Test(functions, one_that_was_not_there_is_found_when_it_has_come)
+{
+    _Alignas(8) char bytes[256];
+    must(functions_add(&functions, bytes, record(bytes, 3, "/a.so", "f", "a.f")));
+    expect(functions_find(&functions, 3 + FUNCTIONS_FOUND) == NULL);
+    expect_text(functions_find(&functions, 3)->name, "a.f");
+    must(functions_add(&functions, bytes,
+                       record(bytes, 3 + FUNCTIONS_FOUND, "/a.so", "g", "a.g")));
+    for (int i = 0; i < 2; i++) {
+        expect_text(functions_find(&functions, 3 + FUNCTIONS_FOUND)->name, "a.g");
+        expect_text(functions_find(&functions, 3)->name, "a.f");
+    }
+}
+
 Test(functions, a_damaged_record_is_refused)
 {
     _Alignas(8) char bytes[256];
