@@ -150,8 +150,9 @@ call_function(struct worker *worker, struct function *function)
     held_begin(&worker->held);
     int64_t start = lode_now_ns();
     err = call_opened(worker, function);
+    worker->now = lode_now_ns();
     if (was_open) {
-        printing_code_ran(&worker->printing, lode_now_ns() - start);
+        printing_code_ran(&worker->printing, worker->now - start);
     }
     return err;
 }
@@ -205,9 +206,24 @@ end_printing(struct worker *worker)
     uint64_t sent = worker->printing.records;
     LODE_TRY(printing_end(&worker->printing));
     if (worker->printing.records != sent) {
+        worker->now = 0;
         lode_later_call(worker->teller, TELL_NS);
     }
     return LODE_OK;
+}
+
+/*
+ * The clock is read before and after the function, and once more only if that was followed by
+ * something that takes long. So what is done around short tasks counts as the next one's run time,
+ * if that follows at once. It takes as long there.
+ */
+static int64_t
+now_of(struct worker *worker)
+{
+    if (worker->now == 0) {
+        worker->now = lode_now_ns();
+    }
+    return worker->now;
 }
 
 static lode_err
@@ -218,7 +234,8 @@ run_task(struct worker *worker, const struct queue_item *item)
     struct lode_task_order order = order_of(item, function);
     struct lode_task_done done = {.task = run->task, .status = LODE_DONE_MISSING};
     lode_err err, ended = LODE_OK;
-    int64_t start = lode_now_ns();
+    int64_t start = now_of(worker);
+    worker->now = 0;
     if ((function != NULL && !function_may_open(function, run->program)) ||
         !program_enter(worker, run)) {
         return hand_over(worker, item);
@@ -244,7 +261,10 @@ run_task(struct worker *worker, const struct queue_item *item)
     lode_err held = held_end(&worker->held, worker->db);
     page_finish(worker->page);
     sleeping_end(&worker->sleeping);
-    int64_t now = lode_now_ns();
+    if (!worker->task.was_quick) {
+        worker->now = 0;
+    }
+    int64_t now = now_of(worker);
     done.run_ns = (uint64_t)(now - start);
     done.status = ended == LODE_OK ? LODE_DONE_OK : LODE_DONE_FAILED;
     done.err = (uint32_t)ended;
@@ -299,6 +319,7 @@ worker_run(struct worker *worker)
         struct queue_item *next = queue_take(&worker->queue, item, false);
         if (next == NULL) {
             LODE_TRY(become_idle(worker));
+            worker->now = 0;
             next = queue_take(&worker->queue, NULL, true);
         }
         item = next;
@@ -308,6 +329,7 @@ worker_run(struct worker *worker)
             break;
         case QUEUE_DESCRIBE:
             err = describe(worker, item);
+            worker->now = 0;
             break;
         case QUEUE_QUIT:
             quit = true;

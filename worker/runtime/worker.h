@@ -54,6 +54,7 @@ struct worker {
     uint32_t own_threads; /* those of the worker itself and of lode-blas; see program.h */
     lode_task task;
     uint64_t begun;          /* tasks, for the page */
+    int64_t now;             /* when the last function returned; 0: long ago, or nobody knows */
     int64_t held_back_since; /* when the oldest DONE that was not sent was made; 0: none waits */
     uint32_t held_back;
     bool unrung; /* a commit was published since the last doorbell */

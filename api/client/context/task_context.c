@@ -89,6 +89,7 @@ take_order(lode_task *task, const struct lode_task_order *order)
     task->failed = LODE_OK;
     task->message[0] = '\0';
     task->why.code = LODE_OK;
+    task->was_quick = false;
     if (lode_last_error()[0] != '\0') {
         lode_fail_with(LODE_OK, "%s", ""); /* what an earlier task said is not of this one */
     }
@@ -219,6 +220,8 @@ static lode_err
 commit_results(lode_task *task)
 {
     uint32_t count = task->order.result_count;
+    size_t bytes = 0;
+    bool has_draft = false;
     for (uint32_t i = 0; i < count; i++) {
         struct lode_result *to = &task->commit[i];
         *to = (struct lode_result){.id = lode_id_plus(task->order.results, i)};
@@ -228,14 +231,17 @@ commit_results(lode_task *task)
         struct lode_task_output_slot *from = &task->output[i];
         if (from->draft.data != NULL) {
             to->draft = &from->draft;
+            has_draft = true;
             continue;
         }
         to->array = from->is_array ? &from->array : NULL;
         to->data = from->data != NULL ? from->data : from->scalar;
         to->size = from->size;
+        bytes += from->size;
     }
     LODE_TRY(lode_ring_commit(task->db, task->order.task, task->commit, count,
                               LODE_TASK_RESULT_TIMEOUT_MS));
+    task->was_quick = !has_draft && bytes <= LODE_INLINE_MAX;
     for (uint32_t i = 0; i < task->order.declared; i++) {
         const struct lode_result *made = &task->commit[i];
         if (made->draft == NULL) {

@@ -68,6 +68,7 @@ struct lode_task {
     char *small; /* LODE_TASK_SMALL_BYTES for small results */
     size_t small_used;
     struct lode_recent *recent; /* what was committed last */
+    bool was_quick;             /* its results, if any, lie in one record, and are small */
     lode_err failed;            /* of `message` */
     char message[512];          /* set by lode_fail() and the accessors */
     lode_failure_info why;      /* of an argument that is an error, or of what the worker found */

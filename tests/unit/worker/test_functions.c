@@ -65,8 +65,7 @@ Test(functions, one_that_was_not_there_is_found_when_it_has_come)
     must(functions_add(&functions, bytes, record(bytes, 3, "/a.so", "f", "a.f")));
     expect(functions_find(&functions, 3 + FUNCTIONS_FOUND) == NULL);
     expect_text(functions_find(&functions, 3)->name, "a.f");
-    must(functions_add(&functions, bytes,
-                       record(bytes, 3 + FUNCTIONS_FOUND, "/a.so", "g", "a.g")));
+    must(functions_add(&functions, bytes, record(bytes, 3 + FUNCTIONS_FOUND, "/a.so", "g", "a.g")));
     for (int i = 0; i < 2; i++) {
         expect_text(functions_find(&functions, 3 + FUNCTIONS_FOUND)->name, "a.g");
         expect_text(functions_find(&functions, 3)->name, "a.f");
