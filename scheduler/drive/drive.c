@@ -2,6 +2,7 @@
 
 #include "api/base/clock.h"
 #include "api/base/fail.h"
+#include "api/system/cpus.h"
 #include "scheduler/core/parts/pool.h"
 #include "scheduler/drive/session.h"
 
@@ -10,10 +11,9 @@
 #include <string.h>
 
 enum {
-    HOLD_FIRST =
-        32, /* records stepped in a row before others get their turn, and their answers … */
-    HOLD_MAX = 256, /* … twice as many each time, if more have come together */
-    FLUSH_MAX = 64  /* links flushed after one unlocking */
+    HOLD_FIRST = 32, /* records stepped in a row before others get their turn, and answers … */
+    HOLD_MAX = 256,  /* … twice as many each time, if more have come together */
+    FLUSH_MAX = 64   /* links flushed after one unlocking */
 };
 
 /* A record that waits for the core; its bytes follow. */
@@ -33,6 +33,8 @@ struct drive {
     int64_t now;                 /* drive.mu; the time of the events that are stepped */
     int64_t taken_ns;            /* drive.mu; when it was taken; `now` may be later */
     int64_t longest_ns;          /* drive.mu; how long it was held at worst */
+
+    uint32_t hold_first; /* HOLD_FIRST; on one CPU nobody can begin with the answers meanwhile */
 
     struct lode_mutex queue_mu;
     struct waiting_list queue;  /* queue_mu */
@@ -56,6 +58,7 @@ drive_create(const struct core_options *options, const struct drive_hooks *hooks
     STAILQ_INIT(&drive->queue);
     STAILQ_INIT(&drive->errands);
     drive->hooks = *hooks;
+    drive->hold_first = lode_cpus_count() > 1 ? HOLD_FIRST : HOLD_MAX;
     drive->core = core_create(options, lode_now_ns());
     *drive_out = drive;
     return LODE_OK;
@@ -364,7 +367,7 @@ drive_record(struct drive *drive, uint64_t session, uint16_t type, const void *b
         drain_locked(drive);
     }
     step_locked(drive, &event);
-    uint32_t most = HOLD_FIRST << hold->turns;
+    uint32_t most = drive->hold_first << hold->turns;
     if (++hold->records >= most) {
         end_turn(drive, hold);
         hold->turns += most < HOLD_MAX;

@@ -73,7 +73,8 @@ void drive_destroy(struct drive *drive);
  * Of a receive callback; zero between batches. `records`: so many it has stepped since it took the
  * core's lock; 0: it does not hold it. `turns`: how often it has let go of it. Each turn is twice
  * as long as the one before, up to a limit. So the first tasks of a burst go out soon, and later
- * ones cost few locks, flushes and wake-ups of workers.
+ * ones cost few locks, flushes and wake-ups of workers. On one CPU nobody can begin meanwhile, and
+ * the first turn is as long as the last.
  */
 struct drive_hold {
     uint32_t records, turns;

@@ -6,6 +6,7 @@
 #include "api/cluster/files.h"
 #include "api/base/log.h"
 #include "api/cluster/log_to_file.h"
+#include "api/system/cpus.h"
 #include "api/system/shell.h"
 #include "api/system/socket.h"
 #include "api/cluster/sweep.h"
@@ -17,7 +18,6 @@
 #include <errno.h>
 #include <limits.h>
 #include <poll.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -294,9 +294,8 @@ store_lost(void *arg)
 static uint32_t
 cpu_units(double num_cpus)
 {
-    cpu_set_t set;
     if (num_cpus <= 0) {
-        num_cpus = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 1;
+        num_cpus = lode_cpus_count();
     }
     return (uint32_t)(num_cpus * LODE_CPU_UNIT + 0.5);
 }

@@ -89,7 +89,7 @@ int
 main(void)
 {
     pthread_t threads[PUTTERS + 1];
-    queue_init(&queue);
+    queue_init(&queue, 2);
     for (uintptr_t i = 0; i < PUTTERS; i++) {
         pthread_create(&threads[i], NULL, i == 0 ? add_many : put_many, (void *)(1 + i * TASKS));
     }

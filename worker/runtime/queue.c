@@ -13,9 +13,9 @@
 enum { USUAL_BYTES = 192, SPARE_MAX = 1024, PUBLISH_MAX = 32 };
 
 void
-queue_init(struct queue *queue)
+queue_init(struct queue *queue, uint32_t cpus)
 {
-    *queue = (struct queue){0};
+    *queue = (struct queue){.publish_most = cpus > 1 ? PUBLISH_MAX : UINT32_MAX};
     queue->last = &queue->first;
     queue->added.last = &queue->added.first;
     lode_mutex_init(&queue->mu, LODE_LOCK_WORKER_QUEUE);
@@ -134,7 +134,7 @@ queue_add(struct queue *queue, enum queue_type type, uint64_t task, const void *
     fill(item, type, task, bytes, size);
     *queue->added.last = item;
     queue->added.last = &item->next;
-    if (++queue->added.count >= PUBLISH_MAX) {
+    if (++queue->added.count >= queue->publish_most) {
         queue_publish(queue);
     }
     return LODE_OK;

@@ -54,11 +54,16 @@ struct queue {
     _Atomic uint64_t running; /* the task that the main thread has taken; 0: none */
 
     /* Of the thread that adds. */
+    uint32_t publish_most;          /* added ones are shown without queue_publish() */
     struct queue_list added;        /* and not published */
     struct queue_item *added_spare; /* for the next ones */
 };
 
-void queue_init(struct queue *queue);
+/*
+ *   cpus  on how many the process may run. On one, nobody can begin while tasks are added: to wake
+ *         the main thread before all are there would only cost a switch
+ */
+void queue_init(struct queue *queue, uint32_t cpus);
 void queue_fini(struct queue *queue);
 
 /*

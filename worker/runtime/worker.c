@@ -1,6 +1,7 @@
 #include "worker/runtime/worker.h"
 
 #include "api/base/fail.h"
+#include "api/system/cpus.h"
 #include "api/base/log.h"
 #include "api/system/process_stat.h"
 #include "worker/runtime/records.h"
@@ -191,7 +192,7 @@ worker_init(struct worker *worker, lode *db, struct lode_worker_page *page)
         return lode_fail_errno("no clock of the main thread");
     }
     sleeping_init(&worker->sleeping, tell_sleeping, worker);
-    queue_init(&worker->queue);
+    queue_init(&worker->queue, lode_cpus_count());
     functions_init(&worker->functions);
     held_init(&worker->held);
     populate_init(&worker->populate, db);

@@ -12,7 +12,7 @@ static struct queue queue;
 static void
 setup(void)
 {
-    queue_init(&queue);
+    queue_init(&queue, 2);
 }
 
 static void
@@ -205,6 +205,19 @@ Test(queue, of_many_that_are_added_the_first_are_published_soon)
     expect(atomic_load(&queue.waiting) > 50);
     queue_publish(&queue);
     expect_all(100);
+}
+
+Test(queue, on_one_cpu_nobody_sees_a_part_of_what_is_added)
+{
+    struct queue one;
+    queue_init(&one, 1);
+    for (uint64_t task = 1; task <= 1000; task++) {
+        must(queue_add(&one, QUEUE_RUN, task, &task, sizeof task));
+        expect(queue_is_empty(&one));
+    }
+    queue_publish(&one);
+    expect(!queue_is_empty(&one));
+    queue_fini(&one);
 }
 
 Test(queue, what_is_added_and_not_published_is_freed_with_the_queue)
