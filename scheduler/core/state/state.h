@@ -29,7 +29,7 @@ enum {
     CORE_TASK_COST_NS = 300,        /* what the shortest task is taken to last */
     CORE_RECALL_NOW_NS = 200000,    /* queued ahead by more: recalled for an idle worker at once */
     CORE_RECALL_LATER_NS = 1000000, /* by less: looked at again after so long */
-    CORE_ENDED_MAX = 64,            /* end notices that wait for one message */
+    CORE_ENDED_MAX = 256,           /* end notices that wait for one message */
     CORE_ENDED_NS = 5000000,        /* … and for how long */
     CORE_ASK_AGAIN_NS = 100000000,  /* until a store that had no memory is asked again */
     CORE_ASK_MOST = 1 << 16,        /* ids that it is asked for in one step, if it goes well */
