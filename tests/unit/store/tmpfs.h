@@ -10,6 +10,7 @@
 
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -46,6 +47,27 @@ tmpfs_of(const char *size)
         fprintf(stderr, "SKIPPED: cannot mount a tmpfs here (%s)\n", why);
         cr_skip_test("cannot mount a tmpfs here (%s)", why);
     }
+}
+
+/*
+ * Something else takes all that the tmpfs has left, until the descriptor that is returned is
+ * closed: nothing that the store wants to grow can grow until then.
+ */
+static inline int
+tmpfs_fill(void)
+{
+    char path[sizeof tmpfs_dir + 8];
+    off_t end = 0;
+    snprintf(path, sizeof path, "%s/filler", tmpfs_dir);
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    expect_le(0, fd);
+    unlink(path);
+    for (off_t piece = 4 << 20; piece >= 4096; piece /= 2) {
+        while (fallocate(fd, 0, end, piece) == 0) {
+            end += piece;
+        }
+    }
+    return fd;
 }
 
 #endif

@@ -5,8 +5,6 @@
 #include "store/waits/waits.h"
 #include "tests/unit/store/fake_client.h"
 
-#include <fcntl.h>
-
 enum { MIB = 1 << 20 };
 
 TestSuite(creates, .init = store_setup, .fini = store_teardown, .timeout = 120);
@@ -139,24 +137,6 @@ small_tmpfs_setup(void)
 TestSuite(creates_without_memory, .init = small_tmpfs_setup, .fini = store_teardown,
           .timeout = 120);
 
-/* Something else takes all that the tmpfs has left. */
-static int
-fill_tmpfs(void)
-{
-    char path[sizeof tmpfs_dir + 8];
-    snprintf(path, sizeof path, "%s/filler", tmpfs_dir);
-    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    off_t end = 0;
-    expect_lt(-1, fd);
-    unlink(path);
-    for (off_t piece = 4 * MIB; piece >= 4096; piece /= 2) {
-        while (fallocate(fd, 0, end, piece) == 0) {
-            end += piece;
-        }
-    }
-    return fd;
-}
-
 /* Commits that fail, and ticks. */
 static void
 let_fail(void)
@@ -188,7 +168,7 @@ Test(creates_without_memory, that_get_no_memory_wait_for_it_till_their_deadline)
     lode_id id = user(1);
     fake_take(&waiter, id); /* the store has made room for references, then */
     fake_ring(&waiter);
-    int filler = fill_tmpfs();
+    int filler = tmpfs_fill();
     fake_ask(&fake, fake_next(&fake), 6 * MIB, 0);
     fake_until_answered(&fake);
     expect_eq(fake_receive(&fake, &error, sizeof error, NULL), LODE_MSG_ERROR);
@@ -217,7 +197,7 @@ Test(creates_without_memory, of_a_reserved_id_that_get_no_memory_leave_it_as_it_
     lode_id id = lode_id_reserve(fake.number, 1);
     fake_take(&waiter, id);
     fake_wait(&waiter, id, 1);
-    int filler = fill_tmpfs();
+    int filler = tmpfs_fill();
     fake_ask(&fake, id, 6 * MIB, 0);
     fake_until_answered(&fake);
     expect_eq(fake_receive(&fake, &error, sizeof error, NULL), LODE_MSG_ERROR);
@@ -239,7 +219,7 @@ Test(creates_without_memory, that_get_no_memory_take_that_of_what_is_dropped)
     lode_id id = fake_next(&holder);
     expect_eq(fake_create(&holder, id, 4 * MIB, 0, &big), LODE_MSG_CREATED);
     fake_draft_call(&holder, LODE_MSG_SEAL, &big);
-    int filler = fill_tmpfs();
+    int filler = tmpfs_fill();
     fake_drop(&holder, id); /* nobody rings */
     expect_eq(fake_create(&fake, fake_next(&fake), 3 * MIB, 0, &got), LODE_MSG_CREATED);
     close(filler);
@@ -252,7 +232,7 @@ Test(creates_without_memory, that_get_no_memory_wait_without_haste)
 {
     struct fake fake = fake_attach(0);
     struct lode_msg_error error;
-    int filler = fill_tmpfs();
+    int filler = tmpfs_fill();
     uint64_t before = store->rounds;
     fake_ask(&fake, fake_next(&fake), 6 * MIB, 200);
     fake_until_answered(&fake);

@@ -235,27 +235,10 @@ Test(lean, nothing_is_looked_for_behind_the_memory)
 
 /* ---- without memory ---- */
 
-static int
-take_all_memory(void)
-{
-    char path[128];
-    snprintf(path, sizeof path, "%s/others", tmpfs_dir);
-    int fd = open(path, O_CREAT | O_RDWR | O_CLOEXEC, 0600);
-    expect(fd >= 0);
-    unlink(path);
-    off_t at = 0;
-    for (off_t piece = 1 << 20; piece >= 4096; piece /= 2) {
-        while (fallocate(fd, 0, at, piece) == 0) {
-            at += piece;
-        }
-    }
-    return fd;
-}
-
 Test(lean_in_a_full_tmpfs, rings_stay_small_and_go_round)
 {
     struct fake fake = fake_attach(LODE_HELLO_LEAN);
-    int others = take_all_memory();
+    int others = tmpfs_fill();
     for (int i = 0; i < 100; i++) {
         fake_drop(&fake, fake_next(&fake));
         go_round(&fake);

@@ -25,6 +25,18 @@ left_out(const struct fake *fake)
     return text;
 }
 
+/* A session that has put `count` objects. Each has its reference from birth. */
+static struct fake
+attach_with(int count, lode_id *ids_out)
+{
+    struct fake fake = fake_attach(0);
+    for (int i = 0; i < count; i++) {
+        ids_out[i] = fake_put(&fake, "a", 1);
+    }
+    fake_ring(&fake);
+    return fake;
+}
+
 static uint32_t
 refs_of(lode_id id)
 {
@@ -33,9 +45,9 @@ refs_of(lode_id id)
 
 Test(pairs, a_reference_that_is_taken_and_dropped_again_is_left_out)
 {
-    struct fake fake = fake_attach(0);
-    lode_id a = fake_put(&fake, "a", 1), b = fake_put(&fake, "b", 1);
-    fake_ring(&fake);
+    lode_id ids[2];
+    struct fake fake = attach_with(2, ids);
+    lode_id a = ids[0], b = ids[1];
     fake_take(&fake, a);
     fake_drop(&fake, a);
     fake_take(&fake, a);
@@ -54,9 +66,8 @@ Test(pairs, a_reference_that_is_taken_and_dropped_again_is_left_out)
 
 Test(pairs, each_drop_ends_one_take)
 {
-    struct fake fake = fake_attach(0);
-    lode_id a = fake_put(&fake, "a", 1);
-    fake_ring(&fake);
+    lode_id a;
+    struct fake fake = attach_with(1, &a);
     fake_take(&fake, a);
     fake_take(&fake, a);
     fake_take(&fake, a);
@@ -75,9 +86,9 @@ Test(pairs, each_drop_ends_one_take)
 
 Test(pairs, a_drop_before_its_take_counts)
 {
-    struct fake fake = fake_attach(0);
-    lode_id a = fake_put(&fake, "a", 1), b = fake_put(&fake, "b", 1);
-    fake_ring(&fake);
+    lode_id ids[2];
+    struct fake fake = attach_with(2, ids);
+    lode_id a = ids[0], b = ids[1];
     fake_drop(&fake, a);
     fake_take(&fake, b);
     fake_take(&fake, a);
@@ -90,9 +101,8 @@ Test(pairs, a_drop_before_its_take_counts)
 
 Test(pairs, another_record_between_take_and_drop_is_a_reason_to_apply_them)
 {
-    struct fake fake = fake_attach(0);
-    lode_id a = fake_put(&fake, "a", 1);
-    fake_ring(&fake);
+    lode_id a;
+    struct fake fake = attach_with(1, &a);
     fake_take(&fake, a);
     (void)fake_put(&fake, "b", 1);
     fake_drop(&fake, a);
@@ -104,12 +114,8 @@ Test(pairs, another_record_between_take_and_drop_is_a_reason_to_apply_them)
 
 Test(pairs, a_drop_far_behind_its_take_is_applied)
 {
-    struct fake fake = fake_attach(0);
     lode_id ids[PAIRS_FAR + 1];
-    for (int i = 0; i <= PAIRS_FAR; i++) {
-        ids[i] = fake_put(&fake, "a", 1);
-    }
-    fake_ring(&fake);
+    struct fake fake = attach_with(PAIRS_FAR + 1, ids);
     for (int i = 0; i <= PAIRS_FAR; i++) {
         fake_take(&fake, ids[i]);
     }
@@ -125,8 +131,8 @@ Test(pairs, a_drop_far_behind_its_take_is_applied)
 
 Test(pairs, do_not_go_round_the_rings_end)
 {
-    struct fake fake = fake_attach(0);
-    lode_id a = fake_put(&fake, "a", 1);
+    lode_id a;
+    struct fake fake = attach_with(1, &a);
     while (fake.tail % fake.ring_bytes != fake.ring_bytes - PAIRS_RECORD) {
         fake_take(&fake, a);
         fake_drop(&fake, a);
@@ -148,10 +154,9 @@ Test(pairs, do_not_go_round_the_rings_end)
 /* What may have been found in the DROP's place is not looked at again. */
 Test(pairs, a_client_that_changes_the_drop_meanwhile_changes_nothing)
 {
-    struct fake fake = fake_attach(0);
-    lode_id a = fake_put(&fake, "a", 1);
+    lode_id a;
+    struct fake fake = attach_with(1, &a);
     struct pairs pairs;
-    fake_ring(&fake);
     uint64_t head = fake.session->ring_head;
     fake_take(&fake, a);
     uint8_t *drop = fake_record(&fake, LODE_RECORD_DROP, sizeof a);
@@ -182,9 +187,8 @@ Test(pairs, a_take_of_the_zero_id_cuts_its_session)
  */
 Test(pairs, count_while_objects_are_doomed)
 {
-    struct fake fake = fake_attach(0);
-    lode_id a = fake_put(&fake, "a", 1);
-    fake_ring(&fake);
+    lode_id a;
+    struct fake fake = attach_with(1, &a);
     fake_take(&fake, a);
     fake_drop(&fake, a);
     expect_eq(strcmp(left_out(&fake), "xx"), 0);
@@ -198,11 +202,10 @@ Test(pairs, count_while_objects_are_doomed)
 /* The drop that follows ends the lost one. What was found before that is left out as a whole. */
 Test(pairs, count_once_a_reference_is_lost)
 {
-    struct fake fake = fake_attach(0);
-    lode_id a = fake_put(&fake, "a", 1);
+    lode_id a;
+    struct fake fake = attach_with(1, &a);
     struct pairs pairs;
     struct lost *lost = (struct lost *)&pairs;
-    fake_ring(&fake);
     uint64_t head = fake.session->ring_head;
     for (int i = 0; i < 2; i++) {
         fake_take(&fake, a);
