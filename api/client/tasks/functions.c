@@ -121,7 +121,9 @@ static lode_err
 absolute_path(const char *path, char absolute_out[PATH_MAX])
 {
     if (path == NULL || path[0] == '\0') {
-        return lode_fail_with(LODE_EINVAL, "lode_load() without a path");
+        return lode_fail_with(LODE_EINVAL,
+                              "lode_load() needs the path of a task library, and was given %s",
+                              path == NULL ? "NULL" : "an empty one");
     }
     if (realpath(path, absolute_out) == NULL) {
         return lode_fail_with(LODE_ELIBRARY, "no task library at %.600s: %s", path,

@@ -116,8 +116,8 @@ say_no_library(const struct core *core, const struct core_program *program, cons
         choice_add(&choice, builtin);
     }
     snprintf(text, room,
-             "there is no library \"%s\": this program has loaded none of that name, and none is "
-             "offered to all",
+             "there is no library \"%s\": this program has loaded none of that name (`lode run "
+             "LIBRARY.so:FUNCTION` loads one), and none is offered to all (`lode load LIBRARY.so`)",
              library);
     say_choice(&choice, &likely, "there are", library, "", name + size, text, room);
 }

@@ -116,6 +116,7 @@ exits 3 lode run "$tasks:incremnt" 1
 says "$err" 'did you mean "play.increment"?'
 exits 3 lode run plya.increment 1
 says "$err" 'did you mean "play.increment"?'
+says "$err" "lode load LIBRARY.so"
 exits 3 lode run nothing.at_all
 says "$err" 'there is no library "nothing"' "lode run LIBRARY.so:FUNCTION" "lode load LIBRARY.so"
 case $err in *lode_load*) give_up "C is spoken: $err" ;; esac

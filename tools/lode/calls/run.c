@@ -202,31 +202,13 @@ check_names(const struct call *call, const struct run_options *wanted)
     return LODE_OK;
 }
 
-/* What a library is and who has it is said by the scheduler; how to get one, by us. */
 static lode_err
-no_such_function(const struct run_options *wanted)
-{
-    char why[LODE_FAIL_MAX];
-    snprintf(why, sizeof why, "%s", lode_last_error());
-    bool has_hint = strstr(why, "did you mean") != NULL || strchr(wanted->function, ':') != NULL ||
-                    strstr(why, "there is no library") == NULL;
-    return lode_fail_with(LODE_ENOTFOUND, "%s%s", why,
-                          has_hint ? ""
-                                   : "; `lode run LIBRARY.so:FUNCTION` names its file, and `lode "
-                                     "load LIBRARY.so` offers one to all");
-}
-
-static lode_err
-count_results(struct call *call, const struct run_options *wanted)
+count_results(struct call *call)
 {
     struct lode_tasks *tasks;
     struct lode_known_function function;
     LODE_TRY(lode_tasks_of(call->db, &tasks));
-    lode_err err = lode_tasks_look_up(tasks, call->function, &function);
-    if (err == LODE_ENOTFOUND) {
-        return no_such_function(wanted);
-    }
-    LODE_TRY(err);
+    LODE_TRY(lode_tasks_look_up(tasks, call->function, &function));
     call->result_count = function.results;
     return LODE_OK;
 }
@@ -240,7 +222,7 @@ submit(struct call *call, const struct run_options *wanted)
                              .timeout_ms = wanted->task_timeout_ms};
     lode_args args = {call->args, wanted->arg_count};
     LODE_TRY(name_function(call, wanted->function));
-    LODE_TRY(count_results(call, wanted));
+    LODE_TRY(count_results(call));
     LODE_TRY(check_outputs(call, wanted));
     LODE_TRY(check_names(call, wanted));
     call->results = calloc(call->result_count, sizeof *call->results);
