@@ -261,12 +261,38 @@ fail_as_task(lode_err code, const char *function, const char *why)
     return lode_fail_with(code, "task %s%s", function, told);
 }
 
+static bool
+has_lost_texts(const struct lode_error_parts *parts)
+{
+    return parts->function[0] == '\0' && parts->message[0] == '\0';
+}
+
+#define LOST_TEXTS "its name and its own words are lost: the store had no room for them"
+
+/* Its codes and numbers are all that can be said. */
+static lode_err
+fail_in_short(const struct lode_error_object *head)
+{
+    lode_err code = (lode_err)head->code;
+    lode_err why =
+        code == LODE_ETASK && head->task_code != LODE_OK ? (lode_err)head->task_code : code;
+    char by[32] = "";
+    if (code == LODE_ECRASHED && head->signal != 0) {
+        snprintf(by, sizeof by, " by signal %d", head->signal);
+    }
+    return lode_fail_with(code, "a task failed: %s%s (%s); " LOST_TEXTS "; drop or release objects",
+                          lode_err_text(why), by, lode_err_name(why));
+}
+
 lode_err
 lode_error_object_fail(const void *bytes, size_t size)
 {
     struct lode_error_parts parts;
     LODE_TRY(lode_error_object_read(bytes, size, &parts));
     lode_err code = (lode_err)parts.head.code;
+    if (has_lost_texts(&parts) && lode_err_is_known(code)) {
+        return fail_in_short(&parts.head);
+    }
     const char *function = parts.function[0] != '\0' ? parts.function : "?";
     const char *why =
         parts.message[0] != '\0' ? without_name(parts.message, function) : lode_err_text(code);
@@ -296,7 +322,8 @@ lode_error_parts_to_info(const struct lode_error_parts *parts, lode_failure_info
                                     .attempt = parts->head.attempt,
                                     .may_have_run = parts->head.may_have_run != 0};
     snprintf(info_out->function, sizeof info_out->function, "%s", parts->function);
-    snprintf(info_out->message, sizeof info_out->message, "%s", parts->message);
+    snprintf(info_out->message, sizeof info_out->message, "%s",
+             has_lost_texts(parts) ? LOST_TEXTS : parts->message);
 }
 
 lode_err

@@ -66,6 +66,26 @@ Test(error_object, a_short_one_has_the_facts_and_no_texts)
     fails(lode_error_object_shorten(out, size - 1, brief), LODE_ECORRUPT);
 }
 
+Test(error_object, a_short_one_says_what_it_knows_and_why_it_is_short)
+{
+    struct lode_error_parts parts = {
+        .head = {.code = LODE_ETASK, .task_code = LODE_EFULL}, .function = "", .message = ""};
+    char out[LODE_ERROR_BYTES_MIN];
+    struct lode_error_parts read;
+    lode_failure_info info;
+    size_t size = lode_error_object_write(&parts, out, sizeof out);
+    fails(lode_error_object_fail(out, size), LODE_ETASK);
+    expect_text(lode_last_error(), "a task failed: the store is full (LODE_EFULL)");
+    expect_text(lode_last_error(), "no room for them");
+    must(lode_error_object_read(out, size, &read));
+    lode_error_parts_to_info(&read, &info);
+    expect_text(info.message, "no room for them");
+    parts.head = (struct lode_error_object){.code = LODE_ECRASHED, .signal = 9};
+    size = lode_error_object_write(&parts, out, sizeof out);
+    fails(lode_error_object_fail(out, size), LODE_ECRASHED);
+    expect_text(lode_last_error(), "the task's worker died by signal 9 (LODE_ECRASHED)");
+}
+
 Test(error_object, one_that_is_cut_anywhere_is_corrupt)
 {
     struct lode_error_parts parts = {.head.code = LODE_ETASK, .function = "f", .message = "m"};
