@@ -45,6 +45,7 @@ fails_when_no_room_comes(lode *db, const char *function)
     int64_t start = now_ms();
     lode_id id = another_runs_beside(db, function);
     fails(lode_get(db, id, bound_ms(2000 * RESULT_SECONDS), &view), LODE_ETASK);
+    expect_text(lode_last_error(), "full"); /* also where the store keeps the error without texts */
     expect_le((RESULT_SECONDS - 1) * 1000, now_ms() - start);
     must(lode_failure(db, id, &info));
     expect_eq(info.task_code, LODE_EFULL);
