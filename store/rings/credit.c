@@ -3,6 +3,9 @@
 #include "api/base/assert.h"
 #include "api/base/clock.h"
 #include "api/system/futex.h"
+#include "store/rings/holders.h"
+
+#include <string.h>
 
 enum {
     PAGES_FIRST = 16,  /* 64 KiB */
@@ -88,6 +91,7 @@ add_pages(struct store *store, struct session *session, uint64_t pages)
 {
     session->pages_granted += pages;
     store->credit_pages += pages;
+    holders_add(store, session);
 }
 
 static void
@@ -95,6 +99,7 @@ add_entries(struct store *store, struct session *session, uint64_t entries)
 {
     session->entries_granted += entries;
     store->credit_entries += entries;
+    holders_add(store, session);
 }
 
 /* ---- ahead of need ---- */
@@ -177,7 +182,7 @@ fill(struct store *store, struct session *session, uint64_t pages_limit)
         fill_pages(store, session, least(pages, pages_limit));
     }
     fill_entries(store, session, entries);
-    session->starved = !credit_has(session, pages, entries);
+    holders_starve(store, session, !credit_has(session, pages, entries));
 }
 
 /* ---- on demand ---- */
@@ -206,12 +211,12 @@ need_of(const struct session *session)
  * A lean session has asked for credit for the first time: from now on it gets some ahead of need.
  */
 static void
-begin_to_put(struct session *session)
+begin_to_put(struct store *store, struct session *session)
 {
     if (session->entries_target == 0) {
         session->pages_target = PAGES_FIRST;
         session->entries_target = ENTRIES_FIRST;
-        session->starved = true;
+        holders_starve(store, session, true);
     }
 }
 
@@ -231,7 +236,7 @@ grant_need(struct store *store, struct session *session, struct amount need)
     }
     add_pages(store, session, pages);
     add_entries(store, session, entries);
-    begin_to_put(session);
+    begin_to_put(store, session);
     session->granted_ns = lode_now_ns(); /* its client has time to wake up and to spend it */
     session->active_ns = session->granted_ns;
     return true;
@@ -444,19 +449,19 @@ feed_line(struct store *store)
 
 /*
  * Grants to the sessions in turn, beginning with another one each time: each gets a little before
- * one gets much.
+ * one gets much. The list is copied first: a session that gets enough leaves it.
  */
 static void
 feed_starved(struct store *store, uint64_t pages_limit)
 {
-    uint32_t count = store->session_count;
+    struct session *list[LODE_SESSION_ROWS];
+    uint32_t count = store->starved_count;
+    memcpy(list, store->starved, count * sizeof list[0]);
     for (uint32_t i = 0; i < count; i++) {
-        struct session *session = store->sessions[(store->credit_turn + i) % count];
-        if (session->starved && !session->ended) {
-            struct amount before = granted(session);
-            fill(store, session, pages_limit);
-            publish_and_wake(store, session, before);
-        }
+        struct session *session = list[(store->credit_turn + i) % count];
+        struct amount before = granted(session);
+        fill(store, session, pages_limit);
+        publish_and_wake(store, session, before);
     }
 }
 
@@ -464,7 +469,7 @@ void
 credit_feed(struct store *store)
 {
     feed_line(store);
-    if (store->line.holder == NULL && store->session_count > 0) {
+    if (store->line.holder == NULL && store->starved_count > 0) {
         feed_starved(store, PAGES_FIRST);
         feed_starved(store, PAGES_MOST);
         store->credit_turn++;
@@ -484,7 +489,7 @@ credit_end(struct store *store, struct session *session)
     arena_credit_give_back(store->arena, left.pages);
     table_unreserve(&store->table, (uint32_t)left.entries);
     credit_spend(store, session, left.pages, left.entries);
-    session->starved = false;
+    holders_end(store, session);
     store->freed_room = true; /* what it had goes to those that wait */
     if (session->in_line) {
         line_leave(&store->line, session, lode_now_ns());

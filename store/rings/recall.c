@@ -3,6 +3,7 @@
 #include "api/base/clock.h"
 #include "api/system/membarrier.h"
 #include "store/rings/credit.h"
+#include "store/rings/holders.h"
 
 #include <errno.h>
 
@@ -15,6 +16,7 @@ recall_reaches(const struct store *store, const struct session *session)
 /* Whose credit is recalled, besides that of `own`. */
 struct who {
     const struct session *own;
+    bool own_alone;
     int64_t spent_until, granted_until; /* who has done neither after that */
 };
 
@@ -38,40 +40,71 @@ is_quiet(const struct session *session)
            atomic_load_explicit(&header->ring_tail, memory_order_acquire) == session->ring_head;
 }
 
-/* Hides what may be recalled. False: there is nothing. */
-static bool
-hide_all(struct store *store, const struct who *who)
+/* Else candidates would get what comes from the others. */
+static void
+feed_no_more(struct store *store, const struct who *who)
 {
-    bool any = false;
-    for (uint32_t i = 0; i < store->session_count; i++) {
-        struct session *session = store->sessions[i];
-        if (!is_candidate(session, who)) {
-            continue;
-        }
-        session->starved = false; /* or it would get what comes from the others */
-        bool has_some = !credit_has_none(session);
-        if (has_some && recall_reaches(store, session) && is_quiet(session)) {
-            credit_hide(store, session);
-            session->is_hidden = true;
-            any = true;
+    for (uint32_t i = store->starved_count; i-- > 0;) {
+        if (is_candidate(store->starved[i], who)) {
+            holders_starve(store, store->starved[i], false);
         }
     }
-    return any;
 }
 
-/* Of those that were hidden: how many sessions gave theirs back. */
+/* True: what the session has left is hidden from its client. */
+static bool
+hide(struct store *store, const struct session *session, const struct who *who)
+{
+    if (!is_candidate(session, who) || !recall_reaches(store, session) || !is_quiet(session)) {
+        return false;
+    }
+    credit_hide(store, session);
+    return true;
+}
+
+/*
+ * Hides what may be recalled, and brings its session to the front of the list. Returns how many
+ * sessions that are.
+ */
+static uint32_t
+hide_all(struct store *store, const struct who *who)
+{
+    uint32_t hidden = 0;
+    for (uint32_t i = 0; i < store->holder_count;) {
+        struct session *session = store->holders[i];
+        if (credit_has_none(session)) {
+            holders_forget(store, session);
+            continue; /* another one has come to this place */
+        }
+        if (hide(store, session, who)) {
+            holders_exchange(store, i, hidden++);
+        }
+        i++;
+    }
+    return hidden;
+}
+
+static uint32_t
+hide_own(struct store *store, const struct who *who)
+{
+    const struct session *own = who->own;
+    if (!own->is_holder || credit_has_none(own) || !hide(store, own, who)) {
+        return 0;
+    }
+    holders_exchange(store, own->holder_at, 0);
+    return 1;
+}
+
+/* Of the first `hidden` holders: how many gave theirs back. */
 static uint64_t
-take_hidden(struct store *store, bool fenced)
+take_hidden(struct store *store, uint32_t hidden, bool fenced)
 {
     uint64_t taken = 0;
-    for (uint32_t i = 0; i < store->session_count; i++) {
-        struct session *session = store->sessions[i];
-        if (!session->is_hidden) {
-            continue;
-        }
-        session->is_hidden = false;
+    while (hidden-- > 0) {
+        struct session *session = store->holders[hidden];
         if (fenced && is_quiet(session)) {
             credit_take_back(store, session);
+            holders_forget(store, session);
             taken++;
         } else {
             credit_show(store, session);
@@ -84,10 +117,12 @@ static uint64_t
 recall_from(struct store *store, const struct who *who)
 {
     uint64_t taken = 0;
-    if (hide_all(store, who)) {
+    feed_no_more(store, who);
+    uint32_t hidden = who->own_alone ? hide_own(store, who) : hide_all(store, who);
+    if (hidden > 0) {
         bool fenced = lode_membarrier();
         store->cannot_recall = !fenced && errno != ENOMEM; /* memory may be had again */
-        taken = take_hidden(store, fenced);
+        taken = take_hidden(store, hidden, fenced);
     }
     store->counts.credit_recalls += taken;
     return taken;
@@ -99,7 +134,8 @@ recall(struct store *store, const struct session *own)
     int64_t now = lode_now_ns();
     bool of_all = now >= store->recall_again_ns;
     int64_t idle_since = of_all ? now - RECALL_IDLE_NS : INT64_MIN;
-    struct who who = {.own = own, .spent_until = idle_since, .granted_until = INT64_MAX};
+    struct who who = {
+        .own = own, .own_alone = !of_all, .spent_until = idle_since, .granted_until = INT64_MAX};
     if (store->cannot_recall || (!of_all && own == NULL)) {
         return false;
     }

@@ -76,10 +76,12 @@ struct session {
     /* Credit: granted - used is what the arena and the table hold in reserve for it. */
     uint64_t pages_granted, pages_used, pages_target;
     uint64_t entries_granted, entries_used, entries_target;
-    int64_t active_ns;         /* when it last spent some, or was granted what it waited for */
-    int64_t granted_ns;        /* the latter alone */
-    bool starved;              /* it has less than its target, or than its share */
-    bool is_hidden;            /* its client sees lowered limits: only inside recall() */
+    int64_t active_ns;   /* when it last spent some, or was granted what it waited for */
+    int64_t granted_ns;  /* the latter alone */
+    bool starved;        /* it has less than its target, or than its share */
+    uint32_t starved_at; /* its place in store->starved, while it is */
+    uint32_t holder_at;  /* its place in store->holders, while it is one */
+    bool is_holder;
     bool in_line;              /* its client waits for credit: line.h */
     struct session *line_next; /* while in_line */
     int64_t hold_again_ns;     /* before this it does not hold the line */
@@ -226,16 +228,20 @@ struct store {
     uint32_t later_count;
     struct session *notify[64]; /* have NOTIFY entries; more: sent at once */
     uint32_t notify_count;
-    uint64_t credit_pages;      /* granted and not spent, of all sessions */
-    uint64_t credit_entries;    /* the same */
-    struct line line;           /* of sessions that wait for credit */
-    bool credit_lacks;          /* a session came into the line since the store last recalled */
-    uint64_t create_pages;      /* the fewest that a create lacks which waits; 0: none waits */
-    bool fences_releases;       /* membarrier(2) works, and clients rely on it: session.h [2] */
-    bool releases_unheard;      /* it failed once: WANTED entries may be pinned by nobody */
-    bool cannot_recall;         /* the system refuses membarrier(2) */
-    int64_t recall_again_ns;    /* before this nothing is recalled from others: recall.h */
-    uint32_t credit_turn;       /* the place in sessions[] that gets credit first next time */
+    uint64_t credit_pages;   /* granted and not spent, of all sessions */
+    uint64_t credit_entries; /* the same */
+    struct line line;        /* of sessions that wait for credit */
+    bool credit_lacks;       /* a session came into the line since the store last recalled */
+    uint64_t create_pages;   /* the fewest that a create lacks which waits; 0: none waits */
+    bool fences_releases;    /* membarrier(2) works, and clients rely on it: session.h [2] */
+    bool releases_unheard;   /* it failed once: WANTED entries may be pinned by nobody */
+    bool cannot_recall;      /* the system refuses membarrier(2) */
+    int64_t recall_again_ns; /* before this nothing is recalled from others: recall.h */
+    uint32_t credit_turn;    /* the place in starved[] that gets credit first next time */
+    struct session *starved[LODE_SESSION_ROWS]; /* rings/holders.h */
+    uint32_t starved_count;
+    struct session *holders[LODE_SESSION_ROWS]; /* all that have credit, and some that had */
+    uint32_t holder_count;
     struct session *unsent;     /* packets are kept for them, and epoll was not told yet */
     volatile int someone_broke; /* a session was cut, or its file was, since the loop last looked */
     bool stream_began;          /* rings/asking.c has something to catch up with */

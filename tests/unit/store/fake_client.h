@@ -10,6 +10,7 @@
 #include "store/freeing/reclaim.h"
 #include "store/objects/own.h"
 #include "store/main/check.h"
+#include "store/rings/holders.h"
 #include "store/rings/ring.h"
 #include "store/state/answers.h"
 #include "tests/support/fake_store.h"
@@ -190,6 +191,7 @@ fake_give_all_entries(struct fake *to)
     table->entry_max = table->entry_count;
     to->session->entries_granted += count;
     store->credit_entries += count;
+    holders_add(store, to->session);
 }
 
 /* ---- questions ---- */
