@@ -40,6 +40,12 @@
  *     not. So a client that reads the counter, then the binding, and finds the binding told and its
  *     version old, may sleep without a WAIT. The binding stops to be told, or ends, by a change of
  *     it, and the counter changes after that, too.
+ * [8] session: the number, and LODE_ROW_DOZES while the store does not look at the session's ring
+ *     and pins. The client reads it after it published a record and fenced, and after it wrote a
+ *     pin and fenced. If the bit is set, the client rings the doorbell, and fences. After a pin it
+ *     then reads the entry's word once more, also if the bit is not set: the session may have begun
+ *     to be awake after a batch of freeing did not see the pin. Only for sessions that said
+ *     LODE_HELLO_RINGS. The argument stands in store/state/doze.h.
  *
  * Invariant: an entry whose number a table slot holds has had that id since the slot was written,
  * and the slot's tag is of that id's hash.
@@ -185,7 +191,7 @@ struct lode_wake {
 
 /* One session, as its client and the store see it. */
 struct lode_session_row {
-    _Atomic uint64_t session;        /* 0: free, or over: no new pin is heeded */
+    _Atomic uint64_t session;        /* [8] 0: free, or over: no new pin is heeded */
     _Atomic uint64_t ring_head;      /* bytes of the ring that the store has applied */
     _Atomic uint64_t credit_pages;   /* pages that its puts may have used, since the start */
     _Atomic uint64_t credit_entries; /* entries that its records may have used, since the start */
@@ -202,6 +208,15 @@ static_assert(sizeof(struct lode_session_row) == LODE_LINE, "index.h");
 
 /* flags: those of the HELLO (store_msg.h), and what the store does for the session. */
 enum { LODE_ROW_PLAIN_RELEASE = 1 << 16 }; /* session.h [2]: its releases need no fence */
+
+#define LODE_ROW_DOZES (UINT64_C(1) << 63)
+
+/* Whether the row is that session's, awake or not. */
+static inline bool
+lode_row_is_of(const struct lode_session_row *row, uint64_t session)
+{
+    return (atomic_load_explicit(&row->session, memory_order_acquire) & ~LODE_ROW_DOZES) == session;
+}
 
 /*
  * What all sessions together have almost used up. A client then takes references by packets, which

@@ -124,6 +124,7 @@ enum {
     LODE_HELLO_SCHEDULER = 2, /* may SETTLE, ask for RESULTS, and PUT errors under result ids */
     LODE_HELLO_FENCED = 4,    /* membarrier(2) reaches it, or it neither spends nor pins: */
                               /* session.h [2] and [4] */
+    LODE_HELLO_RINGS = 8,     /* it rings while its row says that it dozes: index.h [8] */
     LODE_HELLO_LEAN = 16      /* asks for credit and for most of its ring when it wants them */
 };
 

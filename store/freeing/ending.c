@@ -6,6 +6,7 @@
 #include "store/objects/lost.h"
 #include "store/objects/settled.h"
 #include "store/state/answers.h"
+#include "store/state/doze.h"
 #include "store/state/file.h"
 #include "store/table/refs.h"
 #include "store/waits/waits.h"
@@ -55,6 +56,7 @@ hide_drafts(struct store *store, struct session *session)
 static void
 free_row(struct store *store, struct session *session)
 {
+    doze_end(store, session);
     file_close(store, session);
     store->table.truth_rows[session->row] = (struct truth_row){0};
     store->by_row[session->row] = NULL;

@@ -5,6 +5,7 @@
 #include "api/system/membarrier.h"
 #include "store/objects/own.h"
 #include "store/rings/ring.h"
+#include "store/state/doze.h"
 #include "store/state/pins.h"
 #include "store/table/expected.h"
 #include "store/table/names.h"
@@ -54,12 +55,12 @@ doom(struct store *store, struct batch *batch)
     return taken;
 }
 
-/* Whether the scan found the entry pinned. */
+/* Whether the scan found the entry pinned, or a dozing session had it pinned. */
 static bool
-end_scan(struct table *table, uint32_t entry)
+end_scan(struct store *store, uint32_t entry)
 {
-    struct truth_entry *truth = &table->truths[entry];
-    bool pinned = truth->flags & TRUTH_PINNED;
+    struct truth_entry *truth = &store->table.truths[entry];
+    bool pinned = (truth->flags & TRUTH_PINNED) || doze_keeps(store, entry);
     truth->flags &= ~(uint32_t)(TRUTH_PINNED | TRUTH_SCANNED);
     return pinned;
 }
@@ -70,7 +71,7 @@ judge(struct store *store, uint32_t entry)
 {
     struct table *table = &store->table;
     struct truth_entry *truth = &table->truths[entry];
-    bool pinned = end_scan(table, entry);
+    bool pinned = end_scan(store, entry);
     if (entry_state(table, entry) != LODE_ENTRY_DOOMED) {
         return false; /* it was referred to while the rings were drained */
     }
@@ -138,9 +139,10 @@ judge_part(struct store *store, struct batch *batch, uint32_t *work)
 static void
 begin_scan(struct store *store, struct batch *batch, int phase)
 {
-    atomic_thread_fence(memory_order_seq_cst);
-    pins_walk_begin(store, &batch->walk);
     batch->phase = phase;
+    atomic_thread_fence(memory_order_seq_cst);
+    doze_hear(store);
+    pins_walk_begin(store, &batch->walk);
 }
 
 static void
@@ -148,11 +150,13 @@ end_batch(struct store *store, struct batch *batch)
 {
     batch->phase = BATCH_NONE;
     candidates_decide(&store->table);
+    doze_settle(store);
 }
 
 /*
  * A client that cleared its pin while the entry was DOOMED told nobody. So the pins of the entries
  * that became WANTED are looked at once more: an entry that is not pinned now is a candidate again.
+ * A session that keeps one is woken, so that its pins are seen as they are.
  *
  * Clients that do not fence when they release are fenced here: session.h [2]. Where the system
  * refuses that, it mostly did so when the store began, and no client was told to do without. If it
@@ -165,9 +169,11 @@ look_again(struct store *store, struct batch *batch)
     for (uint32_t i = 0; i < batch->wanted; i++) {
         store->table.truths[batch->victims[i]].flags |= TRUTH_SCANNED;
     }
+    batch->phase = BATCH_LOOK_AGAIN;
     if (store->fences_releases && !lode_membarrier_surely()) {
         store->releases_unheard = true;
     }
+    doze_wake_keepers(store);
     begin_scan(store, batch, BATCH_LOOK_AGAIN);
 }
 
@@ -175,7 +181,7 @@ static void
 end_look(struct store *store, struct batch *batch)
 {
     for (uint32_t i = 0; i < batch->wanted; i++) {
-        if (!end_scan(&store->table, batch->victims[i])) {
+        if (!end_scan(store, batch->victims[i])) {
             candidate_add(&store->table, batch->victims[i]);
         }
     }
@@ -203,6 +209,7 @@ go_on(struct store *store, struct batch *batch, uint32_t *work)
         break;
     case BATCH_SCAN:
         if (scan_part(store, batch, work)) {
+            doze_hear(store); /* a reference in place of a pin that the scan did not see any more */
             pins_walk_begin(store, &batch->walk);
             batch->phase = BATCH_DRAIN;
         }

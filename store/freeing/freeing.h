@@ -2,7 +2,7 @@
  * freeing.h: frees the objects that have no reference and no pin, in batches (H1, H4, H15):
  *
  *   1. mark all candidates DOOMED
- *   2. fence, then scan all pins once
+ *   2. fence, then scan all pins once: those of dozing sessions by what they keep (state/doze.h)
  *   3. drain every ring up to the tail that it has then
  *   4. an object that was referred to meanwhile is SEALED again; one that is pinned becomes WANTED,
  *      so that the client that clears its pin tells the store; every other one is freed

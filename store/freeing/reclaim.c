@@ -6,21 +6,10 @@
 #include "store/state/forks.h"
 #include "store/table/refs.h"
 
-static bool
-anyone_lingers(const struct store *store)
-{
-    for (uint32_t i = 0; i < store->session_count; i++) {
-        if (store->sessions[i]->lingers) {
-            return true;
-        }
-    }
-    return false;
-}
-
 struct reclaim_mark
 reclaim(struct store *store)
 {
-    bool lingers = anyone_lingers(store);
+    bool lingers = store->lingering_count > 0;
     if (lingers) {
         lingering_reap(store);
     }

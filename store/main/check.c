@@ -1,6 +1,7 @@
 /* The store's sanity rule: bytes and references add up, over arena, table and sessions. */
 #include "store/main/check.h"
 
+#include "store/state/doze.h"
 #include "store/table/check.h"
 
 #include <stdio.h>
@@ -40,6 +41,30 @@ check_credit(const struct store *store, uint64_t spare)
     EXPECT(entries == store->table.spare_entries + store->credit_entries);
     EXPECT(streams == store->stream_count);
     EXPECT(stats.free_bytes + stats.used_bytes == stats.capacity_bytes);
+    return true;
+}
+
+/* A session is awake, or its bell is watched and its pins are counted as kept. */
+static bool
+check_doze(const struct store *store)
+{
+    uint64_t dozing = 0, kept = 0, holders = 0, starved = 0;
+    for (uint32_t i = 0; i < store->session_count; i++) {
+        const struct session *s = store->sessions[i];
+        EXPECT(s->dozes ? s->awake_at == DOZE_NOT_AWAKE : store->awake[s->awake_at] == s);
+        EXPECT(s->dozes || s->kept_count == 0);
+        EXPECT(!s->starved || store->starved[s->starved_at] == s);
+        EXPECT(!s->is_holder || store->holders[s->holder_at] == s);
+        dozing += s->dozes;
+        kept += s->kept_count;
+        holders += s->is_holder;
+        starved += s->starved;
+    }
+    EXPECT(dozing == store->doze_count);
+    EXPECT(store->awake_count + dozing == store->session_count);
+    EXPECT(kept == store->kept_count);
+    EXPECT(holders == store->holder_count);
+    EXPECT(starved == store->starved_count);
     return true;
 }
 
@@ -98,6 +123,6 @@ bool
 store_check(struct store *store)
 {
     return table_check(&store->table) && check_credit(store, store->table.spare_pages) &&
-           check_drafts(store) && check_own(store) && check_batch(store) &&
+           check_doze(store) && check_drafts(store) && check_own(store) && check_batch(store) &&
            arena_check(store->arena);
 }

@@ -9,6 +9,7 @@
 #include "store/requests/later.h"
 #include "store/rings/credit.h"
 #include "store/sessions/connection.h"
+#include "store/state/doze.h"
 #include "store/state/file.h"
 #include "store/state/forks.h"
 #include "store/freeing/freeing.h"
@@ -122,6 +123,7 @@ void
 store_settle(struct store *store, bool would_sleep)
 {
     held_round(store, would_sleep);
+    doze_may_have_rung(store);
     chores_turn(store);
     if (would_sleep || store->later != NULL || freeing_is_under_way(store) ||
         store->table.candidate_count >= STORE_CANDIDATES_AT_ONCE) {
@@ -186,6 +188,7 @@ open_parts(struct store *store, const struct store_options *options)
     if (store->epoll_fd < 0) {
         return lode_fail_errno("cannot make an epoll");
     }
+    LODE_TRY(doze_open(store));
     LODE_TRY(helper_create(&store->helper));
     LODE_TRY(store_watch_fd(store, helper_fd(store->helper), EPOLLIN, &helper_source));
     arena.helper = store->helper;
@@ -217,7 +220,7 @@ store_create(const struct store_options *options, struct store **store_out)
         return lode_fail_with(LODE_EINVAL, "the path '%s' is too long", options->shm_dir);
     }
     memcpy(store->dir, options->shm_dir, strlen(options->shm_dir) + 1);
-    store->epoll_fd = -1;
+    store->epoll_fd = store->doze_fd = -1;
     line_init(&store->line);
     chores_init(&store->chores);
     store->later_end = &store->later;
@@ -269,6 +272,7 @@ store_destroy(struct store *store, bool remove)
     ending_free_dead(store);
     LODE_ASSERT(store->dead == NULL);
     forks_destroy(store);
+    doze_close(store);
     pool_destroy(store->waits);
     arena_close(store->arena, remove);
     if (store->table.index != NULL) {

@@ -4,6 +4,7 @@
 #include "api/base/fail.h"
 #include "store/objects/status.h"
 #include "store/rings/ring.h"
+#include "store/state/doze.h"
 #include "store/table/refs.h"
 #include "store/waits/waits.h"
 
@@ -52,9 +53,10 @@ catch_up_with_streams(struct store *store)
     }
     store->stream_began = false;
     atomic_thread_fence(memory_order_seq_cst);
-    for (uint32_t i = 0; i < store->session_count; i++) {
-        if (store->sessions[i]->is_stream) {
-            ring_drain(store, store->sessions[i]);
+    doze_hear(store);
+    for (uint32_t i = 0; i < store->awake_count; i++) {
+        if (store->awake[i]->is_stream) {
+            ring_drain(store, store->awake[i]);
         }
     }
 }

@@ -11,6 +11,7 @@
 #include "store/rings/part.h"
 #include "store/objects/quota.h"
 #include "store/state/answers.h"
+#include "store/state/doze.h"
 #include "store/state/file.h"
 #include "store/waits/waits.h"
 
@@ -236,6 +237,8 @@ ring_drain(struct store *store, struct session *session)
         return;
     }
     store_set_now(store);
+    doze_wake(store, session);
+    doze_stir(session, store->table.now_ns);
     session->ring_head = apply_all(store, session, head, tail);
     bool went_round = (head ^ session->ring_head) >= session->ring_bytes;
     session->ring_wants |= went_round || tail - head >= reach_of(session) / 2; /* session.h [5] */
@@ -255,8 +258,9 @@ ring_meet_need(struct store *store, struct session *session)
 void
 ring_drain_all(struct store *store)
 {
-    for (uint32_t i = 0; i < store->session_count; i++) {
-        ring_drain(store, store->sessions[i]);
+    doze_hear(store);
+    for (uint32_t i = 0; i < store->awake_count; i++) {
+        ring_drain(store, store->awake[i]);
     }
 }
 
@@ -264,11 +268,11 @@ bool
 ring_drain_part(struct store *store, struct session_walk *walk, uint32_t most)
 {
     uint64_t end = store->counts.ring_records + most;
-    if (walk->left > store->session_count) {
-        walk->left = store->session_count;
+    if (walk->left > store->awake_count) {
+        walk->left = store->awake_count;
     }
     while (walk->left > 0 && store->counts.ring_records < end) {
-        ring_drain(store, store->sessions[--walk->left]);
+        ring_drain(store, store->awake[--walk->left]);
     }
     return walk->left == 0;
 }
@@ -285,7 +289,8 @@ sweep_part(struct store *store, struct chore *chore)
 bool
 ring_sweep(struct store *store)
 {
-    struct session_walk walk = {.left = store->session_count};
+    doze_hear(store);
+    struct session_walk walk = {.left = store->awake_count};
     struct ring_sweep *sweeps = store->sweeps, *sweep = &sweeps[sweeps[0].chore.is_given];
     if (ring_drain_part(store, &walk, SWEEP_RECORDS)) {
         return true;
@@ -293,7 +298,7 @@ ring_sweep(struct store *store)
     if (sweeps[0].chore.is_given && sweeps[1].chore.is_given) {
         sweep = chores_is_behind(&sweeps[0].chore, &sweeps[1].chore) ? &sweeps[0] : &sweeps[1];
     }
-    sweep->walk.left = store->session_count; /* it has not begun, or is given now */
+    sweep->walk.left = store->awake_count; /* it has not begun, or is given now */
     chores_give(store, &sweep->chore, sweep_part);
     return false;
 }
@@ -308,9 +313,10 @@ ring_is_swept_for(const struct store *store, const struct chore *chore)
 void
 ring_drain_makers(struct store *store)
 {
-    for (uint32_t i = 0; i < store->session_count; i++) {
-        if (store->sessions[i]->flags & LODE_HELLO_MAKER) {
-            ring_drain(store, store->sessions[i]);
+    doze_hear_once(store);
+    for (uint32_t i = 0; i < store->awake_count; i++) {
+        if (store->awake[i]->flags & LODE_HELLO_MAKER) {
+            ring_drain(store, store->awake[i]);
         }
     }
 }

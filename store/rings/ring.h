@@ -19,12 +19,15 @@ void ring_drain(struct store *store, struct session *session);
  */
 bool ring_meet_need(struct store *store, struct session *session);
 
-/* Drains every session's ring, up to the tail that it has now. */
+/*
+ * Drains every session's ring, up to the tail that it has now. As all that follow, it hears first
+ * which dozing sessions have rung (state/doze.h): the others have nothing in their rings.
+ */
 void ring_drain_all(struct store *store);
 
 /*
- * The same in parts of about `most` records; `walk` begins as pins_walk_begin() (state/pins.h)
- * leaves it. True: that was the last part.
+ * The same in parts of about `most` records, without hearing; `walk` begins as pins_walk_begin()
+ * (state/pins.h) leaves it. True: that was the last part.
  */
 bool ring_drain_part(struct store *store, struct session_walk *walk, uint32_t most);
 

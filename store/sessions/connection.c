@@ -9,6 +9,7 @@
 #include "store/sessions/packets.h"
 #include "store/sessions/session.h"
 #include "store/state/answers.h"
+#include "store/state/doze.h"
 #include "store/waits/waits.h"
 
 #include <errno.h>
@@ -20,6 +21,7 @@ static bool
 receive_one(struct store *store, struct session *session)
 {
     ssize_t got = recv(session->fd, store->packet, LODE_STORE_PACKET_MAX, MSG_DONTWAIT | MSG_TRUNC);
+    doze_may_have_rung(store);
     if (got < 0) {
         if (errno != EAGAIN && errno != EINTR) {
             session_end(store, session);
@@ -65,6 +67,8 @@ on_bell(struct store *store, struct source *source, uint32_t events)
         return; /* the bell rang while the session ended: it has no ring and no credit any more */
     }
     store->counts.doorbells++;
+    doze_may_have_rung(store);
+    doze_wake(store, session);
     ring_drain(store, session);
     waits_tell_decided(store);
     wakes_send(store); /* first of all: most bells ring for a handoff, and its receiver waits */

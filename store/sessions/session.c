@@ -7,6 +7,7 @@
 #include "store/requests/later.h"
 #include "store/requests/slow.h"
 #include "store/rings/credit.h"
+#include "store/state/doze.h"
 #include "store/state/file.h"
 #include "store/freeing/ending.h"
 #include "store/freeing/lingering.h"
@@ -51,7 +52,7 @@ on_exit_of_process(struct store *store, struct source *source, uint32_t events)
     if (session->ended && !session->listed_dead) {
         close(session->pidfd);
         session->pidfd = -1;
-        lingering_reap(store);
+        lingering_look(store, session);
     }
 }
 
@@ -199,6 +200,7 @@ enlist(struct store *store, struct session *session)
     store->by_row[session->row] = session;
     session->slot = store->session_count;
     store->sessions[store->session_count++] = session;
+    doze_begin(store, session);
     if (session->flags & LODE_HELLO_SCHEDULER) {
         settled_new_scheduler(store);
         store->scheduler_count++;
@@ -245,7 +247,7 @@ session_hello(struct store *store, struct session *session, const struct lode_ms
     int client_fd = -1;
     LODE_TRY(check_hello(hello, &session->ring_bytes));
     session->flags = hello->flags & (LODE_HELLO_MAKER | LODE_HELLO_SCHEDULER | LODE_HELLO_FENCED |
-                                     LODE_HELLO_LEAN);
+                                     LODE_HELLO_RINGS | LODE_HELLO_LEAN);
     LODE_TRY(check_rows(store, session));
     if (session->flags & LODE_HELLO_SCHEDULER) {
         LODE_TRY(notices_reserve(session));
@@ -321,6 +323,7 @@ end_claims(struct store *store, struct session *session)
 static void
 end_attached(struct store *store, struct session *session)
 {
+    doze_wake(store, session);
     if (!session->cut) {
         ring_drain(store, session);
     }
@@ -331,8 +334,10 @@ end_attached(struct store *store, struct session *session)
         slow_end_session(store, session); /* it may have said FORK */
     }
     close_row(store, session);
-    session->lingers = still_runs(session) && (session->draft_first != 0 || pins_any(session)) &&
-                       store_watch_fd(store, session->pidfd, EPOLLIN, &session->exit) == LODE_OK;
+    if (still_runs(session) && (session->draft_first != 0 || pins_any(session)) &&
+        store_watch_fd(store, session->pidfd, EPOLLIN, &session->exit) == LODE_OK) {
+        lingering_begin(store, session);
+    }
     session->hide_next = session->draft_first;
     ending_go_on(store, session);
 }
@@ -371,6 +376,6 @@ void
 session_abandon(struct store *store, struct session *session)
 {
     session_end(store, session);
-    session->lingers = false;
+    lingering_end(store, session);
     ending_do_now(store, session);
 }

@@ -22,8 +22,8 @@ uint32_t pins_each_from(struct store *store, const struct session *session, uint
                         uint32_t most, pins_each_fn *each, void *arg);
 
 /*
- * The same as pins_each(), in parts of about `*most` slots, from which is subtracted what was
- * looked at. True: that was the last part.
+ * The same as pins_each() for the sessions that are awake, in parts of about `*most` slots, from
+ * which is subtracted what was looked at. True: that was the last part.
  *
  * What was pinned when the walk began, and is when it ends, comes in any case. A pin of a session
  * that a fork copies meanwhile is found with its session, or with the fork.

@@ -102,6 +102,12 @@ struct session {
     uint32_t unwatch_next;   /* the wait that an UNWATCH looks at next */
     uint32_t idle_seals;     /* stream.h: ids in a row that woke nobody */
     bool is_stream;
+    uint32_t awake_at; /* its place in store->awake; DOZE_NOT_AWAKE: it dozes: doze.h */
+    bool dozes;
+    int64_t stirred_ns; /* when its ring or its pins were last seen to have changed */
+    uint64_t pin_sum;   /* of its pins, at the last scan */
+    uint32_t *kept;     /* entries that it had pinned when it began to doze; NULL: none */
+    uint32_t kept_count;
     struct source bell; /* rung by an eventfd; see connection.c */
     int bell_fd;        /* -1: before HELLO, and after the end */
     struct outbox out;
@@ -152,14 +158,15 @@ struct table_walk {
 };
 
 /*
- * A walk over all sessions, or over all their pins and those of the forks, in parts. It goes from
- * the last session to the first: when one ends, the last one takes its place, and that one was
- * looked at.
+ * A walk over all sessions that are awake, or over all their pins and those of the forks, in parts.
+ * It goes from the last session to the first: when one ends, the last one takes its place, and that
+ * one was looked at.
  */
 struct session_walk {
     uint32_t left;   /* sessions that were not looked at: those before this place */
     uint64_t number; /* of the session that is looked at, whose pins from `slot` on are left */
     uint32_t slot;
+    uint64_t sum;      /* of its pins so far: whether they have changed since the last walk */
     bool is_in_forks;  /* the sessions are done */
     struct fork *fork; /* with it the walk goes on */
     uint32_t fork_pin; /* of it */
@@ -199,6 +206,15 @@ struct store {
     struct session *by_row[LODE_SESSION_ROWS];
     struct session *sessions[LODE_SESSION_ROWS]; /* dense: attached, and ended with pins left */
     uint32_t session_count;
+    struct session *awake[LODE_SESSION_ROWS]; /* of these, at which the walks look: doze.h */
+    uint32_t awake_count;
+    uint32_t doze_count;
+    int doze_fd;               /* the epoll of the dozing sessions' bells */
+    bool has_heard;            /* since the store last received something */
+    int64_t doze_again_ns;     /* when it looks again for sessions that may doze */
+    uint32_t *kept;            /* by entry: pins that dozing sessions had when they began to */
+    uint64_t kept_count;       /* of them all */
+    uint32_t lingering_count;  /* of them linger: freeing/lingering.h */
     uint32_t stream_count;     /* of them are streams */
     uint32_t scheduler_count;  /* sessions with LODE_HELLO_SCHEDULER */
     struct session *newcomers; /* connected, not yet attached: the youngest */

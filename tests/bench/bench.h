@@ -106,6 +106,7 @@ void case_waitset(struct bench *bench);
 void case_starvation(struct bench *bench);
 void case_many_programs(struct bench *bench);
 void case_tricks(struct bench *bench);
+void case_idle_sessions(struct bench *bench);
 void case_idle_session_memory(struct bench *bench);
 void case_first_put(struct bench *bench);
 void case_startup(struct bench *bench);
@@ -114,6 +115,9 @@ void case_matmul_fanout(struct bench *bench);
 
 /* The other process of the handoff: `lode-bench --peer DIR ROUNDS KIND`. */
 int handoff_peer(const char *dir, int rounds, bool chosen);
+
+/* A process with many sessions that do nothing: `lode-bench --peer DIR COUNT crowd`. */
+int crowd_peer(const char *dir, int count);
 
 /* The other process of the names: `lode-bench --peer DIR ROUNDS follower`. */
 int names_follower(const char *dir, int rounds);

@@ -6,59 +6,14 @@
  * When the ring had 256 KiB, and each session 64 KiB and 256 entries of credit, from the beginning,
  * it was 264 KiB for one session and 384 KiB each for 1,000.
  */
-#include "tests/bench/bench.h"
+#include "tests/bench/crowd.h"
+#include "tests/bench/peer.h"
 
 #include <dirent.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 
-enum { IDLE_MAX = 1000, KIB = 1024, PATH_BYTES = 512 };
-
-static struct {
-    lode *db[IDLE_MAX];
-    int count;
-} crowd;
-
-static void
-allow_descriptors(void)
-{
-    struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
-        limit.rlim_cur = limit.rlim_max;
-        (void)setrlimit(RLIMIT_NOFILE, &limit);
-    }
-}
-
-static lode *
-attach(const struct bench *bench)
-{
-    lode *db;
-    lode_open_options options = {.struct_size = sizeof options,
-                                 .flags = LODE_OPEN_ATTACH | LODE_OPEN_STORE_ONLY};
-    MUST(lode_open(lode_cluster_dir(bench->db), &options, &db));
-    return db;
-}
-
-/* Each opens and gets once. */
-static void
-gather(const struct bench *bench, int count, lode_id id)
-{
-    for (; crowd.count < count; crowd.count++) {
-        lode_view view;
-        crowd.db[crowd.count] = attach(bench);
-        MUST(lode_get(crowd.db[crowd.count], id, LODE_FOREVER, &view));
-        lode_release(&view);
-    }
-}
-
-static void
-disperse(void)
-{
-    while (crowd.count > 0) {
-        lode_close(crowd.db[--crowd.count]);
-    }
-}
+enum { IDLE = 1000, KIB = 1024, PATH_BYTES = 512 };
 
 /* ---- memory --------------------------------------------------------------------------------- */
 
@@ -70,7 +25,7 @@ struct memory {
 static double
 shared_kib(pid_t store)
 {
-    enum { FILES_MAX = 4 * IDLE_MAX };
+    enum { FILES_MAX = 4 * IDLE };
     static ino_t seen[FILES_MAX];
     char path[PATH_BYTES];
     int count = 0;
@@ -131,23 +86,22 @@ void
 case_idle_session_memory(struct bench *bench)
 {
     lode_id shared, id;
-    allow_descriptors();
     bench_open(bench, UINT64_C(1) << 30, 0, false);
     MUST(lode_put(bench->db, "shared", 6, LODE_FOREVER, &shared));
     struct memory none = memory_of(bench);
-    gather(bench, 1, shared);
+    crowd_gather(bench, 1, false, shared);
     struct memory one = memory_of(bench);
-    gather(bench, IDLE_MAX, shared);
+    crowd_gather(bench, IDLE, false, shared);
     struct memory all = memory_of(bench);
-    for (int i = 0; i < crowd.count; i++) {
-        MUST(lode_put(crowd.db[i], "once", 4, LODE_FOREVER, &id));
+    for (int i = 0; i < crowd_count(); i++) {
+        MUST(lode_put(crowd_session(i), "once", 4, LODE_FOREVER, &id));
     }
     struct memory put = memory_of(bench);
     emit(bench, "of 1", one.shared_kib - none.shared_kib);
-    emit(bench, "of 1000, each", (all.shared_kib - none.shared_kib) / IDLE_MAX);
-    emit(bench, "of 1000, the store's own", (all.own_kib - none.own_kib) / IDLE_MAX);
-    emit(bench, "of 1000 that have put once, each", (put.shared_kib - none.shared_kib) / IDLE_MAX);
-    disperse();
+    emit(bench, "of 1000, each", (all.shared_kib - none.shared_kib) / IDLE);
+    emit(bench, "of 1000, the store's own", (all.own_kib - none.own_kib) / IDLE);
+    emit(bench, "of 1000 that have put once, each", (put.shared_kib - none.shared_kib) / IDLE);
+    crowd_disperse();
     bench_close(bench);
 }
 
@@ -160,7 +114,7 @@ time_first(const struct bench *bench, size_t size, double *put_us, double *quest
     static const uint8_t BYTES[32 * KIB];
     lode_store_stats stats;
     lode_id id;
-    lode *db = attach(bench);
+    lode *db = peer_attach(lode_cluster_dir(bench->db));
     double start = bench_now_us();
     MUST(lode_put(db, BYTES, size, LODE_FOREVER, &id));
     double end = bench_now_us();

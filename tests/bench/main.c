@@ -69,6 +69,7 @@ static const struct bench_case {
     {"waitset", case_waitset, false, false},
     {"starvation", case_starvation, false, false},
     {"many_programs", case_many_programs, false, false},
+    {"idle_sessions", case_idle_sessions, false, false},
     {"idle_session_memory", case_idle_session_memory, false, false},
     {"first_put", case_first_put, false, false},
     {"tricks", case_tricks, false, false},
@@ -192,6 +193,9 @@ run_peer(void)
     }
     if (strcmp(kind, "follower") == 0) {
         return names_follower(arguments.peer, number);
+    }
+    if (strcmp(kind, "crowd") == 0) {
+        return crowd_peer(arguments.peer, number);
     }
     if (strcmp(kind, "putter of large") == 0) {
         return tricks_putter(arguments.peer, number != 0);

@@ -176,10 +176,11 @@ static bool
 get_one(const struct lode_index_view *index, const struct mutant_index_view *mutant, lode_id id,
         _Atomic uint32_t *pin, const struct lode_entry **entry_out, uint64_t *word_out)
 {
-    uint64_t hash = lode_id_hash(id, index->hash_key);
-    return without_fence
-               ? mutant_index_look(mutant, id, hash, pin, entry_out, word_out) == MUTANT_LOOK_PINNED
-               : lode_index_look(index, id, hash, pin, entry_out, word_out) == LODE_LOOK_PINNED;
+    uint64_t row, hash = lode_id_hash(id, index->hash_key);
+    return without_fence ? mutant_index_look(mutant, id, hash, pin, entry_out, word_out, &row) ==
+                               MUTANT_LOOK_PINNED
+                         : lode_index_look(index, id, hash, pin, entry_out, word_out, &row) ==
+                               LODE_LOOK_PINNED;
 }
 
 static void *
@@ -189,8 +190,8 @@ read_on(void *arg)
     struct lode_index_view index;
     struct mutant_index_view mutant;
     uint64_t gets = 0, violations = 0;
-    lode_index_view_init(&index, base);
-    mutant_index_view_init(&mutant, base);
+    lode_index_view_init(&index, base, 0);
+    mutant_index_view_init(&mutant, base, 0);
     for (uint32_t i = 0; !atomic_load_explicit(&stop, memory_order_relaxed); i++) {
         const struct lode_entry *entry;
         uint64_t word;

@@ -139,7 +139,7 @@ make_session(int *store_fd)
     int ends[2];
     pthread_t store;
     size_t size = LODE_RING_OFFSET + LODE_RING_BYTES_MIN;
-    db.index = fake.view;
+    lode_index_view_init(&db.index, fake.base, NUMBER % LODE_SESSION_ROWS);
     db.serial = 1;
     db.number = NUMBER;
     db.pins = pins;

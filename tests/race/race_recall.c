@@ -110,7 +110,7 @@ be_client(int fd)
     expect_eq(sigaction(SIGALRM, &halt, NULL), 0);
     expect_eq(setitimer(ITIMER_REAL, &each, NULL), 0);
     expect(lode_membarrier_join());
-    lode_index_view_init(&view, base);
+    lode_index_view_init(&view, base, 0);
     must(lode_store_calls_init(&calls));
     calls.socket.fd = fd;
     calls.bell_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);

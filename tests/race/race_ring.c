@@ -143,7 +143,7 @@ setup(void)
     void *base = mmap(NULL, LODE_INDEX_BYTES, PROT_READ | PROT_WRITE,
                       MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     expect(base != MAP_FAILED);
-    lode_index_view_init(&view, base);
+    lode_index_view_init(&view, base, 0);
     row = (void *)((uint8_t *)base + LODE_ROWS_OFFSET);
     file = aligned_alloc(LODE_PAGE, LODE_RING_OFFSET + LODE_RING_BYTES_MIN);
     memset(file, 0, LODE_RING_OFFSET + LODE_RING_BYTES_MIN);

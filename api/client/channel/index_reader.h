@@ -14,15 +14,17 @@ struct lode_index_view {
     const uint8_t *base;
     const struct lode_index_header *header;
     const struct lode_entry *entries;
+    const _Atomic uint64_t *row; /* the word `session` in the row of the reader's session */
     uint64_t hash_key[2];
 };
 
 static inline void
-lode_index_view_init(struct lode_index_view *index, const void *base)
+lode_index_view_init(struct lode_index_view *index, const void *base, uint32_t row)
 {
     index->base = base;
     index->header = base;
     index->entries = (const void *)(index->base + LODE_ENTRIES_OFFSET);
+    index->row = &((const struct lode_session_row *)(index->base + LODE_ROWS_OFFSET))[row].session;
     index->hash_key[0] = index->header->hash_key[0];
     index->hash_key[1] = index->header->hash_key[1];
 }
@@ -117,15 +119,30 @@ lode_index_prefetch_entry(const struct lode_index_view *index, uint64_t hash)
 #define LODE_PIN_ORDER memory_order_seq_cst
 #endif
 
+/* A test makes the store come between two steps of a reader. */
+#ifndef LODE_BETWEEN_STEPS
+#define LODE_BETWEEN_STEPS() ((void)0)
+#endif
+
 /*
- * Pins an entry whose readable word was `word`. True: until the pin is cleared, the entry's fields
- * and bytes stay as they are. False: the entry has changed; the pin is cleared again.
+ * Pins an entry whose readable word was `word`, and reads the row of the reader's session. True: if
+ * the row says that the session is there and awake, then until the pin is cleared the entry's
+ * fields and bytes stay as they are. False: the entry has changed; the pin is cleared again.
+ *
+ * The row is read between the pin and the word. Behind the pin: when the store ends a session, it
+ * clears the row, fences, and looks at the pins once more (session.h [2]). Before the word: the
+ * store may have freed the entry while the session dozed, without a look at this pin, and the
+ * session may have been woken after that. A row that says that it is awake proves nothing then, but
+ * the word has changed (index.h [8]).
  */
 static inline __attribute__((always_inline)) bool
 lode_index_pin(const struct lode_index_view *index, const struct lode_entry *entry, uint64_t word,
-               _Atomic uint32_t *pin)
+               _Atomic uint32_t *pin, uint64_t *row_out)
 {
     atomic_store_explicit(pin, (uint32_t)(entry - index->entries) + 1, LODE_PIN_ORDER);
+    LODE_BETWEEN_STEPS();
+    *row_out = atomic_load_explicit(index->row, memory_order_seq_cst);
+    LODE_BETWEEN_STEPS();
     if (atomic_load_explicit(&entry->word, memory_order_seq_cst) == word) {
         return true;
     }
@@ -178,7 +195,8 @@ enum { LODE_DOOMED_SPINS = 64 };
  */
 static inline enum lode_look
 lode_index_look(const struct lode_index_view *index, lode_id id, uint64_t hash,
-                _Atomic uint32_t *pin, const struct lode_entry **entry_out, uint64_t *word_out)
+                _Atomic uint32_t *pin, const struct lode_entry **entry_out, uint64_t *word_out,
+                uint64_t *row_out)
 {
     for (int spin = 0; spin < LODE_DOOMED_SPINS; spin++) {
         uint64_t word;
@@ -187,7 +205,7 @@ lode_index_look(const struct lode_index_view *index, lode_id id, uint64_t hash,
             return LODE_LOOK_MISS;
         }
         if (lode_word_readable(word)) {
-            if (lode_index_pin(index, entry, word, pin)) {
+            if (lode_index_pin(index, entry, word, pin, row_out)) {
                 *entry_out = entry;
                 *word_out = word;
                 return LODE_LOOK_PINNED;
@@ -208,7 +226,7 @@ lode_index_look(const struct lode_index_view *index, lode_id id, uint64_t hash,
 static inline __attribute__((always_inline)) bool
 lode_index_look_first(const struct lode_index_view *index, lode_id id, uint64_t hash,
                       _Atomic uint32_t *pin, const struct lode_entry **entry_out,
-                      uint64_t *word_out)
+                      uint64_t *word_out, uint64_t *row_out)
 {
     uint64_t table = atomic_load_explicit(&index->header->table, memory_order_acquire);
     const _Atomic uint32_t *slots = (const void *)(index->base + lode_table_offset(table));
@@ -223,7 +241,7 @@ lode_index_look_first(const struct lode_index_view *index, lode_id id, uint64_t 
     *entry_out = entry;
     *word_out = word;
     return lode_index_id_is(entry, id) && lode_word_readable(word) &&
-           lode_index_pin(index, entry, word, pin);
+           lode_index_pin(index, entry, word, pin, row_out);
 }
 
 #endif

@@ -70,9 +70,7 @@ is_in_reach_locked(struct lode_ring *ring, uint32_t end)
 {
     if (__builtin_expect(end > ring->reach, 0)) {
         uint32_t backed = atomic_load_explicit(&ring->row->ring_backed, memory_order_acquire);
-        bool is_own =
-            atomic_load_explicit(&ring->row->session, memory_order_relaxed) == ring->session;
-        if (is_own) { /* else the row may be that of another session by now */
+        if (lode_row_is_of(ring->row, ring->session)) { /* else it may be another one's by now */
             ring->reach = lode_ring_reach(backed, ring->size);
         }
     }
@@ -172,7 +170,7 @@ lode_ring_pages(struct lode_ring *ring)
 static bool
 is_dead_locked(struct lode_ring *ring)
 {
-    if (atomic_load_explicit(&ring->row->session, memory_order_relaxed) != ring->session) {
+    if (!lode_row_is_of(ring->row, ring->session)) {
         atomic_store_explicit(&ring->calls->socket.down, true, memory_order_relaxed);
         return true;
     }
@@ -352,6 +350,13 @@ wants_service_locked(struct lode_ring *ring)
     return wants;
 }
 
+/* index.h [8]: the same. A session that has ended has no bell to ring in vain. */
+static bool
+dozes(const struct lode_ring *ring)
+{
+    return atomic_load_explicit(&ring->row->session, memory_order_relaxed) != ring->session;
+}
+
 /* index.h [4] [6]: called after the tail was published and fenced. */
 static bool
 is_waited_for(const struct lode_ring *ring, const void *ids, uint32_t count, size_t stride)
@@ -393,7 +398,7 @@ lode_ring_publish(struct lode_ring *ring, const struct lode_ring_need *need, con
     bool service = wants_service_locked(ring);
     lode_mutex_unlock(&ring->mu);
     atomic_thread_fence(memory_order_seq_cst);
-    if (urgent || service || is_waited_for(ring, ids, count, stride)) {
+    if (urgent || service || dozes(ring) || is_waited_for(ring, ids, count, stride)) {
         lode_store_ring_bell(ring->calls);
         atomic_store_explicit(&ring->rung_tail, tail, memory_order_relaxed);
     }

@@ -16,7 +16,7 @@ store_is_gone(const lode *db, lode_err err)
 {
     return err == LODE_EDOWN &&
            (atomic_load_explicit(&db->index.header->down, memory_order_relaxed) != 0 ||
-            atomic_load_explicit(&db->row->session, memory_order_relaxed) == db->number);
+            lode_row_is_of(db->row, db->number));
 }
 
 static lode_err

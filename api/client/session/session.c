@@ -63,7 +63,7 @@ check_file_size(int fd, uint64_t bytes, const char *what)
 }
 
 static lode_err
-map_index(lode *db, int fd, uint64_t generation)
+map_index(lode *db, int fd, const struct lode_msg_welcome *welcome)
 {
     LODE_TRY(check_file_size(fd, LODE_INDEX_BYTES, "index"));
     void *base = mmap(NULL, LODE_INDEX_BYTES, PROT_READ, MAP_SHARED | MAP_NORESERVE, fd, 0);
@@ -73,13 +73,13 @@ map_index(lode *db, int fd, uint64_t generation)
     const struct lode_index_header *header = base;
     db->index.base = base;
     if (header->magic != LODE_INDEX_MAGIC || header->major != LODE_LAYOUT_MAJOR ||
-        header->page_size != LODE_PAGE || header->generation != generation) {
+        header->page_size != LODE_PAGE || header->generation != welcome->generation) {
         return lode_fail_with(LODE_EVERSION,
                               "the index has layout %u.%u, this library reads %d: use one version "
                               "on both sides",
                               (unsigned)header->major, (unsigned)header->minor, LODE_LAYOUT_MAJOR);
     }
-    lode_index_view_init(&db->index, base);
+    lode_index_view_init(&db->index, base, welcome->row);
     lode_near_init(&db->near);
     return LODE_OK;
 }
@@ -159,7 +159,7 @@ attach(lode *db, uint32_t hello_flags)
     LODE_TRY(say_hello(db, hello_flags, &welcome, fds));
     db->calls.bell_fd = lode_descriptor_hang_high(fds[2]);
     db->number = welcome.session;
-    lode_err err = map_index(db, fds[0], welcome.generation);
+    lode_err err = map_index(db, fds[0], &welcome);
     err = err == LODE_OK ? map_session_file(db, fds[1]) : err;
     close(fds[0]);
     close(fds[1]);
@@ -203,7 +203,7 @@ lode_session_attach(const struct lode_paths *paths, uint32_t hello_flags, uint32
                     lode **db_out)
 {
     /* session.h [4]. First of all: as long as there is no other thread, it takes some us. */
-    hello_flags |= lode_membarrier_join() ? LODE_HELLO_FENCED : 0;
+    hello_flags |= LODE_HELLO_RINGS | (lode_membarrier_join() ? LODE_HELLO_FENCED : 0);
     hello_flags |= hello_flags & LODE_HELLO_MAKER ? 0 : LODE_HELLO_LEAN; /* workers always commit */
     LODE_TRY(lode_process_watch_forks());
     lode *db = aligned_alloc(LODE_LINE, (sizeof *db + LODE_LINE - 1) / LODE_LINE * LODE_LINE);
@@ -249,7 +249,7 @@ lode_session_check(const lode *db)
         return lode_fail_with(LODE_ECLOSED, "the session is closed: open a new one");
     }
     if (atomic_load_explicit(&db->calls.socket.down, memory_order_relaxed) ||
-        atomic_load_explicit(&db->row->session, memory_order_relaxed) != db->number) {
+        !lode_row_is_of(db->row, db->number)) {
         return lode_store_down();
     }
     return LODE_OK;

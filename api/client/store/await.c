@@ -99,8 +99,7 @@ is_told_unasked(const struct await *a)
     uint64_t maker = lode_id_session(a->id);
     const struct lode_session_row *rows = (const void *)(a->db->index.base + LODE_ROWS_OFFSET);
     const struct lode_session_row *row = &rows[maker % LODE_SESSION_ROWS];
-    return lode_id_is_reserved(a->id) &&
-           atomic_load_explicit(&row->session, memory_order_acquire) == maker &&
+    return lode_id_is_reserved(a->id) && lode_row_is_of(row, maker) &&
            atomic_load_explicit(&row->awaited, memory_order_acquire) != 0;
 }
 

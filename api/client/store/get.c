@@ -48,69 +48,16 @@ row_is_ours(const lode *db)
 }
 
 /*
- * True if the store will see the pin. When the store ends a session, it clears the row, fences, and
- * looks at the pins once more. So a pin counts if the row is still this session's after it
- * (session.h [2]). A fork does the same with `forking`: a pin that comes too late for the fork's
- * copy makes no view before the fork is over (fork.h). Both words are read seq_cst: the pin's own
- * store is, too, and no fence stands between them (lode_index_pin()).
+ * True if the store sees the pin, and heeds it. `row` was read after the pin was written, and the
+ * entry's word after the row (lode_index_pin()). The row is not the session's if the session has
+ * ended, and says so if it dozes. `forking` is to a fork what the row is to the end of a session: a
+ * pin that comes too late for the fork's copy makes no view before the fork is over (fork.h). It is
+ * read seq_cst: the pin's own store is, too, and no fence stands between them.
  */
 static inline bool
-pin_counts(const lode *db)
+pin_counts(const lode *db, uint64_t row)
 {
-    return row_is_ours(db) && !atomic_load_explicit(&db->forking, memory_order_seq_cst);
-}
-
-/*
- * Either a fork is under way: this waits for its end. Or the store ended the session while the
- * process runs: nobody looks at its pins any more.
- */
-static __attribute__((noinline)) lode_err
-settle_pin(lode *db, struct lode_thread *self, uint32_t slot)
-{
-    while (atomic_load_explicit(&db->forking, memory_order_relaxed)) {
-        lode_process_lock();
-        lode_process_unlock();
-    }
-    if (row_is_ours(db)) {
-        return LODE_OK;
-    }
-    atomic_store_explicit(&db->pins[slot], 0, memory_order_release);
-    give_slot(db, self, slot);
-    atomic_store_explicit(&db->calls.socket.down, true, memory_order_relaxed);
-    return lode_fail_with(LODE_EDOWN, "the store has ended this session: open a new one");
-}
-
-static __attribute__((noinline)) bool
-look(lode *db, lode_id id, uint64_t hash, uint32_t slot, struct lode_pinned *pinned_out)
-{
-    return lode_index_look(&db->index, id, hash, &db->pins[slot], &pinned_out->entry,
-                           &pinned_out->word) == LODE_LOOK_PINNED;
-}
-
-/* The three that a get and a release are made of are inlined there: calls cost them 10 to 20 %. */
-static inline __attribute__((always_inline)) lode_err
-pin(lode *db, lode_id id, uint64_t hash, int64_t answer_by, struct lode_pinned *pinned_out)
-{
-    struct lode_thread *self = lode_thread_get();
-    uint32_t slot;
-    LODE_TRY(take_slot(db, self, answer_by, &slot));
-    if (!lode_index_look_first(&db->index, id, hash, &db->pins[slot], &pinned_out->entry,
-                               &pinned_out->word) &&
-        !look(db, id, hash, slot, pinned_out)) {
-        give_slot(db, self, slot);
-        return LODE_EAGAIN;
-    }
-    if (__builtin_expect(!pin_counts(db), 0)) {
-        LODE_TRY(settle_pin(db, self, slot));
-    }
-    pinned_out->slot = slot;
-    return LODE_OK;
-}
-
-lode_err
-lode_pin(lode *db, lode_id id, uint64_t hash, int64_t answer_by, struct lode_pinned *pinned_out)
-{
-    return pin(db, id, hash, answer_by, pinned_out);
+    return row == db->number && !atomic_load_explicit(&db->forking, memory_order_seq_cst);
 }
 
 static __attribute__((noinline)) void
@@ -120,6 +67,87 @@ tell_released(lode *db, const struct lode_pinned *pinned)
                                     .entry = (uint32_t)(pinned->entry - db->index.entries),
                                     .generation = lode_word_generation(pinned->word)};
     lode_store_owe(&db->calls.socket, &msg, sizeof msg, lode_answer_by());
+}
+
+/* The same object, and the store is not just deciding about it. */
+static bool
+is_still_there(const struct lode_pinned *pinned)
+{
+    uint64_t word = atomic_load_explicit(&pinned->entry->word, memory_order_seq_cst);
+    return lode_word_readable(word) &&
+           lode_word_generation(word) == lode_word_generation(pinned->word);
+}
+
+/*
+ * Either a fork is under way: this waits for its end. Or the session dozes: this rings, and the pin
+ * counts if the entry is there after that (index.h [8]). Or the entry has changed. Or the store
+ * ended the session while the process runs: nobody looks at its pins any more.
+ *
+ * A pin that is given up may have made the store wait for its end, so it is cleared as any other.
+ */
+static __attribute__((noinline)) lode_err
+settle_pin(lode *db, struct lode_thread *self, uint32_t slot, const struct lode_pinned *pinned)
+{
+    while (atomic_load_explicit(&db->forking, memory_order_relaxed)) {
+        lode_process_lock();
+        lode_process_unlock();
+    }
+    bool lives = row_is_ours(db), dozes = !lives && lode_row_is_of(db->row, db->number);
+    if (dozes) {
+        lode_store_ring_bell(&db->calls);
+        atomic_thread_fence(memory_order_seq_cst);
+    }
+    if ((lives || dozes) && is_still_there(pinned)) {
+        return LODE_OK;
+    }
+    bool wanted = lode_index_unpin(pinned->entry, lode_word_generation(pinned->word),
+                                   &db->pins[slot], db->plain_release);
+    give_slot(db, self, slot);
+    if (lives || dozes) {
+        if (wanted) {
+            tell_released(db, pinned);
+        }
+        return LODE_EAGAIN;
+    }
+    atomic_store_explicit(&db->calls.socket.down, true, memory_order_relaxed);
+    return lode_fail_with(LODE_EDOWN, "the store has ended this session: open a new one");
+}
+
+static __attribute__((noinline)) bool
+look(lode *db, lode_id id, uint64_t hash, uint32_t slot, struct lode_pinned *pinned_out,
+     uint64_t *row_out)
+{
+    return lode_index_look(&db->index, id, hash, &db->pins[slot], &pinned_out->entry,
+                           &pinned_out->word, row_out) == LODE_LOOK_PINNED;
+}
+
+/* The three that a get and a release are made of are inlined there: calls cost them 10 to 20 %. */
+static inline __attribute__((always_inline)) lode_err
+pin(lode *db, lode_id id, uint64_t hash, int64_t answer_by, struct lode_pinned *pinned_out)
+{
+    struct lode_thread *self = lode_thread_get();
+    uint32_t slot;
+    uint64_t row, late_row; /* two: the first stays in a register */
+    LODE_TRY(take_slot(db, self, answer_by, &slot));
+    if (!lode_index_look_first(&db->index, id, hash, &db->pins[slot], &pinned_out->entry,
+                               &pinned_out->word, &row)) {
+        if (!look(db, id, hash, slot, pinned_out, &late_row)) {
+            give_slot(db, self, slot);
+            return LODE_EAGAIN;
+        }
+        row = late_row;
+    }
+    if (__builtin_expect(!pin_counts(db, row), 0)) {
+        LODE_TRY(settle_pin(db, self, slot, pinned_out));
+    }
+    pinned_out->slot = slot;
+    return LODE_OK;
+}
+
+lode_err
+lode_pin(lode *db, lode_id id, uint64_t hash, int64_t answer_by, struct lode_pinned *pinned_out)
+{
+    return pin(db, id, hash, answer_by, pinned_out);
 }
 
 static inline __attribute__((always_inline)) void

@@ -37,7 +37,7 @@ fake_index_make(void)
     fake.header->entry_count = 4096;
     fake.header->table = lode_table_make(1, LODE_TABLE_LOG2_MIN, 0);
     fake.slots = (void *)(fake.base + lode_table_offset(fake.header->table));
-    lode_index_view_init(&fake.view, fake.base);
+    lode_index_view_init(&fake.view, fake.base, 0);
     return fake;
 }
 

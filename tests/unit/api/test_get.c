@@ -20,7 +20,7 @@ setup(void)
     fake = fake_index_make();
     memset(&db, 0, sizeof db);
     memset((void *)pins, 0, sizeof pins);
-    db.index = fake.view;
+    lode_index_view_init(&db.index, fake.base, NUMBER % LODE_SESSION_ROWS);
     db.pins = pins;
     db.serial = 1;
     db.number = NUMBER;

@@ -4,6 +4,7 @@
 
 static struct fake_index fake;
 static _Atomic uint32_t pin;
+static uint64_t row;
 
 static void
 setup(void)
@@ -32,7 +33,7 @@ look(lode_id id)
     const struct lode_entry *entry;
     uint64_t word;
     return lode_index_look(&fake.view, id, lode_id_hash(id, fake.view.hash_key), &pin, &entry,
-                           &word);
+                           &word, &row);
 }
 
 Test(index_reader, a_sealed_entry_is_found_and_pinned)
@@ -76,9 +77,9 @@ Test(index_reader, an_entry_that_lives_again_is_another_one)
     struct lode_entry *entry = fake_index_add(&fake, 3, id_of(1), LODE_ENTRY_SEALED);
     uint64_t word = entry->word;
     entry->word = lode_word_make(lode_word_generation(word) + 1, LODE_ENTRY_SEALED);
-    cr_assert_not(lode_index_pin(&fake.view, entry, word, &pin));
+    cr_assert_not(lode_index_pin(&fake.view, entry, word, &pin, &row));
     cr_assert_eq(pin, 0);
-    cr_assert(lode_index_pin(&fake.view, entry, entry->word, &pin));
+    cr_assert(lode_index_pin(&fake.view, entry, entry->word, &pin, &row));
 }
 
 /* All ids of one home slot: they lie side by side. */
