@@ -261,7 +261,7 @@ struct lode_msg_watch_filter {
     struct lode_msg_head head;
     uint64_t cookie;
     uint32_t count; /* 1 to LODE_SESSION_WAITS_MAX */
-    uint32_t log2;  /* of the bits; lode_filter_log2(count) at most */
+    uint32_t log2;  /* of the bits: lode_filter_log2(count), and `count` of them set at most */
     uint64_t at;    /* bytes before this part */
 };
 

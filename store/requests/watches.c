@@ -138,7 +138,7 @@ handle_watch_filter(struct store *store, struct session *session, const void *pa
 {
     const struct lode_msg_watch_filter *msg = packet;
     if (msg->count == 0 || msg->count > LODE_SESSION_WAITS_MAX ||
-        msg->log2 < LODE_FILTER_LOG2_LEAST || msg->log2 > lode_filter_log2(msg->count)) {
+        msg->log2 != lode_filter_log2(msg->count)) {
         return lode_fail_with(LODE_EPROTO, "a filter of %u ids with 2^%u bits", msg->count,
                               msg->log2);
     }

@@ -15,6 +15,7 @@ struct filter {
     uint32_t count;         /* the waits that its session is charged with */
     uint32_t told;          /* since the client had read all that was sent to it */
     uint32_t log2;
+    uint32_t set;   /* how many bits are 1: no more than it has ids */
     uint8_t bits[]; /* of these `filled` bytes */
 };
 
@@ -74,6 +75,20 @@ find_filling(const struct filters *filters, const struct session *session, uint6
     return NULL;
 }
 
+static uint32_t
+count_bits(const uint8_t *bytes, size_t size)
+{
+    uint32_t count = 0;
+    uint64_t word;
+    for (size_t i = 0; i < size; i += sizeof word) {
+        size_t left = size - i;
+        word = 0;
+        memcpy(&word, bytes + i, left < sizeof word ? left : sizeof word);
+        count += (uint32_t)__builtin_popcountll(word);
+    }
+    return count;
+}
+
 lode_err
 filters_fill(const struct store *store, const struct session *session, uint64_t cookie, uint64_t at,
              const void *bytes, size_t size)
@@ -85,7 +100,10 @@ filters_fill(const struct store *store, const struct session *session, uint64_t 
     }
     memcpy(filter->bits + at, bytes, size);
     filter->filled += size;
-    return LODE_OK;
+    filter->set += count_bits(bytes, size);
+    return filter->set <= filter->count
+               ? LODE_OK
+               : lode_fail_with(LODE_EPROTO, "a filter of %u ids has more bits", filter->count);
 }
 
 static void

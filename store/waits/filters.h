@@ -14,6 +14,9 @@
  * unread of its session (outbox.h) may take FILTERS_UNREAD_MAX. Then the filter goes, and the wait
  * of its client fails: it can't be told what it has missed.
  *
+ * A filter is as large as id_filter.h says for its ids, and has no more bits set than ids. So at
+ * most one of sixteen ids of others is told to it, unless its session knew them.
+ *
  * Only ids of users' choice are watched in this way. What becomes of them never depends on the end
  * of a session, which would have to be told for each id. And they are never put by a record in a
  * ring: who puts one need not ring the store for the sake of a filter, so no bucket is armed.
@@ -45,7 +48,7 @@ LODE_MUST_CHECK lode_err filters_begin(struct store *store, struct session *sess
 /*
  * Fills in the bytes from `at` on. The last part arms the filter. It tells of nothing that was
  * before it: the client looks at that itself. Errors: LODE_EPROTO: no such filter is being filled,
- * or not from there.
+ * or not from there, or it has more bits set than ids.
  */
 LODE_MUST_CHECK lode_err filters_fill(const struct store *store, const struct session *session,
                                       uint64_t cookie, uint64_t at, const void *bytes, size_t size);

@@ -150,7 +150,22 @@ send_lode_msg_watch_row(struct fuzz_input *input, struct client *client, uint8_t
     client_send(client, &row, sizeof row);
 }
 
-/* Of all ids of users, or of some, in parts that are one filter or not. */
+/* The bits of some ids: those of users that pick_id() gives. */
+static void
+set_bits_of_ids(uint8_t bits[128], uint32_t count)
+{
+    memset(bits, 0, 128);
+    for (uint64_t i = 1; i <= count && i <= 8; i++) {
+        lode_id id = lode_id_make(LODE_ID_USER, 0, i);
+        uint64_t at = lode_filter_at(table_hash(&store->table, id), LODE_FILTER_LOG2_LEAST);
+        bits[at / 8] |= (uint8_t)(1 << at % 8);
+    }
+}
+
+/*
+ * Of as many ids of users as it says, in parts that are one filter or not; or with any bits: then
+ * mostly more than it has ids.
+ */
 static void
 send_lode_msg_watch_filter(struct fuzz_input *input, struct client *client, uint8_t type)
 {
@@ -165,7 +180,11 @@ send_lode_msg_watch_filter(struct fuzz_input *input, struct client *client, uint
     size_t size = shape & 8 ? sizeof packet.bits : sizeof packet.bits / 2;
     packet.msg.at = shape & 16 ? sizeof packet.bits / 2 : 0;
     packet.msg.log2 += shape >> 5 == 7 ? fuzz_u8(input) : 0;
-    memset(packet.bits, shape & 32 ? fuzz_u8(input) : 0xff, sizeof packet.bits);
+    set_bits_of_ids(packet.bits, packet.msg.count);
+    if (shape & 32) {
+        memset(packet.bits, fuzz_u8(input), sizeof packet.bits);
+    }
+    memmove(packet.bits, packet.bits + packet.msg.at, sizeof packet.bits - packet.msg.at);
     client_send(client, &packet, sizeof packet.msg + size);
 }
 

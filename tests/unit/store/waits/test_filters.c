@@ -169,9 +169,13 @@ Test(filters, tell_of_every_id_that_is_in_them_and_of_few_others)
 
 Test(filters, tell_of_an_abort_and_of_no_ids_of_sessions)
 {
+    enum { COUNT = 10 };
     struct fake maker = fake_attach(0), watcher = fake_attach(0);
-    memset(bits, 0xff, sizeof bits);
-    send_bits(&watcher, 100);
+    set_users(1, COUNT - 2);
+    for (uint64_t i = 1; i <= 2; i++) {
+        set(lode_id_reserve(maker.number, i), lode_filter_log2(COUNT));
+    }
+    send_bits(&watcher, COUNT);
     fake_put_reserved(&maker, 1);
     fake_ring(&maker);
     pump();
@@ -203,16 +207,15 @@ Test(filters, and_watches_of_the_same_id_are_all_told)
 }
 
 /* An abort is told while it happens, or never. */
-Test(filters, tell_of_an_abort_however_many_others_they_have_told_of)
+Test(filters, tell_of_an_abort_however_many_they_have_told_of)
 {
     struct fake maker = fake_attach(0), watcher = fake_attach(0);
-    memset(bits, 0xff, sizeof bits);
-    send_bits(&watcher, 3);
-    for (uint64_t i = 1; i <= 20; i++) {
-        put(&maker, user(i));
-        expect_told(&watcher, user(i), LODE_FOUND_SEALED);
-        abort_draft_of(&maker, user(100 + i));
-        expect_told(&watcher, user(100 + i), LODE_FOUND_ABORTED);
+    watch_users(&watcher, 1, 3);
+    for (int i = 0; i < 20; i++) {
+        for (uint64_t n = 1; n <= 2; n++) {
+            abort_draft_of(&maker, user(n));
+            expect_told(&watcher, user(n), LODE_FOUND_ABORTED);
+        }
     }
     fake_die(&watcher);
     fake_die(&maker);
@@ -239,18 +242,17 @@ Test(filters, of_a_client_that_does_not_read_end_and_say_so_and_not_before_they_
     enum { COUNT = 100 };
     struct fake maker = fake_attach(0), watcher = fake_attach(0);
     uint64_t i = 0;
-    memset(bits, 0xff, sizeof bits);
-    send_bits(&watcher, COUNT);
+    watch_users(&watcher, 0, COUNT);
     while (outbox_is_empty(&watcher.session->out)) {
-        put(&maker, user(++i));
+        abort_draft_of(&maker, user(i++ % COUNT));
     }
     watcher.session->out.bytes += FILTERS_UNREAD_MAX;
     for (uint64_t end = i + COUNT - 1; i < end;) {
-        put(&maker, user(++i));
+        abort_draft_of(&maker, user(i++ % COUNT));
         expect_eq(store->waits->filters.count, 1);
     }
-    for (uint64_t beyond = 1; beyond <= 2; beyond++) {
-        put(&maker, user(i + beyond));
+    for (uint64_t beyond = 0; beyond < 2; beyond++) {
+        abort_draft_of(&maker, user(beyond));
     }
     expect_nothing_is_left(&watcher);
     watcher.session->out.bytes -= FILTERS_UNREAD_MAX;
@@ -264,9 +266,8 @@ Test(filters, tell_of_what_was_decided_together_in_one_packet_each)
 {
     enum { IDS = 5 };
     struct fake watcher = fake_attach(0);
-    memset(bits, 0xff, sizeof bits);
     for (cookie = COOKIE; cookie < COOKIE + 2; cookie++) {
-        send_bits(&watcher, 100);
+        watch_users(&watcher, 1, IDS);
     }
     for (uint64_t i = 1; i <= IDS; i++) {
         decided_add(store, user(i), LODE_FOUND_ABORTED, false);
@@ -378,11 +379,12 @@ Test(filters, that_break_a_rule_cut)
                  {LODE_SESSION_WAITS_MAX + 1, LODE_FILTER_LOG2_LEAST, 0, 128},
                  {2, LODE_FILTER_LOG2_LEAST - 1, 0, 64},
                  {2, LODE_FILTER_LOG2_LEAST + 1, 0, 256},
+                 {100, LODE_FILTER_LOG2_LEAST, 0, 128},
                  {2, UINT32_MAX, 0, 128},
                  {2, LODE_FILTER_LOG2_LEAST, 0, 0},
                  {2, LODE_FILTER_LOG2_LEAST, 0, 129},
                  {2, LODE_FILTER_LOG2_LEAST, 64, 64}}; /* the first part is missing */
-    memset(bits, 0xff, sizeof bits);
+    set_users(1, 2);
     for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
         struct fake fake = fake_attach(0);
         send_part(&fake, wrong[i].count, wrong[i].log2, wrong[i].at, wrong[i].size, 1);
@@ -397,6 +399,39 @@ Test(filters, that_break_a_rule_cut)
         expect(fake_is_cut(&fake));
         close(fake.fd);
     }
+    pump();
+    expect_eq(store->waits->filters.count, 0);
+}
+
+static void
+set_first_bits(uint32_t count)
+{
+    memset(bits, 0, sizeof bits);
+    for (uint32_t i = 0; i < count; i++) {
+        bits[i / 8] |= (uint8_t)(1 << i % 8);
+    }
+}
+
+/* Or few ids of others', for which the session is hardly charged, would all be told to it. */
+Test(filters, with_more_bits_than_ids_cut)
+{
+    enum { COUNT = 2 * PART, SOME = 70 }; /* in parts */
+    struct fake fake = fake_attach(0);
+    set_first_bits(SOME);
+    send_part(&fake, SOME, lode_filter_log2(SOME), 0, lode_filter_bytes(lode_filter_log2(SOME)), 1);
+    expect_ok(&fake);
+    set_first_bits(SOME + 1);
+    send_part(&fake, SOME, lode_filter_log2(SOME), 0, lode_filter_bytes(lode_filter_log2(SOME)), 1);
+    expect(fake_is_cut(&fake));
+    close(fake.fd);
+    fake = fake_attach(0);
+    set_first_bits(COUNT);
+    send_part(&fake, COUNT, lode_filter_log2(COUNT), 0, PART, 1);
+    expect_ok(&fake);
+    bits[PART + PART / 2 - 3] = 1;
+    send_part(&fake, COUNT, lode_filter_log2(COUNT), PART, PART, 1);
+    expect(fake_is_cut(&fake));
+    close(fake.fd);
     pump();
     expect_eq(store->waits->filters.count, 0);
 }
