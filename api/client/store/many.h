@@ -1,7 +1,7 @@
 /*
  * many.h: one lode_wait() of many objects, for the files that it is made of: wait.c watches and
- * sleeps; check_now.c looks into the index, and is for timeout 0; watch_rows.c is for ids in a row,
- * watch_filter.c for many ids of users' choice.
+ * sleeps; missing.c finds the place of an id; check_now.c looks into the index, and is for timeout
+ * 0; watch_rows.c is for ids in a row, watch_filter.c for many ids of users' choice.
  */
 #ifndef LODE_CLIENT_MANY_H
 #define LODE_CLIENT_MANY_H
@@ -28,6 +28,7 @@ struct lode_many {
     bool has_filter; /* the ids of users' choice are watched by one */
     bool must_look;  /* calls.mu; the store has lost what it should have told */
     bool *ready;
+    size_t end;      /* behind the last place that is listed */
     bool has_table;  /* some ids are watched one by one */
     uint32_t *table; /* by hash: 1 + the last index with an id, and bits of its hash; 0: empty */
     uint32_t *same;  /* 1 + the index before with the same id; ALONE: none; 0: not listed */
@@ -64,6 +65,26 @@ enum {
     LODE_FILTER_LEAST = 1 << 9 /* fewer ids of users' choice are watched one by one */
 };
 #define LODE_MANY_ALONE UINT32_MAX
+
+/* `i` is the place of an id. If a row begins there, it becomes that of the row's last id. */
+static inline bool
+lode_many_skip_row(const struct lode_many *m, size_t *row, size_t *i)
+{
+    if (*row == m->row_count || *i != m->rows[*row].at) {
+        return false;
+    }
+    *i += m->rows[(*row)++].count - 1;
+    return true;
+}
+
+/*
+ * Lists the ids that are missing, but for those in rows, by hash: before the first packet is sent,
+ * since from then on notices may come at any time. Errors: LODE_ENOMEM.
+ */
+LODE_MUST_CHECK lode_err lode_many_list_missing(struct lode_many *m);
+
+/* Marks all places of an id: the caller may have given it more than once. */
+void lode_many_mark_all(struct lode_many *m, lode_id id);
 
 /*
  * Marks what is in the index. Stops as soon as `want` objects are found. So a program that waits

@@ -23,83 +23,7 @@ check_ids(const struct lode_many *m)
     return LODE_OK;
 }
 
-/* ---- ids that are missing ----------------------------------------------------------------- */
-
-/* The bits of a place in the table that the index leaves: so others' ids are hardly ever read. */
-static uint32_t
-tag_of(const struct lode_many *m, uint64_t hash)
-{
-    return (uint32_t)(hash >> 32) & ~m->index_mask;
-}
-
-static bool
-is_of(const struct lode_many *m, uint32_t slot, uint32_t tag, lode_id id)
-{
-    return (slot & ~m->index_mask) == tag && lode_id_same(m->ids[(slot & m->index_mask) - 1], id);
-}
-
-static uint32_t *
-slot_of(const struct lode_many *m, lode_id id, uint64_t hash)
-{
-    uint32_t tag = tag_of(m, hash);
-    size_t at = hash & m->mask;
-    while (m->table[at] != 0 && !is_of(m, m->table[at], tag, id)) {
-        at = (at + 1) & m->mask;
-    }
-    return &m->table[at];
-}
-
-/* `i` is the place of an id. If a row begins there, it becomes that of the row's last id. */
-static bool
-skip_row(const struct lode_many *m, size_t *row, size_t *i)
-{
-    if (*row == m->row_count || *i != m->rows[*row].at) {
-        return false;
-    }
-    *i += m->rows[(*row)++].count - 1;
-    return true;
-}
-
-static lode_err
-make_table(struct lode_many *m)
-{
-    size_t size = 16, count = m->count;
-    for (size_t row = 0; row < m->row_count; row++) {
-        count -= m->rows[row].count;
-    }
-    if (count == 0) {
-        return LODE_OK;
-    }
-    while (size < 2 * count) {
-        size *= 2;
-    }
-    m->has_table = true;
-    m->mask = size - 1;
-    while (m->index_mask < m->count) {
-        m->index_mask = 2 * m->index_mask + 1;
-    }
-    m->table = calloc(size, sizeof *m->table);
-    m->same = calloc(m->count, sizeof *m->same);
-    return m->table != NULL && m->same != NULL
-               ? LODE_OK
-               : lode_fail_with(LODE_ENOMEM, "no memory to wait for %zu objects", m->count);
-}
-
-/* An id that the caller gave more than once may be in several rows, and in the table. */
-static void
-mark_all(struct lode_many *m, lode_id id)
-{
-    size_t place;
-    for (size_t i = 0; i < m->row_count; i++) {
-        if (lode_row_has(&m->rows[i], m->ids, id, &place)) {
-            lode_many_mark(m, place);
-        }
-    }
-    uint32_t at = m->has_table ? *slot_of(m, id, lode_many_hash(m, id)) & m->index_mask : 0;
-    for (; at != 0 && at != LODE_MANY_ALONE; at = m->same[at - 1]) {
-        lode_many_mark(m, at - 1);
-    }
-}
+/* ---- watches ------------------------------------------------------------------------------ */
 
 static void
 notify(struct lode_watch *watch, const struct lode_msg_ready *ready, uint32_t count)
@@ -119,7 +43,7 @@ notify(struct lode_watch *watch, const struct lode_msg_ready *ready, uint32_t co
             m->must_look = true;
             break;
         default:
-            mark_all(m, one.id);
+            lode_many_mark_all(m, one.id);
         }
     }
     watch->done = lode_many_is_done(m) || m->must_look;
@@ -155,40 +79,8 @@ send_full_watch(const struct lode_many *m, struct watch_packet *packet)
     return err;
 }
 
-/* Fetches the places of the batch after this one. */
-static void
-prefetch_slots(const struct lode_many *m, size_t first)
-{
-    size_t next = first + LODE_MANY_BATCH;
-    for (size_t i = next; i < m->count && i < next + LODE_MANY_BATCH; i++) {
-        __builtin_prefetch(&m->table[lode_many_hash(m, m->ids[i]) & m->mask], 1);
-    }
-}
-
-/* Fills the table before the first packet is sent: from then on notices may come at any time. */
-static uint32_t
-list_missing(struct lode_many *m)
-{
-    uint32_t last = 0;
-    for (size_t i = 0, row = 0, fetched = 0; i < m->count; i++) {
-        if (skip_row(m, &row, &i) || m->ready[i]) {
-            continue;
-        }
-        if (i >= fetched) {
-            prefetch_slots(m, i);
-            fetched = i + LODE_MANY_BATCH;
-        }
-        uint64_t hash = lode_many_hash(m, m->ids[i]);
-        uint32_t *slot = slot_of(m, m->ids[i], hash);
-        m->same[i] = *slot != 0 ? *slot & m->index_mask : LODE_MANY_ALONE;
-        *slot = tag_of(m, hash) | ((uint32_t)i + 1);
-        last = (uint32_t)i + 1;
-    }
-    return last;
-}
-
 static lode_err
-send_watches(struct lode_many *m, uint32_t end)
+send_watches(struct lode_many *m)
 {
     struct watch_packet *packet = malloc(sizeof *packet);
     lode_err err = LODE_OK;
@@ -197,9 +89,9 @@ send_watches(struct lode_many *m, uint32_t end)
         return lode_fail_with(LODE_ENOMEM, "no memory to wait for %zu objects", m->count);
     }
     packet->head = (struct lode_msg_watch){.head.type = LODE_MSG_WATCH, .cookie = m->watch.cookie};
-    for (size_t i = 0, row = 0; i < end && err == LODE_OK; i++) {
+    for (size_t i = 0, row = 0; i < m->end && err == LODE_OK; i++) {
         /* Of those with the same id only the first is sent. */
-        if (skip_row(m, &row, &i) || m->same[i] != LODE_MANY_ALONE ||
+        if (lode_many_skip_row(m, &row, &i) || m->same[i] != LODE_MANY_ALONE ||
             (m->has_filter && lode_many_is_filtered(m, i))) {
             continue;
         }
@@ -312,11 +204,11 @@ sleep_on(struct lode_many *m, struct lode_waiter *waiter)
 }
 
 static lode_err
-watch_missing(struct lode_many *m, struct lode_waiter *waiter, uint32_t end)
+watch_missing(struct lode_many *m, struct lode_waiter *waiter)
 {
     int64_t timeout_ms = m->patience->timeout_ms;
     LODE_TRY(lode_many_watch_filter(m));
-    LODE_TRY(send_watches(m, end));
+    LODE_TRY(send_watches(m));
     LODE_TRY(lode_many_check_rows(m));
     if (timeout_ms != 0) {
         LODE_TRY(lode_hooks_interrupted(&m->db->hooks));
@@ -343,14 +235,13 @@ static lode_err
 watch_once(struct lode_many *m, bool *rows_refused_out)
 {
     struct lode_waiter waiter;
-    LODE_TRY(make_table(m));
-    uint32_t end = list_missing(m);
+    LODE_TRY(lode_many_list_missing(m));
     m->watch.cookie = lode_store_cookie(&m->db->calls);
     m->watch.notify = notify;
     lode_store_watch_add(&m->db->calls, &waiter, &m->watch);
     lode_err err = lode_many_watch_rows(m);
     *rows_refused_out = err == LODE_ELIMIT || err == LODE_ENOMEM;
-    err = err == LODE_OK ? watch_missing(m, &waiter, end) : err;
+    err = err == LODE_OK ? watch_missing(m, &waiter) : err;
     bool late = err == LODE_ETIMEDOUT;
     if (!atomic_load_explicit(&m->db->calls.socket.down, memory_order_relaxed)) {
         lode_err ended = end_watch(m, late);
