@@ -214,7 +214,8 @@ enum lode_found {
     LODE_FOUND_ABORTED = 3, /* given up while this wait was armed */
     LODE_FOUND_GONE = 4,    /* not there, and it will not come */
     LODE_FOUND_REFUSED = 5, /* NOTIFY: it is not watched, the session has too many waits */
-    LODE_FOUND_STARVED = 6, /* NOTIFY: it is not watched, for want of memory: ask again later */
+    LODE_FOUND_STARVED = 6, /* NOTIFY: it is not watched, for want of memory: ask again later. Of no
+                               id: the WATCH_FILTER has ended, the client has too much unread */
     LODE_FOUND_LOOK = 7     /* NOTIFY, of no id, to WATCH_FILTER: a decision was lost, look again */
 };
 

@@ -26,6 +26,8 @@ struct lode_many {
     bool is_refused; /* the session has too many waits */
     bool is_starved; /* the store has no memory for one of them */
     bool has_filter; /* the ids of users' choice are watched by one */
+    bool has_others; /* others are watched, in rows or one by one: these may come by rings */
+    bool is_behind;  /* calls.mu; the filter has gone: this process had too much unread */
     bool must_look;  /* calls.mu; the store has lost what it should have told */
     bool *ready;
     size_t end;      /* behind the last place that is listed */

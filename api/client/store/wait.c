@@ -38,6 +38,7 @@ notify(struct lode_watch *watch, const struct lode_msg_ready *ready, uint32_t co
             break;
         case LODE_FOUND_STARVED:
             m->is_starved = true;
+            m->is_behind |= lode_id_is_zero(one.id);
             break;
         case LODE_FOUND_LOOK:
             m->must_look = true;
@@ -96,6 +97,7 @@ send_watches(struct lode_many *m)
             continue;
         }
         packet->ids[packet->head.count++] = m->ids[i];
+        m->has_others = true;
         if (packet->head.count == LODE_STORE_IDS_MAX) {
             err = ++full % ASK_AFTER == 0 ? send_full_watch(m, packet) : send_watch(m, packet);
             packet->head.count = 0;
@@ -111,13 +113,14 @@ send_watches(struct lode_many *m)
 /*
  * Ends the watch. The store's answer comes behind all its notices. A store that is stopped is told
  * later. If the time is up, the store drains every ring before it answers: an object whose put has
- * returned counts, although nobody has told the store of it yet.
+ * returned counts, although nobody has told the store of it yet. What the filter watches comes by
+ * no ring.
  */
 static lode_err
 unwatch(struct lode_many *m, bool late)
 {
     struct lode_msg_watch msg = {
-        .head.type = LODE_MSG_UNWATCH, .cookie = m->watch.cookie, .drain = late};
+        .head.type = LODE_MSG_UNWATCH, .cookie = m->watch.cookie, .drain = late && m->has_others};
     struct lode_reply reply = {.type = LODE_MSG_OK, .answer_by = m->patience->answer_by};
     lode_err err = lode_store_ask(&m->db->calls, &msg.head, sizeof msg, NULL, 0, &reply);
     if (!reply.sent) {
@@ -163,7 +166,7 @@ look(struct lode_many *m, bool late)
 
 /*
  * `*next_look`: the time of the next look, of the whole wait: what the store says in between moves
- * it not. LODE_ETIMEDOUT (no sentence): the time is up.
+ * it not. LODE_ETIMEDOUT (no sentence): the time is up, and the wait is not done.
  */
 static lode_err
 sleep_until_done(struct lode_many *m, struct lode_waiter *waiter, int64_t *next_look)
@@ -172,6 +175,12 @@ sleep_until_done(struct lode_many *m, struct lode_waiter *waiter, int64_t *next_
     for (;;) {
         int64_t now = lode_now_ns();
         bool late = now >= deadline;
+        if (late) { /* it may be done already: this reads nothing, and sleeps not */
+            lode_err err = lode_store_watch_wait(&m->db->calls, waiter, 0);
+            if (err != LODE_ETIMEDOUT) {
+                return err;
+            }
+        }
         if (late || now >= *next_look) {
             if (m->patience->timeout_ms != 0) { /* what does not sleep goes on when cancelled */
                 LODE_TRY(lode_hooks_interrupted(&m->db->hooks));
@@ -221,11 +230,16 @@ watch_missing(struct lode_many *m, struct lode_waiter *waiter)
     return err;
 }
 
+/*
+ * What the store could not tell may be in the index: then it was told too little, but the wait has
+ * what it wants.
+ */
 static lode_err
 end_watch(struct lode_many *m, bool late)
 {
     LODE_TRY(unwatch(m, late));
-    return late && lode_many_must_look(m) ? lode_many_check_filter(m) : LODE_OK;
+    bool must_look = m->is_behind || (late && lode_many_must_look(m));
+    return must_look ? lode_many_check_filter(m) : LODE_OK;
 }
 
 /*
@@ -256,12 +270,13 @@ watch(struct lode_many *m)
 {
     bool rows_refused;
     m->row_count = lode_rows_find(m->ids, m->count, m->rows);
+    m->has_others = m->row_count > 0;
     lode_err err = watch_once(m, &rows_refused);
     if (!rows_refused || m->ready_count >= m->want) {
         return err;
     }
     m->row_count = 0;
-    m->has_table = false;
+    m->has_table = m->has_others = false;
     free(m->table);
     free(m->same);
     m->table = m->same = NULL;
@@ -322,6 +337,12 @@ wait_many(struct lode_many *m)
                               "one session waits for %d ids at a time, and %d times for one id: it "
                               "can wait for no more",
                               LODE_SESSION_WAITS_MAX, LODE_SESSION_WAITS_OF_ID_MAX);
+    }
+    if (m->is_behind) {
+        return lode_fail_with(LODE_ENOMEM,
+                              "this process did not read for so long that the store told it no "
+                              "more of %zu objects: wait again",
+                              m->count);
     }
     if (m->is_starved) {
         return lode_fail_with(LODE_ENOMEM, "the store has no memory to wait for %zu objects",

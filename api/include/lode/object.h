@@ -190,7 +190,8 @@ LODE_API LODE_MUST_CHECK lode_err lode_get(lode *db, lode_id id, int64_t timeout
 
 /*
  * lode_get() of `count` objects within one timeout: all or none. The same id may occur more than
- * once. views_out has `count` entries. What it waits for, and its errors, are those of lode_get().
+ * once. views_out has `count` entries. What it waits for, and its errors, are those of lode_get();
+ * and LODE_ENOMEM as of lode_wait().
  */
 LODE_API LODE_MUST_CHECK lode_err lode_get_many(lode *db, const lode_id *ids, size_t count,
                                                 int64_t timeout_ms, lode_view *views_out);
@@ -256,7 +257,8 @@ LODE_API void lode_drop_many(lode *db, const lode_id *ids, size_t count);
  *           LODE_EINVAL     want > count, or a zero id
  *           LODE_ELIMIT     the session waits for more than 1,048,576 objects
  *           LODE_ENOMEM     no memory to wait for so many; or the store can keep no more for this
- *                           process, which was stopped while 10^5 objects and more were made
+ *                           process, which was stopped while 10^5 objects and more were made, and
+ *                           fewer than `want` are there: the sentence says which
  */
 LODE_API LODE_MUST_CHECK lode_err lode_wait(lode *db, const lode_id *ids, size_t count, size_t want,
                                             int64_t timeout_ms, bool *ready_out,

@@ -8,6 +8,9 @@
 #include "tests/support/cluster.h"
 #include "tests/support/story.h"
 
+#include <pthread.h>
+#include <stdatomic.h>
+
 enum { MANY = 3 * LODE_FILTER_LEAST, AGAIN = MANY - 20, OTHERS = 1000 };
 
 static lode_id ids[MANY];
@@ -46,6 +49,23 @@ put_others(lode *db)
     for (int i = 0; i < AGAIN - OTHERS / 20; i++) {
         make_and_abort(db, ids[0]);
     }
+}
+
+/* A thread that puts others until it is told to end. */
+struct putter {
+    lode *db;
+    _Atomic bool ends;
+    pthread_t thread;
+};
+
+static void *
+put_until_it_ends(void *arg)
+{
+    struct putter *putter = arg;
+    while (!atomic_load(&putter->ends)) {
+        put_others(putter->db);
+    }
+    return NULL;
 }
 
 static lode_id
@@ -103,8 +123,12 @@ story(int argc, char **argv)
     end(db, done, 0);
     done = start(db);
     decide(db, 20);
+    struct putter putter = {.db = db};
+    expect_eq(pthread_create(&putter.thread, NULL, put_until_it_ends, &putter), 0);
     must(lode_cancel(db, done, 0));
     fails(lode_get(db, done, LODE_FOREVER, &view), LODE_ECANCELLED);
+    atomic_store(&putter.ends, true);
+    pthread_join(putter.thread, NULL);
     end(db, done, 20);
     lode_close(db);
     cluster_stop(supervisor);
