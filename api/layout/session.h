@@ -66,13 +66,14 @@
  *     latest. What does not fit in front of that goes to the ring's beginning, behind a PAD that
  *     covers the rest of the ring: 16 bytes are kept for the head of this PAD. So both sides agree
  *     on where each record lies, whichever value of the word the client has seen.
- *     The bell gives memory to the whole ring when half of that was used at once, when a PAD has
- *     led back to its beginning, and when a thread waits (credit_waits) to write a record that is
- *     larger: ring_need, written before credit_waits is counted up, is the size of the largest of
- *     these. If the tmpfs is full, the ring stays as it is: its client goes round in what there is,
- *     and puts by packet what is larger. The store does not read behind ring_backed, whatever the
- *     client writes: to read there would take memory, too. Beside a store that stands still, a ring
- *     that never grew takes some 250 drops, of the 8,000 that it takes later.
+ *     The bell gives memory to the whole ring in two cases: half of what has some was used between
+ *     two drains, or a thread waits (credit_waits) to write a record that is larger. ring_need,
+ *     written before credit_waits is counted up, is the size of the largest of these. A client that
+ *     only waits goes round in what there is: its records are drained one by one. If the tmpfs is
+ *     full, so does every client, and puts by packet what is larger. The store does not read behind
+ *     ring_backed, whatever the client writes: to read there would take memory, too. Beside a store
+ *     that stands still, a ring that never grew takes some 250 drops, of the 8,000 that it takes
+ *     later.
  *
  * Invariant: ring_head <= ring_tail <= ring_head + ring_bytes.
  * Crash rule: when the session's socket ends, records below ring_tail are whole, and the store

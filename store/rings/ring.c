@@ -218,6 +218,18 @@ reach_of(const struct session *session)
     return lode_ring_reach(session->ring_backed, session->ring_bytes);
 }
 
+/*
+ * How many bytes the records took between these positions. A PAD that led to the ring's beginning
+ * took what it left of the reach: session.h [5].
+ */
+static uint64_t
+used_between(const struct session *session, uint64_t head, uint64_t tail)
+{
+    uint64_t mask = session->ring_bytes - 1, at = head & mask, reach = reach_of(session);
+    bool went_round = (head ^ tail) > mask;
+    return went_round ? (at < reach ? reach - at : 0) + (tail & mask) : tail - head;
+}
+
 void
 ring_drain(struct store *store, struct session *session)
 {
@@ -240,8 +252,7 @@ ring_drain(struct store *store, struct session *session)
     doze_wake(store, session);
     doze_stir(session, store->table.now_ns);
     session->ring_head = apply_all(store, session, head, tail);
-    bool went_round = (head ^ session->ring_head) >= session->ring_bytes;
-    session->ring_wants |= went_round || tail - head >= reach_of(session) / 2; /* session.h [5] */
+    session->ring_wants |= used_between(session, head, tail) >= reach_of(session) / 2;
     credit_after_drain(store, session, pages, entries);
 }
 

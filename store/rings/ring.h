@@ -14,8 +14,7 @@ void ring_drain(struct store *store, struct session *session);
 
 /*
  * session.h [5]: gives memory to the whole ring if the client has used half of what has some at
- * once, or has gone round in it, or if a thread waits to write more. Wakes nobody. True: the ring
- * has grown.
+ * once, or if a thread waits to write more. Wakes nobody. True: the ring has grown.
  */
 bool ring_meet_need(struct store *store, struct session *session);
 

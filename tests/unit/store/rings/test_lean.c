@@ -46,13 +46,28 @@ ask(struct fake *fake, uint32_t pages, uint32_t entries, uint32_t bytes)
 
 /* A PAD from here to the ring's beginning; only its head is written. */
 static void
-go_round(struct fake *fake)
+pad(struct fake *fake)
 {
     uint32_t at = (uint32_t)(fake->tail % RING);
-    struct lode_record pad = {.size = RING - at, .type = LODE_RECORD_PAD};
-    memcpy(fake->file + LODE_RING_OFFSET + at, &pad, sizeof pad);
-    fake->tail += pad.size;
+    struct lode_record record = {.size = RING - at, .type = LODE_RECORD_PAD};
+    memcpy(fake->file + LODE_RING_OFFSET + at, &record, sizeof record);
+    fake->tail += record.size;
+}
+
+static void
+go_round(struct fake *fake)
+{
+    pad(fake);
     fake_publish(fake);
+}
+
+/* As the client does where the next record would end behind what has memory. */
+static void
+go_round_if_it_must(struct fake *fake, uint32_t size)
+{
+    if (fake->tail % RING + size > lode_ring_reach(FIRST, RING)) {
+        pad(fake);
+    }
 }
 
 Test(lean, sessions_take_16_kib_and_no_credit)
@@ -99,7 +114,23 @@ Test(lean, sessions_that_put_without_credit_are_cut)
     fake_die(&fake);
 }
 
-Test(lean, rings_get_memory_when_they_have_gone_round)
+/* The store has drained each before the next one came: the PADs between them take no memory. */
+Test(lean, rings_of_those_that_only_wait_stay_small_however_often_they_go_round)
+{
+    enum { WAIT_BYTES = sizeof(struct lode_record) + sizeof(struct lode_wait_record) };
+    struct fake fake = fake_attach(LODE_HELLO_LEAN);
+    for (uint64_t i = 1; i <= 1000; i++) {
+        go_round_if_it_must(&fake, WAIT_BYTES);
+        fake_wait(&fake, user(i), i);
+    }
+    expect_lt(5 * RING, fake.tail);
+    expect_eq(atomic_load(&row_of(&fake)->ring_backed), FIRST);
+    expect_eq(kib_of(&fake), 16);
+    fake_die(&fake);
+}
+
+/* A record that finds no room behind many others: the PAD stands where it would have begun. */
+Test(lean, rings_get_memory_when_little_is_left_in_front_of_a_large_record)
 {
     struct fake fake = fake_attach(LODE_HELLO_LEAN);
     fake_drop(&fake, fake_next(&fake));
@@ -195,7 +226,7 @@ Test(lean, sessions_are_cut_whose_records_lie_behind_their_memory)
     goes_on_at(RING - 32);
 }
 
-/* Though it has gone round in its ring. */
+/* Though it has used much of its ring. */
 Test(lean, a_session_that_is_cut_gets_no_memory)
 {
     struct fake bad = fake_attach(LODE_HELLO_LEAN);
