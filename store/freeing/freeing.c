@@ -161,7 +161,8 @@ end_batch(struct store *store, struct batch *batch)
  * Clients that do not fence when they release are fenced here: session.h [2]. Where the system
  * refuses that, it mostly did so when the store began, and no client was told to do without. If it
  * begins to refuse it later, no object is freed too early, but a release may go unheard. So all
- * that is WANTED is looked at again when memory is lacking: reclaim().
+ * that is WANTED is looked at again when memory is lacking: reclaim(). Once, unless the system
+ * refuses it to that look as well.
  */
 static void
 look_again(struct store *store, struct batch *batch)

@@ -14,6 +14,7 @@ reclaim(struct store *store)
         lingering_reap(store);
     }
     if (lingers || store->releases_unheard) {
+        store->releases_unheard = false; /* look_again() says so if it goes on */
         freeing_revisit(store);
     }
     forks_reap(store);

@@ -87,37 +87,89 @@ Test(plain_release, is_nobodys_where_the_system_refuses_the_fence)
     fake_die(&maker);
 }
 
-/* No memory at this moment: the other way is taken, which needs none. */
+/* No memory at this moment: the other way is taken, which needs none, and helps. */
 Test(plain_release, is_fenced_by_other_means_where_one_fails)
 {
     store->fences_releases = true;
     struct fake maker = fake_attach(FENCED);
     reader = fake_attach(FENCED);
+    uint64_t freed = store->counts.freed;
     refused_with = ENOMEM;
+    refusals_at_most = 1;
     drop_what_is_pinned(&maker);
     expect_eq(membarriers, 2);
+    expect(!store->releases_unheard);
+    expect_eq(store->counts.freed, freed + 1);
     refused_with = 0;
     fake_die(&reader);
     fake_die(&maker);
 }
 
-/* Of what was released meanwhile nobody hears, until the memory is needed. */
+/* Both ways are refused. Nobody hears of a release, until the memory is needed. */
+static lode_id
+release_unheard(struct fake *maker)
+{
+    lode_id id = fake_put(maker, "x", 1);
+    fake_ring(maker);
+    fake_pin(&reader, 0, entry_of(id) + 1);
+    uint64_t freed = store->counts.freed;
+    refused_with = EINVAL;
+    fake_drop(maker, id);
+    fake_ring(maker);
+    refused_with = 0;
+    fake_pin(&reader, 0, 0);
+    fake_ring(maker);
+    expect_eq(store->counts.freed, freed);
+    return id;
+}
+
 Test(plain_release, that_went_unheard_is_found_when_memory_is_lacking)
 {
     store->fences_releases = true;
     struct fake maker = fake_attach(FENCED);
     reader = fake_attach(FENCED);
-    lode_id id = fake_put(&maker, "x", 1);
-    fake_ring(&maker);
-    fake_pin(&reader, 0, entry_of(id) + 1);
     uint64_t freed = store->counts.freed;
+    release_unheard(&maker);
+    reclaim(store);
+    fake_ring(&maker);
+    expect_eq(store->counts.freed, freed + 1);
+    fake_die(&reader);
+    fake_die(&maker);
+}
+
+/* Each look at all entries takes time that others wait for. */
+Test(plain_release, that_went_unheard_is_looked_for_once)
+{
+    store->fences_releases = true;
+    struct fake maker = fake_attach(FENCED);
+    reader = fake_attach(FENCED);
+    uint64_t freed = store->counts.freed;
+    release_unheard(&maker);
+    expect(store->releases_unheard);
+    reclaim(store);
+    expect(!store->releases_unheard);
+    fake_ring(&maker);
+    expect_eq(store->counts.freed, freed + 1);
+    expect(!store->releases_unheard);
+    fake_die(&reader);
+    fake_die(&maker);
+}
+
+/* The look at what was WANTED finds it pinned, and is not fenced, either. */
+Test(plain_release, that_went_unheard_is_looked_for_again_if_the_look_was_refused_the_fence)
+{
+    store->fences_releases = true;
+    struct fake maker = fake_attach(FENCED);
+    reader = fake_attach(FENCED);
+    uint64_t freed = store->counts.freed;
+    lode_id id = release_unheard(&maker);
+    fake_pin(&reader, 0, entry_of(id) + 1);
     refused_with = EINVAL;
-    fake_drop(&maker, id);
+    reclaim(store);
     fake_ring(&maker);
     refused_with = 0;
+    expect(store->releases_unheard);
     fake_pin(&reader, 0, 0);
-    fake_ring(&maker);
-    expect_eq(store->counts.freed, freed);
     reclaim(store);
     fake_ring(&maker);
     expect_eq(store->counts.freed, freed + 1);

@@ -20,7 +20,8 @@ enum {
 
 /* What happens while the store is inside membarrier(2), and whether the system refuses that. */
 static void (*meanwhile)(void);
-static int refused_with; /* an error number; 0: it is not refused */
+static int refused_with;     /* an error number; 0: it is not refused */
+static int refusals_at_most; /* so many calls are refused at most; 0: all */
 static int membarriers;
 
 static bool
@@ -33,8 +34,9 @@ play_syscall(long number, long *result_out)
     if (meanwhile != NULL) {
         meanwhile();
     }
-    errno = refused_with;
-    *result_out = refused_with != 0 ? -1 : 0;
+    bool refuses = refused_with != 0 && (refusals_at_most == 0 || membarriers <= refusals_at_most);
+    errno = refuses ? refused_with : 0;
+    *result_out = refuses ? -1 : 0;
     return true;
 }
 
