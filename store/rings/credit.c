@@ -236,7 +236,6 @@ grant_need(struct store *store, struct session *session, struct amount need)
     }
     add_pages(store, session, pages);
     add_entries(store, session, entries);
-    begin_to_put(store, session);
     session->granted_ns = lode_now_ns(); /* its client has time to wake up and to spend it */
     session->active_ns = session->granted_ns;
     return true;
@@ -276,6 +275,10 @@ leave_line(struct store *store, struct session *session)
 /*
  * Grants what the session's client waits for, or puts the session into the line. A session that
  * needs no page need not stand in the line: pages are what the line waits for.
+ *
+ * A session whose need is not met is starved: it has asked, though its credit was recalled before,
+ * and is granted some as soon as there is room. Otherwise a client that does not wait, because
+ * packets serve it, would lose its place in the line between two puts, and put by packet for ever.
  */
 static void
 meet_need(struct store *store, struct session *session)
@@ -286,6 +289,7 @@ meet_need(struct store *store, struct session *session)
         return;
     }
     int64_t now = lode_now_ns();
+    begin_to_put(store, session);
     end_hold_in_time(store, now);
     bool needs_pages = need.pages > left.pages;
     bool may_pass = !needs_pages || !line_is_held(&store->line, session);
@@ -294,6 +298,7 @@ meet_need(struct store *store, struct session *session)
         return;
     }
     store->credit_lacks = true;
+    holders_starve(store, session, true);
     line_add(&store->line, session);
     (void)holds_line(store, session, needs_pages, now);
 }

@@ -37,6 +37,7 @@ lode_ring_init(struct lode_ring *ring, struct lode_session_header *file,
                                .session = file->session,
                                .rung_head = UINT64_MAX,
                                .rung_pages = UINT64_MAX,
+                               .asked_pages = UINT64_MAX,
                                .index = index,
                                .calls = calls};
     lode_mutex_init(&ring->mu, LODE_LOCK_RING);
@@ -206,13 +207,27 @@ announce_wait_locked(struct lode_ring *ring, const struct lode_ring_need *need)
     atomic_fetch_add_explicit(ring->waits, 1, memory_order_seq_cst);
 }
 
+/*
+ * Whether a thread that will not sleep is to ask for credit: once for each limit that the store
+ * shows, and again after a while. A store that had none to give remembers who has asked, but only
+ * until it recalls the credit of all who spend none.
+ */
+static bool
+must_ask_locked(struct lode_ring *ring)
+{
+    uint64_t limit = atomic_load_explicit(&ring->row->credit_pages, memory_order_relaxed);
+    bool must = ring->asked_pages != limit || ring->asked_ns != ring->looked_ns;
+    ring->asked_pages = limit;
+    ring->asked_ns = ring->looked_ns;
+    return must;
+}
+
 void
-lode_ring_stand_in_line(struct lode_ring *ring, const struct lode_ring_need *need)
+lode_ring_stand_in_line(struct lode_ring *ring, const struct lode_ring_need *need, bool sleeps)
 {
     lode_mutex_lock(&ring->mu);
     announce_wait_locked(ring, need);
-    bool asks = !is_in_reach_locked(ring, need->size) ||
-                atomic_load_explicit(&ring->row->credit_entries, memory_order_relaxed) == 0;
+    bool asks = !sleeps && (!is_in_reach_locked(ring, need->size) || must_ask_locked(ring));
     lode_mutex_unlock(&ring->mu);
     if (asks) {
         lode_store_ring_bell(ring->calls);

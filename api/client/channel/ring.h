@@ -32,6 +32,7 @@ struct lode_ring {
     uint64_t rung_head;                  /* mu: the store was rung for room at this head */
     uint64_t rung_pages;                 /* mu: the same for this limit of credit */
     uint64_t window_pages;               /* mu: credit that there was when the limit last grew */
+    uint64_t asked_pages, asked_ns;      /* mu: the limit, and looked_ns, when some was asked for */
     _Atomic uint64_t rung_tail;          /* the bell was rung with this tail published */
     _Atomic bool packets_serve;          /* ring_wait.h: what found no credit last went by packet */
     uint64_t looked_ns;                  /* mu: when the store was last seen alive */
@@ -69,11 +70,14 @@ LODE_MUST_CHECK lode_err lode_ring_reserve(struct lode_ring *ring, enum lode_rec
 
 /*
  * Session.h [3]: takes a place in the store's line of those that wait for credit, and gives it up.
- * The store learns of it when the bell is rung: lode_ring_reserve() rings when it waits. This rings
- * if the session has had no credit yet, or the ring is too small. Otherwise a session that never
- * waits would put by packet for ever.
+ * The store learns of it when the bell is rung.
+ *
+ *   sleeps  the thread will call lode_ring_reserve() and sleep there, which rings. If not, this
+ *           rings now and then, and whenever the ring is too small. Otherwise a thread that never
+ *           sleeps would put by packet for ever
  */
-void lode_ring_stand_in_line(struct lode_ring *ring, const struct lode_ring_need *need);
+void lode_ring_stand_in_line(struct lode_ring *ring, const struct lode_ring_need *need,
+                             bool sleeps);
 void lode_ring_leave_line(struct lode_ring *ring);
 
 /* Pages of credit that are left now. Other threads may spend them, or the store recall them. */

@@ -9,9 +9,9 @@
 enum { FIRST_NS = 2000000, MOST_NS = 128000000 };
 
 static int64_t
-end_of_slice(const struct lode_ring_wait *wait)
+end_of_slice(const struct lode_ring_wait *wait, int64_t now)
 {
-    int64_t until = lode_now_ns() + wait->slice_ns;
+    int64_t until = now + wait->slice_ns;
     return until < wait->deadline ? until : wait->deadline;
 }
 
@@ -22,9 +22,12 @@ lode_ring_wait_begin(struct lode_ring_wait *wait, struct lode_ring *ring,
 {
     *wait = (struct lode_ring_wait){
         .ring = ring, .hooks = hooks, .deadline = deadline, .slice_ns = FIRST_NS};
-    lode_ring_stand_in_line(ring, need);
-    if (!atomic_load_explicit(&ring->packets_serve, memory_order_relaxed)) {
-        wait->until = end_of_slice(wait);
+    int64_t now = lode_now_ns();
+    bool sleeps =
+        now < deadline && !atomic_load_explicit(&ring->packets_serve, memory_order_relaxed);
+    lode_ring_stand_in_line(ring, need, sleeps);
+    if (sleeps) {
+        wait->until = end_of_slice(wait, now);
     }
 }
 
@@ -45,7 +48,7 @@ lode_ring_wait_again(struct lode_ring_wait *wait)
     wait->slice_ns = wait->until == 0               ? FIRST_NS
                      : wait->slice_ns * 2 < MOST_NS ? wait->slice_ns * 2
                                                     : MOST_NS;
-    wait->until = end_of_slice(wait);
+    wait->until = end_of_slice(wait, lode_now_ns());
     return true;
 }
 
@@ -53,7 +56,7 @@ void
 lode_ring_wait_needs(struct lode_ring_wait *wait, const struct lode_ring_need *need)
 {
     lode_ring_leave_line(wait->ring);
-    lode_ring_stand_in_line(wait->ring, need);
+    lode_ring_stand_in_line(wait->ring, need, true); /* if it is not served by now */
 }
 
 void

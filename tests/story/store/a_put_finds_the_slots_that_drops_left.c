@@ -2,6 +2,7 @@
  * A store is full of small objects, and half of them are dropped: no page is free, but half of the
  * slots are. Puts of that size find them at once, whether of the same session or of a new one, with
  * any timeout. So does the result of a task in a worker that came when the store was full already.
+ * Such puts go by packet, each a round trip. When there are pages again, they go by ring as before.
  */
 #include "tests/support/cluster.h"
 #include "tests/support/story.h"
@@ -51,6 +52,31 @@ puts_at_once(lode *db, int64_t timeout_ms)
     expect_lt(now_ms() - start, bound_ms(2000));
 }
 
+static uint64_t
+records(lode *db)
+{
+    lode_store_stats stats;
+    must(lode_get_store_stats(db, &stats));
+    return stats.ring_records;
+}
+
+/* The credit of this session was recalled while the store was full. It asks for some as it puts. */
+static void
+puts_by_ring_again(lode *db)
+{
+    int64_t until = now_ms() + bound_ms(10000);
+    uint64_t before;
+    lode_id id;
+    do {
+        expect_lt(now_ms(), until);
+        before = records(db);
+        for (int i = 0; i < MORE; i++) {
+            must(lode_put(db, bytes, SMALL, 0, &id));
+            lode_drop(db, id);
+        }
+    } while (records(db) < before + 2 * MORE);
+}
+
 static void
 in_a_store(void)
 {
@@ -62,6 +88,8 @@ in_a_store(void)
     puts_at_once(other, LODE_FOREVER);
     puts_at_once(other, 0);
     puts_at_once(db, LODE_FOREVER);
+    lode_drop_many(db, ids, PUTS_MAX);
+    puts_by_ring_again(db);
     lode_close(other);
     lode_close(db);
     daemon_stop(store);

@@ -402,17 +402,17 @@ Test(ring, threads_in_line_say_the_most_that_one_of_them_needs_and_a_later_line_
 {
     struct lode_ring_need pages = {.size = 64, .pages = 9, .entries = 1};
     struct lode_ring_need entries = {.size = 64, .pages = 2, .entries = 30};
-    lode_ring_stand_in_line(&ring, &pages);
+    lode_ring_stand_in_line(&ring, &pages, true);
     cr_assert_eq(said_need(), 9U | 1U << 16);
-    lode_ring_stand_in_line(&ring, &entries);
+    lode_ring_stand_in_line(&ring, &entries, true);
     cr_assert_eq(said_need(), 9U | 30U << 16);
     cr_assert_eq(atomic_load(&file->credit_waits), 2);
     lode_ring_leave_line(&ring);
     lode_ring_leave_line(&ring);
     cr_assert_eq(atomic_load(&file->credit_waits), 0);
-    lode_ring_stand_in_line(&ring, &entries);
+    lode_ring_stand_in_line(&ring, &entries, true);
     cr_assert_eq(said_need(), 2U | 30U << 16);
-    lode_ring_stand_in_line(&ring, &pages);
+    lode_ring_stand_in_line(&ring, &pages, true);
     cr_assert_eq(said_need(), 9U | 30U << 16);
     lode_ring_leave_line(&ring);
     lode_ring_leave_line(&ring);

@@ -123,7 +123,7 @@ Test(ring_lean, has_no_record_that_is_larger_before_the_store_was_asked)
     cr_assert_eq(put(FIRST, 0), LODE_EAGAIN);
     cr_assert_eq(file->ring_tail, 0);
     cr_assert_eq(bells(), 0, "who does not wait asks by standing in the line");
-    lode_ring_stand_in_line(&ring, &need);
+    lode_ring_stand_in_line(&ring, &need, false);
     cr_assert_eq(file->ring_need, FIRST);
     cr_assert_eq(file->credit_waits, 1);
     cr_assert_eq(bells(), 1);
@@ -134,19 +134,58 @@ Test(ring_lean, has_no_record_that_is_larger_before_the_store_was_asked)
     lode_ring_leave_line(&ring);
 }
 
-Test(ring_lean, asks_for_its_first_credit_though_it_must_not_wait)
+/* And not with each record that goes by packet: the store knows that it has asked. */
+Test(ring_lean, asks_for_credit_once_for_each_limit_though_it_must_not_wait)
 {
     const struct lode_ring_need need = {.size = 64, .entries = 1};
-    row->credit_entries = 0;
+    row->credit_pages = row->credit_entries = 0;
     cr_assert_eq(put(64, 0), LODE_EAGAIN);
-    lode_ring_stand_in_line(&ring, &need);
+    lode_ring_stand_in_line(&ring, &need, false);
     cr_assert_eq(bells(), 1);
     cr_assert_eq(file->credit_need, 1 << 16);
     lode_ring_leave_line(&ring);
-    row->credit_entries = 1000;
-    lode_ring_stand_in_line(&ring, &need);
-    cr_assert_eq(bells(), 0, "who had some rings when he waits");
+    lode_ring_stand_in_line(&ring, &need, false);
+    cr_assert_eq(bells(), 0);
     lode_ring_leave_line(&ring);
+    row->credit_pages = 7; /* it was granted some that it does not need */
+    lode_ring_stand_in_line(&ring, &need, false);
+    cr_assert_eq(bells(), 1);
+    lode_ring_leave_line(&ring);
+    lode_ring_stand_in_line(&ring, &need, false);
+    cr_assert_eq(bells(), 0);
+    lode_ring_leave_line(&ring);
+}
+
+/* A recall of all credit makes the store forget, and changes no limit that is 0 already. */
+Test(ring_lean, asks_for_credit_again_after_a_while)
+{
+    const struct lode_ring_need need = {.size = 64, .entries = 1};
+    const int64_t until = lode_deadline(20000);
+    row->credit_pages = row->credit_entries = 0;
+    for (int asked = 0; asked < 3; asked += bells()) {
+        cr_assert_lt(lode_now_ns(), until);
+        cr_assert_eq(put(64, 0), LODE_EAGAIN);
+        lode_ring_stand_in_line(&ring, &need, false);
+        lode_ring_leave_line(&ring);
+    }
+}
+
+/* Each bell is a system call, and wakes the store. */
+Test(ring_lean, rings_once_for_its_first_put_whether_it_sleeps_for_it_or_not)
+{
+    const struct lode_ring_need need = {.size = 64, .entries = 1};
+    struct lode_hooks hooks = {{NULL}};
+    struct lode_ring_wait wait;
+    void *body;
+    row->credit_pages = row->credit_entries = 0;
+    for (int i = 0; i < 2; i++) {
+        ring.asked_pages = UINT64_MAX;
+        lode_ring_wait_begin(&wait, &ring, &hooks, &need, i == 0 ? LODE_NEVER : 0);
+        const struct lode_patience until = {.deadline = wait.until, .answer_by = LODE_NEVER};
+        cr_assert_eq(lode_ring_reserve(&ring, LODE_RECORD_PUT, &need, &until, &body), LODE_EAGAIN);
+        cr_assert_eq(bells(), 1);
+        lode_ring_wait_end(&wait, false);
+    }
 }
 
 /* And not for its first record, which needs no credit. */

@@ -4,6 +4,7 @@
  *
  * ctest: wrap syscall
  */
+#include "store/rings/credit.h"
 #include "tests/unit/store/rings/recall_world.h"
 
 TestSuite(recall, .init = store_setup, .fini = store_teardown, .timeout = 120);
@@ -308,6 +309,35 @@ Test(recall, lets_a_session_put_on_that_has_lost_what_it_had)
     expect_eq(state_of(second), LODE_ENTRY_SEALED);
     expect_lt(2, pages_left(&fake)); /* it puts again, and is given some ahead of need */
     fake_die(&fake);
+}
+
+/*
+ * Its client asked by a bell while there was nothing, and sleeps no more: a packet has served it.
+ * There is no other bell when there is room.
+ */
+Test(recall, serves_a_session_that_asked_after_it_when_there_is_room)
+{
+    struct fake fake = fake_attach(FENCED), lean = fake_attach(FENCED | LODE_HELLO_LEAN),
+                filler = fake_attach(0);
+    fake_keeps_credit(&lean);
+    expect(recall(store, fake.session));
+    give_all_pages(&filler);
+    fake_keeps_credit(&fake);
+    wants(&fake, 2, 1);
+    wants(&lean, 2, 1);
+    expect(fake.session->in_line && lean.session->in_line);
+    atomic_store(&fake.header->credit_waits, 0);
+    atomic_store(&lean.header->credit_waits, 0);
+    credit_feed(store);
+    expect(!fake.session->in_line && !lean.session->in_line);
+    expect_eq(pages_left(&fake), 0);
+    fake_die(&filler);
+    expect_lt(2, pages_left(&fake));
+    expect_lt(2, pages_left(&lean));
+    expect_shown(&fake);
+    expect_shown(&lean);
+    fake_die(&fake);
+    fake_die(&lean);
 }
 
 /* ---- who keeps what it has ---- */
