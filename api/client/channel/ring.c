@@ -392,11 +392,16 @@ is_waited_for(const struct lode_ring *ring, const void *ids, uint32_t count, siz
     return false;
 }
 
+/* The next record takes its place. Only a PAD in front of it may have moved the tail. */
 void
 lode_ring_cancel(struct lode_ring *ring)
 {
     end_spending_locked(ring);
-    lode_mutex_unlock(&ring->mu); /* the tail has not moved: the next record takes its place */
+    bool service = wants_service_locked(ring);
+    lode_mutex_unlock(&ring->mu);
+    if (service) {
+        lode_store_ring_bell(ring->calls);
+    }
 }
 
 void

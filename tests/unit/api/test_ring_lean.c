@@ -218,6 +218,22 @@ Test(ring_lean, rings_when_it_is_full_and_nobody_waits)
     cr_assert_eq(bells(), 0, "it was rung for room already");
 }
 
+/* The PAD in front of the record stays, and is much of the ring: a drop would find no room. */
+Test(ring_lean, rings_for_the_room_that_a_cancelled_record_took)
+{
+    const struct lode_ring_need need = {.size = 4096, .pages = 1, .entries = 1};
+    const struct lode_patience none = {0};
+    void *body;
+    cr_assert_eq(put(4992, 0), LODE_OK);
+    row->ring_head = file->ring_tail;
+    (void)bells();
+    cr_assert_eq(lode_ring_reserve(&ring, LODE_RECORD_PUT, &need, &none, &body), LODE_OK);
+    lode_ring_cancel(&ring);
+    cr_assert_eq(file->spending, 0);
+    cr_assert_eq(record_at(4992).type, LODE_RECORD_PAD);
+    cr_assert_eq(bells(), 1);
+}
+
 Test(ring_lean, takes_two_lots_of_drops_in_a_lap)
 {
     lode_id ids[LODE_RING_DROPS_MAX];
