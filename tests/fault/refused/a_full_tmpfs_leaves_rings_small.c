@@ -6,12 +6,11 @@
  * ctest: root
  */
 #include "tests/support/cluster.h"
+#include "tests/support/full_tmpfs.h"
 #include "tests/support/story.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <sched.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <unistd.h>
@@ -19,23 +18,6 @@
 enum { LITTLE_KIB = 16, LARGE = 30000, ROUNDS = 5000, PUTS = 50, GROW_MS = 20000 };
 
 static uint8_t bytes[LARGE];
-
-static int
-take_all_memory(void)
-{
-    char path[256];
-    snprintf(path, sizeof path, "%s/of-somebody-else", story_shm());
-    int fd = open(path, O_CREAT | O_RDWR | O_CLOEXEC, 0600);
-    expect(fd >= 0);
-    unlink(path);
-    off_t at = 0;
-    for (off_t piece = 1 << 20; piece >= 4096; piece /= 2) {
-        while (fallocate(fd, 0, at, piece) == 0) {
-            at += piece;
-        }
-    }
-    return fd;
-}
 
 /* Many times. No memory is needed for entries: those of what is dropped are used again. */
 static void
@@ -93,7 +75,7 @@ others_fill_the_tmpfs(void)
     must(lode_put(maker, "before", 6, LODE_FOREVER, &id));
     must(lode_put(db, "before", 6, LODE_FOREVER, &other));
     lode_drop(db, other);
-    int others = take_all_memory();
+    int others = full_tmpfs(story_shm());
     go_round(db);
     put_large(db, 0);
     put_large(db, 10);

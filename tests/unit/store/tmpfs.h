@@ -6,11 +6,11 @@
 #define TESTS_UNIT_STORE_TMPFS_H
 
 #include "tests/support/check.h"
+#include "tests/support/full_tmpfs.h"
 #include "tests/support/scratch.h"
 
 #include <criterion/criterion.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -56,18 +56,7 @@ tmpfs_of(const char *size)
 static inline int
 tmpfs_fill(void)
 {
-    char path[sizeof tmpfs_dir + 8];
-    off_t end = 0;
-    snprintf(path, sizeof path, "%s/filler", tmpfs_dir);
-    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    expect_le(0, fd);
-    unlink(path);
-    for (off_t piece = 4 << 20; piece >= 4096; piece /= 2) {
-        while (fallocate(fd, 0, end, piece) == 0) {
-            end += piece;
-        }
-    }
-    return fd;
+    return full_tmpfs(tmpfs_dir);
 }
 
 #endif
