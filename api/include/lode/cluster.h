@@ -95,6 +95,10 @@ LODE_API LODE_MUST_CHECK lode_err lode_open(const char *dir, const lode_open_opt
  *            store has taken note; 5 s at most for each of the two
  * Threads    no other call on the handle may be under way
  * Errors     none
+ * System     calls membarrier(2), as lode_open() does: a program that limits its system calls
+ *            between the two must allow it, or have it fail. Where it fails after lode_open() was
+ *            allowed it, and another thread releases a view at this moment, the session may stay
+ *            until the process ends
  */
 LODE_API void lode_close(lode *db);
 
