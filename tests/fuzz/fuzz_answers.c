@@ -300,6 +300,7 @@ spoil_entry(struct fuzz_input *input)
 static void
 run(struct fuzz_input *input)
 {
+    back_ring();
     switch (fuzz_u8(input) % 12) {
     case 0:
         create(input);
@@ -358,6 +359,7 @@ LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t size)
     struct fuzz_input input = {bytes, size};
     store_begin(&input);
     uint8_t how = fuzz_u8(&input);
+    choose_backing(how >> 2);
     db = store_attach(how & 1 ? LODE_HELLO_MAKER : 0);
     if (db != NULL) {
         while (input.left > 0) {
@@ -385,10 +387,27 @@ enum {
 };
 enum { WELL, ERROR = 8, NOTIFY, RAW, NOTHING, LATE, SIZE, FDS, BYTES };
 
+/* Puts and drops until the ring's beginning is full, then a put and drops behind that. */
+static void
+seed_ring(fuzz_seed_fn seed, void *arg, uint8_t how)
+{
+    enum { PUT_BYTES = 248, DROP = 7, DROPS = 80 };
+    struct fuzz_text text = {.size = 0};
+    fuzz_say(&text, how << 2, WELL, PUT, PUT_BYTES, PUT, PUT_BYTES, PUT, PUT_BYTES);
+    for (int i = 0; i < DROPS; i++) {
+        fuzz_say(&text, ASK, DROP, INLINE);
+    }
+    seed(arg, text.bytes, text.size);
+}
+
 void
 fuzz_seeds(fuzz_seed_fn seed, void *arg)
 {
     struct fuzz_text text = {.size = 0};
+    for (uint8_t how = 0; how < 8; how++) {
+        seed_ring(seed, arg, how); /* its memory stays as it is */
+        seed_ring(seed, arg, how | 1 << 3);
+    }
     /* Drafts are made, sealed and aborted; the first needs the segment. */
     fuzz_say(&text, 0, WELL, CREATE, 9, WELL, WELL, CREATE, 20, WELL, END_DRAFT, 128, WELL, CREATE,
              6, WELL, END_DRAFT, 1, PUT, 1, WELL, WELL, PUT, 2, PUT_NAMELESS, 9, WELL);

@@ -70,6 +70,49 @@ __wrap_clock_gettime(clockid_t which, struct timespec *now_out)
     return 0;
 }
 
+/* ---- the ring -------------------------------------------------------------------------------- */
+
+/*
+ * What the row says of how much of the ring has memory: the input chooses it, and by how much it
+ * moves on with each step of the client and while that sleeps. 0: it stays.
+ */
+static uint32_t backing, backing_step;
+
+static void
+back_ring(void)
+{
+    static const uint32_t backed[] = {
+        LODE_RING_BYTES_FIRST,   0,          LODE_RING_BYTES_FIRST - 1, LODE_RING_BYTES_FIRST + 3,
+        LODE_RING_BYTES_MIN - 1, UINT32_MAX, LODE_RING_BYTES_MIN,       LODE_RING_BYTES_MIN + 1,
+    };
+    struct lode_session_row *row = (struct lode_session_row *)(index_map + LODE_ROWS_OFFSET) + ROW;
+    atomic_store(&row->ring_backed, backed[backing % (sizeof backed / sizeof backed[0])]);
+    backing += backing_step;
+}
+
+static void
+choose_backing(uint8_t how)
+{
+    backing = how & 7;
+    backing_step = how >> 3 & 7;
+    back_ring();
+}
+
+/*
+ * Nothing was written behind the ring, where the pins are: nobody pins any more. If it never had
+ * more than its beginning, nothing was written behind that.
+ */
+static void
+check_ring(bool is_own_row)
+{
+    const uint8_t *ring = (const uint8_t *)file_map + LODE_RING_OFFSET;
+    bool is_lean = is_own_row && backing == 0 && backing_step == 0;
+    uint32_t from = is_lean ? LODE_RING_BYTES_FIRST : LODE_RING_BYTES_MIN;
+    for (uint32_t i = from; i < LODE_RING_BYTES_MIN + LODE_PAGE && !file_was_misused; i++) {
+        fuzz_expect(ring[i] == 0);
+    }
+}
+
 /* The store applies the ring while liblode sleeps on a futex. Nobody need be fenced. */
 long
 __wrap_syscall(long number, ...)
@@ -89,6 +132,7 @@ __wrap_syscall(long number, ...)
     clock_ns += limit->tv_sec * INT64_C(1000000000) + limit->tv_nsec;
     struct lode_session_row *row = (void *)(index_map + LODE_ROWS_OFFSET);
     atomic_store(&row[ROW].ring_head, atomic_load(&file_map->ring_tail));
+    back_ring();
     return 0;
 }
 
@@ -204,6 +248,7 @@ count_descriptors(void)
 }
 
 static int descriptors;
+static bool is_own_row; /* what the welcome said */
 
 /* A store as at the beginning, and nobody attached. */
 static void
@@ -219,14 +264,13 @@ store_begin(struct fuzz_input *input)
                                              .major = LODE_LAYOUT_MAJOR,
                                              .ring_bytes = LODE_RING_BYTES_MIN,
                                              .session = SESSION};
-    *row = (struct lode_session_row){.session = SESSION,
-                                     .credit_pages = 3,
-                                     .credit_entries = 3,
-                                     .ring_backed = LODE_RING_BYTES_FIRST};
+    *row = (struct lode_session_row){.session = SESSION, .credit_pages = 3, .credit_entries = 3};
+    choose_backing(0);
+    file_was_misused = false;
     memcpy(index_map + LODE_ENTRIES_OFFSET, pristine, sizeof pristine);
     ((struct lode_index_header *)(void *)index_map)->scarce = 0;
     memset(&asked, 0, sizeof asked);
-    memset((uint8_t *)file_map + lode_pins_offset(LODE_RING_BYTES_MIN), 0, LODE_PAGE);
+    memset((uint8_t *)file_map + LODE_RING_OFFSET, 0, LODE_RING_BYTES_MIN + LODE_PAGE);
     clock_ns = INT64_C(1000000000000);
     next_entry = 0;
     script = input;
@@ -243,6 +287,8 @@ store_attach(uint32_t flags)
         fuzz_expect(db == NULL);
         return NULL;
     }
+    is_own_row = (const uint8_t *)db->row ==
+                 db->index.base + LODE_ROWS_OFFSET + ROW * sizeof(struct lode_session_row);
     db->pin_slots.limit = LIMIT; /* so that the third pin asks for more */
     return db;
 }
@@ -255,6 +301,7 @@ store_end(void)
         close(peer_fds[--peer_count]);
     }
     fuzz_expect(count_descriptors() == descriptors);
+    check_ring(is_own_row);
 }
 
 /* ---- objects in the hand of a client --------------------------------------------------------- */
