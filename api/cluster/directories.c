@@ -55,9 +55,11 @@ make_one(const char *path, const char *variable)
                                       : lode_fail_errno("cannot set the mode of '%s'", path);
     }
     struct stat there;
-    if (errno == EEXIST || stat(path, &there) == 0) { /* EROFS comes before EEXIST */
+    int number = errno;
+    if (number == EEXIST || stat(path, &there) == 0) { /* EROFS comes before EEXIST */
         return LODE_OK;
     }
+    errno = number; /* stat() has said that there is none */
     return lode_fail_errno("cannot make the directory '%s' (%s names another)", path, variable);
 }
 

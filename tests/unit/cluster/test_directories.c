@@ -138,6 +138,19 @@ Test(directories, must_be_directories)
     fails(prepare("link"), LODE_EINVAL);
 }
 
+Test(directories, that_cannot_be_made_say_why)
+{
+    uid_t user = geteuid();
+    expect_eq(chmod(base, 0555), 0);
+    expect_eq(user == 0 ? seteuid(STRANGER) : 0, 0);
+    lode_err err = prepare("mine");
+    expect_eq(user == 0 ? seteuid(user) : 0, 0);
+    expect_eq(chmod(base, 0700), 0);
+    fails(err, LODE_EDENIED);
+    expect_text(lode_last_error(), "Permission denied");
+    expect_text(lode_last_error(), "LODE_DIR names another");
+}
+
 Test(directories, for_shared_memory_must_be_on_a_tmpfs)
 {
     struct lode_paths paths = {.dir = "/tmp"};
