@@ -23,7 +23,8 @@
  * [2] A pin is an entry's number + 1; 0: free. Slots below pin_high may be in use. pin_high is
  *     published (seq_cst) before a slot above it is first used. To pin, the client writes the pin
  *     and checks the entry's word again, both seq_cst (index.h [1]). To release, it clears the pin
- *     and reads the entry's word, both seq_cst: if its state is WANTED, it sends RELEASED.
+ *     and reads the entry's word, both seq_cst: if its state is WANTED, it sends RELEASED. So it
+ *     does with a pin that did not hold: the store may have seen that as well as any other.
  *     Where the flags of the row say LODE_ROW_PLAIN_RELEASE, nothing but the compiler is fenced
  *     between these two: the store fences for both (api/system/membarrier.h). It marks the entry
  *     WANTED, calls membarrier, and looks at the pins once more. Each thread has an instant at

@@ -30,11 +30,13 @@
 #define lode_index_prefetch_slot  mutant_index_prefetch_slot
 #define lode_index_prefetch_entry mutant_index_prefetch_entry
 #define lode_index_pin            mutant_index_pin
+#define lode_index_give_up        mutant_index_give_up
 #define lode_index_unpin          mutant_index_unpin
 #define lode_cpu_relax            mutant_cpu_relax
 #define lode_look                 mutant_look
 #define LODE_LOOK_PINNED          MUTANT_LOOK_PINNED
 #define LODE_LOOK_MISS            MUTANT_LOOK_MISS
+#define LODE_LOOK_OWED            MUTANT_LOOK_OWED
 #define LODE_DOOMED_SPINS         MUTANT_DOOMED_SPINS
 #define lode_index_look           mutant_index_look
 #define lode_index_look_first     mutant_index_look_first

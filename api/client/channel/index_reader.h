@@ -127,7 +127,8 @@ lode_index_prefetch_entry(const struct lode_index_view *index, uint64_t hash)
 /*
  * Pins an entry whose readable word was `word`, and reads the row of the reader's session. True: if
  * the row says that the session is there and awake, then until the pin is cleared the entry's
- * fields and bytes stay as they are. False: the entry has changed; the pin is cleared again.
+ * fields and bytes stay as they are. False: the entry has changed. The pin is still set, and
+ * lode_index_give_up() clears it.
  *
  * The row is read between the pin and the word. Behind the pin: when the store ends a session, it
  * clears the row, fences, and looks at the pins once more (session.h [2]). Before the word: the
@@ -143,11 +144,27 @@ lode_index_pin(const struct lode_index_view *index, const struct lode_entry *ent
     LODE_BETWEEN_STEPS();
     *row_out = atomic_load_explicit(index->row, memory_order_seq_cst);
     LODE_BETWEEN_STEPS();
-    if (atomic_load_explicit(&entry->word, memory_order_seq_cst) == word) {
-        return true;
+    return atomic_load_explicit(&entry->word, memory_order_seq_cst) == word;
+}
+
+/*
+ * Clears a pin that did not hold, or does not count. True: the store has seen it all the same, and
+ * waits for its end (RELEASED); `word_out` is the entry's word then. It may be that of another life
+ * of the entry: a pin names the entry, and the store does not know which life was meant.
+ *
+ * Store and load are both seq_cst, as in lode_index_unpin().
+ */
+static inline bool
+lode_index_give_up(const struct lode_entry *entry, _Atomic uint32_t *pin, uint64_t *word_out)
+{
+    atomic_store_explicit(pin, 0, memory_order_seq_cst);
+    LODE_BETWEEN_STEPS();
+    uint64_t word = atomic_load_explicit(&entry->word, memory_order_seq_cst);
+    if (lode_word_state(word) != LODE_ENTRY_WANTED) {
+        return false;
     }
-    atomic_store_explicit(pin, 0, memory_order_release);
-    return false;
+    *word_out = word;
+    return true;
 }
 
 /*
@@ -184,14 +201,16 @@ lode_cpu_relax(void)
 
 enum lode_look {
     LODE_LOOK_PINNED = 1,
-    LODE_LOOK_MISS = 2 /* not there, not sealed, or just being freed: ask the store */
+    LODE_LOOK_MISS = 2, /* not there, not sealed, or just being freed: ask the store */
+    LODE_LOOK_OWED = 3  /* nothing is pinned; the store is owed RELEASED of entry and word */
 };
 
 enum { LODE_DOOMED_SPINS = 64 };
 
 /*
  * Finds an id and pins it. An entry that the store is just looking at (DOOMED) is most often
- * spared: it is looked at again, a bounded number of times (H4).
+ * spared: it is looked at again, a bounded number of times (H4). Where RELEASED is owed, the caller
+ * says so first, and then looks again: the note would be lost behind what is found next.
  */
 static inline enum lode_look
 lode_index_look(const struct lode_index_view *index, lode_id id, uint64_t hash,
@@ -210,6 +229,10 @@ lode_index_look(const struct lode_index_view *index, lode_id id, uint64_t hash,
                 *word_out = word;
                 return LODE_LOOK_PINNED;
             }
+            if (lode_index_give_up(entry, pin, word_out)) {
+                *entry_out = entry;
+                return LODE_LOOK_OWED;
+            }
         } else if (lode_word_state(word) != LODE_ENTRY_DOOMED) {
             return LODE_LOOK_MISS;
         }
@@ -220,10 +243,10 @@ lode_index_look(const struct lode_index_view *index, lode_id id, uint64_t hash,
 
 /*
  * What lode_index_look() does in the common case: the first slot leads to the id, and it can be
- * pinned. False: nothing is said of the id, and nothing is pinned. It is small enough to stay in
- * registers, with all of a get.
+ * pinned. A miss says nothing of the id here. It is small enough to stay in registers, with all of
+ * a get.
  */
-static inline __attribute__((always_inline)) bool
+static inline __attribute__((always_inline)) enum lode_look
 lode_index_look_first(const struct lode_index_view *index, lode_id id, uint64_t hash,
                       _Atomic uint32_t *pin, const struct lode_entry **entry_out,
                       uint64_t *word_out, uint64_t *row_out)
@@ -234,14 +257,19 @@ lode_index_look_first(const struct lode_index_view *index, lode_id id, uint64_t 
     uint32_t slot =
         atomic_load_explicit(&slots[lode_table_probe(table, hash, 0)], memory_order_acquire);
     if (!lode_slot_fits(slot, hash) || lode_slot_entry(slot) >= count) {
-        return false;
+        return LODE_LOOK_MISS;
     }
     const struct lode_entry *entry = &index->entries[lode_slot_entry(slot)];
     uint64_t word = atomic_load_explicit(&entry->word, memory_order_acquire);
     *entry_out = entry;
     *word_out = word;
-    return lode_index_id_is(entry, id) && lode_word_readable(word) &&
-           lode_index_pin(index, entry, word, pin, row_out);
+    if (!lode_index_id_is(entry, id) || !lode_word_readable(word)) {
+        return LODE_LOOK_MISS;
+    }
+    if (__builtin_expect(lode_index_pin(index, entry, word, pin, row_out), 1)) {
+        return LODE_LOOK_PINNED;
+    }
+    return lode_index_give_up(entry, pin, word_out) ? LODE_LOOK_OWED : LODE_LOOK_MISS;
 }
 
 #endif

@@ -100,12 +100,12 @@ settle_pin(lode *db, struct lode_thread *self, uint32_t slot, const struct lode_
     if ((lives || dozes) && is_still_there(pinned)) {
         return LODE_OK;
     }
-    bool wanted = lode_index_unpin(pinned->entry, lode_word_generation(pinned->word),
-                                   &db->pins[slot], db->plain_release);
+    struct lode_pinned owed = *pinned;
+    bool wanted = lode_index_give_up(owed.entry, &db->pins[slot], &owed.word);
     give_slot(db, self, slot);
     if (lives || dozes) {
         if (wanted) {
-            tell_released(db, pinned);
+            tell_released(db, &owed);
         }
         return LODE_EAGAIN;
     }
@@ -113,12 +113,25 @@ settle_pin(lode *db, struct lode_thread *self, uint32_t slot, const struct lode_
     return lode_fail_with(LODE_EDOWN, "the store has ended this session: open a new one");
 }
 
+/* `first`: what the first look has given, which has pinned nothing. */
 static __attribute__((noinline)) bool
-look(lode *db, lode_id id, uint64_t hash, uint32_t slot, struct lode_pinned *pinned_out,
-     uint64_t *row_out)
+look(lode *db, lode_id id, uint64_t hash, uint32_t slot, enum lode_look first,
+     struct lode_pinned *pinned_io, uint64_t *row_out)
 {
-    return lode_index_look(&db->index, id, hash, &db->pins[slot], &pinned_out->entry,
-                           &pinned_out->word, row_out) == LODE_LOOK_PINNED;
+    enum lode_look found = first;
+    for (int i = 0; i < LODE_DOOMED_SPINS; i++) {
+        if (found == LODE_LOOK_OWED) {
+            tell_released(db, pinned_io);
+        } else if (i > 0) {
+            return found == LODE_LOOK_PINNED;
+        }
+        found = lode_index_look(&db->index, id, hash, &db->pins[slot], &pinned_io->entry,
+                                &pinned_io->word, row_out);
+    }
+    if (found == LODE_LOOK_OWED) {
+        tell_released(db, pinned_io);
+    }
+    return found == LODE_LOOK_PINNED;
 }
 
 /* The three that a get and a release are made of are inlined there: calls cost them 10 to 20 %. */
@@ -129,9 +142,10 @@ pin(lode *db, lode_id id, uint64_t hash, int64_t answer_by, struct lode_pinned *
     uint32_t slot;
     uint64_t row, late_row; /* two: the first stays in a register */
     LODE_TRY(take_slot(db, self, answer_by, &slot));
-    if (!lode_index_look_first(&db->index, id, hash, &db->pins[slot], &pinned_out->entry,
-                               &pinned_out->word, &row)) {
-        if (!look(db, id, hash, slot, pinned_out, &late_row)) {
+    enum lode_look first = lode_index_look_first(&db->index, id, hash, &db->pins[slot],
+                                                 &pinned_out->entry, &pinned_out->word, &row);
+    if (__builtin_expect(first != LODE_LOOK_PINNED, 0)) {
+        if (!look(db, id, hash, slot, first, pinned_out, &late_row)) {
             give_slot(db, self, slot);
             return LODE_EAGAIN;
         }

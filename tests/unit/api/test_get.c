@@ -1,8 +1,13 @@
-/* Gets of what is in the index; the test is the store that ends the session. */
+/*
+ * Gets of what is in the index; the test is the store that ends the session, or that waits for the
+ * end of a pin.
+ * ctest: wrap lode_store_owe
+ */
 #include "api/client/store/get.h"
 
 #include "api/client/session/session.h"
 
+#include "tests/support/steps.h"
 #include "tests/unit/api/fake_index.h"
 
 #include <criterion/criterion.h>
@@ -86,4 +91,78 @@ Test(get, a_view_from_before_the_end_is_released_as_ever)
     cr_assert_arr_eq(view.data, "abc", 3);
     lode_release(&view);
     cr_assert(lode_pins_all_clear(&db.pin_slots, pins));
+}
+
+/* ---- a pin that does not hold ---- */
+
+static uint64_t waits_at; /* after so many instructions */
+static bool waits;
+static int told; /* RELEASED */
+
+void __wrap_lode_store_owe(struct lode_store_socket *at, const void *packet, size_t size,
+                           int64_t deadline);
+
+void
+__wrap_lode_store_owe(struct lode_store_socket *at, const void *packet, size_t size,
+                      int64_t deadline)
+{
+    const struct lode_msg_released *msg = packet;
+    (void)at, (void)deadline;
+    cr_assert_eq(size, sizeof *msg);
+    cr_assert_eq(msg->head.type, LODE_MSG_RELEASED);
+    cr_assert_eq(msg->entry, 7);
+    cr_assert_eq(msg->generation, lode_word_generation(fake.entries[7].word));
+    told++;
+}
+
+/* A batch of freeing: nobody finds the object any more, and it is freed if no pin is seen. */
+static void
+free_unless_pinned(uint64_t step)
+{
+    struct lode_entry *entry = &fake.entries[7];
+    uint64_t generation = lode_word_generation(entry->word);
+    uint64_t home = lode_table_probe(fake.header->table, lode_id_hash(id, fake.view.hash_key), 0);
+    if (step != waits_at) {
+        return;
+    }
+    steps_enough();
+    fake.slots[home] = LODE_TABLE_TOMBSTONE;
+    waits = !lode_pins_all_clear(&db.pin_slots, pins);
+    entry->word = waits ? lode_word_make(generation, LODE_ENTRY_WANTED)
+                        : lode_word_make(generation + 1, LODE_ENTRY_FREE);
+}
+
+static lode_err
+pin_meanwhile(struct lode_pinned *pinned_out)
+{
+    uint64_t hash = lode_id_hash(id, fake.view.hash_key);
+    fake.slots[lode_table_probe(fake.header->table, hash, 0)] = lode_slot_make(hash, 7);
+    fake.entries[7].word =
+        lode_word_make(lode_word_generation(fake.entries[7].word), LODE_ENTRY_SEALED);
+    told = 0;
+    waits = false;
+    steps_on(free_unless_pinned);
+    lode_err err = lode_pin(&db, id, hash, LODE_NEVER, pinned_out);
+    steps_off();
+    return err;
+}
+
+Test(get, that_finds_its_pin_did_not_hold_tells_the_store_that_waits_for_its_end)
+{
+    struct lode_pinned pinned;
+    int owed = 0, kept = 0;
+    bool met = STEPS_WORK;
+    for (waits_at = 1; met; waits_at++) {
+        lode_err err = pin_meanwhile(&pinned);
+        met = steps_count >= waits_at;
+        cr_assert_eq(told, err != LODE_OK && waits, "%llu", (unsigned long long)waits_at);
+        owed += told;
+        if (err == LODE_OK) {
+            lode_unpin(&db, &pinned);
+            cr_assert_eq(told, waits);
+            kept += told;
+        }
+        cr_assert(lode_pins_all_clear(&db.pin_slots, pins));
+    }
+    cr_assert(!STEPS_WORK || (owed > 0 && kept > 0), "%d %d", owed, kept);
 }

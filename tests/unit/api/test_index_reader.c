@@ -78,6 +78,7 @@ Test(index_reader, an_entry_that_lives_again_is_another_one)
     uint64_t word = entry->word;
     entry->word = lode_word_make(lode_word_generation(word) + 1, LODE_ENTRY_SEALED);
     cr_assert_not(lode_index_pin(&fake.view, entry, word, &pin, &row));
+    cr_assert_not(lode_index_give_up(entry, &pin, &word));
     cr_assert_eq(pin, 0);
     cr_assert(lode_index_pin(&fake.view, entry, entry->word, &pin, &row));
 }
