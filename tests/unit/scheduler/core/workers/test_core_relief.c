@@ -311,6 +311,26 @@ Test(core_relief, where_no_more_can_be_started_the_program_with_the_most_workers
     cr_assert_neq(ran(0, NULL), 0, "the other program's goes on");
 }
 
+Test(core_relief, a_stranger_without_a_worker_gets_one_of_the_program_that_has_the_most)
+{
+    enum { STRANGER = 3 };
+    uint32_t worker[3];
+    uint64_t task[3], session;
+    start(3);
+    for (int i = 0; i < 3; i++) {
+        task[i] = run_now(i == 0 ? OTHER : PROGRAM, (struct call){0}, &worker[i]);
+        blocked(worker[i], task[i], true);
+    }
+    open_session(STRANGER, 0);
+    submit(STRANGER, (struct call){0});
+    let_starts_fail(4);
+    for (int i = 0; i < 10 && find(CORE_SEND, LODE_TASK_GIVE_UP, 0) == NULL; i++) {
+        timer(SECOND);
+    }
+    (void)sent(LODE_TASK_GIVE_UP, &session);
+    cr_assert_eq(session, FIRST_WORKER + worker[2], "of PROGRAM the one that blocked last");
+}
+
 /* ---- one program at a time ------------------------------------------------------------------- */
 
 static uint64_t queue[200];
