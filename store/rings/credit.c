@@ -39,12 +39,12 @@ share_of(uint64_t all, uint64_t sessions, uint64_t most)
     return share < 1 ? 1 : share < most ? share : most;
 }
 
-/* What one session's target may be: less when others come. */
+/* What one session's target may be: less when others come that put, too. */
 static struct amount
 share(const struct store *store)
 {
     struct amount all = most_ahead(store);
-    uint64_t sessions = store->session_count + 1;
+    uint64_t sessions = (uint64_t)store->holder_count + 1;
     return (struct amount){.pages = share_of(all.pages, sessions, PAGES_MOST),
                            .entries = share_of(all.entries, sessions, ENTRIES_MOST)};
 }

@@ -5,8 +5,9 @@
  * some is granted fresh pages for it. What a session does not spend may be recalled (recall.h).
  *
  * Ahead of need: each session has a target. It doubles when a drain used half of it, up to the
- * session's share, and all that lies ahead of need is an eighth of the store (and of the entries)
- * at most. A session that comes when the eighth is given out gets nothing ahead.
+ * session's share: an eighth of the store (and of the entries), divided among those that have
+ * credit. Sessions that only read take nobody's. All that lies ahead of need is that eighth at
+ * most. A session that comes when it is given out gets nothing ahead.
  *
  * On demand: a client that sleeps for want of credit says how much its record needs (session.h
  * [4]). The store grants exactly that, all of it or nothing, also beyond the eighth. Where there is

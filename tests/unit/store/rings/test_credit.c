@@ -70,6 +70,27 @@ Test(credit, of_hundreds_of_idle_sessions_is_an_eighth_of_the_store)
     }
 }
 
+/* They have asked for none. */
+Test(credit, of_one_that_puts_much_is_no_less_for_hundreds_that_only_read)
+{
+    enum { COUNT = 250, PUTS = 12, MUCH = 100 };
+    static struct fake readers[COUNT];
+    static const uint8_t page[LODE_PAGE];
+    for (int i = 0; i < COUNT; i++) {
+        readers[i] = fake_attach(LODE_HELLO_LEAN);
+    }
+    struct fake putter = fake_attach(0);
+    for (int i = 0; i < PUTS; i++) {
+        fake_put(&putter, page, sizeof page);
+    }
+    fake_ring(&putter);
+    expect_le(MUCH, pages_left(&putter));
+    for (int i = 0; i < COUNT; i++) {
+        fake_die(&readers[i]);
+    }
+    fake_die(&putter);
+}
+
 /* A client that lies gets no more than the largest record needs, and holds nobody up. */
 Test(credit, that_a_client_says_it_needs_is_no_more_than_a_record_can)
 {
