@@ -208,12 +208,15 @@ lode_name_wait(lode *db, const char *space, const char *text, uint64_t after_ver
     LODE_TRY(lode_name_make(db, space, text, &name));
     struct look look = {.name = &name, .after = after_version, .wants_object = view_out != NULL};
     LODE_TRY(await_version(db, &look, timeout_ms));
+    lode_err err = LODE_OK;
+    bool is_failure = false; /* of a task: its version is as good as any */
     if (view_out != NULL) {
         int64_t answer_by = look.answer_by != 0 ? look.answer_by : lode_answer_by();
-        LODE_TRY(lode_view_fill(db, &look.object, answer_by, view_out));
+        is_failure = look.object.entry->kind == LODE_KIND_ERROR;
+        err = lode_view_fill(db, &look.object, answer_by, view_out);
     }
-    if (version_out != NULL) {
+    if (version_out != NULL && (err == LODE_OK || is_failure)) {
         *version_out = look.version;
     }
-    return LODE_OK;
+    return err;
 }
