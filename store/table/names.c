@@ -6,6 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* For '%.*s%s%.*s': the namespace, if it is not the default one, a slash and the name. */
+#define NAME_PARTS(text)                                                                           \
+    (int)(text)->space_size, (text)->text, (text)->space_size > 0 ? "/" : "",                      \
+        (int)((text)->size - (text)->space_size - 1), (text)->text + (text)->space_size + 1
+
 lode_err
 name_make_text(const struct table *table, const void *space, size_t space_size, const void *name,
                size_t name_size, struct name_text *text_out)
@@ -69,9 +74,7 @@ name_find(const struct table *table, const struct name_text *text, uint32_t *nam
     uint32_t name;
     size_t size;
     if (!table_find(table, text->id, &name)) {
-        return lode_fail_with(LODE_ENOTFOUND, "there is no name '%.*s'",
-                              (int)(text->size - text->space_size - 1),
-                              text->text + text->space_size + 1);
+        return lode_fail_with(LODE_ENOTFOUND, "there is no name '%.*s%s%.*s'", NAME_PARTS(text));
     }
     const char *there = name_text_of(table, name, &size);
     if (size != text->size || memcmp(there, text->text, size) != 0) {
@@ -184,9 +187,9 @@ name_bind(struct table *table, const struct name_text *text, uint32_t object, bo
     }
     LODE_TRY(err);
     if (!replace) {
-        return lode_fail_with(LODE_EEXIST, "the name '%.*s' is taken",
-                              (int)(text->size - text->space_size - 1),
-                              text->text + text->space_size + 1);
+        return lode_fail_with(LODE_EEXIST,
+                              "the name '%.*s%s%.*s' is taken: LODE_NAME_REPLACE binds it anew",
+                              NAME_PARTS(text));
     }
     uint32_t old = name_object(table, name);
     uint64_t binding = binding_of(table, name), version = lode_binding_version(binding);

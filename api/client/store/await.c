@@ -35,10 +35,11 @@ fail_gone(lode_id id, bool aborted)
     if (aborted) {
         return lode_fail_with(LODE_EABORTED, "object %s was given up before it was sealed", text);
     }
-    return lode_fail_with(LODE_EGONE,
-                          "object %s is gone: nobody referred to it, it was given up, or its maker "
-                          "has ended",
-                          text);
+    return lode_fail_with(
+        LODE_EGONE,
+        "object %s is gone: nobody referred to it, it was deleted or given up, or "
+        "its maker has ended",
+        text);
 }
 
 /* A store that is stopped may hear of it only later. */

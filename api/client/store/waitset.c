@@ -321,7 +321,7 @@ lode_waitset_add(lode_waitset *set, const lode_id *ids, size_t count)
     }
     for (size_t i = 0; i < count; i++) {
         if (lode_id_is_zero(ids[i])) {
-            return lode_fail_zero_id("lode_waitset_add");
+            return lode_fail_with(LODE_EINVAL, "lode_waitset_add: id %zu of %zu is zero", i, count);
         }
     }
     return change(set, ids, count, add_some);

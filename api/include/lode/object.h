@@ -105,7 +105,8 @@ LODE_API LODE_MUST_CHECK lode_err lode_create_array(lode *db, const lode_array *
  *
  *   id_out  the object, which is draft->id. NULL: not wanted
  *
- * Ownership  the caller has one reference to the object, whether id_out is NULL or not
+ * Ownership  the caller has one reference to the object, whether id_out is NULL or not. Under an id
+ *            of lode_reserve() it is the one that the caller has had since then, and no other
  * Blocking   one message and its answer
  * Errors     LODE_ETIMEDOUT  the store does not answer (cluster.h): the object may be sealed yet,
  *                         and is dropped then
@@ -230,6 +231,8 @@ LODE_API LODE_MUST_CHECK lode_err lode_keep(lode *db, lode_id id);
 /*
  * Ends one reference of this session. The zero id, NULL or a dead store: nothing. It waits only
  * while the session's ring is full, 5 s at most: then the drop is kept, and done with a later call.
+ * The store reads small drops together with others, or when it has something else to do for
+ * anybody: until then an object that nobody refers to may still be found.
  */
 LODE_API void lode_drop(lode *db, lode_id id);
 
@@ -386,7 +389,10 @@ LODE_API LODE_MUST_CHECK lode_err lode_name_get(lode *db, const char *space, con
  * of the store's time.
  *
  *   view_out     the pinned object; NULL: not wanted
- *   version_out  its version; NULL: not wanted. Both are set only on LODE_OK
+ *   version_out  its version; NULL: not wanted. Set on LODE_OK, and also where the name is bound
+ *                to the error of a task: a consumer goes on behind it
+ *
+ * The store numbers versions: after LODE_EDOWN a consumer begins with 0 at the next store.
  *
  * Ownership  the caller ends the view with lode_release()
  * Blocking   up to timeout_ms; 0: no message if the name exists, else one message and its answer
@@ -396,7 +402,7 @@ LODE_API LODE_MUST_CHECK lode_err lode_name_get(lode *db, const char *space, con
  *            LODE_EDOWN      the store has died
  *            LODE_ECANCELLED in a task that is cancelled
  *            LODE_ETASK, LODE_ECRASHED and others  the name is bound to the error of a task that
- *                            has failed. Without view_out the version is given all the same
+ *                            has failed: that of lode_get(). Without view_out, LODE_OK
  */
 LODE_API LODE_MUST_CHECK lode_err lode_name_wait(lode *db, const char *space, const char *name,
                                                  uint64_t after_version, int64_t timeout_ms,

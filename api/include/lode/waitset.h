@@ -6,10 +6,12 @@
  * never come. lode_get() then says which. A set is one-shot: an id that was added is handed out
  * once, and is in the set no more. It may be added again.
  *
- * A set belongs to its session. When that is closed, every call but lode_waitset_close() gives
- * LODE_ECLOSED; in a task that is when the task returns, and no thread may be in a call with the
- * set then (what is left of it in the worker, some 300 bytes, stays). A child after fork() has no
- * set, as it has no session: LODE_EFORKED.
+ * A set belongs to its session. When that is closed, every call from then on but
+ * lode_waitset_close() gives LODE_ECLOSED; in a task that is when the task returns (what is left of
+ * it in the worker, some 300 bytes, stays). No thread may be in a call with the set while its
+ * session is closed: one that waits in lode_waitset_take() returns with LODE_ENOTFOUND when
+ * lode_waitset_remove() has taken the last id out. A child after fork() has no set, as it has no
+ * session: LODE_EFORKED.
  *
  * Threads, and the errors of every call: see `lode` in cluster.h.
  */
@@ -52,7 +54,8 @@ LODE_API void lode_waitset_close(lode_waitset *set);
  *            are there
  * Errors     LODE_EINVAL  a zero id; then none was added
  *            LODE_ELIMIT  more than LODE_WAITSET_IDS_MAX ids would be in the set, or the session
- *                         would wait for more than 1,048,576 objects
+ *                         would wait for more than 1,048,576 objects, or with 8,192 sets and
+ *                         threads for one object
  *            LODE_ENOMEM  this process or the store has no memory for so many
  *            LODE_ETIMEDOUT  the store does not answer (cluster.h)
  */

@@ -60,6 +60,19 @@ versions_are_counted(lode *db)
     fails(lode_name_wait(db, "follow", "it", UINT64_MAX, 0, &view, NULL), LODE_ETIMEDOUT);
 }
 
+/* With the namespace, and what to do. */
+static void
+errors_say_which_name(lode *db)
+{
+    lode_id id;
+    must(lode_name_lookup(db, "follow", "it", 0, &id));
+    fails(lode_name_set(db, "follow", "it", id, 0), LODE_EEXIST);
+    expect_text(lode_last_error(), "the name 'follow/it' is taken: LODE_NAME_REPLACE");
+    fails(lode_name_remove(db, "follow", "other"), LODE_ENOTFOUND);
+    expect_text(lode_last_error(), "there is no name 'follow/other'");
+    lode_drop(db, id);
+}
+
 /* Also of a name that others had in the meantime. */
 static void
 versions_never_go_back(lode *db)
@@ -300,6 +313,7 @@ story(int argc, char **argv)
     struct child child;
     static char gone[] = "gone";
     versions_are_counted(db);
+    errors_say_which_name(db);
     versions_never_go_back(db);
     a_look_takes_no_message(db);
     held_views_hide_no_version();
