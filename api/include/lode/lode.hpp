@@ -60,6 +60,10 @@ template <class T> class [[nodiscard]] lode::result
     result(T &&value) : err_(LODE_OK), value_(std::move(value))
     {
     }
+    /* An error that comes with something that is known all the same. */
+    result(lode_err err, T &&value) : err_(err), value_(std::move(value))
+    {
+    }
     explicit operator bool() const noexcept
     {
         return err_ == LODE_OK;
@@ -68,7 +72,7 @@ template <class T> class [[nodiscard]] lode::result
     {
         return err_;
     }
-    /* Empty if there is an error. */
+    /* Empty if there is an error, but for what the call says. */
     T &value() & noexcept
     {
         return value_;
@@ -277,7 +281,14 @@ class lode::draft
     draft(lode *db, const lode_draft &raw) noexcept : db_(db), raw_(raw)
     {
     }
-    draft(draft &&other) noexcept : db_(other.db_), raw_(std::exchange(other.raw_, lode_draft{}))
+    /* The same under a reserved id, which is the draft's from now on. */
+    draft(lode *db, const lode_draft &raw, id &&reserved) noexcept
+        : db_(db), raw_(raw), reserved_(std::move(reserved))
+    {
+    }
+    draft(draft &&other) noexcept
+        : db_(other.db_), raw_(std::exchange(other.raw_, lode_draft{})),
+          reserved_(std::move(other.reserved_))
     {
     }
     draft &operator=(draft &&other) noexcept
@@ -286,6 +297,7 @@ class lode::draft
             lode_abort(&raw_);
             db_ = other.db_;
             raw_ = std::exchange(other.raw_, lode_draft{});
+            reserved_ = std::move(other.reserved_);
         }
         return *this;
     }
@@ -315,14 +327,19 @@ class lode::draft
     result<id> seal()
     {
         lode_draft raw = std::exchange(raw_, lode_draft{});
+        id reserved = std::move(reserved_);
         lode_id sealed{};
         lode_err err = lode_seal(&raw, &sealed);
-        return err != LODE_OK ? result<id>(err) : result<id>(id(db_, sealed));
+        if (err != LODE_OK) {
+            return err;
+        }
+        return lode_id_is_zero(reserved) ? id(db_, sealed) : std::move(reserved);
     }
 
   private:
     lode *db_ = nullptr;
     lode_draft raw_{};
+    id reserved_; /* it has the only reference to what is sealed */
 };
 
 /* What session::wait_name() gives. */
@@ -368,12 +385,36 @@ class lode::session
         return db_;
     }
 
+    /* options->id: none of lode_reserve(). create_under() is for these. */
     result<draft> create(std::size_t size_bytes, std::int64_t timeout_ms = LODE_FOREVER,
                          const lode_create_options *options = nullptr) const
     {
         lode_draft raw{};
         lode_err err = lode_create(db_, size_bytes, options, timeout_ms, &raw);
         return err != LODE_OK ? result<draft>(err) : result<draft>(draft(db_, raw));
+    }
+    /* An id to create under later. Others may wait for it from now on, and keep it. */
+    result<id> reserve() const
+    {
+        lode_id raw{};
+        lode_err err = lode_reserve(db_, 1, &raw);
+        return err != LODE_OK ? result<id>(err) : result<id>(id(db_, raw));
+    }
+    /*
+     * create() under an id of reserve(). `reserved` is empty after LODE_OK: its reference is the
+     * draft's, and seal() gives it back. options->id is not looked at.
+     */
+    result<draft> create_under(id &reserved, std::size_t size_bytes,
+                               std::int64_t timeout_ms = LODE_FOREVER,
+                               const lode_create_options *options = nullptr) const
+    {
+        lode_create_options under = options != nullptr ? *options : lode_create_options{};
+        under.struct_size = options != nullptr ? options->struct_size : sizeof under;
+        under.id = reserved;
+        lode_draft raw{};
+        lode_err err = lode_create(db_, size_bytes, &under, timeout_ms, &raw);
+        return err != LODE_OK ? result<draft>(err)
+                              : result<draft>(draft(db_, raw, std::move(reserved)));
     }
     /* Of LODE_MAX_NDIM axes at most. Errors: LODE_EINVAL also for more. */
     template <class T>
@@ -422,13 +463,15 @@ class lode::session
         lode_err err = lode_name_get(db_, space, name, timeout_ms, &raw);
         return err != LODE_OK ? result<view>(err) : result<view>(view(raw));
     }
+    /* With the error of a task that the name is bound to, value().number is its version. */
     result<version> wait_name(const char *space, const char *name, std::uint64_t after_version,
                               std::int64_t timeout_ms = LODE_FOREVER) const
     {
         lode_view raw{};
         std::uint64_t number = 0;
         lode_err err = lode_name_wait(db_, space, name, after_version, timeout_ms, &raw, &number);
-        return err != LODE_OK ? result<version>(err) : result<version>(version{view(raw), number});
+        return err != LODE_OK ? result<version>(err, version{view(), number})
+                              : result<version>(version{view(raw), number});
     }
 
   private:

@@ -87,6 +87,54 @@ names_are_followed(const lode::session &db)
     return 0;
 }
 
+// One goes on behind it.
+static int
+a_failure_has_a_version_too(const lode::session &db)
+{
+    auto text = db.put("no array", 8);
+    EXPECT(text);
+    lode_id raw{};
+    lode_arg arg = lode_ref(*text);
+    EXPECT(lode_call(db.handle(), "blas.sum", lode_args{&arg, 1}, nullptr, &raw) == LODE_OK);
+    lode::id failed(db.handle(), raw);
+    EXPECT(db.get(failed).error() == LODE_ETASK);
+    EXPECT(db.set_name(nullptr, "fails", failed) == LODE_OK);
+    auto version = db.wait_name(nullptr, "fails", 0);
+    EXPECT(version.error() == LODE_ETASK && version->number > 0);
+    auto later = db.wait_name(nullptr, "fails", version->number, 0);
+    EXPECT(later.error() == LODE_ETIMEDOUT && later->number == 0);
+    EXPECT(lode_name_remove(db.handle(), nullptr, "fails") == LODE_OK);
+    return 0;
+}
+
+// The reservation's reference is the only one, and goes where the draft goes.
+static int
+an_id_is_reserved_for_a_draft(const lode::session &db)
+{
+    auto mine = db.reserve();
+    EXPECT(mine);
+    const lode_id raw = *mine;
+    {
+        auto draft = db.create_under(*mine, 8);
+        EXPECT(draft && lode_id_is_zero(*mine));
+        std::memcpy(draft->data(), "reserved", 8);
+        lode::draft moved;
+        moved = std::move(*draft);
+        auto sealed = moved.seal();
+        EXPECT(sealed && lode_id_equal(*sealed, raw));
+        EXPECT(db.get(raw)->size() == 8);
+        EXPECT(db.create_under(*sealed, 8).error() == LODE_EEXIST);
+        EXPECT(db.get(*sealed, 0));
+    }
+    EXPECT(objects_of(db) == 0);
+    auto other = db.reserve();
+    {
+        auto draft = db.create_under(*other, 8); // aborted
+        EXPECT(draft);
+    }
+    return objects_of(db) == 0 ? 0 : 1;
+}
+
 static int
 a_reference_is_dropped_at_its_end(const lode::session &db)
 {
@@ -131,7 +179,9 @@ main()
     EXPECT(objects_of(*db) == 0);
     EXPECT(a_draft_that_is_dropped_is_aborted(*db) == 0);
     EXPECT(names_are_followed(*db) == 0);
+    EXPECT(an_id_is_reserved_for_a_draft(*db) == 0);
     EXPECT(a_reference_is_dropped_at_its_end(*db) == 0);
     EXPECT(objects_of(*db) == 0);
+    EXPECT(a_failure_has_a_version_too(*db) == 0);
     return a_view_outlives_its_session(std::move(*db));
 }
