@@ -156,3 +156,40 @@ Test(core_cancel, a_cancelled_task_that_runs_is_told_and_so_are_its_children)
     done(worker, task, LODE_DONE_FAILED, 1000);
     cr_assert_eq(stats().cancelled, 2);
 }
+
+static void
+cancel(lode_id result, uint32_t flags)
+{
+    struct lode_task_cancel message = {.result = result, .flags = flags};
+    record(PROGRAM, LODE_TASK_CANCEL, &message, sizeof message);
+}
+
+Test(core_cancel, by_force_ends_what_the_task_has_submitted_too_also_if_it_was_told_before)
+{
+    uint32_t worker, other;
+    lode_id result = submit(PROGRAM, (struct call){0});
+    uint64_t task = ran(0, &worker);
+    submit(FIRST_WORKER + worker, (struct call){.parent = task});
+    cr_assert_neq(ran(0, &other), 0);
+    cancel(result, LODE_CANCEL_RECURSIVE);
+    cr_assert_eq(count(CORE_SEND, LODE_TASK_STOP_TASK), 2);
+    cancel(result, LODE_CANCEL_RECURSIVE | LODE_CANCEL_FORCE);
+    timer(GRACE_NS);
+    cr_assert_eq(count(CORE_KILL, 0), 2);
+}
+
+/* The child that was submitted last comes behind all that the first one has submitted. */
+Test(core_cancel, goes_on_beside_a_child_that_has_children_itself)
+{
+    uint32_t worker, other;
+    lode_id result = submit(PROGRAM, (struct call){0});
+    uint64_t task = ran(0, &worker);
+    submit(FIRST_WORKER + worker, (struct call){.parent = task});
+    uint64_t child = ran(0, &other);
+    cr_assert_neq(child, 0);
+    submit(FIRST_WORKER + worker, (struct call){.parent = task});
+    submit(FIRST_WORKER + other, (struct call){.parent = child});
+    cancel(result, LODE_CANCEL_RECURSIVE);
+    cr_assert_eq(count(CORE_SEND, LODE_TASK_STOP_TASK), 2);
+    cr_assert_eq(count(CORE_PUT_ERROR, 0), 2, "neither of those that wait for a CPU runs");
+}
