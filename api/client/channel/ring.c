@@ -9,13 +9,6 @@
 
 enum { SLICE_NS = 1000000000, LOOK_NS = 100000000 };
 
-/*
- * Until when room in the ring is waited for: 5 s from when it is found full; the same, but not at
- * all where drops are owed. So nobody looks at the clock in vain.
- */
-#define ROOM_LATER        INT64_C(-1)
-#define ROOM_UNLESS_OWING INT64_C(-2)
-
 struct lode_owed_drop {
     struct lode_owed_drop *next;
     lode_id id;
@@ -252,23 +245,34 @@ wait_for_store(struct lode_ring *ring, uint32_t seen, int64_t deadline)
     atomic_fetch_sub_explicit(ring->waits, 1, memory_order_relaxed);
 }
 
-enum { DROP_BYTES = sizeof(struct lode_record) + sizeof(lode_id) };
-static_assert(2 * LODE_RING_DROPS_MAX * DROP_BYTES + sizeof(struct lode_record) <=
-                  LODE_RING_BYTES_FIRST,
-              "ring.h");
+/* ---- owed drops --------------------------------------------------------------------------- */
+
+void
+lode_ring_owe(struct lode_ring *ring, lode_id id)
+{
+    struct lode_owed_drop *drop = malloc(sizeof *drop);
+    if (drop == NULL) {
+        return;
+    }
+    drop->id = id;
+    lode_mutex_lock(&ring->mu);
+    drop->next = ring->owed;
+    ring->owed = drop;
+    lode_mutex_unlock(&ring->mu);
+}
 
 /* Puts in as many of the owed drops as the ring has room for. */
 static void
 write_owed_locked(struct lode_ring *ring)
 {
     uint64_t before = ring->tail;
-    while (ring->owed != NULL && make_room_locked(ring, DROP_BYTES)) {
+    while (ring->owed != NULL && make_room_locked(ring, LODE_REFERENCE_BYTES)) {
         struct lode_owed_drop *drop = ring->owed;
         ring->owed = drop->next;
-        write_header(ring, LODE_RECORD_DROP, DROP_BYTES);
+        write_header(ring, LODE_RECORD_DROP, LODE_REFERENCE_BYTES);
         memcpy(ring->bytes + (ring->tail & (ring->size - 1)) + sizeof(struct lode_record),
                &drop->id, sizeof drop->id);
-        ring->tail += DROP_BYTES;
+        ring->tail += LODE_REFERENCE_BYTES;
         atomic_store_explicit(ring->shared_tail, ring->tail, memory_order_release);
         free(drop);
     }
@@ -276,6 +280,8 @@ write_owed_locked(struct lode_ring *ring)
         lode_store_ring_bell(ring->calls);
     }
 }
+
+/* ---- reserving ---------------------------------------------------------------------------- */
 
 /* Whether the store is to be rung for room. Once for each position of the store. */
 static bool
@@ -287,11 +293,12 @@ must_ring_locked(struct lode_ring *ring)
     return must;
 }
 
-/* deadline: for credit. room_by: for room in the ring; it may be one of ROOM_… */
-static lode_err
-reserve(struct lode_ring *ring, enum lode_record_type type, const struct lode_ring_need *need,
-        int64_t deadline, int64_t room_by, void **body_out)
+lode_err
+lode_ring_reserve(struct lode_ring *ring, enum lode_record_type type,
+                  const struct lode_ring_need *need, const struct lode_patience *patience,
+                  void **body_out)
 {
+    int64_t room_by = patience->answer_by;
     LODE_ASSERT(need->size <= LODE_RECORD_MAX);
     LODE_ASSERT(need->size % LODE_RECORD_ALIGN == 0);
     for (;;) {
@@ -314,10 +321,10 @@ reserve(struct lode_ring *ring, enum lode_record_type type, const struct lode_ri
         }
         end_spending_locked(ring);
         if (has_credit && room_by < 0) {
-            bool owes = room_by == ROOM_UNLESS_OWING && ring->owed != NULL;
+            bool owes = room_by == LODE_ROOM_UNLESS_OWING && ring->owed != NULL;
             room_by = owes ? 0 : lode_answer_by();
         }
-        int64_t until = has_credit ? room_by : deadline;
+        int64_t until = has_credit ? room_by : patience->deadline;
         if (until != LODE_NEVER && lode_now_ns() >= until) {
             bool rings = has_credit && must_ring_locked(ring);
             lode_mutex_unlock(&ring->mu);
@@ -330,14 +337,6 @@ reserve(struct lode_ring *ring, enum lode_record_type type, const struct lode_ri
         lode_mutex_unlock(&ring->mu);
         wait_for_store(ring, seen, until);
     }
-}
-
-lode_err
-lode_ring_reserve(struct lode_ring *ring, enum lode_record_type type,
-                  const struct lode_ring_need *need, const struct lode_patience *patience,
-                  void **body_out)
-{
-    return reserve(ring, type, need, patience->deadline, patience->answer_by, body_out);
 }
 
 /* ---- publishing --------------------------------------------------------------------------- */
@@ -434,97 +433,4 @@ lode_ring_bell(struct lode_ring *ring)
         lode_store_ring_bell(ring->calls);
         atomic_store_explicit(&ring->rung_tail, tail, memory_order_relaxed);
     }
-}
-
-/* TAKE or DROP. room_by 0: only if there is room at this moment. */
-static lode_err
-reference(struct lode_ring *ring, enum lode_record_type type, lode_id id, bool urgent,
-          int64_t room_by)
-{
-    struct lode_ring_need need = {.size = DROP_BYTES};
-    void *body;
-    LODE_TRY(reserve(ring, type, &need, LODE_NEVER, room_by, &body));
-    memcpy(body, &id, sizeof id);
-    lode_ring_publish(ring, &need, NULL, 0, 0, urgent);
-    return LODE_OK;
-}
-
-lode_err
-lode_ring_take(struct lode_ring *ring, lode_id id)
-{
-    return reference(ring, LODE_RECORD_TAKE, id, false, ROOM_LATER);
-}
-
-/* Without memory the reference lasts as long as the session. */
-static void
-owe_drop(struct lode_ring *ring, lode_id id)
-{
-    struct lode_owed_drop *drop = malloc(sizeof *drop);
-    if (drop == NULL) {
-        return;
-    }
-    drop->id = id;
-    lode_mutex_lock(&ring->mu);
-    drop->next = ring->owed;
-    ring->owed = drop;
-    lode_mutex_unlock(&ring->mu);
-}
-
-static void
-drop(struct lode_ring *ring, lode_id id, bool urgent, int64_t room_by)
-{
-    if (reference(ring, LODE_RECORD_DROP, id, urgent, room_by) == LODE_ETIMEDOUT) {
-        owe_drop(ring, id);
-    }
-}
-
-void
-lode_ring_drop(struct lode_ring *ring, lode_id id, bool urgent)
-{
-    drop(ring, id, urgent, ROOM_UNLESS_OWING);
-}
-
-void
-lode_ring_drop_now(struct lode_ring *ring, lode_id id)
-{
-    drop(ring, id, true, 0);
-}
-
-/* One piece of the ring, and one write of the tail, for as many records as there are ids. */
-static lode_err
-drop_part(struct lode_ring *ring, const lode_id *ids, uint32_t count, bool urgent)
-{
-    struct lode_ring_need need = {.size = count * DROP_BYTES};
-    void *body;
-    LODE_TRY(reserve(ring, LODE_RECORD_DROP, &need, LODE_NEVER, ROOM_UNLESS_OWING, &body));
-    uint8_t *at = (uint8_t *)body - sizeof(struct lode_record);
-    for (uint32_t i = 0; i < count; i++, at += DROP_BYTES) {
-        struct lode_record record = {.size = DROP_BYTES, .type = LODE_RECORD_DROP};
-        memcpy(at, &record, sizeof record);
-        memcpy(at + sizeof record, &ids[i], sizeof ids[i]);
-    }
-    lode_ring_publish(ring, &need, NULL, 0, 0, urgent);
-    return LODE_OK;
-}
-
-void
-lode_ring_drop_part(struct lode_ring *ring, const lode_id *ids, uint32_t count, bool urgent)
-{
-    if (drop_part(ring, ids, count, urgent) == LODE_ETIMEDOUT) {
-        for (uint32_t i = 0; i < count; i++) {
-            owe_drop(ring, ids[i]);
-        }
-    }
-}
-
-lode_err
-lode_ring_wait(struct lode_ring *ring, lode_id id, uint64_t cookie, int64_t answer_by)
-{
-    struct lode_wait_record record = {.id = id, .cookie = cookie};
-    struct lode_ring_need need = {.size = sizeof(struct lode_record) + sizeof record};
-    void *body;
-    LODE_TRY(reserve(ring, LODE_RECORD_WAIT, &need, LODE_NEVER, answer_by, &body));
-    memcpy(body, &record, sizeof record);
-    lode_ring_publish(ring, &need, NULL, 0, 0, true);
-    return LODE_OK;
 }

@@ -4,7 +4,8 @@
  * is full, or the session has no credit left for the bytes of a put.
  *
  * A drop is never lost. If the ring stays full because the store is stopped, the drop is owed: it
- * is kept here, and goes ahead of the next record that finds room.
+ * is kept here, and goes ahead of the next record that finds room. The records that only name an
+ * id, drops among them, are those of ring_ids.h.
  */
 #ifndef LODE_CLIENT_RING_H
 #define LODE_CLIENT_RING_H
@@ -52,13 +53,22 @@ struct lode_ring_need {
     uint32_t pages, entries; /* of credit */
 };
 
+enum { LODE_REFERENCE_BYTES = sizeof(struct lode_record) + sizeof(lode_id) }; /* TAKE, DROP */
+
+/*
+ * Until when room in the ring is waited for, beside a time: 5 s from when it is found full; the
+ * same, but not at all where drops are owed. So nobody looks at the clock in vain.
+ */
+#define LODE_ROOM_LATER        INT64_C(-1)
+#define LODE_ROOM_UNLESS_OWING INT64_C(-2)
+
 /*
  * Waits for room and credit, and leaves with the ring locked: fill the body (behind the header,
  * which is filled in), then lode_ring_publish().
  *
- *   patience  its deadline is for credit, its answer_by for room in the ring, which a store that
- *             runs makes as it goes. As for credit, it waits for memory for more of the ring, if
- *             the record is larger than what has some
+ *   patience  its deadline is for credit, its answer_by (or one of LODE_ROOM_…) for room in the
+ *             ring, which a store that runs makes as it goes. As for credit, it waits for memory
+ *             for more of the ring, if the record is larger than what has some
  *   body_out  size - sizeof(struct lode_record) bytes
  *
  * Errors    LODE_EAGAIN (no sentence) no credit came in time; LODE_ETIMEDOUT no room came: the
@@ -98,31 +108,9 @@ void lode_ring_publish(struct lode_ring *ring, const struct lode_ring_need *need
 void lode_ring_bell(struct lode_ring *ring);
 
 /*
- * TAKE. Blocks only while the ring is full, 5 s at most. Errors: LODE_EDOWN; LODE_ETIMEDOUT the
- * store is stopped.
+ * A drop that found no room is owed. It goes ahead of the next record that finds some. Without
+ * memory to note it, the reference lasts as long as the session.
  */
-LODE_MUST_CHECK lode_err lode_ring_take(struct lode_ring *ring, lode_id id);
-
-/*
- * DROP. Blocks only while the ring is full, 5 s at most. After that the drop is owed, and so are
- * those that follow, at once. now: it is owed if there is no room at this moment. A dead store has
- * nothing to drop.
- */
-void lode_ring_drop(struct lode_ring *ring, lode_id id, bool urgent);
-void lode_ring_drop_now(struct lode_ring *ring, lode_id id);
-
-/*
- * lode_ring_drop() of `count` ids, 1 to LODE_RING_DROPS_MAX. None is the zero id. Twice as many
- * fit into a ring that has little memory: a drop waits for nothing but room.
- */
-enum { LODE_RING_DROPS_MAX = 127 };
-void lode_ring_drop_part(struct lode_ring *ring, const lode_id *ids, uint32_t count, bool urgent);
-
-/*
- * WAIT: this thread is about to sleep until the id is decided. Errors: LODE_EDOWN; LODE_ETIMEDOUT
- * the ring had no room until then.
- */
-LODE_MUST_CHECK lode_err lode_ring_wait(struct lode_ring *ring, lode_id id, uint64_t cookie,
-                                        int64_t answer_by);
+void lode_ring_owe(struct lode_ring *ring, lode_id id);
 
 #endif

@@ -6,6 +6,7 @@
 #include "api/system/tricks.h"
 #include "api/base/fail.h"
 #include "api/cluster/files.h"
+#include "api/client/channel/ring_ids.h"
 #include "api/client/session/dependents.h"
 #include "api/client/session/handle.h"
 #include "api/client/session/process.h"

@@ -2,6 +2,7 @@
 
 #include "api/base/clock.h"
 #include "api/base/fail.h"
+#include "api/client/channel/ring_ids.h"
 #include "api/system/futex.h"
 
 #include <sched.h>

@@ -1,4 +1,5 @@
 #include "api/base/fail.h"
+#include "api/client/channel/ring_ids.h"
 #include "api/client/session/handle.h"
 #include "api/client/channel/patience.h"
 #include "api/client/session/session.h"

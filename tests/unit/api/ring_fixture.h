@@ -5,7 +5,7 @@
 #ifndef LODE_TESTS_API_RING_FIXTURE_H
 #define LODE_TESTS_API_RING_FIXTURE_H
 
-#include "api/client/channel/ring.h"
+#include "api/client/channel/ring_ids.h"
 #include "tests/unit/api/fake_index.h"
 
 #include <criterion/criterion.h>
