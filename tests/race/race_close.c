@@ -10,7 +10,7 @@
  * is missing. What the fence is for is played: membarrier(2) is the test's own, and the pin
  * that was cleared before is seen cleared from then on. If it fences nothing, the session stays.
  *
- *   race_close [CLOSES]     default 1,000; fewer on a machine so busy that they take too long
+ *   race_close [CLOSES]     default 500; fewer on a machine so busy that they take too long
  *
  * ctest: wrap syscall
  * ctest: ci 10000
@@ -30,7 +30,7 @@
 #include <stdio.h>
 
 /* The close looks at the pins some 200 ns after the instant. On a busy machine one may be late. */
-enum { SECONDS = 120, EARLY_NS = 500, SPREAD_NS = 1000 };
+enum { SECONDS = 40, EARLY_NS = 500, SPREAD_NS = 1000 };
 
 static struct {
     lode *db;
@@ -166,7 +166,7 @@ story(int argc, char **argv)
     must(lode_put(db, "x", 1, LODE_FOREVER, &it.id));
     expect(close_ends_it(true));
     expect(!close_ends_it(false));
-    race((uint64_t)count_argument(argc, argv, 1, 1000));
+    race((uint64_t)count_argument(argc, argv, 1, 500));
     await_stat(db, sessions, 1);
     lode_drop(db, it.id);
     expect_empty_store(db);
