@@ -177,13 +177,19 @@ end_item(lode *db, struct held_item *item)
     }
 }
 
+bool
+held_any(const struct held *held)
+{
+    return held->items != NULL || held->lost;
+}
+
 /* To end an item calls the hooks again. So noting is switched off first. */
 lode_err
 held_end(struct held *held, lode *db)
 {
     struct held_item *item, *next;
     atomic_store_explicit(&held->active, false, memory_order_relaxed);
-    if (held->items == NULL && !held->lost) {
+    if (!held_any(held)) {
         return LODE_OK;
     }
     lode_mutex_lock(&held->mu);

@@ -30,6 +30,11 @@ void held_fini(struct held *held);
 void held_begin(struct held *held);
 
 /*
+ * Whether anything is noted. Main thread; other threads of the task may note more meanwhile.
+ */
+bool held_any(const struct held *held);
+
+/*
  * Ends all that is left: releases views, aborts drafts, drops references.
  * Errors  LODE_ENOMEM  something could not be noted, and is not ended: the worker has to go, so
  *                      that the end of its session ends it

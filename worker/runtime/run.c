@@ -258,6 +258,9 @@ run_task(struct worker *worker, const struct queue_item *item)
     LODE_TRY(lode_task_finish(&worker->task, err, &ended));
     worker->unrung = true;
     lode_dependents_end(worker->db); /* wait sets, say */
+    if (held_any(&worker->held)) {
+        worker->now = 0;
+    }
     lode_err held = held_end(&worker->held, worker->db);
     page_finish(worker->page);
     sleeping_end(&worker->sleeping);

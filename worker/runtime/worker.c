@@ -99,6 +99,7 @@ worker_blocked(void *arg, enum lode_sleep sleep)
     struct worker *worker = arg;
     bool watch;
     if (is_main(worker)) {
+        worker->now = 0; /* run.c: a commit may sleep for room, say */
         watch = sleeping_main(&worker->sleeping, sleep);
     } else {
         bool asks = sleep != LODE_AWAKE && sleeping_asks_for_main(&worker->sleeping);
