@@ -11,7 +11,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
-enum { THREADS = 4, ROUNDS = 300, RECORDS = 150 };
+enum { THREADS = 4, ROUNDS = 100, RECORDS = 600 };
 
 static struct drive *drive;
 static uint64_t first_session;
