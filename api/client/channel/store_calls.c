@@ -41,7 +41,9 @@ lode_store_calls_start(struct lode_store_calls *calls)
 void
 lode_store_calls_fini(struct lode_store_calls *calls)
 {
-    LODE_ASSERT(calls->first == NULL);
+    LODE_ASSERT(calls->asking == NULL);
+    LODE_ASSERT(calls->sleepers == NULL);
+    lode_watches_fini(&calls->watches);
     lode_store_socket_fini(&calls->socket);
     lode_lates_clear(&calls->lates);
     if (calls->bell_fd >= 0) {
@@ -152,6 +154,7 @@ await_answer_locked(struct lode_store_calls *calls, struct lode_waiter *waiter)
         if (err != LODE_ETIMEDOUT) {
             return err;
         }
+        lode_waiters_hand_over_locked(calls);
         lode_mutex_unlock(&calls->mu);
         look_whether_interrupted(calls, waiter);
         lode_mutex_lock(&calls->mu);
@@ -253,9 +256,10 @@ lode_store_watch_add(struct lode_store_calls *calls, struct lode_waiter *waiter,
                      struct lode_watch *watch)
 {
     *waiter = (struct lode_waiter){.watch = watch};
+    watch->waiter = waiter;
     lode_cond_init(&waiter->cond);
     lode_mutex_lock(&calls->mu);
-    lode_waiter_link_locked(calls, waiter);
+    lode_watches_add(&calls->watches, watch);
     lode_mutex_unlock(&calls->mu);
 }
 
@@ -263,8 +267,7 @@ void
 lode_store_watch_remove(struct lode_store_calls *calls, struct lode_waiter *waiter)
 {
     lode_mutex_lock(&calls->mu);
-    lode_waiter_unlink_locked(calls, waiter);
-    lode_waiters_hand_over_locked(calls);
+    lode_watches_remove(&calls->watches, waiter->watch);
     lode_mutex_unlock(&calls->mu);
     lode_cond_fini(&waiter->cond);
 }

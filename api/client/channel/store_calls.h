@@ -14,6 +14,7 @@
 #include "api/client/channel/hooks.h"
 #include "api/client/channel/late.h"
 #include "api/client/channel/store_socket.h"
+#include "api/client/channel/watches.h"
 
 struct lode_waiter;
 
@@ -21,10 +22,13 @@ struct lode_store_calls {
     struct lode_store_socket socket;
     int bell_fd;
     struct lode_mutex mu;
-    struct lode_waiter *first; /* mu */
-    bool has_leader;           /* mu */
-    struct lode_lates lates;   /* mu */
-    _Atomic bool has_lates;    /* something may be in them */
+    struct lode_waiter *asking;   /* mu: with a question under way */
+    struct lode_waiter *sleepers; /* mu: they sleep on their conds; one of them leads next */
+    struct lode_watches watches;  /* mu */
+    uint32_t called;              /* mu: of the sleepers, those that were called to lead */
+    bool has_leader;              /* mu */
+    struct lode_lates lates;      /* mu */
+    _Atomic bool has_lates;       /* something may be in them */
     /* Drops a reference that came with a late answer. Must not block. NULL: it is forgotten. */
     void (*drop_late)(void *arg, lode_id id);
     void *drop_late_arg;
@@ -93,26 +97,19 @@ void lode_store_nudge(struct lode_store_calls *calls);
 /* Rings the doorbell: the store will look into the ring. Never blocks. */
 void lode_store_ring_bell(struct lode_store_calls *calls);
 
-/*
- * A watch: NOTIFY packets with its cookie are handed to `notify` while some thread waits on the
- * socket, under the calls' lock, until it is removed.
- */
-struct lode_watch {
-    uint64_t cookie;
-    void (*notify)(struct lode_watch *watch, const struct lode_msg_ready *ready, uint32_t count);
-    bool done; /* set by notify: nothing more is waited for */
-};
-
 struct lode_waiter {
     uint32_t tag; /* 0: a watch */
     struct lode_reply *reply;
     struct lode_watch *watch;
-    bool done;     /* of a question */
-    bool sleeping; /* on cond */
+    bool done;      /* of a question */
+    bool is_called; /* while it sleeps: to lead */
     lode_err err;
     struct lode_cond cond;
-    struct lode_waiter *next, *previous;
+    struct lode_waiter *next, *previous; /* calls->asking: a question only */
+    struct lode_waiter *next_sleeper, *previous_sleeper;
 };
+
+/* ---- watches ------------------------------------------------------------------------------ */
 
 void lode_store_watch_add(struct lode_store_calls *calls, struct lode_waiter *waiter,
                           struct lode_watch *watch);

@@ -1,5 +1,6 @@
 #include "api/client/channel/waiters.h"
 
+#include "api/base/assert.h"
 #include "api/base/clock.h"
 #include "api/client/channel/store_calls.h"
 
@@ -13,11 +14,11 @@ lode_waiter_link_locked(struct lode_store_calls *calls, struct lode_waiter *wait
 {
     lode_mutex_assert_held(&calls->mu);
     waiter->previous = NULL;
-    waiter->next = calls->first;
-    if (calls->first != NULL) {
-        calls->first->previous = waiter;
+    waiter->next = calls->asking;
+    if (calls->asking != NULL) {
+        calls->asking->previous = waiter;
     }
-    calls->first = waiter;
+    calls->asking = waiter;
 }
 
 void
@@ -27,7 +28,7 @@ lode_waiter_unlink_locked(struct lode_store_calls *calls, struct lode_waiter *wa
     if (waiter->previous != NULL) {
         waiter->previous->next = waiter->next;
     } else {
-        calls->first = waiter->next;
+        calls->asking = waiter->next;
     }
     if (waiter->next != NULL) {
         waiter->next->previous = waiter->previous;
@@ -43,7 +44,7 @@ is_done(const struct lode_waiter *waiter)
 static void
 wake_all_locked(struct lode_store_calls *calls)
 {
-    for (struct lode_waiter *w = calls->first; w != NULL; w = w->next) {
+    for (struct lode_waiter *w = calls->sleepers; w != NULL; w = w->next_sleeper) {
         lode_cond_signal(&w->cond);
     }
 }
@@ -93,14 +94,13 @@ notify_locked(struct lode_store_calls *calls, const struct packet *packet)
     if ((packet->size - sizeof msg) / sizeof(struct lode_msg_ready) < msg.count) {
         return;
     }
-    for (struct lode_waiter *w = calls->first; w != NULL; w = w->next) {
-        if (w->watch != NULL && w->watch->cookie == msg.cookie && w->watch->notify != NULL) {
-            w->watch->notify(w->watch, (const void *)(packet->bytes + sizeof msg), msg.count);
-            if (w->watch->done) {
-                lode_cond_signal(&w->cond);
-            }
-            return;
-        }
+    struct lode_watch *watch = lode_watches_find(&calls->watches, msg.cookie);
+    if (watch == NULL) {
+        return;
+    }
+    watch->notify(watch, (const void *)(packet->bytes + sizeof msg), msg.count);
+    if (watch->done && watch->waiter != NULL) {
+        lode_cond_signal(&watch->waiter->cond);
     }
 }
 
@@ -114,8 +114,8 @@ dispatch_locked(struct lode_store_calls *calls, const struct packet *packet)
         if (head.type == LODE_MSG_NOTIFY) {
             notify_locked(calls, packet);
         } else {
-            for (struct lode_waiter *w = calls->first; w != NULL; w = w->next) {
-                if (w->watch == NULL && w->tag == head.tag) {
+            for (struct lode_waiter *w = calls->asking; w != NULL; w = w->next) {
+                if (w->tag == head.tag) {
                     answer_locked(w, packet);
                     return;
                 }
@@ -208,17 +208,51 @@ lode_waiters_undo_lates(struct lode_store_calls *calls)
     }
 }
 
+/* ---- sleeping ----------------------------------------------------------------------------- */
+
+static void
+sleep_locked(struct lode_store_calls *calls, struct lode_waiter *waiter, int64_t until)
+{
+    waiter->is_called = false;
+    waiter->previous_sleeper = NULL;
+    waiter->next_sleeper = calls->sleepers;
+    if (calls->sleepers != NULL) {
+        calls->sleepers->previous_sleeper = waiter;
+    }
+    calls->sleepers = waiter;
+    lode_cond_wait(&waiter->cond, &calls->mu, until);
+    LODE_DEBUG_ASSERT(calls->has_leader || calls->called > 0);
+    if (waiter->previous_sleeper != NULL) {
+        waiter->previous_sleeper->next_sleeper = waiter->next_sleeper;
+    } else {
+        calls->sleepers = waiter->next_sleeper;
+    }
+    if (waiter->next_sleeper != NULL) {
+        waiter->next_sleeper->previous_sleeper = waiter->previous_sleeper;
+    }
+    calls->called -= waiter->is_called;
+}
+
+/*
+ * The first is as good as any: it was called, or has its answer, and so is on its way. It reads the
+ * socket, or leaves and hands over in turn.
+ */
 void
 lode_waiters_hand_over_locked(struct lode_store_calls *calls)
 {
-    for (struct lode_waiter *w = calls->first; w != NULL && !calls->has_leader; w = w->next) {
-        if (w->sleeping) {
-            lode_cond_signal(&w->cond);
-            return;
-        }
+    struct lode_waiter *waiter = calls->sleepers;
+    lode_mutex_assert_held(&calls->mu);
+    if (waiter != NULL && !calls->has_leader && calls->called == 0) {
+        waiter->is_called = true;
+        calls->called++;
+        lode_cond_signal(&waiter->cond);
     }
 }
 
+/*
+ * While threads sleep, one reads the socket, or one of them was called to do so and has not yet
+ * come to it. So every thread that stops reading hands over before it gives the lock away.
+ */
 lode_err
 lode_waiter_await_locked(struct lode_store_calls *calls, struct lode_waiter *waiter,
                          int64_t deadline)
@@ -235,9 +269,7 @@ lode_waiter_await_locked(struct lode_store_calls *calls, struct lode_waiter *wai
             lead(calls, deadline);
         } else {
             int64_t slice_end = now + LODE_SLICE_NS;
-            waiter->sleeping = true;
-            lode_cond_wait(&waiter->cond, &calls->mu, slice_end < deadline ? slice_end : deadline);
-            waiter->sleeping = false;
+            sleep_locked(calls, waiter, slice_end < deadline ? slice_end : deadline);
         }
     }
     return LODE_OK;

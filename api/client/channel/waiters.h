@@ -14,6 +14,7 @@ struct lode_waiter;
 
 enum { LODE_SLICE_NS = 1000000000 }; /* a sleep at the socket ends after it, to look around */
 
+/* A thread that has a question under way: its answer is brought to it. */
 void lode_waiter_link_locked(struct lode_store_calls *calls, struct lode_waiter *waiter);
 void lode_waiter_unlink_locked(struct lode_store_calls *calls, struct lode_waiter *waiter);
 
@@ -27,7 +28,10 @@ LODE_MUST_CHECK lode_err lode_waiter_await_locked(struct lode_store_calls *calls
 /* Reads what has come, without sleeping, unless another thread reads. */
 void lode_waiters_read_locked(struct lode_store_calls *calls);
 
-/* The caller waits no more. Wakes a thread that does: it must read the socket from now on. */
+/*
+ * The caller has been in lode_waiter_await_locked() and waits no more, or not now. Calls a thread
+ * that sleeps: it must read the socket from now on.
+ */
 void lode_waiters_hand_over_locked(struct lode_store_calls *calls);
 
 /* Ends what came with answers to questions that were given up. Waits for nothing. */

@@ -13,7 +13,11 @@ lode_dependents_add(lode *db, struct lode_dependent *dependent)
         dependent->fds[i] = -1;
     }
     lode_process_lock();
+    dependent->previous = NULL;
     dependent->next = db->dependents;
+    if (dependent->next != NULL) {
+        dependent->next->previous = dependent;
+    }
     db->dependents = dependent;
     lode_process_unlock();
 }
@@ -33,11 +37,13 @@ void
 lode_dependents_remove(struct lode_dependent *dependent)
 {
     lode_process_lock();
-    for (struct lode_dependent **at = &dependent->db->dependents; *at != NULL; at = &(*at)->next) {
-        if (*at == dependent) {
-            *at = dependent->next;
-            break;
-        }
+    if (dependent->previous != NULL) {
+        dependent->previous->next = dependent->next;
+    } else {
+        dependent->db->dependents = dependent->next;
+    }
+    if (dependent->next != NULL) {
+        dependent->next->previous = dependent->previous;
     }
     close_fds(dependent);
     dependent->db = NULL;

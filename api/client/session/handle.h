@@ -38,7 +38,7 @@ struct lode_dependent {
     int fds[LODE_DEPENDENT_FDS]; /* -1: none; closed with it, and in a child after fork */
     /* The session is about to be closed; everything of it still works. No lock is held. */
     void (*end)(struct lode_dependent *dependent);
-    struct lode_dependent *next;
+    struct lode_dependent *next, *previous;
 };
 
 /* A session's part in the fork that is under way. Only the thread that forks looks at it. */

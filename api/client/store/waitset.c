@@ -21,13 +21,12 @@ struct taker {
 };
 
 /*
- * A set is one watch of the store (WATCH), which the session's list of waiters has for the set's
- * whole life. So whichever thread reads the store's socket brings the set its notices.
+ * A set is one watch of the store (WATCH), which the session has for the set's whole life. So
+ * whichever thread reads the store's socket brings the set its notices.
  */
 struct lode_waitset {
     struct lode_dependent dependent; /* first: a set is found back by it */
     struct lode_watch watch;
-    struct lode_waiter waiter;
     struct lode_mutex changing; /* one change at a time: WATCH and UNWATCH of an id keep order */
     struct lode_idset ids;      /* calls.mu, as all below */
     struct taker *takers;
@@ -100,8 +99,8 @@ end(struct lode_dependent *dependent)
     struct lode_waitset *set = (struct lode_waitset *)dependent;
     struct lode_store_calls *calls = &dependent->db->calls;
     struct lode_msg_watch msg = {.head.type = LODE_MSG_UNWATCH, .cookie = set->watch.cookie};
-    lode_store_watch_remove(calls, &set->waiter);
     lode_mutex_lock(&calls->mu); /* a thread that a task has left may be looking at them */
+    lode_watches_remove(&calls->watches, &set->watch);
     bool awaits = set->ids.count > set->ids.ready_count;
     lode_idset_clear(&set->ids);
     wake_locked(set, UINT32_MAX);
@@ -126,7 +125,9 @@ lode_waitset_open(lode *db, lode_waitset **set_out)
     set->watch.cookie = lode_store_cookie(&db->calls);
     set->watch.notify = notify;
     set->dependent.end = end;
-    lode_store_watch_add(&db->calls, &set->waiter, &set->watch);
+    lode_mutex_lock(&db->calls.mu);
+    lode_watches_add(&db->calls.watches, &set->watch);
+    lode_mutex_unlock(&db->calls.mu);
     lode_dependents_add(db, &set->dependent);
     *set_out = set;
     return LODE_OK;
@@ -376,11 +377,9 @@ sleep_locked(struct lode_waitset *set, int64_t deadline)
     taker.waiter.watch = &taker.watch;
     lode_cond_init(&taker.waiter.cond);
     set->takers = &taker;
-    lode_waiter_link_locked(calls, &taker.waiter);
     /* It is looked at anew: the lock was free since the last look. */
     taker.watch.done = set->ids.ready_count > 0 || set->ids.count == 0;
     lode_err err = lode_waiter_await_locked(calls, &taker.waiter, deadline);
-    lode_waiter_unlink_locked(calls, &taker.waiter);
     lode_waiters_hand_over_locked(calls);
     leave_locked(set, &taker);
     lode_cond_fini(&taker.waiter.cond);

@@ -6,6 +6,7 @@
 
 #include <criterion/criterion.h>
 #include <pthread.h>
+#include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -232,6 +233,58 @@ Test(store_calls, notices_find_their_watch_by_its_cookie)
     send_notify(5, 2, 2);
     cr_assert_eq(lode_store_watch_wait(&calls, &waiter, LODE_NEVER), LODE_OK);
     lode_store_watch_remove(&calls, &waiter);
+}
+
+static void *
+await_notice(void *arg)
+{
+    struct lode_waiter waiter;
+    struct lode_watch watch = {.cookie = (uintptr_t)arg, .notify = count_ready};
+    lode_store_watch_add(&calls, &waiter, &watch);
+    lode_err err = lode_store_watch_wait(&calls, &waiter, LODE_NEVER);
+    lode_store_watch_remove(&calls, &waiter);
+    return (void *)(uintptr_t)err;
+}
+
+static void
+expect_one_asleep(void)
+{
+    bool sleeps = false;
+    while (!sleeps) {
+        lode_mutex_lock(&calls.mu);
+        sleeps = calls.has_leader && calls.sleepers != NULL;
+        cr_assert(!sleeps || calls.sleepers->next_sleeper == NULL);
+        lode_mutex_unlock(&calls.mu);
+    }
+}
+
+/* Two threads wait: one reads, the other sleeps, and reads when the first one has its notice. */
+Test(store_calls, watches_of_which_no_thread_sleeps_are_no_candidates_to_read, .timeout = 60)
+{
+    enum { IDLE = 10000 };
+    struct lode_watch *idle = calloc(IDLE, sizeof *idle);
+    pthread_t threads[2];
+    void *ends[2];
+    for (uint64_t i = 0; i < IDLE; i++) {
+        idle[i] = (struct lode_watch){.cookie = 100 + i, .notify = count_ready};
+        lode_watches_add(&calls.watches, &idle[i]);
+    }
+    for (uintptr_t i = 0; i < 2; i++) {
+        pthread_create(&threads[i], NULL, await_notice, (void *)(i + 1));
+    }
+    expect_one_asleep();
+    for (uint64_t i = 0; i < 2; i++) {
+        send_notify(i + 1, 2, 2);
+        pthread_join(threads[i], &ends[i]);
+        cr_assert_null(ends[i]);
+    }
+    cr_assert_null(calls.sleepers);
+    cr_assert_eq(calls.called, 0);
+    cr_assert_leq(calls.watches.looked_at, 4);
+    for (uint64_t i = 0; i < IDLE; i++) {
+        lode_watches_remove(&calls.watches, &idle[i]);
+    }
+    free(idle);
 }
 
 Test(store_calls, an_answer_of_another_type_or_size_breaks_the_protocol)
