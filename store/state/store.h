@@ -111,15 +111,13 @@ struct session {
     struct source bell; /* rung by an eventfd; see connection.c */
     int bell_fd;        /* -1: before HELLO, and after the end */
     struct outbox out;
-    struct lode_msg_ready *ready; /* NOTIFY entries not yet sent, all of one cookie: notices.h */
-    uint32_t ready_count;
-    uint64_t ready_cookie;
-    struct chore ending; /* ends what it had, in parts: freeing/ending.h */
-    bool lingers;        /* ended, and its process runs and has pins or drafts: lingering.h */
-    bool pins_are_over;  /* they count no more: the session is about to be freed */
-    uint32_t hide_next;  /* the draft that is hidden next */
-    uint32_t unpin_next; /* the pin slot that is looked at next, for the last time */
-    uint32_t leave_tag;  /* of a LEAVE that is not answered yet; 0: none */
+    struct notices *notices; /* not yet sent: notices.h; NULL: there never was one */
+    struct chore ending;     /* ends what it had, in parts: freeing/ending.h */
+    bool lingers;            /* ended, and its process runs and has pins or drafts: lingering.h */
+    bool pins_are_over;      /* they count no more: the session is about to be freed */
+    uint32_t hide_next;      /* the draft that is hidden next */
+    uint32_t unpin_next;     /* the pin slot that is looked at next, for the last time */
+    uint32_t leave_tag;      /* of a LEAVE that is not answered yet; 0: none */
     struct session *next_dead;
     struct session *newer, *older; /* among the newcomers, before HELLO */
     struct session *next_unsent;   /* in store->unsent, while `unsent` */

@@ -1,7 +1,10 @@
 /*
- * notices.h: what sessions that sent WATCH are to be told. It gathers in the session, for one
- * cookie at a time, and goes out as one NOTIFY packet: before the loop sleeps, when the packet is
- * full, and when something of another cookie comes.
+ * notices.h: what sessions that sent WATCH are to be told. It gathers in the session, and goes out
+ * as one NOTIFY packet for each cookie: before the loop sleeps, and when there are as many notices
+ * as a packet has room for. Those of one cookie keep their order.
+ *
+ * Where two threads of a session wait for the same ids, each id is told to two cookies in turn. Two
+ * packets go out all the same, not one an id.
  */
 #ifndef LODE_STORE_WAITS_NOTICES_H
 #define LODE_STORE_WAITS_NOTICES_H
@@ -9,7 +12,7 @@
 #include "store/state/store.h"
 
 /*
- * Takes the memory for a packet of notices now: for the scheduler's session, which must not be cut
+ * Takes the memory for a session's notices now: for the scheduler's session, which must not be cut
  * for want of it. Errors: LODE_ENOMEM.
  */
 LODE_MUST_CHECK lode_err notices_reserve(struct session *session);

@@ -86,6 +86,40 @@ Test(watches, of_two_cookies_are_told_apart_though_both_ids_are_decided_in_one_t
     fake_die(&watcher);
 }
 
+/* Each id is told to both watches: the first id first, but in one packet a cookie. */
+Test(watches, of_the_same_ids_are_told_in_one_packet_each)
+{
+    enum { COUNT = 100 };
+    struct fake maker = fake_attach(0), watcher = fake_attach(0);
+    struct {
+        struct lode_msg_watch head;
+        struct lode_msg_ready ready[COUNT];
+    } notify;
+    struct lode_msg_created draft[COUNT];
+    for (uint64_t i = 0; i < COUNT; i++) {
+        fake_create(&maker, user(i + 1), 10, 0, &draft[i]);
+        watch_one(&watcher, user(i + 1), 41);
+        watch_one(&watcher, user(i + 1), 42);
+    }
+    for (uint64_t i = 0; i < COUNT; i++) {
+        struct lode_msg_draft seal = {
+            .head.type = LODE_MSG_SEAL, .entry = draft[i].entry, .generation = draft[i].generation};
+        must(packets_handle(store, maker.session, &seal, sizeof seal));
+    }
+    pump();
+    for (uint64_t cookie = 41; cookie <= 42; cookie++) {
+        expect_eq(fake_receive(&watcher, &notify, sizeof notify, NULL), LODE_MSG_NOTIFY);
+        expect_eq(notify.head.cookie, cookie);
+        expect_eq(notify.head.count, COUNT);
+        for (uint64_t i = 0; i < COUNT; i++) {
+            expect(lode_id_same(notify.ready[i].id, user(i + 1)));
+        }
+    }
+    expect(!fake_has_packet(&watcher));
+    fake_die(&maker);
+    fake_die(&watcher);
+}
+
 /*
  * A watch of an object that lies in a ring ends; `count` 1: by its id, 0: by its cookie. The put
  * has returned before the watcher's time was up, and nobody has told the store of it yet.
