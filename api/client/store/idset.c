@@ -220,6 +220,16 @@ lode_idset_result(const struct lode_idset *set)
 }
 
 void
+lode_idset_ready_results(struct lode_idset *set)
+{
+    for (uint32_t i = 0; set->result_count > 0; i++) {
+        if (set->items[i].state == AWAITED && lode_id_kind(set->items[i].id) == LODE_ID_RESULT) {
+            (void)lode_idset_ready(set, set->items[i].id);
+        }
+    }
+}
+
+void
 lode_idset_clear(struct lode_idset *set)
 {
     free(set->items);

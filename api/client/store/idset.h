@@ -43,6 +43,9 @@ lode_id lode_idset_take(struct lode_idset *set);
 /* One of the awaited ones that are results of tasks; there is one. */
 lode_id lode_idset_result(const struct lode_idset *set);
 
+/* All awaited ones that are results of tasks are ready: none of them will come. */
+void lode_idset_ready_results(struct lode_idset *set);
+
 void lode_idset_clear(struct lode_idset *set);
 
 #endif

@@ -148,9 +148,23 @@ missing_results(struct lode_many *m, lode_id *id_out)
     return count;
 }
 
+/* They count as there: a get of them does not wait. */
+static void
+mark_results(struct lode_many *m)
+{
+    lode_mutex_lock(&m->db->calls.mu);
+    for (size_t i = 0; i < m->count; i++) {
+        if (lode_id_kind(m->ids[i]) == LODE_ID_RESULT) {
+            lode_many_mark(m, i);
+        }
+    }
+    m->watch.done |= lode_many_is_done(m);
+    lode_mutex_unlock(&m->db->calls.mu);
+}
+
 /*
- * Asks whether the scheduler lives: when it has died no missing result will come. The wait goes on
- * if `want` objects can be there without them. `late`: the time is up.
+ * Asks whether the scheduler lives: when it has died no missing result will come. That is an error
+ * if `want` objects cannot be there without them; else they are ready. `late`: the time is up.
  */
 static lode_err
 look(struct lode_many *m, bool late)
@@ -161,7 +175,13 @@ look(struct lode_many *m, bool late)
         return LODE_OK;
     }
     lode_err err = late ? lode_look_seldom(m->db, id) : lode_hooks_pending(&m->db->hooks, id);
-    return m->count - results >= m->want ? LODE_OK : err;
+    if (err == LODE_OK || m->count - results < m->want) {
+        return err;
+    }
+    if (err == LODE_EDOWN) {
+        mark_results(m);
+    }
+    return LODE_OK;
 }
 
 /*

@@ -31,6 +31,7 @@ struct lode_waitset {
     struct lode_idset ids;      /* calls.mu, as all below */
     struct taker *takers;
     uint32_t refused, starved; /* ids that the store did not take, since somebody looked */
+    bool was_left;             /* the store still watches ids that the set awaits no more */
 };
 
 enum { LOOK_NS = 800000000 }; /* as in wait.c */
@@ -101,7 +102,7 @@ end(struct lode_dependent *dependent)
     struct lode_msg_watch msg = {.head.type = LODE_MSG_UNWATCH, .cookie = set->watch.cookie};
     lode_mutex_lock(&calls->mu); /* a thread that a task has left may be looking at them */
     lode_watches_remove(&calls->watches, &set->watch);
-    bool awaits = set->ids.count > set->ids.ready_count;
+    bool awaits = set->was_left || set->ids.count > set->ids.ready_count;
     lode_idset_clear(&set->ids);
     wake_locked(set, UINT32_MAX);
     lode_mutex_unlock(&calls->mu);
@@ -386,7 +387,10 @@ sleep_locked(struct lode_waitset *set, int64_t deadline)
     return err;
 }
 
-/* When the scheduler has died no result of a task will come. Other objects may. */
+/*
+ * When the scheduler has died no result of a task will come. Other objects may: then the results
+ * are ready, since a get of them does not wait.
+ */
 static lode_err
 look(struct lode_waitset *set, bool seldom)
 {
@@ -396,10 +400,19 @@ look(struct lode_waitset *set, bool seldom)
     uint32_t results = set->ids.result_count, awaited = set->ids.count - set->ids.ready_count;
     lode_id id = results > 0 ? lode_idset_result(&set->ids) : (lode_id){{0}};
     lode_mutex_unlock(&calls->mu);
-    if (results == 0 || results != awaited) {
+    if (results == 0) {
         return LODE_OK;
     }
-    return seldom ? lode_look_seldom(db, id) : lode_hooks_pending(&db->hooks, id);
+    lode_err err = seldom ? lode_look_seldom(db, id) : lode_hooks_pending(&db->hooks, id);
+    if (err != LODE_EDOWN || results == awaited) {
+        return err;
+    }
+    lode_mutex_lock(&calls->mu);
+    lode_idset_ready_results(&set->ids);
+    set->was_left = true;
+    follow_locked(set);
+    lode_mutex_unlock(&calls->mu);
+    return LODE_OK;
 }
 
 /* One sleep, and a look around if it was long. LODE_EAGAIN: go on. */
@@ -473,7 +486,12 @@ lode_waitset_take(lode_waitset *set, int64_t timeout_ms, lode_id *ids_out, size_
         err = timeout_ms == 0 ? look_around(set)
                               : sleep_until_ready(set, patience.deadline, ids_out, room, count_out);
     }
-    return err == LODE_EAGAIN || err == LODE_ETIMEDOUT
+    if (err == LODE_EAGAIN || err == LODE_ETIMEDOUT) { /* a look may have found some */
+        lode_mutex_lock(&calls->mu);
+        err = take_locked(set, ids_out, room, count_out);
+        lode_mutex_unlock(&calls->mu);
+    }
+    return err == LODE_EAGAIN
                ? lode_fail_with(LODE_ETIMEDOUT, "nothing of the wait set was ready within %lld ms",
                                 (long long)timeout_ms)
                : err;

@@ -246,7 +246,7 @@ LODE_API void lode_drop_many(lode *db, const lode_id *ids, size_t count);
 
 /*
  * Waits until `want` of `count` objects are there. An object is there if a get would not wait: it
- * is sealed, failed or gone.
+ * is sealed, failed or gone, or the result of a task whose scheduler has died.
  *
  *   ready_out        `count` booleans; NULL: not wanted
  *   ready_count_out  how many are there; NULL: not wanted
@@ -262,6 +262,8 @@ LODE_API void lode_drop_many(lode *db, const lode_id *ids, size_t count);
  *           LODE_ENOMEM     no memory to wait for so many; or the store can keep no more for this
  *                           process, which was stopped while 10^5 objects and more were made, and
  *                           fewer than `want` are there: the sentence says which
+ *           LODE_EDOWN      the store has died; or the scheduler, and without results of tasks
+ *                           `want` objects cannot be there
  */
 LODE_API LODE_MUST_CHECK lode_err lode_wait(lode *db, const lode_id *ids, size_t count, size_t want,
                                             int64_t timeout_ms, bool *ready_out,

@@ -85,8 +85,8 @@ LODE_API LODE_MUST_CHECK lode_err lode_waitset_remove(lode_waitset *set, const l
  *           LODE_ENOTFOUND  the set is empty, so none would come; also where another thread has
  *                           taken or removed the last one meanwhile
  *           LODE_EINVAL     room is 0
- *           LODE_EDOWN      the store has died; or the scheduler, and only results of tasks are in
- *                           the set
+ *           LODE_EDOWN      the store has died; or the scheduler, and only results of tasks are
+ *                           awaited. Where other ids are awaited, too, the results are ready then
  *           LODE_ECANCELLED the call would sleep in a task that was cancelled
  */
 LODE_API LODE_MUST_CHECK lode_err lode_waitset_take(lode_waitset *set, int64_t timeout_ms,
