@@ -37,12 +37,30 @@ lode_refs_of(union lode_refs *refs, uint32_t count)
 /* Frees the list, if there is one. */
 void lode_refs_free(union lode_refs *refs, uint32_t count);
 
-/* Open addressing with linear probing, at most half full; a zeroed one is empty. */
-struct lode_submissions {
+/* Open addressing with linear probing, at most half full. */
+struct lode_submissions_far {
     struct lode_submission *slot;
     size_t slot_count; /* a power of two, or 0 */
     size_t used;
 };
+
+/*
+ * Numbers run on, so each call has a slot of its own by the lowest bits of its number: at most half
+ * of these slots are used. A call whose slot is still taken, by a much older one, goes to the far
+ * ones. A zeroed table is empty.
+ */
+struct lode_submissions {
+    struct lode_submission *near;
+    size_t near_count; /* a power of two, or 0 */
+    size_t near_used;
+    struct lode_submissions_far far;
+};
+
+static inline size_t
+lode_submissions_used(const struct lode_submissions *table)
+{
+    return table->near_used + table->far.used;
+}
 
 /* Makes room for one more, so that the next add cannot fail. Errors: LODE_ENOMEM. */
 LODE_MUST_CHECK lode_err lode_submissions_reserve(struct lode_submissions *table);

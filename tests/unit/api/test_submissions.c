@@ -46,7 +46,7 @@ Test(submissions, each_is_taken_once_in_any_order)
                                 lode_id_make(LODE_ID_RESULT, 3, 10 * order[i + 1])));
         }
     }
-    expect_eq(table.used, 0);
+    expect_eq(lode_submissions_used(&table), 0);
     lode_submissions_fini(&table);
 }
 
@@ -65,7 +65,29 @@ Test(submissions, a_long_life_with_few_at_a_time)
     for (uint64_t i = 1; i < 10 * MANY; i++) {
         lode_submissions_take(&table, i, &out);
     }
-    expect_eq(table.used, 0);
+    expect_eq(lode_submissions_used(&table), 0);
+    lode_submissions_fini(&table);
+}
+
+/* Their numbers differ by a multiple of any count of slots that there may be. */
+Test(submissions, calls_that_share_a_slot_are_told_apart)
+{
+    enum { FAR_APART = 1 << 20, CALLS = 100 };
+    struct lode_submissions table = {0};
+    struct lode_submission out;
+    for (uint64_t i = 0; i < CALLS; i++) {
+        add(&table, 1 + i * FAR_APART, 1);
+    }
+    expect_eq(lode_submissions_used(&table), CALLS);
+    for (uint64_t i = 0; i < CALLS; i++) {
+        uint64_t number = 1 + (i * 37 % CALLS) * FAR_APART;
+        lode_id result = lode_id_make(LODE_ID_RESULT, 3, 10 * number);
+        expect(lode_id_same(lode_submissions_first_result(&table, result), result));
+        expect(lode_submissions_take(&table, number, &out));
+        expect_eq(out.number, number);
+        expect(!lode_submissions_take(&table, number, &out));
+    }
+    expect_eq(lode_submissions_used(&table), 0);
     lode_submissions_fini(&table);
 }
 
