@@ -39,6 +39,8 @@ struct lode_session_hooks {
     /* The session's references to `id` have changed: by +1 (put, seal, keep, name lookup) or -1
      * (drop). Not called for results that lode_session_draw() drew. */
     void (*referenced)(void *arg, lode_id id, int change);
+    /* A reference to a result is about to be dropped. True: the store need not hear of it. */
+    bool (*spares)(void *arg, lode_id id);
     /* The session's pins have changed: a view came out of a get, or is about to be released. */
     void (*pinned)(void *arg, const lode_view *view, bool pinned);
     /* The session's drafts have changed: one was created, or is about to be sealed or aborted. Not

@@ -79,6 +79,17 @@ lode_keep(lode *db, lode_id id)
     return LODE_OK;
 }
 
+/* A reference to a result may be one of several that the task client counts as one. */
+static bool
+is_spared(const lode *db, lode_id id)
+{
+    if (lode_id_kind(id) != LODE_ID_RESULT) {
+        return false;
+    }
+    const struct lode_session_hooks *tasks = lode_hooks_in(&db->hooks, LODE_HOOKS_TASKS);
+    return tasks != NULL && tasks->spares != NULL && tasks->spares(tasks->arg, id);
+}
+
 void
 lode_drop(lode *db, lode_id id)
 {
@@ -86,6 +97,9 @@ lode_drop(lode *db, lode_id id)
         return;
     }
     lode_hooks_referenced(&db->hooks, id, -1);
+    if (is_spared(db, id)) {
+        return;
+    }
     lode_ring_drop(&db->ring, id, lode_session_is_large(db, id));
 }
 
@@ -118,7 +132,8 @@ lode_drop_many(lode *db, const lode_id *ids, size_t count)
         for (; done < count && size < LODE_RING_DROPS_MAX; done++) {
             if (!lode_id_is_zero(ids[done])) {
                 lode_hooks_referenced(&db->hooks, ids[done], -1);
-                part[size++] = ids[done];
+                part[size] = ids[done];
+                size += !is_spared(db, ids[done]);
             }
         }
         if (size > 0) {

@@ -7,11 +7,14 @@
 
 #include <lode/object.h>
 
+struct lode_tasks;
+
 /*
  * Takes, or drops, references for a call. Not under tasks.mu: the session's ring may have to wait.
  * take: all of them, or none. Errors: LODE_EDOWN.
  */
-LODE_MUST_CHECK lode_err lode_call_refs_take(lode *db, const lode_id *ids, size_t count);
+LODE_MUST_CHECK lode_err lode_call_refs_take(struct lode_tasks *tasks, const lode_id *ids,
+                                             size_t count);
 void lode_call_refs_drop(lode *db, const lode_id *ids, size_t count);
 
 /*

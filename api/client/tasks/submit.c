@@ -150,7 +150,7 @@ unattended_results(const struct call *call)
 }
 
 static lode_err
-take_refs(lode *db, struct call *call)
+take_refs(struct lode_tasks *tasks, struct call *call)
 {
     uint32_t count = unattended_results(call);
     for (size_t i = 0; i < call->args.count; i++) {
@@ -171,7 +171,7 @@ take_refs(lode *db, struct call *call)
             refs[call->arg_refs++] = call->args.arg[i].u.id;
         }
     }
-    lode_err err = lode_call_refs_take(db, refs, call->arg_refs);
+    lode_err err = lode_call_refs_take(tasks, refs, call->arg_refs);
     if (err != LODE_OK) {
         lode_refs_free(&call->refs, count);
         return err;
@@ -197,11 +197,12 @@ is_ready(void *arg, lode_id id)
 
 /* Gives the results to the caller. In a worker they are booked on the task that made the call. */
 static void
-hand_out_results(lode *db, const struct call *call, lode_id *results_out)
+hand_out_results(struct lode_tasks *tasks, const struct call *call, lode_id *results_out)
 {
-    const struct lode_session_hooks *worker = lode_session_hooks(db, LODE_HOOKS_WORKER);
+    const struct lode_session_hooks *worker = lode_session_hooks(tasks->db, LODE_HOOKS_WORKER);
     for (uint32_t i = 0; results_out != NULL && i < call->head.result_count; i++) {
         results_out[i] = lode_id_plus(call->head.results, i);
+        lode_result_refs_born(&tasks->result_refs, results_out[i]);
         if (worker != NULL && worker->referenced != NULL) {
             worker->referenced(worker->arg, results_out[i], 1);
         }
@@ -310,11 +311,11 @@ append(struct lode_tasks *tasks, struct call *call)
 static lode_err
 submit(struct lode_tasks *tasks, struct call *call, lode_id *results_out)
 {
-    LODE_TRY(take_refs(tasks->db, call));
+    LODE_TRY(take_refs(tasks, call));
     call->head.flags |= is_noted(call) ? 0 : LODE_SUBMIT_UNTOLD;
     lode_err err = append(tasks, call);
     if (err == LODE_OK) {
-        hand_out_results(tasks->db, call, results_out);
+        hand_out_results(tasks, call, results_out);
         return LODE_OK;
     }
     lode_call_refs_drop(tasks->db, lode_refs_of(&call->refs, call->ref_count), call->arg_refs);

@@ -62,6 +62,13 @@ pending(void *arg, lode_id id)
     }
 }
 
+static bool
+spares(void *arg, lode_id id)
+{
+    struct lode_tasks *tasks = arg;
+    return lode_result_refs_drop(&tasks->result_refs, id);
+}
+
 /*
  * The link outlives its pipe, and so does not know when the scheduler is gone for good. The session
  * does. So this looks at the session's state between slices: a close would otherwise spend all its
@@ -151,12 +158,14 @@ tasks_create(lode *db, const struct lode_tasks_worker *worker)
     if (worker != NULL) {
         tasks->worker = *worker;
     }
+    lode_result_refs_init(&tasks->result_refs, lode_session_number(db));
     lode_mutex_init(&tasks->mu, LODE_LOCK_TASK_CLIENT);
     lode_cond_init(&tasks->changed);
     tasks->hooks = (struct lode_session_hooks){
         .arg = tasks,
         .blocked = blocked,
         .pending = pending,
+        .spares = spares,
         .close = close_tasks,
         .forked = forked,
         .destroy = destroy,

@@ -23,6 +23,7 @@
 #include "api/client/tasks/burst.h"
 #include "api/client/tasks/function_cache.h"
 #include "api/client/tasks/rendezvous.h"
+#include "api/client/tasks/result_refs.h"
 #include "api/client/tasks/submissions.h"
 
 struct lode_private_cluster;
@@ -66,6 +67,7 @@ struct lode_tasks {
     pid_t silent;            /* the scheduler of the last of those; 0: it cannot be told */
     uint64_t scheduler_seen; /* without a session: which scheduler there was */
     _Atomic uint64_t parent; /* the task that this worker runs; 0: none. Any thread */
+    struct lode_result_refs result_refs; /* any thread */
 };
 
 static inline int
