@@ -1,6 +1,7 @@
 #include "api/client/tasks/burst.h"
 
 #include "api/base/clock.h"
+#include "api/system/cpus.h"
 
 /*
  * SOON_NS is longer than a program takes between two calls, and shorter than the scheduler for one
@@ -12,6 +13,7 @@ enum {
     RING_NS = 1000000,
     RING_SOON_NS = 100000,
     BURST_HELD_MAX = 64,
+    BURST_HELD_ALONE_MAX = 256, /* on one CPU */
     BURST_BYTES_MAX = 32 << 10
 };
 
@@ -67,6 +69,7 @@ lode_burst_open(struct lode_burst *burst, struct lode_link *link)
 {
     struct lode_later *timer;
     burst->link = link;
+    burst->held_max = lode_cpus_count() > 1 ? BURST_HELD_MAX : BURST_HELD_ALONE_MAX;
     if (lode_later_open(ring, burst, &timer) == LODE_OK) {
         atomic_store_explicit(&burst->timer, timer, memory_order_release);
     }
@@ -89,15 +92,20 @@ lode_burst_holds(struct lode_burst *burst, uint32_t bytes)
     atomic_store_explicit(&burst->last_ns, now, memory_order_relaxed);
     return comes_more && atomic_load_explicit(&burst->timer, memory_order_relaxed) != NULL &&
            burst->held_bytes + bytes < BURST_BYTES_MAX &&
-           atomic_load_explicit(&burst->held, memory_order_relaxed) + 1 < BURST_HELD_MAX;
+           atomic_load_explicit(&burst->held, memory_order_relaxed) + 1 < burst->held_max;
 }
 
+/*
+ * A message wakes the scheduler, which may take the CPU before this thread goes on. That is no
+ * pause of the program's: the next one begins behind the message.
+ */
 void
 lode_burst_appended(struct lode_burst *burst, uint32_t bytes, bool held)
 {
     if (!held) {
         burst->held_bytes = 0;
         atomic_store(&burst->held, 0);
+        atomic_store_explicit(&burst->last_ns, lode_now_ns(), memory_order_relaxed);
         return;
     }
     burst->held_bytes = atomic_fetch_add(&burst->held, 1) > 0 ? burst->held_bytes + bytes : bytes;

@@ -10,6 +10,9 @@
  *     call, get, call, get …                each call goes at once
  *     call, call, call … get, call, call …  all but the very first are held; the get sends them
  *
+ * Many calls go in parts, so that others begin with the first ones meanwhile. On one CPU nobody
+ * can: a message would only wake who then takes the CPU from the calls, and parts are larger.
+ *
  * Threads  lode_burst_wait(): any. The others: tasks.mu is held
  */
 #ifndef LODE_CLIENT_BURST_H
@@ -28,6 +31,7 @@ struct lode_burst {
     _Atomic bool is_expected;         /* more than one will come before the next wait */
     _Atomic bool rang;                /* it was the timer that sent the last calls */
     _Atomic int64_t last_ns;          /* when the last call came */
+    uint32_t held_max;                /* calls; constant */
     uint32_t held_bytes;              /* tasks.mu */
 };
 

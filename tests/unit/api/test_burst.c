@@ -6,8 +6,15 @@
 #include "tests/unit/wire/link_end.h"
 
 #include <criterion/criterion.h>
+#include <sched.h>
 
-enum { HELD_MAX = 64, CALL_BYTES = 64, LARGE_BYTES = 1 << 20, CLOSE_AFTER_NS = 1000000 };
+enum {
+    HELD_MAX = 64,
+    HELD_ALONE = 256,
+    CALL_BYTES = 64,
+    LARGE_BYTES = 1 << 20,
+    CLOSE_AFTER_NS = 1000000
+};
 
 static char dir[64], path[96];
 static struct end server, client;
@@ -108,6 +115,28 @@ Test(burst, no_more_than_so_many_calls_are_held)
         (void)call(CALL_BYTES);
         expect_lt(atomic_load(&burst.held), HELD_MAX);
     }
+    lode_burst_wait(&burst);
+    end_await(&server, &server.numbers, sent);
+}
+
+/* More of them on one CPU: nobody could begin with the first ones meanwhile. */
+Test(burst, on_one_cpu_more_calls_are_held)
+{
+    cpu_set_t one;
+    uint32_t most = 0;
+    CPU_ZERO(&one);
+    CPU_SET(sched_getcpu(), &one);
+    expect_eq(sched_setaffinity(0, sizeof one, &one), 0);
+    lode_later_close(lode_burst_close(&burst));
+    lode_burst_open(&burst, client.link);
+    learn();
+    for (int i = 0; i < 100000; i++) {
+        (void)call(CALL_BYTES);
+        uint32_t held = atomic_load(&burst.held);
+        expect_lt(held, HELD_ALONE);
+        most = held > most ? held : most;
+    }
+    expect_lt(HELD_MAX, most);
     lode_burst_wait(&burst);
     end_await(&server, &server.numbers, sent);
 }
