@@ -58,7 +58,7 @@ drive_create(const struct core_options *options, const struct drive_hooks *hooks
     STAILQ_INIT(&drive->queue);
     STAILQ_INIT(&drive->errands);
     drive->hooks = *hooks;
-    drive->hold_first = lode_cpus_count() > 1 ? HOLD_FIRST : HOLD_MAX;
+    drive->hold_first = lode_cpus_count(0) > 1 ? HOLD_FIRST : HOLD_MAX;
     drive->core = core_create(options, lode_now_ns());
     *drive_out = drive;
     return LODE_OK;

@@ -295,7 +295,7 @@ static uint32_t
 cpu_units(double num_cpus)
 {
     if (num_cpus <= 0) {
-        num_cpus = lode_cpus_count();
+        num_cpus = lode_cpus_count(0);
     }
     return (uint32_t)(num_cpus * LODE_CPU_UNIT + 0.5);
 }

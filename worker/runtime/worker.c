@@ -193,7 +193,7 @@ worker_init(struct worker *worker, lode *db, struct lode_worker_page *page)
         return lode_fail_errno("no clock of the main thread");
     }
     sleeping_init(&worker->sleeping, tell_sleeping, worker);
-    queue_init(&worker->queue, lode_cpus_count());
+    queue_init(&worker->queue, lode_cpus_count(0));
     functions_init(&worker->functions);
     held_init(&worker->held);
     populate_init(&worker->populate, db);

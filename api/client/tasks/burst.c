@@ -1,7 +1,6 @@
 #include "api/client/tasks/burst.h"
 
 #include "api/base/clock.h"
-#include "api/system/cpus.h"
 
 /*
  * SOON_NS is longer than a program takes between two calls, and shorter than the scheduler for one
@@ -65,11 +64,11 @@ ring(void *arg)
 }
 
 void
-lode_burst_open(struct lode_burst *burst, struct lode_link *link)
+lode_burst_open(struct lode_burst *burst, struct lode_link *link, uint32_t cpus)
 {
     struct lode_later *timer;
     burst->link = link;
-    burst->held_max = lode_cpus_count() > 1 ? BURST_HELD_MAX : BURST_HELD_ALONE_MAX;
+    burst->held_max = cpus > 1 ? BURST_HELD_MAX : BURST_HELD_ALONE_MAX;
     if (lode_later_open(ring, burst, &timer) == LODE_OK) {
         atomic_store_explicit(&burst->timer, timer, memory_order_release);
     }

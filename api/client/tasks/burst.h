@@ -35,8 +35,12 @@ struct lode_burst {
     uint32_t held_bytes;              /* tasks.mu */
 };
 
-/* For the calls that go into this link. Without memory for a timer each goes at once. */
-void lode_burst_open(struct lode_burst *burst, struct lode_link *link);
+/*
+ * For the calls that go into this link. Without memory for a timer each goes at once.
+ *
+ *   cpus  on how many there are others to begin with them while this process calls
+ */
+void lode_burst_open(struct lode_burst *burst, struct lode_link *link, uint32_t cpus);
 
 /*
  * From now on each call goes at once, and what is held stays in the link. Under tasks.mu: the timer

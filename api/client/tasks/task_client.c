@@ -8,6 +8,7 @@
 #include "api/client/cluster/starting.h"
 #include "api/client/output/task_output.h"
 #include "api/client/tasks/task_records.h"
+#include "api/system/cpus.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -321,6 +322,21 @@ await_other_locked(struct lode_tasks *tasks)
     return tasks->unanswered == unanswered ? LODE_OK : lode_scheduler_late(tasks->silent);
 }
 
+/*
+ * On how many CPUs there are others to begin with calls while this thread makes more: one, if it
+ * and the scheduler are bound to one. A program that is bound by itself has the others' CPUs.
+ */
+static uint32_t
+cpus_of_calls(const struct lode_tasks *tasks)
+{
+    pid_t scheduler = lode_rendezvous_scheduler(tasks->rendezvous);
+    uint32_t cpus = lode_cpus_count(0);
+    if (cpus > 1) {
+        return cpus;
+    }
+    return scheduler > 0 ? lode_cpus_count(scheduler) : 2; /* in another pid namespace, say */
+}
+
 /* One thread connects. Others that come meanwhile wait until it has, or has failed. */
 static lode_err
 connect_tasks(struct lode_tasks *tasks)
@@ -344,7 +360,7 @@ connect_tasks(struct lode_tasks *tasks)
     lode_mutex_lock(&tasks->mu);
     if (err == LODE_OK) {
         tasks->link = lode_rendezvous_link(tasks->rendezvous);
-        lode_burst_open(&tasks->burst, tasks->link);
+        lode_burst_open(&tasks->burst, tasks->link, cpus_of_calls(tasks));
         if (lode_tasks_state(tasks) == LODE_TASKS_CONNECTING) { /* else it has ended already */
             become_locked(tasks, LODE_TASKS_UP);
         }

@@ -301,7 +301,8 @@ typedef struct lode_object_info {
     lode_object_class object_class;
     lode_array array;
     uint64_t size_bytes;
-    uint64_t references; /* of sessions, names and containers */
+    uint64_t references; /* of sessions, names and containers. Those that a session and its calls
+                            have to a result of its own may count as one */
     uint64_t pins;       /* at the moment of asking */
     uint64_t age_ns;     /* since it was created */
     uint64_t maker_session;

@@ -6,7 +6,6 @@
 #include "tests/unit/wire/link_end.h"
 
 #include <criterion/criterion.h>
-#include <sched.h>
 
 enum {
     HELD_MAX = 64,
@@ -31,7 +30,7 @@ setup(void)
     end_init(&client);
     end_listen(&server, path);
     end_dial(&client, path);
-    lode_burst_open(&burst, client.link);
+    lode_burst_open(&burst, client.link, 2);
 }
 
 static void
@@ -122,13 +121,9 @@ Test(burst, no_more_than_so_many_calls_are_held)
 /* More of them on one CPU: nobody could begin with the first ones meanwhile. */
 Test(burst, on_one_cpu_more_calls_are_held)
 {
-    cpu_set_t one;
     uint32_t most = 0;
-    CPU_ZERO(&one);
-    CPU_SET(sched_getcpu(), &one);
-    expect_eq(sched_setaffinity(0, sizeof one, &one), 0);
     lode_later_close(lode_burst_close(&burst));
-    lode_burst_open(&burst, client.link);
+    lode_burst_open(&burst, client.link, 1);
     learn();
     for (int i = 0; i < 100000; i++) {
         (void)call(CALL_BYTES);
@@ -168,6 +163,6 @@ Test(burst, a_close_while_the_timer_rings_waits_for_it)
         lode_later_close(lode_burst_close(&burst));
         lode_burst_wait(&burst);
         end_await(&server, &server.numbers, sent);
-        lode_burst_open(&burst, client.link);
+        lode_burst_open(&burst, client.link, 2);
     }
 }
