@@ -17,11 +17,24 @@ is_off(void)
     return now == OFF;
 }
 
-void
-ahead_begin(struct ahead *ahead, const struct session *session, uint64_t head, uint64_t tail)
+/* The slots of a table that was once large are not in the cache. */
+static bool
+has_few(const struct table *table)
 {
-    *ahead = (struct ahead){
-        .session = session, .at = head, .fetched = head, .tail = tail, .off = is_off()};
+    return table->entry_count - table->free_count <= AHEAD_FEW &&
+           table->slots.now.mask < UINT64_C(1) << LODE_TABLE_LOG2_MIN;
+}
+
+void
+ahead_begin(struct ahead *ahead, const struct table *table, const struct session *session,
+            uint64_t head, uint64_t tail)
+{
+    *ahead = (struct ahead){.session = session,
+                            .at = head,
+                            .fetched = head,
+                            .tail = tail,
+                            .off = is_off(),
+                            .few = has_few(table)};
 }
 
 /* Where the id lies behind the record's header. */
@@ -81,9 +94,14 @@ look(struct ahead *ahead, const struct table *table)
 }
 
 void
-ahead_go_on(struct ahead *ahead, const struct table *table)
+ahead_go_on(struct ahead *ahead, const struct table *table, uint64_t head)
 {
     if (ahead->off) {
+        return;
+    }
+    if (ahead->few) {
+        ahead->at = head;
+        fetch_lines(ahead);
         return;
     }
     while (ahead->looked - ahead->applied < AHEAD_FAR && ahead->at != ahead->tail) {

@@ -191,10 +191,10 @@ apply_all(struct store *store, struct session *session, uint64_t head, uint64_t 
     lode_err err = LODE_OK;
     struct ahead ahead;
     struct pairs pairs;
-    ahead_begin(&ahead, session, head, tail);
+    ahead_begin(&ahead, &store->table, session, head, tail);
     pairs_begin(&pairs, store, session, head);
     while (head != tail && err != LODE_EPROTO && !session->broken) {
-        ahead_go_on(&ahead, &store->table);
+        ahead_go_on(&ahead, &store->table, head);
         if (pairs_skip(&pairs, head, tail)) {
             head += PAIRS_RECORD;
             store->counts.ring_records++;
