@@ -16,16 +16,23 @@
 
 /* ---- sending ------------------------------------------------------------------------------ */
 
+static lode_err
+check_size(uint32_t head_size, uint32_t rest_size)
+{
+    if (head_size > LODE_TASK_RECORD_MAX || rest_size > LODE_TASK_RECORD_MAX - head_size) {
+        return lode_fail_with(LODE_ETOOBIG, "a message of %u + %u bytes; at most %d can be sent",
+                              head_size, rest_size, LODE_TASK_RECORD_MAX);
+    }
+    return LODE_OK;
+}
+
 lode_err
 lode_link_send(struct lode_link *link, uint16_t type, const void *head, uint32_t head_size,
                const void *rest, uint32_t rest_size, bool hold)
 {
     struct lode_link_pipe *pipe = NULL;
     lode_err err;
-    if (head_size > LODE_TASK_RECORD_MAX || rest_size > LODE_TASK_RECORD_MAX - head_size) {
-        return lode_fail_with(LODE_ETOOBIG, "a message of %u + %u bytes; at most %d can be sent",
-                              head_size, rest_size, LODE_TASK_RECORD_MAX);
-    }
+    LODE_TRY(check_size(head_size, rest_size));
     lode_mutex_lock(&link->mu);
     if (link->closing || link->broken) {
         err = lode_fail_with(LODE_ECLOSED, "the link is closed");
@@ -49,6 +56,30 @@ void
 lode_link_flush(struct lode_link *link)
 {
     lode_link_pump(link);
+}
+
+void
+lode_link_lock(struct lode_link *link)
+{
+    lode_mutex_lock(&link->mu);
+}
+
+lode_err
+lode_link_append_locked(struct lode_link *link, uint16_t type, const void *head, uint32_t head_size,
+                        const void *rest, uint32_t rest_size)
+{
+    lode_mutex_assert_held(&link->mu);
+    LODE_TRY(check_size(head_size, rest_size));
+    if (link->closing || link->broken) {
+        return lode_fail_with(LODE_ECLOSED, "the link is closed");
+    }
+    return lode_link_queue_append(&link->queue, type, head, head_size, rest, rest_size);
+}
+
+void
+lode_link_unlock(struct lode_link *link)
+{
+    lode_mutex_unlock(&link->mu);
 }
 
 lode_err

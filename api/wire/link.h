@@ -56,6 +56,17 @@ LODE_MUST_CHECK lode_err lode_link_send(struct lode_link *link, uint16_t type, c
                                         bool hold);
 void lode_link_flush(struct lode_link *link);
 
+/*
+ * The same as lode_link_send() with `hold`, for who has many records: between lode_link_lock() and
+ * lode_link_unlock(), which are one thread's. It takes no other lock meanwhile, and calls nothing
+ * else here.
+ */
+void lode_link_lock(struct lode_link *link);
+LODE_MUST_CHECK lode_err lode_link_append_locked(struct lode_link *link, uint16_t type,
+                                                 const void *head, uint32_t head_size,
+                                                 const void *rest, uint32_t rest_size);
+void lode_link_unlock(struct lode_link *link);
+
 /* Waits until the other side has acknowledged everything. Errors: LODE_ETIMEDOUT, LODE_ECLOSED. */
 LODE_MUST_CHECK lode_err lode_link_drain(struct lode_link *link, int64_t timeout_ms);
 

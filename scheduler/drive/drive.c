@@ -29,6 +29,7 @@ struct drive {
     struct core *core;    /* drive.mu */
     struct drive_hooks hooks;
     struct drive_session *dirty; /* drive.mu; got something since the last flush */
+    struct drive_session *open;  /* drive.mu; its link is locked, see open_link_locked() */
     int64_t timer;               /* drive.mu; what the timer is set to */
     int64_t now;                 /* drive.mu; the time of the events that are stepped */
     int64_t taken_ns;            /* drive.mu; when it was taken; `now` may be later */
@@ -195,9 +196,63 @@ drive_spill_done(struct drive *drive, const struct core_action *spill, bool writ
     lode_mutex_unlock(&drive->mu);
 }
 
+/* Before anything else is done than to append to that link. */
+static void
+close_link_locked(struct drive *drive)
+{
+    if (drive->open != NULL) {
+        lode_link_unlock(drive->open->link);
+        drive->open = NULL;
+    }
+}
+
+/* Many records in a row are one worker's: its session is sought, and its link locked, once. */
+static struct drive_session *
+open_link_locked(struct drive *drive, uint64_t number)
+{
+    if (drive->open == NULL || drive->open->number != number) {
+        close_link_locked(drive);
+        drive->open = drive->hooks.find_session(drive->hooks.arg, number);
+        if (drive->open != NULL) {
+            lode_link_lock(drive->open->link);
+        }
+    }
+    return drive->open;
+}
+
+static void
+failed_locked(struct drive *drive, struct drive_session *session, lode_err err)
+{
+    if (err != LODE_OK && !session->leaving) {
+        session->leaving = true;
+        drive_ask_cut(drive, session->number, err, lode_last_error());
+    }
+}
+
+static void
+send_run_locked(struct drive *drive, const struct core_action *action)
+{
+    struct drive_session *session = open_link_locked(drive, action->target);
+    if (session == NULL) {
+        return;
+    }
+    lode_err err = lode_link_append_locked(session->link, action->message,
+                                           core_action_bytes(action), action->size, NULL, 0);
+    if (err != LODE_OK) {
+        close_link_locked(drive);
+        failed_locked(drive, session, err);
+    }
+    mark_dirty_locked(drive, session);
+}
+
 static void
 send_locked(struct drive *drive, const struct core_action *action)
 {
+    if (action->message == LODE_TASK_RUN) {
+        send_run_locked(drive, action);
+        return;
+    }
+    close_link_locked(drive);
     struct drive_session *session = drive->hooks.find_session(drive->hooks.arg, action->target);
     bool is_output = action->message == LODE_TASK_OUTPUT;
     if (is_output && (session == NULL || session_is_swamped_locked(session))) {
@@ -212,16 +267,16 @@ send_locked(struct drive *drive, const struct core_action *action)
                              session, action, drive->hooks.count_repeats(drive->hooks.arg),
                              (uint64_t)drive->longest_ns, drive->hooks.output_log)
                        : session_send_locked(session, action, drive->hooks.output_log);
-    if (err != LODE_OK && !session->leaving) {
-        session->leaving = true;
-        drive_ask_cut(drive, session->number, err, lode_last_error());
-    }
+    failed_locked(drive, session, err);
     mark_dirty_locked(drive, session);
 }
 
 static void
 carry_out_locked(struct drive *drive, const struct core_action *action)
 {
+    if (action->type != CORE_SEND) {
+        close_link_locked(drive);
+    }
     switch (action->type) {
     case CORE_SEND:
         send_locked(drive, action);
@@ -304,6 +359,7 @@ let_go(struct drive *drive)
     while ((action = core_next_action(drive->core)) != NULL) {
         carry_out_locked(drive, action);
     }
+    close_link_locked(drive);
     int count = take_dirty_locked(drive, flush);
     bool more = drive->dirty != NULL;
     int64_t held_ns = lode_now_ns() - drive->taken_ns;

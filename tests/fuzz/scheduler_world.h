@@ -25,6 +25,7 @@ struct lode_link {
     struct lode_link_events events;
     uint32_t index;
     bool broken;
+    bool is_locked; /* nothing else is done with it meanwhile */
 };
 
 static struct loop loop;
@@ -72,7 +73,7 @@ lode_link_send(struct lode_link *link, uint16_t type, const void *head, uint32_t
 {
     uint8_t sum = 0;
     (void)hold;
-    fuzz_expect(type > 0 && type < LODE_TASK_MSG_END);
+    fuzz_expect(!link->is_locked && type > 0 && type < LODE_TASK_MSG_END);
     fuzz_expect(head_size <= LODE_TASK_RECORD_MAX && rest_size <= LODE_TASK_RECORD_MAX - head_size);
     for (uint32_t i = 0; i < head_size; i++) {
         sum ^= ((const uint8_t *)head)[i];
@@ -85,9 +86,33 @@ lode_link_send(struct lode_link *link, uint16_t type, const void *head, uint32_t
 }
 
 void
+lode_link_lock(struct lode_link *link)
+{
+    fuzz_expect(!link->is_locked);
+    link->is_locked = true;
+}
+
+void
+lode_link_unlock(struct lode_link *link)
+{
+    fuzz_expect(link->is_locked);
+    link->is_locked = false;
+}
+
+lode_err
+lode_link_append_locked(struct lode_link *link, uint16_t type, const void *head, uint32_t head_size,
+                        const void *rest, uint32_t rest_size)
+{
+    lode_link_unlock(link);
+    lode_err err = lode_link_send(link, type, head, head_size, rest, rest_size, true);
+    lode_link_lock(link);
+    return err;
+}
+
+void
 lode_link_flush(struct lode_link *link)
 {
-    (void)link;
+    fuzz_expect(!link->is_locked);
 }
 
 lode_err

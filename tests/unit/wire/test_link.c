@@ -117,6 +117,42 @@ Test(link, held_records_wait_for_the_next_one_and_share_its_message)
     expect_eq(server.batches, 2);
 }
 
+Test(link, records_that_are_appended_under_one_lock_share_a_message_with_those_around_them)
+{
+    struct lode_link_counters before, after;
+    char *bytes = calloc(1, LODE_TASK_RECORD_MAX + 1);
+    connect_both();
+    end_send_text(&client, "the pipe is up");
+    must(lode_link_drain(client.link, bound_ms(5000)));
+    lode_link_count(client.link, &before);
+    end_send_number(&client, 0, true);
+    lode_link_lock(client.link);
+    for (uint64_t i = 1; i < 99; i++) {
+        must(lode_link_append_locked(client.link, TYPE_NUMBER, &i, sizeof i, NULL, 0));
+    }
+    fails(lode_link_append_locked(client.link, TYPE_OTHER, bytes, LODE_TASK_RECORD_MAX, bytes, 1),
+          LODE_ETOOBIG);
+    lode_link_unlock(client.link);
+    end_send_number(&client, 99, false);
+    end_await(&server, &server.numbers, 100);
+    lode_link_count(client.link, &after);
+    expect_eq(after.records_sent, before.records_sent + 100);
+    expect_eq(after.messages_sent, before.messages_sent + 1);
+    free(bytes);
+}
+
+Test(link, nothing_is_appended_to_a_link_that_is_broken)
+{
+    uint64_t number = 0;
+    connect_both();
+    must(lode_link_send(server.link, TYPE_REFUSE, "", 0, NULL, 0, false));
+    end_await(&client, &client.broken, 1);
+    lode_link_lock(client.link);
+    fails(lode_link_append_locked(client.link, TYPE_NUMBER, &number, sizeof number, NULL, 0),
+          LODE_ECLOSED);
+    lode_link_unlock(client.link);
+}
+
 Test(link, many_records_share_few_messages)
 {
     struct lode_link_counters counters;
