@@ -30,3 +30,21 @@ Test(origin, writes_the_task_and_its_programs_key_in_place)
     origin_set(UINT64_C(0xabc));
     cr_assert_str_eq(text, "3:0000000000000abc:fedcba9876543210:/d");
 }
+
+/* Only digits that differ are written, but for a new program all of them. */
+Test(origin, writes_every_number_whole_whichever_was_there_before)
+{
+    static const uint64_t tasks[] = {1, UINT64_MAX, 0, 1, UINT64_C(1) << 63, 0x1000, 0xfff, 0xfff};
+    char want[64];
+    cr_assert_eq(origin_export(3, "/d"), LODE_OK);
+    char *text = getenv("LODE_WORKER");
+    for (size_t i = 0; i < sizeof tasks / sizeof *tasks; i++) {
+        origin_set(tasks[i]);
+        snprintf(want, sizeof want, "3:%016llx:%016llx:/d", (unsigned long long)tasks[i], 0ULL);
+        cr_assert_str_eq(text, want);
+    }
+    memset(text + 2, 'x', 16); /* user code has written here */
+    origin_set_key(7);
+    origin_set(0x1000);
+    cr_assert_eq(memcmp(text, "3:0000000000001000:0000000000000007:/d", 39), 0);
+}
