@@ -4,7 +4,7 @@
  *
  *   field       written by   order              read by     order
  *   begun       worker       relaxed, before    scheduler   after the worker was reaped
- *   started     worker       seq_cst, before    scheduler   after the worker was reaped
+ *   started     worker       release, before    scheduler   after the worker was reaped
  *   finished    worker       release, after     scheduler   after the worker was reaped
  *   cancelled   worker       relaxed            worker      relaxed; the running task's flag
  *   printing    worker       relaxed            scheduler   relaxed; see output_lock.h
@@ -15,6 +15,9 @@
  *   crash_…     worker       plain, in a signal     scheduler   after the worker was reaped
  *                            handler; crash_set
  *                            last (release)
+ *
+ * What a process wrote before it was reaped is seen by who has reaped it. So the orders only keep
+ * the compiler from moving a store across the user's code.
  *
  * The worker sets `started` to the scheduler's number of a task before it calls the function. It
  * sets `finished` to the same number after the task's results were published in the ring.

@@ -10,7 +10,8 @@ void
 page_begin(struct lode_worker_page *page, uint64_t nth, uint64_t task)
 {
     name_begun(page, nth, task);
-    atomic_store_explicit(&page->started, task, memory_order_seq_cst);
+    atomic_store_explicit(&page->started, task, memory_order_release);
+    atomic_signal_fence(memory_order_seq_cst); /* the user's code, and its crash, come behind it */
 }
 
 void
