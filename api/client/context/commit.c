@@ -41,7 +41,12 @@ struct commit {
 static lode_err
 spec_of(const struct lode_result *result, struct lode_spec *spec_out)
 {
-    if (result->array != NULL) {
+    if (result->array != NULL && result->array->ndim == 0 &&
+        lode_dtype_size(result->array->dtype) != 0) { /* the part was cleared: no axes */
+        spec_out->size = lode_dtype_size(result->array->dtype);
+        spec_out->kind = LODE_KIND_ARRAY;
+        spec_out->array.dtype = result->array->dtype;
+    } else if (result->array != NULL) {
         LODE_TRY(lode_spec_array(result->array, spec_out));
     } else {
         *spec_out = (struct lode_spec){.size = result->size, .kind = result->kind};
