@@ -1,13 +1,14 @@
 /*
- * id_filter.h: a set of ids as a row of bits, one for each id, by the hash of the id. The bit
+ * id_filter.h: a set of ids as a row of bits, one for each id, by the hash of the id; and one for
+ * each row that the sessions of its ids have (index.h). The bit
  * of an id is set if the id is in the set; and by chance, if it is not. With as many bits as
  * lode_filter_log2() says, that happens for 3 to 6 ids of a hundred.
  */
 #ifndef LODE_LAYOUT_ID_FILTER_H
 #define LODE_LAYOUT_ID_FILTER_H
 
-#include <stdbool.h>
-#include <stdint.h>
+#include "api/layout/id.h"
+#include "api/layout/index.h"
 
 enum {
     LODE_FILTER_LOG2_LEAST = 10,
@@ -35,6 +36,17 @@ static inline uint64_t
 lode_filter_at(uint64_t hash, uint32_t log2)
 {
     return hash * UINT64_C(0x9e3779b97f4a7c15) >> (64 - log2);
+}
+
+/*
+ * What stands in a set for the sessions of some of its ids: when a session ends, its ids that are
+ * still to come are decided, and nobody lists them. Sessions that share a row share it, too: if one
+ * of them ends, the store may forget what it knew of another (objects/status.h).
+ */
+static inline lode_id
+lode_filter_row(uint64_t session)
+{
+    return lode_id_make(LODE_ID_RESULT, session % LODE_SESSION_ROWS, 0);
 }
 
 static inline bool

@@ -216,7 +216,7 @@ enum lode_found {
     LODE_FOUND_REFUSED = 5, /* NOTIFY: it is not watched, the session has too many waits */
     LODE_FOUND_STARVED = 6, /* NOTIFY: it is not watched, for want of memory: ask again later. Of no
                                id: the WATCH_FILTER has ended, the client has too much unread */
-    LODE_FOUND_LOOK = 7     /* NOTIFY, of no id, to WATCH_FILTER: a decision was lost, look again */
+    LODE_FOUND_LOOK = 7     /* NOTIFY, of no id, to WATCH_FILTER: look again, some may be decided */
 };
 
 struct lode_msg_found {
@@ -251,19 +251,23 @@ struct lode_msg_watch_row {
 };
 
 /*
- * A WATCH of ids of the user's choice, by a bit for the hash of each (api/layout/id_filter.h). The
- * bits go in parts, in order; the first has `at` 0, and the last ends with the last bit and arms
- * the watch. NOTIFY may tell of other ids, too. If the client does not read what it is told, the
- * watch ends and says STARVED, of no id. What was before the OK to the last part, the client looks
- * for itself. ERROR, to the first part: the ids must be watched one by one. UNWATCH without ids
- * ends it.
+ * A WATCH of ids of the user's choice, by a bit for the hash of each (api/layout/id_filter.h).
+ * `promised`: of ids of sessions, too, with a bit for each row that these sessions have. The bits
+ * go in parts, in order; the first has `at` 0, the last ends with the last bit and arms the watch.
+ * NOTIFY may tell of other ids, too. It says LOOK, of no id, when a session has ended: the store
+ * can't list its ids that will not come. If the client does not read what it is told, the watch
+ * ends and says STARVED, of no id. What was before the OK to the last part, the client looks for
+ * itself. ERROR, to the first part: the ids must be watched one by one. UNWATCH without ids ends
+ * it.
  */
 struct lode_msg_watch_filter {
     struct lode_msg_head head;
     uint64_t cookie;
-    uint32_t count; /* 1 to LODE_SESSION_WAITS_MAX */
-    uint32_t log2;  /* of the bits: lode_filter_log2(count), and `count` of them set at most */
-    uint64_t at;    /* bytes before this part */
+    uint32_t count;    /* of ids and rows, 1 to LODE_SESSION_WAITS_MAX */
+    uint32_t log2;     /* of the bits: lode_filter_log2(count), and `count` of them set at most */
+    uint64_t at;       /* bytes before this part */
+    uint32_t promised; /* 1: of ids of sessions, too */
+    uint32_t pad;
 };
 
 /*

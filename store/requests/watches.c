@@ -131,7 +131,7 @@ handle_watch_row(struct store *store, struct session *session, const void *packe
     return LODE_OK;
 }
 
-/* No fence as for a row: its ids come by no ring. */
+/* The fence is as for a row. */
 lode_err
 handle_watch_filter(struct store *store, struct session *session, const void *packet,
                     const uint8_t *rest, size_t rest_size)
@@ -143,13 +143,13 @@ handle_watch_filter(struct store *store, struct session *session, const void *pa
                               msg->log2);
     }
     waits_tell_decided(store); /* it is told of nothing that was before it */
-    lode_err err =
-        msg->at == 0 ? filters_begin(store, session, msg->cookie, msg->count, msg->log2) : LODE_OK;
+    lode_err err = msg->at == 0 ? filters_begin(store, session, msg) : LODE_OK;
     if (err != LODE_OK) {
         session_fail(store, session, msg->head.tag, err);
         return LODE_OK;
     }
     LODE_TRY(filters_fill(store, session, msg->cookie, msg->at, rest, rest_size));
+    atomic_thread_fence(memory_order_seq_cst);
     answer_watch(session, msg->head.tag);
     return LODE_OK;
 }

@@ -4,6 +4,7 @@
 #include "api/layout/id_filter.h"
 #include "store/waits/notices.h"
 #include "store/waits/pool.h"
+#include "store/waits/wakes.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +16,7 @@ struct filter {
     uint32_t count;         /* the waits that its session is charged with */
     uint32_t told;          /* since the client had read all that was sent to it */
     uint32_t log2;
+    bool promised;  /* it may have ids of sessions */
     uint32_t set;   /* how many bits are 1: no more than it has ids */
     uint8_t bits[]; /* of these `filled` bytes */
 };
@@ -44,22 +46,25 @@ check_limits(const struct filters *filters, const struct session *session, uint3
 }
 
 lode_err
-filters_begin(struct store *store, struct session *session, uint64_t cookie, uint32_t count,
-              uint32_t log2)
+filters_begin(struct store *store, struct session *session, const struct lode_msg_watch_filter *msg)
 {
     struct filters *filters = &store->waits->filters;
-    LODE_TRY(check_limits(filters, session, count));
-    struct filter *filter = malloc(sizeof *filter + lode_filter_bytes(log2));
+    LODE_TRY(check_limits(filters, session, msg->count));
+    struct filter *filter = malloc(sizeof *filter + lode_filter_bytes(msg->log2));
     if (filter == NULL) {
-        return lode_fail_with(LODE_ENOMEM, "no memory to watch %u ids", count);
+        return lode_fail_with(LODE_ENOMEM, "no memory to watch %u ids", msg->count);
     }
     *filter = (struct filter){.session = session,
-                              .cookie = cookie,
-                              .bytes = lode_filter_bytes(log2),
-                              .count = count,
-                              .log2 = log2};
+                              .cookie = msg->cookie,
+                              .bytes = lode_filter_bytes(msg->log2),
+                              .count = msg->count,
+                              .log2 = msg->log2,
+                              .promised = msg->promised != 0};
     filters->list[filters->count++] = filter;
-    session->wait_count += count;
+    session->wait_count += msg->count;
+    if (filter->promised) {
+        wakes_arm_all(store);
+    }
     return LODE_OK;
 }
 
@@ -113,6 +118,9 @@ end(struct store *store, uint32_t i)
     struct filter *filter = filters->list[i];
     filter->session->wait_count -= filter->count;
     filters->list[i] = filters->list[--filters->count];
+    if (filter->promised) {
+        wakes_disarm_all(store);
+    }
     free(filter);
 }
 
@@ -161,9 +169,11 @@ tells(const struct filter *filter)
 }
 
 static bool
-may_have(const struct filter *filter, uint64_t hash)
+may_have(const struct filter *filter, lode_id id, uint64_t hash)
 {
-    return lode_filter_has(filter->bits, lode_filter_at(hash, filter->log2));
+    enum lode_id_kind kind = lode_id_kind(id);
+    return (kind == LODE_ID_USER || (filter->promised && kind != LODE_ID_NAME)) &&
+           lode_filter_has(filter->bits, lode_filter_at(hash, filter->log2));
 }
 
 /* False: so much is not read that the filter has ended, and has said so. */
@@ -191,8 +201,8 @@ tell_one_filter(struct store *store, uint32_t i)
     const struct filter *filter = store->waits->filters.list[i];
     for (uint32_t j = 0; j < store->decided.count; j++) {
         const struct decision *decision = &store->decided.list[j];
-        if (decision->status != LODE_FOUND_PENDING && lode_id_kind(decision->id) == LODE_ID_USER &&
-            may_have(filter, table_hash(&store->table, decision->id)) &&
+        if (decision->status != LODE_FOUND_PENDING &&
+            may_have(filter, decision->id, table_hash(&store->table, decision->id)) &&
             !tell(store, i, decision->id, decision->status, decision->is_error)) {
             return;
         }
@@ -211,13 +221,26 @@ filters_tell_decided(struct store *store)
     }
 }
 
+void
+filters_look_at_row(struct store *store, uint64_t session)
+{
+    struct filters *filters = &store->waits->filters;
+    lode_id row = lode_filter_row(session);
+    for (uint32_t i = filters->count; i-- > 0;) {
+        if (tells(filters->list[i]) && filters->list[i]->promised &&
+            may_have(filters->list[i], row, table_hash(&store->table, row))) {
+            (void)tell(store, i, (lode_id){{0}}, LODE_FOUND_LOOK, false);
+        }
+    }
+}
+
 bool
 filters_any(const struct store *store, lode_id id, uint64_t hash)
 {
     const struct filters *filters = &store->waits->filters;
     bool any = false;
-    for (uint32_t i = 0; i < filters->count && lode_id_kind(id) == LODE_ID_USER; i++) {
-        any |= tells(filters->list[i]) && may_have(filters->list[i], hash);
+    for (uint32_t i = 0; i < filters->count; i++) {
+        any |= tells(filters->list[i]) && may_have(filters->list[i], id, hash);
     }
     return any;
 }

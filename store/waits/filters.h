@@ -1,5 +1,5 @@
 /*
- * filters.h: watches of many ids of users' choice at once (WATCH_FILTER). The store does not know
+ * filters.h: watches of many ids in no order at once (WATCH_FILTER). The store does not know
  * the ids: it has a bit for each hash (api/layout/id_filter.h), and tells the session of every
  * decided id whose bit is set. The client looks whether the id is one of its own. So 10^6 ids take
  * 2 MiB, no look into a table, and nothing when the watch ends.
@@ -17,9 +17,13 @@
  * A filter is as large as id_filter.h says for its ids, and has no more bits set than ids. So at
  * most one of sixteen ids of others is told to it, unless its session knew them.
  *
- * Only ids of users' choice are watched in this way. What becomes of them never depends on the end
- * of a session, which would have to be told for each id. And they are never put by a record in a
- * ring: who puts one need not ring the store for the sake of a filter, so no bucket is armed.
+ * A filter of ids of users' choice alone arms no bucket: these are never put by a record in a ring,
+ * so whoever puts one need not ring the store for the sake of the filter. And what becomes of them
+ * never depends on the end of a session.
+ *
+ * A filter of promised ids, too (results, reserved ids), has all buckets armed from its first part
+ * on: whoever puts rings the store. When a session ends whose row it has, the store can't list the
+ * ids that will not come. It says LOOK, and the client asks about its own.
  *
  * A decided id looks into FILTERS_MAX filters at most. One that is begun and never filled holds its
  * place until its session ends; then others' ids are watched one by one.
@@ -38,17 +42,14 @@ struct filters {
     uint32_t count;
 };
 
-/*
- * Begins a filter of 2^log2 bits, all 0; the caller has checked both numbers. Errors: LODE_ELIMIT,
- * LODE_ENOMEM.
- */
+/* Begins a filter; the caller has checked its count and size. Errors: LODE_ELIMIT, LODE_ENOMEM. */
 LODE_MUST_CHECK lode_err filters_begin(struct store *store, struct session *session,
-                                       uint64_t cookie, uint32_t count, uint32_t log2);
+                                       const struct lode_msg_watch_filter *msg);
 
 /*
- * Fills in the bytes from `at` on. The last part arms the filter. It tells of nothing that was
- * before it: the client looks at that itself. Errors: LODE_EPROTO: no such filter is being filled,
- * or not from there, or it has more bits set than ids.
+ * Fills in the bytes from `at` on. The last part arms the filter; the caller fences then. It tells
+ * of nothing that was before it: the client looks at that itself. Errors: LODE_EPROTO: no such
+ * filter is being filled, or not from there, or it has more bits set than ids.
  */
 LODE_MUST_CHECK lode_err filters_fill(const struct store *store, const struct session *session,
                                       uint64_t cookie, uint64_t at, const void *bytes, size_t size);
@@ -59,6 +60,9 @@ void filters_end_session(struct store *store, const struct session *session);
 
 /* Tells all filters what was decided of their ids (objects/decided.h). */
 void filters_tell_decided(struct store *store);
+
+/* A session of that row has ended, or is settled: filters that may have ids of it are to look. */
+void filters_look_at_row(struct store *store, uint64_t session);
 
 /* Whether a filter may have the id. */
 bool filters_any(const struct store *store, lode_id id, uint64_t hash);

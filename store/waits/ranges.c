@@ -65,26 +65,6 @@ check_limits(const struct store *store, const struct session *session, const str
                : LODE_OK;
 }
 
-static void
-arm_all(struct store *store)
-{
-    if (store->waits->range_count++ == 0) {
-        for (uint32_t bucket = 0; bucket < LODE_WAKE_BUCKETS; bucket++) {
-            wakes_arm(store, bucket);
-        }
-    }
-}
-
-static void
-disarm_all(struct store *store)
-{
-    if (--store->waits->range_count == 0) {
-        for (uint32_t bucket = 0; bucket < LODE_WAKE_BUCKETS; bucket++) {
-            wakes_disarm(store, bucket);
-        }
-    }
-}
-
 lode_err
 ranges_arm(struct store *store, struct session *session, const struct id_row *ids, uint64_t cookie)
 {
@@ -112,7 +92,8 @@ ranges_arm(struct store *store, struct session *session, const struct id_row *id
     row->count++;
     session->range_count++;
     session->wait_count += ids->count;
-    arm_all(store);
+    store->waits->range_count++;
+    wakes_arm_all(store);
     return LODE_OK;
 }
 
@@ -135,7 +116,8 @@ end(struct store *store, struct range *range)
     row->count--;
     range->session->range_count--;
     range->session->wait_count -= range->ids.count;
-    disarm_all(store);
+    store->waits->range_count--;
+    wakes_disarm_all(store);
     free(range);
 }
 

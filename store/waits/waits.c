@@ -315,6 +315,7 @@ look_at_row(struct store *store, uint64_t session)
         chores_give(store, &row->chore, look_at_row_part);
     }
     ranges_look_at_row(store, session);
+    filters_look_at_row(store, session);
 }
 
 static bool

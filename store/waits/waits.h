@@ -72,7 +72,7 @@ void waits_tell_decided(struct store *store);
 void waits_tell_one(struct store *store, struct session *session, lode_id id, uint64_t cookie,
                     enum lode_found status, bool is_error);
 
-/* Whether a wait of some session for the id is armed. Of a user's id: whether one may be. */
+/* Whether a wait of some session for the id is armed, or may be: a filter says no more. */
 bool waits_any(struct store *store, lode_id id);
 
 #endif

@@ -20,6 +20,26 @@ wakes_disarm(struct store *store, uint32_t bucket)
 }
 
 void
+wakes_arm_all(struct store *store)
+{
+    if (store->wakes.all_armed++ == 0) {
+        for (uint32_t bucket = 0; bucket < LODE_WAKE_BUCKETS; bucket++) {
+            wakes_arm(store, bucket);
+        }
+    }
+}
+
+void
+wakes_disarm_all(struct store *store)
+{
+    if (--store->wakes.all_armed == 0) {
+        for (uint32_t bucket = 0; bucket < LODE_WAKE_BUCKETS; bucket++) {
+            wakes_disarm(store, bucket);
+        }
+    }
+}
+
+void
 wakes_mark(struct store *store, uint32_t bucket)
 {
     struct wakes *wakes = &store->wakes;

@@ -15,6 +15,7 @@ struct store;
 
 struct wakes {
     uint32_t armed[LODE_WAKE_BUCKETS];
+    uint32_t all_armed;                        /* how often all of them together */
     uint16_t marked[LODE_WAKE_BUCKETS];        /* the buckets to be woken */
     struct session *stream[LODE_WAKE_BUCKETS]; /* of a marked bucket; NULL: none */
     uint32_t marked_count;
@@ -24,6 +25,10 @@ struct wakes {
 
 void wakes_arm(struct store *store, uint32_t bucket);
 void wakes_disarm(struct store *store, uint32_t bucket);
+
+/* For watches of more ids than the store knows one by one: whoever puts rings the store. */
+void wakes_arm_all(struct store *store);
+void wakes_disarm_all(struct store *store);
 
 void wakes_mark(struct store *store, uint32_t bucket);
 void wakes_mark_all(struct store *store);

@@ -176,7 +176,8 @@ send_lode_msg_watch_filter(struct fuzz_input *input, struct client *client, uint
     } packet = {.msg = {.head = {.type = type, .tag = shape >> 2 & 1},
                         .cookie = shape & 3,
                         .count = fuzz_u8(input) % 32,
-                        .log2 = LODE_FILTER_LOG2_LEAST}};
+                        .log2 = LODE_FILTER_LOG2_LEAST,
+                        .promised = shape >> 5 & 1}};
     size_t size = shape & 8 ? sizeof packet.bits : sizeof packet.bits / 2;
     packet.msg.at = shape & 16 ? sizeof packet.bits / 2 : 0;
     packet.msg.log2 += shape >> 5 == 7 ? fuzz_u8(input) : 0;

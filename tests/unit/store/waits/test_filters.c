@@ -12,6 +12,7 @@ TestSuite(filters, .init = store_setup, .fini = store_teardown, .timeout = 120);
 enum { COOKIE = 7, PART = 1 << 15 };
 
 static uint64_t cookie = COOKIE; /* of the filters that are sent */
+static bool promised;            /* they are of ids of sessions, too */
 
 static struct {
     struct lode_msg_watch head;
@@ -49,7 +50,8 @@ send_part(struct fake *fake, uint32_t count, uint32_t log2, uint64_t at, size_t 
                                                 .cookie = cookie,
                                                 .count = count,
                                                 .log2 = log2,
-                                                .at = at};
+                                                .at = at,
+                                                .promised = promised};
     memcpy(packet.bits, bits + at, size);
     fake_send(fake, &packet, sizeof packet.msg + size);
     pump();
@@ -323,6 +325,115 @@ Test(filters, arm_no_bucket_and_tell_once_they_are_filled)
     expect_nothing_is_left(&watcher);
     fake_die(&watcher);
     fake_die(&maker);
+}
+
+/* ---- of promised ids ---- */
+
+/* The results, or the reserved ids, from 1 on; with them the row of that session. */
+static void
+watch_promised(struct fake *fake, struct fake *maker, uint32_t count, bool results)
+{
+    uint32_t log2 = lode_filter_log2(count + 1);
+    memset(bits, 0, sizeof bits);
+    set(lode_filter_row(maker->number), log2);
+    for (uint64_t i = 1; i <= count; i++) {
+        set(results ? result(maker, i) : lode_id_reserve(maker->number, i), log2);
+    }
+    promised = true;
+    send_bits(fake, count + 1);
+}
+
+Test(filters, of_promised_ids_arm_all_buckets_and_tell_of_them)
+{
+    struct fake maker = fake_attach(0), watcher = fake_attach(0);
+    watch_promised(&watcher, &maker, 10, false);
+    watch_promised(&watcher, &maker, 10, false);
+    for (uint32_t i = 0; i < LODE_WAKE_BUCKETS; i++) {
+        expect_eq(atomic_load(&store->table.wakes[i].waited), 1);
+    }
+    lode_id id = fake_put_reserved(&maker, 7);
+    expect(waits_any(store, lode_id_reserve(maker.number, 3)));
+    fake_ring(&maker);
+    pump();
+    receive(&watcher, 2);
+    expect(lode_id_same(notify.ready[0].id, id));
+    expect_eq(notify.ready[0].status, LODE_FOUND_SEALED);
+    unwatch(&watcher, false);
+    expect_nothing_is_left(&watcher);
+    for (uint32_t i = 0; i < LODE_WAKE_BUCKETS; i++) {
+        expect_eq(atomic_load(&store->table.wakes[i].waited), 0);
+    }
+    watch_promised(&watcher, &maker, 10, false);
+    fake_die(&watcher);
+    expect_eq(store->wakes.all_armed, 0);
+    fake_die(&maker);
+}
+
+Test(filters, of_promised_ids_that_end_late_are_told_what_lies_in_a_ring)
+{
+    struct fake maker = fake_attach(0), watcher = fake_attach(0);
+    watch_promised(&watcher, &maker, 10, false);
+    lode_id id = fake_put_reserved(&maker, 7); /* and its bell rings too late */
+    struct lode_msg_watch end = {
+        .head = {.type = LODE_MSG_UNWATCH, .tag = 2}, .cookie = COOKIE, .drain = 1};
+    fake_send(&watcher, &end, sizeof end);
+    pump();
+    receive(&watcher, 1);
+    expect(lode_id_same(notify.ready[0].id, id));
+    expect_ok(&watcher);
+    expect_nothing_is_left(&watcher);
+    fake_die(&watcher);
+    fake_die(&maker);
+}
+
+/* Also if that comes together with the UNWATCH. */
+Test(filters, say_that_the_client_is_to_look_when_a_session_of_theirs_ends)
+{
+    struct fake maker = fake_attach(0), watcher = fake_attach(0), other = fake_attach(0);
+    watch_promised(&watcher, &maker, 10, false);
+    fake_die(&other);
+    pump();
+    expect(!fake_has_packet(&watcher));
+    close(maker.fd);
+    struct lode_msg_watch end = {
+        .head = {.type = LODE_MSG_UNWATCH, .tag = 2}, .cookie = COOKIE, .drain = 1};
+    fake_send(&watcher, &end, sizeof end);
+    pump();
+    expect_eq(fake_receive(&watcher, &notify, sizeof notify, NULL), LODE_MSG_NOTIFY);
+    expect_eq(notify.ready[0].status, LODE_FOUND_LOOK);
+    expect_ok(&watcher);
+    expect_nothing_is_left(&watcher);
+    fake_die(&watcher);
+}
+
+Test(filters, keep_results_of_an_ended_session_wanted)
+{
+    struct fake scheduler = fake_attach(LODE_HELLO_SCHEDULER), submitter = fake_attach(0),
+                watcher = fake_attach(0);
+    struct {
+        struct lode_msg_settle msg;
+        lode_id ids[2];
+    } say = {.msg = {.head = {.type = LODE_MSG_RESULTS, .tag = 1},
+                     .session = submitter.number,
+                     .count = 2},
+             .ids = {result(&submitter, 3), result(&submitter, 20)}};
+    struct {
+        struct lode_msg_settle msg;
+        uint8_t status[2];
+    } answer;
+    watch_promised(&watcher, &submitter, 10, true);
+    bool by_chance = waits_any(store, say.ids[1]);
+    fake_die(&submitter);
+    pump();
+    expect_told(&watcher, (lode_id){{0}}, LODE_FOUND_LOOK); /* in vain: some may come */
+    fake_send(&scheduler, &say, sizeof say);
+    pump();
+    expect_eq(fake_receive(&scheduler, &answer, sizeof answer, NULL), LODE_MSG_SETTLED);
+    expect_eq(answer.status[0], LODE_FOUND_PENDING);
+    expect_eq(answer.status[1], by_chance ? LODE_FOUND_PENDING : LODE_FOUND_GONE);
+    expect_told(&watcher, (lode_id){{0}}, LODE_FOUND_LOOK);
+    fake_die(&scheduler);
+    fake_die(&watcher);
 }
 
 Test(filters, are_so_many_and_so_large_and_one_more_is_refused)
