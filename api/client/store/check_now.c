@@ -62,7 +62,7 @@ goes_on(const struct lode_many *m)
  * Of a chosen id (the user's own) that is not in the index the store knows no more than the index
  * does: nothing. So it is not asked, if the reader's miss is certain: the table was not rewritten
  * meanwhile (index.h [3]), and no entry has the id. An entry that is being written, or looked at by
- * the store, may be there yet.
+ * the store, may be there yet. An id among many that lie close is asked about with all of these.
  */
 static bool
 must_be_asked(struct lode_many *m, size_t i, uint64_t hash)
@@ -73,7 +73,15 @@ must_be_asked(struct lode_many *m, size_t i, uint64_t hash)
         found(m, i);
         return false;
     }
-    return entry != NULL || lode_id_kind(m->ids[i]) != LODE_ID_USER;
+    if (lode_id_kind(m->ids[i]) == LODE_ID_USER) {
+        return entry != NULL;
+    }
+    struct lode_span *span = m->has_filter ? lode_spans_of(m->spans, m->ids[i]) : NULL;
+    if (span == NULL) {
+        return true;
+    }
+    span->is_asked = true;
+    return false;
 }
 
 static lode_err
@@ -123,6 +131,18 @@ table_of(const struct lode_many *m)
     return atomic_load_explicit(&m->db->index.header->table, memory_order_acquire);
 }
 
+/* All of them were looked up in a table that is not the store's any more. */
+static lode_err
+check_chosen(struct lode_many *m, struct lode_checks *checks)
+{
+    for (size_t i = 0; i < m->count && goes_on(m); i++) {
+        if (is_looked_at(m, i) && lode_id_kind(m->ids[i]) == LODE_ID_USER) {
+            LODE_TRY(lode_checks_add(checks, i));
+        }
+    }
+    return lode_checks_flush(checks);
+}
+
 /* The store drains all rings, if they have to be. A second look finds what was in them. */
 static lode_err
 check_many(struct lode_many *m, struct lode_checks *checks)
@@ -130,7 +150,7 @@ check_many(struct lode_many *m, struct lode_checks *checks)
     LODE_TRY(lode_checks_flush(checks));
     uint64_t table = table_of(m);
     LODE_TRY(check_each(m, checks));
-    return table_of(m) == table ? LODE_OK : check_all(m, checks);
+    return table_of(m) == table ? LODE_OK : check_chosen(m, checks);
 }
 
 lode_err
@@ -145,7 +165,27 @@ lode_many_check_now(struct lode_many *m)
     return err;
 }
 
-/* No ring is drained: an id of the user's choice comes by none. */
+static void
+found_in_span(void *arg, lode_id id)
+{
+    lode_many_found_id(arg, id);
+}
+
+static lode_err
+check_span(struct lode_many *m, struct lode_checks *checks, struct lode_span *span)
+{
+    lode_err err = LODE_OK;
+    uint64_t left = span->last - span->low + 1, count;
+    for (uint64_t at = span->low; left > 0 && err == LODE_OK; at += count, left -= count) {
+        count = left < LODE_STORE_ROW_MAX ? left : LODE_STORE_ROW_MAX;
+        err = lode_checks_span(checks, lode_id_from_words(span->high, at), (uint32_t)count,
+                               found_in_span, m);
+    }
+    span->is_asked = false;
+    return err;
+}
+
+/* An id of the user's choice comes by no ring: for it alone, none is drained. */
 lode_err
 lode_many_check_filter(struct lode_many *m)
 {
@@ -153,8 +193,14 @@ lode_many_check_filter(struct lode_many *m)
         return LODE_OK;
     }
     struct lode_checks *checks;
-    LODE_TRY(lode_checks_begin(m->db, m->ids, false, m->patience->answer_by, found, m, &checks));
+    LODE_TRY(lode_checks_begin(m->db, m->ids, m->has_promised, m->patience->answer_by, found, m,
+                               &checks));
     lode_err err = check_many(m, checks);
+    for (int i = 0; i < LODE_SPANS_MAX && err == LODE_OK; i++) {
+        if (m->spans[i].is_asked) {
+            err = check_span(m, checks, &m->spans[i]);
+        }
+    }
     lode_checks_end(checks);
     return err;
 }

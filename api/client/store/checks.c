@@ -170,6 +170,26 @@ lode_checks_row(struct lode_checks *checks, const struct lode_row *row)
 }
 
 lode_err
+lode_checks_span(struct lode_checks *checks, lode_id first, uint32_t count, lode_checks_id_fn found,
+                 void *arg)
+{
+    LODE_TRY(end_row(checks));
+    if (checks->count > 0) {
+        LODE_TRY(ask_packet(checks)); /* its ids would be overwritten */
+    }
+    checks->packet.ids[0] = first;
+    LODE_TRY(ask(checks, count, 1, 1));
+    for (uint32_t i = 0; i < count; i++) {
+        if (i % 8 == 0 && checks->answer.bits[i / 8] == 0) {
+            i += 7; /* most are still to come */
+        } else if (is_found(checks, i)) {
+            found(arg, lode_id_plus(first, i));
+        }
+    }
+    return LODE_OK;
+}
+
+lode_err
 lode_checks_flush(struct lode_checks *checks)
 {
     LODE_TRY(end_row(checks));

@@ -31,6 +31,11 @@ LODE_MUST_CHECK lode_err lode_checks_add(struct lode_checks *checks, size_t at);
 /* Asks about a whole row at once, now. */
 LODE_MUST_CHECK lode_err lode_checks_row(struct lode_checks *checks, const struct lode_row *row);
 
+/* Asks about `count` ids from `first` on, now, and calls `found` with those of them. */
+typedef void (*lode_checks_id_fn)(void *arg, lode_id id);
+LODE_MUST_CHECK lode_err lode_checks_span(struct lode_checks *checks, lode_id first, uint32_t count,
+                                          lode_checks_id_fn found, void *arg);
+
 /* Asks about all that is left. After it, rings were drained even if there was nothing to ask. */
 LODE_MUST_CHECK lode_err lode_checks_flush(struct lode_checks *checks);
 

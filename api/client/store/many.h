@@ -1,7 +1,7 @@
 /*
  * many.h: one lode_wait() of many objects, for the files that it is made of: wait.c watches and
  * sleeps; missing.c finds the place of an id; check_now.c looks into the index, and is for timeout
- * 0; watch_rows.c is for ids in a row, watch_filter.c for many ids of users' choice.
+ * 0; watch_rows.c is for ids in a row, watch_filter.c for many ids in no order.
  */
 #ifndef LODE_CLIENT_MANY_H
 #define LODE_CLIENT_MANY_H
@@ -23,18 +23,20 @@ struct lode_many {
     struct lode_row rows[LODE_ROWS_MAX]; /* watched as such; the other ids one by one */
     size_t row_count;
     size_t ready_count;
-    bool is_refused; /* the session has too many waits */
-    bool is_starved; /* the store has no memory for one of them */
-    bool has_filter; /* the ids of users' choice are watched by one */
+    bool is_refused;         /* the session has too many waits */
+    bool is_starved;         /* the store has no memory for one of them */
+    bool has_filter;         /* the ids of users' choice are watched by one, if they are listed */
+    bool has_promised;       /* and so are those of sessions */
+    struct lode_span *spans; /* of these; NULL: has_promised was never set */
     bool has_others; /* others are watched, in rows or one by one: these may come by rings */
     bool is_behind;  /* calls.mu; the filter has gone: this process had too much unread */
     bool must_look;  /* calls.mu; the store has lost what it should have told */
     bool *ready;
-    size_t end;      /* behind the last place that is listed */
-    bool has_table;  /* some ids are watched one by one */
-    uint32_t *table; /* by hash: 1 + the last index with an id, and bits of its hash; 0: empty */
-    uint32_t *same;  /* 1 + the index before with the same id; ALONE: none; 0: not listed */
-    size_t mask;     /* of the table */
+    size_t listed, end; /* how many places are, and where the last of them ends */
+    bool has_table;     /* some ids are watched one by one */
+    uint32_t *table;    /* by hash: 1 + the last index with an id, and bits of its hash; 0: empty */
+    uint32_t *same;     /* 1 + the index before with the same id; ALONE: none; 0: not listed */
+    size_t mask;        /* of the table */
     uint32_t index_mask; /* in a place of the table: the index; the other bits are of the hash */
     const struct lode_patience *patience;
 };
@@ -64,7 +66,7 @@ lode_many_mark(struct lode_many *m, size_t i)
 
 enum {
     LODE_MANY_BATCH = 16,      /* ids whose cache misses are on their way together */
-    LODE_FILTER_LEAST = 1 << 9 /* fewer ids of users' choice are watched one by one */
+    LODE_FILTER_LEAST = 1 << 9 /* fewer ids of one sort are watched one by one */
 };
 #define LODE_MANY_ALONE UINT32_MAX
 
@@ -100,11 +102,12 @@ LODE_MUST_CHECK lode_err lode_many_check_now(struct lode_many *m);
 
 /* The same while the ids are watched: notices mark as well, and wake the thread that waits. */
 void lode_many_found(struct lode_many *m, size_t at);
+void lode_many_found_id(struct lode_many *m, lode_id id);
 
 /*
- * Has those of the missing ids that are of users' choice watched by a filter, if they are many, and
- * looks at them once more. m->has_filter says whether they are: the store may refuse. Errors: as
- * lode_wait().
+ * Has the missing ids watched by a filter if they are many: those of users' choice, and those of
+ * sessions. Then it looks at them once more. m->has_filter says whether they are: the store may
+ * refuse. Errors: as lode_wait().
  */
 LODE_MUST_CHECK lode_err lode_many_watch_filter(struct lode_many *m);
 
@@ -125,7 +128,8 @@ LODE_MUST_CHECK lode_err lode_many_check_filter(struct lode_many *m);
 static inline bool
 lode_many_is_filtered(const struct lode_many *m, size_t i)
 {
-    return m->same[i] != 0 && lode_id_kind(m->ids[i]) == LODE_ID_USER;
+    enum lode_id_kind kind = lode_id_kind(m->ids[i]);
+    return m->same[i] != 0 && (kind == LODE_ID_USER || (m->has_promised && kind != LODE_ID_NAME));
 }
 
 /*

@@ -65,7 +65,7 @@ prefetch_slots(const struct lode_many *m, size_t first)
 lode_err
 lode_many_list_missing(struct lode_many *m)
 {
-    m->end = 0;
+    m->end = m->listed = 0;
     LODE_TRY(make_table(m));
     for (size_t i = 0, row = 0, fetched = 0; i < m->count; i++) {
         if (lode_many_skip_row(m, &row, &i) || m->ready[i]) {
@@ -80,6 +80,7 @@ lode_many_list_missing(struct lode_many *m)
         m->same[i] = *slot != 0 ? *slot & m->index_mask : LODE_MANY_ALONE;
         *slot = tag_of(m, hash) | ((uint32_t)i + 1);
         m->end = i + 1;
+        m->listed++;
     }
     return LODE_OK;
 }

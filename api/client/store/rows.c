@@ -45,6 +45,38 @@ lode_rows_find(const lode_id *ids, size_t count, struct lode_row rows_out[LODE_R
     return found;
 }
 
+static struct lode_span *
+span_at(struct lode_span spans[LODE_SPANS_MAX], uint64_t high)
+{
+    return &spans[high * UINT64_C(0x9e3779b97f4a7c15) >> 58];
+}
+_Static_assert(LODE_SPANS_MAX == 1 << (64 - 58), "rows.c");
+
+void
+lode_spans_note(struct lode_span spans[LODE_SPANS_MAX], lode_id id)
+{
+    uint64_t high = lode_id_high(id), low = lode_id_low(id);
+    struct lode_span *span = span_at(spans, high);
+    if (span->count == 0) {
+        *span = (struct lode_span){.high = high, .low = low, .last = low};
+    } else if (span->high != high) {
+        return;
+    }
+    span->low = low < span->low ? low : span->low;
+    span->last = low > span->last ? low : span->last;
+    span->count++;
+}
+
+struct lode_span *
+lode_spans_of(struct lode_span spans[LODE_SPANS_MAX], lode_id id)
+{
+    struct lode_span *span = span_at(spans, lode_id_high(id));
+    return span->count >= LODE_ROW_LEAST && span->high == lode_id_high(id) &&
+                   (span->last - span->low) / LODE_SPAN_LOOSE < span->count
+               ? span
+               : NULL;
+}
+
 bool
 lode_row_has(const struct lode_row *row, const lode_id *ids, lode_id id, size_t *at_out)
 {

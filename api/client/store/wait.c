@@ -296,7 +296,7 @@ watch(struct lode_many *m)
         return err;
     }
     m->row_count = 0;
-    m->has_table = m->has_others = false;
+    m->has_table = m->has_others = m->has_promised = m->has_filter = false;
     free(m->table);
     free(m->same);
     m->table = m->same = NULL;
@@ -400,6 +400,7 @@ lode_wait_within(lode *db, const lode_id *ids, size_t count, size_t want,
     free(m.ready);
     free(m.table);
     free(m.same);
+    free(m.spans);
     return err;
 }
 

@@ -6,33 +6,63 @@
 
 enum { PART_BYTES = 1 << 15 }; /* of the bits, in one packet */
 
-/*
- * An id that the caller gave more than once counts once. None is in a row: so only notices of a
- * filter mark its place, and while none is armed this thread reads the marks without the lock.
- */
+/* What stands in the filter: each id once, however often the caller gave it; and sessions' rows. */
+struct listed {
+    size_t chosen, promised, rows;
+    uint64_t has_row[LODE_SESSION_ROWS / 64];
+};
+
+/* Notices of rows may mark a place meanwhile, so whether it is ready is not asked here. */
 static bool
 is_in_filter(const struct lode_many *m, size_t i)
 {
-    return m->same[i] == LODE_MANY_ALONE && lode_many_is_filtered(m, i) && !m->ready[i];
-}
-
-static size_t
-count_missing(const struct lode_many *m)
-{
-    size_t count = 0;
-    for (size_t i = 0; i < m->count; i++) {
-        count += is_in_filter(m, i);
-    }
-    return count;
+    return m->same[i] == LODE_MANY_ALONE && lode_many_is_filtered(m, i);
 }
 
 static void
-fill(const struct lode_many *m, uint8_t *bits, uint32_t log2)
+list_session(struct listed *listed, uint64_t session)
+{
+    uint64_t row = session % LODE_SESSION_ROWS, bit = UINT64_C(1) << row % 64;
+    listed->rows += (listed->has_row[row / 64] & bit) == 0;
+    listed->has_row[row / 64] |= bit;
+}
+
+/* All that may stand in it. */
+static void
+list(const struct lode_many *m, struct listed *listed)
+{
+    for (size_t i = 0; i < m->count; i++) {
+        if (!is_in_filter(m, i)) {
+            continue;
+        }
+        if (lode_id_kind(m->ids[i]) == LODE_ID_USER) {
+            listed->chosen++;
+        } else {
+            listed->promised++;
+            list_session(listed, lode_id_session(m->ids[i]));
+            lode_spans_note(m->spans, m->ids[i]);
+        }
+    }
+}
+
+static void
+set_bit(const struct lode_many *m, uint8_t *bits, uint32_t log2, lode_id id)
+{
+    uint64_t at = lode_filter_at(lode_many_hash(m, id), log2);
+    bits[at / 8] |= (uint8_t)(1 << at % 8);
+}
+
+static void
+fill(const struct lode_many *m, const struct listed *listed, uint8_t *bits, uint32_t log2)
 {
     for (size_t i = 0; i < m->count; i++) {
         if (is_in_filter(m, i)) {
-            uint64_t at = lode_filter_at(lode_many_hash(m, m->ids[i]), log2);
-            bits[at / 8] |= (uint8_t)(1 << at % 8);
+            set_bit(m, bits, log2, m->ids[i]);
+        }
+    }
+    for (uint64_t row = 0; row < LODE_SESSION_ROWS && m->has_promised; row++) {
+        if ((listed->has_row[row / 64] >> row % 64 & 1) != 0) {
+            set_bit(m, bits, log2, lode_filter_row(row));
         }
     }
 }
@@ -62,7 +92,8 @@ send_filter(struct lode_many *m, size_t count, const uint8_t *bits, uint32_t log
     struct lode_msg_watch_filter msg = {.head.type = LODE_MSG_WATCH_FILTER,
                                         .cookie = m->watch.cookie,
                                         .count = (uint32_t)count,
-                                        .log2 = log2};
+                                        .log2 = log2,
+                                        .promised = m->has_promised};
     uint64_t size;
     bool refused = false;
     for (; msg.at < lode_filter_bytes(log2); msg.at += size) {
@@ -89,11 +120,27 @@ lode_many_must_look(struct lode_many *m)
     return must_look;
 }
 
-lode_err
-lode_many_watch_filter(struct lode_many *m)
+/*
+ * Those of a sort that are too few are watched one by one: promised ids in a filter have all who
+ * put by a ring, or make results, ring the store. Returns how many are left.
+ */
+static size_t
+choose(struct lode_many *m, const struct listed *listed)
 {
-    size_t count = m->has_table ? count_missing(m) : 0;
-    if (count < LODE_FILTER_LEAST || count > LODE_SESSION_WAITS_MAX) {
+    m->has_promised = listed->promised >= LODE_FILTER_LEAST;
+    m->has_others |= m->has_promised;
+    size_t count = listed->chosen + (m->has_promised ? listed->promised + listed->rows : 0);
+    return count >= LODE_FILTER_LEAST && count <= LODE_SESSION_WAITS_MAX ? count : 0;
+}
+
+static lode_err
+make_filter(struct lode_many *m)
+{
+    struct listed listed = {.chosen = 0};
+    m->has_promised = true;
+    list(m, &listed);
+    size_t count = choose(m, &listed);
+    if (count == 0) {
         return LODE_OK; /* too many: the store refuses some of them, one by one */
     }
     uint32_t log2 = lode_filter_log2(count);
@@ -101,8 +148,23 @@ lode_many_watch_filter(struct lode_many *m)
     if (bits == NULL) {
         return LODE_OK;
     }
-    fill(m, bits, log2);
+    fill(m, &listed, bits, log2);
     lode_err err = send_filter(m, count, bits, log2);
     free(bits);
-    return err == LODE_OK && m->has_filter ? lode_many_check_filter(m) : err;
+    return err;
+}
+
+lode_err
+lode_many_watch_filter(struct lode_many *m)
+{
+    if (!m->has_table || m->listed < LODE_FILTER_LEAST) {
+        return LODE_OK;
+    }
+    free(m->spans);
+    m->spans = calloc(LODE_SPANS_MAX, sizeof *m->spans);
+    if (m->spans == NULL) {
+        return LODE_OK;
+    }
+    LODE_TRY(make_filter(m));
+    return lode_many_check_filter(m);
 }

@@ -27,6 +27,15 @@ lode_many_found(struct lode_many *m, size_t at)
     lode_mutex_unlock(&m->db->calls.mu);
 }
 
+void
+lode_many_found_id(struct lode_many *m, lode_id id)
+{
+    lode_mutex_lock(&m->db->calls.mu);
+    lode_many_mark_all(m, id);
+    m->watch.done |= m->ready_count >= m->want;
+    lode_mutex_unlock(&m->db->calls.mu);
+}
+
 static void
 found_in_row(void *arg, size_t at)
 {
