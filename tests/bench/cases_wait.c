@@ -71,18 +71,54 @@ prober_stop(struct prober *prober)
 
 /* ---- many ids ------------------------------------------------------------------------------- */
 
-enum wait_ids { IN_A_ROW, ARBITRARY };
+/*
+ * Promised ones as the store sees them: results of tasks, or reserved as here. MIXED: half of them
+ * are the user's own.
+ */
+enum wait_ids { IN_A_ROW, ARBITRARY, SHUFFLED, ONE_OF_TWELVE, MIXED };
+
+static const char *const kind_names[] = {"in a row", "arbitrary", "shuffled", "1 of 12, shuffled",
+                                         "mixed, shuffled"};
+
+static void
+shuffle(lode_id *ids, size_t count)
+{
+    uint64_t random = 88172645463325252;
+    for (size_t i = count; i > 1; i--) {
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        lode_id id = ids[i - 1];
+        ids[i - 1] = ids[random % i];
+        ids[random % i] = id;
+    }
+}
+
+/* Every `step`-th of so many. */
+static void
+reserve(lode *db, lode_id *ids, size_t count, size_t step)
+{
+    lode_id *all = calloc(count * step, sizeof *all);
+    MUST(lode_reserve(db, count * step, all));
+    for (size_t i = 0; i < count; i++) {
+        ids[i] = all[i * step];
+    }
+    free(all);
+}
 
 static lode_id *
 make_ids(lode *db, size_t count, enum wait_ids kind)
 {
     lode_id *ids = calloc(count, sizeof *ids);
-    if (kind == IN_A_ROW) {
-        MUST(lode_reserve(db, count, ids));
-        return ids;
-    }
-    for (size_t i = 0; i < count; i++) {
+    size_t chosen = kind == ARBITRARY ? count : kind == MIXED ? count / 2 : 0;
+    for (size_t i = 0; i < chosen; i++) {
         MUST(lode_id_random(&ids[i]));
+    }
+    if (chosen < count) {
+        reserve(db, ids + chosen, count - chosen, kind == ONE_OF_TWELVE ? 12 : 1);
+    }
+    if (kind > ARBITRARY) {
+        shuffle(ids, count);
     }
     return ids;
 }
@@ -150,7 +186,7 @@ measure(struct bench *bench, size_t count, enum wait_ids kind, int64_t timeout_m
     (void)wait_once(bench->db, ids, count, timeout_ms);
     double p99 = prober_stop(&prober);
     snprintf(variant, sizeof variant, "%s%s 1e%d", timeout_ms > 0 ? "armed, " : "timeout 0, ",
-             kind == IN_A_ROW ? "in a row" : "arbitrary",
+             kind_names[kind],
              count > MANY   ? 6
              : count < MANY ? 4
                             : 5);
@@ -176,6 +212,9 @@ case_wait_many(struct bench *bench)
         for (int64_t timeout_ms = 0; timeout_ms <= 1; timeout_ms++) {
             measure(bench, counts[i], IN_A_ROW, timeout_ms);
             measure(bench, counts[i], ARBITRARY, timeout_ms);
+        }
+        for (enum wait_ids kind = SHUFFLED; kind <= MIXED; kind++) {
+            measure(bench, counts[i], kind, 1);
         }
     }
 }
