@@ -285,6 +285,33 @@ watch_once(struct lode_many *m, bool *rows_refused_out)
     return err;
 }
 
+/* What the watch has told stays: it is not watched again. */
+static void
+begin_anew(struct lode_many *m)
+{
+    m->has_others = m->row_count > 0;
+    m->has_table = m->has_promised = m->has_filter = false;
+    m->is_behind = m->is_starved = m->must_look = false;
+    free(m->table);
+    free(m->same);
+    m->table = m->same = NULL;
+}
+
+static bool
+misses_chosen(const struct lode_many *m)
+{
+    for (size_t i = 0; i < m->count; i++) {
+        if (!m->ready[i] && lode_id_kind(m->ids[i]) == LODE_ID_USER) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/*
+ * A filter that has gone while this process stood still is armed anew: what became of promised ids
+ * in the meantime is known to the store. That a chosen one was given up is not.
+ */
 static lode_err
 watch(struct lode_many *m)
 {
@@ -292,15 +319,16 @@ watch(struct lode_many *m)
     m->row_count = lode_rows_find(m->ids, m->count, m->rows);
     m->has_others = m->row_count > 0;
     lode_err err = watch_once(m, &rows_refused);
-    if (!rows_refused || m->ready_count >= m->want) {
-        return err;
+    if (rows_refused && m->ready_count < m->want) {
+        m->row_count = 0;
+        begin_anew(m);
+        err = watch_once(m, &rows_refused);
     }
-    m->row_count = 0;
-    m->has_table = m->has_others = m->has_promised = m->has_filter = false;
-    free(m->table);
-    free(m->same);
-    m->table = m->same = NULL;
-    return watch_once(m, &rows_refused);
+    while (err == LODE_OK && m->is_behind && m->ready_count < m->want && !misses_chosen(m)) {
+        begin_anew(m);
+        err = watch_once(m, &rows_refused);
+    }
+    return err;
 }
 
 static lode_err

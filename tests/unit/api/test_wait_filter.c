@@ -172,6 +172,74 @@ Test(wait_filter, that_has_gone_is_over_if_all_is_there)
     cr_assert_eq(wait_for(COUNT, LODE_FOREVER), LODE_OK);
 }
 
+/* ---- promised ids ---- */
+
+/* In no order: no part of them is a row. */
+static void
+make_promised_ids(void)
+{
+    for (size_t i = 0; i <= COUNT; i++) {
+        ids[i] = lode_id_make(LODE_ID_PUT, db.number + 1, 1 + i * (i + 1) / 2 % (2 * COUNT));
+    }
+}
+
+static void
+answer_check(void)
+{
+    struct {
+        struct lode_msg_check head;
+        uint8_t bits[2 * COUNT / 8];
+    } none = {.head = {.head = {.type = LODE_MSG_CHECKED, .tag = packet.head.tag}}};
+    const struct lode_msg_check *asked = (const void *)&packet;
+    size_t size = sizeof none.head + (asked->count + 7) / 8;
+    cr_assert(size <= sizeof none);
+    none.head.count = asked->count;
+    cr_assert_eq(send(store, &none, size, 0), (ssize_t)size);
+}
+
+/* `arg`: how many filters there were. The first goes, by the second all are told. */
+static void *
+end_the_first_filter(void *arg)
+{
+    int *filters = arg;
+    for (;;) {
+        cr_assert_lt(0, recv(store, &packet, sizeof packet, 0));
+        switch (packet.head.type) {
+        case LODE_MSG_WATCH_FILTER: {
+            uint64_t cookie = packet.filter.cookie;
+            cr_assert_eq(packet.filter.count, COUNT + 1); /* and the row of their session */
+            answer_ok();
+            if (++*filters == 1) {
+                tell_nothing(cookie, LODE_FOUND_STARVED);
+            } else {
+                tell(cookie, ids, COUNT, LODE_FOUND_SEALED);
+            }
+            break;
+        }
+        case LODE_MSG_CHECK:
+            answer_check();
+            break;
+        default:
+            cr_assert_eq(packet.head.type, LODE_MSG_UNWATCH);
+            answer_ok();
+            if (*filters == 2) {
+                return NULL;
+            }
+        }
+    }
+}
+
+Test(wait_filter, of_promised_ids_that_has_gone_is_armed_anew)
+{
+    int filters = 0;
+    be_store(end_the_first_filter, &filters);
+    make_promised_ids();
+    cr_assert_eq(wait_for(COUNT, LODE_FOREVER), LODE_OK);
+    cr_assert_eq(filters, 2);
+}
+
+/* ---- the end of the time ---- */
+
 static void *
 say_look_when_the_time_is_up(void *arg)
 {
