@@ -167,14 +167,18 @@ end_batch(struct store *store, struct batch *batch)
 static void
 look_again(struct store *store, struct batch *batch)
 {
+    bool is_kept = false;
     for (uint32_t i = 0; i < batch->wanted; i++) {
         store->table.truths[batch->victims[i]].flags |= TRUTH_SCANNED;
+        is_kept |= doze_keeps(store, batch->victims[i]);
     }
     batch->phase = BATCH_LOOK_AGAIN;
     if (store->fences_releases && !lode_membarrier_surely()) {
         store->releases_unheard = true;
     }
-    doze_wake_keepers(store);
+    if (is_kept) {
+        doze_wake_keepers(store);
+    }
     begin_scan(store, batch, BATCH_LOOK_AGAIN);
 }
 

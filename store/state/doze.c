@@ -259,10 +259,11 @@ is_quiet(const struct session *session)
 static void
 let_doze(struct store *store, struct session *session)
 {
-    if (!is_quiet(session) || !copy_pins(store, session)) {
+    bool is_still = is_quiet(session);
+    if (!is_still || !copy_pins(store, session)) {
         write_row(store, session, session->number);
         unwatch(store, session);
-        doze_stir(session, store->turn_ns);
+        doze_stir(session, store->turn_ns + (is_still ? DOZE_IN_VAIN_NS : 0));
         return;
     }
     for (uint32_t i = 0; i < session->kept_count; i++) {

@@ -48,10 +48,11 @@
 
 enum {
     DOZE_AFTER_NS = 10000000,
-    DOZE_LOOK_NS = 1000000,   /* between looks for sessions that may doze */
-    DOZE_AT_ONCE = 64,        /* sessions that one look lets doze */
-    DOZE_PINS_MAX = 1024,     /* pins of a session that may doze */
-    DOZE_SLOTS_MAX = 8 << 10, /* slots in use of one that may: they are looked at in one go */
+    DOZE_IN_VAIN_NS = 1000000000, /* one that has too many pins to doze is looked at again then */
+    DOZE_LOOK_NS = 1000000,       /* between looks for sessions that may doze */
+    DOZE_AT_ONCE = 64,            /* sessions that one look lets doze */
+    DOZE_PINS_MAX = 1024,         /* pins of a session that may doze */
+    DOZE_SLOTS_MAX = 8 << 10,     /* slots in use of one that may: they are looked at in one go */
     DOZE_NOT_AWAKE = UINT32_MAX
 };
 
