@@ -259,7 +259,7 @@ expect_one_asleep(void)
 }
 
 /* Two threads wait: one reads, the other sleeps, and reads when the first one has its notice. */
-Test(store_calls, watches_of_which_no_thread_sleeps_are_no_candidates_to_read, .timeout = 60)
+Test(store_calls, watches_of_which_no_thread_sleeps_are_no_candidates_to_read)
 {
     enum { IDLE = 10000 };
     struct lode_watch *idle = calloc(IDLE, sizeof *idle);
