@@ -291,6 +291,60 @@ use_set(lode *db, lode *other, size_t count, bool before)
     return us / (double)count;
 }
 
+/* Adding, putting and taking of one id after the other, in us an id: the median. */
+static double
+cycle_us(lode *other, lode_waitset *set, int rounds)
+{
+    double *us = calloc((size_t)rounds, sizeof *us);
+    for (int i = 0; i < rounds; i++) {
+        lode_id id;
+        MUST(lode_reserve(other, 1, &id));
+        double start = bench_now_us();
+        MUST(lode_waitset_add(set, &id, 1));
+        put_all(other, &id, 1);
+        (void)take_all(set, 1);
+        us[i] = bench_now_us() - start;
+        lode_drop(other, id);
+    }
+    bench_sort(us, rounds);
+    double median = bench_at(us, rounds, 0.5);
+    free(us);
+    return median;
+}
+
+/* One set in use beside many of the same session that wait for something that does not come. */
+static void
+beside_idle_sets(struct bench *bench, lode *other)
+{
+    int idle = bench_rounds(bench, 10000), rounds = bench_rounds(bench, 1000);
+    lode_id *ids = calloc((size_t)idle, sizeof *ids);
+    lode_waitset *set, **sets = calloc((size_t)idle, sizeof *sets);
+    MUST(lode_waitset_open(bench->db, &set));
+    double floor = cycle_us(other, set, rounds);
+    MUST(lode_reserve(other, (size_t)idle, ids));
+    for (int i = 0; i < idle; i++) {
+        MUST(lode_waitset_open(bench->db, &sets[i]));
+        MUST(lode_waitset_add(sets[i], &ids[i], 1));
+    }
+    double us = cycle_us(other, set, rounds);
+    struct bench_line line = {.name = "waitset",
+                              .variant = bench->quick ? "beside 1,000" : "beside 10,000",
+                              .unit = "us",
+                              .value = us,
+                              .cpus = bench->cpus,
+                              .floor_name = "no other set",
+                              .floor = floor,
+                              .ratio = us / floor};
+    bench_emit(&line);
+    for (int i = 0; i < idle; i++) {
+        lode_waitset_close(sets[i]);
+    }
+    lode_waitset_close(set);
+    lode_drop_many(other, ids, (size_t)idle);
+    free(sets);
+    free(ids);
+}
+
 void
 case_waitset(struct bench *bench)
 {
@@ -320,6 +374,7 @@ case_waitset(struct bench *bench)
                                   .ratio = median / floor};
         bench_emit(&line);
     }
+    beside_idle_sets(bench, other);
     lode_close(other);
     bench_close(bench);
 }

@@ -469,7 +469,8 @@ main(int argc, char **argv)
         become(i, 0, LODE_ENTRY_SEALED);
     }
     for (int i = 0; i < SESSIONS; i++) {
-        sessions[i].number = sessions[i].row = (uint64_t)i + 1;
+        sessions[i].number = (uint64_t)i + 1;
+        sessions[i].row = sessions[i].number;
         sessions[i].bell_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
         for (int j = 0; j < THREADS; j++) {
             sessions[i].reader[j].session = &sessions[i];

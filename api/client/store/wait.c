@@ -366,6 +366,13 @@ wait_one(struct lode_many *m)
 }
 
 static lode_err
+fail_late(const struct lode_many *m)
+{
+    return lode_fail_with(LODE_ETIMEDOUT, "%zu of %zu objects were there within %lld ms",
+                          m->ready_count, m->want, (long long)m->patience->timeout_ms);
+}
+
+static lode_err
 wait_many(struct lode_many *m)
 {
     LODE_TRY(check_ids(m));
@@ -378,6 +385,9 @@ wait_many(struct lode_many *m)
                                                   : watch(m);
     if (m->ready_count >= m->want) {
         return LODE_OK;
+    }
+    if (err == LODE_ETIMEDOUT && m->count - m->ready_count > LODE_SESSION_WAITS_MAX) {
+        return fail_late(m); /* the store was kept busy by this: more than it takes */
     }
     LODE_TRY(err);
     if (m->is_refused) {
@@ -396,8 +406,7 @@ wait_many(struct lode_many *m)
         return lode_fail_with(LODE_ENOMEM, "the store has no memory to wait for %zu objects",
                               m->count);
     }
-    return lode_fail_with(LODE_ETIMEDOUT, "%zu of %zu objects were there within %lld ms",
-                          m->ready_count, m->want, (long long)m->patience->timeout_ms);
+    return fail_late(m);
 }
 
 lode_err
