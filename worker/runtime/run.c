@@ -255,7 +255,10 @@ run_task(struct worker *worker, const struct queue_item *item)
         err = run_started(worker, item, function);
         LODE_TRY(end_printing(worker));
     }
-    LODE_TRY(lode_task_finish(&worker->task, err, &ended));
+    lode_err stored = lode_task_finish(&worker->task, err, &ended);
+    if (stored != LODE_EFULL && stored != LODE_ELIMIT) {
+        LODE_TRY(stored);
+    }
     worker->unrung = true;
     lode_dependents_end(worker->db); /* wait sets, say */
     if (held_any(&worker->held)) {
@@ -269,7 +272,9 @@ run_task(struct worker *worker, const struct queue_item *item)
     }
     int64_t now = now_of(worker);
     done.run_ns = (uint64_t)(now - start);
-    done.status = ended == LODE_OK ? LODE_DONE_OK : LODE_DONE_FAILED;
+    done.status = stored != LODE_OK  ? LODE_DONE_UNSTORED
+                  : ended == LODE_OK ? LODE_DONE_OK
+                                     : LODE_DONE_FAILED;
     done.err = (uint32_t)ended;
     LODE_TRY(tell_done(worker, &done, ended == LODE_OK ? "" : worker->task.why.message, now));
     return held; /* the task has ended well, whatever becomes of its worker */

@@ -313,7 +313,8 @@ commit_error(lode_task *task, const struct lode_error_parts *parts, int64_t time
 
 /*
  * Where the store has no page left for the whole error, its codes are committed without the texts:
- * they lie in the entry of the object and need no page.
+ * they lie in the entry of the object and need no page. Where it has no entry either, the scheduler
+ * is told.
  */
 static lode_err
 commit_failure(lode_task *task)
@@ -324,7 +325,7 @@ commit_failure(lode_task *task)
     if (err == LODE_EFULL || err == LODE_ELIMIT) {
         parts.function = parts.message = "";
         static_assert(sizeof parts.head + 2 <= LODE_INLINE_MAX, "such an error lies in its entry");
-        err = commit_error(task, &parts, LODE_TASK_RESULT_TIMEOUT_MS);
+        err = commit_error(task, &parts, ERROR_TIMEOUT_MS);
     }
     return err;
 }

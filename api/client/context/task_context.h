@@ -99,7 +99,8 @@ void lode_task_abandon(lode_task *task);
  *   err       LODE_OK; else the failure
  *   ended_out LODE_OK, or the error that a get of the results gives
  *
- * Errors  LODE_EDOWN: the store is dead and nothing was committed
+ * Errors  LODE_EDOWN: the store is dead and nothing was committed; LODE_EFULL, LODE_ELIMIT: it had
+ *         no room for the failure either, which is task->why
  */
 LODE_MUST_CHECK lode_err lode_task_finish(lode_task *task, lode_err err, lode_err *ended_out);
 

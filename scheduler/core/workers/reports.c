@@ -158,9 +158,9 @@ core_task_done(struct core *core, struct core_worker *worker, const struct lode_
 {
     struct core_task *task = core_task_find(core, done->task);
     uint32_t why_size = size - (uint32_t)sizeof *done;
-    if (done->status < LODE_DONE_OK || done->status > LODE_DONE_MISSING ||
-        (done->status == LODE_DONE_FAILED && done->err == LODE_OK) ||
-        why_size > (done->status == LODE_DONE_FAILED ? LODE_TASK_WHY_MAX : 0)) {
+    bool has_failed = done->status == LODE_DONE_FAILED || done->status == LODE_DONE_UNSTORED;
+    if (done->status < LODE_DONE_OK || done->status > LODE_DONE_UNSTORED ||
+        (has_failed && done->err == LODE_OK) || why_size > (has_failed ? LODE_TASK_WHY_MAX : 0)) {
         core_cut(core, worker->session, LODE_EPROTO,
                  "a DONE with status %u, error %u and %u bytes of text", done->status, done->err,
                  why_size);
@@ -191,6 +191,12 @@ core_task_done(struct core *core, struct core_worker *worker, const struct lode_
     core_claims_note(worker, task);
     if (done->status == LODE_DONE_OK) {
         core_task_end(core, task, false);
+    } else if (done->status == LODE_DONE_UNSTORED) {
+        task->attempts++; /* it has run, and is not tried again */
+        if (!core_task_stop(core, task)) {
+            core_task_fail(core, task, (lode_err)done->err, NULL, "%.*s", (int)why_size,
+                           (const char *)(done + 1));
+        }
     } else {
         failed_by_worker(core, worker, task, (lode_err)done->err, (const char *)(done + 1),
                          why_size);
