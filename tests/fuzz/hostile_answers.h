@@ -32,7 +32,6 @@ static int64_t clock_ns;
 static int index_fd, file_fd, segment_fd, bell_fd, peer_fds[PEERS], peer_count;
 static uint8_t *index_map, *segment_map;
 static struct lode_session_header *file_map;
-static bool file_was_misused; /* it was sent in place of another, for drafts to be written to */
 static struct lode_entry pristine[OBJECTS];
 static uint32_t next_entry;
 
@@ -325,7 +324,6 @@ spoil_fds(struct answer *answer)
         close(answer->fds[--answer->fd_count]);
     }
     for (int i = 2; i < 8 && answer->fd_count < shape % 5u; i += 2) {
-        file_was_misused = file_was_misused || some[shape >> i & 3] == file_fd;
         answer_fd(answer, some[shape >> i & 3]);
     }
 }

@@ -55,7 +55,27 @@ lode_segments_forbid(struct lode_segments *segments)
     }
 }
 
+lode_err
+lode_segments_except(struct lode_segments *segments, int fd)
+{
+    struct stat st;
+    if (fstat(fd, &st) != 0) {
+        return lode_fail_errno("cannot look at the session's file");
+    }
+    segments->file_device = st.st_dev;
+    segments->file_inode = st.st_ino;
+    return LODE_OK;
+}
+
 /* ---- mapping ------------------------------------------------------------------------------ */
+
+static bool
+may_be_segment(const struct lode_segments *segments, int fd, uint64_t bytes)
+{
+    struct stat st;
+    return fstat(fd, &st) == 0 && (uint64_t)st.st_size >= bytes &&
+           (st.st_dev != segments->file_device || st.st_ino != segments->file_inode);
+}
 
 static lode_err
 ask_for(struct lode_segments *segments, uint32_t number, int64_t answer_by,
@@ -63,7 +83,6 @@ ask_for(struct lode_segments *segments, uint32_t number, int64_t answer_by,
 {
     struct lode_msg_segment request = {.head.type = LODE_MSG_SEGMENT, .segment = number};
     struct lode_msg_segment answer;
-    struct stat st;
     *reply = (struct lode_reply){.type = LODE_MSG_SEGMENT_FD,
                                  .packet = &answer,
                                  .room = sizeof answer,
@@ -71,8 +90,8 @@ ask_for(struct lode_segments *segments, uint32_t number, int64_t answer_by,
                                  .fds_wanted = 2,
                                  .answer_by = answer_by};
     LODE_TRY(lode_store_ask(segments->calls, &request.head, sizeof request, NULL, 0, reply));
-    if (fstat(reply->fds[0], &st) == 0 && answer.bytes > 0 &&
-        (uint64_t)st.st_size >= answer.bytes) {
+    if (answer.bytes > 0 && may_be_segment(segments, reply->fds[0], answer.bytes) &&
+        may_be_segment(segments, reply->fds[1], answer.bytes)) {
         *bytes_out = answer.bytes;
         return LODE_OK;
     }

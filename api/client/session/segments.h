@@ -30,13 +30,20 @@ struct lode_segments {
     struct lode_mutex mu; /* mapping */
     bool unprotected;     /* LODE_OPEN_UNPROTECTED */
     struct lode_store_calls *calls;
-    _Atomic uint64_t populated; /* lode_segments_key() of what was populated last */
+    uint64_t file_device, file_inode; /* of the session's file, which is no segment */
+    _Atomic uint64_t populated;       /* lode_segments_key() of what was populated last */
     struct lode_segment_map map[LODE_SEGMENT_MAX];
 };
 
 void lode_segments_init(struct lode_segments *segments, struct lode_store_calls *calls,
                         bool unprotected);
 void lode_segments_fini(struct lode_segments *segments);
+
+/*
+ * The session's file: a store that sends it as a segment is refused, since drafts would be written
+ * over the session's pins. Before any call that asks the store. Errors: LODE_ESYS.
+ */
+LODE_MUST_CHECK lode_err lode_segments_except(struct lode_segments *segments, int fd);
 
 /* From now on a read of any segment is SIGSEGV. No lock, no memory: for a child after fork. */
 void lode_segments_forbid(struct lode_segments *segments);

@@ -103,6 +103,7 @@ map_session_file(lode *db, int fd)
     }
     db->file_bytes = lode_session_file_bytes(ring_bytes);
     LODE_TRY(check_file_size(fd, db->file_bytes, "session file"));
+    LODE_TRY(lode_segments_except(&db->segments, fd));
     void *map =
         mmap(NULL, db->file_bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, fd, 0);
     if (map == MAP_FAILED) {
