@@ -447,6 +447,12 @@ go_by_hand(void)
 {
     static const char *const names[MUTANTS] = {"by hand", "row read last", "not looked at again",
                                                "nobody heard"};
+    if (in_batch) { /* as the storm has left it */
+        end_batch();
+    }
+    for (int i = 0; i < SESSIONS; i++) {
+        wake(&sessions[i]);
+    }
     by_hand = true;
     first = 0;
     for (mutant = NO_MUTANT; mutant < MUTANTS; mutant++) {
