@@ -291,7 +291,7 @@ begin_anew(struct lode_many *m)
 {
     m->has_others = m->row_count > 0;
     m->has_table = m->has_promised = m->has_filter = false;
-    m->is_behind = m->is_starved = m->must_look = false;
+    m->is_behind = m->is_starved = m->must_look = m->watch.done = false;
     free(m->table);
     free(m->same);
     m->table = m->same = NULL;
