@@ -311,4 +311,55 @@ fake_put_reserved(struct fake *fake, uint64_t counter)
     return made.id;
 }
 
+/* ---- a full store ---- */
+
+/* Drafts that take all that can be had. */
+static inline void
+fake_fill_up(struct fake *fake)
+{
+    struct lode_msg_created created;
+    for (uint64_t size = FAKE_CAPACITY; size >= LODE_PAGE;) {
+        if (fake_create(fake, fake_next(fake), size, 0, &created) != LODE_MSG_CREATED) {
+            size /= 2;
+        }
+    }
+}
+
+static inline bool
+all_is_warm(void)
+{
+    struct arena_stats stats;
+    arena_stats(store->arena, &stats);
+    return stats.committed_bytes == FAKE_CAPACITY;
+}
+
+/*
+ * Else the store's helper thread makes some of them warm at any time: they can be had only then.
+ * No other session is there yet: it would lose what it has to the objects that this makes.
+ */
+static inline void
+fake_warm_all_pages(void)
+{
+    struct fake filler = fake_attach(0);
+    fake_fill_up(&filler);
+    fake_die(&filler);
+    expect(all_is_warm());
+}
+
+/*
+ * All pages, which are warm, but those that the store keeps, become credit of that session. It
+ * loses none to others.
+ */
+static inline void
+fake_give_all_pages(struct fake *to)
+{
+    expect(all_is_warm());
+    while (arena_credit_reserve(store->arena, 1)) {
+        to->session->pages_granted++;
+        store->credit_pages++;
+    }
+    holders_add(store, to->session);
+    fake_keeps_credit(to);
+}
+
 #endif

@@ -95,12 +95,10 @@ Test(failures, that_find_no_entry_are_made_in_those_that_the_store_keeps_for_the
 /* The first error takes a page of those that the store keeps, before it takes an entry of those. */
 Test(failures, that_find_neither_page_nor_entry_are_made_in_what_the_store_keeps_for_them)
 {
+    fake_warm_all_pages();
     struct fake submitter = fake_attach(0), scheduler = fake_attach(LODE_HELLO_SCHEDULER);
     fake_give_all_entries(&submitter);
-    while (arena_credit_reserve(store->arena, 1)) {
-        submitter.session->pages_granted++;
-        store->credit_pages++;
-    }
+    fake_give_all_pages(&submitter);
     expect_eq(fail_results(&scheduler, result(&submitter, 1), RESULTS), LODE_MSG_OK);
     for (uint64_t i = 1; i <= RESULTS; i++) {
         expect_eq(error_of(result(&submitter, i))->size, SIZE);

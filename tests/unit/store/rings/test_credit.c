@@ -37,18 +37,6 @@ entries_left(const struct fake *fake)
     return fake->session->entries_granted - fake->session->entries_used;
 }
 
-/* A draft that takes all that can be had. */
-static void
-fill_up(struct fake *fake)
-{
-    struct lode_msg_created created;
-    for (uint64_t size = FAKE_CAPACITY; size >= LODE_PAGE;) {
-        if (fake_create(fake, fake_next(fake), size, 0, &created) != LODE_MSG_CREATED) {
-            size /= 2;
-        }
-    }
-}
-
 Test(credit, of_hundreds_of_idle_sessions_is_an_eighth_of_the_store)
 {
     enum { COUNT = 253 };
@@ -94,9 +82,8 @@ Test(credit, of_one_that_puts_much_is_no_less_for_hundreds_that_only_read)
 /* A client that lies gets no more than the largest record needs, and holds nobody up. */
 Test(credit, that_a_client_says_it_needs_is_no_more_than_a_record_can)
 {
-    struct fake filler = fake_attach(0), liar = fake_attach(0), other = fake_attach(0);
-    fill_up(&filler);
-    fake_die(&filler); /* all pages are warm now */
+    fake_warm_all_pages();
+    struct fake liar = fake_attach(0), other = fake_attach(0);
     wants(&liar, 0xffff, 0xffff);
     expect(!liar.session->in_line);
     expect_eq(pages_left(&liar), 640);
@@ -110,7 +97,7 @@ Test(credit, that_a_client_says_it_needs_is_no_more_than_a_record_can)
 Test(credit, that_cannot_be_had_wakes_nobody)
 {
     struct fake filler = fake_attach(0), waiter = fake_attach(0);
-    fill_up(&filler);
+    fake_fill_up(&filler);
     wants(&waiter, 600, 1);
     uint32_t wakes = atomic_load(&row_of(&waiter)->credit_wake);
     for (int i = 0; i < 10; i++) {
@@ -132,7 +119,7 @@ Test(credit, is_given_in_the_order_in_which_clients_came_to_wait)
     struct lode_msg_created created;
     int made = fake_create(&filler, fake_next(&filler), 400 * LODE_PAGE, 0, &created);
     expect_eq(made, LODE_MSG_CREATED);
-    fill_up(&filler);
+    fake_fill_up(&filler);
     wants(&first, 300, 1);
     wants(&second, 300, 1);
     wants(&third, 30, 1); /* would fit behind the first, but the second was earlier */
@@ -163,7 +150,7 @@ Test(credit, that_can_never_be_had_holds_the_others_up_for_a_moment_only)
     struct lode_msg_created created;
     int made = fake_create(&filler, fake_next(&filler), 200 * LODE_PAGE, 0, &created);
     expect_eq(made, LODE_MSG_CREATED);
-    fill_up(&filler);
+    fake_fill_up(&filler);
     for (int i = 0; i < 2; i++) {
         others[i] = fake_attach(0);
     }
@@ -217,7 +204,7 @@ Test(credit, that_takes_longer_than_a_hold_to_gather_is_had_by_one_of_the_next)
 {
     struct fake filler = fake_attach(0), putter = fake_attach(0), waiter = fake_attach(0);
     wants(&putter, 300, 1);
-    fill_up(&filler);
+    fake_fill_up(&filler);
     wants(&waiter, 150, 1);
     expect(waiter.session->in_line);
     expect(is_served_within(&waiter, &putter, 20000));
@@ -229,7 +216,7 @@ Test(credit, that_takes_longer_than_a_hold_to_gather_is_had_by_one_of_the_next)
 Test(credit, for_which_nothing_gathers_is_not_held_the_line_for_longer)
 {
     struct fake filler = fake_attach(0), waiter = fake_attach(0);
-    fill_up(&filler);
+    fake_fill_up(&filler);
     wants(&waiter, 150, 1);
     for (int holds = 0; holds < 5; holds++) {
         expect(store->line.holder == waiter.session);
@@ -277,7 +264,7 @@ Test(credit, that_the_holder_of_the_line_got_at_its_bell_lets_the_next_one_in)
     struct lode_msg_created created;
     int made = fake_create(&filler, fake_next(&filler), 400 * LODE_PAGE, 0, &created);
     expect_eq(made, LODE_MSG_CREATED);
-    fill_up(&filler);
+    fake_fill_up(&filler);
     wants(&first, 600, 1);
     wants(&second, 100, 1);
     expect(store->line.holder == first.session);
@@ -294,7 +281,7 @@ Test(credit, that_the_holder_of_the_line_got_at_its_bell_lets_the_next_one_in)
 Test(credit, without_pages_does_not_stand_behind_one_who_wants_some)
 {
     struct fake filler = fake_attach(0), first = fake_attach(0), second = fake_attach(0);
-    fill_up(&filler);
+    fake_fill_up(&filler);
     wants(&first, 600, 1);
     wants(&second, 0, 1000);
     expect_le(1000, entries_left(&second));
@@ -306,7 +293,7 @@ Test(credit, without_pages_does_not_stand_behind_one_who_wants_some)
 Test(credit, of_one_who_gave_up_goes_to_the_next)
 {
     struct fake filler = fake_attach(0), first = fake_attach(0), second = fake_attach(0);
-    fill_up(&filler);
+    fake_fill_up(&filler);
     wants(&first, 600, 1);
     wants(&second, 600, 1);
     has_enough(&first);
@@ -382,7 +369,7 @@ Test(credit, that_gathers_for_one_is_not_taken_by_packets_of_others)
     expect_eq(put_by_packet(&filler, 1000), LODE_MSG_CREATED); /* a run with many slots */
     int made = fake_create(&filler, fake_next(&filler), 400 * LODE_PAGE, 0, &created);
     expect_eq(made, LODE_MSG_CREATED);
-    fill_up(&filler);
+    fake_fill_up(&filler);
     wants(&greedy, 600, 1);
     expect_eq(fake_draft_call(&filler, LODE_MSG_ABORT, &created), LODE_MSG_OK);
     expect(store->line.holder == greedy.session);

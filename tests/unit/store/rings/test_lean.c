@@ -266,23 +266,6 @@ Test(lean, nothing_is_looked_for_behind_the_memory)
 
 /* ---- without memory ---- */
 
-/* Else the store warms some of them just when the tmpfs is filled, and gives back what it gets. */
-static void
-warm_all_pages(void)
-{
-    struct fake filler = fake_attach(0);
-    struct lode_msg_created created;
-    struct arena_stats stats;
-    for (uint64_t size = FAKE_CAPACITY; size >= LODE_PAGE;) {
-        if (fake_create(&filler, fake_next(&filler), size, 0, &created) != LODE_MSG_CREATED) {
-            size /= 2;
-        }
-    }
-    fake_die(&filler);
-    arena_stats(store->arena, &stats);
-    expect_eq(stats.committed_bytes, FAKE_CAPACITY);
-}
-
 /* The store applies the records, too: in the end nothing refers to the object any more. */
 Test(lean_in_a_full_tmpfs, rings_stay_small_and_go_round)
 {
@@ -291,7 +274,7 @@ Test(lean_in_a_full_tmpfs, rings_stay_small_and_go_round)
     fake_ring(&other);
     fake_take(&fake, id);
     fake_ring(&fake);
-    warm_all_pages();
+    fake_warm_all_pages(); /* else the store gives back what it gets when the tmpfs is filled */
     int others = tmpfs_fill();
     for (int i = 0; i < 100; i++) {
         fake_take(&fake, id);

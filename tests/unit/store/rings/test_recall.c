@@ -18,17 +18,6 @@ wants(struct fake *fake, uint32_t pages, uint32_t entries)
     fake_ring(fake);
 }
 
-/* All pages that can be had, but those that the store keeps, become credit of that session. */
-static void
-give_all_pages(struct fake *to)
-{
-    while (arena_credit_reserve(store->arena, 1)) {
-        to->session->pages_granted++;
-        store->credit_pages++;
-    }
-    fake_keeps_credit(to);
-}
-
 enum { IDLE = 253 };
 static struct fake idle[IDLE];
 
@@ -67,9 +56,10 @@ Test(recall, gives_a_create_at_once_what_hundreds_of_idle_sessions_have_set_asid
 
 Test(recall, gives_a_put_what_idle_sessions_have_set_aside)
 {
+    fake_warm_all_pages();
     struct fake fake = fake_attach(FENCED), filler = fake_attach(0);
     attach_idle();
-    give_all_pages(&filler);
+    fake_give_all_pages(&filler);
     expect_lt(pages_left(&fake), 40);
     wants(&fake, 40, 1);
     expect_le(40, pages_left(&fake));
@@ -317,11 +307,12 @@ Test(recall, lets_a_session_put_on_that_has_lost_what_it_had)
  */
 Test(recall, serves_a_session_that_asked_after_it_when_there_is_room)
 {
+    fake_warm_all_pages();
     struct fake fake = fake_attach(FENCED), lean = fake_attach(FENCED | LODE_HELLO_LEAN),
                 filler = fake_attach(0);
     fake_keeps_credit(&lean);
     expect(recall(store, fake.session));
-    give_all_pages(&filler);
+    fake_give_all_pages(&filler);
     fake_keeps_credit(&fake);
     wants(&fake, 2, 1);
     wants(&lean, 2, 1);
