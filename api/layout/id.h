@@ -101,6 +101,13 @@ lode_id_plus(lode_id id, uint64_t i)
     return lode_id_from_words(lode_id_high(id), lode_id_low(id) + i);
 }
 
+/* As lode_id_is_zero(), without a call: the library asks it of every id that it is given. */
+static inline bool
+lode_id_none(lode_id id)
+{
+    return (lode_id_high(id) | lode_id_low(id)) == 0;
+}
+
 static inline bool
 lode_id_same(lode_id a, lode_id b)
 {

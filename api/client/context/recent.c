@@ -62,7 +62,7 @@ lode_recent_find(const struct lode_recent *recent, lode_id id, uint8_t bytes_out
                  lode_view *view_out)
 {
     const struct result *result = &recent->results[slot_of(id)];
-    if (!lode_id_same(result->id, id) || lode_id_is_zero(id)) {
+    if (!lode_id_same(result->id, id) || lode_id_none(id)) {
         return false;
     }
     memcpy(bytes_out, result->bytes, result->size);

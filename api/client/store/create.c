@@ -12,7 +12,7 @@
 static lode_err
 check_id(const lode *db, lode_id id)
 {
-    if (lode_id_is_zero(id) || lode_id_kind(id) == LODE_ID_USER) {
+    if (lode_id_none(id) || lode_id_kind(id) == LODE_ID_USER) {
         return LODE_OK;
     }
     if (lode_id_is_reserved(id)) {
@@ -309,7 +309,7 @@ lode_draft_abort(lode *db, const struct lode_open_draft *open, int64_t answer_by
 static void
 name_spec(lode *db, struct lode_spec *spec)
 {
-    if (lode_id_is_zero(spec->id)) {
+    if (lode_id_none(spec->id)) {
         spec->id = lode_session_draw(db, LODE_ID_PUT, 1);
     }
 }

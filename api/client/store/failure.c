@@ -32,7 +32,7 @@ lode_failure(lode *db, lode_id id, lode_failure_info *failure_out)
     struct lode_pinned pinned;
     LODE_TRY(lode_session_check(db));
     LODE_NEED("lode_failure", failure_out);
-    if (lode_id_is_zero(id)) {
+    if (lode_id_none(id)) {
         return lode_fail_zero_id("lode_failure");
     }
     uint64_t hash = lode_id_hash(id, db->index.hash_key);

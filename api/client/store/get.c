@@ -460,7 +460,7 @@ lode_err
 lode_get_within(lode *db, lode_id id, const struct lode_patience *patience, lode_view *view_out)
 {
     struct get get = {id, lode_id_hash(id, db->index.hash_key), patience->answer_by, view_out};
-    if (lode_id_is_zero(id)) {
+    if (lode_id_none(id)) {
         return lode_fail_zero_id("lode_get");
     }
     lode_err err = try_get(db, &get);

@@ -7,7 +7,7 @@
 bool
 lode_id_is_zero(lode_id id)
 {
-    return (lode_id_high(id) | lode_id_low(id)) == 0;
+    return lode_id_none(id);
 }
 
 bool

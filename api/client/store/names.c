@@ -50,7 +50,7 @@ lode_name_set(lode *db, const char *space, const char *text, lode_id id, uint32_
     struct lode_name name;
     struct lode_reply reply = {.type = LODE_MSG_OK, .answer_by = lode_answer_by()};
     LODE_TRY(lode_name_make(db, space, text, &name));
-    if (lode_id_is_zero(id)) {
+    if (lode_id_none(id)) {
         return lode_fail_zero_id("lode_name_set");
     }
     if ((flags & ~(uint32_t)LODE_NAME_REPLACE) != 0) {

@@ -71,7 +71,7 @@ lode_keep(lode *db, lode_id id)
 {
     LODE_TRY(lode_session_check(db));
     LODE_TRY(check_refused(db));
-    if (lode_id_is_zero(id)) {
+    if (lode_id_none(id)) {
         return lode_fail_zero_id("lode_keep");
     }
     LODE_TRY(may_be_refused(db, id) ? ask_take(db, id) : lode_ring_take(&db->ring, id));
@@ -93,7 +93,7 @@ is_spared(const lode *db, lode_id id)
 void
 lode_drop(lode *db, lode_id id)
 {
-    if (lode_id_is_zero(id) || lode_session_check(db) != LODE_OK) {
+    if (lode_id_none(id) || lode_session_check(db) != LODE_OK) {
         return;
     }
     lode_hooks_referenced(&db->hooks, id, -1);
@@ -130,7 +130,7 @@ lode_drop_many(lode *db, const lode_id *ids, size_t count)
     for (size_t done = 0; done < count;) {
         uint32_t size = 0;
         for (; done < count && size < LODE_RING_DROPS_MAX; done++) {
-            if (!lode_id_is_zero(ids[done])) {
+            if (!lode_id_none(ids[done])) {
                 lode_hooks_referenced(&db->hooks, ids[done], -1);
                 part[size] = ids[done];
                 size += !is_spared(db, ids[done]);
@@ -154,7 +154,7 @@ lode_contains(lode *db, lode_id id, bool *there_out)
     struct lode_msg_found found = {.status = LODE_FOUND_SEALED};
     LODE_TRY(lode_session_check(db));
     LODE_NEED("lode_contains", there_out);
-    if (lode_id_is_zero(id)) {
+    if (lode_id_none(id)) {
         return lode_fail_zero_id("lode_contains");
     }
     if (!lode_session_sees(db, id, NULL)) {
@@ -168,7 +168,7 @@ lode_err
 lode_delete(lode *db, lode_id id)
 {
     LODE_TRY(lode_session_check(db));
-    if (lode_id_is_zero(id)) {
+    if (lode_id_none(id)) {
         return lode_fail_zero_id("lode_delete");
     }
     return ask_about(db, LODE_MSG_DELETE, id, LODE_MSG_OK, NULL, 0);
@@ -196,7 +196,7 @@ lode_stat(lode *db, lode_id id, lode_object_info *info_out)
     struct info_packet are;
     LODE_TRY(lode_session_check(db));
     LODE_NEED("lode_stat", info_out);
-    if (lode_id_is_zero(id)) {
+    if (lode_id_none(id)) {
         return lode_fail_zero_id("lode_stat");
     }
     LODE_TRY(ask_about(db, LODE_MSG_STAT, id, LODE_MSG_INFO, &are, sizeof are));

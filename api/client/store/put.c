@@ -108,7 +108,7 @@ static lode_err
 put(lode *db, struct lode_spec *spec, const void *data, int64_t timeout_ms, lode_id *id_out)
 {
     struct lode_patience patience = lode_patience_of(timeout_ms);
-    bool own_id = lode_id_is_zero(spec->id);
+    bool own_id = lode_id_none(spec->id);
     if (own_id && id_out == NULL) {
         return lode_fail_with(LODE_EINVAL, "id_out of a put under a new id is NULL: nobody could "
                                            "drop the object");

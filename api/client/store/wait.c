@@ -16,7 +16,7 @@ static lode_err
 check_ids(const struct lode_many *m)
 {
     for (size_t i = 0; i < m->count; i++) {
-        if (lode_id_is_zero(m->ids[i])) {
+        if (lode_id_none(m->ids[i])) {
             return lode_fail_with(LODE_EINVAL, "lode_wait: id %zu of %zu is zero", i, m->count);
         }
     }
@@ -38,7 +38,7 @@ notify(struct lode_watch *watch, const struct lode_msg_ready *ready, uint32_t co
             break;
         case LODE_FOUND_STARVED:
             m->is_starved = true;
-            m->is_behind |= lode_id_is_zero(one.id);
+            m->is_behind |= lode_id_none(one.id);
             break;
         case LODE_FOUND_LOOK:
             m->must_look = true;

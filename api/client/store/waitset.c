@@ -322,7 +322,7 @@ lode_waitset_add(lode_waitset *set, const lode_id *ids, size_t count)
         LODE_NEED("lode_waitset_add", ids);
     }
     for (size_t i = 0; i < count; i++) {
-        if (lode_id_is_zero(ids[i])) {
+        if (lode_id_none(ids[i])) {
             return lode_fail_with(LODE_EINVAL, "lode_waitset_add: id %zu of %zu is zero", i, count);
         }
     }

@@ -2,6 +2,7 @@
 
 #include "api/base/fail.h"
 #include "api/layout/arg_reader.h"
+#include "api/layout/id.h"
 
 #include <string.h>
 
@@ -64,7 +65,7 @@ check_arg(const lode_arg *arg, size_t index)
     case LODE_ARG_F64:
         return LODE_OK;
     case LODE_ARG_REF:
-        if (lode_id_is_zero(arg->u.id)) {
+        if (lode_id_none(arg->u.id)) {
             return lode_fail_with(LODE_EINVAL, "argument %zu refers to the zero id", index + 1);
         }
         return LODE_OK;
