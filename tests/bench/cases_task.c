@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FAN = 100, WAITED = 1000, SHAPE_ROUNDS = 30 };
+enum { FAN = 100, WAITED = 1000, BLOCKS = 30, BLOCK_TASKS = 50, BLOCK_SHAPES = 10 };
 
 /* ---- one after the other -------------------------------------------------------------------- */
 
@@ -22,47 +22,61 @@ one_task(lode *db)
     return us;
 }
 
-/* Sorted samples of `rounds` tasks; the caller frees them. */
-static double *
-sync_samples(lode *db, int rounds)
+/* What tasks and the skeleton's rounds took, in blocks that take turns: see case_shape(). */
+struct in_turn {
+    double *task_us, *floor_us;
+    uint64_t switches;
+    double cpu_us;
+};
+
+static void
+in_turn_block(struct bench *bench, struct skeleton *skeleton, struct in_turn *all, int at,
+              int count)
 {
-    double *us = calloc((size_t)rounds, sizeof *us);
-    for (int i = -rounds / 10; i < rounds; i++) {
-        double one = one_task(db);
-        if (i >= 0) {
-            us[i] = one;
-        }
+    floor_skeleton_run(skeleton, count, all->floor_us + at);
+    uint64_t switches = bench_switches(bench);
+    double cpu = bench_cpu_us(bench);
+    for (int i = 0; i < count; i++) {
+        all->task_us[at + i] = one_task(bench->db);
     }
-    return us;
+    all->cpu_us += bench_cpu_us(bench) - cpu;
+    all->switches += bench_switches(bench) - switches;
 }
 
 void
 case_task_sync(struct bench *bench)
 {
+    enum { BLOCK = 500 };
     int rounds = bench_rounds(bench, 10000);
-    struct floor_latency floor = floor_task_skeleton(rounds);
+    struct in_turn all = {.task_us = calloc((size_t)rounds, sizeof(double)),
+                          .floor_us = calloc((size_t)rounds, sizeof(double))};
+    struct skeleton *skeleton = floor_skeleton_begin(BLOCK);
     bench_open(bench, 0, 0, true);
-    uint64_t switches = bench_switches(bench);
-    double cpu = bench_cpu_us(bench);
-    double *us = sync_samples(bench->db, rounds);
-    cpu = bench_cpu_us(bench) - cpu;
-    switches = bench_switches(bench) - switches;
+    for (int i = 0; i < BLOCK; i++) {
+        (void)one_task(bench->db);
+    }
+    for (int at = 0; at < rounds; at += BLOCK) {
+        in_turn_block(bench, skeleton, &all, at, rounds - at < BLOCK ? rounds - at : BLOCK);
+    }
     bench_close(bench);
-    bench_sort(us, rounds);
-    double median = bench_at(us, rounds, 0.5);
+    floor_skeleton_end(skeleton);
+    bench_sort(all.task_us, rounds);
+    bench_sort(all.floor_us, rounds);
+    double median = bench_at(all.task_us, rounds, 0.5), floor = bench_at(all.floor_us, rounds, 0.5);
     struct bench_line line = {.name = "task_sync",
                               .unit = "us",
                               .value = median,
-                              .p99 = bench_at(us, rounds, 0.99),
+                              .p99 = bench_at(all.task_us, rounds, 0.99),
                               .cpus = bench->cpus,
                               .floor_name = "skeleton",
-                              .floor = floor.median_us,
-                              .ratio = median / floor.median_us,
-                              .switches = (double)switches / (rounds + rounds / 10),
-                              .cpu_us = cpu / (rounds + rounds / 10),
+                              .floor = floor,
+                              .ratio = median / floor,
+                              .switches = (double)all.switches / rounds,
+                              .cpu_us = all.cpu_us / rounds,
                               .counted = true};
     bench_emit(&line);
-    free(us);
+    free(all.task_us);
+    free(all.floor_us);
 }
 
 /* ---- shapes --------------------------------------------------------------------------------- */
@@ -136,35 +150,49 @@ take_sum(lode *db, lode_id id, const char *name)
     bench_must(value == FAN * (FAN + 1) / 2 ? LODE_OK : LODE_ECORRUPT, name);
 }
 
-static void
-case_shape(struct bench *bench, const char *name, lode_id (*once)(lode *db))
+/* One block: single tasks, then the shape. Returns the switches of the shape. */
+static uint64_t
+shape_block(struct bench *bench, const char *name, lode_id (*once)(lode *db), double *sync_us,
+            double *ms)
 {
-    double ms[SHAPE_ROUNDS];
-    bench_open(bench, 0, 0, true);
-    int rounds = bench_rounds(bench, 2000);
-    double *us = sync_samples(bench->db, rounds);
-    bench_sort(us, rounds);
-    double sync_ms = bench_at(us, rounds, 0.5) / 1e3;
-    free(us);
-    take_sum(bench->db, once(bench->db), name);
+    for (int i = 0; i < BLOCK_TASKS; i++) {
+        sync_us[i] = one_task(bench->db);
+    }
     uint64_t switches = bench_switches(bench);
-    for (int i = 0; i < SHAPE_ROUNDS; i++) {
+    for (int i = 0; i < BLOCK_SHAPES; i++) {
         double start = bench_now_us();
         take_sum(bench->db, once(bench->db), name);
         ms[i] = (bench_now_us() - start) / 1e3;
     }
-    switches = bench_switches(bench) - switches;
-    bench_sort(ms, SHAPE_ROUNDS);
-    double median = bench_at(ms, SHAPE_ROUNDS, 0.5);
+    return bench_switches(bench) - switches;
+}
+
+/* In turn: a machine that becomes slower while this runs is so for both sides of the ratio. */
+static void
+case_shape(struct bench *bench, const char *name, lode_id (*once)(lode *db))
+{
+    enum { WARM = 1, TASKS = BLOCKS * BLOCK_TASKS, SHAPES = BLOCKS * BLOCK_SHAPES };
+    static double us[TASKS], ms[SHAPES];
+    uint64_t switches = 0;
+    bench_open(bench, 0, 0, true);
+    for (int i = -WARM; i < BLOCKS; i++) {
+        int at = i < 0 ? 0 : i;
+        uint64_t counted =
+            shape_block(bench, name, once, us + at * BLOCK_TASKS, ms + at * BLOCK_SHAPES);
+        switches += i < 0 ? 0 : counted;
+    }
+    bench_sort(us, TASKS);
+    bench_sort(ms, SHAPES);
+    double median = bench_at(ms, SHAPES, 0.5), sync_ms = bench_at(us, TASKS, 0.5) / 1e3;
     struct bench_line line = {.name = name,
                               .unit = "ms",
                               .value = median,
-                              .p99 = ms[SHAPE_ROUNDS - 1],
+                              .p99 = bench_at(ms, SHAPES, 0.99),
                               .cpus = bench->cpus,
                               .floor_name = "task_sync",
                               .floor = sync_ms,
                               .ratio = median / sync_ms,
-                              .switches = (double)switches / SHAPE_ROUNDS,
+                              .switches = (double)switches / SHAPES,
                               .counted = true};
     bench_emit(&line);
     bench_close(bench);
@@ -189,6 +217,20 @@ case_chain_reduce_100(struct bench *bench)
 }
 
 /* ---- waiting for one at a time -------------------------------------------------------------- */
+
+/* What the calls themselves cost: all are waited for at once. */
+static double
+wait_for_all(lode *db)
+{
+    static lode_id ids[WAITED];
+    double start = bench_now_us();
+    for (int i = 0; i < WAITED; i++) {
+        MUST(lode_call(db, "bench.noop", LODE_NO_ARGS, NULL, &ids[i]));
+    }
+    MUST(lode_wait(db, ids, WAITED, WAITED, LODE_FOREVER, NULL, NULL));
+    lode_drop_many(db, ids, WAITED);
+    return (bench_now_us() - start) / 1e6;
+}
 
 static double
 wait_one_at_a_time(lode *db)
@@ -237,20 +279,28 @@ take_one_at_a_time(lode *db)
 static void
 wait_1k(struct bench *bench, const char *variant, double (*once)(lode *db))
 {
-    enum { ROUNDS = 15 };
-    double s[ROUNDS];
+    enum { WARM = 5, ROUNDS = 75 };
+    double s[ROUNDS], all[ROUNDS];
     bench_open(bench, 0, 0, true);
-    once(bench->db);
+    for (int i = 0; i < WARM; i++) {
+        once(bench->db);
+    }
     for (int i = 0; i < ROUNDS; i++) {
         s[i] = once(bench->db);
+        all[i] = wait_for_all(bench->db);
     }
     bench_sort(s, ROUNDS);
+    bench_sort(all, ROUNDS);
+    double median = bench_at(s, ROUNDS, 0.5), floor = bench_at(all, ROUNDS, 0.5);
     struct bench_line line = {.name = "wait_1k",
                               .variant = variant,
                               .unit = "s",
-                              .value = bench_at(s, ROUNDS, 0.5),
-                              .p99 = s[ROUNDS - 1],
-                              .cpus = bench->cpus};
+                              .value = median,
+                              .p99 = bench_at(s, ROUNDS, 0.99),
+                              .cpus = bench->cpus,
+                              .floor_name = "one wait for all",
+                              .floor = floor,
+                              .ratio = median / floor};
     bench_emit(&line);
     bench_close(bench);
 }

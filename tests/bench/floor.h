@@ -42,8 +42,16 @@ double floor_miss_us(size_t lines);
  * The client has rung for the third process before it slept. The worker tells the dispatcher that
  * it is done. These are the processes, wake-ups and system calls of a task, over the same kind of
  * stream (nng's ipc byte streams), at the affinity of this process.
+ *
+ * It is begun before this process opens a session: processes that use nng are forked here. After
+ * that rounds can be run in turn with tasks, at most `rounds_max` at a time; us_out takes what each
+ * of them took. A tenth as many are run before, to warm up.
  */
-struct floor_latency floor_task_skeleton(int rounds);
+struct skeleton;
+
+struct skeleton *floor_skeleton_begin(int rounds_max);
+void floor_skeleton_run(struct skeleton *skeleton, int rounds, double *us_out);
+void floor_skeleton_end(struct skeleton *skeleton);
 
 /*
  * `count` tasks at once without scheduler or store, in tasks a second:

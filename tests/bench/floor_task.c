@@ -17,10 +17,11 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { MESSAGE_BYTES = 96, LISTENING = 2, CONNECTED = 4 };
+enum { MESSAGE_BYTES = 96, LISTENING = 2, CONNECTED = 4, OTHERS = 3 };
 
 struct skeleton {
     _Alignas(64) _Atomic uint32_t up;     /* listeners, then also streams that are connected */
@@ -28,7 +29,11 @@ struct skeleton {
     _Alignas(64) _Atomic uint32_t work;   /* the worker's main thread sleeps on it */
     char to_client[64], to_worker[64];    /* endpoints */
     int client_bell, worker_bell;         /* eventfds of the third process */
-    int rounds;
+    int orders[2]; /* a pair of sockets: here the client is told how many rounds to do, and says
+                      when they are done */
+    char directory[32];
+    pid_t client, others[OTHERS];
+    int rounds_max;
     double us[];
 };
 
@@ -219,16 +224,12 @@ third_main(void *arg)
 /* ---- client ---- */
 
 static void
-client_main(void *arg)
+do_rounds(struct skeleton *skeleton, struct end *dispatcher, int rounds)
 {
-    struct skeleton *skeleton = arg;
-    struct end dispatcher;
-    end_dial(&dispatcher, skeleton->to_client, skeleton, done_arrived);
-    await_up(skeleton, LISTENING + CONNECTED);
-    for (int i = -skeleton->rounds / 10; i < skeleton->rounds; i++) {
+    for (int i = -rounds / 10; i < rounds; i++) {
         int64_t start = lode_now_ns();
         uint32_t seen = atomic_load_explicit(&skeleton->result, memory_order_relaxed);
-        end_send(&dispatcher);
+        end_send(dispatcher);
         ring(skeleton->client_bell);
         floor_wait_change(&skeleton->result, seen);
         if (i >= 0) {
@@ -237,34 +238,64 @@ client_main(void *arg)
     }
 }
 
-struct floor_latency
-floor_task_skeleton(int rounds)
+static void
+client_main(void *arg)
 {
-    size_t size = sizeof(struct skeleton) + (size_t)rounds * sizeof(double);
-    struct skeleton *skeleton = floor_shared(size);
-    char directory[] = "/tmp/lode-floor-XXXXXX";
-    LODE_ASSERT(mkdtemp(directory) != NULL);
-    snprintf(skeleton->to_client, sizeof skeleton->to_client, "ipc://%s/c", directory);
-    snprintf(skeleton->to_worker, sizeof skeleton->to_worker, "ipc://%s/w", directory);
-    skeleton->rounds = rounds;
+    struct skeleton *skeleton = arg;
+    struct end dispatcher;
+    int rounds;
+    end_dial(&dispatcher, skeleton->to_client, skeleton, done_arrived);
+    await_up(skeleton, LISTENING + CONNECTED);
+    while (read(skeleton->orders[1], &rounds, sizeof rounds) == sizeof rounds) {
+        do_rounds(skeleton, &dispatcher, rounds);
+        LODE_ASSERT(write(skeleton->orders[1], &rounds, sizeof rounds) == sizeof rounds);
+    }
+}
+
+struct skeleton *
+floor_skeleton_begin(int rounds_max)
+{
+    struct skeleton *skeleton =
+        floor_shared(sizeof(struct skeleton) + (size_t)rounds_max * sizeof(double));
+    strcpy(skeleton->directory, "/tmp/lode-floor-XXXXXX");
+    LODE_ASSERT(mkdtemp(skeleton->directory) != NULL);
+    snprintf(skeleton->to_client, sizeof skeleton->to_client, "ipc://%s/c", skeleton->directory);
+    snprintf(skeleton->to_worker, sizeof skeleton->to_worker, "ipc://%s/w", skeleton->directory);
+    skeleton->rounds_max = rounds_max;
     skeleton->client_bell = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     skeleton->worker_bell = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     LODE_ASSERT(skeleton->client_bell >= 0 && skeleton->worker_bell >= 0);
-    pid_t others[] = {floor_child(third_main, skeleton), floor_child(dispatcher_main, skeleton),
-                      floor_child(worker_main, skeleton)};
-    pid_t client = floor_child(client_main, skeleton);
-    int status;
-    LODE_ASSERT(waitpid(client, &status, 0) == client);
-    LODE_ASSERT(WIFEXITED(status) && WEXITSTATUS(status) == 0);
-    struct floor_latency result = floor_summarise(skeleton->us, rounds);
-    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
-        floor_end_child(others[i]);
+    skeleton->others[0] = floor_child(third_main, skeleton);
+    skeleton->others[1] = floor_child(dispatcher_main, skeleton);
+    skeleton->others[2] = floor_child(worker_main, skeleton);
+    LODE_ASSERT(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, skeleton->orders) == 0);
+    skeleton->client = floor_child(client_main, skeleton);
+    close(skeleton->orders[1]); /* so that a client which dies is heard of */
+    return skeleton;
+}
+
+void
+floor_skeleton_run(struct skeleton *skeleton, int rounds, double *us_out)
+{
+    int done;
+    LODE_ASSERT(rounds <= skeleton->rounds_max);
+    LODE_ASSERT(write(skeleton->orders[0], &rounds, sizeof rounds) == sizeof rounds);
+    LODE_ASSERT(read(skeleton->orders[0], &done, sizeof done) == sizeof done);
+    memcpy(us_out, skeleton->us, (size_t)rounds * sizeof us_out[0]);
+}
+
+void
+floor_skeleton_end(struct skeleton *skeleton)
+{
+    floor_end_child(skeleton->client);
+    for (int i = 0; i < OTHERS; i++) {
+        floor_end_child(skeleton->others[i]);
     }
+    close(skeleton->orders[0]);
     close(skeleton->client_bell);
     close(skeleton->worker_bell);
     unlink(skeleton->to_client + strlen("ipc://"));
     unlink(skeleton->to_worker + strlen("ipc://"));
-    rmdir(directory);
-    munmap(skeleton, size);
-    return result;
+    rmdir(skeleton->directory);
+    munmap(skeleton, sizeof *skeleton + (size_t)skeleton->rounds_max * sizeof(double));
 }
