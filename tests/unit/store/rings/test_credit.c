@@ -112,6 +112,15 @@ Test(credit, that_cannot_be_had_wakes_nobody)
     fake_die(&waiter);
 }
 
+/* How long such a session holds the line: a test that waits for the CPU does not end that. */
+#define LONG_HOLD_NS INT64_C(3600000000000)
+
+static void
+holds_the_line_for_long(struct fake *fake)
+{
+    fake->session->hold_ns = LONG_HOLD_NS;
+}
+
 Test(credit, is_given_in_the_order_in_which_clients_came_to_wait)
 {
     struct fake filler = fake_attach(0), first = fake_attach(0), second = fake_attach(0),
@@ -120,6 +129,8 @@ Test(credit, is_given_in_the_order_in_which_clients_came_to_wait)
     int made = fake_create(&filler, fake_next(&filler), 400 * LODE_PAGE, 0, &created);
     expect_eq(made, LODE_MSG_CREATED);
     fake_fill_up(&filler);
+    holds_the_line_for_long(&first);
+    holds_the_line_for_long(&second);
     wants(&first, 300, 1);
     wants(&second, 300, 1);
     wants(&third, 30, 1); /* would fit behind the first, but the second was earlier */
@@ -154,11 +165,12 @@ Test(credit, that_can_never_be_had_holds_the_others_up_for_a_moment_only)
     for (int i = 0; i < 2; i++) {
         others[i] = fake_attach(0);
     }
+    holds_the_line_for_long(&greedy);
     wants(&greedy, 600, 1);
     expect_eq(fake_draft_call(&filler, LODE_MSG_ABORT, &created), LODE_MSG_OK);
     wants(&others[0], 30, 1);
     expect_lt(pages_left(&others[0]), 30); /* at first it stands behind the greedy one */
-    line_gets_older(LINE_HOLD_NS);
+    line_gets_older(LONG_HOLD_NS);
     pump();
     fake_ring(&others[1]);
     wants(&others[1], 30, 1);
@@ -166,7 +178,7 @@ Test(credit, that_can_never_be_had_holds_the_others_up_for_a_moment_only)
     credit_feed(store);
     expect_le(30, pages_left(&others[0]));
     /* It may not hold them up again at once: not by asking anew, and not when the line was free. */
-    line_gets_older(LINE_HOLD_NS);
+    line_gets_older(LONG_HOLD_NS);
     has_enough(&greedy);
     credit_feed(store);
     wants(&greedy, 600, 1);
@@ -265,6 +277,7 @@ Test(credit, that_the_holder_of_the_line_got_at_its_bell_lets_the_next_one_in)
     int made = fake_create(&filler, fake_next(&filler), 400 * LODE_PAGE, 0, &created);
     expect_eq(made, LODE_MSG_CREATED);
     fake_fill_up(&filler);
+    holds_the_line_for_long(&first);
     wants(&first, 600, 1);
     wants(&second, 100, 1);
     expect(store->line.holder == first.session);
@@ -370,12 +383,13 @@ Test(credit, that_gathers_for_one_is_not_taken_by_packets_of_others)
     int made = fake_create(&filler, fake_next(&filler), 400 * LODE_PAGE, 0, &created);
     expect_eq(made, LODE_MSG_CREATED);
     fake_fill_up(&filler);
+    holds_the_line_for_long(&greedy);
     wants(&greedy, 600, 1);
     expect_eq(fake_draft_call(&filler, LODE_MSG_ABORT, &created), LODE_MSG_OK);
     expect(store->line.holder == greedy.session);
     expect_eq(put_by_packet(&other, 5000), LODE_MSG_ERROR);
     expect_eq(put_by_packet(&other, 1000), LODE_MSG_CREATED); /* it shares a page */
-    line_gets_older(LINE_HOLD_NS);
+    line_gets_older(LONG_HOLD_NS);
     credit_feed(store);
     expect_eq(put_by_packet(&other, 5000), LODE_MSG_CREATED);
     fake_die(&greedy);
