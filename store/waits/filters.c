@@ -17,7 +17,7 @@ struct filter {
     uint32_t told;          /* since the client had read all that was sent to it */
     uint32_t log2;
     bool promised;  /* it may have ids of sessions */
-    uint32_t set;   /* how many bits are 1: no more than it has ids */
+    uint32_t set;   /* how many bits are 1: no more than it has ids and rows */
     uint8_t bits[]; /* of these `filled` bytes */
 };
 

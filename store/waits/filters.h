@@ -11,10 +11,11 @@
  * client that keeps up reads what others' ids bring, too. For one that does not, the filter is
  * charged to its session with as many waits as it has ids, until it ends, however many of them
  * were told. So many notices it may always have unread, as by so many watches. Beyond, all that is
- * unread of its session (outbox.h) may take FILTERS_UNREAD_MAX. Then the filter goes, and the wait
- * of its client fails: it can't be told what it has missed.
+ * unread of its session (outbox.h) may take FILTERS_UNREAD_MAX. Then the filter goes, and says so:
+ * the client can't be told what it has missed. What became of promised ids it can ask, and waits
+ * anew. A wait with ids of users' choice fails.
  *
- * A filter is as large as id_filter.h says for its ids, and has no more bits set than ids. So at
+ * A filter is as large as id_filter.h says for its ids, and has no more bits set than ids and rows. So at
  * most one of sixteen ids of others is told to it, unless its session knew them.
  *
  * A filter of ids of users' choice alone arms no bucket: these are never put by a record in a ring,
@@ -49,7 +50,7 @@ LODE_MUST_CHECK lode_err filters_begin(struct store *store, struct session *sess
 /*
  * Fills in the bytes from `at` on. The last part arms the filter; the caller fences then. It tells
  * of nothing that was before it: the client looks at that itself. Errors: LODE_EPROTO: no such
- * filter is being filled, or not from there, or it has more bits set than ids.
+ * filter is being filled, or not from there, or it has more bits set than ids and rows.
  */
 LODE_MUST_CHECK lode_err filters_fill(const struct store *store, const struct session *session,
                                       uint64_t cookie, uint64_t at, const void *bytes, size_t size);

@@ -297,6 +297,20 @@ begin_anew(struct lode_many *m)
     m->table = m->same = NULL;
 }
 
+/* If the store takes no rows, the ids are watched one by one. */
+static lode_err
+watch_rows_or_ids(struct lode_many *m)
+{
+    bool rows_refused;
+    lode_err err = watch_once(m, &rows_refused);
+    if (rows_refused && m->ready_count < m->want) {
+        m->row_count = 0;
+        begin_anew(m);
+        err = watch_once(m, &rows_refused);
+    }
+    return err;
+}
+
 static bool
 misses_chosen(const struct lode_many *m)
 {
@@ -315,18 +329,13 @@ misses_chosen(const struct lode_many *m)
 static lode_err
 watch(struct lode_many *m)
 {
-    bool rows_refused;
     m->row_count = lode_rows_find(m->ids, m->count, m->rows);
     m->has_others = m->row_count > 0;
-    lode_err err = watch_once(m, &rows_refused);
-    if (rows_refused && m->ready_count < m->want) {
-        m->row_count = 0;
+    lode_err err = watch_rows_or_ids(m);
+    while (err == LODE_OK && m->is_behind && m->ready_count < m->want && !misses_chosen(m) &&
+           lode_now_ns() < m->patience->deadline) {
         begin_anew(m);
-        err = watch_once(m, &rows_refused);
-    }
-    while (err == LODE_OK && m->is_behind && m->ready_count < m->want && !misses_chosen(m)) {
-        begin_anew(m);
-        err = watch_once(m, &rows_refused);
+        err = watch_rows_or_ids(m);
     }
     return err;
 }

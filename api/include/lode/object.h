@@ -168,7 +168,8 @@ LODE_API LODE_MUST_CHECK lode_err lode_reserve(lode *db, size_t count, lode_id *
 
 /*
  * Waits until the object is sealed, and pins it. If it is there already, this takes no message, no
- * lock and no system call.
+ * lock and no system call. Only the first call after the session did nothing for 10 ms rings a bell
+ * (one system call, which waits for nothing), as the store does not look at idle sessions.
  *
  *   view_out  the pinned object; set only on LODE_OK
  *
@@ -259,9 +260,10 @@ LODE_API void lode_drop_many(lode *db, const lode_id *ids, size_t count);
  * Errors    LODE_ETIMEDOUT  fewer than `want` are there
  *           LODE_EINVAL     want > count, or a zero id
  *           LODE_ELIMIT     the session waits for more than 1,048,576 objects
- *           LODE_ENOMEM     no memory to wait for so many; or the store can keep no more for this
- *                           process, which was stopped while 10^5 objects and more were made, and
- *                           fewer than `want` are there: the sentence says which
+ *           LODE_ENOMEM     no memory to wait for so many; or ids of the user's choice are among
+ *                           them, the store can keep no more for this process, which was stopped
+ *                           while 10^5 objects and more were made, and fewer than `want` are
+ *                           there: the sentence says which
  *           LODE_EDOWN      the store has died; or the scheduler, and without results of tasks
  *                           `want` objects cannot be there
  */
@@ -387,8 +389,8 @@ LODE_API LODE_MUST_CHECK lode_err lode_name_get(lode *db, const char *space, con
  *
  * A consumer calls this with the version that it has seen last, or 0. It never polls, and always
  * gets the latest version; those that came and went meanwhile are skipped. A name that does not
- * exist, or is removed while this waits, is waited for. A version that is there already takes no
- * message, no lock and no system call, and a wait for a name that was waited for before takes none
+ * exist, or is removed while this waits, is waited for. A version that is there already costs what
+ * lode_get() of an object that is there does, and a wait for a name that was waited for before takes none
  * of the store's time.
  *
  *   view_out     the pinned object; NULL: not wanted
