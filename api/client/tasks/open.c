@@ -1,14 +1,17 @@
 #include "api/base/clock.h"
 #include "api/cluster/directories.h"
 #include "api/base/fail.h"
+#include "api/base/log.h"
 #include "api/base/options.h"
 #include "api/client/session/session.h"
 #include "api/client/cluster/private_cluster.h"
 #include "api/client/cluster/starting.h"
 #include "api/client/tasks/task_client.h"
+#include "api/system/tricks.h"
 #include "api/wire/private_start.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -154,12 +157,26 @@ open_private(const lode_open_options *options, lode **db_out)
     return err;
 }
 
+/*
+ * Once in a process. It is no error: the words may be those of another version, which this
+ * environment was made for. But a measurement with a mistyped one would show nothing.
+ */
+static void
+tell_of_unknown_tricks(void)
+{
+    static atomic_flag is_told = ATOMIC_FLAG_INIT;
+    if (!atomic_flag_test_and_set(&is_told) && lode_tricks_check() != LODE_OK) {
+        lode_log_plain("lode: %s", lode_last_error());
+    }
+}
+
 lode_err
 lode_open(const char *dir, const lode_open_options *given, lode **db_out)
 {
     lode_open_options options;
     struct lode_paths paths;
     LODE_NEED("lode_open", db_out);
+    tell_of_unknown_tricks();
     LODE_TRY(lode_options_read("lode_open_options", given, sizeof options, &options));
     LODE_TRY(check_options(dir, &options));
     LODE_TRY(check_cluster(&options));

@@ -29,6 +29,14 @@ says "$out" "started the cluster in $LODE_DIR: supervisor (pid "
 [ "$(stat -c %s "$log.old")" = 1048576 ] || give_up "the log was not put aside"
 must lode stop
 
+# a trick that there is not is named once, and what was started without any runs
+LODE_WITHOUT=key,nonsense must lode start -b --num-cpus 1 --capacity 32M
+[ "$(grep -c "LODE_WITHOUT: 'nonsense' is passed over.*stream, key, near, ahead and plain" \
+    "$base/err")" = 1 ] || give_up "$err"
+LODE_WITHOUT=keys must lode status
+says "$err" "'keys' is passed over" "stream, key, near, ahead and plain"
+must lode stop
+
 # in the foreground the document comes when all is up
 mkfifo up
 lode start --num-cpus 1 --capacity 32M --json >up 2>/dev/null &

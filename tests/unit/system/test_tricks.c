@@ -6,6 +6,7 @@
 #include <criterion/criterion.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 
 static unsigned
 left_out_by(const char *list)
@@ -26,6 +27,24 @@ Test(tricks, that_a_list_names_are_left_out_and_other_words_passed_over)
     cr_assert_eq(left_out_by(",,key,"), LODE_TRICK_KEY);
     cr_assert_eq(left_out_by("plain"), LODE_TRICK_PLAIN);
     cr_assert_eq(left_out_by("ahead,streams,strea,no such,ke"), LODE_TRICK_AHEAD);
+}
+
+Test(tricks, are_listed_for_one_who_names_another)
+{
+    unsetenv("LODE_WITHOUT");
+    cr_assert_eq(lode_tricks_check(), LODE_OK);
+    setenv("LODE_WITHOUT", ",stream,key,,near,ahead,plain,", 1);
+    cr_assert_eq(lode_tricks_check(), LODE_OK);
+    static const char *const WRONG[] = {"nonsense", "key,nonsense,near", "nonsense,more"};
+    for (size_t i = 0; i < sizeof WRONG / sizeof WRONG[0]; i++) {
+        setenv("LODE_WITHOUT", WRONG[i], 1);
+        cr_assert_eq(lode_tricks_check(), LODE_EINVAL);
+        cr_assert_not_null(strstr(lode_last_error(), "'nonsense' is passed over"));
+        cr_assert_not_null(strstr(lode_last_error(), "stream, key, near, ahead and plain"));
+    }
+    setenv("LODE_WITHOUT", "a,word,b", 1);
+    cr_assert_eq(lode_tricks_check(), LODE_EINVAL);
+    cr_assert_not_null(strstr(lode_last_error(), "'a'"));
 }
 
 Test(tricks, are_wanted_unless_the_variable_names_them)

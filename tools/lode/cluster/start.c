@@ -1,6 +1,7 @@
 #include "api/system/descriptor.h"
 #include "api/base/fail.h"
 #include "api/system/limit.h"
+#include "api/system/tricks.h"
 #include "api/base/log.h"
 #include "api/cluster/paths.h"
 #include "api/wire/private_start.h"
@@ -247,6 +248,9 @@ command_start(int argc, char **argv)
     /* The daemons must not inherit descriptors that the parent left open. */
     close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC);
     lode_log_init("lode");
+    if (!wanted->is_private && lode_tricks_check() != LODE_OK) { /* else its program has said so */
+        lode_log_plain("lode: %s", lode_last_error());
+    }
     int exit_code;
     if (start.is_background && !go_to_background(&start, &exit_code)) {
         return exit_code;
