@@ -213,6 +213,11 @@ done
 
 # time runs out; the task, which never looks, does not keep the cluster from ending
 exits 4 lode run --timeout 0.2 play.loop "$files/said"
+says "$err" "play.loop: there is no result within 0.2 s (--timeout)"
+
+# ---- an example that is larger than the store
+exits 1 "$LODE_TEST_BIN/../examples/matmul_fanout"
+says "$err" "take 1120 MiB" "has 32 MiB" "lode start --capacity 1121M"
 
 # ---- its end
 must lode stop --json

@@ -224,8 +224,9 @@ product_failed(struct matmul *m, const struct product *p, lode_err err)
 {
     const char *path = p->y_path;
     bool is_named = strncmp(lode_last_error(), path, strlen(path)) == 0;
-    return is_named && interrupts_came() == 0 ? program_failed(err)
-                                              : session_failed(m->db, p->result, err, path);
+    return is_named && interrupts_came() == 0
+               ? program_failed(err)
+               : session_failed(m->db, p->result, err, path, LODE_FOREVER);
 }
 
 static int

@@ -277,7 +277,8 @@ take_results(struct call *call, const struct run_options *wanted)
         if (err != LODE_OK) { /* the function is not to blame for what becomes of its result */
             exit_code = has_result && interrupts_came() == 0
                             ? program_failed(err)
-                            : session_failed(call->db, call->results[i], err, call->function);
+                            : session_failed(call->db, call->results[i], err, call->function,
+                                             wanted->timeout_ms);
         }
     }
     if (wanted->session.common.json && exit_code == EXIT_OK) {
@@ -311,7 +312,7 @@ run_call(struct call *call, const struct run_options *wanted)
     } else if (err == LODE_EEXIST && interrupts_came() == 0) {
         exit_code = program_failed(err); /* the function is not to blame for a name that is taken */
     } else {
-        exit_code = session_failed(call->db, none, err, label(call, wanted));
+        exit_code = session_failed(call->db, none, err, label(call, wanted), wanted->timeout_ms);
     }
     for (size_t i = 0; call->results != NULL && i < call->result_count; i++) {
         if (interrupts_came() != 0 &&

@@ -176,7 +176,7 @@ names(const char *sentence, const char *what)
 }
 
 int
-session_failed(lode *db, lode_id id, lode_err err, const char *what)
+session_failed(lode *db, lode_id id, lode_err err, const char *what, int64_t timeout_ms)
 {
     static lode_failure_info failure;
     char sentence[LODE_FAIL_MAX];
@@ -187,8 +187,9 @@ session_failed(lode *db, lode_id id, lode_err err, const char *what)
     if (may_be_of_task(err) && !lode_id_is_zero(id) && lode_failure(db, id, &failure) == LODE_OK) {
         return say_failure(what, &failure);
     }
-    if (err == LODE_ETIMEDOUT && !lode_id_is_zero(id)) {
-        snprintf(sentence, sizeof sentence, "there is no result within the time given");
+    if (err == LODE_ETIMEDOUT && !lode_id_is_zero(id) && timeout_ms != LODE_FOREVER) {
+        snprintf(sentence, sizeof sentence, "there is no result within %g s (--timeout)",
+                 (double)timeout_ms / 1000);
     } else if (names(sentence, what)) {
         return tell_later(exit_code_of(err), "%s", sentence);
     }

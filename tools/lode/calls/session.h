@@ -35,8 +35,10 @@ LODE_MUST_CHECK lode_err session_get(lode *db, lode_id id, int64_t deadline, lod
  * Says why a task failed, or another call: `what` names it for people. The sentence appears on
  * stderr when the session is closed: the lines of the task come first, as they were written first.
  * Returns the exit code. The sentence of the call that failed must still be this thread's last.
+ *
+ *   timeout_ms  for how long the result was waited for at most: LODE_ETIMEDOUT says it
  */
-int session_failed(lode *db, lode_id id, lode_err err, const char *what);
+int session_failed(lode *db, lode_id id, lode_err err, const char *what, int64_t timeout_ms);
 
 /* lode_close(), which waits for the tasks' lines; then what session_failed() had to say. */
 void session_close(lode *db);
