@@ -65,8 +65,14 @@ print_health(const struct report *r, FILE *out)
     print_part("store", &r->store, out);
     if (r->cluster.supervisor != 0) {
         print_part("scheduler", &r->scheduler, out);
-        fprintf(out, " %-9s %zu worker%s, %s together\n", "", r->workers,
-                r->workers == 1 ? "" : "s", size_format(r->workers_bytes, size));
+        /* A process is looked for before the scheduler is asked, and may not be there yet. */
+        size_t known = json_array_size(json_object_get(r->details, "workers"));
+        fprintf(out, " %-9s %zu worker%s, %s together", "", r->workers, r->workers == 1 ? "" : "s",
+                size_format(r->workers_bytes, size));
+        if (known > r->workers) {
+            fprintf(out, "; %zu more on the way up or down", known - r->workers);
+        }
+        fputc('\n', out);
     }
 }
 
