@@ -213,7 +213,8 @@ enum lode_found {
     LODE_FOUND_PENDING = 2, /* not there; it may come */
     LODE_FOUND_ABORTED = 3, /* given up while this wait was armed */
     LODE_FOUND_GONE = 4,    /* not there, and it will not come */
-    LODE_FOUND_REFUSED = 5, /* NOTIFY: it is not watched, the session has too many waits */
+    LODE_FOUND_REFUSED = 5, /* NOTIFY: it is not watched, the session has too many waits, or too
+                               many for this id: `is_error` says which */
     LODE_FOUND_STARVED = 6, /* NOTIFY: it is not watched, for want of memory: ask again later. Of no
                                id: the WATCH_FILTER has ended, the client has too much unread */
     LODE_FOUND_LOOK = 7     /* NOTIFY, of no id, to WATCH_FILTER: look again, some may be decided */
@@ -286,7 +287,7 @@ struct lode_msg_check {
 struct lode_msg_ready {
     lode_id id;
     uint32_t status;   /* enum lode_found, never PENDING */
-    uint32_t is_error; /* 1: sealed, and of kind error */
+    uint32_t is_error; /* 1: sealed, and of kind error; or refused, and for this id alone */
 };
 
 struct lode_msg_list {

@@ -223,7 +223,8 @@ check_hello(const struct lode_rendezvous_hello *hello, size_t size, struct sessi
         return lode_fail_with(LODE_EPROTO, "role %u does not exist", hello->role);
     }
     if (HASH_COUNT(sessions->by_number) >= SESSIONS_MAX) {
-        return lode_fail_with(LODE_ELIMIT, "%d sessions are open: no more are admitted",
+        return lode_fail_with(LODE_ELIMIT,
+                              "%d sessions are open, and no more are admitted: close some first",
                               SESSIONS_MAX);
     }
     return LODE_OK;

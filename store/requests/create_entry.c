@@ -15,15 +15,19 @@
 /* ---- holds ---- */
 
 static lode_err
-hold(struct store *store, struct session *session, uint32_t container, lode_id id)
+hold(struct store *store, const struct create *create, uint32_t container, uint32_t at)
 {
+    lode_id id;
     uint32_t held;
+    memcpy(&id, create->rest + at * sizeof id, sizeof id);
     enum lode_found status = asking_status(store, id, NULL);
     if (!table_find(&store->table, id, &held)) {
         if (status != LODE_FOUND_PENDING || !lode_id_is_promised(id)) {
-            return lode_fail_with(LODE_EGONE, "an object that is to be held does not exist");
+            return lode_fail_with(LODE_EGONE,
+                                  "id %u of %u in `holds`, counted from 0, is of no object", at,
+                                  create->hold_count);
         }
-        LODE_TRY(quota_expect(store, session, id, &held));
+        LODE_TRY(quota_expect(store, create->session, id, &held));
     }
     if (lode_id_kind(id) == LODE_ID_NAME || status == LODE_FOUND_GONE || held == container) {
         return lode_fail_with(LODE_EINVAL, "an object cannot hold a name, itself, or what is gone");
@@ -35,9 +39,7 @@ static lode_err
 add_holds(struct store *store, const struct create *create, uint32_t entry)
 {
     for (uint32_t i = 0; i < create->hold_count; i++) {
-        lode_id id;
-        memcpy(&id, create->rest + i * sizeof id, sizeof id);
-        LODE_TRY(hold(store, create->session, entry, id));
+        LODE_TRY(hold(store, create, entry, i));
     }
     return LODE_OK;
 }

@@ -119,10 +119,15 @@ create_check_share(const struct create *create, const struct create *waiting,
     count_in(waiting, create, &same, &all);
     count_in(warming, create, &same, &all);
     if (same >= STORE_PENDING_OF_PROCESS_MAX) {
-        return lode_fail_with(LODE_ELIMIT, "%u creates of this process wait: no more of it can",
+        return lode_fail_with(LODE_ELIMIT,
+                              "%u creates of this process wait for room, and no more of it can: "
+                              "drop objects first, or give the store a larger capacity",
                               same);
     }
     return all >= STORE_PENDING_MAX && !is_of_daemons(create)
-               ? lode_fail_with(LODE_EFULL, "%u creates of all programs wait: no more can", all)
+               ? lode_fail_with(LODE_EFULL,
+                                "%u creates of all programs wait for room, and no more can: "
+                                "drop objects first, or give the store a larger capacity",
+                                all)
                : LODE_OK;
 }

@@ -42,8 +42,9 @@ watch(struct store *store, struct session *session, uint64_t cookie, const void 
         lode_id id = ids_at(ids, i);
         lode_err err = waits_arm(store, session, id, cookie, true);
         if (err != LODE_OK) {
+            bool of_id = err == LODE_ELIMIT && session->wait_count < LODE_SESSION_WAITS_MAX;
             notices_add(store, session, id, cookie,
-                        err == LODE_ENOMEM ? LODE_FOUND_STARVED : LODE_FOUND_REFUSED, false);
+                        err == LODE_ENOMEM ? LODE_FOUND_STARVED : LODE_FOUND_REFUSED, of_id);
         }
     }
     atomic_thread_fence(memory_order_seq_cst);

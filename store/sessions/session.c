@@ -122,13 +122,15 @@ check_rows(const struct store *store, const struct session *session)
         }
     }
     if (same >= STORE_SESSIONS_OF_PROCESS_MAX) {
-        return lode_fail_with(LODE_ELIMIT, "this process has %u sessions, and can have no more",
+        return lode_fail_with(LODE_ELIMIT,
+                              "this process has %u sessions, and can have no more: "
+                              "close some first",
                               same);
     }
     return all >= STORE_PROGRAMS_MAX
                ? lode_fail_with(LODE_ELIMIT,
                                 "programs have %u sessions, and can have no more: the rest is "
-                                "kept for workers",
+                                "kept for workers. Close some first",
                                 all)
                : LODE_OK;
 }
@@ -150,7 +152,8 @@ take_number(struct store *store, struct session *session)
             return LODE_OK;
         }
     }
-    return lode_fail_with(LODE_ELIMIT, "there are %d sessions, and there can be no more",
+    return lode_fail_with(LODE_ELIMIT,
+                          "there are %d sessions, and there can be no more: close some first",
                           LODE_SESSION_ROWS);
 }
 

@@ -272,12 +272,13 @@ check_limits(const struct store *store, const struct session *session, uint32_t 
     if (process.forks >= FORKS_OF_PROCESS_MAX || process.pins + pins > FORK_PINS_OF_PROCESS_MAX) {
         return lode_fail_with(LODE_ELIMIT,
                               "children of %u forks of this process hold %llu pins: there can be "
-                              "%d and %d",
+                              "%d and %d. End some of the children",
                               (unsigned)process.forks, (unsigned long long)process.pins,
                               FORKS_OF_PROCESS_MAX, FORK_PINS_OF_PROCESS_MAX);
     }
     return lode_fail_with(
-        LODE_ELIMIT, "children of %u forks hold %llu pins: there can be %d and %d",
+        LODE_ELIMIT,
+        "children of %u forks hold %llu pins: there can be %d and %d. End some of the children",
         (unsigned)all.forks, (unsigned long long)all.pins, FORKS_MAX, FORK_PINS_MAX);
 }
 

@@ -129,7 +129,8 @@ grow_refs(struct table *table)
 {
     uint32_t count = table->facts->ref_count;
     if (count + TRUTH_STEP > TRUTH_REF_MAX) {
-        return lode_fail_with(LODE_ELIMIT, "%u references are held: there can be no more", count);
+        return lode_fail_with(LODE_ELIMIT,
+                              "%u references are held, and there can be no more: drop some", count);
     }
     lode_err err =
         shared_file_warm(table->truth_fd, TRUTH_REFS_OFFSET + count * sizeof(struct truth_ref),
@@ -261,7 +262,8 @@ check_add(const struct table *table, uint32_t entry)
 {
     return table->truths[entry].refs < UINT32_MAX - 1
                ? LODE_OK
-               : lode_fail_with(LODE_ELIMIT, "an object has %u references: it can have no more",
+               : lode_fail_with(LODE_ELIMIT,
+                                "an object has %u references, and can have no more: drop some",
                                 table->truths[entry].refs);
 }
 
@@ -395,7 +397,8 @@ grow_holds(struct table *table)
 {
     uint32_t count = table->facts->hold_count;
     if (count + TRUTH_STEP > TRUTH_HOLD_MAX) {
-        return lode_fail_with(LODE_ELIMIT, "objects hold %u others: there can be no more", count);
+        return lode_fail_with(
+            LODE_ELIMIT, "objects hold %u others, and can hold no more: drop some that do", count);
     }
     LODE_TRY(shared_file_warm(table->truth_fd,
                               TRUTH_HOLDS_OFFSET + count * sizeof(struct truth_hold),

@@ -34,8 +34,10 @@ check_limits(const struct filters *filters, const struct session *session, uint3
 {
     uint32_t of_session = 0;
     if (session->wait_count + (uint64_t)count > LODE_SESSION_WAITS_MAX) {
-        return lode_fail_with(LODE_ELIMIT, "one session waits for %u ids: it can't for %u more",
-                              session->wait_count, count);
+        return lode_fail_with(LODE_ELIMIT,
+                              "one session waits for %u ids, and with %u more it would for more "
+                              "than %d: wait for fewer at a time, or open another session",
+                              session->wait_count, count, LODE_SESSION_WAITS_MAX);
     }
     for (uint32_t i = 0; i < filters->count; i++) {
         of_session += filters->list[i]->session == session;

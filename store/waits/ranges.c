@@ -56,8 +56,10 @@ check_limits(const struct store *store, const struct session *session, const str
 {
     uint64_t of = lode_id_session(ids->first);
     if (session->wait_count + (uint64_t)ids->count > LODE_SESSION_WAITS_MAX) {
-        return lode_fail_with(LODE_ELIMIT, "one session waits for %u ids: it can't for %u more",
-                              session->wait_count, ids->count);
+        return lode_fail_with(LODE_ELIMIT,
+                              "one session waits for %u ids, and with %u more it would for more "
+                              "than %d: wait for fewer at a time, or open another session",
+                              session->wait_count, ids->count, LODE_SESSION_WAITS_MAX);
     }
     return session->range_count >= RANGES_OF_SESSION_MAX ||
                    row_of(store->waits, of)->count >= RANGES_OF_ROW_MAX

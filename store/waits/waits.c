@@ -22,12 +22,15 @@ check_limits(const struct store *store, const struct session *session, uint32_t 
         return LODE_OK;
     }
     if (session->wait_count >= LODE_SESSION_WAITS_MAX) {
-        return lode_fail_with(LODE_ELIMIT, "one session waits for %u ids: it can wait for no more",
-                              session->wait_count);
+        return lode_fail_with(LODE_ELIMIT,
+                              "one session waits for %u ids, and can wait for %d at a time: end "
+                              "some of its waits, or open another session",
+                              session->wait_count, LODE_SESSION_WAITS_MAX);
     }
     return first != 0 && pool_at(store->waits, first)->same_count >= LODE_SESSION_WAITS_OF_ID_MAX
                ? lode_fail_with(LODE_ELIMIT,
-                                "one session waits %d times for one id, and can do so no more",
+                                "one session waits %d times for one id, as often as it can: let "
+                                "some of its threads share a wait, or open another session",
                                 LODE_SESSION_WAITS_OF_ID_MAX)
                : LODE_OK;
 }

@@ -23,8 +23,9 @@ struct lode_many {
     struct lode_row rows[LODE_ROWS_MAX]; /* watched as such; the other ids one by one */
     size_t row_count;
     size_t ready_count;
-    bool is_refused;         /* the session has too many waits */
-    bool is_starved;         /* the store has no memory for one of them */
+    bool is_refused;               /* the store watches one of them not, for a limit */
+    struct lode_msg_ready refused; /* that one, then */
+    bool is_starved;               /* the store has no memory for one of them */
     bool has_filter;         /* the ids of users' choice are watched by one, if they are listed */
     bool has_promised;       /* and so are those of sessions */
     struct lode_span *spans; /* of these; NULL: has_promised was never set */

@@ -12,6 +12,25 @@
  */
 enum { LOOK_NS = 800000000 };
 
+lode_err
+lode_fail_refused(const struct lode_msg_ready *refused)
+{
+    char id[LODE_ID_TEXT_SIZE];
+    if (refused->is_error == 0) {
+        return lode_fail_with(LODE_ELIMIT,
+                              "a session waits for up to %d ids at a time, all its calls and wait "
+                              "sets together, and this would be more: wait for fewer at a time, or "
+                              "open another session",
+                              LODE_SESSION_WAITS_MAX);
+    }
+    lode_id_format(refused->id, id);
+    return lode_fail_with(LODE_ELIMIT,
+                          "up to %d threads and wait sets of a session wait for one object, and "
+                          "for %s so many do: let some of them share a wait, or open another "
+                          "session",
+                          LODE_SESSION_WAITS_OF_ID_MAX, id);
+}
+
 static lode_err
 check_ids(const struct lode_many *m)
 {
@@ -35,6 +54,7 @@ notify(struct lode_watch *watch, const struct lode_msg_ready *ready, uint32_t co
         switch (one.status) {
         case LODE_FOUND_REFUSED:
             m->is_refused = true;
+            m->refused = one;
             break;
         case LODE_FOUND_STARVED:
             m->is_starved = true;
@@ -400,10 +420,7 @@ wait_many(struct lode_many *m)
     }
     LODE_TRY(err);
     if (m->is_refused) {
-        return lode_fail_with(LODE_ELIMIT,
-                              "one session waits for %d ids at a time, and %d times for one id: it "
-                              "can wait for no more",
-                              LODE_SESSION_WAITS_MAX, LODE_SESSION_WAITS_OF_ID_MAX);
+        return lode_fail_refused(&m->refused);
     }
     if (m->is_behind) {
         return lode_fail_with(LODE_ENOMEM,

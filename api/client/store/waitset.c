@@ -9,7 +9,9 @@
 #include "api/client/session/session.h"
 #include "api/client/store/await.h"
 #include "api/client/store/idset.h"
+#include "api/client/store/wait.h"
 #include "api/client/store/waitset_fd.h"
+#include "api/system/process_stat.h"
 
 #include <stdlib.h>
 
@@ -30,8 +32,9 @@ struct lode_waitset {
     struct lode_mutex changing; /* one change at a time: WATCH and UNWATCH of an id keep order */
     struct lode_idset ids;      /* calls.mu, as all below */
     struct taker *takers;
-    uint32_t refused, starved; /* ids that the store did not take, since somebody looked */
-    bool was_left;             /* the store still watches ids that the set awaits no more */
+    uint32_t starved;              /* ids that the store had no memory for, since somebody looked */
+    struct lode_msg_ready refused; /* one that met a limit since then; its status 0: none */
+    bool was_left;                 /* the store still watches ids that the set awaits no more */
 };
 
 enum { LOOK_NS = 800000000 }; /* as in wait.c */
@@ -74,7 +77,7 @@ notify(struct lode_watch *watch, const struct lode_msg_ready *ready, uint32_t co
         if (one.status != LODE_FOUND_REFUSED && one.status != LODE_FOUND_STARVED) {
             (void)lode_idset_ready(&set->ids, one.id);
         } else if (lode_idset_remove(&set->ids, one.id)) {
-            set->refused += one.status == LODE_FOUND_REFUSED;
+            set->refused = one.status == LODE_FOUND_REFUSED ? one : set->refused;
             set->starved += one.status == LODE_FOUND_STARVED;
         }
     }
@@ -182,7 +185,9 @@ is_there(lode *db, lode_id id)
 static lode_err
 fail_full(void)
 {
-    return lode_fail_with(LODE_ELIMIT, "a wait set has up to %d ids: take some first",
+    return lode_fail_with(LODE_ELIMIT,
+                          "a wait set has up to %d ids, and this one has them: take those that are "
+                          "ready, remove others, or open a second set",
                           LODE_WAITSET_IDS_MAX);
 }
 
@@ -220,13 +225,10 @@ unlist_locked(struct lode_waitset *set, const struct packet *packet)
 }
 
 static lode_err
-refused(uint32_t refusals, uint32_t starved)
+fail_unless_all(const struct lode_msg_ready *refused, uint32_t starved)
 {
-    if (refusals > 0) {
-        return lode_fail_with(LODE_ELIMIT,
-                              "one session waits for %d ids at a time, and %d times for one id: it "
-                              "can wait for no more",
-                              LODE_SESSION_WAITS_MAX, LODE_SESSION_WAITS_OF_ID_MAX);
+    if (refused->status == LODE_FOUND_REFUSED) {
+        return lode_fail_refused(refused);
     }
     return starved > 0
                ? lode_fail_with(LODE_ENOMEM, "the store has no memory to wait for %u ids", starved)
@@ -243,7 +245,8 @@ add_some(struct lode_waitset *set, const lode_id *ids, size_t count, struct pack
     struct lode_store_calls *calls = &set->dependent.db->calls;
     bool sent = true;
     lode_mutex_lock(&calls->mu);
-    set->refused = set->starved = 0;
+    set->refused = (struct lode_msg_ready){.status = 0};
+    set->starved = 0;
     lode_err listed = list_locked(set, ids, count, packet);
     follow_locked(set);
     bool nudge = set->takers != NULL && set->ids.ready_count > 0 && calls->has_leader;
@@ -259,10 +262,11 @@ add_some(struct lode_waitset *set, const lode_id *ids, size_t count, struct pack
     if (!sent) {
         unlist_locked(set, packet);
     }
-    uint32_t refusals = set->refused, starved = set->starved;
+    struct lode_msg_ready refused = set->refused;
+    uint32_t starved = set->starved;
     lode_mutex_unlock(&calls->mu);
     LODE_TRY(err);
-    LODE_TRY(refused(refusals, starved));
+    LODE_TRY(fail_unless_all(&refused, starved));
     if (listed != LODE_OK) { /* said anew: the question may have had another sentence */
         return fail_full();
     }
@@ -464,6 +468,27 @@ look_around(struct lode_waitset *set)
     return LODE_EAGAIN;
 }
 
+/*
+ * A taker asks the store nothing, so it would not notice that the store stands still. With timeout
+ * 0 it does not look: a loop that asks again and again would pay for it each time.
+ */
+static lode_err
+fail_late(const struct lode_waitset *set, int64_t timeout_ms)
+{
+    pid_t pid = set->dependent.db->calls.socket.pid;
+    struct lode_process_stat store;
+    bool stands = timeout_ms > 0 && lode_process_stat_read(pid, &store) &&
+                  (store.state == 'T' || store.state == 't');
+    if (stands) {
+        return lode_fail_with(LODE_ETIMEDOUT,
+                              "nothing of the wait set was ready within %lld ms: the store, "
+                              "process %d, is stopped (SIGSTOP)",
+                              (long long)timeout_ms, (int)pid);
+    }
+    return lode_fail_with(LODE_ETIMEDOUT, "nothing of the wait set was ready within %lld ms",
+                          (long long)timeout_ms);
+}
+
 lode_err
 lode_waitset_take(lode_waitset *set, int64_t timeout_ms, lode_id *ids_out, size_t room,
                   size_t *count_out)
@@ -491,10 +516,7 @@ lode_waitset_take(lode_waitset *set, int64_t timeout_ms, lode_id *ids_out, size_
         err = take_locked(set, ids_out, room, count_out);
         lode_mutex_unlock(&calls->mu);
     }
-    return err == LODE_EAGAIN
-               ? lode_fail_with(LODE_ETIMEDOUT, "nothing of the wait set was ready within %lld ms",
-                                (long long)timeout_ms)
-               : err;
+    return err == LODE_EAGAIN ? fail_late(set, timeout_ms) : err;
 }
 
 lode_err

@@ -28,6 +28,7 @@ struct calls {
     lode_view view;                   /* of last */
     lode_id ids[RING_MAX];            /* that putter has put */
     int puts;
+    lode_waitset *set; /* of db; awaits the first that is missing */
 };
 
 static void
@@ -78,6 +79,7 @@ read_and_wait(void *arg)
 {
     struct calls *c = arg;
     lode_view view, views[2];
+    lode_id taken;
     bool ready[2];
     size_t count;
     int64_t whole;
@@ -89,6 +91,7 @@ read_and_wait(void *arg)
     late(lode_get_many(c->db, c->missing, 2, TIMEOUT_MS, views));
     late(lode_wait(c->db, c->missing, 2, 1, TIMEOUT_MS, ready, &count));
     late(lode_wait(c->db, c->missing, 1, 1, TIMEOUT_MS, ready, &count));
+    late(lode_waitset_take(c->set, TIMEOUT_MS, &taken, 1, &count));
     return NULL;
 }
 
@@ -295,6 +298,8 @@ prepare(struct calls *c, lode *maker)
     c->last = store_open();
     must(lode_id_random(&c->missing[0]));
     must(lode_id_random(&c->missing[1]));
+    must(lode_waitset_open(c->db, &c->set));
+    must(lode_waitset_add(c->set, c->missing, 1));
     must(lode_put(maker, bytes, LARGE, 0, &c->there));
     must(lode_name_set(maker, NULL, "known", c->there, 0));
     must(lode_reserve(c->db, 1, &c->reserved));

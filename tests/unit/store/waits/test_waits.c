@@ -105,30 +105,7 @@ expect_refused(struct fake *fake, lode_id id, uint64_t cookie)
     expect_text(answer.text, "one session waits");
 }
 
-/* They lie in one chain, which each of them walks. */
-Test(waits, for_one_id_are_as_many_as_threads_may_be)
-{
-    struct fake maker = fake_attach(0), greedy = fake_attach(0);
-    lode_id id = lode_id_reserve(maker.number, 1);
-    for (uint64_t i = 1; i < LODE_SESSION_WAITS_OF_ID_MAX; i++) {
-        struct lode_wait_record wait = {.id = id, .cookie = i};
-        memcpy(fake_record(&greedy, LODE_RECORD_WAIT, sizeof wait), &wait, sizeof wait);
-        fake_publish(&greedy);
-        if (i % 1024 == 0) {
-            fake_ring(&greedy);
-        }
-    }
-    fake_wait(&greedy, id, LODE_SESSION_WAITS_OF_ID_MAX);
-    fake_wait(&greedy, id, 1); /* again */
-    expect(store_session(store, greedy.number) != NULL);
-    uint32_t seen = atomic_load(&wake_of(id)->counter);
-    fake_wait(&greedy, id, LODE_SESSION_WAITS_OF_ID_MAX + 1);
-    expect_ne(atomic_load(&wake_of(id)->counter), seen); /* its thread is woken, and asks */
-    expect_refused(&greedy, id, LODE_SESSION_WAITS_OF_ID_MAX + 1);
-    expect(store_session(store, greedy.number) != NULL);
-    fake_die(&greedy);
-    fake_die(&maker);
-}
+static bool refused_for_id; /* by the last watch_is() */
 
 static int
 watch_is(struct fake *fake, lode_id id)
@@ -149,7 +126,35 @@ watch_is(struct fake *fake, lode_id id)
     expect_eq(fake_receive(fake, &notify, sizeof notify, NULL), LODE_MSG_NOTIFY);
     expect_eq(notify.head.count, 1);
     expect(lode_id_same(notify.ready.id, id));
+    refused_for_id = notify.ready.is_error != 0;
     return (int)notify.ready.status;
+}
+
+/* They lie in one chain, which each of them walks. */
+Test(waits, for_one_id_are_as_many_as_threads_may_be)
+{
+    struct fake maker = fake_attach(0), greedy = fake_attach(0);
+    lode_id id = lode_id_reserve(maker.number, 1);
+    for (uint64_t i = 1; i < LODE_SESSION_WAITS_OF_ID_MAX; i++) {
+        struct lode_wait_record wait = {.id = id, .cookie = i};
+        memcpy(fake_record(&greedy, LODE_RECORD_WAIT, sizeof wait), &wait, sizeof wait);
+        fake_publish(&greedy);
+        if (i % 1024 == 0) {
+            fake_ring(&greedy);
+        }
+    }
+    fake_wait(&greedy, id, LODE_SESSION_WAITS_OF_ID_MAX);
+    fake_wait(&greedy, id, 1); /* again */
+    expect(store_session(store, greedy.number) != NULL);
+    uint32_t seen = atomic_load(&wake_of(id)->counter);
+    fake_wait(&greedy, id, LODE_SESSION_WAITS_OF_ID_MAX + 1);
+    expect_ne(atomic_load(&wake_of(id)->counter), seen); /* its thread is woken, and asks */
+    expect_refused(&greedy, id, LODE_SESSION_WAITS_OF_ID_MAX + 1);
+    expect_eq(watch_is(&greedy, id), LODE_FOUND_REFUSED);
+    expect(refused_for_id);
+    expect(store_session(store, greedy.number) != NULL);
+    fake_die(&greedy);
+    fake_die(&maker);
 }
 
 /* The limit is made against clients: what the scheduler waits for, they have asked for. */
@@ -159,6 +164,7 @@ Test(waits, beyond_what_a_session_may_have_are_refused_and_never_the_schedulers)
     greedy.session->wait_count += LODE_SESSION_WAITS_MAX;
     scheduler.session->wait_count += LODE_SESSION_WAITS_MAX;
     expect_eq(watch_is(&greedy, user(1)), LODE_FOUND_REFUSED);
+    expect(!refused_for_id);
     expect_refused(&greedy, user(2), 5);
     expect_eq(watch_is(&scheduler, user(1)), LODE_FOUND_PENDING);
     greedy.session->wait_count -= LODE_SESSION_WAITS_MAX;
