@@ -1,6 +1,6 @@
 /*
- * lode.hpp: objects from C++17 on: sessions, references, drafts and views that end by themselves.
- * Header only, above lode.h: what it calls, and what that promises, is said there. It throws
+ * lode.hpp: objects from C++17 on: sessions, references, drafts, views and wait sets that end by
+ * themselves. Header only, above lode.h: what it calls, and what that promises, is said there. It throws
  * nothing, and needs neither exceptions nor RTTI.
  *
  *     auto db = lode::session::open();
@@ -11,15 +11,22 @@
  *     auto view = db->get(*id);
  *     lode::span<const double> numbers = view->as<double>().value();
  *
+ *     auto set = db->open_wait_set();
+ *     if (set->add(*id) == LODE_OK) {
+ *         while (auto ready = set->take()) { auto there = db->get(*ready, 0); }
+ *     }
+ *
  * In C `lode` is the type of a session, so it can be no namespace. In C++ it is a type that has no
  * values, and the names are its members. A `lode *` is still the handle that lode.h takes, and
  * session::handle() gives it.
  *
  * Results  a call gives a result<T>: LODE_OK and a value, or an error and an empty value, which does
- *          nothing when it ends. lode_last_error() has the sentence, but for LODE_ETYPE of as()
+ *          nothing when it ends. lode_last_error() has the sentence, but for LODE_ETYPE of as() and
+ *          LODE_ENOMEM of wait()
  * Moves    all but results of plain values can be moved and not copied. What was moved from is empty
  * Order    references end before their session does: they are the session's. A draft that lives on
- *          was aborted by the session's end. Views may live on
+ *          was aborted by the session's end, and its bytes are not there any more. Views may live
+ *          on, and wait sets: each call of these is LODE_ECLOSED then
  * Threads  calls of one session, as in C. One value is used by one thread at a time
  */
 #ifndef LODE_LODE_HPP
@@ -30,6 +37,8 @@
 #include <cstdint>
 #include <cstring>
 #include <initializer_list>
+#include <memory>
+#include <new>
 #include <type_traits>
 #include <utility>
 
@@ -43,6 +52,7 @@ struct lode {
     class id;
     class draft;
     class view;
+    class wait_set;
     class session;
     struct version;
 
@@ -211,6 +221,8 @@ class lode::id
     }
 
   private:
+    friend class session;
+
     lode *db_ = nullptr;
     lode_id raw_{};
 };
@@ -251,6 +263,11 @@ class lode::view
     {
         return raw_;
     }
+    /* Whatever it is. */
+    span<const unsigned char> bytes() const noexcept
+    {
+        return span<const unsigned char>(static_cast<const unsigned char *>(raw_.data), raw_.size);
+    }
     /*
      * The elements of an array of T in C order without gaps; or any other object's bytes as values
      * of T. Errors: LODE_ETYPE, it is something else, or is no whole number of them.
@@ -286,9 +303,14 @@ class lode::draft
         : db_(db), raw_(raw), reserved_(std::move(reserved))
     {
     }
+    /* One of an array of these elements. */
+    draft(lode *db, const lode_draft &raw, lode_dtype dtype) noexcept
+        : db_(db), raw_(raw), dtype_(dtype)
+    {
+    }
     draft(draft &&other) noexcept
         : db_(other.db_), raw_(std::exchange(other.raw_, lode_draft{})),
-          reserved_(std::move(other.reserved_))
+          reserved_(std::move(other.reserved_)), dtype_(other.dtype_)
     {
     }
     draft &operator=(draft &&other) noexcept
@@ -298,6 +320,7 @@ class lode::draft
             db_ = other.db_;
             raw_ = std::exchange(other.raw_, lode_draft{});
             reserved_ = std::move(other.reserved_);
+            dtype_ = other.dtype_;
         }
         return *this;
     }
@@ -313,11 +336,14 @@ class lode::draft
     {
         return raw_.size;
     }
-    /* Its bytes as values of T. Errors: LODE_ETYPE, they are no whole number of them. */
+    /*
+     * Its bytes as values of T. Errors: LODE_ETYPE, they are no whole number of them, or the array
+     * that create_array() began has other elements.
+     */
     template <class T> result<span<T>> as() const
     {
         static_assert(std::is_trivially_copyable<T>::value, "other processes will read it");
-        if (raw_.size % sizeof(T) != 0 ||
+        if ((dtype_ != 0 && dtype_ != dtype_of<T>()) || raw_.size % sizeof(T) != 0 ||
             reinterpret_cast<std::uintptr_t>(raw_.data) % alignof(T) != 0) {
             return LODE_ETYPE;
         }
@@ -339,7 +365,109 @@ class lode::draft
   private:
     lode *db_ = nullptr;
     lode_draft raw_{};
-    id reserved_; /* it has the only reference to what is sealed */
+    id reserved_;          /* it has the only reference to what is sealed */
+    lode_dtype dtype_ = 0; /* of an array's elements; 0: not known */
+};
+
+/*
+ * Ids that are awaited (waitset.h). It takes no references: the ids of what is to be found there
+ * must live elsewhere.
+ */
+class lode::wait_set
+{
+  public:
+    wait_set() noexcept = default;
+    /* Takes over a set that the caller has. */
+    explicit wait_set(lode_waitset *raw) noexcept : raw_(raw)
+    {
+    }
+    wait_set(wait_set &&other) noexcept : raw_(std::exchange(other.raw_, nullptr))
+    {
+    }
+    wait_set &operator=(wait_set &&other) noexcept
+    {
+        if (this != &other) {
+            lode_waitset_close(raw_);
+            raw_ = std::exchange(other.raw_, nullptr);
+        }
+        return *this;
+    }
+    ~wait_set()
+    {
+        lode_waitset_close(raw_);
+    }
+    /* For the calls of waitset.h. The set stays this value's. */
+    lode_waitset *handle() const noexcept
+    {
+        return raw_;
+    }
+
+    LODE_MUST_CHECK lode_err add(const lode_id *ids, std::size_t count) const
+    {
+        return lode_waitset_add(raw_, ids, count);
+    }
+    LODE_MUST_CHECK lode_err add(const lode_id &object) const
+    {
+        return lode_waitset_add(raw_, &object, 1);
+    }
+    /* After a failure some of them may be in the set. */
+    LODE_MUST_CHECK lode_err add(const id *ids, std::size_t count) const
+    {
+        return change(lode_waitset_add, ids, count);
+    }
+    LODE_MUST_CHECK lode_err remove(const lode_id *ids, std::size_t count) const
+    {
+        return lode_waitset_remove(raw_, ids, count);
+    }
+    LODE_MUST_CHECK lode_err remove(const lode_id &object) const
+    {
+        return lode_waitset_remove(raw_, &object, 1);
+    }
+    LODE_MUST_CHECK lode_err remove(const id *ids, std::size_t count) const
+    {
+        return change(lode_waitset_remove, ids, count);
+    }
+    /* One id that is ready. Errors: LODE_ENOTFOUND, the set is empty: all were taken. */
+    result<lode_id> take(std::int64_t timeout_ms = LODE_FOREVER) const
+    {
+        lode_id raw{};
+        std::size_t count = 0;
+        lode_err err = lode_waitset_take(raw_, timeout_ms, &raw, 1, &count);
+        return err != LODE_OK ? result<lode_id>(err) : result<lode_id>(std::move(raw));
+    }
+    /* As many as are ready, and `room` at most: how many they are. */
+    result<std::size_t> take(lode_id *ids_out, std::size_t room,
+                             std::int64_t timeout_ms = LODE_FOREVER) const
+    {
+        std::size_t count = 0;
+        lode_err err = lode_waitset_take(raw_, timeout_ms, ids_out, room, &count);
+        return err != LODE_OK ? result<std::size_t>(err) : result<std::size_t>(std::move(count));
+    }
+    /* The set's, for poll() and epoll. */
+    result<int> fd() const
+    {
+        int fd = -1;
+        lode_err err = lode_waitset_fd(raw_, &fd);
+        return err != LODE_OK ? result<int>(err) : result<int>(std::move(fd));
+    }
+
+  private:
+    template <class Call> lode_err change(Call *call, const id *ids, std::size_t count) const
+    {
+        constexpr std::size_t most = 256;
+        lode_id some[most];
+        lode_err err = count == 0 ? call(raw_, nullptr, 0) : LODE_OK;
+        for (std::size_t begin = 0; begin < count && err == LODE_OK; begin += most) {
+            std::size_t n = count - begin < most ? count - begin : most;
+            for (std::size_t i = 0; i < n; i++) {
+                some[i] = ids[begin + i];
+            }
+            err = call(raw_, some, n);
+        }
+        return err;
+    }
+
+    lode_waitset *raw_ = nullptr;
 };
 
 /* What session::wait_name() gives. */
@@ -424,7 +552,7 @@ class lode::session
         lode_array array = array_of<T>(shape);
         lode_draft raw{};
         lode_err err = lode_create_array(db_, &array, timeout_ms, &raw);
-        return err != LODE_OK ? result<draft>(err) : result<draft>(draft(db_, raw));
+        return err != LODE_OK ? result<draft>(err) : result<draft>(draft(db_, raw, array.dtype));
     }
     result<id> put(const void *data, std::size_t size_bytes,
                    std::int64_t timeout_ms = LODE_FOREVER) const
@@ -432,6 +560,16 @@ class lode::session
         lode_id raw{};
         lode_err err = lode_put(db_, data, size_bytes, timeout_ms, &raw);
         return err != LODE_OK ? result<id>(err) : result<id>(id(db_, raw));
+    }
+    /* put() under an id of reserve(), which is empty after LODE_OK: the result is that reference. */
+    result<id> put_under(id &reserved, const void *data, std::size_t size_bytes,
+                         std::int64_t timeout_ms = LODE_FOREVER) const
+    {
+        lode_create_options under{};
+        under.struct_size = sizeof under;
+        under.id = reserved;
+        lode_err err = lode_put_with(db_, data, size_bytes, &under, timeout_ms, nullptr);
+        return err != LODE_OK ? result<id>(err) : result<id>(std::move(reserved));
     }
     /* `data` has as many elements as the shape says. */
     template <class T>
@@ -450,11 +588,73 @@ class lode::session
         return err != LODE_OK ? result<view>(err) : result<view>(view(raw));
     }
 
+    /*
+     * lode_wait(): how many of them are there, also with LODE_ETIMEDOUT. `ready` has `count`
+     * booleans, or is nullptr.
+     */
+    result<std::size_t> wait(const lode_id *ids, std::size_t count, std::size_t want,
+                             std::int64_t timeout_ms = LODE_FOREVER, bool *ready = nullptr) const
+    {
+        std::size_t there = 0;
+        lode_err err = lode_wait(db_, ids, count, want, timeout_ms, ready, &there);
+        return result<std::size_t>(err, std::move(there));
+    }
+    /* Errors: LODE_ENOMEM also for a list of the ids. */
+    result<std::size_t> wait(const id *ids, std::size_t count, std::size_t want,
+                             std::int64_t timeout_ms = LODE_FOREVER, bool *ready = nullptr) const
+    {
+        std::unique_ptr<lode_id[]> raw(new (std::nothrow) lode_id[count]);
+        if (raw == nullptr) {
+            return LODE_ENOMEM;
+        }
+        for (std::size_t i = 0; i < count; i++) {
+            raw[i] = ids[i];
+        }
+        return wait(raw.get(), count, want, timeout_ms, ready);
+    }
+    result<wait_set> open_wait_set() const
+    {
+        lode_waitset *raw = nullptr;
+        lode_err err = lode_waitset_open(db_, &raw);
+        return err != LODE_OK ? result<wait_set>(err) : result<wait_set>(wait_set(raw));
+    }
+    /* reset() of each of them, at a fraction of the cost. */
+    void drop_many(id *ids, std::size_t count) const noexcept
+    {
+        constexpr std::size_t most = 256;
+        lode_id some[most];
+        std::size_t n = 0;
+        for (std::size_t i = 0; i < count; i++) {
+            if (ids[i].db_ != db_) {
+                ids[i].reset(); /* it is another session's, or empty */
+                continue;
+            }
+            some[n++] = ids[i].leave();
+            if (n == most) {
+                lode_drop_many(db_, some, n);
+                n = 0;
+            }
+        }
+        lode_drop_many(db_, some, n);
+    }
+
     /* `space` NULL: the default one. */
     LODE_MUST_CHECK lode_err set_name(const char *space, const char *name, const lode_id &object,
                                       std::uint32_t flags = 0) const
     {
         return lode_name_set(db_, space, name, object, flags);
+    }
+    LODE_MUST_CHECK lode_err remove_name(const char *space, const char *name) const
+    {
+        return lode_name_remove(db_, space, name);
+    }
+    /* Its object. */
+    result<id> lookup_name(const char *space, const char *name,
+                           std::int64_t timeout_ms = LODE_FOREVER) const
+    {
+        lode_id raw{};
+        lode_err err = lode_name_lookup(db_, space, name, timeout_ms, &raw);
+        return err != LODE_OK ? result<id>(err) : result<id>(id(db_, raw));
     }
     result<view> get_name(const char *space, const char *name,
                           std::int64_t timeout_ms = LODE_FOREVER) const
