@@ -269,11 +269,12 @@ struct lode_task_run {
 };
 
 enum lode_done {
-    LODE_DONE_OK = 1,      /* its results are committed */
-    LODE_DONE_FAILED = 2,  /* error objects are committed as its results */
-    LODE_DONE_MISSING = 3, /* not run: an argument is not there; charged with nothing */
-    LODE_DONE_UNSTORED = 4 /* FAILED, but the store has no room for the error objects: the scheduler
-                              puts them, for which the store keeps some room */
+    LODE_DONE_OK = 1,       /* its results are committed */
+    LODE_DONE_FAILED = 2,   /* error objects are committed as its results */
+    LODE_DONE_MISSING = 3,  /* not run: an argument is not there; charged with nothing */
+    LODE_DONE_UNSTORED = 4, /* FAILED, but the store has no room for the error objects: the
+                               scheduler puts them, for which the store keeps some room */
+    LODE_DONE_RETURNED = 5  /* UNSTORED, with LODE_ETASK: `err` is what the function returned */
 };
 
 struct lode_task_done {

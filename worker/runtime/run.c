@@ -272,10 +272,13 @@ run_task(struct worker *worker, const struct queue_item *item)
     }
     int64_t now = now_of(worker);
     done.run_ns = (uint64_t)(now - start);
-    done.status = stored != LODE_OK  ? LODE_DONE_UNSTORED
-                  : ended == LODE_OK ? LODE_DONE_OK
-                                     : LODE_DONE_FAILED;
-    done.err = (uint32_t)ended;
+    lode_err returned = worker->task.why.task_code;
+    bool is_own = stored != LODE_OK && ended == LODE_ETASK && returned != LODE_OK;
+    done.status = is_own              ? LODE_DONE_RETURNED
+                  : stored != LODE_OK ? LODE_DONE_UNSTORED
+                  : ended == LODE_OK  ? LODE_DONE_OK
+                                      : LODE_DONE_FAILED;
+    done.err = (uint32_t)(is_own ? returned : ended);
     LODE_TRY(tell_done(worker, &done, ended == LODE_OK ? "" : worker->task.why.message, now));
     return held; /* the task has ended well, whatever becomes of its worker */
 }

@@ -119,6 +119,7 @@ error_head(const struct core_task *task, lode_err code, const struct core_death 
         head.pid = death->pid;
         head.signal = death->signal;
         head.exit_status = death->exit_status;
+        head.task_code = death->returned;
     }
     return head;
 }

@@ -129,6 +129,21 @@ failed_by_worker(struct core *core, struct core_worker *worker, struct core_task
     }
 }
 
+/* What the worker says of the failure goes into the error objects, as if it had put them. */
+static void
+put_for_worker(struct core *core, const struct core_worker *worker, struct core_task *task,
+               const struct lode_task_done *done, uint32_t why_size)
+{
+    bool is_returned = done->status == LODE_DONE_RETURNED;
+    struct core_death none = {.pid = worker->pid,
+                              .returned = is_returned ? (int32_t)done->err : LODE_OK};
+    task->attempts++; /* it has run, and is not tried again */
+    if (!core_task_stop(core, task)) {
+        core_task_fail(core, task, is_returned ? LODE_ETASK : (lode_err)done->err, &none, "%.*s",
+                       (int)why_size, (const char *)(done + 1));
+    }
+}
+
 /*
  * An argument was not there: the store is asked whether it will come. The task is charged nothing.
  */
@@ -158,8 +173,9 @@ core_task_done(struct core *core, struct core_worker *worker, const struct lode_
 {
     struct core_task *task = core_task_find(core, done->task);
     uint32_t why_size = size - (uint32_t)sizeof *done;
-    bool has_failed = done->status == LODE_DONE_FAILED || done->status == LODE_DONE_UNSTORED;
-    if (done->status < LODE_DONE_OK || done->status > LODE_DONE_UNSTORED ||
+    bool is_unstored = done->status == LODE_DONE_UNSTORED || done->status == LODE_DONE_RETURNED;
+    bool has_failed = done->status == LODE_DONE_FAILED || is_unstored;
+    if (done->status < LODE_DONE_OK || done->status > LODE_DONE_RETURNED ||
         (has_failed && done->err == LODE_OK) || why_size > (has_failed ? LODE_TASK_WHY_MAX : 0)) {
         core_cut(core, worker->session, LODE_EPROTO,
                  "a DONE with status %u, error %u and %u bytes of text", done->status, done->err,
@@ -191,12 +207,8 @@ core_task_done(struct core *core, struct core_worker *worker, const struct lode_
     core_claims_note(worker, task);
     if (done->status == LODE_DONE_OK) {
         core_task_end(core, task, false);
-    } else if (done->status == LODE_DONE_UNSTORED) {
-        task->attempts++; /* it has run, and is not tried again */
-        if (!core_task_stop(core, task)) {
-            core_task_fail(core, task, (lode_err)done->err, NULL, "%.*s", (int)why_size,
-                           (const char *)(done + 1));
-        }
+    } else if (is_unstored) {
+        put_for_worker(core, worker, task, done, why_size);
     } else {
         failed_by_worker(core, worker, task, (lode_err)done->err, (const char *)(done + 1),
                          why_size);

@@ -23,7 +23,7 @@ take_all_entries(lode *db)
 }
 
 static void
-fails_once(lode *db, lode_id id, int64_t within_ms, const char *words)
+fails_once(lode *db, lode_id id, int64_t within_ms, lode_err code, const char *words)
 {
     lode_view view;
     lode_failure_info info;
@@ -31,6 +31,9 @@ fails_once(lode *db, lode_id id, int64_t within_ms, const char *words)
     fails(lode_get(db, id, bound_ms(within_ms), &view), LODE_ETASK);
     must(lode_failure(db, id, &info));
     expect_text(info.message, words);
+    expect_eq(info.task_code, code);
+    expect(info.pid > 0);
+    expect_eq(info.signal, 0);
     expect_eq(info.attempt, 1);
     expect(info.may_have_run);
     must(lode_get_scheduler_stats(db, &stats));
@@ -47,11 +50,11 @@ story(int argc, char **argv)
     lode *db = cluster_open_with("play");
     take_all_entries(db);
     must(lode_call(db, "play.fail", LODE_ARGS(lode_str("deliberately")), NULL, &id));
-    fails_once(db, id, 10000, "deliberately");
+    fails_once(db, id, 10000, LODE_EINVAL, "deliberately");
     lode_drop(db, id);
     if (argc > 1) {
         must(lode_call(db, "play.increment", LODE_ARGS(lode_i64(1)), NULL, &id));
-        fails_once(db, id, 2000 * RESULT_SECONDS, "objects are there");
+        fails_once(db, id, 2000 * RESULT_SECONDS, LODE_ELIMIT, "objects are there");
     }
     lode_close(db);
     cluster_stop(supervisor);
