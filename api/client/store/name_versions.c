@@ -206,6 +206,13 @@ lode_name_wait(lode *db, const char *space, const char *text, uint64_t after_ver
 {
     struct lode_name name;
     LODE_TRY(lode_name_make(db, space, text, &name));
+    if (after_version >= LODE_VERSION_MAX) {
+        return lode_fail_with(LODE_EINVAL,
+                              "lode_name_wait: there is no version above %llu, and %llu is to be "
+                              "exceeded",
+                              (unsigned long long)LODE_VERSION_MAX,
+                              (unsigned long long)after_version);
+    }
     struct look look = {.name = &name, .after = after_version, .wants_object = view_out != NULL};
     LODE_TRY(await_version(db, &look, timeout_ms));
     lode_err err = LODE_OK;

@@ -404,6 +404,7 @@ LODE_API LODE_MUST_CHECK lode_err lode_name_get(lode *db, const char *space, con
  * Errors     LODE_ETIMEDOUT  there is no version above after_version yet, or the store does not
  *                            answer: the sentence says which
  *            LODE_ENOTFOUND  the name does not exist, with timeout_ms 0
+ *            LODE_EINVAL     after_version is the last version that can be, or above it
  *            LODE_EDOWN      the store has died
  *            LODE_ECANCELLED in a task that is cancelled
  *            LODE_ETASK, LODE_ECRASHED and others  the name is bound to the error of a task that

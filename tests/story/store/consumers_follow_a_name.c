@@ -13,6 +13,7 @@
 #include <string.h>
 
 enum { FOLLOWERS = 3, CAPACITY = 64 << 20 };
+#define LAST ((UINT64_C(1) << 40) - 1) /* README.md: Limits */
 
 /* Binds the name to a new object with this word. */
 static void
@@ -57,7 +58,10 @@ versions_are_counted(lode *db)
     expect_eq(version, 3);
     expect_eq(word_of(&view), 300);
     must(lode_name_wait(db, "follow", "it", 2, 0, NULL, NULL));
-    fails(lode_name_wait(db, "follow", "it", UINT64_MAX, 0, &view, NULL), LODE_ETIMEDOUT);
+    fails(lode_name_wait(db, "follow", "it", UINT64_MAX, 0, &view, NULL), LODE_EINVAL);
+    fails(lode_name_wait(db, "follow", "it", LAST, LODE_FOREVER, &view, NULL), LODE_EINVAL);
+    expect_text(lode_last_error(), "no version above 1099511627775");
+    fails(lode_name_wait(db, "follow", "it", LAST - 1, 0, &view, NULL), LODE_ETIMEDOUT);
 }
 
 /* With the namespace, and what to do. */
