@@ -353,11 +353,11 @@ lode_cancel(lode *db, lode_id result, uint32_t flags)
     struct lode_tasks *tasks;
     struct lode_task_cancel cancel = {.flags = flags};
     LODE_TRY(lode_session_check(db));
+    if ((flags & ~(uint32_t)(LODE_CANCEL_FORCE | LODE_CANCEL_RECURSIVE)) != 0) {
+        return lode_fail_with(LODE_EINVAL, "lode_cancel: there are no flags 0x%x", (unsigned)flags);
+    }
     if (lode_id_none(result) || lode_id_kind(result) != LODE_ID_RESULT) {
         return lode_fail_with(LODE_EGONE, "lode_cancel() of an id that no call gave out");
-    }
-    if ((flags & ~(uint32_t)(LODE_CANCEL_FORCE | LODE_CANCEL_RECURSIVE)) != 0) {
-        return lode_fail_with(LODE_EINVAL, "lode_cancel: flags 0x%x", (unsigned)flags);
     }
     LODE_TRY(lode_tasks_of(db, &tasks));
     lode_mutex_lock(&tasks->mu);

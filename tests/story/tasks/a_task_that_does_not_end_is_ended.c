@@ -33,6 +33,8 @@ cancelled_by_force(lode *db, int fd)
     lode_view view;
     lode_id id = start_loop(db, fd);
     fails(lode_cancel(db, id, 1 << 30), LODE_EINVAL);
+    fails(lode_cancel(db, (lode_id){{0}}, 1 << 30), LODE_EINVAL); /* flags come first */
+    fails(lode_cancel(db, (lode_id){{0}}, 0), LODE_EGONE);
     must(lode_cancel(db, id, LODE_CANCEL_FORCE));
     fails(lode_get(db, id, bound_ms(15000), &view), LODE_ECANCELLED);
     lode_drop(db, id);
