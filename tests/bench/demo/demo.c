@@ -76,6 +76,19 @@ parse_option(int key, char *text, struct argp_state *state)
     return 0;
 }
 
+static bool
+make_directory(char *path)
+{
+    char pattern[PATH_MAX];
+    snprintf(pattern, sizeof pattern, "%s", path); /* mkdtemp() may leave anything in it */
+    if (mkdtemp(path) == NULL) {
+        fprintf(stderr, "lode-demo: cannot make the directory '%s': %s\n", pattern,
+                strerror(errno));
+        return false;
+    }
+    return true;
+}
+
 /* Directories that nobody else uses, so that what lies in them afterwards was left by this run. */
 static bool
 make_directories(struct directories *d)
@@ -84,9 +97,7 @@ make_directories(struct directories *d)
     snprintf(d->shm, sizeof d->shm, "%s/lode-demo-XXXXXX", tmpfs != NULL ? tmpfs : "/dev/shm");
     strcpy(d->state, "/var/tmp/lode-demo-XXXXXX");
     strcpy(d->run, "/tmp/lode-demo-XXXXXX");
-    if (mkdtemp(d->shm) == NULL || mkdtemp(d->state) == NULL || mkdtemp(d->run) == NULL) {
-        fprintf(stderr, "lode-demo: cannot make a directory in %s, /var/tmp or /tmp: %s\n",
-                tmpfs != NULL ? tmpfs : "/dev/shm", strerror(errno));
+    if (!make_directory(d->shm) || !make_directory(d->state) || !make_directory(d->run)) {
         return false;
     }
     setenv("LODE_SHM_DIR", d->shm, 1);
