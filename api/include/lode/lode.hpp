@@ -1,7 +1,7 @@
 /*
  * lode.hpp: objects from C++17 on: sessions, references, drafts, views and wait sets that end by
- * themselves. Header only, above lode.h: what it calls, and what that promises, is said there. It throws
- * nothing, and needs neither exceptions nor RTTI.
+ * themselves. Header only, above lode.h: what it calls, and what that promises, is said there. It
+ * throws nothing, and needs neither exceptions nor RTTI.
  *
  *     auto db = lode::session::open();
  *     if (!db) { return db.error(); }
@@ -561,7 +561,7 @@ class lode::session
         lode_err err = lode_put(db_, data, size_bytes, timeout_ms, &raw);
         return err != LODE_OK ? result<id>(err) : result<id>(id(db_, raw));
     }
-    /* put() under an id of reserve(), which is empty after LODE_OK: the result is that reference. */
+    /* put() under an id of reserve(). `reserved` is empty after LODE_OK: it is the result. */
     result<id> put_under(id &reserved, const void *data, std::size_t size_bytes,
                          std::int64_t timeout_ms = LODE_FOREVER) const
     {
@@ -603,6 +603,10 @@ class lode::session
     result<std::size_t> wait(const id *ids, std::size_t count, std::size_t want,
                              std::int64_t timeout_ms = LODE_FOREVER, bool *ready = nullptr) const
     {
+        if (count > UINT32_MAX / 4) { /* the call refuses it; new[] of far too many throws */
+            const lode_id unread{};
+            return wait(&unread, count, want, timeout_ms, ready);
+        }
         std::unique_ptr<lode_id[]> raw(new (std::nothrow) lode_id[count]);
         if (raw == nullptr) {
             return LODE_ENOMEM;

@@ -137,6 +137,7 @@ many_are_awaited_and_dropped_together(const lode::session &db)
     EXPECT(*db.wait(ids, count, count) == count && objects_of(db) == count);
     EXPECT(db.wait(ids, count, count + 1).error() == LODE_EINVAL);
     EXPECT(*db.wait(ids, 0, 0) == 0);
+    EXPECT(db.wait(ids, SIZE_MAX / 2, 1).error() == LODE_EINVAL); // none of them is read
     ids[7].reset();
     auto other = db.put("text", 4);
     lode::id kept = std::move(ids[8]);
