@@ -1,8 +1,8 @@
 /*
  * id_filter.h: a set of ids as a row of bits, one for each id, by the hash of the id, and one for
  * each row that the sessions of its ids have (index.h). The bit of an id is set if the id is in the
- * set; and by chance, if it is not. With as many bits as lode_filter_log2() says, that happens for 3
- * to 6 ids of a hundred.
+ * set; and by chance, if it is not. With as many bits as lode_filter_log2() says, that happens for
+ * 3 to 6 ids of a hundred.
  */
 #ifndef LODE_LAYOUT_ID_FILTER_H
 #define LODE_LAYOUT_ID_FILTER_H

@@ -15,8 +15,8 @@
  * the client can't be told what it has missed. What became of promised ids it can ask, and waits
  * anew. A wait with ids of users' choice fails.
  *
- * A filter is as large as id_filter.h says for its ids, and has no more bits set than ids and rows. So at
- * most one of sixteen ids of others is told to it, unless its session knew them.
+ * A filter is as large as id_filter.h says for its ids, and has no more bits set than ids and rows.
+ * So at most one of sixteen ids of others is told to it, unless its session knew them.
  *
  * A filter of ids of users' choice alone arms no bucket: these are never put by a record in a ring,
  * so whoever puts one need not ring the store for the sake of the filter. And what becomes of them

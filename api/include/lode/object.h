@@ -390,8 +390,8 @@ LODE_API LODE_MUST_CHECK lode_err lode_name_get(lode *db, const char *space, con
  * A consumer calls this with the version that it has seen last, or 0. It never polls, and always
  * gets the latest version; those that came and went meanwhile are skipped. A name that does not
  * exist, or is removed while this waits, is waited for. A version that is there already costs what
- * lode_get() of an object that is there does, and a wait for a name that was waited for before takes none
- * of the store's time.
+ * lode_get() of an object that is there does, and a wait for a name that was waited for before
+ * takes none of the store's time.
  *
  *   view_out     the pinned object; NULL: not wanted
  *   version_out  its version; NULL: not wanted. Set on LODE_OK, and also where the name is bound
