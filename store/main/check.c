@@ -48,21 +48,24 @@ check_credit(const struct store *store, uint64_t spare)
 static bool
 check_doze(const struct store *store)
 {
-    uint64_t dozing = 0, kept = 0, holders = 0, starved = 0;
+    uint64_t dozing = 0, kept = 0, keepers = 0, holders = 0, starved = 0;
     for (uint32_t i = 0; i < store->session_count; i++) {
         const struct session *s = store->sessions[i];
         EXPECT(s->dozes ? s->awake_at == DOZE_NOT_AWAKE : store->awake[s->awake_at] == s);
         EXPECT(s->dozes || s->kept_count == 0);
+        EXPECT(s->kept_count == 0 || store->keepers[s->keeper_at] == s);
         EXPECT(!s->starved || store->starved[s->starved_at] == s);
         EXPECT(!s->is_holder || store->holders[s->holder_at] == s);
         dozing += s->dozes;
         kept += s->kept_count;
+        keepers += s->kept_count > 0;
         holders += s->is_holder;
         starved += s->starved;
     }
     EXPECT(dozing == store->doze_count);
     EXPECT(store->awake_count + dozing == store->session_count);
     EXPECT(kept == store->kept_count);
+    EXPECT(keepers == store->keeper_count);
     EXPECT(holders == store->holder_count);
     EXPECT(starved == store->starved_count);
     return true;

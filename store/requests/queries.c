@@ -72,32 +72,6 @@ fill_info(const struct store *store, uint32_t entry, lode_object_info *info)
     fill_array(store, entry, &info->array);
 }
 
-/* Counts pins of the entries that are about to be reported: [first, end), infos in that order. */
-struct pin_count {
-    const uint32_t *entries;
-    lode_object_info *infos;
-    uint32_t count;
-};
-
-static void
-count_pin(struct store *store, uint32_t entry, void *arg)
-{
-    struct pin_count *pins = arg;
-    uint32_t low = 0, high = pins->count;
-    (void)store;
-    while (low < high) {
-        uint32_t middle = low + (high - low) / 2;
-        if (pins->entries[middle] < entry) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    if (low < pins->count && pins->entries[low] == entry) {
-        pins->infos[low].pins++;
-    }
-}
-
 static void
 send_infos(struct store *store, struct session *session, uint32_t tag, uint64_t cursor,
            const uint32_t *entries, uint32_t count)
@@ -105,10 +79,12 @@ send_infos(struct store *store, struct session *session, uint32_t tag, uint64_t 
     lode_object_info infos[INFO_MAX];
     struct lode_msg_list reply = {
         .head = {.type = LODE_MSG_INFO, .tag = tag}, .cursor = cursor, .count = count};
+    uint64_t pins[INFO_MAX];
+    pins_count(store, entries, count, pins);
     for (uint32_t i = 0; i < count; i++) {
         fill_info(store, entries[i], &infos[i]);
+        infos[i].pins = pins[i];
     }
-    pins_each(store, count_pin, &(struct pin_count){entries, infos, count});
     if (tag != 0) {
         session_send(session, &reply, sizeof reply, infos, count * sizeof infos[0]);
     }

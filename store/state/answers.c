@@ -2,7 +2,6 @@
 
 #include "api/base/fail.h"
 #include "api/base/log.h"
-#include "store/state/file.h"
 #include "store/state/pins.h"
 
 #include <stdarg.h>
@@ -103,16 +102,6 @@ add_pinned(struct store *store, uint32_t entry, void *arg)
     }
 }
 
-static uint64_t
-count_slots(const struct store *store)
-{
-    uint64_t slots = store->fork_pins;
-    for (uint32_t i = 0; i < store->session_count; i++) {
-        slots += file_pin_high(store->sessions[i]);
-    }
-    return slots;
-}
-
 /*
  * The bytes of all pinned objects, for the text of an error. Clients pin and release meanwhile, so
  * the figure may be old when it arrives. The entries that were marked stand in a list, and the
@@ -145,7 +134,7 @@ static void
 send_full(struct store *store, struct session *session, const struct lode_msg_error *error)
 {
     char text[LODE_FAIL_MAX];
-    uint64_t slots = count_slots(store);
+    uint64_t slots = pins_slots(store);
     if (slots > PINS_COUNTED) {
         snprintf(text, sizeof text, "%s; views may pin some of them", lode_last_error());
     } else {

@@ -111,9 +111,16 @@ tell_batch(struct store *store, const struct session *session)
     }
 }
 
+/* A walk over the keepers goes from the last to the first, as one over the awake. */
 static void
 keep_no_more(struct store *store, struct session *session)
 {
+    if (session->kept_count == 0) {
+        return;
+    }
+    struct session *last = store->keepers[--store->keeper_count];
+    store->keepers[session->keeper_at] = last;
+    last->keeper_at = session->keeper_at;
     for (uint32_t i = 0; i < session->kept_count; i++) {
         store->kept[session->kept[i]]--;
     }
@@ -186,9 +193,9 @@ keeps_a_scanned_one(const struct store *store, const struct session *session)
 void
 doze_wake_keepers(struct store *store)
 {
-    for (uint32_t i = 0; store->kept_count > 0 && i < store->session_count; i++) {
-        struct session *session = store->sessions[i];
-        if (session->kept_count > 0 && keeps_a_scanned_one(store, session)) {
+    for (uint32_t i = store->keeper_count; i-- > 0;) {
+        struct session *session = store->keepers[i];
+        if (keeps_a_scanned_one(store, session)) {
             doze_wake(store, session);
         }
     }
@@ -257,6 +264,20 @@ is_quiet(const struct session *session)
 }
 
 static void
+keep(struct store *store, struct session *session)
+{
+    if (session->kept_count == 0) {
+        return;
+    }
+    session->keeper_at = store->keeper_count;
+    store->keepers[store->keeper_count++] = session;
+    for (uint32_t i = 0; i < session->kept_count; i++) {
+        store->kept[session->kept[i]]++;
+    }
+    store->kept_count += session->kept_count;
+}
+
+static void
 let_doze(struct store *store, struct session *session)
 {
     bool is_still = is_quiet(session);
@@ -266,10 +287,7 @@ let_doze(struct store *store, struct session *session)
         doze_stir(session, store->turn_ns + (is_still ? DOZE_IN_VAIN_NS : 0));
         return;
     }
-    for (uint32_t i = 0; i < session->kept_count; i++) {
-        store->kept[session->kept[i]]++;
-    }
-    store->kept_count += session->kept_count;
+    keep(store, session);
     session->dozes = true;
     store->doze_count++;
     unlist(store, session);

@@ -108,6 +108,7 @@ struct session {
     uint64_t pin_sum;   /* of its pins, at the last scan */
     uint32_t *kept;     /* entries that it had pinned when it began to doze; NULL: none */
     uint32_t kept_count;
+    uint32_t keeper_at; /* its place in store->keepers; valid while kept_count > 0 */
     struct source bell; /* rung by an eventfd; see connection.c */
     int bell_fd;        /* -1: before HELLO, and after the end */
     struct outbox out;
@@ -212,6 +213,8 @@ struct store {
     int64_t doze_again_ns;     /* when it looks again for sessions that may doze */
     uint32_t *kept;            /* by entry: pins that dozing sessions had when they began to */
     uint64_t kept_count;       /* of them all */
+    struct session *keepers[LODE_SESSION_ROWS]; /* the dozing sessions that keep some */
+    uint32_t keeper_count;
     uint32_t lingering_count;  /* of them linger: freeing/lingering.h */
     uint32_t stream_count;     /* of them are streams */
     uint32_t scheduler_count;  /* sessions with LODE_HELLO_SCHEDULER */

@@ -252,3 +252,110 @@ Test(doze, of_a_client_that_dies_or_breaks_a_rule_or_leaves_ends_with_it)
     fake_die(&breaks);
     fake_die(&putter);
 }
+
+static uint64_t
+pins_of(struct fake *asks, lode_id id)
+{
+    static uint8_t answer[LODE_STORE_PACKET_MAX];
+    struct lode_msg_lookup ask = {.head = {.type = LODE_MSG_STAT, .tag = 2}, .id = id};
+    lode_object_info info;
+    fake_send(asks, &ask, sizeof ask);
+    socket_ready(asks->session); /* alone: before the loop has looked at a doorbell */
+    expect_eq(fake_receive(asks, answer, sizeof answer, NULL), LODE_MSG_INFO);
+    memcpy(&info, answer + sizeof(struct lode_msg_list), sizeof info);
+    return info.pins;
+}
+
+Test(doze, with_pins_shows_them_to_who_counts_them_as_they_are)
+{
+    struct fake putter = fake_attach(0), reader = fake_attach(LODE_HELLO_RINGS),
+                other = fake_attach(LODE_HELLO_RINGS);
+    lode_id id = fake_put(&putter, "k", 1), second = fake_put(&putter, "l", 1);
+    fake_ring(&putter);
+    fake_pin(&reader, 0, entry_of(second) + 1);
+    fake_pin(&reader, 3, entry_of(id) + 1);
+    fake_pin(&reader, 5, entry_of(id) + 1);
+    fake_pin(&other, 0, entry_of(id) + 1);
+    time_passes(&putter);
+    expect_dozes(&reader, true);
+    expect_dozes(&other, true);
+    expect_eq(store->keeper_count, 2);
+    expect_eq(pins_of(&putter, id), 3);
+    expect_eq(pins_of(&putter, second), 1);
+    fake_pin(&reader, 5, 0); /* told to nobody */
+    expect_eq(pins_of(&putter, id), 2);
+    fake_pin(&reader, 3, 0);
+    fake_pin(&other, 0, 0);
+    expect_eq(pins_of(&putter, id), 0);
+    expect_dozes(&reader, true);
+    expect_dozes(&other, true);
+    fake_die(&reader);
+    fake_die(&other);
+    fake_die(&putter);
+}
+
+Test(doze, does_not_hide_a_new_pin_from_who_counts_pins)
+{
+    struct fake putter = fake_attach(0), reader = fake_attach(LODE_HELLO_RINGS);
+    lode_id id = fake_put(&putter, "k", 1);
+    fake_ring(&putter);
+    time_passes(&putter);
+    expect_dozes(&reader, true);
+    fake_pin(&reader, 0, entry_of(id) + 1);
+    rings_only(&reader);
+    expect_eq(pins_of(&putter, id), 1);
+    expect_dozes(&reader, false);
+    fake_die(&reader);
+    fake_die(&putter);
+}
+
+/* Such a pin is of no get that has returned, or its client would have rung. */
+Test(doze, without_a_pin_spares_who_counts_pins_a_look_at_the_file)
+{
+    struct fake putter = fake_attach(0), reader = fake_attach(LODE_HELLO_RINGS),
+                keeps = fake_attach(LODE_HELLO_RINGS);
+    lode_id id = fake_put(&putter, "k", 1), kept = fake_put(&putter, "l", 1);
+    fake_ring(&putter);
+    fake_pin(&keeps, 0, entry_of(kept) + 1);
+    time_passes(&putter);
+    expect_dozes(&reader, true);
+    fake_pin(&reader, 0, entry_of(id) + 1);
+    fake_pin(&keeps, 1, entry_of(id) + 1);
+    expect_eq(pins_of(&putter, id), 0);
+    expect_eq(pins_of(&putter, kept), 1);
+    fake_die(&reader);
+    fake_die(&keeps);
+    fake_die(&putter);
+}
+
+/* As many leave the list of those that keep something as came into it, in any order. */
+Test(doze, of_many_with_pins_ends_in_any_order)
+{
+    enum { MANY = 40 };
+    struct fake many[MANY], putter = fake_attach(0);
+    lode_id ids[MANY];
+    for (int i = 0; i < MANY; i++) {
+        many[i] = fake_attach(LODE_HELLO_RINGS);
+        ids[i] = fake_put(&putter, "k", 1);
+        fake_ring(&putter);
+        fake_pin(&many[i], 0, entry_of(ids[i]) + 1);
+    }
+    time_passes(&putter);
+    expect_eq(store->keeper_count, MANY);
+    expect(store_check(store));
+    for (int i = 0; i < MANY; i += 3) { /* the batches wake who keeps their victims */
+        fake_drop(&putter, ids[i]);
+    }
+    fake_ring(&putter);
+    for (int i = 0; i < MANY; i++) {
+        expect_eq(many[i].session->dozes, i % 3 != 0);
+        expect_eq(state_of(ids[i]), i % 3 == 0 ? LODE_ENTRY_WANTED : LODE_ENTRY_SEALED);
+    }
+    expect(store_check(store));
+    for (int i = 0; i < MANY; i++) {
+        fake_die(&many[i * 7 % MANY]);
+        expect(store_check(store));
+    }
+    expect_eq(store->keeper_count, 0);
+    fake_die(&putter);
+}
