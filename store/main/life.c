@@ -130,6 +130,9 @@ store_settle(struct store *store, bool would_sleep)
         freeing_turn(store);
     }
     later_answer(store);
+    if (!freeing_is_under_way(store)) {
+        doze_settle(store);
+    }
     if (store->credit_lacks) {
         recall_for_line(store);
     }

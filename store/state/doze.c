@@ -206,9 +206,9 @@ doze_wake_keepers(struct store *store)
 static bool
 may_doze(const struct store *store, const struct session *session)
 {
-    return (session->flags & LODE_HELLO_RINGS) != 0 && !session->ended && !session->cut &&
-           !session->broken && session->bell_fd >= 0 && file_pin_high(session) <= DOZE_SLOTS_MAX &&
-           store->turn_ns - session->stirred_ns >= DOZE_AFTER_NS;
+    return store->turn_ns - session->stirred_ns >= DOZE_AFTER_NS &&
+           (session->flags & LODE_HELLO_RINGS) != 0 && !session->ended && !session->cut &&
+           !session->broken && session->bell_fd >= 0 && file_pin_high(session) <= DOZE_SLOTS_MAX;
 }
 
 /*

@@ -359,3 +359,14 @@ Test(doze, of_many_with_pins_ends_in_any_order)
     expect_eq(store->keeper_count, 0);
     fake_die(&putter);
 }
+
+Test(doze, begins_where_nothing_is_freed)
+{
+    struct fake putter = fake_attach(0), quiet = fake_attach(LODE_HELLO_RINGS);
+    expect_dozes(&quiet, false);
+    store->turn_ns = lode_now_ns() + DOZE_AFTER_NS * 2;
+    store_settle(store, false);
+    expect_dozes(&quiet, true);
+    fake_die(&quiet);
+    fake_die(&putter);
+}
