@@ -3,20 +3,25 @@
 #include "store/freeing/ending.h"
 #include "store/freeing/freeing.h"
 #include "store/state/pins.h"
+#include "store/state/programs.h"
 
 void
 lingering_begin(struct store *store, struct session *session)
 {
     session->lingers = true;
-    store->lingering_count++;
+    session->lingers_at = store->lingering_count;
+    store->lingering[store->lingering_count++] = session;
 }
 
 void
 lingering_end(struct store *store, struct session *session)
 {
     if (session->lingers) {
+        struct session *last = store->lingering[--store->lingering_count];
+        store->lingering[session->lingers_at] = last;
+        last->lingers_at = session->lingers_at;
         session->lingers = false;
-        store->lingering_count--;
+        programs_remove(store, session);
     }
 }
 
@@ -34,7 +39,7 @@ lingering_look(struct store *store, struct session *session)
 void
 lingering_reap(struct store *store)
 {
-    for (uint32_t i = 0; store->lingering_count > 0 && i < store->session_count; i++) {
-        lingering_look(store, store->sessions[i]);
+    for (uint32_t i = store->lingering_count; i-- > 0;) { /* the last one takes a place */
+        lingering_look(store, store->lingering[i]);
     }
 }

@@ -71,11 +71,32 @@ check_doze(const struct store *store)
     return true;
 }
 
+/* What is kept in place of a walk over all sessions is what the walk would find. */
+static bool
+check_counts(const struct store *store)
+{
+    uint32_t lingering = 0, programs = 0, by_pid = 0;
+    for (uint32_t i = 0; i < store->session_count; i++) {
+        const struct session *s = store->sessions[i];
+        bool is_program = !(s->flags & (LODE_HELLO_MAKER | LODE_HELLO_SCHEDULER));
+        EXPECT(s->is_counted == (is_program && (!s->ended || s->lingers)));
+        EXPECT(!s->lingers || store->lingering[s->lingers_at] == s);
+        lingering += s->lingers;
+        programs += s->is_counted;
+    }
+    for (uint32_t i = 0; i < LODE_SESSION_ROWS; i++) {
+        by_pid += store->programs_by_pid[i];
+    }
+    EXPECT(lingering == store->lingering_count);
+    EXPECT(programs == store->program_count && programs == by_pid);
+    return true;
+}
+
 /* Every draft is in the list of its maker, and in no other. */
 static bool
 check_drafts(const struct store *store)
 {
-    uint64_t drafts = 0;
+    uint64_t drafts = 0, bytes = 0;
     for (uint32_t i = 0; i < store->session_count; i++) {
         const struct session *s = store->sessions[i];
         uint32_t previous = 0;
@@ -85,9 +106,11 @@ check_drafts(const struct store *store)
             EXPECT(entry_state(&store->table, n - 1) == LODE_ENTRY_CREATED);
             previous = n;
             drafts++;
+            bytes += store->table.truths[n - 1].stored;
         }
     }
     EXPECT(drafts == store->table.state_count[LODE_ENTRY_CREATED]);
+    EXPECT(bytes == store->draft_bytes);
     return true;
 }
 
@@ -126,6 +149,6 @@ bool
 store_check(struct store *store)
 {
     return table_check(&store->table) && check_credit(store, store->table.spare_pages) &&
-           check_doze(store) && check_drafts(store) && check_own(store) && check_batch(store) &&
-           arena_check(store->arena);
+           check_doze(store) && check_counts(store) && check_drafts(store) && check_own(store) &&
+           check_batch(store) && arena_check(store->arena);
 }

@@ -89,6 +89,7 @@ lists_draft_link(struct store *store, uint32_t entry, struct session *session)
         store->table.truths[session->draft_first - 1].link_prev = entry + 1;
     }
     session->draft_first = entry + 1;
+    store->draft_bytes += truth->stored;
     truth->flags |= TRUTH_DRAFT;
 }
 
@@ -109,5 +110,6 @@ lists_draft_unlink(struct store *store, uint32_t entry)
     if (truth->link_next != 0) {
         store->table.truths[truth->link_next - 1].link_prev = truth->link_prev;
     }
+    store->draft_bytes -= truth->stored;
     truth->flags &= ~(uint32_t)TRUTH_DRAFT;
 }

@@ -163,19 +163,6 @@ handle_list(struct store *store, struct session *session, const void *packet, co
 }
 
 static void
-add_unsealed(const struct store *store, lode_store_stats *stats)
-{
-    const struct table *table = &store->table;
-    for (uint32_t i = 0; i < store->session_count; i++) {
-        for (uint32_t n = store->sessions[i]->draft_first; n != 0;
-             n = table->truths[n - 1].link_next) {
-            stats->unsealed_bytes += table->truths[n - 1].stored;
-            stats->unsealed_objects++;
-        }
-    }
-}
-
-static void
 answer_stats(struct store *store, struct session *session, const void *packet)
 {
     const struct lode_msg_head *msg = packet;
@@ -190,7 +177,8 @@ answer_stats(struct store *store, struct session *session, const void *packet)
     stats->free_bytes = arena.free_bytes;
     stats->committed_bytes = arena.committed_bytes;
     stats->largest_free_bytes = arena.largest_free_bytes;
-    add_unsealed(store, stats);
+    stats->unsealed_objects = states[LODE_ENTRY_CREATED];
+    stats->unsealed_bytes = store->draft_bytes;
     stats->names = store->table.name_count;
     stats->objects = states[LODE_ENTRY_SEALED] + states[LODE_ENTRY_WANTED] +
                      states[LODE_ENTRY_DOOMED] - stats->names;

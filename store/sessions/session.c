@@ -16,6 +16,7 @@
 #include "store/waits/stream.h"
 #include "store/state/answers.h"
 #include "store/state/pins.h"
+#include "store/state/programs.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -103,39 +104,6 @@ session_create(struct store *store, int fd, int64_t pid)
 }
 
 /*
- * One process cannot take the rows of all others, and programs cannot take those of the scheduler
- * and the workers: a cluster that can start no worker fails the tasks of all programs.
- */
-static lode_err
-check_rows(const struct store *store, const struct session *session)
-{
-    uint32_t same = 0, all = 0;
-    if (session->flags & (LODE_HELLO_MAKER | LODE_HELLO_SCHEDULER)) {
-        return LODE_OK;
-    }
-    for (uint32_t i = 0; i < store->session_count; i++) {
-        const struct session *other = store->sessions[i];
-        bool leaves = other->ended && !other->lingers; /* its row is free in a moment */
-        if (!leaves && !(other->flags & (LODE_HELLO_MAKER | LODE_HELLO_SCHEDULER))) {
-            same += store_same_process(other, session);
-            all++;
-        }
-    }
-    if (same >= STORE_SESSIONS_OF_PROCESS_MAX) {
-        return lode_fail_with(LODE_ELIMIT,
-                              "this process has %u sessions, and can have no more: "
-                              "close some first",
-                              same);
-    }
-    return all >= STORE_PROGRAMS_MAX
-               ? lode_fail_with(LODE_ELIMIT,
-                                "programs have %u sessions, and can have no more: the rest is "
-                                "kept for workers. Close some first",
-                                all)
-               : LODE_OK;
-}
-
-/*
  * Numbers rise. A number whose row is taken is left out: the row of a session is its number modulo
  * the rows.
  */
@@ -204,6 +172,7 @@ enlist(struct store *store, struct session *session)
     session->slot = store->session_count;
     store->sessions[store->session_count++] = session;
     doze_begin(store, session);
+    programs_add(store, session);
     if (session->flags & LODE_HELLO_SCHEDULER) {
         settled_new_scheduler(store);
         store->scheduler_count++;
@@ -251,7 +220,7 @@ session_hello(struct store *store, struct session *session, const struct lode_ms
     LODE_TRY(check_hello(hello, &session->ring_bytes));
     session->flags = hello->flags & (LODE_HELLO_MAKER | LODE_HELLO_SCHEDULER | LODE_HELLO_FENCED |
                                      LODE_HELLO_RINGS | LODE_HELLO_LEAN);
-    LODE_TRY(check_rows(store, session));
+    LODE_TRY(programs_check(store, session));
     if (session->flags & LODE_HELLO_SCHEDULER) {
         LODE_TRY(notices_reserve(session));
     }
@@ -340,6 +309,8 @@ end_attached(struct store *store, struct session *session)
     if (still_runs(session) && (session->draft_first != 0 || pins_any(session)) &&
         store_watch_fd(store, session->pidfd, EPOLLIN, &session->exit) == LODE_OK) {
         lingering_begin(store, session);
+    } else {
+        programs_remove(store, session); /* its row is free in a moment */
     }
     session->hide_next = session->draft_first;
     ending_go_on(store, session);

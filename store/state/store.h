@@ -115,6 +115,9 @@ struct session {
     struct notices *notices; /* not yet sent: notices.h; NULL: there never was one */
     struct chore ending;     /* ends what it had, in parts: freeing/ending.h */
     bool lingers;            /* ended, and its process runs and has pins or drafts: lingering.h */
+    uint32_t lingers_at;     /* its place in store->lingering, while it does */
+    bool is_counted;         /* among the sessions of programs: programs.h */
+    uint32_t counted_at;     /* its place in store->programs_by_pid, while it is */
     bool pins_are_over;      /* they count no more: the session is about to be freed */
     uint32_t hide_next;      /* the draft that is hidden next */
     uint32_t unpin_next;     /* the pin slot that is looked at next, for the last time */
@@ -208,14 +211,17 @@ struct store {
     struct session *awake[LODE_SESSION_ROWS]; /* of these, at which the walks look: doze.h */
     uint32_t awake_count;
     uint32_t doze_count;
-    int doze_fd;               /* the epoll of the dozing sessions' bells */
-    bool has_heard;            /* since the store last received something */
-    int64_t doze_again_ns;     /* when it looks again for sessions that may doze */
-    uint32_t *kept;            /* by entry: pins that dozing sessions had when they began to */
-    uint64_t kept_count;       /* of them all */
+    int doze_fd;           /* the epoll of the dozing sessions' bells */
+    bool has_heard;        /* since the store last received something */
+    int64_t doze_again_ns; /* when it looks again for sessions that may doze */
+    uint32_t *kept;        /* by entry: pins that dozing sessions had when they began to */
+    uint64_t kept_count;   /* of them all */
     struct session *keepers[LODE_SESSION_ROWS]; /* the dozing sessions that keep some */
     uint32_t keeper_count;
-    uint32_t lingering_count;  /* of them linger: freeing/lingering.h */
+    struct session *lingering[LODE_SESSION_ROWS]; /* of them linger: freeing/lingering.h */
+    uint32_t lingering_count;
+    uint32_t program_count; /* of them are counted as programs': programs.h */
+    uint16_t programs_by_pid[LODE_SESSION_ROWS];
     uint32_t stream_count;     /* of them are streams */
     uint32_t scheduler_count;  /* sessions with LODE_HELLO_SCHEDULER */
     struct session *newcomers; /* connected, not yet attached: the youngest */
@@ -245,6 +251,7 @@ struct store {
     uint32_t later_count;
     struct session *notify[64]; /* have NOTIFY entries; more: sent at once */
     uint32_t notify_count;
+    uint64_t draft_bytes;    /* of all drafts of all sessions */
     uint64_t credit_pages;   /* granted and not spent, of all sessions */
     uint64_t credit_entries; /* the same */
     struct line line;        /* of sessions that wait for credit */

@@ -345,6 +345,8 @@ is_taken_beside(const struct fake *one, uint32_t count, int64_t pid, uint32_t fl
     for (uint32_t i = 0; i < count; i++) {
         store->sessions[store->session_count++] = one->session;
     }
+    store->program_count += count;
+    store->programs_by_pid[one->session->counted_at] += (uint16_t)count;
     struct lode_msg_hello hello = {.head = {.type = LODE_MSG_HELLO, .tag = 1},
                                    .magic = LODE_STORE_MAGIC,
                                    .major = LODE_STORE_WIRE_MAJOR,
@@ -352,6 +354,8 @@ is_taken_beside(const struct fake *one, uint32_t count, int64_t pid, uint32_t fl
     struct session *session = store->newcomers;
     bool taken = session_hello(store, session, &hello) == LODE_OK;
     store->session_count = real;
+    store->program_count -= count;
+    store->programs_by_pid[one->session->counted_at] -= (uint16_t)count;
     if (taken) {
         session->slot = real;
         store->sessions[store->session_count++] = session;
