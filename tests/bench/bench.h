@@ -107,6 +107,7 @@ void case_starvation(struct bench *bench);
 void case_many_programs(struct bench *bench);
 void case_tricks(struct bench *bench);
 void case_idle_sessions(struct bench *bench);
+void case_idle_sessions_questions(struct bench *bench);
 void case_idle_session_memory(struct bench *bench);
 void case_first_put(struct bench *bench);
 void case_startup(struct bench *bench);

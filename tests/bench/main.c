@@ -70,6 +70,7 @@ static const struct bench_case {
     {"starvation", case_starvation, false, false},
     {"many_programs", case_many_programs, false, false},
     {"idle_sessions", case_idle_sessions, false, false},
+    {"idle_sessions_questions", case_idle_sessions_questions, false, false},
     {"idle_session_memory", case_idle_session_memory, false, false},
     {"first_put", case_first_put, false, false},
     {"tricks", case_tricks, false, false},

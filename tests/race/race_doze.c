@@ -3,15 +3,17 @@
  * batches, for which a session that dozes has pinned what it had pinned when it began to, and hears
  * who has rung, also in the middle of a batch. Readers, two threads of each session, get, ring
  * where the row says so, read all bytes, and release. No reader ever sees the bytes of another
- * life.
+ * life. While a reader has what it got, it asks now and then how many pins the entry has: the store
+ * looks at the awake sessions, and at those that keep the entry, and finds that one at least.
  *
  * Then the same by hand: between any two steps of one reader come all orders of up to two steps of
  * the store and of a second reader that wakes the session. There are mutants of it, each of which
  * must see a violation, and does so at the same place each time: a reader that reads its row last,
- * one that does not look at the entry again after it rang, and a store that hears nobody.
+ * one that does not look at the entry again after it rang, a store that hears nobody, and one that
+ * hears nobody before it counts pins.
  *
- * The steps of store and reader are those of store/state/doze.c, of store/freeing/freeing.c, and of
- * pin_counts() and settle_pin() in api/client/store/get.c, with real doorbells and a real epoll.
+ * The store is that of dozing_store.h. The steps of a reader are those of pin_counts() and
+ * settle_pin() in api/client/store/get.c.
  *
  *   race_doze [GETS]      of all readers; default 30,000
  *
@@ -22,183 +24,15 @@
 static void between_steps(void);
 
 #include "api/base/clock.h"
-#include "api/client/channel/index_reader.h"
-#include "tests/support/check.h"
+#include "tests/race/dozing_store.h"
 
-#include <pthread.h>
 #include <sched.h>
 #include <stdio.h>
-#include <string.h>
-#include <sys/epoll.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
 
-enum { HOT = 16, WORDS = 8, SESSIONS = 2, THREADS = 2 };
-
-struct session {
-    _Alignas(LODE_LINE) _Atomic uint64_t row;
-    uint64_t number;
-    int bell_fd;
-    bool dozes;             /* the store's */
-    uint32_t kept[THREADS]; /* the pins when it began to doze */
-    struct reader {
-        _Alignas(LODE_LINE) _Atomic uint32_t pin;
-        struct session *session;
-        pthread_t thread;
-    } reader[THREADS];
-};
-
-static struct session sessions[SESSIONS];
-static struct lode_entry entries[HOT];
-static _Atomic uint64_t memory[HOT][WORDS];
 static _Atomic bool stop;
 static _Atomic uint64_t gets, violations, rings;
 static uint64_t wanted;
-static int doze_fd;
-static enum { NO_MUTANT, ROW_LAST, NOT_LOOKED_AT_AGAIN, NOT_HEARD, MUTANTS } mutant;
 static bool by_hand;
-
-/* ---- the store ---------------------------------------------------------------------------- */
-
-static bool in_batch, pinned[HOT];
-
-static void
-mark(uint32_t pin)
-{
-    if (pin != 0) {
-        pinned[pin - 1] = true;
-    }
-}
-
-static void
-mark_pins(const struct session *session)
-{
-    for (int i = 0; i < THREADS; i++) {
-        mark(atomic_load_explicit(&session->reader[i].pin, memory_order_acquire));
-    }
-}
-
-static void
-mark_kept(const struct session *session)
-{
-    for (int i = 0; i < THREADS; i++) {
-        mark(session->kept[i]);
-    }
-}
-
-static void
-wake(struct session *session)
-{
-    if (session->dozes) {
-        atomic_store_explicit(&session->row, session->number, memory_order_release);
-        atomic_thread_fence(memory_order_seq_cst);
-        expect_eq(epoll_ctl(doze_fd, EPOLL_CTL_DEL, session->bell_fd, NULL), 0);
-        session->dozes = false;
-        if (in_batch) {
-            mark_kept(session);
-        }
-    }
-}
-
-static void
-hear(void)
-{
-    if (mutant == NOT_HEARD && in_batch) {
-        return;
-    }
-    struct epoll_event events[SESSIONS];
-    int count = epoll_wait(doze_fd, events, SESSIONS, 0);
-    for (int i = 0; i < count; i++) {
-        wake(events[i].data.ptr);
-    }
-}
-
-/* Takes off what the bell said before the row says that the session dozes. */
-static void
-let_doze(struct session *session)
-{
-    struct epoll_event event = {.events = EPOLLIN | EPOLLET, .data.ptr = session};
-    if (session->dozes) {
-        return;
-    }
-    expect_eq(epoll_ctl(doze_fd, EPOLL_CTL_ADD, session->bell_fd, &event), 0);
-    hear();
-    atomic_store_explicit(&session->row, session->number | LODE_ROW_DOZES, memory_order_release);
-    atomic_thread_fence(memory_order_seq_cst);
-    session->dozes = true;
-    for (int i = 0; i < THREADS; i++) {
-        session->kept[i] = atomic_load_explicit(&session->reader[i].pin, memory_order_acquire);
-    }
-}
-
-static void
-become(uint32_t number, uint64_t generation, enum lode_entry_state state)
-{
-    atomic_store_explicit(&entries[number].word, lode_word_make(generation, state),
-                          memory_order_release);
-}
-
-static void
-judge(uint32_t number, uint64_t generation)
-{
-    if (!pinned[number]) {
-        become(number, ++generation, LODE_ENTRY_FREE);
-        for (size_t i = 0; i < WORDS; i++) {
-            atomic_store_explicit(&memory[number][i], generation, memory_order_relaxed);
-        }
-    }
-    become(number, generation, LODE_ENTRY_SEALED);
-}
-
-static void
-scan(void)
-{
-    for (int i = 0; i < SESSIONS; i++) {
-        if (!sessions[i].dozes) {
-            mark_pins(&sessions[i]);
-        }
-    }
-}
-
-/* As doze_keeps(). */
-static void
-mark_what_sleepers_keep(void)
-{
-    for (int i = 0; i < SESSIONS; i++) {
-        if (sessions[i].dozes) {
-            mark_kept(&sessions[i]);
-        }
-    }
-}
-
-static uint32_t first; /* victim of the batch */
-static uint64_t generations[HOT];
-
-/* Of every other entry: so the readers of the rest ring in the middle of it. */
-static void
-begin_batch(void)
-{
-    memset(pinned, 0, sizeof pinned);
-    for (uint32_t i = first; i < HOT; i += 2) {
-        generations[i] = lode_word_generation(atomic_load(&entries[i].word));
-        become(i, generations[i], LODE_ENTRY_DOOMED);
-    }
-    atomic_thread_fence(memory_order_seq_cst);
-    in_batch = true;
-    hear();
-    scan();
-}
-
-static void
-end_batch(void)
-{
-    hear();
-    mark_what_sleepers_keep();
-    for (uint32_t i = first; i < HOT; i += 2) {
-        judge(i, generations[i]);
-    }
-    in_batch = false;
-}
 
 static void *
 run_store(void *arg)
@@ -208,9 +42,12 @@ run_store(void *arg)
         let_doze(&sessions[round % SESSIONS]);
         sched_yield(); /* some pin now, and do not ring yet */
         first = round / SESSIONS % 2;
+        answer_questions();
         begin_batch();
         sched_yield();
+        answer_questions();
         end_batch();
+        answer_questions();
     }
     return NULL;
 }
@@ -268,6 +105,25 @@ is_whole(uint32_t number, uint64_t generation)
     return true;
 }
 
+/* The reader has the entry pinned. True: the store says so, or there is no store any more. */
+static bool
+is_seen_pinned(struct reader *reader, uint32_t number)
+{
+    int64_t answer;
+    if (by_hand) {
+        return count_pins(number) > 0;
+    }
+    atomic_store_explicit(&reader->question, (int64_t)number + 1, memory_order_release);
+    do {
+        sched_yield();
+        answer = atomic_load_explicit(&reader->question, memory_order_acquire);
+    } while (answer > 0 && !atomic_load_explicit(&stop, memory_order_relaxed));
+    atomic_store_explicit(&reader->question, 0, memory_order_relaxed);
+    return answer != -1;
+}
+
+enum { ASKS_ONE_IN = 16 };
+
 /* What a get does without the search in the table, and without what gives up a pin. */
 static void
 get_one(struct reader *reader, const struct lode_index_view *index, uint32_t number)
@@ -278,7 +134,9 @@ get_one(struct reader *reader, const struct lode_index_view *index, uint32_t num
     if (lode_word_readable(word) && pin(index, entry, word, &reader->pin, &row) &&
         pin_counts(reader->session, entry, word, row)) {
         between_steps();
-        if (!is_whole(number, lode_word_generation(word))) {
+        bool asks = by_hand || (number + 1) % ASKS_ONE_IN == 0;
+        if (!is_whole(number, lode_word_generation(word)) ||
+            (asks && !is_seen_pinned(reader, number))) {
             atomic_fetch_add(&violations, 1);
         }
         atomic_fetch_add_explicit(&gets, 1, memory_order_relaxed);
@@ -449,7 +307,7 @@ static void
 go_by_hand(void)
 {
     static const char *const names[MUTANTS] = {"by hand", "row read last", "not looked at again",
-                                               "nobody heard"};
+                                               "nobody heard", "counted unheard"};
     if (in_batch) { /* as the storm has left it */
         end_batch();
     }

@@ -1,7 +1,8 @@
 /*
  * Sessions do nothing for a while, and another one puts and drops all the time: the store looks at
  * the idle ones no more. What they have pinned stays, what they get stays while they have it, and
- * what they put, take and drop counts as if they had never been idle.
+ * what they put, take and drop counts as if they had never been idle. Who asks how many views an
+ * object has is told of theirs.
  *
  * ctest: ci 100
  * ctest: timeout 300
@@ -80,6 +81,40 @@ until_all_doze(lode *busy, lode *asked)
     expect(rang);
 }
 
+static uint64_t
+pins_of(lode *db, lode_id id)
+{
+    lode_object_info info;
+    must(lode_stat(db, id, &info));
+    return info.pins;
+}
+
+static void
+pins_of_the_idle_are_counted(lode *busy, lode *asked, lode **idle)
+{
+    enum { KEPT = 3 };
+    lode_view views[IDLE], again;
+    lode_id id = put_word(busy, 1);
+    for (int i = 0; i < IDLE; i++) {
+        must(lode_get(idle[i], id, LODE_FOREVER, &views[i]));
+    }
+    expect_eq(pins_of(busy, id), IDLE);
+    until_all_doze(busy, asked);
+    expect_eq(pins_of(busy, id), IDLE);
+    for (int i = KEPT; i < IDLE; i++) { /* the store is told of none of them */
+        lode_release(&views[i]);
+    }
+    expect_eq(pins_of(busy, id), KEPT);
+    must(lode_get(idle[IDLE - 1], id, LODE_FOREVER, &again));
+    expect_eq(pins_of(busy, id), KEPT + 1);
+    lode_release(&again);
+    for (int i = 0; i < KEPT; i++) {
+        lode_release(&views[i]);
+    }
+    expect_eq(pins_of(busy, id), 0);
+    lode_drop(busy, id);
+}
+
 static void
 story(int argc, char **argv)
 {
@@ -90,6 +125,7 @@ story(int argc, char **argv)
         idle[i] = store_open();
     }
     for (long round = 0; round < rounds; round++) {
+        pins_of_the_idle_are_counted(busy, asked, idle);
         lode_view held[IDLE], got[IDLE];
         lode_id own[IDLE], ids[IDLE];
         for (int i = 0; i < IDLE; i++) { /* a view of what will have no reference any more */
