@@ -136,6 +136,16 @@ judge_part(struct store *store, struct batch *batch, uint32_t *work)
     return batch->judged == batch->count;
 }
 
+/* The part of the dozing sessions that is next. True: none keeps what is looked at again. */
+static bool
+wake_part(struct store *store, struct batch *batch, uint32_t *work)
+{
+    uint32_t left = WORK_AT_ONCE;
+    bool is_over = doze_wake_keepers(store, &batch->keepers_left, &left);
+    *work += WORK_AT_ONCE - left;
+    return is_over;
+}
+
 static void
 begin_scan(struct store *store, struct batch *batch, int phase)
 {
@@ -156,8 +166,22 @@ end_batch(struct store *store, struct batch *batch)
 /*
  * A client that cleared its pin while the entry was DOOMED told nobody. So the pins of the entries
  * that became WANTED are looked at once more: an entry that is not pinned now is a candidate again.
- * A session that keeps one is woken, so that its pins are seen as they are.
- *
+ * Before that each session that keeps one is woken, so that its pins are seen as they are: a walk
+ * over all that keep something, in parts.
+ */
+static void
+begin_to_wake(struct store *store, struct batch *batch)
+{
+    bool is_kept = false;
+    for (uint32_t i = 0; i < batch->wanted; i++) {
+        store->table.truths[batch->victims[i]].flags |= TRUTH_SCANNED;
+        is_kept |= doze_keeps(store, batch->victims[i]);
+    }
+    batch->phase = BATCH_WAKE;
+    batch->keepers_left = is_kept ? store->keeper_count : 0;
+}
+
+/*
  * Clients that do not fence when they release are fenced here: session.h [2]. Where the system
  * refuses that, it mostly did so when the store began, and no client was told to do without. If it
  * begins to refuse it later, no object is freed too early, but a release may go unheard. So all
@@ -167,17 +191,8 @@ end_batch(struct store *store, struct batch *batch)
 static void
 look_again(struct store *store, struct batch *batch)
 {
-    bool is_kept = false;
-    for (uint32_t i = 0; i < batch->wanted; i++) {
-        store->table.truths[batch->victims[i]].flags |= TRUTH_SCANNED;
-        is_kept |= doze_keeps(store, batch->victims[i]);
-    }
-    batch->phase = BATCH_LOOK_AGAIN;
     if (store->fences_releases && !lode_membarrier_surely()) {
         store->releases_unheard = true;
-    }
-    if (is_kept) {
-        doze_wake_keepers(store);
     }
     begin_scan(store, batch, BATCH_LOOK_AGAIN);
 }
@@ -227,10 +242,15 @@ go_on(struct store *store, struct batch *batch, uint32_t *work)
     case BATCH_JUDGE:
         if (judge_part(store, batch, work)) {
             if (batch->wanted > 0) {
-                look_again(store, batch);
+                begin_to_wake(store, batch);
             } else {
                 end_batch(store, batch);
             }
+        }
+        break;
+    case BATCH_WAKE:
+        if (wake_part(store, batch, work)) {
+            look_again(store, batch);
         }
         break;
     case BATCH_LOOK_AGAIN:

@@ -6,6 +6,7 @@
 #include "store/objects/drafts.h"
 #include "store/objects/decided.h"
 #include "store/rings/asking.h"
+#include "store/state/doze.h"
 #include "store/state/file.h"
 #include "store/state/forks.h"
 #include "store/freeing/freeing.h"
@@ -220,9 +221,9 @@ handle_released(struct store *store, struct session *session, const void *packet
                 const uint8_t *rest, size_t rest_size)
 {
     const struct lode_msg_released *msg = packet;
-    (void)session;
     (void)rest;
     (void)rest_size;
+    doze_wake(store, session); /* or the copy of the pin would be believed once more */
     freeing_released(store, msg->entry, msg->generation);
     return LODE_OK;
 }

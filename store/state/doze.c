@@ -98,6 +98,13 @@ mark(struct store *store, uint32_t entry)
     }
 }
 
+/* Whether the batch that is under way has still to decide what it frees. */
+static bool
+batch_believes_copies(const struct batch *batch)
+{
+    return batch->phase == BATCH_SCAN || batch->phase == BATCH_DRAIN || batch->phase == BATCH_JUDGE;
+}
+
 /*
  * A batch that is under way believes that what the session kept is pinned. So that counts on, also
  * if the pin is cleared by now: a reference may lie in the session's ring in its place. The last
@@ -106,7 +113,7 @@ mark(struct store *store, uint32_t entry)
 static void
 tell_batch(struct store *store, const struct session *session)
 {
-    for (uint32_t i = 0; store->batch.phase != BATCH_LOOK_AGAIN && i < session->kept_count; i++) {
+    for (uint32_t i = 0; batch_believes_copies(&store->batch) && i < session->kept_count; i++) {
         mark(store, session->kept[i]);
     }
 }
@@ -139,9 +146,7 @@ doze_wake(struct store *store, struct session *session)
     write_row(store, session, session->number);
     atomic_thread_fence(memory_order_seq_cst);
     unwatch(store, session);
-    if (store->batch.phase != BATCH_NONE) {
-        tell_batch(store, session);
-    }
+    tell_batch(store, session);
     keep_no_more(store, session);
     session->dozes = false;
     store->doze_count--;
@@ -190,15 +195,28 @@ keeps_a_scanned_one(const struct store *store, const struct session *session)
     return false;
 }
 
-void
-doze_wake_keepers(struct store *store)
+enum { WORK_OF_KEEPER = 8 }; /* pins, as long as a session without any takes */
+
+/*
+ * From the last to the first: when a keeper wakes, the last one takes its place, and that one was
+ * looked at, or will be. Meanwhile nobody becomes a keeper.
+ */
+bool
+doze_wake_keepers(struct store *store, uint32_t *left, uint32_t *most)
 {
-    for (uint32_t i = store->keeper_count; i-- > 0;) {
-        struct session *session = store->keepers[i];
+    if (*left > store->keeper_count) {
+        *left = store->keeper_count;
+    }
+    while (*left > 0 && *most > 0) {
+        struct session *session = store->keepers[--*left];
+        uint32_t work = WORK_OF_KEEPER + session->kept_count;
         if (keeps_a_scanned_one(store, session)) {
+            work += session->kept_count;
             doze_wake(store, session);
         }
+        *most -= work < *most ? work : *most;
     }
+    return *left == 0;
 }
 
 /* ---- beginning to doze ---- */
@@ -208,7 +226,7 @@ may_doze(const struct store *store, const struct session *session)
 {
     return store->turn_ns - session->stirred_ns >= DOZE_AFTER_NS &&
            (session->flags & LODE_HELLO_RINGS) != 0 && !session->ended && !session->cut &&
-           !session->broken && session->bell_fd >= 0 && file_pin_high(session) <= DOZE_SLOTS_MAX;
+           !session->broken && session->bell_fd >= 0;
 }
 
 /*
@@ -293,13 +311,22 @@ let_doze(struct store *store, struct session *session)
     unlist(store, session);
 }
 
+/* As many as can have their pins looked at in one go: one alone, if it has few enough to doze. */
 static uint32_t
 choose(struct store *store, struct session *chosen[DOZE_AT_ONCE])
 {
-    uint32_t count = 0;
+    uint32_t count = 0, slots = 0;
     for (uint32_t i = 0; i < store->awake_count && count < DOZE_AT_ONCE; i++) {
         struct session *session = store->awake[i];
-        if (may_doze(store, session) && watch(store, session)) {
+        uint32_t high = may_doze(store, session) ? file_pin_high(session) : UINT32_MAX;
+        if (high > DOZE_SLOTS_MAX) {
+            continue;
+        }
+        if (slots + high > DOZE_SLOTS_MAX) {
+            break;
+        }
+        slots += high;
+        if (watch(store, session)) {
             chosen[count++] = session;
         }
     }

@@ -23,18 +23,31 @@
  *             not rely on the pin.
  *   to doze   The store writes the row, fences, and looks at ring and pins. Either it sees what the
  *             client wrote, and the session stays awake; or the client sees the row.
- *   to wake   A thread may have pinned while the session dozed, and read the row after another
- *             one's ring woke the session. No batch has seen that pin yet. But the thread looks at
- *             the word after the row: if a batch has marked the entry, and perhaps freed it, the
- *             word has changed. If the word has not, each batch that marks the entry from now on
- *             finds the session awake, or dozing again with a copy of the pin.
+ *   to wake   A session wakes, say by the ring of one thread, just when another one has pinned an
+ *             entry, and has not read the row yet. It will read that the session is awake, and not
+ *             ring, though no batch has seen its pin. But it reads the entry's word after the row.
+ *             If a batch has marked the entry by then, the word has changed, and the thread does
+ *             not rely on the pin. A batch that marks it later finds the session awake, with the
+ *             pin; or dozing again, with a copy of it.
  *
  * A dozing session keeps the entries that it had pinned: store->kept counts them by entry, and an
  * entry that is kept counts as pinned. The client may have cleared the pin since, without a word.
  * So a batch that finds victims kept wakes the sessions that keep them, and looks again.
  *
- * No session begins to doze while a batch of freeing is under way. One may wake: then its copied
- * pins count for the rest of the batch as if the scan had found them.
+ * No session begins to doze while a batch of freeing is under way. One may wake in each phase, by
+ * its ring, a packet, its end, or the batch itself:
+ *
+ *   to JUDGE    The walk may have passed the place where the session stands now, so the scan may
+ *               miss it. The pins that it kept count as if the scan had found them.
+ *   WAKE        All is decided: an entry that was believed to be pinned is WANTED, and who clears
+ *               its pin from now on says so. No copy is believed any more: the pin may have been
+ *               cleared before that, without a word. The batch wakes all that keep such an entry.
+ *               That takes many parts. Others wake by themselves meanwhile, and nobody comes to
+ *               keep one.
+ *   LOOK_AGAIN  Begins after the last of them was woken, with the fences and another look at the
+ *               bells. So the scan finds all pins as they are. Should it miss one, of a client that
+ *               has not rung yet, nothing is lost: the entry is a candidate, and the next batch
+ *               marks it, fences, and hears before it is freed.
  *
  * Only those doze that said LODE_HELLO_RINGS. A client that says so and does not ring harms itself:
  * its records wait until it rings or ends, and what it reads may be of another object by then. The
@@ -52,7 +65,7 @@ enum {
     DOZE_LOOK_NS = 1000000,       /* between looks for sessions that may doze */
     DOZE_AT_ONCE = 64,            /* sessions that one look lets doze */
     DOZE_PINS_MAX = 1024,         /* pins of a session that may doze */
-    DOZE_SLOTS_MAX = 8 << 10,     /* slots in use of one that may: they are looked at in one go */
+    DOZE_SLOTS_MAX = 8 << 10,     /* slots in use of one that may, and of all that one look lets */
     DOZE_NOT_AWAKE = UINT32_MAX
 };
 
@@ -71,7 +84,10 @@ doze_stir(struct session *session, int64_t now_ns)
     session->stirred_ns = now_ns;
 }
 
-/* Wakes the sessions whose bell was rung. Costs nothing while no session dozes. */
+/*
+ * Wakes the sessions whose bell was rung, in one go, and looks at what each of them kept. Costs
+ * nothing while no session dozes.
+ */
 void doze_hear(struct store *store);
 
 /*
@@ -96,8 +112,13 @@ doze_keeps(const struct store *store, uint32_t entry)
     return store->kept_count > 0 && store->kept[entry] > 0;
 }
 
-/* Wakes the sessions that keep an entry with TRUTH_SCANNED. */
-void doze_wake_keepers(struct store *store);
+/*
+ * Wakes the sessions that keep an entry with TRUTH_SCANNED, in parts: those before `*left`, which
+ * begins with store->keeper_count, and about `*most` kept pins, from which is subtracted what was
+ * looked at. True: that was the last part. A batch of freeing must be under way from the first part
+ * to the last: so nobody begins to doze between them.
+ */
+bool doze_wake_keepers(struct store *store, uint32_t *left, uint32_t *most);
 
 /* Lets sessions doze that were quiet for long enough. No batch of freeing may be under way. */
 void doze_settle(struct store *store);

@@ -176,10 +176,11 @@ struct session_walk {
 
 /* What is DOOMED: freeing.h. */
 struct batch {
-    enum { BATCH_NONE, BATCH_SCAN, BATCH_DRAIN, BATCH_JUDGE, BATCH_LOOK_AGAIN } phase;
+    enum { BATCH_NONE, BATCH_SCAN, BATCH_DRAIN, BATCH_JUDGE, BATCH_WAKE, BATCH_LOOK_AGAIN } phase;
     uint32_t victims[STORE_BATCH_MAX]; /* from `judged` on; before, those that became WANTED */
     uint32_t count, judged, wanted;
     struct session_walk walk;
+    uint32_t keepers_left; /* those before this place are to be looked at */
 };
 
 /* All rings are drained, in parts: ring.h. */

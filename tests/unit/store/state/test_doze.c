@@ -217,9 +217,10 @@ Test(doze, that_ends_during_the_last_scan_shows_the_pins_as_they_are)
     expect_dozes(&reader, true);
     uint32_t entry = entry_of(id);
     store->table.truths[entry].flags |= TRUTH_SCANNED;
-    store->batch.phase = BATCH_LOOK_AGAIN;
+    store->batch.phase = BATCH_WAKE;
     fake_pin(&reader, 0, 0);
-    doze_wake_keepers(store);
+    uint32_t left = store->keeper_count, most = 1;
+    expect(doze_wake_keepers(store, &left, &most));
     expect(!reader.session->dozes);
     expect(!(store->table.truths[entry].flags & TRUTH_PINNED));
     store->table.truths[entry].flags &= ~(uint32_t)TRUTH_SCANNED;
