@@ -9,7 +9,7 @@
 #include "store/objects/status.h"
 #include "store/objects/lists.h"
 #include "store/objects/drafts.h"
-#include "store/rings/credit.h"
+#include "store/rings/account.h"
 #include "store/rings/part.h"
 #include "store/objects/strides.h"
 
@@ -90,11 +90,11 @@ read_parts(struct store *store, struct session *session, const uint8_t *at, uint
         good += err == LODE_OK;
     }
     unmark(store, good);
-    if (err == LODE_OK && !credit_has(session, pages, entries)) {
+    if (err == LODE_OK && !account_has(session, pages, entries)) {
         err = lode_fail_with(LODE_EPROTO, "a commit of %u results without credit", count);
     }
     if (err == LODE_OK) {
-        credit_spend(store, session, pages, entries);
+        account_spend(store, session, pages, entries);
     }
     return err;
 }
@@ -105,7 +105,7 @@ refuse_part(struct store *store, const struct ring_part *part)
     if (part->draft != 0) {
         draft_abort(store, part->draft - 1);
     } else {
-        credit_waste(store, part->pages, 1);
+        account_waste(store, part->pages, 1);
     }
 }
 

@@ -1,8 +1,7 @@
 #include "store/rings/credit.h"
 
-#include "api/base/assert.h"
 #include "api/base/clock.h"
-#include "api/system/futex.h"
+#include "store/rings/account.h"
 #include "store/rings/holders.h"
 
 #include <string.h>
@@ -20,15 +19,11 @@ enum {
     NEED_ENTRIES_MAX = 1024
 };
 
-struct amount {
-    uint64_t pages, entries;
-};
-
 /* What all sessions together may have ahead of need. */
-static struct amount
+static struct credit
 most_ahead(const struct store *store)
 {
-    return (struct amount){.pages = store->table.header->segment_bytes[0] / LODE_PAGE / 8,
+    return (struct credit){.pages = store->table.header->segment_bytes[0] / LODE_PAGE / 8,
                            .entries = store->table.entry_max / 8};
 }
 
@@ -40,66 +35,13 @@ share_of(uint64_t all, uint64_t sessions, uint64_t most)
 }
 
 /* What one session's target may be: less when others come that put, too. */
-static struct amount
+static struct credit
 share(const struct store *store)
 {
-    struct amount all = most_ahead(store);
+    struct credit all = most_ahead(store);
     uint64_t sessions = (uint64_t)store->holder_count + 1;
-    return (struct amount){.pages = share_of(all.pages, sessions, PAGES_MOST),
+    return (struct credit){.pages = share_of(all.pages, sessions, PAGES_MOST),
                            .entries = share_of(all.entries, sessions, ENTRIES_MOST)};
-}
-
-static struct amount
-left_of(const struct session *session)
-{
-    return (struct amount){.pages = session->pages_granted - session->pages_used,
-                           .entries = session->entries_granted - session->entries_used};
-}
-
-bool
-credit_has(const struct session *session, uint64_t pages, uint64_t entries)
-{
-    struct amount left = left_of(session);
-    return left.pages >= pages && left.entries >= entries;
-}
-
-bool
-credit_has_none(const struct session *session)
-{
-    struct amount left = left_of(session);
-    return left.pages == 0 && left.entries == 0;
-}
-
-void
-credit_spend(struct store *store, struct session *session, uint64_t pages, uint64_t entries)
-{
-    session->pages_used += pages;
-    session->entries_used += entries;
-    store->credit_pages -= pages;
-    store->credit_entries -= entries;
-}
-
-void
-credit_waste(struct store *store, uint64_t pages, uint64_t entries)
-{
-    arena_credit_give_back(store->arena, pages);
-    table_unreserve(&store->table, (uint32_t)entries);
-}
-
-static void
-add_pages(struct store *store, struct session *session, uint64_t pages)
-{
-    session->pages_granted += pages;
-    store->credit_pages += pages;
-    holders_add(store, session);
-}
-
-static void
-add_entries(struct store *store, struct session *session, uint64_t entries)
-{
-    session->entries_granted += entries;
-    store->credit_entries += entries;
-    holders_add(store, session);
 }
 
 /* ---- ahead of need ---- */
@@ -116,19 +58,19 @@ static void
 fill_pages(struct store *store, struct session *session, uint64_t target)
 {
     uint64_t want =
-        missing(left_of(session).pages, target, store->credit_pages, most_ahead(store).pages);
+        missing(account_left(session).pages, target, store->credit_pages, most_ahead(store).pages);
     while (want > 0 && !arena_credit_reserve(store->arena, want)) {
         want /= 2;
     }
-    add_pages(store, session, want);
+    account_grant(store, session, want, 0);
 }
 
 static void
 fill_entries(struct store *store, struct session *session, uint64_t target)
 {
-    uint64_t want =
-        missing(left_of(session).entries, target, store->credit_entries, most_ahead(store).entries);
-    add_entries(store, session, table_reserve_some(&store->table, (uint32_t)want));
+    uint64_t want = missing(account_left(session).entries, target, store->credit_entries,
+                            most_ahead(store).entries);
+    account_grant(store, session, 0, table_reserve_some(&store->table, (uint32_t)want));
 }
 
 static uint64_t
@@ -143,10 +85,18 @@ grown(uint64_t target, uint64_t at_least, uint64_t most)
     return least(target * 2 > at_least ? target * 2 : at_least, most);
 }
 
+/* The first target of one that puts, and the one after all its credit was recalled. */
+static void
+begin_anew(struct session *session)
+{
+    session->pages_target = PAGES_FIRST;
+    session->entries_target = ENTRIES_FIRST;
+}
+
 static void
 grow_target(const struct store *store, struct session *session)
 {
-    struct amount most = share(store);
+    struct credit most = share(store);
     session->pages_target = grown(session->pages_target, NEED_PAGES_MAX, most.pages);
     session->entries_target = grown(session->entries_target, NEED_ENTRIES_MAX, most.entries);
 }
@@ -172,7 +122,7 @@ credit_is_withheld(const struct store *store)
 static void
 fill(struct store *store, struct session *session, uint64_t pages_limit)
 {
-    struct amount most = share(store);
+    struct credit most = share(store);
     uint64_t pages = least(session->pages_target, most.pages);
     uint64_t entries = least(session->entries_target, most.entries);
     if (store->line.holder != NULL) {
@@ -182,28 +132,21 @@ fill(struct store *store, struct session *session, uint64_t pages_limit)
         fill_pages(store, session, least(pages, pages_limit));
     }
     fill_entries(store, session, entries);
-    holders_starve(store, session, !credit_has(session, pages, entries));
+    holders_starve(store, session, !account_has(session, pages, entries));
 }
 
 /* ---- on demand ---- */
 
-static bool
-is_waited_for(const struct session *session)
-{
-    const struct lode_session_header *header = (const struct lode_session_header *)session->file;
-    return atomic_load_explicit(&header->credit_waits, memory_order_relaxed) != 0;
-}
-
 /* session.h [3]: what the record needs that a thread of the client waits to write. */
-static struct amount
+static struct credit
 need_of(const struct session *session)
 {
     const struct lode_session_header *header = (const struct lode_session_header *)session->file;
-    if (!is_waited_for(session)) {
-        return (struct amount){0};
+    if (!account_is_waited_for(session)) {
+        return (struct credit){0};
     }
     uint32_t need = atomic_load_explicit(&header->credit_need, memory_order_relaxed);
-    return (struct amount){.pages = least(need & 0xffff, NEED_PAGES_MAX),
+    return (struct credit){.pages = least(need & 0xffff, NEED_PAGES_MAX),
                            .entries = least(need >> 16, NEED_ENTRIES_MAX)};
 }
 
@@ -214,17 +157,16 @@ static void
 begin_to_put(struct store *store, struct session *session)
 {
     if (session->entries_target == 0) {
-        session->pages_target = PAGES_FIRST;
-        session->entries_target = ENTRIES_FIRST;
+        begin_anew(session);
         holders_starve(store, session, true);
     }
 }
 
 /* Grants all that the record needs, or nothing: a part would lie idle while others need it. */
 static bool
-grant_need(struct store *store, struct session *session, struct amount need)
+grant_need(struct store *store, struct session *session, struct credit need)
 {
-    struct amount left = left_of(session);
+    struct credit left = account_left(session);
     uint64_t pages = need.pages > left.pages ? need.pages - left.pages : 0;
     uint64_t entries = need.entries > left.entries ? need.entries - left.entries : 0;
     if (pages > 0 && !arena_credit_reserve(store->arena, pages)) {
@@ -234,8 +176,7 @@ grant_need(struct store *store, struct session *session, struct amount need)
         arena_credit_give_back(store->arena, pages);
         return false;
     }
-    add_pages(store, session, pages);
-    add_entries(store, session, entries);
+    account_grant(store, session, pages, entries);
     session->granted_ns = lode_now_ns(); /* its client has time to wake up and to spend it */
     session->active_ns = session->granted_ns;
     return true;
@@ -283,8 +224,8 @@ leave_line(struct store *store, struct session *session)
 static void
 meet_need(struct store *store, struct session *session)
 {
-    struct amount need = need_of(session), left = left_of(session);
-    if (credit_has(session, need.pages, need.entries)) {
+    struct credit need = need_of(session), left = account_left(session);
+    if (account_has(session, need.pages, need.entries)) {
         leave_line(store, session);
         return;
     }
@@ -303,86 +244,16 @@ meet_need(struct store *store, struct session *session)
     (void)holds_line(store, session, needs_pages, now);
 }
 
-/* ---- publishing ---- */
-
-static void
-publish(struct store *store, const struct session *session)
-{
-    struct lode_session_row *row = &store->table.rows[session->row];
-    atomic_store_explicit(&row->credit_pages, session->pages_granted, memory_order_release);
-    atomic_store_explicit(&row->credit_entries, session->entries_granted, memory_order_release);
-}
-
-/* session.h [3]: changes the word, and wakes only if a thread of the client may sleep on it. */
-static void
-wake(struct store *store, const struct session *session)
-{
-    struct lode_session_row *row = &store->table.rows[session->row];
-    atomic_fetch_add_explicit(&row->credit_wake, 1, memory_order_release);
-    atomic_thread_fence(memory_order_seq_cst);
-    if (is_waited_for(session)) {
-        lode_futex_wake_all(&row->credit_wake);
-    }
-}
-
-/* Publishes what was granted since `before`, and wakes the client if that is something. */
-static void
-publish_and_wake(struct store *store, const struct session *session, struct amount before)
-{
-    if (session->pages_granted != before.pages || session->entries_granted != before.entries) {
-        publish(store, session);
-        wake(store, session);
-    }
-}
-
-static struct amount
-granted(const struct session *session)
-{
-    return (struct amount){session->pages_granted, session->entries_granted};
-}
-
-/* ---- recalling ---- */
-
-void
-credit_hide(struct store *store, const struct session *session)
-{
-    struct lode_session_row *row = &store->table.rows[session->row];
-    atomic_store_explicit(&row->credit_pages, session->pages_used, memory_order_release);
-    atomic_store_explicit(&row->credit_entries, session->entries_used, memory_order_release);
-}
-
-void
-credit_show(struct store *store, const struct session *session)
-{
-    publish(store, session);
-    wake(store, session);
-}
-
-void
-credit_take_back(struct store *store, struct session *session)
-{
-    struct amount left = left_of(session);
-    credit_waste(store, left.pages, left.entries);
-    session->pages_granted -= left.pages;
-    session->entries_granted -= left.entries;
-    store->credit_pages -= left.pages;
-    store->credit_entries -= left.entries;
-    session->pages_target = PAGES_FIRST;
-    session->entries_target = ENTRIES_FIRST;
-    store->freed_room = true; /* it goes to those that wait */
-}
-
 /* ---- when ---- */
 
 void
 credit_start(struct store *store, struct session *session)
 {
     if ((session->flags & LODE_HELLO_LEAN) == 0) {
-        session->pages_target = PAGES_FIRST;
-        session->entries_target = ENTRIES_FIRST;
+        begin_anew(session);
         fill(store, session, PAGES_MOST);
     }
-    publish(store, session);
+    account_publish(store, session);
 }
 
 void
@@ -390,7 +261,7 @@ credit_after_drain(struct store *store, struct session *session, uint64_t pages_
                    uint64_t entries_before)
 {
     struct lode_session_row *row = &store->table.rows[session->row];
-    struct amount left = left_of(session);
+    struct credit left = account_left(session);
     uint64_t pages_spent = session->pages_used - pages_before;
     uint64_t entries_spent = session->entries_used - entries_before;
     if (pages_spent > 0 || entries_spent > 0) {
@@ -407,23 +278,23 @@ credit_after_drain(struct store *store, struct session *session, uint64_t pages_
     if (pages_spent > 0 || entries_spent > 0 || session->starved) {
         meet_need(store, session);
         fill(store, session, PAGES_MOST);
-        publish(store, session);
+        account_publish(store, session);
     }
-    wake(store, session);
+    account_wake(store, session);
 }
 
 void
 credit_rang(struct store *store, struct session *session, bool ring_grew)
 {
-    struct amount before = granted(session);
+    struct credit before = account_granted(session);
     meet_need(store, session);
     if (session->starved) {
         fill(store, session, PAGES_MOST);
     }
     if (ring_grew) {
-        credit_show(store, session);
+        account_show(store, session);
     } else {
-        publish_and_wake(store, session, before);
+        account_publish_news(store, session, before);
     }
 }
 
@@ -440,10 +311,10 @@ feed_line(struct store *store)
     end_hold_in_time(store, now);
     while (*at != NULL) {
         struct session *session = *at;
-        struct amount need = need_of(session), before = granted(session);
-        bool needs_pages = need.pages > left_of(session).pages;
+        struct credit need = need_of(session), before = account_granted(session);
+        bool needs_pages = need.pages > account_left(session).pages;
         if ((!needs_pages || !is_held) && grant_need(store, session, need)) {
-            publish_and_wake(store, session, before);
+            account_publish_news(store, session, before);
             line_leave_at(&store->line, at, now);
             continue;
         }
@@ -464,9 +335,9 @@ feed_starved(struct store *store, uint64_t pages_limit)
     memcpy(list, store->starved, count * sizeof list[0]);
     for (uint32_t i = 0; i < count; i++) {
         struct session *session = list[(store->credit_turn + i) % count];
-        struct amount before = granted(session);
+        struct credit before = account_granted(session);
         fill(store, session, pages_limit);
-        publish_and_wake(store, session, before);
+        account_publish_news(store, session, before);
     }
 }
 
@@ -488,12 +359,19 @@ credit_anyone_waits(const struct store *store)
 }
 
 void
+credit_take_back(struct store *store, struct session *session)
+{
+    account_take_back(store, session);
+    begin_anew(session);
+    store->freed_room = true; /* it goes to those that wait */
+}
+
+void
 credit_end(struct store *store, struct session *session)
 {
-    struct amount left = left_of(session);
-    arena_credit_give_back(store->arena, left.pages);
-    table_unreserve(&store->table, (uint32_t)left.entries);
-    credit_spend(store, session, left.pages, left.entries);
+    struct credit left = account_left(session);
+    account_waste(store, left.pages, left.entries);
+    account_spend(store, session, left.pages, left.entries);
     holders_end(store, session);
     store->freed_room = true; /* what it had goes to those that wait */
     if (session->in_line) {

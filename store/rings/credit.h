@@ -1,8 +1,9 @@
 /*
- * credit.h: how many pages and entries a session's puts by ring may use without asking the store.
- * The arena and the table hold the difference between `granted` (published in the session's row)
- * and `used` in reserve, so that an accepted record never lacks room. A session that has spent
- * some is granted fresh pages for it. What a session does not spend may be recalled (recall.h).
+ * credit.h: how many pages and entries a session's puts by ring may use without asking the store,
+ * and when it is granted them. The arena and the table hold in reserve what a session was granted
+ * and has not spent (account.h), so that an accepted record never lacks room. A session that has
+ * spent some is granted fresh pages for it. What a session does not spend may be recalled
+ * (recall.h).
  *
  * Ahead of need: each session has a target. It doubles when a drain used half of it, up to the
  * session's share: an eighth of the store (and of the entries), divided among those that have
@@ -32,23 +33,10 @@
 void credit_start(struct store *store, struct session *session);
 
 /*
- * Whether the session has so much credit left; and spends it. Spending is only counted here: the
- * allocations for which it is spent take the reserve out of the arena and the table.
- */
-bool credit_has(const struct session *session, uint64_t pages, uint64_t entries);
-void credit_spend(struct store *store, struct session *session, uint64_t pages, uint64_t entries);
-
-/*
  * Whether a create waits that could have room if the sessions had no credit. One that waits because
  * no stretch of free pages is long enough could not: what others have set aside is no matter then.
  */
 bool credit_is_withheld(const struct store *store);
-
-/* Whether it has none left at all. */
-bool credit_has_none(const struct session *session);
-
-/* Credit was spent, but no object was made: gives its reserve back to the arena and the table. */
-void credit_waste(struct store *store, uint64_t pages, uint64_t entries);
 
 /*
  * After a drain: publishes the ring's position, grants afresh, and wakes the client's threads that
@@ -71,12 +59,9 @@ void credit_feed(struct store *store);
 bool credit_anyone_waits(const struct store *store);
 
 /*
- * The parts of a recall (session.h [4]). The first lowers the limits that the client sees to what
- * it has spent. Then either the second publishes what was granted, and wakes threads that have seen
- * less; or the third gives what is not spent back to the arena and the table.
+ * The end of a recall (account.h): takes back what the session has left, for those that wait. Its
+ * target is the first one again.
  */
-void credit_hide(struct store *store, const struct session *session);
-void credit_show(struct store *store, const struct session *session);
 void credit_take_back(struct store *store, struct session *session);
 
 /* The session has ended: gives its reserve back, and takes it out of the line. */

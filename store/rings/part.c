@@ -3,7 +3,7 @@
 #include "api/base/assert.h"
 #include "api/base/fail.h"
 #include "store/objects/own.h"
-#include "store/rings/credit.h"
+#include "store/rings/account.h"
 
 #include <string.h>
 
@@ -99,7 +99,7 @@ part_make(struct store *store, struct session *session, const struct ring_part *
     if (part->stored > 0) {
         lode_err err = arena_allocate(store->arena, part->stored, ARENA_SMALL, true, &room);
         if (err != LODE_OK) {
-            credit_waste(store, part->pages, 1); /* it was spent, and nothing came of it */
+            account_waste(store, part->pages, 1); /* it was spent, and nothing came of it */
             return err;
         }
     }

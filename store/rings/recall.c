@@ -2,6 +2,7 @@
 
 #include "api/base/clock.h"
 #include "api/system/membarrier.h"
+#include "store/rings/account.h"
 #include "store/rings/credit.h"
 #include "store/rings/holders.h"
 
@@ -58,7 +59,7 @@ hide(struct store *store, const struct session *session, const struct who *who)
     if (!is_candidate(session, who) || !recall_reaches(store, session) || !is_quiet(session)) {
         return false;
     }
-    credit_hide(store, session);
+    account_hide(store, session);
     return true;
 }
 
@@ -72,7 +73,7 @@ hide_all(struct store *store, const struct who *who)
     uint32_t hidden = 0;
     for (uint32_t i = 0; i < store->holder_count;) {
         struct session *session = store->holders[i];
-        if (credit_has_none(session)) {
+        if (account_is_empty(session)) {
             holders_forget(store, session);
             continue; /* another one has come to this place */
         }
@@ -88,7 +89,7 @@ static uint32_t
 hide_own(struct store *store, const struct who *who)
 {
     const struct session *own = who->own;
-    if (!own->is_holder || credit_has_none(own) || !hide(store, own, who)) {
+    if (!own->is_holder || account_is_empty(own) || !hide(store, own, who)) {
         return 0;
     }
     holders_exchange(store, own->holder_at, 0);
@@ -107,7 +108,7 @@ take_hidden(struct store *store, uint32_t hidden, bool fenced)
             holders_forget(store, session);
             taken++;
         } else {
-            credit_show(store, session);
+            account_show(store, session);
         }
     }
     return taken;

@@ -4,6 +4,7 @@
 #include "api/base/fail.h"
 #include "store/objects/lost.h"
 #include "store/objects/status.h"
+#include "store/rings/account.h"
 #include "store/rings/ahead.h"
 #include "store/rings/commit.h"
 #include "store/rings/credit.h"
@@ -30,7 +31,7 @@ apply_put(struct store *store, struct session *session, const uint8_t *at, uint6
         lode_id_session(part->desc.id) != session->number) {
         return lode_fail_with(LODE_EPROTO, "a put by ring under an id that is not its session's");
     }
-    if (!credit_has(session, part->pages, 1)) {
+    if (!account_has(session, part->pages, 1)) {
         return lode_fail_with(LODE_EPROTO, "a put without credit");
     }
     bool known = table_find(&store->table, part->desc.id, &entry);
@@ -39,9 +40,9 @@ apply_put(struct store *store, struct session *session, const uint8_t *at, uint6
     if (taken && !lode_id_is_reserved(part->desc.id)) {
         return lode_fail_with(LODE_EPROTO, "two puts under one id");
     }
-    credit_spend(store, session, part->pages, 1);
+    account_spend(store, session, part->pages, 1);
     if (taken) { /* two threads of the client made a reserved id at once: first wins */
-        credit_waste(store, part->pages, 1);
+        account_waste(store, part->pages, 1);
         return LODE_OK;
     }
     store->counts.created++;

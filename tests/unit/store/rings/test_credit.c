@@ -1,4 +1,5 @@
 /* Who gets credit, how much, and in which order. */
+#include "store/rings/account.h"
 #include "store/rings/credit.h"
 #include "tests/unit/store/fake_client.h"
 
@@ -200,8 +201,8 @@ static bool
 is_served_within(struct fake *waiter, struct fake *putter, int ms)
 {
     for (; ms > 0 && waiter->session->in_line; ms--) {
-        credit_spend(store, putter->session, 1, 0);
-        credit_waste(store, 1, 0);
+        account_spend(store, putter->session, 1, 0);
+        account_waste(store, 1, 0);
         store->freed_room = true;
         line_gets_older(1000000);
         waiter->session->hold_again_ns -= 1000000;
@@ -248,8 +249,8 @@ static void
 use_up(struct fake *fake)
 {
     uint64_t pages = pages_left(fake) - 1, entries = entries_left(fake) - 1;
-    credit_spend(store, fake->session, pages, entries);
-    credit_waste(store, pages, entries);
+    account_spend(store, fake->session, pages, entries);
+    account_waste(store, pages, entries);
 }
 
 Test(credit, for_which_only_entries_lack_is_not_waited_for_by_a_hold_that_never_ends)
