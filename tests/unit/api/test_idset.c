@@ -1,5 +1,5 @@
 /* The ids of a wait set, against a plain list of them. */
-#include "api/client/store/idset.h"
+#include "api/client/waitset/idset.h"
 #include "api/layout/id.h"
 
 #include <criterion/criterion.h>

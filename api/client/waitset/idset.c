@@ -1,4 +1,4 @@
-#include "api/client/store/idset.h"
+#include "api/client/waitset/idset.h"
 
 #include "api/base/assert.h"
 #include "api/base/fail.h"

@@ -1,4 +1,4 @@
-#include "api/client/store/waitset_fd.h"
+#include "api/client/waitset/waitset_fd.h"
 
 #include "api/base/fail.h"
 #include "api/system/descriptor.h"
