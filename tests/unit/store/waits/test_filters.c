@@ -1,117 +1,15 @@
 /* Filters: what a session is told that watches many ids of users' choice, and what they take. */
-#include "api/layout/id_filter.h"
 #include "store/objects/decided.h"
-#include "store/sessions/packets.h"
 #include "store/waits/filters.h"
-#include "store/waits/pool.h"
-#include "store/waits/waits.h"
-#include "tests/unit/store/fake_client.h"
+#include "tests/unit/store/waits/filtering.h"
 
 TestSuite(filters, .init = store_setup, .fini = store_teardown, .timeout = 120);
-
-enum { COOKIE = 7, PART = 1 << 15 };
-
-static uint64_t cookie = COOKIE; /* of the filters that are sent */
-static bool promised;            /* they are of ids of sessions, too */
-
-static struct {
-    struct lode_msg_watch head;
-    struct lode_msg_ready ready[LODE_STORE_IDS_MAX];
-} notify;
-
-static uint8_t bits[4 << 20];
-
-static void
-set(lode_id id, uint32_t log2)
-{
-    uint64_t at = lode_filter_at(table_hash(&store->table, id), log2);
-    bits[at / 8] |= (uint8_t)(1 << at % 8);
-}
-
-/* The user's ids from `from` on. */
-static void
-set_users(uint64_t from, uint32_t count)
-{
-    memset(bits, 0, sizeof bits);
-    for (uint64_t i = from; i < from + count; i++) {
-        set(user(i), lode_filter_log2(count));
-    }
-}
-
-/* One packet; tag 0: without an answer. */
-static void
-send_part(struct fake *fake, uint32_t count, uint32_t log2, uint64_t at, size_t size, uint32_t tag)
-{
-    static struct {
-        struct lode_msg_watch_filter msg;
-        uint8_t bits[PART];
-    } packet;
-    packet.msg = (struct lode_msg_watch_filter){.head = {.type = LODE_MSG_WATCH_FILTER, .tag = tag},
-                                                .cookie = cookie,
-                                                .count = count,
-                                                .log2 = log2,
-                                                .at = at,
-                                                .promised = promised};
-    memcpy(packet.bits, bits + at, size);
-    fake_send(fake, &packet, sizeof packet.msg + size);
-    pump();
-}
-
-static void
-expect_ok(struct fake *fake)
-{
-    struct lode_msg_head answer;
-    expect_eq(fake_receive(fake, &answer, sizeof answer, NULL), LODE_MSG_OK);
-}
-
-static void
-expect_refused(struct fake *fake)
-{
-    struct {
-        struct lode_msg_error error;
-        char text[200];
-    } answer;
-    expect_eq(fake_receive(fake, &answer, sizeof answer, NULL), LODE_MSG_ERROR);
-    expect_eq(answer.error.err, LODE_ELIMIT);
-}
-
-static void
-send_bits(struct fake *fake, uint32_t count)
-{
-    uint32_t log2 = lode_filter_log2(count);
-    uint64_t size, all = lode_filter_bytes(log2);
-    for (uint64_t at = 0; at < all; at += size) {
-        size = all - at < PART ? all - at : PART;
-        send_part(fake, count, log2, at, size, at + size == all);
-    }
-    expect_ok(fake);
-}
 
 static void
 watch_users(struct fake *fake, uint64_t from, uint32_t count)
 {
     set_users(from, count);
     send_bits(fake, count);
-}
-
-static void
-unwatch(struct fake *fake, bool drain)
-{
-    struct lode_msg_watch end = {
-        .head = {.type = LODE_MSG_UNWATCH, .tag = 2}, .cookie = COOKIE, .drain = drain};
-    fake_send(fake, &end, sizeof end);
-    pump();
-    expect_ok(fake);
-}
-
-static void
-expect_nothing_is_left(const struct fake *fake)
-{
-    expect_eq(fake->session->wait_count, 0);
-    expect_eq(store->waits->filters.count, 0);
-    for (uint32_t i = 0; i < LODE_WAKE_BUCKETS; i++) {
-        expect_eq(store->wakes.armed[i], 0);
-    }
 }
 
 static void
@@ -130,23 +28,6 @@ abort_draft_of(struct fake *maker, lode_id id)
     expect_eq(fake_draft_call(maker, LODE_MSG_ABORT, &draft), LODE_MSG_OK);
 }
 
-static void
-receive(struct fake *fake, uint32_t count)
-{
-    expect_eq(fake_receive(fake, &notify, sizeof notify, NULL), LODE_MSG_NOTIFY);
-    expect_eq(notify.head.cookie, COOKIE);
-    expect_eq(notify.head.count, count);
-}
-
-static void
-expect_told(struct fake *fake, lode_id id, enum lode_found status)
-{
-    receive(fake, 1);
-    expect(lode_id_same(notify.ready[0].id, id));
-    expect_eq(notify.ready[0].status, status);
-    expect(!fake_has_packet(fake));
-}
-
 Test(filters, tell_of_every_id_that_is_in_them_and_of_few_others)
 {
     enum { COUNT = 40000, OTHERS = 2000 };
@@ -163,7 +44,7 @@ Test(filters, tell_of_every_id_that_is_in_them_and_of_few_others)
         wrong += waits_any(store, user(i));
     }
     expect_lt(wrong, OTHERS / 10);
-    unwatch(&watcher, false);
+    unwatch(&watcher);
     expect_nothing_is_left(&watcher);
     fake_die(&watcher);
     fake_die(&maker);
@@ -199,9 +80,10 @@ Test(filters, and_watches_of_the_same_id_are_all_told)
     put(&maker, user(7));
     receive(&watcher, 2);
     expect_told(&other, user(7), LODE_FOUND_SEALED);
-    unwatch(&other, true);
+    send_unwatch(&other, true);
+    expect_ok(&other);
     expect(waits_any(store, user(3)));
-    unwatch(&watcher, false);
+    unwatch(&watcher);
     expect_nothing_is_left(&watcher);
     fake_die(&other);
     fake_die(&watcher);
@@ -316,133 +198,13 @@ Test(filters, arm_no_bucket_and_tell_once_they_are_filled)
     send_part(&watcher, count, log2, PART, PART, 1);
     expect_ok(&watcher);
     expect(waits_any(store, user(1)));
-    for (uint32_t i = 0; i < LODE_WAKE_BUCKETS; i++) {
-        expect_eq(atomic_load(&store->table.wakes[i].waited), 0);
-    }
+    expect_all_buckets(0);
     put(&maker, user(1));
     expect_told(&watcher, user(1), LODE_FOUND_SEALED);
-    unwatch(&watcher, false);
+    unwatch(&watcher);
     expect_nothing_is_left(&watcher);
     fake_die(&watcher);
     fake_die(&maker);
-}
-
-/* ---- of promised ids ---- */
-
-/* The results, or the reserved ids, from 1 on; with them the row of that session. */
-static void
-watch_promised(struct fake *fake, struct fake *maker, uint32_t count, bool results)
-{
-    uint32_t log2 = lode_filter_log2(count + 1);
-    memset(bits, 0, sizeof bits);
-    set(lode_filter_row(maker->number), log2);
-    for (uint64_t i = 1; i <= count; i++) {
-        set(results ? result(maker, i) : lode_id_reserve(maker->number, i), log2);
-    }
-    promised = true;
-    send_bits(fake, count + 1);
-}
-
-Test(filters, of_promised_ids_arm_all_buckets_and_tell_of_them)
-{
-    struct fake maker = fake_attach(0), watcher = fake_attach(0);
-    watch_promised(&watcher, &maker, 10, false);
-    watch_promised(&watcher, &maker, 10, false);
-    for (uint32_t i = 0; i < LODE_WAKE_BUCKETS; i++) {
-        expect_eq(atomic_load(&store->table.wakes[i].waited), 1);
-    }
-    lode_id id = fake_put_reserved(&maker, 7);
-    expect(waits_any(store, lode_id_reserve(maker.number, 3)));
-    fake_ring(&maker);
-    pump();
-    receive(&watcher, 2);
-    expect(lode_id_same(notify.ready[0].id, id));
-    expect_eq(notify.ready[0].status, LODE_FOUND_SEALED);
-    unwatch(&watcher, false);
-    expect_nothing_is_left(&watcher);
-    for (uint32_t i = 0; i < LODE_WAKE_BUCKETS; i++) {
-        expect_eq(atomic_load(&store->table.wakes[i].waited), 0);
-    }
-    watch_promised(&watcher, &maker, 10, false);
-    fake_die(&watcher);
-    expect_eq(store->wakes.all_armed, 0);
-    fake_die(&maker);
-}
-
-Test(filters, of_promised_ids_that_end_late_are_told_what_lies_in_a_ring)
-{
-    struct fake maker = fake_attach(0), watcher = fake_attach(0);
-    watch_promised(&watcher, &maker, 10, false);
-    lode_id id = fake_put_reserved(&maker, 7); /* and its bell rings too late */
-    struct lode_msg_watch end = {
-        .head = {.type = LODE_MSG_UNWATCH, .tag = 2}, .cookie = COOKIE, .drain = 1};
-    fake_send(&watcher, &end, sizeof end);
-    pump();
-    receive(&watcher, 1);
-    expect(lode_id_same(notify.ready[0].id, id));
-    expect_ok(&watcher);
-    expect_nothing_is_left(&watcher);
-    fake_die(&watcher);
-    fake_die(&maker);
-}
-
-static bool
-has_by_chance(lode_id id, uint32_t log2)
-{
-    return lode_filter_has(bits, lode_filter_at(table_hash(&store->table, id), log2));
-}
-
-/* Also if that comes together with the UNWATCH. */
-Test(filters, say_that_the_client_is_to_look_when_a_session_of_theirs_ends)
-{
-    struct fake maker = fake_attach(0), watcher = fake_attach(0), other = fake_attach(0);
-    watch_promised(&watcher, &maker, 10, false);
-    while (has_by_chance(lode_filter_row(other.number), lode_filter_log2(11))) {
-        other = fake_attach(0);
-    }
-    fake_die(&other);
-    pump();
-    expect(!fake_has_packet(&watcher));
-    close(maker.fd);
-    struct lode_msg_watch end = {
-        .head = {.type = LODE_MSG_UNWATCH, .tag = 2}, .cookie = COOKIE, .drain = 1};
-    fake_send(&watcher, &end, sizeof end);
-    pump();
-    expect_eq(fake_receive(&watcher, &notify, sizeof notify, NULL), LODE_MSG_NOTIFY);
-    expect_eq(notify.ready[0].status, LODE_FOUND_LOOK);
-    expect_ok(&watcher);
-    expect_nothing_is_left(&watcher);
-    fake_die(&watcher);
-}
-
-Test(filters, keep_results_of_an_ended_session_wanted)
-{
-    struct fake scheduler = fake_attach(LODE_HELLO_SCHEDULER), submitter = fake_attach(0),
-                watcher = fake_attach(0);
-    struct {
-        struct lode_msg_settle msg;
-        lode_id ids[2];
-    } say = {.msg = {.head = {.type = LODE_MSG_RESULTS, .tag = 1},
-                     .session = submitter.number,
-                     .count = 2},
-             .ids = {result(&submitter, 3), result(&submitter, 20)}};
-    struct {
-        struct lode_msg_settle msg;
-        uint8_t status[2];
-    } answer;
-    watch_promised(&watcher, &submitter, 10, true);
-    bool by_chance = waits_any(store, say.ids[1]);
-    fake_die(&submitter);
-    pump();
-    expect_told(&watcher, (lode_id){{0}}, LODE_FOUND_LOOK); /* in vain: some may come */
-    fake_send(&scheduler, &say, sizeof say);
-    pump();
-    expect_eq(fake_receive(&scheduler, &answer, sizeof answer, NULL), LODE_MSG_SETTLED);
-    expect_eq(answer.status[0], LODE_FOUND_PENDING);
-    expect_eq(answer.status[1], by_chance ? LODE_FOUND_PENDING : LODE_FOUND_GONE);
-    expect_told(&watcher, (lode_id){{0}}, LODE_FOUND_LOOK);
-    fake_die(&scheduler);
-    fake_die(&watcher);
 }
 
 Test(filters, are_so_many_and_so_large_and_one_more_is_refused)
@@ -457,17 +219,17 @@ Test(filters, are_so_many_and_so_large_and_one_more_is_refused)
         }
         if (i < SESSIONS - 1) {
             send_part(&fakes[i], 2, LODE_FILTER_LOG2_LEAST, 0, 128, 1);
-            expect_refused(&fakes[i]);
+            expect_limit(&fakes[i]);
         }
     }
     struct fake *last = &fakes[SESSIONS];
     *last = fake_attach(0);
     send_part(last, 2, LODE_FILTER_LOG2_LEAST, 0, 128, 1);
-    expect_refused(last);
+    expect_limit(last);
     fake_die(&fakes[0]);
     last->session->wait_count += LODE_SESSION_WAITS_MAX - 100;
     send_part(last, 101, lode_filter_log2(101), 0, 128, 1);
-    expect_refused(last);
+    expect_limit(last);
     send_bits(last, 100);
     expect_eq(last->session->wait_count, LODE_SESSION_WAITS_MAX);
     last->session->wait_count -= LODE_SESSION_WAITS_MAX - 100;
@@ -484,7 +246,7 @@ Test(filters, of_as_many_ids_as_a_session_may_wait_for_take_two_mib)
     set_users(1, LODE_SESSION_WAITS_MAX);
     send_bits(&watcher, LODE_SESSION_WAITS_MAX);
     expect(waits_any(store, user(LODE_SESSION_WAITS_MAX)));
-    unwatch(&watcher, false);
+    unwatch(&watcher);
     expect_nothing_is_left(&watcher);
     fake_die(&watcher);
 }

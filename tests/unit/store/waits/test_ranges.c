@@ -1,18 +1,8 @@
 /* Ranges: what a session is told that watches ids in a row, and what they take in the store. */
-#include "store/sessions/packets.h"
-#include "store/waits/pool.h"
 #include "store/waits/ranges.h"
-#include "store/waits/waits.h"
-#include "tests/unit/store/fake_client.h"
+#include "tests/unit/store/waits/watching.h"
 
 TestSuite(ranges, .init = store_setup, .fini = store_teardown, .timeout = 120);
-
-enum { COOKIE = 7 };
-
-static struct {
-    struct lode_msg_watch head;
-    struct lode_msg_ready ready[LODE_STORE_IDS_MAX];
-} notify;
 
 static void
 send_row(struct fake *fake, lode_id first, uint32_t count, uint32_t step)
@@ -29,53 +19,15 @@ send_row(struct fake *fake, lode_id first, uint32_t count, uint32_t step)
 static void
 watch_row(struct fake *fake, lode_id first, uint32_t count, uint32_t step)
 {
-    struct lode_msg_head answer;
     send_row(fake, first, count, step);
-    expect_eq(fake_receive(fake, &answer, sizeof answer, NULL), LODE_MSG_OK);
+    expect_ok(fake);
 }
 
 static void
-expect_refused(struct fake *fake, lode_id first, uint32_t count, lode_err err)
+expect_refused(struct fake *fake, lode_id first, uint32_t count)
 {
-    struct {
-        struct lode_msg_error error;
-        char text[200];
-    } answer;
     send_row(fake, first, count, 1);
-    expect_eq(fake_receive(fake, &answer, sizeof answer, NULL), LODE_MSG_ERROR);
-    expect_eq(answer.error.err, err);
-}
-
-static void
-unwatch(struct fake *fake, bool drain)
-{
-    struct lode_msg_watch end = {
-        .head = {.type = LODE_MSG_UNWATCH, .tag = 2}, .cookie = COOKIE, .drain = drain};
-    fake_send(fake, &end, sizeof end);
-    pump();
-}
-
-static void
-expect_nothing_is_left(const struct fake *fake)
-{
-    expect_eq(fake->session->wait_count, 0);
-    expect_eq(fake->session->range_count, 0);
-    expect_eq(store->waits->range_count, 0);
-    for (uint32_t i = 0; i < LODE_WAKE_BUCKETS; i++) {
-        expect_eq(store->wakes.armed[i], 0);
-    }
-}
-
-static void
-expect_told(struct fake *fake, lode_id id, enum lode_found status)
-{
-    pump();
-    expect_eq(fake_receive(fake, &notify, sizeof notify, NULL), LODE_MSG_NOTIFY);
-    expect_eq(notify.head.cookie, COOKIE);
-    expect_eq(notify.head.count, 1);
-    expect(lode_id_same(notify.ready[0].id, id));
-    expect_eq(notify.ready[0].status, status);
-    expect(!fake_has_packet(fake));
+    expect_limit(fake);
 }
 
 static void
@@ -109,8 +61,7 @@ Test(ranges, tell_once_of_each_id_that_is_in_the_row_and_of_no_other)
     fake_ring(&maker);
     pump();
     expect(!fake_has_packet(&watcher));
-    unwatch(&watcher, false);
-    expect_eq(fake_receive(&watcher, &notify, sizeof notify, NULL), LODE_MSG_OK);
+    unwatch(&watcher);
     expect_nothing_is_left(&watcher);
     fake_die(&watcher);
     fake_die(&maker);
@@ -146,12 +97,11 @@ Test(ranges, and_watches_of_the_same_id_are_all_told)
     watch_row(&other, id, 4, 2);
     must(waits_arm(store, watcher.session, id, COOKIE, true));
     put(&maker, 2);
-    expect_eq(fake_receive(&watcher, &notify, sizeof notify, NULL), LODE_MSG_NOTIFY);
-    expect_eq(notify.head.count, 2);
+    receive(&watcher, 2);
     expect_told(&other, id, LODE_FOUND_SEALED);
-    unwatch(&other, false);
+    unwatch(&other);
     expect(waits_any(store, lode_id_reserve(maker.number, 4)));
-    unwatch(&watcher, false);
+    unwatch(&watcher);
     expect_nothing_is_left(&watcher);
     fake_die(&other);
     fake_die(&watcher);
@@ -163,10 +113,7 @@ Test(ranges, that_end_late_are_told_what_lies_in_a_ring)
     struct fake maker = fake_attach(0), watcher = fake_attach(0);
     watch_row(&watcher, lode_id_reserve(maker.number, 1), 1000, 1);
     lode_id id = fake_put_reserved(&maker, 1000); /* and its bell rings too late */
-    unwatch(&watcher, true);
-    expect_eq(fake_receive(&watcher, &notify, sizeof notify, NULL), LODE_MSG_NOTIFY);
-    expect(lode_id_same(notify.ready[0].id, id));
-    expect_eq(fake_receive(&watcher, &notify, sizeof notify, NULL), LODE_MSG_OK);
+    expect_told_at_its_end(&watcher, id, LODE_FOUND_SEALED);
     expect_nothing_is_left(&watcher);
     fake_die(&watcher);
     fake_die(&maker);
@@ -178,13 +125,9 @@ Test(ranges, arm_all_buckets_as_long_as_there_is_one)
     struct fake maker = fake_attach(0), watcher = fake_attach(0);
     watch_row(&watcher, lode_id_reserve(maker.number, 1), 10, 1);
     watch_row(&watcher, lode_id_reserve(maker.number, 1), 10, 1);
-    for (uint32_t i = 0; i < LODE_WAKE_BUCKETS; i++) {
-        expect_eq(atomic_load(&store->table.wakes[i].waited), 1);
-    }
-    unwatch(&watcher, false);
-    for (uint32_t i = 0; i < LODE_WAKE_BUCKETS; i++) {
-        expect_eq(atomic_load(&store->table.wakes[i].waited), 0);
-    }
+    expect_all_buckets(1);
+    unwatch(&watcher);
+    expect_all_buckets(0);
     fake_die(&watcher);
     fake_die(&maker);
 }
@@ -214,7 +157,7 @@ Test(ranges, are_told_of_all_their_ids_when_the_session_of_these_ends)
     expect_eq(told(&watcher, LODE_FOUND_GONE), COUNT);
     fake_die(&other);
     expect_eq(told(&watcher, LODE_FOUND_GONE), COUNT);
-    unwatch(&watcher, false);
+    unwatch(&watcher);
     expect_nothing_is_left(&watcher);
     fake_die(&watcher);
 }
@@ -225,11 +168,10 @@ Test(ranges, that_end_late_are_told_of_a_session_that_has_just_ended)
     struct fake maker = fake_attach(0), watcher = fake_attach(0);
     watch_row(&watcher, lode_id_reserve(maker.number, 1), 10, 1);
     close(maker.fd);
-    unwatch(&watcher, true);
-    expect_eq(fake_receive(&watcher, &notify, sizeof notify, NULL), LODE_MSG_NOTIFY);
-    expect_eq(notify.head.count, 10);
+    send_unwatch(&watcher, true);
+    receive(&watcher, 10);
     expect_eq(notify.ready[0].status, LODE_FOUND_GONE);
-    expect_eq(fake_receive(&watcher, &notify, sizeof notify, NULL), LODE_MSG_OK);
+    expect_ok(&watcher);
     expect_nothing_is_left(&watcher);
     fake_die(&watcher);
 }
@@ -254,26 +196,15 @@ Test(ranges, keep_results_of_an_ended_session_wanted)
 {
     struct fake scheduler = fake_attach(LODE_HELLO_SCHEDULER), submitter = fake_attach(0),
                 watcher = fake_attach(0);
-    struct {
-        struct lode_msg_settle msg;
-        lode_id ids[2];
-    } say = {.msg = {.head = {.type = LODE_MSG_RESULTS, .tag = 1},
-                     .session = submitter.number,
-                     .count = 2},
-             .ids = {result(&submitter, 3), result(&submitter, 20)}};
-    struct {
-        struct lode_msg_settle msg;
-        uint8_t status[2];
-    } answer;
+    lode_id wanted = result(&submitter, 3), other = result(&submitter, 20);
+    uint8_t status[2];
     watch_row(&watcher, result(&submitter, 1), 10, 1);
     fake_die(&submitter);
     pump();
     expect(!fake_has_packet(&watcher)); /* the scheduler has not said what will come */
-    fake_send(&scheduler, &say, sizeof say);
-    pump();
-    expect_eq(fake_receive(&scheduler, &answer, sizeof answer, NULL), LODE_MSG_SETTLED);
-    expect_eq(answer.status[0], LODE_FOUND_PENDING);
-    expect_eq(answer.status[1], LODE_FOUND_GONE);
+    ask_about_results(&scheduler, wanted, other, status);
+    expect_eq(status[0], LODE_FOUND_PENDING);
+    expect_eq(status[1], LODE_FOUND_GONE);
     expect_eq(told(&watcher, LODE_FOUND_GONE), 9); /* but the one that was named */
     fake_die(&scheduler);
     fake_die(&watcher);
@@ -290,14 +221,14 @@ Test(ranges, are_so_many_and_so_long_and_one_more_is_refused)
         for (int j = 0; j < RANGES_OF_SESSION_MAX; j++) {
             watch_row(&fakes[i], first, 2, 1);
         }
-        expect_refused(&fakes[i], lode_id_reserve(another.number, 1), 2, LODE_ELIMIT);
+        expect_refused(&fakes[i], lode_id_reserve(another.number, 1), 2);
     }
     fakes[count] = fake_attach(0);
-    expect_refused(&fakes[count], first, 2, LODE_ELIMIT);
+    expect_refused(&fakes[count], first, 2);
     watch_row(&fakes[count], lode_id_reserve(another.number, 1), 2, 1);
     fake_die(&fakes[0]);
     fakes[count].session->wait_count += LODE_SESSION_WAITS_MAX - 100;
-    expect_refused(&fakes[count], first, 99, LODE_ELIMIT);
+    expect_refused(&fakes[count], first, 99);
     watch_row(&fakes[count], first, 98, 1);
     expect_eq(fakes[count].session->wait_count, LODE_SESSION_WAITS_MAX);
     fakes[count].session->wait_count -= LODE_SESSION_WAITS_MAX - 100;
