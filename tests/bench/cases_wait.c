@@ -9,6 +9,7 @@
  * With a time limit that is over at once: README.md.
  */
 #include "tests/bench/bench.h"
+#include "tests/support/some_ids.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -80,32 +81,6 @@ enum wait_ids { IN_A_ROW, ARBITRARY, SHUFFLED, ONE_OF_TWELVE, MIXED };
 static const char *const kind_names[] = {"in a row", "arbitrary", "shuffled", "1 of 12, shuffled",
                                          "mixed, shuffled"};
 
-static void
-shuffle(lode_id *ids, size_t count)
-{
-    uint64_t random = 88172645463325252;
-    for (size_t i = count; i > 1; i--) {
-        random ^= random << 13;
-        random ^= random >> 7;
-        random ^= random << 17;
-        lode_id id = ids[i - 1];
-        ids[i - 1] = ids[random % i];
-        ids[random % i] = id;
-    }
-}
-
-/* Every `step`-th of so many. */
-static void
-reserve(lode *db, lode_id *ids, size_t count, size_t step)
-{
-    lode_id *all = calloc(count * step, sizeof *all);
-    MUST(lode_reserve(db, count * step, all));
-    for (size_t i = 0; i < count; i++) {
-        ids[i] = all[i * step];
-    }
-    free(all);
-}
-
 static lode_id *
 make_ids(lode *db, size_t count, enum wait_ids kind)
 {
@@ -115,7 +90,8 @@ make_ids(lode *db, size_t count, enum wait_ids kind)
         MUST(lode_id_random(&ids[i]));
     }
     if (chosen < count) {
-        reserve(db, ids + chosen, count - chosen, kind == ONE_OF_TWELVE ? 12 : 1);
+        size_t step = kind == ONE_OF_TWELVE ? 12 : 1;
+        MUST(reserve_every(db, step, count - chosen, ids + chosen));
     }
     if (kind > ARBITRARY) {
         shuffle(ids, count);

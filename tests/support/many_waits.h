@@ -82,6 +82,31 @@ the_last_one_ends_the_wait(lode *db, lode *other, const lode_id *ids, size_t cou
 }
 
 /*
+ * What is put, given up and dropped counts, and what will never come since its maker's session has
+ * ended. The first of `ids` are those of the first maker. Closes all of them.
+ */
+static inline void
+all_ends_count(lode *db, lode **makers, size_t maker_count, const lode_id *ids, size_t count)
+{
+    struct waiter waiter;
+    lode_draft draft;
+    lode_create_options options = {.struct_size = sizeof options, .id = ids[7]};
+    put_under(makers[0], ids[5]);
+    must(lode_create(makers[0], 10, &options, HANG_MS, &draft));
+    start(&waiter, db, ids, count, 2);
+    lode_abort(&draft);
+    (void)finish(&waiter);
+    start(&waiter, db, ids, count, count);
+    put_under(makers[0], ids[6]);
+    lode_drop(makers[0], ids[6]);
+    for (size_t i = 0; i < maker_count; i++) {
+        lode_close(makers[i]);
+    }
+    expect_eq(finish(&waiter), count);
+    must(lode_wait(db, ids, count, count, HANG_MS, NULL, NULL));
+}
+
+/*
  * What is there, all of it; unless the store had no CPU to answer for the second that a call gives
  * it beyond its time.
  */

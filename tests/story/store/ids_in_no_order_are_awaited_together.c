@@ -6,31 +6,14 @@
  */
 #include "api/client/store/many.h"
 #include "tests/support/many_waits.h"
+#include "tests/support/some_ids.h"
 
 enum { MANY = 3 * LODE_FILTER_LEAST, THREADS = 12, STEP = 20 };
 
 static void
-shuffle(lode_id *ids, size_t count)
-{
-    uint64_t random = 88172645463325252;
-    for (size_t i = count; i > 1; i--) {
-        random = random * UINT64_C(6364136223846793005) + 1442695040888963407;
-        lode_id id = ids[i - 1];
-        ids[i - 1] = ids[(random >> 33) % i];
-        ids[(random >> 33) % i] = id;
-    }
-}
-
-/* Every `step`-th of so many, in no order. */
-static void
 reserve(lode *db, lode_id *ids, size_t count, size_t step)
 {
-    lode_id *all = calloc(count * step, sizeof *all);
-    must(lode_reserve(db, count * step, all));
-    for (size_t i = 0; i < count; i++) {
-        ids[i] = all[i * step];
-    }
-    free(all);
+    must(reserve_every(db, step, count, ids));
     shuffle(ids, count);
 }
 
@@ -51,34 +34,18 @@ of_the_mixed_the_last_one_ends_the_wait(lode *db, lode *other, bool backwards)
     the_last_one_ends_the_wait(db, other, ids, COUNT, mixed, COUNT + SORT, backwards);
 }
 
-/* What is put, given up and dropped; and of sessions that end what will never come. */
 static void
-all_ends_count(lode *db)
+all_ends_of_several_sessions_count(lode *db)
 {
     enum { SESSIONS = 3 };
     static lode_id ids[SESSIONS * MANY];
-    lode *others[SESSIONS];
-    struct waiter waiter;
-    lode_draft draft;
+    lode *makers[SESSIONS];
     for (size_t i = 0; i < SESSIONS; i++) {
-        others[i] = store_open();
-        reserve(others[i], ids + i * MANY, MANY, i == 1 ? STEP : 1);
+        makers[i] = store_open();
+        reserve(makers[i], ids + i * MANY, MANY, i == 1 ? STEP : 1);
     }
-    put_under(others[0], ids[5]);
-    lode_create_options options = {.struct_size = sizeof options, .id = ids[7]};
-    must(lode_create(others[0], 10, &options, HANG_MS, &draft));
     shuffle(ids + MANY, (SESSIONS - 1) * MANY);
-    start(&waiter, db, ids, SESSIONS * MANY, 2);
-    lode_abort(&draft);
-    (void)finish(&waiter);
-    start(&waiter, db, ids, SESSIONS * MANY, SESSIONS * MANY);
-    put_under(others[0], ids[6]);
-    lode_drop(others[0], ids[6]);
-    for (size_t i = 0; i < SESSIONS; i++) {
-        lode_close(others[i]);
-    }
-    expect_eq(finish(&waiter), SESSIONS * MANY);
-    must(lode_wait(db, ids, SESSIONS * MANY, SESSIONS * MANY, HANG_MS, NULL, NULL));
+    all_ends_count(db, makers, SESSIONS, ids, SESSIONS * MANY);
 }
 
 static void
@@ -108,7 +75,7 @@ story(int argc, char **argv)
     lode *db = store_open(), *other = store_open();
     of_the_mixed_the_last_one_ends_the_wait(db, other, false);
     of_the_mixed_the_last_one_ends_the_wait(db, other, true);
-    all_ends_count(db);
+    all_ends_of_several_sessions_count(db);
     a_wait_for_a_hundred_thousand_leaves_nothing(db, other, 1);
     a_wait_for_a_hundred_thousand_leaves_nothing(db, other, STEP);
     threads_beyond_the_limit_of_filters_wait_all_the_same(db, other);
