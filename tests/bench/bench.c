@@ -38,6 +38,30 @@ bench_rounds(const struct bench *bench, int usual)
     return bench->quick && usual >= 100 ? usual / 10 : usual;
 }
 
+void
+bench_put_all(lode *db, lode_id *ids, int count)
+{
+    for (int i = 0; i < count; i++) {
+        MUST(lode_put(db, &i, sizeof i, LODE_FOREVER, &ids[i]));
+    }
+}
+
+/*
+ * The answer comes after what was dropped before is freed. On a machine with much other work that
+ * may be later than a call waits.
+ */
+void
+bench_await_none(lode *db)
+{
+    lode_store_stats stats;
+    lode_err err;
+    do {
+        err = lode_get_store_stats(db, &stats);
+    } while (err == LODE_ETIMEDOUT);
+    bench_must(err, "lode_get_store_stats");
+    bench_must(stats.objects == 0 ? LODE_OK : LODE_ECORRUPT, "what is left");
+}
+
 static int
 by_value(const void *a, const void *b)
 {

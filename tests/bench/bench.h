@@ -75,6 +75,12 @@ double bench_at(const double *sorted, int count, double fraction);
 
 double bench_now_us(void);
 
+/* Puts so many objects of a few bytes. */
+void bench_put_all(lode *db, lode_id *ids, int count);
+
+/* Waits until the store has freed all that was dropped: there is nothing else. */
+void bench_await_none(lode *db);
+
 /* CPU time by that clock: CLOCK_THREAD_CPUTIME_ID, CLOCK_PROCESS_CPUTIME_ID, another process'. */
 double bench_clock_us(clockid_t clock);
 

@@ -9,23 +9,6 @@
 
 enum { DROP_ROUNDS = 9 };
 
-static void
-put_all(lode *db, lode_id *ids, int count)
-{
-    for (int i = 0; i < count; i++) {
-        MUST(lode_put(db, &i, sizeof i, LODE_FOREVER, &ids[i]));
-    }
-}
-
-static void
-await_none(lode *db)
-{
-    lode_store_stats stats;
-    do {
-        MUST(lode_get_store_stats(db, &stats));
-    } while (stats.objects > 0);
-}
-
 struct dropped {
     double ns[DROP_ROUNDS], cpu_us[DROP_ROUNDS]; /* an id */
 };
@@ -34,7 +17,7 @@ static void
 drop_once(struct bench *bench, lode_id *ids, int count, bool together, struct dropped *dropped,
           int round)
 {
-    put_all(bench->db, ids, count);
+    bench_put_all(bench->db, ids, count);
     double cpu = bench_cpu_us(bench), start = bench_now_us();
     if (together) {
         lode_drop_many(bench->db, ids, (size_t)count);
@@ -44,7 +27,7 @@ drop_once(struct bench *bench, lode_id *ids, int count, bool together, struct dr
         }
     }
     dropped->ns[round] = (bench_now_us() - start) * 1000 / count;
-    await_none(bench->db);
+    bench_await_none(bench->db);
     dropped->cpu_us[round] = (bench_cpu_us(bench) - cpu) / count;
 }
 

@@ -10,30 +10,6 @@
 enum { STEPS = 4, ENTRY_BYTES = 192 /* what the store has of an object beside its bytes */ };
 
 static void
-put_many(lode *db, lode_id *ids, int count)
-{
-    for (int i = 0; i < count; i++) {
-        MUST(lode_put(db, &i, sizeof i, LODE_FOREVER, &ids[i]));
-    }
-}
-
-/*
- * Waits until the store has freed what was dropped: its answer comes after that. On a machine with
- * much other work that may be later than a call waits.
- */
-static void
-await_none(lode *db)
-{
-    lode_store_stats stats;
-    lode_err err;
-    do {
-        err = lode_get_store_stats(db, &stats);
-    } while (err == LODE_ETIMEDOUT);
-    bench_must(err, "lode_get_store_stats");
-    bench_must(stats.objects == 0 ? LODE_OK : LODE_ECORRUPT, "what is left");
-}
-
-static void
 emit(const struct bench *bench, const char *kind, int count, double us, double cpu_us)
 {
     char variant[64];
@@ -54,12 +30,12 @@ emit(const struct bench *bench, const char *kind, int count, double us, double c
 static void
 free_by_drops(struct bench *bench, lode_id *ids, int count)
 {
-    put_many(bench->db, ids, count);
+    bench_put_all(bench->db, ids, count);
     double start = bench_now_us(), cpu_us = bench_cpu_us(bench);
     for (int i = 0; i < count; i++) {
         lode_drop(bench->db, ids[i]);
     }
-    await_none(bench->db);
+    bench_await_none(bench->db);
     emit(bench, "drop", count, bench_now_us() - start, bench_cpu_us(bench) - cpu_us);
 }
 
@@ -67,10 +43,10 @@ static void
 free_by_end(struct bench *bench, lode_id *ids, int count)
 {
     lode *db = peer_attach(lode_cluster_dir(bench->db));
-    put_many(db, ids, count);
+    bench_put_all(db, ids, count);
     double start = bench_now_us(), cpu_us = bench_cpu_us(bench);
     lode_close(db);
-    await_none(bench->db);
+    bench_await_none(bench->db);
     emit(bench, "end", count, bench_now_us() - start, bench_cpu_us(bench) - cpu_us);
 }
 
