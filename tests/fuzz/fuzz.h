@@ -38,6 +38,10 @@ void fuzz_seeds(fuzz_seed_fn seed, void *arg);
     {                                                                                              \
         (void)id;                                                                                  \
         (void)format;                                                                              \
+    }                                                                                              \
+    void lode_log_plain(const char *format, ...)                                                   \
+    {                                                                                              \
+        (void)format;                                                                              \
     }
 
 /* ---- a world ---- */
