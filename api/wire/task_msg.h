@@ -17,8 +17,9 @@ enum {
     LODE_TASK_ARGS_MAX = 1024,
     LODE_TASK_RESULTS_MAX = 1000, /* so that one commit record has room for all */
     LODE_TASK_NAME_MAX = 127,
-    LODE_TASK_WHY_MAX = 511, /* bytes of the sentence of a failed task */
-    LODE_CPU_UNIT = 10000    /* num_cpus is counted in these */
+    LODE_TASK_WHY_MAX = 511,    /* bytes of the sentence of a failed task */
+    LODE_TASK_ERROR_MAX = 1024, /* bytes of an error object that the scheduler is to put */
+    LODE_CPU_UNIT = 10000       /* num_cpus is counted in these */
 };
 
 /* clang-format off */
@@ -39,7 +40,7 @@ enum {
     X(READY,        16, scheduler, lode_task_worker,   "")                   /* worker is up  */   \
     X(FUNCTION,     17, worker,    lode_task_function, "path, 0, symbol name, 0, full name, 0")    \
     X(RUN,          18, worker,    lode_task_run,      "arguments")                                \
-    X(DONE,         19, scheduler, lode_task_done,     "FAILED: why, as text")                     \
+    X(DONE,         19, scheduler, lode_task_done,     "FAILED: why; UNSTORED: the error object")  \
     X(RECALL,       20, worker,    lode_task_recall,   "uint64_t task[count]; 0: all unstarted")   \
     X(RECALLED,     21, scheduler, lode_task_recall,   "uint64_t task[count]")                     \
     X(STOP_TASK,    22, worker,    lode_task_cancel,   "")                                         \
@@ -269,12 +270,11 @@ struct lode_task_run {
 };
 
 enum lode_done {
-    LODE_DONE_OK = 1,       /* its results are committed */
-    LODE_DONE_FAILED = 2,   /* error objects are committed as its results */
-    LODE_DONE_MISSING = 3,  /* not run: an argument is not there; charged with nothing */
-    LODE_DONE_UNSTORED = 4, /* FAILED, but the store has no room for the error objects: the
-                               scheduler puts them, for which the store keeps some room */
-    LODE_DONE_RETURNED = 5  /* UNSTORED, with LODE_ETASK: `err` is what the function returned */
+    LODE_DONE_OK = 1,      /* its results are committed */
+    LODE_DONE_FAILED = 2,  /* error objects are committed as its results */
+    LODE_DONE_MISSING = 3, /* not run: an argument is not there; charged with nothing */
+    LODE_DONE_UNSTORED = 4 /* FAILED, but the store has no room for the error objects: the scheduler
+                              puts them as they are, for which the store keeps some room */
 };
 
 struct lode_task_done {

@@ -83,6 +83,13 @@ fuzz_seeds(fuzz_seed_fn seed, void *arg)
     fuzz_say(&text, TASK, 1, 6 << 3, 0, 50, 0, 0, 3, 0xe2, 0x80, 0xae, TASK, 2, 7 << 3, 1, 50, 0, 0,
              200, ASK, 0, STATS, ASK, 0, LIST | 2, ASK, 0, 0xfe, END, 0, ASK, 1, STATS);
     seed(arg, text.bytes, text.size);
+    /* Error objects that the workers had no room for: one whole, with its texts, one damaged. */
+    text.size = 0;
+    say_start(&text);
+    fuzz_say(&text, SUBMIT, 0, 4, 0x11, 1, 0, SUBMIT, 0, 4, 0x12, 1, 0);
+    fuzz_say(&text, TASK, 1, 4 << 3, 0, 50, 0, 7, 3, 'a', '.', 'f', 2, 'n', 'o', 0, ASK, 0, STATS);
+    fuzz_say(&text, TASK, 2, 9 << 3, 1, 50, 0, 7, 1, 'f', 1, 'n', 0x80, 3, 0, END, 0);
+    seed(arg, text.bytes, text.size);
     /* A session inside of a task submits, and is cancelled with it, by force; graces pass. */
     text.size = 0;
     say_start(&text);

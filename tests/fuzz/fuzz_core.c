@@ -125,16 +125,40 @@ say_submit(struct fuzz_input *input)
     say(at, LODE_TASK_SUBMIT, bytes, (uint32_t)size);
 }
 
+/* An error object of the task, or what looks like one. */
+static size_t
+write_error(struct fuzz_input *input, const struct lode_task_done *done, uint8_t *out)
+{
+    char function[UINT8_MAX + 1] = "", message[UINT8_MAX + 1] = "";
+    struct lode_error_parts parts = {
+        .head = {.code = (int32_t)done->err, .task_code = fuzz_u8(input), .task = done->task},
+        .function = function,
+        .message = message};
+    add_text(input, (uint8_t *)function, fuzz_u8(input));
+    add_text(input, (uint8_t *)message, fuzz_u8(input));
+    size_t size = lode_error_object_write(&parts, out, LODE_TASK_ERROR_MAX);
+    uint8_t damage = fuzz_u8(input);
+    if (damage & 0x80) {
+        out[fuzz_u16(input) % size] = damage;
+    }
+    return damage & 0x40 ? size - (damage & 0x3f) : size;
+}
+
 /* What became of a task, and of one that failed why. */
 static void
 say_done(struct fuzz_input *input, uint8_t at, uint8_t what, struct lode_task_done done)
 {
-    uint8_t bytes[sizeof done + 4 * UINT8_MAX];
-    size_t size = what & 4 ? fuzz_u8(input) * (what & 1 ? 4u : 1u) : 0;
+    uint8_t bytes[sizeof done + LODE_TASK_ERROR_MAX];
     done.status = what % 5;
     done.err = done.status == LODE_DONE_OK ? LODE_OK : what & 8 ? LODE_ECANCELLED : LODE_ETASK;
     memcpy(bytes, &done, sizeof done);
-    add_text(input, bytes + sizeof done, size);
+    size_t size = 0;
+    if (done.status == LODE_DONE_UNSTORED && (what & 16) == 0) {
+        size = write_error(input, &done, bytes + sizeof done);
+    } else if (what & 4) {
+        size = fuzz_u8(input) * (what & 1 ? 4u : 1u);
+        add_text(input, bytes + sizeof done, size);
+    }
     say(at, LODE_TASK_DONE, bytes, (uint32_t)(sizeof done + size));
 }
 

@@ -14,6 +14,7 @@
 #include "api/client/cluster/starting.h"
 #include "api/client/output/task_output.h"
 #include "api/client/tasks/tasks.h"
+#include "api/layout/error_object.h"
 #include "api/wire/rendezvous_msg.h"
 #include "api/wire/start.h"
 #include "api/wire/task_msg.h"
@@ -55,6 +56,21 @@ note_given_back(uint64_t task)
 }
 
 static void
+check_done(const struct lode_task_done *done, const void *rest, uint32_t size)
+{
+    struct lode_error_parts parts;
+    fuzz_expect(done->status >= LODE_DONE_OK && done->status <= LODE_DONE_UNSTORED);
+    if (done->status == LODE_DONE_UNSTORED) {
+        fuzz_expect(size <= LODE_TASK_ERROR_MAX);
+        fuzz_expect(lode_error_object_read(rest, size, &parts) == LODE_OK);
+        fuzz_expect(lode_error_object_size(&parts) == size);
+        fuzz_expect((uint32_t)parts.head.code == done->err && parts.head.task == done->task);
+    } else {
+        fuzz_expect(size <= (done->status == LODE_DONE_FAILED ? LODE_TASK_WHY_MAX : 0));
+    }
+}
+
+static void
 look_at(uint16_t type, const void *head, const uint64_t *numbers, uint32_t size)
 {
     struct lode_task_recall recalled;
@@ -62,8 +78,7 @@ look_at(uint16_t type, const void *head, const uint64_t *numbers, uint32_t size)
     struct lode_task_done done;
     if (type == LODE_TASK_DONE) {
         memcpy(&done, head, sizeof done);
-        fuzz_expect(done.status >= LODE_DONE_OK && done.status <= LODE_DONE_MISSING);
-        fuzz_expect(size <= (done.status == LODE_DONE_FAILED ? LODE_TASK_WHY_MAX : 0));
+        check_done(&done, numbers, size);
         note_given_back(done.task);
     } else if (type == LODE_TASK_RECALLED) {
         memcpy(&recalled, head, sizeof recalled);

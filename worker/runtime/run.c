@@ -31,9 +31,10 @@ enum { HOLD_BACK_NS = 200000, HOLD_BACK_MAX = 256, TELL_NS = 2000000 };
 
 /* ---- telling the scheduler ----------------------------------------------------------------- */
 
-/* why: of a failure; else "". */
+/* rest: what follows `done`; see LODE_TASK_MSG_MAP. */
 static lode_err
-tell_done(struct worker *worker, const struct lode_task_done *done, const char *why, int64_t now)
+tell_done(struct worker *worker, const struct lode_task_done *done, const void *rest,
+          uint32_t rest_size, int64_t now)
 {
     if (worker->held_back++ == 0) {
         worker->held_back_since = now;
@@ -43,8 +44,8 @@ tell_done(struct worker *worker, const struct lode_task_done *done, const char *
     if (!hold) {
         worker->held_back = 0;
     }
-    lode_err err = lode_link_send(worker->tasks->link, LODE_TASK_DONE, done, sizeof *done, why,
-                                  (uint32_t)strnlen(why, LODE_TASK_WHY_MAX), hold);
+    lode_err err = lode_link_send(worker->tasks->link, LODE_TASK_DONE, done, sizeof *done, rest,
+                                  rest_size, hold);
     if (hold) {
         lode_later_call(worker->teller, TELL_NS);
     }
@@ -226,6 +227,29 @@ now_of(struct worker *worker)
     return worker->now;
 }
 
+/*
+ * ended   LODE_OK, or the failure
+ * stored  LODE_OK; else the store has no room for the failure, and the scheduler puts it
+ */
+static lode_err
+tell_end(struct worker *worker, struct lode_task_done *done, lode_err ended, lode_err stored,
+         int64_t now)
+{
+    done->err = (uint32_t)ended;
+    if (ended == LODE_OK) {
+        done->status = LODE_DONE_OK;
+        return tell_done(worker, done, "", 0, now);
+    }
+    if (stored == LODE_OK) {
+        const char *why = worker->task.why.message;
+        done->status = LODE_DONE_FAILED;
+        return tell_done(worker, done, why, (uint32_t)strnlen(why, LODE_TASK_WHY_MAX), now);
+    }
+    char error[LODE_TASK_ERROR_MAX];
+    done->status = LODE_DONE_UNSTORED;
+    return tell_done(worker, done, error, lode_task_write_failure(&worker->task, error), now);
+}
+
 static lode_err
 run_task(struct worker *worker, const struct queue_item *item)
 {
@@ -249,7 +273,7 @@ run_task(struct worker *worker, const struct queue_item *item)
         lode_task_abandon(&worker->task);
         page_hand_back(worker->page, worker->begun);
         sleeping_end(&worker->sleeping);
-        return tell_done(worker, &done, "", start);
+        return tell_done(worker, &done, "", 0, start);
     }
     if (begun == LODE_TASK_GO) {
         err = run_started(worker, item, function);
@@ -272,14 +296,7 @@ run_task(struct worker *worker, const struct queue_item *item)
     }
     int64_t now = now_of(worker);
     done.run_ns = (uint64_t)(now - start);
-    lode_err returned = worker->task.why.task_code;
-    bool is_own = stored != LODE_OK && ended == LODE_ETASK && returned != LODE_OK;
-    done.status = is_own              ? LODE_DONE_RETURNED
-                  : stored != LODE_OK ? LODE_DONE_UNSTORED
-                  : ended == LODE_OK  ? LODE_DONE_OK
-                                      : LODE_DONE_FAILED;
-    done.err = (uint32_t)(is_own ? returned : ended);
-    LODE_TRY(tell_done(worker, &done, ended == LODE_OK ? "" : worker->task.why.message, now));
+    LODE_TRY(tell_end(worker, &done, ended, stored, now));
     return held; /* the task has ended well, whatever becomes of its worker */
 }
 

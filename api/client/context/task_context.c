@@ -314,7 +314,7 @@ commit_error(lode_task *task, const struct lode_error_parts *parts, int64_t time
 /*
  * Where the store has no page left for the whole error, its codes are committed without the texts:
  * they lie in the entry of the object and need no page. Where it has no entry either, the scheduler
- * is told.
+ * is told, and puts the whole error.
  */
 static lode_err
 commit_failure(lode_task *task)
@@ -328,6 +328,17 @@ commit_failure(lode_task *task)
         err = commit_error(task, &parts, ERROR_TIMEOUT_MS);
     }
     return err;
+}
+
+uint32_t
+lode_task_write_failure(const lode_task *task, void *out)
+{
+    struct lode_error_parts parts;
+    static_assert(sizeof parts.head + sizeof task->why.function + sizeof task->why.message <=
+                      LODE_TASK_ERROR_MAX,
+                  "no text is cut");
+    lode_error_parts_of_info(&task->why, task->order.task, &parts);
+    return (uint32_t)lode_error_object_write(&parts, out, LODE_TASK_ERROR_MAX);
 }
 
 lode_err

@@ -20,6 +20,7 @@
 #include "api/client/context/recent.h"
 #include "api/layout/arg_reader.h"
 #include "api/layout/index.h"
+#include "api/wire/task_msg.h"
 
 enum {
     LODE_TASK_SMALL_BYTES = 32 << 10,   /* results up to here, in sum, ride in the commit record */
@@ -103,6 +104,12 @@ void lode_task_abandon(lode_task *task);
  *         no room for the failure either, which is task->why
  */
 LODE_MUST_CHECK lode_err lode_task_finish(lode_task *task, lode_err err, lode_err *ended_out);
+
+/*
+ * Writes the error object that lode_task_finish() had no room for, at most LODE_TASK_ERROR_MAX
+ * bytes. Returns their number.
+ */
+uint32_t lode_task_write_failure(const lode_task *task, void *out);
 
 /* Says of a task that cannot run what its failure is to be: for `err` of lode_task_finish(). */
 lode_err lode_task_refuse(lode_task *task, lode_err code, const char *format, ...)

@@ -119,9 +119,34 @@ error_head(const struct core_task *task, lode_err code, const struct core_death 
         head.pid = death->pid;
         head.signal = death->signal;
         head.exit_status = death->exit_status;
-        head.task_code = death->returned;
     }
     return head;
+}
+
+/* Returns the room for the error's bytes. */
+static void *
+ask_for_errors(struct core *core, const struct core_task *task, lode_id copy_from, uint32_t size)
+{
+    char room[LODE_TASK_NAME_MAX + 1];
+    const char *name = core_task_name(task, room);
+    struct core_put_error *put =
+        core_emit(core, CORE_PUT_ERROR, 0, task->number, 0, (uint32_t)sizeof *put + size);
+    *put = (struct core_put_error){.copy_from = copy_from,
+                                   .results = task->results,
+                                   .result_count = task->result_count,
+                                   .error_size = size};
+    const struct core_session *audience =
+        (task->flags & LODE_SUBMIT_UNATTENDED) != 0 ? core_task_audience(task) : NULL;
+    put->report_session = audience != NULL ? audience->number : 0;
+    memcpy(put->name, name, strnlen(name, LODE_TASK_NAME_MAX));
+    return put + 1;
+}
+
+void
+core_put_error_bytes(struct core *core, const struct core_task *task, const void *error,
+                     uint32_t size)
+{
+    memcpy(ask_for_errors(core, task, (lode_id){{0}}, size), error, size);
 }
 
 void
@@ -135,16 +160,6 @@ core_put_error(struct core *core, const struct core_task *task, lode_id copy_fro
         .function = task->function != NULL ? task->function->name : name,
         .message = message,
     };
-    size_t error_size = lode_error_object_size(&parts);
-    struct core_put_error *put =
-        core_emit(core, CORE_PUT_ERROR, 0, task->number, 0, (uint32_t)(sizeof *put + error_size));
-    *put = (struct core_put_error){.copy_from = copy_from,
-                                   .results = task->results,
-                                   .result_count = task->result_count,
-                                   .error_size = (uint32_t)error_size};
-    const struct core_session *audience =
-        (task->flags & LODE_SUBMIT_UNATTENDED) != 0 ? core_task_audience(task) : NULL;
-    put->report_session = audience != NULL ? audience->number : 0;
-    memcpy(put->name, name, strnlen(name, LODE_TASK_NAME_MAX));
-    lode_error_object_write(&parts, put + 1, error_size);
+    uint32_t size = (uint32_t)lode_error_object_size(&parts);
+    lode_error_object_write(&parts, ask_for_errors(core, task, copy_from, size), size);
 }

@@ -27,4 +27,8 @@ void core_failure_note_said(struct core *core, const struct core_task *task, lod
 void core_put_error(struct core *core, const struct core_task *task, lode_id copy_from,
                     lode_err code, const struct core_death *death, const char *message);
 
+/* The same with the bytes of the error object, which are whole. */
+void core_put_error_bytes(struct core *core, const struct core_task *task, const void *error,
+                          uint32_t size);
+
 #endif

@@ -273,8 +273,7 @@ struct core_worker {
     struct core_death {
         int64_t pid;
         int32_t signal, exit_status;
-        int32_t returned;  /* nobody died: what the function of a task that failed has returned */
-        uint64_t finished; /* from its page: the last task, */
+        uint64_t finished;                     /* from its page: the last task, */
         uint64_t begun[LODE_WORKER_BEGUN_MAX]; /* and those that had begun */
         bool at_address;                       /* the signal is a fault of its own, at: */
         uint64_t address;

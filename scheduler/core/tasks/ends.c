@@ -61,14 +61,20 @@ is_waited_for(const struct core_task *task)
 }
 
 bool
-core_task_stop(struct core *core, struct core_task *task)
+core_task_is_unwanted(struct core_task *task)
 {
     if (task->abandoned && is_waited_for(task)) {
         task->abandoned = false;
         task->forced = task->forced && task->cancelled;
         task->cancels_nested = task->cancels_nested && task->cancelled;
     }
-    if (task->abandoned) {
+    return task->abandoned;
+}
+
+bool
+core_task_stop(struct core *core, struct core_task *task)
+{
+    if (core_task_is_unwanted(task)) {
         task->gave_up = true;
         core_task_end(core, task, true);
         return true;

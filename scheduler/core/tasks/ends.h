@@ -23,6 +23,9 @@ void core_task_fail(struct core *core, struct core_task *task, lode_err code,
 /* The task's error objects are there, or its failure was reported: the task ends. */
 void core_task_error_done(struct core *core, uint64_t cookie);
 
+/* True if nobody wants the task's results any more. One that is needed again is not abandoned. */
+bool core_task_is_unwanted(struct core_task *task);
+
 /* Ends the task if it was cancelled or abandoned; false: neither. It must be in no list. */
 bool core_task_stop(struct core *core, struct core_task *task);
 

@@ -114,13 +114,20 @@ report(struct core *core, struct core_task *task, const struct core_session *aud
     memcpy(r->name, name, strnlen(name, LODE_TASK_NAME_MAX));
 }
 
+/* One whose program did not wait for its end has failed all the same, if it says so. */
 static void
-failed_by_worker(struct core *core, struct core_worker *worker, struct core_task *task,
-                 lode_err err, const char *why, size_t why_size)
+note_failure(struct core *core, const struct core_worker *worker, struct core_task *task,
+             lode_err err, const char *why, size_t why_size)
 {
-    /* One whose program did not wait for its end has failed all the same, if it says so. */
     task->gave_up = (err == LODE_ECANCELLED || task->cancelled) && !task->timed_out;
     core_failure_note_said(core, task, err, worker, why, why_size);
+}
+
+static void
+failed_by_worker(struct core *core, const struct core_worker *worker, struct core_task *task,
+                 lode_err err, const char *why, size_t why_size)
+{
+    note_failure(core, worker, task, err, why, why_size);
     const struct core_session *audience = core_task_audience(task);
     if ((task->flags & LODE_SUBMIT_UNATTENDED) != 0 && audience != NULL) {
         report(core, task, audience);
@@ -129,19 +136,19 @@ failed_by_worker(struct core *core, struct core_worker *worker, struct core_task
     }
 }
 
-/* What the worker says of the failure goes into the error objects, as if it had put them. */
+/* The same where the store had no room for the worker's error objects, which are `error`. */
 static void
 put_for_worker(struct core *core, const struct core_worker *worker, struct core_task *task,
-               const struct lode_task_done *done, uint32_t why_size)
+               const void *error, uint32_t size, const struct lode_error_parts *parts)
 {
-    bool is_returned = done->status == LODE_DONE_RETURNED;
-    struct core_death none = {.pid = worker->pid,
-                              .returned = is_returned ? (int32_t)done->err : LODE_OK};
-    task->attempts++; /* it has run, and is not tried again */
-    if (!core_task_stop(core, task)) {
-        core_task_fail(core, task, is_returned ? LODE_ETASK : (lode_err)done->err, &none, "%.*s",
-                       (int)why_size, (const char *)(done + 1));
+    note_failure(core, worker, task, (lode_err)parts->head.code, parts->message,
+                 strlen(parts->message));
+    if (core_task_is_unwanted(task)) {
+        core_task_end(core, task, true);
+        return;
     }
+    core_task_start_failing(task);
+    core_put_error_bytes(core, task, error, size);
 }
 
 /*
@@ -163,6 +170,35 @@ hand_back(struct core *core, struct core_task *task)
     core_task_look_for_args(core, task, false);
 }
 
+/* The bytes are one error object of this task, and no more: they are put as they are. */
+static bool
+is_error_of(const struct lode_task_done *done, const void *bytes, uint32_t size,
+            struct lode_error_parts *parts_out)
+{
+    return size <= LODE_TASK_ERROR_MAX &&
+           lode_error_object_read(bytes, size, parts_out) == LODE_OK &&
+           lode_error_object_size(parts_out) == size && parts_out->head.task == done->task &&
+           (uint32_t)parts_out->head.code == done->err;
+}
+
+/* parts_out: of the error object, if there is one. */
+static bool
+makes_sense(const struct lode_task_done *done, uint32_t rest_size,
+            struct lode_error_parts *parts_out)
+{
+    switch (done->status) {
+    case LODE_DONE_OK:
+    case LODE_DONE_MISSING:
+        return rest_size == 0;
+    case LODE_DONE_FAILED:
+        return done->err != LODE_OK && rest_size <= LODE_TASK_WHY_MAX;
+    case LODE_DONE_UNSTORED:
+        return is_error_of(done, done + 1, rest_size, parts_out);
+    default:
+        return false;
+    }
+}
+
 /*
  * A worker has one placement of a task at a time, and says in order what became of each. So a DONE
  * that finds its task placed at the same worker is of that placement (README.md, rule 3).
@@ -172,14 +208,12 @@ core_task_done(struct core *core, struct core_worker *worker, const struct lode_
                uint32_t size)
 {
     struct core_task *task = core_task_find(core, done->task);
-    uint32_t why_size = size - (uint32_t)sizeof *done;
-    bool is_unstored = done->status == LODE_DONE_UNSTORED || done->status == LODE_DONE_RETURNED;
-    bool has_failed = done->status == LODE_DONE_FAILED || is_unstored;
-    if (done->status < LODE_DONE_OK || done->status > LODE_DONE_RETURNED ||
-        (has_failed && done->err == LODE_OK) || why_size > (has_failed ? LODE_TASK_WHY_MAX : 0)) {
+    uint32_t rest_size = size - (uint32_t)sizeof *done;
+    struct lode_error_parts parts;
+    if (!makes_sense(done, rest_size, &parts)) {
         core_cut(core, worker->session, LODE_EPROTO,
-                 "a DONE with status %u, error %u and %u bytes of text", done->status, done->err,
-                 why_size);
+                 "a DONE with status %u, error %u and %u bytes that do not go with them",
+                 done->status, done->err, rest_size);
         return;
     }
     if (task == NULL || task->state != CORE_TASK_PLACED || task->worker != worker) {
@@ -207,10 +241,10 @@ core_task_done(struct core *core, struct core_worker *worker, const struct lode_
     core_claims_note(worker, task);
     if (done->status == LODE_DONE_OK) {
         core_task_end(core, task, false);
-    } else if (is_unstored) {
-        put_for_worker(core, worker, task, done, why_size);
+    } else if (done->status == LODE_DONE_UNSTORED) {
+        put_for_worker(core, worker, task, done + 1, rest_size, &parts);
     } else {
         failed_by_worker(core, worker, task, (lode_err)done->err, (const char *)(done + 1),
-                         why_size);
+                         rest_size);
     }
 }

@@ -266,51 +266,6 @@ Test(core_tasks, a_submission_of_any_cut_length_is_refused)
     cr_assert_neq(ran(0, NULL), 0);
 }
 
-/* The store had no room for them in the worker's name. */
-Test(core_tasks, a_failure_that_the_worker_could_not_store_is_put_by_the_scheduler)
-{
-    struct {
-        struct lode_task_done done;
-        char why[8];
-    } message = {.done = {.status = LODE_DONE_UNSTORED, .err = LODE_ETASK}, .why = {"my words"}};
-    submit(PROGRAM, (struct call){0});
-    uint32_t worker = 0;
-    uint64_t task = message.done.task = ran(0, &worker);
-    record(FIRST_WORKER + worker, LODE_TASK_DONE, &message,
-           sizeof message.done + sizeof message.why);
-    cr_assert_null(find(CORE_CUT, 0, 0));
-    const struct lode_error_object *error = error_put(NULL);
-    cr_assert_not_null(error);
-    cr_assert_eq(error->code, LODE_ETASK);
-    cr_assert_eq(error->attempt, 1);
-    cr_assert_eq(error->may_have_run, 1);
-    cr_assert_eq(error->task_code, LODE_OK);
-    error_done();
-    cr_assert_eq(stats().failed, 1);
-    cr_assert_eq(stats().retried, 0);
-    cr_assert_neq(task, 0);
-}
-
-Test(core_tasks, what_a_function_returned_is_kept_where_the_worker_could_not_store_it)
-{
-    struct lode_task_done message = {.status = LODE_DONE_RETURNED, .err = (uint32_t)-70000};
-    submit(PROGRAM, (struct call){0});
-    uint32_t worker = 0;
-    message.task = ran(0, &worker);
-    record(FIRST_WORKER + worker, LODE_TASK_DONE, &message, sizeof message);
-    cr_assert_null(find(CORE_CUT, 0, 0));
-    const struct lode_error_object *error = error_put(NULL);
-    cr_assert_not_null(error);
-    cr_assert_eq(error->code, LODE_ETASK);
-    cr_assert_eq(error->task_code, -70000);
-    cr_assert_eq(error->signal, 0);
-    error_done();
-    message.task++; /* nothing that a function returns as a failure */
-    message.err = LODE_OK;
-    record(FIRST_WORKER + worker, LODE_TASK_DONE, &message, sizeof message);
-    cr_assert_not_null(find(CORE_CUT, 0, 0));
-}
-
 Test(core_tasks, what_only_a_worker_may_say_ends_a_program)
 {
     struct lode_task_done message = {.task = 1};
