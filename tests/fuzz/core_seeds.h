@@ -24,13 +24,14 @@ enum {
     ASK
 };
 enum { LIST = 0, STATS = 1, ALL_WORKERS = 4, NAMED = 0x40, LIMITED = 0x20, INSIDE = 0x20 };
+enum { OWN = 0x80 }; /* the process is the worker's */
 
 /* Two workers come up, a program loads a library: a.f is function 1. */
 static void
 say_start(struct fuzz_text *text)
 {
     fuzz_say(text, WORKER, 1, 0, WORKER, 2, 0);
-    fuzz_say(text, OPEN_WORKER, 1, 21, 1, OPEN_WORKER, 2, 22, 2);
+    fuzz_say(text, OPEN_WORKER, OWN | 1, 21, 1, OPEN_WORKER, OWN | 2, 22, 2);
     fuzz_say(text, TASK, 1, 2, 0, 0, 0, 0, TASK, 2, 2, 0, 0, 0, 0);
     fuzz_say(text, OPEN, 0, 1, 0);
     fuzz_say(text, LIBRARY, 0, 1, ANSWER, 0, 0, LIBRARY, 1, 2, LIBRARY, 2, 2);
@@ -56,7 +57,8 @@ fuzz_seeds(fuzz_seed_fn seed, void *arg)
     }
     fuzz_say(&text, WORKER, 1, 4, 0, 1, 2, 3, ANSWER, 0, 1, 4, 4, 4, TIME, 0xff, 0xff, 20);
     fuzz_say(&text, TASK, 0, 5, 0, 0, 0, 0x13, TASK, 2, 6 | 8, 3, 0, 0, 0);
-    fuzz_say(&text, WORKER, 2, 4, 0, 0, 0, 0, WORKER, 3, 0, OPEN_WORKER, 3, 23, 3, TIME, 1, 0, 20);
+    fuzz_say(&text, WORKER, 2, 4, 0, 0, 0, 0, WORKER, 3, 0, OPEN_WORKER, OWN | 3, 23, 3, TIME, 1, 0,
+             20);
     seed(arg, text.bytes, text.size);
     /* A worker is blocked; a nested task; records of any kind. */
     text.size = 0;
@@ -94,7 +96,7 @@ fuzz_seeds(fuzz_seed_fn seed, void *arg)
     text.size = 0;
     say_start(&text);
     fuzz_say(&text, SUBMIT, 0, 4, 0x11, 1, 0, OPEN, 3 | INSIDE, 3, 1, 0, SUBMIT, 3, 0x84, 0x31, 1,
-             0, 0, 0, TASK, 1, 3 | 16, 0, 0, 0, 0, WORKER, 3, 0, OPEN_WORKER, 4, 23, 3);
+             0, 0, 0, TASK, 1, 3 | 16, 0, 0, 0, 0, WORKER, 3, 0, OPEN_WORKER, OWN | 4, 23, 3);
     fuzz_say(&text, TASK, 0, 5 | 24, 0, 0, 0, 0x11, TIME, 0xff, 0xff, 16, TIME, 0xff, 0xff, 16,
              TIME, 0xff, 0xff, 16, WORKER, 1, 4, 0, 0, 0, 0, ANSWER, 0, 1, 4, 4, END, 0, END, 3);
     seed(arg, text.bytes, text.size);
