@@ -364,12 +364,24 @@ await_store_stat(lode *db, size_t field, uint64_t want)
             (unsigned long long)want);
 }
 
+/* A busy machine may take longer than the library waits: asked again for as long as is bearable. */
+static void
+ask_scheduler(lode *db, lode_scheduler_stats *stats_out)
+{
+    int64_t end = now_ms() + bound_ms(5000);
+    lode_err err;
+    do {
+        err = lode_get_scheduler_stats(db, stats_out);
+    } while (err == LODE_ETIMEDOUT && now_ms() < end);
+    must(err);
+}
+
 void
 await_submitted(lode *db, uint64_t tasks)
 {
     lode_scheduler_stats stats;
     do {
-        must(lode_get_scheduler_stats(db, &stats));
+        ask_scheduler(db, &stats);
     } while (stats.submitted < tasks);
 }
 
@@ -379,7 +391,7 @@ await_sleeping(lode *db, uint64_t tasks)
     lode_scheduler_stats stats;
     int64_t end = now_ms() + bound_ms(10000);
     do {
-        must(lode_get_scheduler_stats(db, &stats));
+        ask_scheduler(db, &stats);
         if (stats.tasks_running == tasks && stats.cpus_used == 0) {
             return;
         }
@@ -393,10 +405,10 @@ await_all_printed(lode *db)
 {
     lode_scheduler_stats stats;
     do {
-        must(lode_get_scheduler_stats(db, &stats));
+        ask_scheduler(db, &stats);
     } while (stats.tasks_ready > 0 || stats.tasks_running > 0);
     lode *other = cluster_open();
-    must(lode_get_scheduler_stats(other, &stats));
+    ask_scheduler(other, &stats);
     lode_close(other);
 }
 

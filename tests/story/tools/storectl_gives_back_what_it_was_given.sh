@@ -103,10 +103,10 @@ status 3 storectl stat "$id"
 status 0 storectl stat x
 prints '^names: *x (version [0-9]*)$'
 status 0 storectl ls x --jsonl
-before=$(sed 's/.*"name_versions":\[\([0-9]*\)\].*/\1/' out)
+before=$(sed 's/.*"name_versions":\["\([0-9]*\)"\].*/\1/' out)
 status 0 storectl put f.npy --name x --replace
 status 0 storectl ls x --jsonl
-prints '"names":\["x"\],"name_versions":\['"$((before + 1))"'\]'
+prints '"names":\["x"\],"name_versions":\["'"$((before + 1))"'"\]'
 status 0 storectl stat x
 prints "^names: *x (version $((before + 1)))\$"
 status 0 storectl ls x
