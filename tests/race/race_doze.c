@@ -155,8 +155,8 @@ run_reader(void *arg)
     return NULL;
 }
 
-/* A machine with much else to do does what it can in that time: what it does must be right. */
-enum { STORM_SECONDS = 120 };
+/* It ends when all gets are made; this is for a machine that has much else to do. */
+enum { STORM_SECONDS = 250 };
 
 static void
 storm(int64_t seconds)
@@ -344,7 +344,7 @@ main(int argc, char **argv)
         }
     }
     storm(STORM_SECONDS);
-    expect_lt(0, gets);
+    expect_le(wanted, gets);
     expect_lt(0, rings);
     expect_eq(violations, 0);
     go_by_hand();
