@@ -4,7 +4,10 @@
 
 #include "store/state/store.h"
 
-/* Walks everything, for debug builds and tests. */
+/*
+ * Walks everything, for debug builds and tests; but a great table's entries are looked at in turn,
+ * some at each check, so that nobody waits seconds for the store.
+ */
 bool store_check(struct store *store);
 
 #endif

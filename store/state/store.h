@@ -277,6 +277,7 @@ struct store {
     bool turn_began;       /* just now: nobody has looked at the clock since */
     bool has_events;       /* that the loop handles in its next turn: they name their sessions */
     uint64_t rounds;       /* of the loop */
+    uint32_t check_first;  /* of the entries, at the next check of debug builds */
     int64_t ring_again_ns; /* no memory for a ring was left: none is asked for before this */
     uint8_t *packet;       /* LODE_STORE_PACKET_MAX bytes */
     struct ring_scratch *scratch;

@@ -147,10 +147,10 @@ check_expected(const struct table *table)
 }
 
 bool
-table_check(const struct table *table)
+table_check(const struct table *table, uint32_t first, uint32_t count)
 {
-    for (uint32_t entry = 0; entry < table->entry_count; entry++) {
-        if (!check_entry(table, entry)) {
+    for (uint32_t i = 0; i < count; i++) {
+        if (!check_entry(table, (uint32_t)(((uint64_t)first + i) % table->entry_count))) {
             return false;
         }
     }

@@ -2,7 +2,7 @@
 #ifndef LODE_TESTS_UNIT_STORE_ONE_TABLE_H
 #define LODE_TESTS_UNIT_STORE_ONE_TABLE_H
 
-#include "store/table/check.h"
+#include "tests/unit/store/table/whole_table.h"
 #include "tests/unit/store/tmpfs.h"
 
 static struct table table;

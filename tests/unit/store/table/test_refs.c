@@ -3,8 +3,8 @@
  *
  * ctest: wrap fallocate
  */
-#include "store/table/check.h"
 #include "store/table/refs.h"
+#include "tests/unit/store/table/whole_table.h"
 #include "tests/unit/store/tmpfs.h"
 
 static struct table table;
@@ -66,7 +66,7 @@ Test(refs, that_of_birth_is_the_makers_last)
     expect(!(table.truths[entry].flags & TRUTH_BIRTH));
     expect(!ref_drop(&table, entry, 1, true));
     expect_eq(table.candidate_count, 1);
-    expect(table_check(&table));
+    expect(table_is_right(&table));
 }
 
 Test(refs, of_a_session_end_with_it)
@@ -78,16 +78,16 @@ Test(refs, of_a_session_end_with_it)
         must(ref_take(&table, entries[i], 1));
         must(ref_take(&table, entries[i], 2 + i % 50));
     }
-    expect(table_check(&table));
+    expect(table_is_right(&table));
     expect(!refs_end_session(&table, 1, COUNT - 1));
     expect(refs_end_session(&table, 1, 1));
     expect_eq(table.candidate_count, 0);
-    expect(table_check(&table));
+    expect(table_is_right(&table));
     for (uint32_t row = 2; row < 52; row++) {
         expect(refs_end_session(&table, row, COUNT));
     }
     expect_eq(table.candidate_count, COUNT);
-    expect(table_check(&table));
+    expect(table_is_right(&table));
 }
 
 Test(refs, of_a_container_end_with_it)
@@ -97,11 +97,11 @@ Test(refs, of_a_container_end_with_it)
     must(hold_add(&table, box, held));
     must(hold_add(&table, box, held));
     expect_eq(table.truths[held].refs, 2);
-    expect(table_check(&table));
+    expect(table_is_right(&table));
     holds_drop(&table, box);
     expect_eq(table.truths[held].refs, 0);
     expect_eq(table.candidate_count, 1);
-    expect(table_check(&table));
+    expect(table_is_right(&table));
 }
 
 Test(refs, a_container_forgets_what_is_deleted)
@@ -115,7 +115,7 @@ Test(refs, a_container_forgets_what_is_deleted)
     expect_eq(table.truths[stays].refs, 1);
     holds_drop(&table, box);
     expect_eq(table.truths[stays].refs, 0);
-    expect(table_check(&table));
+    expect(table_is_right(&table));
 }
 
 /* With a search of all records for each, this would take minutes. */
@@ -134,7 +134,7 @@ Test(refs, of_containers_are_forgotten_without_a_search)
         holds_forget(&table, first + i);
     }
     expect_eq(table.candidate_count, COUNT);
-    expect(table_check(&table));
+    expect(table_is_right(&table));
 }
 
 Test(refs, move_with_an_id_to_another_entry)
@@ -153,7 +153,7 @@ Test(refs, move_with_an_id_to_another_entry)
     expect(ref_drop(&table, draft, 4, false));
     holds_drop(&table, box);
     expect_eq(table.truths[draft].refs, 1);
-    expect(table_check(&table));
+    expect(table_is_right(&table));
 }
 
 Test(refs, others_are_all_but_ones_own_and_birth)
@@ -177,7 +177,7 @@ Test(refs, of_names_and_containers_do_not_wrap)
     fails(hold_add(&table, container, entry), LODE_ELIMIT);
     fails(ref_take(&table, entry, 1), LODE_ELIMIT);
     table.truths[entry].refs = 1;
-    expect(table_check(&table));
+    expect(table_is_right(&table));
 }
 
 Test(refs, forgetting_leaves_names_and_containers)
@@ -190,7 +190,7 @@ Test(refs, forgetting_leaves_names_and_containers)
     expect_eq(table.truths[entry].refs, 1);
     ref_unname(&table, entry);
     expect_eq(table.candidate_count, 1);
-    expect(table_check(&table));
+    expect(table_is_right(&table));
 }
 
 /* It may have been handed on, to a session whose ring was drained before that record was in it. */

@@ -35,7 +35,7 @@ Test(slots, a_greater_table_is_filled_a_little_with_each_id_and_then_published)
     }
     expect_le(4, growths);
     expect_le(table.slots.now.used * 4 / 3, table.slots.now.mask + 1);
-    expect(table_check(&table));
+    expect(table_is_right(&table));
 }
 
 Test(slots, ids_that_come_and_go_while_a_table_is_filled_are_in_it_or_not_as_they_should)
@@ -55,7 +55,7 @@ Test(slots, ids_that_come_and_go_while_a_table_is_filled_are_in_it_or_not_as_the
         changes += published() != words;
         words = published();
         if (step % 20000 == 0) {
-            expect(table_check(&table));
+            expect(table_is_right(&table));
         }
     }
     for (uint64_t n = 0; n < IDS; n++) {
@@ -64,7 +64,7 @@ Test(slots, ids_that_come_and_go_while_a_table_is_filled_are_in_it_or_not_as_the
         expect(!is_in || found == entry[n] - 1);
     }
     expect_le(3, changes);
-    expect(table_check(&table));
+    expect(table_is_right(&table));
     free(entry);
 }
 
@@ -97,7 +97,7 @@ Test(slots, entries_that_are_made_in_one_go_leave_room_for_the_ids_that_follow)
         expect(table_find(&table, id_of(n), &found));
     }
     table_unreserve(&table, table.reserved);
-    expect(table_check(&table));
+    expect(table_is_right(&table));
 }
 
 /* A reserve that wants a greater table begins the filling anew, and the present one stays small. */
@@ -143,7 +143,7 @@ Test(slots, a_table_that_is_all_but_full_is_replaced_with_one_id_however_great_t
         expect(table_find(&table, id_of(i), &found));
     }
     table_unreserve(&table, table.reserved);
-    expect(table_check(&table));
+    expect(table_is_right(&table));
 }
 
 /* ---- how long the search is ---- */

@@ -12,7 +12,7 @@ Test(table, finds_what_was_entered_and_nothing_else)
     expect(table_find(&table, id_of(1), &found));
     expect_eq(found, entry);
     expect(!table_find(&table, id_of(2), &found));
-    expect(table_check(&table));
+    expect(table_is_right(&table));
 }
 
 Test(table, an_id_of_another_store_is_none_of_this)
@@ -33,7 +33,7 @@ Test(table, a_freed_entry_has_a_new_generation_and_is_not_found)
     end(entry);
     expect(!table_find(&table, id_of(1), &found));
     expect_lt(lode_word_generation(word), lode_word_generation(entry_word(&table, entry)));
-    expect(table_check(&table));
+    expect(table_is_right(&table));
 }
 
 Test(table, growth_publishes_a_new_table_and_loses_nothing)
@@ -52,7 +52,7 @@ Test(table, growth_publishes_a_new_table_and_loses_nothing)
         expect(table_find(&table, id_of(i), &found));
         expect(lode_id_same(table.entries[found].id, id_of(i)));
     }
-    expect(table_check(&table));
+    expect(table_is_right(&table));
 }
 
 Test(table, tombstones_are_used_again_or_swept)
@@ -63,7 +63,7 @@ Test(table, tombstones_are_used_again_or_swept)
     }
     expect_lt(table.slots.now.tombstones, (table.slots.now.mask + 1) / 8 * 7);
     expect(table_find(&table, id_of(1), &found) && found == keep);
-    expect(table_check(&table));
+    expect(table_is_right(&table));
 }
 
 Test(table, reserved_entries_are_left_to_those_who_spend)
@@ -77,7 +77,7 @@ Test(table, reserved_entries_are_left_to_those_who_spend)
     object_become(&table, entry, LODE_ENTRY_FREE, LODE_ENTRY_EXPECTED);
     expect_eq(table.reserved, count - 1);
     table_unreserve(&table, count - 1);
-    expect(table_check(&table));
+    expect(table_is_right(&table));
 }
 
 Test(table, an_entry_takes_the_place_of_another_of_its_id)
@@ -89,7 +89,7 @@ Test(table, an_entry_takes_the_place_of_another_of_its_id)
     expect(table_find(&table, id_of(7), &found) && found == draft);
     end(expected); /* not in the table: nothing else changes */
     expect(table_find(&table, id_of(7), &found) && found == draft);
-    expect(table_check(&table));
+    expect(table_is_right(&table));
 }
 
 /* No teardown follows an abort. */
