@@ -5,8 +5,9 @@
 #include "store/state/store.h"
 
 /*
- * Walks everything, for debug builds and tests; but a great table's entries are looked at in turn,
- * some at each check, so that nobody waits seconds for the store.
+ * Walks everything, for debug builds and tests. But a great table's entries are looked at in turn,
+ * some at each check, and what is to be true of all of them together once in each turn, so that
+ * nobody waits seconds for the store.
  */
 bool store_check(struct store *store);
 

@@ -8,8 +8,11 @@
 
 /*
  * Looks at `count` entries one by one, from `first` on, and after the last one at the first ones:
- * references add up, lists are whole, the table leads to each entry. The sums are over all.
+ * references add up, lists are whole, the table leads to each entry.
  */
 bool table_check(const struct table *table, uint32_t first, uint32_t count);
+
+/* What the table has counted is what it has, over all entries. */
+bool table_check_sums(const struct table *table);
 
 #endif

@@ -7,7 +7,7 @@
 static inline bool
 table_is_right(const struct table *table)
 {
-    return table_check(table, 0, table->entry_count);
+    return table_check(table, 0, table->entry_count) && table_check_sums(table);
 }
 
 #endif
