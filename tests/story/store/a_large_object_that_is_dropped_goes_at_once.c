@@ -17,15 +17,23 @@ doorbells(lode *db)
     return stats.doorbells;
 }
 
+/* A bell that was rung before may be heard in the same round as the first question. */
+static uint64_t
+doorbells_so_far(lode *db)
+{
+    uint64_t before, after = doorbells(db);
+    do {
+        before = after;
+        after = doorbells(db);
+    } while (after != before);
+    return before;
+}
+
 /* The store hears a bell some time after the drop, and nothing but the drop has rung. */
 static void
 rings_once(lode *by, lode_id id)
 {
-    uint64_t before, after = doorbells(by);
-    do { /* a bell that was rung before may be heard in the same round as the first question */
-        before = after;
-        after = doorbells(by);
-    } while (after != before);
+    uint64_t before = doorbells_so_far(by), after;
     int64_t start = now_ms();
     lode_drop(by, id);
     while ((after = doorbells(by)) == before) {
@@ -63,7 +71,7 @@ story(int argc, char **argv)
         small[i] = i % 2 == 0 ? put(db, SMALL) : create(db, SMALL);
     }
     large = put(db, LARGE);
-    uint64_t before = doorbells(db);
+    uint64_t before = doorbells_so_far(db);
     for (int i = 0; i < COUNT; i++) {
         lode_drop(db, small[i]);
     }
