@@ -347,6 +347,18 @@ private_open(void)
     return db;
 }
 
+/* A busy machine may take longer than the library waits: asked again for as long as is bearable. */
+static void
+ask_store(lode *db, lode_store_stats *stats_out)
+{
+    int64_t end = now_ms() + bound_ms(5000);
+    lode_err err;
+    do {
+        err = lode_get_store_stats(db, stats_out);
+    } while (err == LODE_ETIMEDOUT && now_ms() < end);
+    must(err);
+}
+
 void
 await_store_stat(lode *db, size_t field, uint64_t want)
 {
@@ -354,7 +366,7 @@ await_store_stat(lode *db, size_t field, uint64_t want)
     uint64_t value;
     int64_t end = now_ms() + bound_ms(STATS_MS);
     do {
-        must(lode_get_store_stats(db, &stats));
+        ask_store(db, &stats);
         memcpy(&value, (const char *)&stats + field, sizeof value);
         if (value == want) {
             return;
@@ -364,7 +376,7 @@ await_store_stat(lode *db, size_t field, uint64_t want)
             (unsigned long long)want);
 }
 
-/* A busy machine may take longer than the library waits: asked again for as long as is bearable. */
+/* As ask_store(). */
 static void
 ask_scheduler(lode *db, lode_scheduler_stats *stats_out)
 {
