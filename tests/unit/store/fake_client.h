@@ -45,7 +45,10 @@ store_setup(void)
 static inline void
 store_teardown(void)
 {
-    expect(store_check(store));
+    store->check_first = 0;
+    do { /* a great table is checked in parts */
+        expect(store_check(store));
+    } while (store->check_first < store->table.entry_count);
     store_destroy(store, true);
     tmpfs_teardown(); /* fails if a file is left */
 }
