@@ -348,14 +348,19 @@ private_open(void)
 }
 
 /* A busy machine may take longer than the library waits: asked again for as long as is bearable. */
+static bool
+asks_again(lode_err err, int64_t start)
+{
+    return err == LODE_ETIMEDOUT && now_ms() < start + bound_ms(5000);
+}
+
 static void
 ask_store(lode *db, lode_store_stats *stats_out)
 {
-    int64_t end = now_ms() + bound_ms(5000);
+    int64_t start = now_ms();
     lode_err err;
-    do {
-        err = lode_get_store_stats(db, stats_out);
-    } while (err == LODE_ETIMEDOUT && now_ms() < end);
+    while (asks_again(err = lode_get_store_stats(db, stats_out), start)) {
+    }
     must(err);
 }
 
@@ -376,15 +381,13 @@ await_store_stat(lode *db, size_t field, uint64_t want)
             (unsigned long long)want);
 }
 
-/* As ask_store(). */
 static void
 ask_scheduler(lode *db, lode_scheduler_stats *stats_out)
 {
-    int64_t end = now_ms() + bound_ms(5000);
+    int64_t start = now_ms();
     lode_err err;
-    do {
-        err = lode_get_scheduler_stats(db, stats_out);
-    } while (err == LODE_ETIMEDOUT && now_ms() < end);
+    while (asks_again(err = lode_get_scheduler_stats(db, stats_out), start)) {
+    }
     must(err);
 }
 
