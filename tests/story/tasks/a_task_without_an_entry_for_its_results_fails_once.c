@@ -61,13 +61,6 @@ fail_two(lode *db)
 }
 
 static void
-drop_failures(lode *db, const struct failures *failures)
-{
-    lode_drop(db, failures->ids[1]);
-    lode_drop(db, failures->ids[0]);
-}
-
-static void
 expect_same(const lode_failure_info *is, const lode_failure_info *want)
 {
     expect_eq(is->code, want->code);
@@ -94,7 +87,7 @@ story(int argc, char **argv)
     expect_eq(before.own.pid, story_process("lode-worker"));
     expect_text(before.inherited.function, "play.fail");
     expect_same(&before.inherited, &before.own);
-    drop_failures(db, &before);
+    lode_drop_many(db, before.ids, 2);
     take_all_entries(db);
     struct failures after = fail_two(db);
     expect_same(&after.own, &before.own);
@@ -105,7 +98,7 @@ story(int argc, char **argv)
         expect_text(info.message, "objects are there");
         expect_eq(info.task_code, LODE_ELIMIT);
     }
-    drop_failures(db, &after);
+    lode_drop_many(db, after.ids, 2);
     lode_close(db);
     cluster_stop(supervisor);
 }
